@@ -1,0 +1,201 @@
+// Every diagnostic code with its page: the one place where a code is born. Codes are stable: a retired one stays retired.
+// `explain` prints these pages, the README's table of codes is made of them, a test provokes each.
+
+/** RF1 the spec, RF2 the machine, RF3 execution, RF4 tools. */
+export const CODES = {
+  RF1001: {
+    title: 'the spec cannot be read',
+    page: 'The file named with --spec (or found by discovery) is missing or unreadable. Run `reflake init` to write one.',
+  },
+  RF1002: {
+    title: 'the spec is not valid YAML or JSON',
+    page: 'The text could not be parsed. The position is where the parser stopped; the mistake is there or just above it.',
+  },
+  RF1003: {
+    title: 'unknown key',
+    page: 'Keys are checked strictly, because a misspelt wish would otherwise be ignored. `reflake schema` prints all of them.',
+  },
+  RF1004: {
+    title: 'missing key',
+    page: '`version`, `host` (`name` and `system`) and `inputs` are required; everything else is optional, and what is not written is not reconciled.',
+  },
+  RF1005: { title: 'wrong type or value', page: 'The value is not of the type or form that the schema asks for.' },
+  RF1006: {
+    title: 'unknown system',
+    page: 'The system is Nix’s word for processor and kernel, such as x86_64-linux or aarch64-linux (`nix eval --impure --expr builtins.currentSystem`).',
+  },
+  RF1007: {
+    title: 'flake reference does not parse',
+    page: 'An input’s url must be a flake reference, such as github:NixOS/nixpkgs/nixos-24.05, git+https://…, path:./dir.',
+  },
+  RF1008: {
+    title: 'flake reference is suspicious',
+    page: 'It parses, but as something else than it looks like: a mistyped URL becomes a relative path, `~` is not expanded, `submodules=true` is false, an indirect name needs a registry.',
+  },
+  RF1009: {
+    title: 'follows names no input',
+    page: 'A `follows` must name an input of this spec, or a path below one (a/b).',
+  },
+  RF1010: {
+    title: 'not supported yet',
+    page: 'This wish is part of the contract and is not built yet. Nothing was done.',
+  },
+  RF2001: {
+    title: 'no such user or group',
+    page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory).',
+  },
+  RF2002: {
+    title: 'another machine',
+    page: 'The spec names one machine and this is another one. Nothing is changed on a machine of another name or architecture.',
+  },
+  RF2003: {
+    title: 'config.path is not empty',
+    page: 'The configuration is to be moved to a directory that already holds something else. reflake never merges two trees.',
+  },
+  RF2004: {
+    title: 'no configuration found',
+    page: 'There is nothing at config.path, and nothing at config.from to be moved there.',
+  },
+  RF2005: {
+    title: 'cannot be read',
+    page: 'A path that the spec concerns could not be read with the rights of this run. Run the command with sudo.',
+  },
+  RF2006: {
+    title: 'flake.nix cannot be parsed',
+    page: 'A broken flake.nix is not edited. Mend the syntax at the position shown.',
+  },
+  RF2007: {
+    title: 'flake.nix cannot be edited safely',
+    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks.',
+  },
+  RF2008: {
+    title: 'a configuration file cannot be edited safely',
+    page: 'The value is computed, or stands where an edit could change more than was asked. Paste the snippet.',
+  },
+  RF2009: {
+    title: 'a configuration file cannot be parsed',
+    page: 'A broken file is not edited. Mend the syntax at the position shown.',
+  },
+  RF2010: {
+    title: 'nix.conf belongs to another tool',
+    page: 'The file is a link into the store or says that it is generated: an edit would be lost. The hint says where the setting belongs.',
+  },
+  RF2011: { title: 'nix.conf has a syntax error', page: 'Every nix command fails until the line is mended.' },
+  RF2012: {
+    title: 'flake.lock is damaged',
+    page: 'The file is not a lock that Nix can read. Its inputs will be locked again.',
+  },
+  RF2013: {
+    title: 'flake.lock has merge conflicts',
+    page: 'Conflict markers stand in the file. Inputs that both sides agree on are kept, the others are locked again.',
+  },
+  RF2014: {
+    title: 'a locked input breaks the policy',
+    page: 'The lock policy of the spec (lock.maxAge, lock.allow) is not met.',
+  },
+  RF2015: {
+    title: 'ignored by git',
+    page: 'The flake needs this file, but a .gitignore rule hides it from git, and so from Nix. Change the rule; reflake never forces a file in.',
+  },
+  RF2016: {
+    title: 'git repository cannot be edited',
+    page: 'The index is damaged or of a kind that reflake does not write (split or sparse index).',
+  },
+  RF2017: {
+    title: 'special file in the tree',
+    page: 'Sockets, FIFOs and devices have no place in a configuration; Nix cannot copy them and reflake does not own them.',
+  },
+  RF2018: {
+    title: 'file with several hard links',
+    page: 'Changing the owner of this file would change it under its other names too, which may be outside the tree.',
+  },
+  RF2019: {
+    title: 'lock cannot be decided offline',
+    page: 'Nix itself would fetch an input to decide whether the lock is complete. It is taken as fresh.',
+  },
+  RF2020: {
+    title: 'activation needs the machine itself',
+    page: 'Under --root, files can be prepared, but a system can be activated only on the running machine.',
+  },
+  RF2021: {
+    title: 'config.from is a link elsewhere',
+    page: 'A link left at the old place may only lead to the new one.',
+  },
+  RF3001: {
+    title: 'the plan is stale',
+    page: 'Something that the plan relies on has changed since it was made. Nothing was written. Make a new plan.',
+  },
+  RF3002: {
+    title: 'the plan was altered',
+    page: 'The plan’s id is the digest of its content, and they do not agree. Nothing was written.',
+  },
+  RF3003: {
+    title: 'the plan is for another machine or spec',
+    page: 'A saved plan is bound to the machine and the spec it was made for.',
+  },
+  RF3004: { title: 'an edit failed', page: 'A write failed. Everything that had been written was undone.' },
+  RF3005: {
+    title: 'undo found something else',
+    page: 'A path holds neither what was there before nor what this apply wrote: someone else changed it. It is left alone. Mend it by hand and run `reflake recover`.',
+  },
+  RF3006: {
+    title: 'verification failed',
+    page: 'After everything was written the machine still differed from the spec, so all of it was undone. This is a bug of reflake or a change made at the same moment.',
+  },
+  RF3007: {
+    title: 'another apply is running',
+    page: 'The lock is held by a living process; it frees itself when that process ends.',
+  },
+  RF3008: {
+    title: 'confirmation needed',
+    page: 'Nobody can be asked here. Add --yes, or apply a saved plan with --expect ID.',
+  },
+  RF3009: {
+    title: 'interrupted',
+    page: 'A signal stopped the run between two writes; what had been written was undone.',
+  },
+  RF3010: { title: 'no such apply', page: '`reflake history` lists the applies that can be shown or rolled back.' },
+  RF3011: {
+    title: 'changed since',
+    page: 'A path was changed after the apply that is to be undone. `rollback` leaves other people’s work alone.',
+  },
+  RF3012: {
+    title: 'the journal is damaged',
+    page: 'A file in the state directory is not what reflake wrote. Nothing is touched.',
+  },
+  RF3013: {
+    title: 'root is needed',
+    page: 'The plan changes paths that only root may change. Run the command with sudo.',
+  },
+  RF3014: {
+    title: 'an unfinished apply was undone',
+    page: 'An earlier apply was killed. Its journal was played back before anything else.',
+  },
+  RF4001: {
+    title: 'nix is missing',
+    page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',
+  },
+  RF4002: {
+    title: 'nix failed',
+    page: 'Nix was called while planning, in a scratch directory, and failed. Its own words are shown.',
+  },
+  RF4003: { title: 'git is missing', page: 'A new repository needs git, and Nix needs it to read one.' },
+  RF4004: {
+    title: 'git failed',
+    page: 'git was called while planning, in a scratch directory, and failed. Its own words are shown.',
+  },
+  RF4005: {
+    title: 'no network',
+    page: 'An input has to be fetched to be locked, and it could not be reached. Nothing was changed.',
+  },
+  RF4006: {
+    title: 'the build failed',
+    page: 'The configuration does not build. Files, lock and running system are as before.',
+  },
+  RF4007: {
+    title: 'the activation failed',
+    page: 'The new system did not activate. The previous one was activated again; files and lock are as before.',
+  },
+} as const satisfies Record<string, { title: string; page: string }>;
+
+export type Code = keyof typeof CODES;

@@ -1,0 +1,173 @@
+// Read this first: the words of reflake as types. Everything is plain, readonly, serialisable data;
+// the only functions here are the ones that say what the words mean (inverse, equality, emptiness).
+
+import type { Diagnostic, JsonPointer } from './diagnostic.ts';
+import type { AbsPath } from './path.ts';
+
+/** Numeric owner of a path, as the machine's own passwd and group files number them. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** `sha256:` and 64 hex digits. Names content: bytes live in a plan's `blobs` or in a journal's images. */
+export type Digest = `sha256:${string}`;
+
+/**
+ * What is at a path, the link itself and not what it points to. `mode` holds the 12 permission bits.
+ * A file without `content` was not looked into: an edit of it leaves its bytes alone.
+ * `other` is a socket, FIFO or device: reflake reports it and never writes one.
+ */
+export type Entry =
+  | { readonly type: 'absent' }
+  | {
+      readonly type: 'file';
+      readonly content?: Digest;
+      readonly mode: number;
+      readonly owner: Owner;
+      readonly hardLinked?: true;
+    }
+  | { readonly type: 'dir'; readonly mode: number; readonly owner: Owner }
+  | { readonly type: 'link'; readonly target: string; readonly owner: Owner }
+  | {
+      readonly type: 'other';
+      readonly what: 'fifo' | 'socket' | 'device';
+      readonly mode: number;
+      readonly owner: Owner;
+    };
+
+/** What a plan may put at a path. */
+export type Puttable = Exclude<Entry, { type: 'other' }>;
+
+/** At `path`, replace `before` by `after`. Its inverse swaps the two. */
+export interface Put {
+  readonly op: 'put';
+  readonly path: AbsPath;
+  readonly before: Puttable;
+  readonly after: Puttable;
+}
+
+/** A whole tree goes from one name to another that is free. Its inverse swaps the two. */
+export interface Move {
+  readonly op: 'move';
+  readonly from: AbsPath;
+  readonly to: AbsPath;
+}
+
+export type ActivationMode = 'build' | 'test' | 'boot' | 'switch';
+
+/**
+ * What no file edit can express: build what the flake says, as its owner, and make it the running system
+ * (test, switch) and the boot default (boot, switch). Its inverse activates `before` again.
+ * The store paths of `before` are read while planning and compared again before anything is run.
+ */
+export interface Activate {
+  readonly op: 'activate';
+  readonly mode: ActivationMode;
+  /** `<dir>#nixosConfigurations.<name>.config.system.build.toplevel` */
+  readonly installable: string;
+  readonly as: Owner;
+  /** Link targets of /run/current-system and of the system profile; absent where there is none. */
+  readonly before: { readonly running?: string; readonly profile?: string };
+}
+
+export type Edit = Put | Move | Activate;
+
+/** Why a wish is not granted yet. `from` is what is there, in words. */
+export type Reason = 'missing' | 'differs' | 'unwanted' | 'stale' | 'misplaced' | 'invisible';
+
+/** For people: one wish of the spec that the machine does not grant, and what will grant it. */
+export interface Change {
+  /** What it is about, in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
+  readonly subject: string;
+  /** The file or directory that will change. */
+  readonly path: AbsPath;
+  readonly action: 'add' | 'change' | 'remove' | 'move' | 'activate';
+  readonly from?: string;
+  readonly to?: string;
+  readonly reason: Reason;
+  /** One lower-case clause: what was found. */
+  readonly because: string;
+  /** Where in the spec the wish stands. */
+  readonly pointer: JsonPointer;
+  /** 1-based line of the new text, where the change has one. */
+  readonly line?: number;
+}
+
+/** One provider's share of a plan. `unchecked`: what it could not look at, said in every report. */
+export interface Step {
+  readonly provider: string;
+  readonly changes: readonly Change[];
+  readonly edits: readonly Edit[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** Contents that the edits name by digest. */
+  readonly blobs: Readonly<Record<Digest, Uint8Array>>;
+}
+
+/** What a plan is bound to besides the paths it touches. */
+export interface HostFacts {
+  readonly name: string;
+  readonly system: string;
+  /** `/etc/machine-id` of the machine; empty where it has none. */
+  readonly machineId: string;
+}
+
+/** The whole of what apply will do. `id` is the digest of the canonical JSON of the rest. */
+export interface Plan {
+  readonly version: 1;
+  readonly id: Digest;
+  readonly spec: Digest;
+  readonly host: HostFacts;
+  readonly steps: readonly Omit<Step, 'blobs'>[];
+  readonly blobs: Readonly<Record<Digest, Uint8Array>>;
+}
+
+/** How an apply, a rollback or a recovery ended. */
+export type Outcome =
+  | { readonly status: 'unchanged' }
+  | { readonly status: 'applied'; readonly generation: number; readonly edits: number }
+  /** Nothing was written. `exit` is the code of DESIGN.md section 7 that says why. */
+  | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly exit: 1 | 3 | 6 | 7 | 130 | 143 }
+  /** Something was written and all of it was undone. */
+  | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[] }
+  /** Undo could not finish: the journal is kept. */
+  | { readonly status: 'stuck'; readonly cause: readonly Diagnostic[]; readonly conflicts: readonly AbsPath[] };
+
+export type Event =
+  | { readonly type: 'planned'; readonly plan: Plan }
+  | { readonly type: 'edited' | 'undone'; readonly edit: Edit; readonly index: number; readonly total: number }
+  | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
+  /** A long step: `text` says what is being done now. */
+  | { readonly type: 'progress'; readonly text: string }
+  | { readonly type: 'finished'; readonly outcome: Outcome };
+
+/** A reporter is a function of events; core never prints. */
+export type Reporter = (event: Event) => void;
+
+export const ABSENT: Puttable = { type: 'absent' };
+
+/** The edit that takes `edit` back. Activation has no inverse as a value: undo goes to its `before`. */
+export function invert(edit: Put): Put;
+export function invert(edit: Move): Move;
+export function invert(edit: Put | Move): Put | Move {
+  return edit.op === 'put'
+    ? { op: 'put', path: edit.path, before: edit.after, after: edit.before }
+    : { op: 'move', from: edit.to, to: edit.from };
+}
+
+export const sameOwner = (a: Owner, b: Owner): boolean => a.uid === b.uid && a.gid === b.gid;
+
+/**
+ * Whether what is `there` is what an edit `expects`. A file expected without content may hold any bytes;
+ * one expected with content must have been read, so `there` carries its digest.
+ */
+export function matches(expected: Entry, there: Entry): boolean {
+  if (expected.type !== there.type) return false;
+  if (expected.type === 'absent' || there.type === 'absent') return true;
+  if (!sameOwner(expected.owner, there.owner)) return false;
+  if (expected.type === 'link') return there.type === 'link' && expected.target === there.target;
+  if (there.type === 'link' || expected.mode !== there.mode) return false;
+  if (expected.type === 'file' && there.type === 'file')
+    return expected.content === undefined || expected.content === there.content;
+  return true;
+}

@@ -1,0 +1,89 @@
+// Names and paths of the machine as strings that lose no byte, and the rules for going from one to another.
+// Bytes that are not UTF-8 become lone surrogates U+DC80..U+DCFF, as Python's surrogateescape does.
+
+declare const absPath: unique symbol;
+
+/** An absolute, normalised path of the machine: `/` or `/a/b`, no `.`, `..`, empty or trailing parts. */
+export type AbsPath = string & { readonly [absPath]: true };
+
+export const ROOT = '/' as AbsPath;
+
+/** Normalises an absolute path by its text alone. Throws on a relative one or on NUL: those are bugs of the caller. */
+export function absolute(text: string): AbsPath {
+  if (!text.startsWith('/') || text.includes('\0')) throw new Error(`not an absolute path: ${JSON.stringify(text)}`);
+  const parts: string[] = [];
+  for (const part of text.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') parts.pop();
+    else parts.push(part);
+  }
+  return ('/' + parts.join('/')) as AbsPath;
+}
+
+/** `base/relative`, normalised; an absolute `relative` stands for itself. */
+export const join = (base: AbsPath, relative: string): AbsPath =>
+  absolute(relative.startsWith('/') ? relative : `${base}/${relative}`);
+
+export function parent(path: AbsPath): AbsPath {
+  const cut = path.lastIndexOf('/');
+  return (cut <= 0 ? '/' : path.slice(0, cut)) as AbsPath;
+}
+
+export const basename = (path: AbsPath): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** Whether `path` is `tree` itself or below it. */
+export const isWithin = (path: AbsPath, tree: AbsPath): boolean =>
+  path === tree || tree === ROOT || path.startsWith(`${tree}/`);
+
+/** `path` below `from`, said below `to` instead; undefined where it is not below `from`. */
+export function rebase(path: AbsPath, from: AbsPath, to: AbsPath): AbsPath | undefined {
+  if (path === from) return to;
+  return isWithin(path, from) ? absolute(`${to}/${path.slice(from === ROOT ? 1 : from.length + 1)}`) : undefined;
+}
+
+/** `path` as seen from `dir`: `a/b` below it, `.` for itself, else the absolute path. */
+export function relativeTo(path: AbsPath, dir: AbsPath): string {
+  if (path === dir) return '.';
+  return isWithin(path, dir) ? path.slice(dir === ROOT ? 1 : dir.length + 1) : path;
+}
+
+/** How many parts: 0 for `/`. */
+export const depth = (path: AbsPath): number => (path === ROOT ? 0 : path.split('/').length - 1);
+
+/** Bytewise order, as git and NAR sort: not the UTF-16 order of `<`. */
+export const byteOrder = (a: string, b: string): number => Buffer.compare(toBytes(a), toBytes(b));
+
+const REPLACEMENT = '\uFFFD';
+
+/** File-name bytes to a string; every byte sequence has exactly one. */
+export function fromBytes(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  // Only a name that holds U+FFFD can have been damaged by decoding.
+  return !text.includes(REPLACEMENT) || Buffer.from(text, 'utf8').equals(bytes) ? text : escapeInvalid(bytes);
+}
+
+/** The inverse of fromBytes. */
+export function toBytes(text: string): Buffer {
+  // A lone low surrogate stands for one raw byte.
+  if (!/[\uDC80-\uDCFF]/.test(text)) return Buffer.from(text, 'utf8');
+  const parts: Buffer[] = [];
+  for (const char of text) {
+    const code = char.codePointAt(0)!;
+    parts.push(code >= 0xdc80 && code <= 0xdcff ? Buffer.from([code - 0xdc00]) : Buffer.from(char, 'utf8'));
+  }
+  return Buffer.concat(parts);
+}
+
+function escapeInvalid(bytes: Buffer): string {
+  let text = '';
+  let at = 0;
+  while (at < bytes.length) {
+    const length = [1, 2, 3, 4].find((n) => {
+      const piece = bytes.subarray(at, at + n);
+      return piece.length === n && Buffer.from(piece.toString('utf8'), 'utf8').equals(piece);
+    });
+    text += length === undefined ? String.fromCharCode(0xdc00 + bytes[at]!) : bytes.toString('utf8', at, at + length);
+    at += length ?? 1;
+  }
+  return text;
+}
