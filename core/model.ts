@@ -10,6 +10,12 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** Somebody of the machine's passwd: under sudo not root, but the one who called. */
+export interface Person extends Owner {
+  readonly name: string;
+  readonly home: string;
+}
+
 /** `sha256:` and 64 hex digits. Names content: bytes live in a plan's `blobs` or in a journal's images. */
 export type Digest = `sha256:${string}`;
 
@@ -56,19 +62,26 @@ export interface Move {
 
 export type ActivationMode = 'build' | 'test' | 'boot' | 'switch';
 
+/** What is active: link targets of /run/current-system and of the system profile; absent where there is none. */
+export interface ActiveSystem {
+  readonly running?: string;
+  readonly profile?: string;
+}
+
 /**
  * What no file edit can express: build what the flake says, as its owner, and make it the running system
- * (test, switch) and the boot default (boot, switch). Its inverse activates `before` again.
- * The store paths of `before` are read while planning and compared again before anything is run.
+ * (test, switch) and the boot default (boot, switch). `before` is read while planning and compared again
+ * before anything is run; undo goes back to exactly that.
  */
 export interface Activate {
   readonly op: 'activate';
   readonly mode: ActivationMode;
-  /** `<dir>#nixosConfigurations.<name>.config.system.build.toplevel` */
-  readonly installable: string;
-  readonly as: Owner;
-  /** Link targets of /run/current-system and of the system profile; absent where there is none. */
-  readonly before: { readonly running?: string; readonly profile?: string };
+  /** What is activated: an installable that is built first, or, to go back, a system that was active before. */
+  readonly target:
+    | { readonly kind: 'flake'; readonly installable: string }
+    | { readonly kind: 'system'; readonly system: ActiveSystem };
+  readonly as: Person;
+  readonly before: ActiveSystem;
 }
 
 export type Edit = Put | Move | Activate;
@@ -146,13 +159,16 @@ export type Reporter = (event: Event) => void;
 
 export const ABSENT: Puttable = { type: 'absent' };
 
-/** The edit that takes `edit` back. Activation has no inverse as a value: undo goes to its `before`. */
-export function invert(edit: Put): Put;
-export function invert(edit: Move): Move;
-export function invert(edit: Put | Move): Put | Move {
-  return edit.op === 'put'
-    ? { op: 'put', path: edit.path, before: edit.after, after: edit.before }
-    : { op: 'move', from: edit.to, to: edit.from };
+/** The edit that takes `edit` back. What was active after an activation is known only then: `now`. */
+export function invert(edit: Edit, now: ActiveSystem = {}): Edit {
+  switch (edit.op) {
+    case 'put':
+      return { op: 'put', path: edit.path, before: edit.after, after: edit.before };
+    case 'move':
+      return { op: 'move', from: edit.to, to: edit.from };
+    case 'activate':
+      return { ...edit, target: { kind: 'system', system: edit.before }, before: now };
+  }
 }
 
 export const sameOwner = (a: Owner, b: Owner): boolean => a.uid === b.uid && a.gid === b.gid;

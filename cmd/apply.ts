@@ -1,0 +1,163 @@
+// reflake apply [PLAN]: exactly what the plan shows, or nothing.
+
+import { randomBytes } from 'node:crypto';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { editsOf } from '../core/edits.ts';
+import { execute, recover, type Surroundings } from '../core/executor.ts';
+import { isRoot } from '../core/host/run.ts';
+import { callerOf } from '../core/host/surroundings.ts';
+import type { Transaction } from '../core/journal.ts';
+import type { Edit, Outcome, Plan } from '../core/model.ts';
+import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
+import { EXIT, exitOfOutcome, exitOfProblems } from './exit.ts';
+import type { GlobalOptions, Io } from './io.ts';
+import { loadPlan, sameId } from './plan-file.ts';
+import { openSession, type Place, type Session } from './session.ts';
+
+export interface ApplyOptions extends GlobalOptions {
+  readonly plan?: string | undefined;
+  readonly expect?: string | undefined;
+  readonly yes: boolean;
+}
+
+export async function applyCommand(options: ApplyOptions, io: Io): Promise<number> {
+  const opened = await openSession('apply', options, io);
+  if (!opened.ok) return opened.exit;
+  const { session } = opened;
+  const { report } = session;
+  const refuse = (problem: Diagnostic, exit: number): number => {
+    report({ type: 'diagnostic', diagnostic: problem });
+    return exit;
+  };
+  for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
+  if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
+  const lock = session.store.lock(holder(io));
+  if ('heldBy' in lock) return refuse(locked(lock.heldBy), EXIT.locked);
+  try {
+    const around = surroundings(session, io, async () => await remaining(session));
+    const recovered = await recoverFirst(around);
+    if (recovered !== undefined) return recovered;
+    const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const mismatch = saved && foreignPlan(plan, session);
+    if (mismatch) return refuse(mismatch, EXIT.stale);
+    if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
+      return refuse(otherPlan(plan, options.expect), EXIT.stale);
+    if (!options.quiet || isBlocked(plan)) report({ type: 'planned', plan });
+    if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
+    if (isEmpty(plan)) {
+      report({ type: 'finished', outcome: { status: 'unchanged' } });
+      return EXIT.ok;
+    }
+    const rights = missingRights(editsOf(plan.steps), session);
+    if (rights !== undefined) return refuse(rights, EXIT.error);
+    const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
+    const confirmed = unattended || (await confirm('Apply this plan?', options, io));
+    if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
+    if (!confirmed) return io.stopped() === undefined ? EXIT.ok : 130;
+    const transaction: Transaction = {
+      ...stamp(io),
+      kind: 'apply',
+      plan: plan.id,
+      host: plan.host,
+      undoes: [],
+      batches: [editsOf(plan.steps)],
+    };
+    return finish(await execute(transaction, plan.blobs, around), around);
+  } finally {
+    lock.release();
+  }
+}
+
+/** What an executor needs of a command. */
+export function surroundings(place: Place & Pick<Session, 'report'>, io: Io, verify: Surroundings['verify']): Surroundings {
+  return { host: place.host, store: place.store, report: place.report, stopped: io.stopped, now, verify };
+}
+
+/** An unfinished apply is played back first. Undefined: go on. */
+export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
+  const outcome = await recover(around);
+  if (outcome === undefined) return undefined;
+  if (outcome.status === 'stuck') return finish(outcome, around);
+  if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
+  return undefined;
+}
+
+export function finish(outcome: Outcome, { report }: Pick<Surroundings, 'report'>): number {
+  report({ type: 'finished', outcome });
+  return exitOfOutcome(outcome);
+}
+
+/** undefined: nobody is there to be asked. */
+export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<boolean | undefined> {
+  if (!options.input || !io.tty.in || !io.tty.err) return undefined;
+  const answer = await io.ask(`\n${question} Type yes to go on: `);
+  return answer?.trim() === 'yes';
+}
+
+export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by'> => ({
+  tx: randomBytes(6).toString('hex'),
+  startedAt: now(),
+  by: callerOf(io.env).name,
+});
+
+export const holder = (io: Io): string => `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`;
+
+export const locked = (heldBy: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3007',
+  summary: `another apply is running: ${heldBy}`,
+  hint: 'wait for it to end; the lock frees itself with its process',
+});
+
+export const unconfirmed: Diagnostic = {
+  severity: 'error',
+  code: 'RF3008',
+  summary: 'nobody can be asked here',
+  hint: 'add --yes, or apply a saved plan with --expect ID',
+};
+
+const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Looks again after the last write. Quietly: what is said here is only of interest if something is left. */
+async function remaining(session: Session): Promise<readonly Diagnostic[]> {
+  const { plan } = await session.plan(() => {});
+  if (isEmpty(plan) && !isBlocked(plan)) return [];
+  const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
+  const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
+  return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
+}
+
+/** A saved plan is for one machine and one spec. */
+function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefined {
+  const { facts } = host;
+  const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
+  if (sameHost && plan.spec === digest) return undefined;
+  const summary = sameHost ? 'the spec has changed since the plan was made' : `the plan is for the machine "${plan.host.name}"`;
+  return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
+}
+
+const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3001',
+  summary: `the plan is ${plan.id.slice(7, 15)} by now, not ${expected}`,
+  hint: 'look at the new plan: reflake plan',
+});
+
+/** Better said before the first write than found out at the third. */
+function missingRights(edits: readonly Edit[], { host }: Session): Diagnostic | undefined {
+  if (isRoot()) return undefined;
+  const me = process.geteuid?.();
+  const needed = edits.find((edit) => {
+    if (edit.op === 'activate') return edit.mode !== 'build';
+    if (edit.op === 'move') {
+      const entry = host.stat(edit.from);
+      return 'owner' in entry && entry.owner.uid !== me;
+    }
+    const owners = [edit.before, edit.after].flatMap((entry) => ('owner' in entry ? [entry.owner.uid] : []));
+    return owners.some((uid) => uid !== me);
+  });
+  if (needed === undefined) return undefined;
+  const what = needed.op === 'activate' ? 'activating a system' : `changing "${needed.op === 'move' ? needed.from : needed.path}"`;
+  return { severity: 'error', code: 'RF3013', summary: `${what} needs root`, hint: 'run the command with sudo' };
+}

@@ -1,0 +1,54 @@
+// reflake plan: what would change, and why. Changes nothing.
+
+import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
+import { EXIT, exitOfProblems } from './exit.ts';
+import type { GlobalOptions, Io } from './io.ts';
+import { savePlan } from './plan-file.ts';
+import { openSession, type Session } from './session.ts';
+import { lookOf, wantAscii, wantColor } from './report/colour.ts';
+
+export interface PlanOptions extends GlobalOptions {
+  readonly diff: boolean;
+  readonly out?: string | undefined;
+  readonly detailedExitcode: boolean;
+}
+
+export async function planCommand(options: PlanOptions, io: Io): Promise<number> {
+  const opened = await openSession('plan', options, io, options.out);
+  if (!opened.ok) return opened.exit;
+  const { session } = opened;
+  const { report } = session;
+  for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
+  noteUnfinished(session);
+  const { plan } = await session.plan(report);
+  if (options.out !== undefined && !isBlocked(plan)) {
+    const saved = savePlan(options.out, plan, io.cwd);
+    if (saved !== undefined) {
+      report({ type: 'diagnostic', diagnostic: saved });
+      return EXIT.error;
+    }
+  }
+  report({ type: 'planned', plan });
+  if (options.diff && options.format === 'human' && !isEmpty(plan)) {
+    const { planDiff } = await import('./report/diff.ts');
+    const look = lookOf({ colour: wantColor({ isTTY: io.tty.out }, io.env, options.color), ascii: wantAscii(io.env, options.ascii), columns: io.columns });
+    const words = { contentOf: (path: Parameters<typeof session.host.read>[0]) => session.host.read(path), nameOf: session.wishes.people.name };
+    io.out(`\n${await planDiff(plan, words, look)}\n`);
+  }
+  if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
+  return options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
+}
+
+/** A plan made while an apply lies unfinished is about a machine that recovery will change. */
+function noteUnfinished({ store, report }: Session): void {
+  if (store.list('journal').length === 0) return;
+  report({
+    type: 'diagnostic',
+    diagnostic: {
+      severity: 'warning',
+      code: 'RF3014',
+      summary: 'an earlier apply was cut off and is not undone yet',
+      hint: 'run reflake recover first: this plan is about the machine as it lies',
+    },
+  });
+}

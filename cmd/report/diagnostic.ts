@@ -1,0 +1,154 @@
+// A diagnostic as people see it: the summary, the place in its text, the way out.
+
+import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
+import type { Look, Style } from './colour.ts';
+import { stringWidth, takeCells } from './width.ts';
+
+/** `source` gives the text of a file named in a place; `locate` the place of a wish in the spec. */
+export interface Sources {
+  readonly source: (file: string) => string | undefined;
+  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+}
+
+/** The snippet screen (UX.md, "Diagnostic"), without a line end after the last line. */
+export function diagnosticScreen(diagnostic: Diagnostic, look: Look, sources: Sources): string {
+  const { severity, code, summary, hint, snippet } = diagnostic;
+  const { expected } = diagnostic as { expected?: string };
+  const { at, wish } = placesOf(diagnostic, sources);
+  const gutter = Math.max(1, ...[at, wish].map((place) => String(place?.line ?? 0).length));
+  const bar = `${' '.repeat(gutter + 2)}|`;
+  const note = (word: string, text: string): string =>
+    `${' '.repeat(gutter + 2)}= ${look.paint('bold', `${word}:`)} ${text}`;
+  const lines = [`${look.paint(severity, `${severity}[${code}]`)}${look.paint('bold', `: ${look.show(summary)}`)}`];
+  const arrow = (sign: string, place: string): string =>
+    `${' '.repeat(gutter + 1)}${look.paint('dim', sign)} ${look.show(place)}`;
+  const label = expected === undefined ? '' : look.show(expected);
+  const [shown, related] = [at, wish].map((place) => place && source(place, sources, gutter, look, place === at));
+  if (at !== undefined) lines.push(arrow('-->', placeName(at)));
+  else if (diagnostic.path !== undefined) lines.push(arrow('-->', diagnostic.path));
+  if (shown !== undefined) lines.push(bar, ...shown.lines, ...caret(shown, severity, '^', label, bar, look));
+  if (wish !== undefined && related !== undefined)
+    lines.push(
+      arrow(':::', placeName(wish)),
+      bar,
+      ...related.lines,
+      ...caret(related, 'note', '-', 'the wish', bar, look),
+    );
+  if (shown !== undefined || related !== undefined) lines.push(bar);
+  if (shown === undefined && label !== '') lines.push(note('note', label));
+  if (hint !== undefined) lines.push(note('help', look.show(hint)));
+  if (snippet !== undefined) {
+    lines.push(note(code.startsWith('RF4') ? 'log' : 'paste', ''));
+    for (const line of look.showText(snippet.trimEnd()).split('\n')) lines.push(`${' '.repeat(gutter + 6)}${line}`);
+  }
+  lines.push(note('docs', `reflake explain ${code}`));
+  return lines.map((line) => line.trimEnd()).join('\n');
+}
+
+/** Sorted by place, a blank line between two, at most `most` of them and how many are left. Empty for none. */
+export function diagnosticsScreen(diagnostics: readonly Diagnostic[], look: Look, sources: Sources, most = 10): string {
+  const sorted = sortByPlace(diagnostics, sources);
+  const screens = sorted.slice(0, most).map((diagnostic) => diagnosticScreen(diagnostic, look, sources));
+  if (sorted.length > most) screens.push(`and ${sorted.length - most} more`);
+  return screens.join('\n\n');
+}
+
+/** One line, as editors and logs read it: `reflake.yaml:7:11: error: unknown system "x" [RF1006]`. */
+export function diagnosticLine(diagnostic: Diagnostic, look: Look, sources: Sources): string {
+  const { severity, code, summary, hint, path } = diagnostic;
+  const { at } = placesOf(diagnostic, sources);
+  const place = at === undefined ? path : placeName(at);
+  const help = hint === undefined ? '' : ` (${hint})`;
+  return look.show(`${place === undefined ? '' : `${place}: `}${severity}: ${summary}${help} [${code}]`);
+}
+
+/** Errors first, then warnings, then notes; each by file, line and column. */
+export function sortByPlace(diagnostics: readonly Diagnostic[], sources: Sources): readonly Diagnostic[] {
+  const weight = { error: 0, warning: 1, note: 2 };
+  const keyed = diagnostics.map((diagnostic) => ({ diagnostic, at: placesOf(diagnostic, sources).at }));
+  keyed.sort((a, b) => {
+    const severity = weight[a.diagnostic.severity] - weight[b.diagnostic.severity];
+    const file = (a.at?.file ?? '') < (b.at?.file ?? '') ? -1 : (a.at?.file ?? '') > (b.at?.file ?? '') ? 1 : 0;
+    return severity || file || (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0);
+  });
+  return keyed.map(({ diagnostic }) => diagnostic);
+}
+
+/** Where the problem is, and where the wish stands if that is another place. */
+function placesOf(
+  { at, pointer }: Diagnostic,
+  { locate }: Sources,
+): { readonly at?: SourceRange; readonly wish?: SourceRange } {
+  const wish = pointer === undefined ? undefined : locate?.(pointer);
+  if (at === undefined) return wish === undefined ? {} : { at: wish };
+  return wish === undefined || wish.file === at.file ? { at } : { at, wish };
+}
+
+const placeName = ({ file, line, column }: SourceRange): string => `${file}:${line}:${column}`;
+
+/** The line of a place, windowed, with the cells before the caret and under it. */
+interface Shown {
+  readonly lines: readonly string[];
+  readonly before: number;
+  readonly under: number;
+}
+
+function source(place: SourceRange, sources: Sources, gutter: number, look: Look, context: boolean): Shown | undefined {
+  const text = sources.source(place.file);
+  if (text === undefined) return undefined;
+  const all = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const line = all[place.line - 1];
+  if (line === undefined) return undefined;
+  const points = Array.from(line);
+  const end = place.endLine === place.line ? place.endColumn - 1 : points.length;
+  const [head, middle, tail] = [
+    points.slice(0, place.column - 1),
+    points.slice(place.column - 1, end),
+    points.slice(end),
+  ].map((part) => cells(part.join(''), look)) as [string, string, string];
+  const room = look.columns - gutter - 4;
+  const { text: windowed, before, under } = window(head, middle, tail, room, look);
+  const numbered = (number: number, content: string): string =>
+    ` ${look.paint('dim', `${String(number).padStart(gutter)} |`)} ${content}`;
+  const lines = [numbered(place.line, windowed)];
+  const above = all[place.line - 2];
+  if (context && above !== undefined && above.trim() !== '') {
+    const plain = cells(above, look);
+    const [fits, rest] = takeCells(plain, room - 3);
+    lines.unshift(
+      numbered(place.line - 1, rest === '' || stringWidth(plain) <= room ? plain : `${fits}${look.show('…')}`),
+    );
+  }
+  return { lines, before, under };
+}
+
+const cells = (text: string, look: Look): string => look.show(text.replaceAll('\t', '    '));
+
+/** Cuts a line that does not fit so that the caret stays in sight, with some text before it. */
+function window(
+  head: string,
+  middle: string,
+  tail: string,
+  room: number,
+  look: Look,
+): { text: string; before: number; under: number } {
+  const [before, under] = [stringWidth(head), Math.max(1, stringWidth(middle))];
+  const whole = head + middle + tail;
+  if (stringWidth(whole) <= room) return { text: whole, before, under };
+  const dots = look.show('…');
+  const mark = stringWidth(dots);
+  const keep = Math.min(before, Math.max(Math.floor(room / 4), room - under - stringWidth(tail) - mark));
+  const cut = before > keep + mark ? takeCells(head, before - keep)[0] : '';
+  const start = cut === '' ? head : dots + head.slice(cut.length);
+  const [fits, rest] = takeCells(start + middle + tail, room);
+  const text = rest === '' ? fits : takeCells(fits, room - mark)[0] + dots;
+  const shownBefore = stringWidth(start);
+  return { text, before: shownBefore, under: Math.max(1, Math.min(under, stringWidth(text) - shownBefore)) };
+}
+
+function caret(shown: Shown, style: Style, sign: string, label: string, bar: string, look: Look): readonly string[] {
+  const marks = `${' '.repeat(shown.before)}${sign.repeat(shown.under)}`;
+  const fits = stringWidth(bar) + 2 + stringWidth(marks) + stringWidth(label) <= look.columns;
+  const first = `${bar} ${look.paint(style, fits && label !== '' ? `${marks} ${label}` : marks)}`;
+  return fits || label === '' ? [first] : [first, `${bar} ${look.paint(style, label)}`];
+}

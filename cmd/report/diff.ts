@@ -1,0 +1,196 @@
+// The bytes that a plan would write, as unified diffs in the manner of git. Loads the package `diff` on the first text that changed.
+
+import { digestOf } from '../../core/canonical.ts';
+import { editsOf } from '../../core/edits.ts';
+import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/model.ts';
+import { type AbsPath, rebase } from '../../core/path.ts';
+import type { Look } from './colour.ts';
+import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
+
+/** `contentOf` reads what is at a path of the machine now; `nameOf` says an owner as `srid:users`. */
+export interface DiffWords {
+  readonly contentOf: (path: AbsPath) => Uint8Array | undefined;
+  readonly nameOf: (owner: Owner) => string;
+}
+
+/** The diff of every edit, the paths that only change owner or mode last and in groups. Without a line end after the last line. */
+export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promise<string> {
+  const edits = editsOf(plan.steps);
+  const moves = edits.filter((edit): edit is Move => edit.op === 'move');
+  const bytesOf = (put: Put, which: 'before' | 'after'): Uint8Array | undefined => {
+    const entry = put[which];
+    if (entry.type === 'link') return Buffer.from(entry.target);
+    if (entry.type !== 'file' || entry.content === undefined) return undefined;
+    const there =
+      plan.blobs[entry.content] ?? words.contentOf(which === 'before' ? pathBefore(put.path, moves) : put.path);
+    return there !== undefined && sameDigest(there, entry.content) ? there : undefined;
+  };
+  const parts: string[] = [];
+  const metadata: Put[] = [];
+  for (const edit of edits) {
+    if (edit.op === 'put' && isOnlyMetadata(edit)) metadata.push(edit);
+    else if (edit.op === 'put')
+      parts.push(await putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
+    else parts.push(otherDiff(edit, look));
+  }
+  return [...parts, ...metadataDiff(metadata, words, look)].join('\n');
+}
+
+const sameDigest = (bytes: Uint8Array, digest: Digest): boolean => digestOf(bytes) === digest;
+
+/** Where a path is before the plan's moves. */
+const pathBefore = (path: AbsPath, moves: readonly Move[]): AbsPath =>
+  moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+
+function isOnlyMetadata({ before, after }: Put): boolean {
+  if (before.type !== after.type || before.type === 'absent') return false;
+  if (before.type === 'link') return after.type === 'link' && before.target === after.target;
+  return before.type === 'dir' || (after.type === 'file' && before.type === 'file' && before.content === after.content);
+}
+
+function otherDiff(edit: Exclude<Edit, Put>, look: Look): string {
+  if (edit.op === 'move')
+    return [
+      `diff ${look.show(edit.from)} ${look.show(edit.to)}`,
+      `rename from ${look.show(edit.from)}`,
+      `rename to ${look.show(edit.to)}`,
+    ].join('\n');
+  const target =
+    edit.target.kind === 'flake'
+      ? edit.target.installable
+      : (edit.target.system.running ?? edit.target.system.profile ?? '');
+  return `${edit.mode} ${look.show(target)}`;
+}
+
+async function putDiff(
+  put: Put,
+  before: Uint8Array | undefined,
+  after: Uint8Array | undefined,
+  words: DiffWords,
+  look: Look,
+): Promise<string> {
+  const path = look.show(put.path);
+  const lines = [look.paint('bold', `diff ${path}`), ...headerOf(put, words).map(look.show)];
+  const hasBytes = (entry: Puttable): boolean =>
+    entry.type === 'link' || (entry.type === 'file' && entry.content !== undefined);
+  if (!hasBytes(put.before) && !hasBytes(put.after)) return lines.join('\n');
+  const missing = (hasBytes(put.before) && before === undefined) || (hasBytes(put.after) && after === undefined);
+  if (missing) return [...lines, 'the contents could not be read'].join('\n');
+  const [old, new_] = [before ?? new Uint8Array(), after ?? new Uint8Array()];
+  const names = [
+    put.before.type === 'absent' ? '/dev/null' : path,
+    put.after.type === 'absent' ? '/dev/null' : path,
+  ] as const;
+  const [oldText, newText] = [textOf(old), textOf(new_)];
+  const masked =
+    isPrivate(put.before) ||
+    isPrivate(put.after) ||
+    [oldText, newText].some((text) => text !== undefined && holdsKey(text));
+  if (masked) return [...lines, secret(Buffer.compare(old, new_) === 0 ? 'unchanged' : 'changed')].join('\n');
+  if (oldText === undefined || newText === undefined)
+    return [...lines, `binary, ${old.length} ${look.show('→')} ${new_.length} bytes`].join('\n');
+  return [...lines, ...(await hunks(oldText, newText, names, look))].join('\n');
+}
+
+/** `new file mode`, `old mode`, `old owner`, as git says them; git knows no owners. */
+function headerOf({ before, after }: Put, { nameOf }: DiffWords): readonly string[] {
+  if (before.type === 'absent' && after.type !== 'absent')
+    return [`new ${KIND[after.type]} mode ${modeOf(after)}, owner ${nameOf(after.owner)}`];
+  if (after.type === 'absent' && before.type !== 'absent')
+    return [`deleted ${KIND[before.type]} mode ${modeOf(before)}`];
+  if (before.type === 'absent' || after.type === 'absent') return [];
+  const lines: string[] = [];
+  if (modeOf(before) !== modeOf(after)) lines.push(`old mode ${modeOf(before)}`, `new mode ${modeOf(after)}`);
+  const owners = [nameOf(before.owner), nameOf(after.owner)] as const;
+  if (owners[0] !== owners[1]) lines.push(`old owner ${owners[0]}`, `new owner ${owners[1]}`);
+  return lines;
+}
+
+const KIND = { file: 'file', dir: 'directory', link: 'link' } as const;
+
+function modeOf(entry: Exclude<Puttable, { type: 'absent' }>): string {
+  if (entry.type === 'link') return '120000';
+  return `${entry.type === 'dir' ? '04' : '10'}${entry.mode.toString(8).padStart(4, '0')}`;
+}
+
+/** Text is what is UTF-8 without NUL. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Texts that have little in common would take seconds (TOOLCHAIN.md section 3). */
+const LIMITS = { context: 3, maxEditLength: 4000, timeout: 1000 } as const;
+
+async function hunks(
+  before: string,
+  after: string,
+  names: readonly [string, string],
+  look: Look,
+): Promise<readonly string[]> {
+  const { structuredPatch } = await import('diff');
+  const patch = structuredPatch(names[0], names[1], before, after, undefined, undefined, LIMITS);
+  const head = [`--- ${names[0]}`, `+++ ${names[1]}`];
+  if (patch === undefined) {
+    const count = (text: string): number => text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+    return [...head, `replaced whole: ${count(before)} ${look.show('→')} ${count(after)} lines`];
+  }
+  return [
+    ...head,
+    ...patch.hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines }) => [
+      look.paint(
+        'note',
+        `@@ -${oldLines === 0 ? oldStart - 1 : oldStart},${oldLines} +${newLines === 0 ? newStart - 1 : newStart},${newLines} @@`,
+      ),
+      ...maskLines(lines).map((line) => painted(line, look)),
+    ]),
+  ];
+}
+
+function painted(line: string, look: Look): string {
+  const style = line.startsWith('+') ? 'add' : line.startsWith('-') ? 'remove' : undefined;
+  const text = look.showText(line);
+  return style === undefined ? text : look.paint(style, text);
+}
+
+/** Secret values in lines of a hunk; one that stands on both sides is called unchanged. */
+function maskLines(lines: readonly string[]): readonly string[] {
+  const valuesOf = (sign: string): Set<string> =>
+    new Set(
+      lines
+        .filter((line) => line.startsWith(sign))
+        .flatMap((line) => secretsIn(line).map(({ start, end }) => line.slice(start, end))),
+    );
+  const sides = { '-': valuesOf('+'), '+': valuesOf('-') };
+  return lines.map((line) => {
+    let masked = line;
+    for (const { start, end } of secretsIn(line).toReversed()) {
+      const other = line[0] === '-' || line[0] === '+' ? sides[line[0]] : undefined;
+      const state = other === undefined ? undefined : other.has(line.slice(start, end)) ? 'unchanged' : 'changed';
+      masked = `${masked.slice(0, start)}${secret(state)}${masked.slice(end)}`;
+    }
+    return masked;
+  });
+}
+
+const LISTED = 10;
+
+/** Edits that say the same of many paths, once: a tree that changes owner has thousands. */
+function metadataDiff(puts: readonly Put[], words: DiffWords, look: Look): readonly string[] {
+  const groups = new Map<string, Put[]>();
+  for (const put of puts) {
+    const key = headerOf(put, words).map(look.show).join('\n');
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [put]);
+    else group.push(put);
+  }
+  return [...groups].map(([header, group]) => {
+    const names = group.slice(0, LISTED).map(({ path }) => look.paint('bold', `diff ${look.show(path)}`));
+    if (group.length > LISTED) names.push(look.paint('dim', `and ${group.length - LISTED} more paths`));
+    return [...names, header].filter((line) => line !== '').join('\n');
+  });
+}

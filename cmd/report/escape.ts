@@ -1,0 +1,26 @@
+// Text of others as it is shown: what a terminal would obey is written out instead.
+
+/**
+ * One line of harmless text. Control characters become `\e`, `\n`, `\x07`; raw bytes of names (U+DC80..U+DCFF, see core/path.ts)
+ * `\x80`..`\xff`; marks that turn or hide text, and lone surrogates, `\u{202e}`.
+ */
+export const escapeLine = (text: string): string => text.replace(UNSAFE, written);
+
+/** The same for text of several lines: line ends and tabs stay. */
+export const escapeText = (text: string): string =>
+  text.replace(UNSAFE, (char) => (char === '\n' || char === '\t' ? char : written(char)));
+
+// C0 and C1 controls, line separators, zero-width and bidirectional marks, tag characters, lone surrogates.
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e', '\0': '\\0' };
+
+function written(char: string): string {
+  const code = char.codePointAt(0)!;
+  if (NAMED[char] !== undefined) return NAMED[char];
+  const byte = code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
+  return byte < 0x100 && (byte < 0x80 || byte !== code)
+    ? `\\x${byte.toString(16).padStart(2, '0')}`
+    : `\\u{${code.toString(16)}}`;
+}

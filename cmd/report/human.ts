@@ -1,0 +1,219 @@
+// The reporter for people: screens and rows on a terminal, one fact per line in a log.
+
+import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
+import type { Edit, Event, Outcome, Plan, Reporter } from '../../core/model.ts';
+import type { AbsPath } from '../../core/path.ts';
+import { type Look, lookOf } from './colour.ts';
+import { diagnosticLine, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
+import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind } from './outcome.ts';
+import { inSyncLine, planLog, planScreen } from './plan.ts';
+import { truncate } from './width.ts';
+
+/** For each stream: results go to `out`, progress and problems to `err`. */
+export interface PerStream<Value> {
+  readonly out: Value;
+  readonly err: Value;
+}
+
+export interface HumanOptions {
+  readonly print: PerStream<(text: string) => void>;
+  readonly tty: PerStream<boolean>;
+  readonly colour: PerStream<boolean>;
+  readonly ascii: boolean;
+  /** Of the terminal; undefined or 0: 80. */
+  readonly columns: number | undefined;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  /** Milliseconds, only ever growing. */
+  readonly now: () => number;
+  readonly verb: 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
+  /** The spec as the user named it. */
+  readonly spec: string;
+  readonly source: (file: string) => string | undefined;
+  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+  /** The configuration, once it is known: paths below it are shown relative to it. */
+  readonly dirOf?: () => AbsPath | undefined;
+  readonly saved?: string;
+  /** Asked when a plan is empty: how much was looked at, and for how long. */
+  readonly measured?: () => { readonly checks: number; readonly seconds: number };
+}
+
+/** Prints nothing before the first event, and leaves no half-drawn line after `finished` or `planned`. */
+export function humanReporter(options: HumanOptions): Reporter {
+  const { print, tty, quiet, verbose, now } = options;
+  const looks = {
+    out: lookOf({ colour: options.colour.out, ascii: options.ascii, columns: options.columns }),
+    err: lookOf({ colour: options.colour.err, ascii: options.ascii, columns: options.columns }),
+  };
+  const sources: Sources = { source: options.source, ...(options.locate && { locate: options.locate }) };
+  const live = liveLine(print.err, tty.err && !quiet, looks.err, now);
+  const started = now();
+  let last = started;
+  let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
+  const edited: Edit[] = [];
+  const undone: Edit[] = [];
+
+  const out = (text: string): void => {
+    live.clear();
+    if (text !== '') print.out(`${text}\n`);
+  };
+  const err = (text: string): void => {
+    live.clear();
+    if (text !== '') print.err(`${text}\n`);
+  };
+  const problem = (diagnostic: Diagnostic): void => {
+    if (quiet && diagnostic.severity !== 'error') return;
+    err(
+      tty.err
+        ? `${diagnosticScreen(diagnostic, looks.err, sources)}\n`
+        : diagnosticLine(diagnostic, looks.err, sources),
+    );
+  };
+  const problems = (diagnostics: readonly Diagnostic[]): void => {
+    const shown = quiet ? diagnostics.filter(({ severity }) => severity === 'error') : diagnostics;
+    if (tty.err && shown.length > 0) err(`${diagnosticsScreen(shown, looks.err, sources)}\n`);
+    else for (const diagnostic of sortByPlace(shown, sources)) problem(diagnostic);
+  };
+  const elapsed = (): number => {
+    const since = (now() - last) / 1000;
+    last = now();
+    return since;
+  };
+  const rows = (): void => {
+    if (!quiet && tty.err)
+      for (const [kind, { edits, seconds }] of buckets)
+        err(doneRow(kind, edits, seconds, options.dirOf?.(), looks.err));
+    buckets = new Map();
+  };
+
+  const planned = (plan: Plan): void => {
+    const dir = options.dirOf?.();
+    const diagnostics = plan.steps.flatMap((step) => step.diagnostics);
+    const words = {
+      spec: options.spec,
+      verbose,
+      ...(dir && { dir }),
+      ...(options.saved && { saved: options.saved }),
+      ...(options.locate && { locate: options.locate }),
+    };
+    const empty = plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
+    if (!empty && !quiet) out(tty.out ? `${planScreen(plan, words, looks.out)}\n` : planLog(plan, words, looks.out));
+    problems(diagnostics);
+    const blocked = diagnostics.some(({ severity }) => severity === 'error');
+    if (empty && !blocked && !quiet) {
+      const { checks, seconds } = options.measured?.() ?? {
+        checks: plan.steps.length,
+        seconds: (now() - started) / 1000,
+      };
+      out(inSyncLine(plan.host.name, options.spec, checks, seconds, looks.out));
+    }
+    last = now();
+  };
+
+  const wrote = ({ edit, index, total }: Extract<Event, { type: 'edited' | 'undone' }>): void => {
+    edited.push(edit);
+    if (!tty.err && !quiet && (verbose || rowKind(edit) !== 'owner'))
+      err(`edit ${index + 1}/${total} ${editWords(edit, looks.err)}`);
+    const kind = rowKind(edit);
+    if (kind === 'move' || kind === 'activate') rows();
+    const bucket = buckets.get(kind) ?? { edits: [], seconds: 0 };
+    bucket.edits.push(edit);
+    bucket.seconds += elapsed();
+    buckets.set(kind, bucket);
+    if (kind === 'move' || kind === 'activate' || index + 1 === total) rows();
+    else live.draw(`${editWords(edit, looks.err)} (${index + 1}/${total})`);
+  };
+
+  const finished = (outcome: Outcome): void => {
+    rows();
+    const verb = options.verb === 'rollback' || options.verb === 'recover' ? options.verb : 'apply';
+    const dir = options.dirOf?.();
+    const seconds = (now() - started) / 1000;
+    if ('cause' in outcome) {
+      const failed =
+        outcome.status === 'refused' || outcome.cause.every(({ severity }) => severity !== 'error')
+          ? undefined
+          : failedRow(outcome, elapsed(), looks.err);
+      if (failed !== undefined && tty.err) err(`${failed}\n`);
+      problems(outcome.cause);
+    }
+    const good = outcome.status === 'unchanged' || outcome.status === 'applied';
+    if (good && quiet) {
+      live.clear();
+      return;
+    }
+    const ending = endingScreen(
+      outcome,
+      { verb, seconds, edited, undone, ...(dir && { dir }) },
+      good ? looks.out : looks.err,
+    );
+    if (good) out(ending);
+    else err(ending);
+  };
+
+  return (event) => {
+    switch (event.type) {
+      case 'planned':
+        return planned(event.plan);
+      case 'edited':
+        return wrote(event);
+      case 'undone':
+        rows();
+        undone.push(event.edit);
+        if (!tty.err && !quiet) err(`undo ${editWords(event.edit, looks.err)}`);
+        else live.draw(`undo ${editWords(event.edit, looks.err)}`);
+        return;
+      case 'diagnostic':
+        return problem(event.diagnostic);
+      case 'progress':
+        if (verbose && !quiet) return err(looks.err.paint('dim', looks.err.show(event.text)));
+        if (!quiet) live.draw(looks.err.show(event.text));
+        return;
+      case 'finished':
+        return finished(event.outcome);
+    }
+  };
+}
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const ASCII_FRAMES = ['|', '/', '-', '\\'];
+const REDRAW_MS = 80;
+const HEARTBEAT_MS = 30_000;
+
+/** One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. */
+function liveLine(
+  print: (text: string) => void,
+  terminal: boolean,
+  look: Look,
+  now: () => number,
+): { draw(text: string): void; clear(): void } {
+  const frames = look.ascii ? ASCII_FRAMES : FRAMES;
+  let frame = 0;
+  let drawn = false;
+  let spoken = now();
+  let begun = now();
+  return {
+    draw(text) {
+      const time = now();
+      if (!terminal) {
+        if (time - spoken < HEARTBEAT_MS) return;
+        print(`... ${text} (${durationOf((time - begun) / 1000)})\n`);
+        spoken = time;
+        return;
+      }
+      if (drawn && time - spoken < REDRAW_MS) return;
+      if (!drawn) begun = time;
+      const seconds = durationOf((time - begun) / 1000);
+      const line = truncate(text, look.columns - seconds.length - 4, look.show('…'));
+      print(`\r\u001b[K${frames[frame++ % frames.length]} ${line} ${look.paint('dim', seconds)}`);
+      drawn = true;
+      spoken = time;
+    },
+    clear() {
+      if (drawn) print('\r\u001b[K');
+      drawn = false;
+      spoken = now();
+      if (!terminal) begun = now();
+    },
+  };
+}

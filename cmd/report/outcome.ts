@@ -1,0 +1,177 @@
+// What an apply, a rollback or a recovery says while it goes on and when it ends.
+
+import type { Edit, Outcome, Put } from '../../core/model.ts';
+import { type AbsPath, relativeTo } from '../../core/path.ts';
+import type { Look } from './colour.ts';
+import { padEnd, stringWidth, truncate } from './width.ts';
+
+/** What kind of row an edit is part of: a move and an activation have rows of their own. */
+export type RowKind = 'move' | 'write' | 'owner' | 'activate';
+
+export function rowKind(edit: Edit): RowKind {
+  if (edit.op !== 'put') return edit.op;
+  return isOwnership(edit) ? 'owner' : 'write';
+}
+
+function isOwnership({ before, after }: Put): boolean {
+  if (before.type !== after.type || before.type === 'absent') return false;
+  if (before.type === 'link') return after.type === 'link' && before.target === after.target;
+  return before.type === 'dir' || (after.type === 'file' && before.type === 'file' && before.content === after.content);
+}
+
+/** `✔ write      flake.nix, flake.lock             0.0s`. `edits` are of one kind, at least one. */
+export function doneRow(
+  kind: RowKind,
+  edits: readonly Edit[],
+  seconds: number,
+  dir: AbsPath | undefined,
+  look: Look,
+): string {
+  return row(
+    look.paint('done', look.show('✔')),
+    stringWidth(look.show('✔')),
+    kind,
+    describe(kind, edits, dir, look),
+    durationOf(seconds),
+    look,
+  );
+}
+
+/** The row of what failed: `✘ activate   the configuration does not build   41s`. */
+export function failedRow(
+  outcome: Extract<Outcome, { cause: unknown }>,
+  seconds: number,
+  look: Look,
+): string | undefined {
+  const error = outcome.cause.find(({ severity }) => severity === 'error') ?? outcome.cause[0];
+  if (error === undefined) return undefined;
+  const word = FAILED[error.code] ?? 'write';
+  const sign = look.show('✘');
+  return row(look.paint('error', sign), stringWidth(sign), word, look.show(error.summary), durationOf(seconds), look);
+}
+
+const FAILED: Readonly<Record<string, string>> = {
+  RF4006: 'build',
+  RF4007: 'activate',
+  RF3006: 'verify',
+  RF3009: 'stopped',
+  RF3014: 'recover',
+};
+
+/** How it ended, and what to do next. */
+export interface EndWords {
+  readonly verb: 'apply' | 'rollback' | 'recover';
+  readonly seconds: number;
+  /** Edits that were written, and those of them that were undone, in this run. */
+  readonly edited: readonly Edit[];
+  readonly undone: readonly Edit[];
+  readonly dir?: AbsPath;
+}
+
+/** The last words after the diagnostics of the cause; no line end after the last line. */
+export function endingScreen(outcome: Outcome, words: EndWords, look: Look): string {
+  switch (outcome.status) {
+    case 'unchanged':
+      return NOTHING[words.verb];
+    case 'applied': {
+      const time = durationOf(words.seconds);
+      const done = words.verb === 'rollback' ? `Rolled back in ${time}.` : `Applied in ${time}. In sync.`;
+      return `${look.paint('done', done)} Undo: reflake rollback ${outcome.generation}`;
+    }
+    case 'refused':
+      return [look.paint('bold', 'Nothing was written.'), ...(NEXT[outcome.exit] ?? [])].join(' ');
+    case 'rolled-back':
+      return rolledBack(words, look);
+    case 'stuck':
+      return stuck(outcome.conflicts, words, look);
+  }
+}
+
+const NOTHING = {
+  apply: 'Nothing to do.',
+  rollback: 'Nothing to undo.',
+  recover: 'Nothing to recover: no apply was cut off.',
+} as const;
+
+const NEXT: Readonly<Record<number, readonly string[]>> = {
+  3: ['Make a new plan: reflake plan'],
+  7: ['Try again when the other apply has ended.'],
+};
+
+function rolledBack({ verb, undone, dir }: EndWords, look: Look): string {
+  const count =
+    undone.length === 0
+      ? 'Nothing had been changed'
+      : `${countOf(undone.length, 'edit')} ${undone.length === 1 ? 'was' : 'were'} undone`;
+  const states = pathsOf(undone, dir).map((name) => `  ${padEnd(look.show(name), 40)} as before`);
+  const next =
+    verb === 'recover'
+      ? 'Go on: reflake plan'
+      : `Go on: mend the cause, then run reflake plan and reflake ${verb} again`;
+  return [look.paint('bold', `${count}; the machine is as it was before.`), ...few(states), next].join('\n');
+}
+
+function stuck(conflicts: readonly AbsPath[], { undone, dir }: EndWords, look: Look): string {
+  const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
+  const inDir = (path: AbsPath): string => (dir === undefined ? path : relativeTo(path, dir));
+  return [
+    look.paint('error', 'Undo could not finish; the journal is kept.'),
+    ...conflicts.map((path) => state(inDir(path), look.paint('error', 'changed by someone else, left alone'))),
+    ...few(pathsOf(undone, dir).map((name) => state(name, 'as before'))),
+    'Go on: put the paths above right by hand, then run: reflake recover',
+  ].join('\n');
+}
+
+/** `0.4s`, `41s`, `1m12s`, `1h02m`. */
+export function durationOf(seconds: number): string {
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole}s`;
+  const two = (number: number): string => String(number).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
+  return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`;
+}
+
+/** What an edit is about, for a log: `write /etc/nixos/flake.nix`. */
+export function editWords(edit: Edit, look: Look): string {
+  switch (edit.op) {
+    case 'put':
+      return `${rowKind(edit)} ${look.show(edit.path)}`;
+    case 'move':
+      return `move ${look.show(edit.from)} ${look.show('→')} ${look.show(edit.to)}`;
+    case 'activate':
+      return `activate ${look.show(describeTarget(edit))}`;
+  }
+}
+
+function describe(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, look: Look): string {
+  const [first] = edits;
+  if (first?.op === 'move') return `${look.show(first.from)} ${look.show('→')} ${look.show(first.to)}`;
+  if (first?.op === 'activate') return look.show(describeTarget(first));
+  if (kind === 'owner') return countOf(edits.length, 'path');
+  return pathsOf(edits, dir).map(look.show).join(', ');
+}
+
+const describeTarget = ({ mode, target }: Extract<Edit, { op: 'activate' }>): string =>
+  `${mode} ${target.kind === 'flake' ? target.installable : (target.system.running ?? target.system.profile ?? 'the system before')}`;
+
+function row(sign: string, signWidth: number, label: string, detail: string, right: string, look: Look): string {
+  const width = Math.min(look.columns, 80);
+  const start = signWidth + 1 + 10 + 1;
+  const text = truncate(detail, width - start - 1 - Math.max(6, right.length), look.show('…'));
+  return `${sign} ${padEnd(label, 10)} ${padEnd(text, width - start - Math.max(6, right.length))}${right.padStart(6)}`.trimEnd();
+}
+
+const pathsOf = (edits: readonly Edit[], dir: AbsPath | undefined): readonly string[] =>
+  edits.flatMap((edit) => {
+    if (edit.op === 'activate') return [];
+    const path = edit.op === 'put' ? edit.path : edit.from;
+    return [dir === undefined ? path : relativeTo(path, dir)];
+  });
+
+const MOST = 12;
+
+const few = (lines: readonly string[]): readonly string[] =>
+  lines.length <= MOST ? lines : [...lines.slice(0, MOST), `  and ${lines.length - MOST} more as before`];
+
+const countOf = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;

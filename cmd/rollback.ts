@@ -1,0 +1,79 @@
+// reflake rollback [N] | --to N: takes past applies back, offline, as a transaction of its own.
+
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { execute } from '../core/executor.ts';
+import { type Generation, past, select, type Target, undoing } from '../core/history.ts';
+import { isRoot } from '../core/host/run.ts';
+import type { Edit } from '../core/model.ts';
+import { confirm, finish, holder, locked, recoverFirst, stamp, surroundings, unconfirmed } from './apply.ts';
+import { EXIT } from './exit.ts';
+import type { GlobalOptions, Io } from './io.ts';
+import { placeOf, reporterFor } from './session.ts';
+
+export interface RollbackOptions extends GlobalOptions {
+  readonly generation?: number | undefined;
+  readonly to?: number | undefined;
+  readonly yes: boolean;
+}
+
+export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
+  const place = placeOf(options, io);
+  const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
+  const refuse = (diagnostic: Diagnostic, exit: number): number => {
+    report({ type: 'diagnostic', diagnostic });
+    return exit;
+  };
+  const lock = place.store.lock(holder(io));
+  if ('heldBy' in lock) return refuse(locked(lock.heldBy), EXIT.locked);
+  try {
+    // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
+    const around = surroundings({ ...place, report }, io, async () => []);
+    const recovered = await recoverFirst(around);
+    if (recovered !== undefined) return recovered;
+    const history = past(place.store);
+    if (!history.ok) return refuse(history.problem, EXIT.stuck);
+    const selected = select(history.generations, targetOf(options));
+    if (selected === undefined) return refuse(unknown(options.generation ?? options.to ?? 0), EXIT.usage);
+    if (selected.length === 0) return finish({ status: 'unchanged' }, around);
+    const { transaction, blobs } = undoing(selected, place.store, place.host, stamp(io));
+    if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
+    const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
+    if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
+    if (!confirmed) return EXIT.ok;
+    return finish(await execute(transaction, blobs, around), around);
+  } finally {
+    lock.release();
+  }
+}
+
+function targetOf({ generation, to }: RollbackOptions): Target {
+  if (to !== undefined) return { kind: 'to', number: to };
+  return generation === undefined ? { kind: 'newest' } : { kind: 'one', number: generation };
+}
+
+const namesOf = (selected: readonly Generation[]): string =>
+  selected.length === 1 ? `apply ${selected[0]!.number}` : `applies ${selected.map(({ number }) => number).join(', ')}`;
+
+const unknown = (number: number): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3010',
+  summary: `there is no apply ${number}`,
+  hint: 'look at reflake history',
+});
+
+const rootNeeded: Diagnostic = {
+  severity: 'error',
+  code: 'RF3013',
+  summary: 'undoing this needs root',
+  hint: 'run the command with sudo',
+};
+
+function needsRoot(edits: readonly Edit[]): boolean {
+  if (isRoot()) return false;
+  const me = process.geteuid?.();
+  return edits.some(
+    (edit) =>
+      edit.op === 'activate' ||
+      (edit.op === 'put' && [edit.before, edit.after].some((entry) => 'owner' in entry && entry.owner.uid !== me)),
+  );
+}

@@ -1,0 +1,18 @@
+// Canonical JSON and digests: what gives a plan, a spec and a content their names.
+
+import { createHash } from 'node:crypto';
+import type { Digest } from './model.ts';
+
+/** JSON with keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
+export function canonicalJson(value: unknown): string {
+  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+}
+
+/** SHA-256 of bytes, or of the UTF-8 of a text. */
+export const digestOf = (content: Uint8Array | string): Digest =>
+  `sha256:${createHash('sha256').update(content).digest('hex')}`;

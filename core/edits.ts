@@ -1,0 +1,47 @@
+// From what providers want to what is written: one edit per path, in an order that always works.
+
+import type { Edit, Move, Put, Puttable, Step } from './model.ts';
+import { type AbsPath, byteOrder, depth, isWithin } from './path.ts';
+
+/** All edits of a plan, merged by path and ordered: new parents of moves, moves, puts, activation. */
+export function editsOf(steps: readonly Pick<Step, 'edits'>[]): readonly Edit[] {
+  const puts = new Map<AbsPath, Put>();
+  const moves: Move[] = [];
+  const rest: Edit[] = [];
+  for (const edit of steps.flatMap((step) => step.edits)) {
+    if (edit.op === 'move') moves.push(edit);
+    else if (edit.op === 'activate') rest.push(edit);
+    else {
+      const earlier = puts.get(edit.path);
+      puts.set(edit.path, earlier === undefined ? edit : merge(earlier, edit));
+    }
+  }
+  const isParentOfMove = ({ path }: Put): boolean => moves.some(({ to }) => to !== path && isWithin(to, path));
+  const ordered = [...puts.values()].filter(({ before, after }) => !isNothing(before, after)).sort(putOrder);
+  return [...ordered.filter(isParentOfMove), ...moves, ...ordered.filter((put) => !isParentOfMove(put)), ...rest];
+}
+
+/** Two edits of one path in a row, as one. What one of them did not look into, the other may have. */
+function merge(first: Put, second: Put): Put {
+  return {
+    op: 'put',
+    path: first.path,
+    before: withContentOf(first.before, second.before),
+    after: withContentOf(second.after, first.after),
+  };
+}
+
+function withContentOf(entry: Puttable, other: Puttable): Puttable {
+  if (entry.type !== 'file' || entry.content !== undefined) return entry;
+  return other.type === 'file' && other.content !== undefined ? { ...entry, content: other.content } : entry;
+}
+
+const isNothing = (before: Puttable, after: Puttable): boolean => JSON.stringify(before) === JSON.stringify(after);
+
+/** Parents before children, but children before parents where something goes away. */
+function putOrder(a: Put, b: Put): number {
+  const removes = Number(a.after.type === 'absent') - Number(b.after.type === 'absent');
+  if (removes !== 0) return removes;
+  const deeper = depth(a.path) - depth(b.path);
+  return (a.after.type === 'absent' ? -deeper : deeper) || byteOrder(a.path, b.path);
+}

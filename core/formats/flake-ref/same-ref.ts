@@ -1,0 +1,31 @@
+// When two flake references are the same one: the comparison behind "does the lock still fit flake.nix".
+
+import { type Attrs, defaultNix, type NixVersion, subdir, textAttr } from './model.ts';
+import { parseUrl, renderUrl } from './url.ts';
+
+/** The canonical form in which Nix 2.29 and later compare `original` with flake.nix (NIX.md section 4.3); older Nix compares as is. */
+export function canonical(attrs: Attrs, nix: NixVersion = defaultNix): Attrs {
+  const url = textAttr(attrs, 'url');
+  if (nix !== '2.34' || url === undefined) return attrs;
+  const parsed = parseUrl(url, nix);
+  if (!parsed.ok) return attrs;
+  const query = new Map(parsed.value.query);
+  if (subdir(attrs) !== '' && query.get('dir') === subdir(attrs)) query.delete('dir');
+  return { ...attrs, url: renderUrl({ ...parsed.value, query }, nix) };
+}
+
+/** Whether Nix takes two references for the same one when it compares a lock with flake.nix. An empty `dir` equals none. */
+export function sameRef(a: Attrs, b: Attrs, nix: NixVersion = defaultNix): boolean {
+  const left = withoutEmptyDir(canonical(a, nix));
+  const right = withoutEmptyDir(canonical(b, nix));
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && left[name] === right[name])
+  );
+}
+
+function withoutEmptyDir(attrs: Attrs): Attrs {
+  if (attrs['dir'] !== '') return attrs;
+  return Object.fromEntries(Object.entries(attrs).filter(([name]) => name !== 'dir'));
+}

@@ -1,0 +1,130 @@
+// What is odd about a lock although Nix would leave it alone (NIX.md section 4.4).
+
+import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
+import { type Attrs, isRelativePath } from '../flake-ref/model.ts';
+import { showFlakeRef } from '../flake-ref/print-ref.ts';
+import type { InputDecl } from '../nix/flake.ts';
+import type { Span } from '../nix/syntax.ts';
+import type { LockInput } from './inputs.ts';
+import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './model.ts';
+
+/** `text` is one clause, `hint` an imperative. */
+export type LockOddity =
+  | { readonly kind: 'flake-flag-mismatch'; readonly input: string; readonly declared: boolean; readonly text: string; readonly hint: string }
+  | { readonly kind: 'orphan-node'; readonly node: string; readonly text: string; readonly hint: string }
+  | {
+      readonly kind: 'duplicate';
+      readonly source: string;
+      /** The input to keep; the others could follow it. */
+      readonly keep: InputPath;
+      readonly others: readonly InputPath[];
+      readonly text: string;
+      readonly hint: string;
+    };
+
+/** An input with both `url` and `follows`: an error since Nix 2.30, before that `url` is ignored. */
+export interface UrlWithFollows {
+  readonly kind: 'url-with-follows';
+  readonly path: InputPath;
+  readonly span: Span;
+  readonly text: string;
+  readonly hint: string;
+}
+
+/** Oddities of a lock and of the root inputs as the lock has them. */
+export function auditLock(inputs: readonly LockInput[], lock: Lock): readonly LockOddity[] {
+  return [...flagMismatches(inputs, lock), ...orphans(lock), ...duplicates(lock)];
+}
+
+/** Inputs and overrides that name a reference and follow another input at once. */
+export function urlsWithFollows(decls: readonly InputDecl[], prefix: InputPath = []): readonly UrlWithFollows[] {
+  return decls.flatMap((decl) => {
+    const path = [...prefix, decl.name];
+    const below = urlsWithFollows(decl.overrides, path);
+    if (decl.ref.kind === 'none' || decl.follows === undefined) return below;
+    const text = `input "${showPath(path)}" has a reference and follows "${decl.follows}"`;
+    const hint = 'remove one of them: Nix 2.30 refuses both, older Nix ignores the reference';
+    return [{ kind: 'url-with-follows' as const, path, span: decl.span, text, hint }, ...below];
+  });
+}
+
+function flagMismatches(inputs: readonly LockInput[], lock: Lock): readonly LockOddity[] {
+  return inputs.flatMap((input): LockOddity[] => {
+    const edge = rootNode(lock).inputs.get(input.name);
+    const node = edge?.kind === 'node' ? lock.nodes.get(edge.key) : undefined;
+    if (node === undefined || input.follows !== undefined || node.flake === input.flake) return [];
+    const [is, was] = input.flake ? ['a flake', 'no flake'] : ['no flake', 'a flake'];
+    const text = `input "${input.name}" is ${is} in flake.nix and ${was} in the lock, which Nix goes by`;
+    return [{ kind: 'flake-flag-mismatch', input: input.name, declared: input.flake, text, hint: `run "nix flake update ${input.name}"` }];
+  });
+}
+
+const orphans = (lock: Lock): readonly LockOddity[] =>
+  lock.orphans.map((node) => ({
+    kind: 'orphan-node',
+    node,
+    text: `node "${node}" of the lock belongs to no input`,
+    hint: 'run "nix flake lock" when an input changes; it drops the node',
+  }));
+
+interface Place {
+  readonly node: LockNode;
+  readonly name: string;
+  readonly above: Place | undefined;
+}
+
+// Nodes fetched from one source, at whatever revision: a follows would make them one.
+function duplicates(lock: Lock): readonly LockOddity[] {
+  const groups = new Map<string, Place[]>();
+  for (const place of places(lock)) {
+    const source = sourceOf(place.node);
+    if (source === undefined) continue;
+    const group = groups.get(source);
+    if (group === undefined) groups.set(source, [place]);
+    else group.push(place);
+  }
+  return sortedEntries(groups).flatMap(([key, group]): LockOddity[] => {
+    const [keep, ...others] = group.map(pathOf);
+    if (keep === undefined || others.length === 0) return [];
+    const source = key.slice(key.indexOf(' ') + 1);
+    const text = `"${source}" is locked ${group.length} times: ${[keep, ...others].map(showPath).join(', ')}`;
+    return [{ kind: 'duplicate', source, keep, others, text, hint: followsHint(keep, others) }];
+  });
+}
+
+function followsHint(keep: InputPath, others: readonly InputPath[]): string {
+  const line = (path: InputPath): string => `inputs.${path.join('.inputs.')}.follows = "${showPath(keep)}";`;
+  return `add ${others.map((path) => line(path)).join(' ')}`;
+}
+
+// Breadth first, so that the shortest path to a source comes first and is the one to keep.
+function places(lock: Lock): readonly Place[] {
+  const queue: Place[] = [{ node: rootNode(lock), name: '', above: undefined }];
+  const seen = new Set<LockNode>();
+  for (let at = 0; at < queue.length; at++) {
+    const above = queue[at];
+    if (above === undefined) break;
+    for (const [name, edge] of [...above.node.inputs].sort(([a], [b]) => byteOrder(a, b))) {
+      const node = edge.kind === 'node' ? lock.nodes.get(edge.key) : undefined;
+      if (node === undefined || seen.has(node)) continue;
+      seen.add(node);
+      queue.push({ node, name, above });
+    }
+  }
+  return queue.slice(1);
+}
+
+function pathOf(place: Place): InputPath {
+  const names: string[] = [];
+  for (let at: Place | undefined = place; at?.above !== undefined; at = at.above) names.push(at.name);
+  return names.reverse();
+}
+
+/** What two nodes share when they hold versions of one thing; a flake and a plain tree of it do not mix. */
+function sourceOf(node: LockNode): string | undefined {
+  const locked: Attrs = node.locked ?? {};
+  if (isRelativePath(locked)) return undefined;
+  const stable = ['type', 'owner', 'repo', 'host', 'url', 'path', 'dir', 'id'];
+  const source = Object.fromEntries(Object.entries(locked).filter(([name]) => stable.includes(name)));
+  return `${node.flake} ${showFlakeRef(source)}`;
+}

@@ -1,0 +1,213 @@
+// The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
+// The only place that edits outputs.
+
+import type { OpenFlake } from './flake.ts';
+import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './flake-difference.ts';
+import { type OpenHost, openHost, sameModule } from './flake-host.ts';
+import { type HostsPlace, hostsPlace } from './flake-outputs.ts';
+import { frameOf } from './flake-scope.ts';
+import { insertArgument, insertBindings, insertItems, type Splice } from './flake-splice.ts';
+import {
+  bindingLayout,
+  type FlakeWish,
+  type HostScope,
+  type HostWish,
+  hostLayout,
+  inputOf,
+  modulesLayout,
+  nixpkgsInput,
+} from './flake-wish.ts';
+import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from './print.ts';
+import type { Span } from './syntax.ts';
+
+/** Where `wish.host` is not what `open` declares. */
+export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
+  const { host } = wish;
+  const place = hostsPlace(open.lambda, open.scope);
+  if (place.kind === 'opaque')
+    return [refuse(open, wish, place, `the hosts can't be read: ${place.reason}`, place.span)];
+  const node = place.kind === 'hosts' ? place.at.children.get(host.name) : undefined;
+  if (!node) return [addHost(open, wish, place)];
+  const opened = openHost(node);
+  if (opened.kind === 'opaque') {
+    const message = `the host '${host.name}' can't be read: ${opened.decl.reason}`;
+    return [refuse(open, wish, place, message, opened.decl.span)];
+  }
+  return [...systemDifference(host, opened), ...modulesDifference(open, host, opened)];
+}
+
+type WithHost = FlakeWish & { readonly host: HostWish };
+type StaticHost = OpenHost & { readonly kind: 'static' };
+
+function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
+  const { system } = decl;
+  if (host.system === undefined || system.kind === 'unset') return [];
+  if (system.kind === 'static' && system.value === host.system) return [];
+  const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
+  const pointer = pointerTo('host', 'system');
+  const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
+  const problem = (kind: Problem['kind'], message: string): Fix => ({
+    kind: 'refuse',
+    problem: { kind, message, at: system.span, snippet, pointer },
+  });
+  const fix: Fix =
+    system.kind === 'opaque'
+      ? problem('unreadable', `the system of '${host.name}' is computed`)
+      : system.shared
+        ? problem('uneditable', `the system of '${host.name}' comes from a variable that other parts may use`)
+        : { kind: 'edit', splices: [{ ...system.span, text: nixString(host.system) }] };
+  const from = system.kind === 'static' ? { from: system.value } : {};
+  return [{ changes: [{ subject, pointer, ...from, to: host.system, locate: locateHost(host.name, 'system') }], fix }];
+}
+
+function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost): Difference[] {
+  const { decl, args, list } = opened;
+  const declared = decl.modules;
+  const missing = (host.modules ?? []).filter(
+    (path) => !declared.some((module) => module.kind === 'path' && sameModule(module.path, path)),
+  );
+  if (missing.length === 0) return [];
+  const pointer = pointerTo('config', 'modules');
+  const paths = missing.map(nixPath);
+  const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
+  const refusal = (kind: Problem['kind'], message: string, at: Span): Fix => ({
+    kind: 'refuse',
+    problem: { kind, message, at: { start: at.start, end: at.end }, snippet, pointer },
+  });
+  const unknown = declared.find((module) => module.kind === 'unknown');
+  const modules = args.children.get('modules');
+  let fix: Fix;
+  if (unknown) fix = refusal('unreadable', `the modules of '${host.name}' are computed`, unknown.span);
+  else if (list) fix = { kind: 'edit', splices: [insertItems(open, list, paths)] };
+  else if (!modules)
+    fix = {
+      kind: 'edit',
+      splices: [insertBindings(open, args, [{ path: ['modules'], value: modulesLayout(missing) }])],
+    };
+  else if (
+    modules.kind === 'leaf' &&
+    modules.occurrences[0].binding.kind === 'bind' &&
+    ['var', 'paren'].includes(modules.value.kind)
+  ) {
+    const { end } = modules.value;
+    fix = { kind: 'edit', splices: [{ start: end, end, text: ` ++ [ ${paths.join(' ')} ]` }] };
+  } else fix = refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl.span);
+  const subject = nixAttrPath(['nixosConfigurations', host.name, 'modules']);
+  return [{ changes: [{ subject, pointer, to: missing.join(' '), locate: locateHost(host.name, 'modules') }], fix }];
+}
+
+function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference {
+  const { host } = wish;
+  const span = open.flake.outputs.span;
+  const { at } = place;
+  if (at.dynamic[0]) return refuse(open, wish, place, 'nixosConfigurations has computed names', at.dynamic[0]);
+  const siblings = place.kind === 'hosts' ? [...at.children.values()].map(openHost) : [];
+  const strange =
+    siblings.length > 0 && siblings.every((sibling) => sibling.kind === 'opaque') ? siblings[0] : undefined;
+  if (strange) {
+    const message = `there is no host '${host.name}', and the others are not written out: '${strange.decl.name}': ${(strange.decl as { reason?: string }).reason}`;
+    return refuse(open, wish, place, message, strange.decl.span, 'uneditable');
+  }
+  const reach = reachNixpkgs(open, wish, place);
+  if (!reach)
+    return refuse(
+      open,
+      wish,
+      place,
+      `nixpkgs can't be named where the host '${host.name}' would go`,
+      span,
+      'uneditable',
+    );
+  const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
+  const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
+  return { changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
+}
+
+/** How to say nixpkgs where the hosts are: as an argument of outputs, through `inputs`, or as an argument to be added. */
+function reachNixpkgs(
+  open: OpenFlake,
+  wish: FlakeWish,
+  place: HostsPlace & { kind: 'hosts' | 'body' },
+): { scope: HostScope; splices: Splice[] } | undefined {
+  const { formals, param } = open.flake.outputs;
+  const name = nixpkgsName(open, wish);
+  if (name === undefined) return undefined;
+  const visible = param !== undefined && frameOf(param, place.scope) === place.args ? param : undefined;
+  const inputs = visible === undefined ? {} : { inputs: visible };
+  const frame = frameOf(name, place.scope);
+  if (formals?.names.includes(name) && frame === place.args)
+    return { scope: { nixpkgs: name, ...inputs }, splices: [] };
+  if (visible !== undefined) return { scope: { nixpkgs: inputOf(visible, name), inputs: visible }, splices: [] };
+  if (!formals || frame || !isIdentifier(name)) return undefined;
+  return { scope: { nixpkgs: name }, splices: insertArgument(open, open.lambda, name) };
+}
+
+/** The nixpkgs that is wished; without one, the nixpkgs that is declared. */
+function nixpkgsName({ flake }: OpenFlake, wish: FlakeWish): string | undefined {
+  const declared = flake.inputs.map(({ name, ref }) => ({ name, ...(ref.kind === 'url' ? { url: ref.url } : {}) }));
+  return nixpkgsInput(wish.inputs) ?? nixpkgsInput([...declared, ...flake.implicit.map((name) => ({ name }))]);
+}
+
+function hostChange(host: HostWish): Difference['changes'][number] {
+  const to = [host.system, ...(host.modules ?? [])].filter((part) => part !== undefined).join(' ');
+  return {
+    subject: nixAttrPath(['nixosConfigurations', host.name]),
+    pointer: pointerTo('host', 'name'),
+    to,
+    locate: locateHost(host.name),
+  };
+}
+
+function refuse(
+  open: OpenFlake,
+  wish: WithHost,
+  place: HostsPlace,
+  message: string,
+  at: Span,
+  kind: Problem['kind'] = 'unreadable',
+): Difference {
+  const change = hostChange(wish.host);
+  const snippet = snippetFor(open, wish, place);
+  const problem: Problem = { kind, message, at: { start: at.start, end: at.end }, snippet, pointer: change.pointer };
+  return { changes: [change], fix: { kind: 'refuse', problem } };
+}
+
+/** The host as it would be written by hand, and where it goes. */
+function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string {
+  const { param, formals } = open.flake.outputs;
+  const name = nixpkgsName(open, wish) ?? 'nixpkgs';
+  const scope: HostScope = {
+    nixpkgs: formals?.names.includes(name) || param === undefined ? name : inputOf(param, name),
+    ...(param === undefined ? {} : { inputs: param }),
+  };
+  const { host } = wish;
+  const of = place.kind === 'opaque' ? place.of : undefined;
+  const prefix =
+    of === 'nixosConfigurations'
+      ? []
+      : of === 'flake-parts'
+        ? ['flake', 'nixosConfigurations']
+        : ['nixosConfigurations'];
+  const binding = bindingLayout(nixAttrPath([...prefix, host.name]), hostLayout(host, scope));
+  const paste = (where: string, layout: Layout) => ['# ' + where, ...lines(layout, '', '  '), ''].join('\n');
+  switch (of) {
+    case undefined:
+      return paste('in the attribute set that outputs returns', binding);
+    case 'flake-parts':
+      return paste('in the module that mkFlake gets', binding);
+    case 'outputs':
+      return paste('behind what outputs returns', { head: '// {', items: [binding], tail: '}' });
+    case 'nixosConfigurations':
+      return paste('behind the value of nixosConfigurations', { head: '// {', items: [binding], tail: '}' });
+  }
+}
+
+function locateHost(name: string, part?: 'system' | 'modules'): Locate {
+  return ({ flake }) => {
+    const { hosts } = flake.outputs;
+    const host = hosts.kind === 'static' ? hosts.hosts.find((one) => one.name === name) : undefined;
+    if (host?.kind !== 'static' || part === undefined) return host?.span.start;
+    if (part === 'modules') return host.modules.findLast((module) => module.kind === 'path')?.span.start;
+    return host.system.kind === 'unset' ? host.span.start : host.system.span.start;
+  };
+}

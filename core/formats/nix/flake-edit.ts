@@ -1,0 +1,95 @@
+// Edits flake.nix so that a wish holds: one difference at a time, read again after each, and proved at the end.
+// The only place that turns differences into a new text. Every comment and byte that no wish concerns stays.
+
+import { type Flake, type OpenFlake, openFlake } from './flake.ts';
+import { type Change, type Difference, lineOf, type Problem } from './flake-difference.ts';
+import { hostDifferences } from './flake-edit-host.ts';
+import { inputDifferences } from './flake-edit-input.ts';
+import type { RefRules } from './flake-reference.ts';
+import { splice } from './flake-splice.ts';
+import type { FlakeWish } from './flake-wish.ts';
+
+export type FlakeEdit =
+  /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
+  | { readonly ok: true; readonly text: string; readonly changes: readonly Change[]; readonly flake: Flake }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/**
+ * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
+ * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`). All or nothing.
+ */
+export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): FlakeEdit {
+  const before = openFlake(text);
+  if (!before.ok) {
+    const { message, span } = before.error;
+    return { ok: false, problems: [{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }] };
+  }
+  const problems = differences(before, wish, rules).flatMap(({ fix }) => (fix.kind === 'refuse' ? [fix.problem] : []));
+  if (problems.length > 0) return { ok: false, problems };
+
+  let open: OpenFlake = before;
+  const done: Difference['changes'][number][] = [];
+  for (;;) {
+    const next = differences(open, wish, rules)[0];
+    if (!next) break;
+    if (next.fix.kind === 'refuse') return { ok: false, problems: [next.fix.problem] };
+    const after = openFlake(splice(open.text, next.fix.splices));
+    const repeated = next.changes.some((one) => done.some((other) => other.subject === one.subject));
+    if (!after.ok || repeated) return { ok: false, problems: [unproved(before, next)] };
+    done.push(...next.changes);
+    open = after;
+  }
+  const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
+  if (damage !== undefined) return { ok: false, problems: [{ ...unproved(before, undefined), message: damage }] };
+  const changes = done.map(({ locate, ...one }) => ({ ...one, line: lineOf(open, locate(open) ?? 0) }));
+  return { ok: true, text: open.text, changes, flake: open.flake };
+}
+
+function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Difference[] {
+  const { flake } = open;
+  const names = [...flake.inputs, ...wish.inputs].map((input) => input.name);
+  const known = new Set([...names, ...flake.implicit]);
+  const { host } = wish;
+  return [
+    ...wish.inputs.flatMap((input) => inputDifferences(open, input, known, rules)),
+    ...(host ? hostDifferences(open, { ...wish, host }) : []),
+  ];
+}
+
+/** What an edit must never do, checked on its result: lose a comment, change what no wish is about. */
+function damageBy(before: OpenFlake, after: OpenFlake, wish: FlakeWish): string | undefined {
+  if (commentsOf(before) !== commentsOf(after)) return 'the edit would have lost a comment';
+  if (restOf(before, wish) !== restOf(after, wish)) return 'the edit would have changed more than was asked';
+  return undefined;
+}
+
+function commentsOf({ text, comments }: OpenFlake): string {
+  return comments.map(({ start, end }) => text.slice(start, end)).join('\n');
+}
+
+/** All that is read from a flake except what the wish names, without offsets. */
+function restOf({ flake, root }: OpenFlake, wish: FlakeWish): string {
+  const inputs = flake.inputs.filter(({ name }) => !wish.inputs.some((input) => input.name === name));
+  const { hosts, param } = flake.outputs;
+  const others = hosts.kind === 'static' ? hosts.hosts.filter(({ name }) => name !== wish.host?.name) : [];
+  const rest = {
+    description: flake.description,
+    self: flake.self,
+    inputs,
+    others,
+    param,
+    top: [...root.children.keys()].filter((name) => name !== 'inputs'),
+  };
+  return JSON.stringify(rest, (key, value) => (key === 'span' ? undefined : value));
+}
+
+function unproved(before: OpenFlake, difference: Difference | undefined): Problem {
+  const change = difference?.changes[0];
+  return {
+    kind: 'uneditable',
+    message: change ? `no edit was found that sets '${change.subject}'` : 'no edit was found',
+    at: { start: 0, end: Math.min(1, before.text.length) },
+    snippet: '',
+    pointer: change?.pointer ?? '',
+  };
+}

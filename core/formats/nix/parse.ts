@@ -1,0 +1,488 @@
+// The parser of Nix expressions: text to a lossless tree, accepting what Nix 2.8 to 2.34 accept (parser.y).
+// It does not resolve variables: an undefined variable is no error here.
+import { rejectDuplicateFormals, rejectDuplicates } from './duplicates.ts';
+import { Broken, Lexer, Token } from './lex.ts';
+import {
+  type Associativity,
+  binaryOperators,
+  hasAttrPrecedence,
+  negatePrecedence,
+  notPrecedence,
+} from './operators.ts';
+import { readIndented, readPath, readString } from './strings.ts';
+import type { AttrName, AttrPath, BinaryOp, Binding, Expr, Formal, Formals, Parsed, Span, UnaryOp } from './syntax.ts';
+
+/** Expressions nested deeper than this are refused: each level costs stack here and in whatever walks the tree. */
+export const maxNesting = 400;
+
+/** Parses one Nix expression, comments listed in order. Every offset is exact; a broken text gives its first error. */
+export function parseNix(text: string): Parsed {
+  try {
+    if (text.charCodeAt(0) === 0xfeff) throw new Broken('the file starts with a byte order mark', 0, 1);
+    const nul = text.indexOf('\0');
+    if (nul >= 0) throw new Broken('the file contains a NUL byte', nul, nul + 1);
+    const lexer = new Lexer(text);
+    lexer.next();
+    const root = parseExpr(lexer);
+    if (lexer.type !== Token.end) throw unexpected(lexer, 'the end of the file');
+    return { ok: true, root, comments: lexer.comments, usesPipes: lexer.usesPipes };
+  } catch (error) {
+    if (error instanceof Broken) return { ok: false, error: error.error };
+    throw error;
+  }
+}
+
+/** `expr_function` and all below it. */
+function parseExpr(lexer: Lexer): Expr {
+  deepen(lexer);
+  const expr = parseUnguarded(lexer);
+  lexer.depth--;
+  return expr;
+}
+
+function parseUnguarded(lexer: Lexer): Expr {
+  const { start } = lexer;
+  switch (lexer.type) {
+    case Token.id: {
+      const after = lexer.peek();
+      if (after === 58 || after === 64) return parseLambda(lexer);
+      return parsePipes(lexer);
+    }
+    case Token.braceOpen:
+      return startsFormals(lexer) ? parseLambda(lexer) : parsePipes(lexer);
+    case Token.let: {
+      if (lexer.peek() === 123) return parsePipes(lexer);
+      lexer.next();
+      const bindings = parseBindings(lexer, Token.in);
+      for (const binding of bindings) {
+        const first = binding.kind === 'bind' ? binding.path.names[0]! : undefined;
+        // `a.${x} = …` is fine: only the set of the let itself cannot be dynamic.
+        if (first?.kind === 'dynamic')
+          throw new Broken("'let' cannot define a dynamic attribute", first.start, first.end);
+      }
+      lexer.next();
+      const body = parseExpr(lexer);
+      return { kind: 'let', bindings, body, start, end: body.end };
+    }
+    case Token.with: {
+      lexer.next();
+      const scope = parseExpr(lexer);
+      expect(lexer, Token.semicolon, "';'");
+      const body = parseExpr(lexer);
+      return { kind: 'with', scope, body, start, end: body.end };
+    }
+    case Token.assert: {
+      lexer.next();
+      const cond = parseExpr(lexer);
+      expect(lexer, Token.semicolon, "';'");
+      const body = parseExpr(lexer);
+      return { kind: 'assert', cond, body, start, end: body.end };
+    }
+    case Token.if: {
+      lexer.next();
+      const cond = parseExpr(lexer);
+      expect(lexer, Token.thenWord, "'then'");
+      const then = parseExpr(lexer);
+      expect(lexer, Token.else, "'else'");
+      const otherwise = parseExpr(lexer);
+      return { kind: 'if', cond, then, else: otherwise, start, end: otherwise.end };
+    }
+    default:
+      return parsePipes(lexer);
+  }
+}
+
+/** Whether `{` opens the arguments of a function: decided by at most two tokens behind it. */
+function startsFormals(lexer: Lexer): boolean {
+  const ahead = new Lexer(lexer.text);
+  ahead.end = lexer.end;
+  const code = lexer.peek();
+  if (code === 46) {
+    ahead.next();
+    return ahead.type === Token.ellipsis;
+  }
+  if (code === 125) {
+    ahead.next();
+    const after = ahead.peek();
+    return after === 58 || after === 64;
+  }
+  // Only an identifier can be a formal; quotes, ${ and so on are bindings.
+  if (!(code === 95 || (code | 32) >= 97) || code > 122) return false;
+  ahead.next();
+  if (ahead.type !== Token.id) return false;
+  const after = ahead.peek();
+  return after === 44 || after === 63 || after === 125;
+}
+
+function parseLambda(lexer: Lexer): Expr {
+  const { start } = lexer;
+  let param = lexer.type === Token.id ? parseParam(lexer) : undefined;
+  let formals: Formals | undefined;
+  if (param === undefined) {
+    formals = parseFormals(lexer);
+    if (lexer.type === Token.at) {
+      lexer.next();
+      if (lexer.type !== Token.id) throw unexpected(lexer, 'an identifier');
+      param = parseParam(lexer);
+    }
+  } else if (lexer.type === Token.at) {
+    lexer.next();
+    if (lexer.type !== Token.braceOpen) throw unexpected(lexer, "'{'");
+    formals = parseFormals(lexer);
+  }
+  expect(lexer, Token.colon, "':'");
+  if (formals !== undefined) rejectDuplicateFormals(formals.formals, param);
+  const body = parseExpr(lexer);
+  return {
+    kind: 'lambda',
+    ...(param === undefined ? {} : { param }),
+    ...(formals === undefined ? {} : { formals }),
+    body,
+    start,
+    end: body.end,
+  };
+}
+
+function parseParam(lexer: Lexer): Span & { readonly name: string } {
+  const { start, end } = lexer;
+  lexer.next();
+  return { name: lexer.text.slice(start, end), start, end };
+}
+
+function parseFormals(lexer: Lexer): Formals {
+  const { start } = lexer;
+  const formals: Formal[] = [];
+  let ellipsis: number | undefined;
+  lexer.next();
+  while (lexer.type !== Token.braceClose) {
+    if (lexer.type === Token.ellipsis) {
+      ellipsis = lexer.start;
+      lexer.next();
+      break;
+    }
+    if (lexer.type !== Token.id) throw unexpected(lexer, "an argument or '}'");
+    const param = parseParam(lexer);
+    if (lexer.type === Token.hasAttr) {
+      lexer.next();
+      const fallback = parseExpr(lexer);
+      formals.push({ ...param, fallback, end: fallback.end });
+    } else {
+      formals.push(param);
+    }
+    if (lexer.type !== Token.comma) break;
+    lexer.next();
+  }
+  expect(lexer, Token.braceClose, "',' or '}'");
+  return { formals, start, end: lexer.prevEnd, ...(ellipsis === undefined ? {} : { ellipsis }) };
+}
+
+/** `a |> f |> g` and `f <| g <| a`; a mixture is an error in Nix too. */
+function parsePipes(lexer: Lexer): Expr {
+  let left = parseOperators(lexer);
+  if (lexer.type !== Token.pipeInto && lexer.type !== Token.pipeFrom) return left;
+  lexer.usesPipes = true;
+  if (lexer.type === Token.pipeInto) {
+    while (lexer.type === Token.pipeInto) {
+      lexer.next();
+      left = binary('|>', left, parseOperators(lexer));
+    }
+    return left;
+  }
+  const operands = [left];
+  while (lexer.type === Token.pipeFrom) {
+    lexer.next();
+    operands.push(parseOperators(lexer));
+  }
+  return operands.reduceRight((right, operand) => binary('<|', operand, right));
+}
+
+/** An operator waiting for its right operand. */
+interface Pending {
+  readonly op: BinaryOp | UnaryOp;
+  readonly unary: boolean;
+  readonly precedence: number;
+  readonly associativity: Associativity;
+  readonly start: number;
+}
+
+/** Operators by two stacks, so that a chain of thousands costs no call depth. */
+function parseOperators(lexer: Lexer): Expr {
+  if (lexer.type !== Token.not && lexer.type !== Token.minus) {
+    const first = parseApply(lexer);
+    if (lexer.type < Token.implies) return first;
+    return parseChain(lexer, [first]);
+  }
+  return parseChain(lexer, []);
+}
+
+function parseChain(lexer: Lexer, operands: Expr[]): Expr {
+  const pending: Pending[] = [];
+  let wantsOperand = operands.length === 0;
+  for (;;) {
+    if (wantsOperand) {
+      const { start } = lexer;
+      if (lexer.type === Token.not || lexer.type === Token.minus) {
+        const isNot = lexer.type === Token.not;
+        const precedence = isNot ? notPrecedence : negatePrecedence;
+        pending.push({ op: isNot ? '!' : '-', unary: true, precedence, associativity: 'none', start });
+        lexer.next();
+        continue;
+      }
+      operands.push(parseApply(lexer));
+      wantsOperand = false;
+      continue;
+    }
+    if (lexer.type === Token.hasAttr) {
+      reduceWhile(operands, pending, (top) => top.precedence > hasAttrPrecedence);
+      lexer.next();
+      const path = parseAttrPath(lexer);
+      const target = operands.pop()!;
+      operands.push({ kind: 'hasAttr', target, path, start: target.start, end: path.end });
+      continue;
+    }
+    const operator = binaryOperators[lexer.type];
+    if (operator === undefined) break;
+    const { op, precedence, associativity } = operator;
+    reduceWhile(
+      operands,
+      pending,
+      (top) => top.precedence > precedence || (top.precedence === precedence && associativity === 'left'),
+    );
+    if (associativity === 'none' && pending.at(-1)?.precedence === precedence) {
+      throw new Broken(`'${op}' cannot be chained without parentheses`, lexer.start, lexer.end);
+    }
+    pending.push({ op, unary: false, precedence, associativity, start: 0 });
+    lexer.next();
+    wantsOperand = true;
+  }
+  reduceWhile(operands, pending, () => true);
+  return operands[0]!;
+}
+
+function reduceWhile(operands: Expr[], pending: Pending[], holds: (top: Pending) => boolean): void {
+  for (let top = pending.at(-1); top !== undefined && holds(top); top = pending.at(-1)) {
+    pending.pop();
+    const right = operands.pop()!;
+    if (top.unary) {
+      operands.push({ kind: 'unary', op: top.op as UnaryOp, operand: right, start: top.start, end: right.end });
+    } else {
+      operands.push(binary(top.op as BinaryOp, operands.pop()!, right));
+    }
+  }
+}
+
+function binary(op: BinaryOp, left: Expr, right: Expr): Expr {
+  return { kind: 'binary', op, left, right, start: left.start, end: right.end };
+}
+
+function parseApply(lexer: Lexer): Expr {
+  let fn = parseSelect(lexer);
+  while (startsSimple(lexer.type)) {
+    const arg = parseSelect(lexer);
+    fn = { kind: 'apply', fn, arg, start: fn.start, end: arg.end };
+  }
+  return fn;
+}
+
+function startsSimple(type: number): boolean {
+  return type >= Token.id && type <= Token.let;
+}
+
+function parseSelect(lexer: Lexer): Expr {
+  const target = parseSimple(lexer);
+  const { start } = target;
+  if (lexer.type === Token.dot) {
+    lexer.next();
+    const path = parseAttrPath(lexer);
+    if (lexer.type !== Token.or) return { kind: 'select', target, path, start, end: path.end };
+    lexer.next();
+    deepen(lexer);
+    const fallback = parseSelect(lexer);
+    lexer.depth--;
+    return { kind: 'select', target, path, fallback, start, end: fallback.end };
+  }
+  if (lexer.type === Token.or) {
+    // `map or` applies to a variable named `or`: an old habit of nixpkgs that Nix keeps.
+    const arg: Expr = { kind: 'var', name: 'or', start: lexer.start, end: lexer.end };
+    lexer.next();
+    return { kind: 'apply', fn: target, arg, start, end: arg.end };
+  }
+  return target;
+}
+
+function parseSimple(lexer: Lexer): Expr {
+  const { type, start, end, text } = lexer;
+  switch (type) {
+    case Token.id:
+      lexer.next();
+      return { kind: 'var', name: text.slice(start, end), start, end };
+    case Token.int:
+      lexer.next();
+      return { kind: 'int', text: text.slice(start, end), start, end };
+    case Token.float:
+      lexer.next();
+      return { kind: 'float', text: text.slice(start, end), start, end };
+    case Token.searchPath:
+      lexer.next();
+      return { kind: 'searchPath', name: text.slice(start + 1, end - 1), start, end };
+    case Token.uri:
+      lexer.next();
+      return { kind: 'uri', value: text.slice(start, end), start, end };
+    case Token.path: {
+      const parts = readPath(lexer, parseExpr);
+      return { kind: 'path', parts, start, end: lexer.prevEnd };
+    }
+    case Token.string: {
+      const { parts } = readString(lexer, parseExpr);
+      return { kind: 'string', style: '"', parts, start, end: lexer.prevEnd };
+    }
+    case Token.indented: {
+      const { parts } = readIndented(lexer, parseExpr);
+      return { kind: 'string', style: "''", parts, start, end: lexer.prevEnd };
+    }
+    case Token.parenOpen: {
+      lexer.next();
+      const inner = parseExpr(lexer);
+      expect(lexer, Token.parenClose, "')'");
+      return { kind: 'paren', inner, start, end: lexer.prevEnd };
+    }
+    case Token.bracketOpen: {
+      const items: Expr[] = [];
+      deepen(lexer);
+      lexer.next();
+      while (startsSimple(lexer.type)) items.push(parseSelect(lexer));
+      expect(lexer, Token.bracketClose, "']'");
+      lexer.depth--;
+      return { kind: 'list', items, start, end: lexer.prevEnd };
+    }
+    case Token.braceOpen:
+      return parseAttrs(lexer, start, false);
+    case Token.rec:
+      lexer.next();
+      if (lexer.type !== Token.braceOpen) throw unexpected(lexer, "'{'");
+      return parseAttrs(lexer, start, true);
+    case Token.let: {
+      lexer.next();
+      expect(lexer, Token.braceOpen, "'{'");
+      const bindings = parseBindings(lexer, Token.braceClose);
+      lexer.next();
+      return { kind: 'letAttrs', bindings, start, end: lexer.prevEnd };
+    }
+    default:
+      throw unexpected(lexer, 'an expression');
+  }
+}
+
+function parseAttrs(lexer: Lexer, start: number, rec: boolean): Expr {
+  const open = lexer.start;
+  lexer.next();
+  const bindings = parseBindings(lexer, Token.braceClose);
+  const close = lexer.start;
+  lexer.next();
+  return { kind: 'attrs', rec, bindings, open, close, start, end: lexer.prevEnd };
+}
+
+/** The bindings up to `closing`, which is left as the current token. */
+function parseBindings(lexer: Lexer, closing: number): readonly Binding[] {
+  const bindings: Binding[] = [];
+  while (lexer.type !== closing) {
+    const { start } = lexer;
+    if (lexer.type === Token.inherit) {
+      bindings.push(parseInherit(lexer, start));
+      continue;
+    }
+    if (!startsName(lexer.type))
+      throw unexpected(lexer, closing === Token.in ? "a binding or 'in'" : "a binding or '}'");
+    const path = parseAttrPath(lexer);
+    expect(lexer, Token.assign, "'.' or '='");
+    const value = parseExpr(lexer);
+    expect(lexer, Token.semicolon, "';'");
+    bindings.push({ kind: 'bind', path, value, start, end: lexer.prevEnd });
+  }
+  rejectDuplicates(bindings);
+  return bindings;
+}
+
+function parseInherit(lexer: Lexer, start: number): Binding {
+  lexer.next();
+  let from: Expr | undefined;
+  if (lexer.type === Token.parenOpen) {
+    lexer.next();
+    from = parseExpr(lexer);
+    expect(lexer, Token.parenClose, "')'");
+  }
+  const names: AttrName[] = [];
+  while (startsName(lexer.type)) {
+    const name = parseAttrName(lexer);
+    if (name.kind === 'dynamic') throw new Broken("'inherit' cannot take a dynamic attribute", name.start, name.end);
+    names.push(name);
+  }
+  expect(lexer, Token.semicolon, "an attribute name or ';'");
+  return { kind: 'inherit', ...(from === undefined ? {} : { from }), names, start, end: lexer.prevEnd };
+}
+
+function parseAttrPath(lexer: Lexer): AttrPath {
+  const { start } = lexer;
+  const names = [parseAttrName(lexer)];
+  while (lexer.type === Token.dot) {
+    lexer.next();
+    names.push(parseAttrName(lexer));
+  }
+  return { names, start, end: lexer.prevEnd };
+}
+
+function startsName(type: number): boolean {
+  return type === Token.id || type === Token.or || type === Token.string || type === Token.dollarBrace;
+}
+
+function parseAttrName(lexer: Lexer): AttrName {
+  const { start, end } = lexer;
+  if (lexer.type === Token.id || lexer.type === Token.or) {
+    lexer.next();
+    return { kind: 'static', name: lexer.text.slice(start, end), quoted: false, start, end };
+  }
+  if (lexer.type === Token.string) {
+    const { parts, constant } = readString(lexer, parseExpr);
+    const span = { start, end: lexer.prevEnd };
+    if (constant !== undefined) return { kind: 'static', name: constant, quoted: true, ...span };
+    return { kind: 'dynamic', expr: { kind: 'string', style: '"', parts, ...span }, ...span };
+  }
+  if (lexer.type !== Token.dollarBrace) throw unexpected(lexer, 'an attribute name');
+  lexer.next();
+  const expr = parseExpr(lexer);
+  expect(lexer, Token.braceClose, "'}'");
+  const span = { start, end: lexer.prevEnd };
+  const name = constantOf(expr, lexer);
+  return name === undefined ? { kind: 'dynamic', expr, ...span } : { kind: 'static', name, quoted: true, ...span };
+}
+
+/** `${"x"}` names what `"x"` names, through parentheses; a URI is a string as well. */
+function constantOf(name: Expr, lexer: Lexer): string | undefined {
+  let expr = name;
+  while (expr.kind === 'paren') expr = expr.inner;
+  if (expr.kind === 'uri') return expr.value;
+  if (expr.kind !== 'string') return undefined;
+  if (expr.parts.some((part) => part.kind === 'interpolation')) return undefined;
+  if (expr.style === '"') return expr.parts[0]?.kind === 'text' ? expr.parts[0].value : '';
+  // Whether Nix took an indented string for a constant depends on its pieces, which the tree no longer has.
+  const again = new Lexer(lexer.text);
+  again.end = expr.start;
+  again.next();
+  return readIndented(again, parseExpr).constant;
+}
+
+function deepen(lexer: Lexer): void {
+  if (++lexer.depth > maxNesting) throw new Broken('the expression is nested too deeply', lexer.start, lexer.end);
+}
+
+function expect(lexer: Lexer, type: number, wanted: string): void {
+  if (lexer.type !== type) throw unexpected(lexer, wanted);
+  lexer.next();
+}
+
+function unexpected(lexer: Lexer, wanted: string): Broken {
+  if (lexer.type === Token.end) return new Broken(`the file ends where ${wanted} is expected`, lexer.start, lexer.end);
+  const found = lexer.text.slice(lexer.start, lexer.end);
+  const shown = found.length > 30 ? `${found.slice(0, 30)}…` : found;
+  return new Broken(`unexpected '${shown}', expected ${wanted}`, lexer.start, lexer.end);
+}

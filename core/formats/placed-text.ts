@@ -1,0 +1,25 @@
+// What the parsers of JSON and YAML have in common: a plain value, and where in the text each part of it stands.
+
+/** Offsets into the text in UTF-16 units, `end` exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a member stands. An item of a list and the whole have no key. */
+export interface Place {
+  readonly key?: Span;
+  readonly value: Span;
+}
+
+/** `message` is one lower-case clause, `hint` an imperative. */
+export interface ParseProblem {
+  readonly message: string;
+  readonly hint?: string;
+  readonly span: Span;
+}
+
+/** `placeOf` takes the keys that lead to a part of `value`; undefined where there is no such part. */
+export type PlacedText =
+  | { readonly ok: true; readonly value: unknown; readonly placeOf: (keys: readonly string[]) => Place | undefined }
+  | { readonly ok: false; readonly problems: readonly ParseProblem[] };

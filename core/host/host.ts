@@ -1,0 +1,96 @@
+// What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
+// memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
+
+import type { Activate, ActiveSystem, Digest, Entry, HostFacts, Move, Person, Put } from '../model.ts';
+import { type AbsPath, absolute } from '../path.ts';
+
+export type Argv = readonly [string, ...string[]];
+
+/** A computation while planning: files in, one program in a scratch directory, files out. The machine stays as it is. */
+export interface Job {
+  /** For progress lines: `locking flake inputs`. */
+  readonly label: string;
+  /** Relative to the scratch directory; parents are made. */
+  readonly files: readonly ScratchFile[];
+  /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
+  readonly argv: Argv;
+  readonly outputs: readonly string[];
+  /** Whose rights, home and configuration the program runs with; root drops to them. */
+  readonly as: Person;
+}
+
+export type ScratchFile = { readonly path: string } & (
+  | { readonly type: 'file'; readonly content: Uint8Array; readonly mode: number }
+  | { readonly type: 'dir'; readonly mode: number }
+  | { readonly type: 'link'; readonly target: string }
+);
+
+/** `files`: each output with all that is below it, parents first, paths relative to the scratch directory. */
+export type JobResult =
+  | {
+      readonly status: 'done';
+      readonly files: readonly ScratchFile[];
+      readonly stdout: string;
+      readonly stderr: string;
+    }
+  | { readonly status: 'failed'; readonly stderr: string }
+  | { readonly status: 'missing'; readonly tool: string };
+
+/**
+ * Looks, and changes nothing. Links in the parents of a path are followed as the machine itself would,
+ * and never lead out of it; the last part is never followed. Throws `unreadable` where rights are missing.
+ */
+export interface Reader {
+  readonly facts: HostFacts;
+  /** What is at the path, without content. */
+  stat(path: AbsPath): Entry;
+  /** The bytes of a regular file; undefined where there is none. */
+  read(path: AbsPath): Uint8Array | undefined;
+  /** Names in a directory, in byte order; empty where there is none. */
+  list(path: AbsPath): readonly string[];
+  /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
+  writtenAt(path: AbsPath): number | undefined;
+  compute(job: Job): Promise<JobResult>;
+  /** Whether planned edits concern the path or anything below it. */
+  planned(path: AbsPath): boolean;
+}
+
+/** What is active now, read off the machine's links. */
+export function activeSystem(reader: Reader): ActiveSystem {
+  const target = (path: AbsPath): string | undefined => {
+    const entry = reader.stat(path);
+    return entry.type === 'link' ? entry.target : undefined;
+  };
+  const running = target(absolute('/run/current-system'));
+  const profile = target(absolute('/nix/var/nix/profiles/system'));
+  return { ...(running && { running }), ...(profile && { profile }) };
+}
+
+export type Blobs = Readonly<Record<Digest, Uint8Array>>;
+
+/** `tx` names a transaction: temporary names beside a target are derived from it, so that any later run can sweep them. */
+export interface Host extends Reader {
+  /** Atomic and, but for owner and mode, durable on return: at any moment the path is `before` or `after`. */
+  write(edit: Put | Move, blobs: Blobs, tx: string): void;
+  /** Takes a move back from any state that a crash may have left; true where something was done. */
+  undoMove(edit: Move, tx: string): boolean;
+  /** Makes owners and modes durable. */
+  flush(edits: readonly (Put | Move)[]): void;
+  /** Removes what `tx` left beside its targets. Called only once its outcome is durable. */
+  sweep(edits: readonly (Put | Move)[], tx: string): void;
+  /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */
+  activate(edit: Activate, progress: (text: string) => void): Promise<ActivationResult>;
+}
+
+export type ActivationResult =
+  | { readonly status: 'done' }
+  | { readonly status: 'failed'; readonly phase: 'build' | 'activate'; readonly log: string };
+
+const UNREADABLE = Symbol('unreadable');
+
+/** A thrown value, not a bug: rights are missing at `path`. The planner turns it into a diagnostic. */
+export const unreadable = (path: AbsPath, why: string): Error =>
+  Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true, path, why });
+
+export const isUnreadable = (thrown: unknown): thrown is Error & { readonly path: AbsPath; readonly why: string } =>
+  thrown instanceof Error && UNREADABLE in thrown;

@@ -1,0 +1,101 @@
+// A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
+
+import { digestOf } from '../canonical.ts';
+import type { Digest, Entry, HostFacts, Move, Put } from '../model.ts';
+import { type AbsPath, absolute, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../path.ts';
+import type { Blobs, Host, Job, JobResult } from './host.ts';
+
+/** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
+export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
+
+const LINK_LIMIT = 40;
+
+/** `compute` stands in for the outside world: by default it has no tools at all. */
+export function memoryHost(
+  paths: Paths,
+  facts: HostFacts,
+  compute: (job: Job) => JobResult | Promise<JobResult> = (job) => ({ status: 'missing', tool: job.argv[0] }),
+): Host {
+  /** The path with the links in its parents resolved; undefined where a parent is missing or no directory. */
+  const real = (path: AbsPath, budget = LINK_LIMIT): AbsPath | undefined => {
+    if (path === ROOT) return ROOT;
+    const above = real(parent(path), budget);
+    if (above === undefined) return undefined;
+    const dir = paths.get(above)?.entry;
+    if (dir?.type === 'link') {
+      if (budget === 0) return undefined;
+      return real(absolute(`${join(parent(above), dir.target)}/${basename(path)}`), budget - 1);
+    }
+    return above === ROOT || dir?.type === 'dir' ? join(above, basename(path)) : undefined;
+  };
+
+  const at = (path: AbsPath) => {
+    const found = real(path);
+    return found === undefined ? undefined : paths.get(found);
+  };
+
+  const put = ({ path, after }: Put, blobs: Blobs): void => {
+    const target = real(path);
+    if (target === undefined) throw new Error(`no directory for ${path}`);
+    if (after.type === 'absent') {
+      if ([...paths.keys()].some((other) => other !== target && isWithin(other, target)))
+        throw new Error(`not empty: ${path}`);
+      paths.delete(target);
+      return;
+    }
+    const bytes = after.type !== 'file' ? undefined : after.content ? blobs[after.content] : paths.get(target)?.bytes;
+    const entry = after.type === 'file' ? { ...after } : after;
+    if (entry.type === 'file') delete (entry as { content?: Digest }).content;
+    paths.set(target, bytes === undefined ? { entry } : { entry, bytes });
+  };
+
+  const move = ({ from, to }: Move): void => {
+    const source = real(from);
+    const target = real(to);
+    if (source === undefined || target === undefined || !paths.has(source)) throw new Error(`cannot move ${from}`);
+    if (paths.has(target)) throw new Error(`already there: ${to}`);
+    for (const [path, what] of [...paths]) {
+      const moved = rebase(path, source, target);
+      if (moved === undefined) continue;
+      paths.delete(path);
+      paths.set(moved, what);
+    }
+  };
+
+  return {
+    facts,
+    stat: (path) => at(path)?.entry ?? { type: 'absent' },
+    read: (path) => {
+      const found = at(path);
+      return found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;
+    },
+    list: (path) => {
+      const dir = real(path);
+      if (dir === undefined || (dir !== ROOT && paths.get(dir)?.entry.type !== 'dir')) return [];
+      return [...paths.keys()]
+        .filter((other) => other !== ROOT && parent(other) === dir)
+        .map(basename)
+        .sort(byteOrder);
+    },
+    compute: async (job) => compute(job),
+    writtenAt: (path) => (at(path) === undefined ? undefined : 0),
+    planned: () => false,
+    write: (edit, blobs) => (edit.op === 'move' ? move(edit) : put(edit, blobs)),
+    undoMove: ({ from, to }) => {
+      if (at(from) !== undefined || at(to) === undefined) return false;
+      move({ op: 'move', from: to, to: from });
+      return true;
+    },
+    flush: () => {},
+    sweep: () => {},
+    activate: async () => ({ status: 'failed', phase: 'build', log: 'a machine in memory cannot build' }),
+  };
+}
+
+/** Everything that two equal machines agree on, as one digest. */
+export function machineDigest(paths: Paths): Digest {
+  const rows = [...paths].map(
+    ([path, { entry, bytes }]) => [path, { ...entry, bytes: bytes && digestOf(bytes) }] as const,
+  );
+  return digestOf(JSON.stringify(rows.sort(([a], [b]) => byteOrder(a, b))));
+}

@@ -1,0 +1,126 @@
+// A Reader that shows a machine as it will be after planned edits, without touching it.
+// The planner folds providers over it; the executor rehearses a whole transaction on it before the first write.
+
+import type { Entry, Move, Put } from '../model.ts';
+import { type AbsPath, basename, byteOrder, isWithin, parent, rebase } from '../path.ts';
+import type { Blobs, Reader } from './host.ts';
+
+export interface Overlay extends Reader {
+  apply(edit: Put | Move, blobs: Blobs): void;
+}
+
+/** `bytes` undefined: the put left them alone, so they are what is below this layer. */
+interface Shown {
+  readonly entry: Entry;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** Puts between two moves, by path; and their names by parent, for listings. */
+interface PutLayer {
+  readonly kind: 'puts';
+  readonly puts: Map<AbsPath, Shown>;
+  readonly children: Map<AbsPath, Set<string>>;
+}
+type Layer = PutLayer | { readonly kind: 'move'; readonly move: Move };
+
+/** Where a look ends: at a put of a layer, at a path of the base, or at nothing because it was moved away. */
+type Found =
+  | { readonly in: 'layer'; readonly shown: Shown; readonly path: AbsPath; readonly depth: number }
+  | { readonly in: 'base'; readonly path: AbsPath }
+  | { readonly in: 'nothing' };
+
+export function overlay(base: Reader): Overlay {
+  const layers: Layer[] = [];
+
+  const find = (path: AbsPath, top: number): Found => {
+    let at = path;
+    for (let depth = top; depth >= 0; depth--) {
+      const layer = layers[depth]!;
+      if (layer.kind === 'puts') {
+        const shown = layer.puts.get(at);
+        if (shown !== undefined) return { in: 'layer', shown, path: at, depth };
+      } else {
+        const origin = rebase(at, layer.move.to, layer.move.from);
+        if (origin === undefined && isWithin(at, layer.move.from)) return { in: 'nothing' };
+        at = origin ?? at;
+      }
+    }
+    return { in: 'base', path: at };
+  };
+
+  const namesIn = (path: AbsPath, top: number): Set<string> => {
+    const layer = layers[top];
+    if (layer === undefined) return new Set(base.list(path));
+    if (layer.kind === 'move') {
+      const { from, to } = layer.move;
+      const origin = rebase(path, to, from);
+      if (origin !== undefined) return namesIn(origin, top - 1);
+      if (isWithin(path, from)) return new Set();
+      const names = namesIn(path, top - 1);
+      if (parent(from) === path) names.delete(basename(from));
+      if (parent(to) === path) names.add(basename(to));
+      return names;
+    }
+    const names = namesIn(path, top - 1);
+    for (const name of layer.children.get(path) ?? []) {
+      const child = (path === '/' ? `/${name}` : `${path}/${name}`) as AbsPath;
+      if (layer.puts.get(child)?.entry.type === 'absent') names.delete(name);
+      else names.add(name);
+    }
+    return names;
+  };
+
+  const topPuts = (): PutLayer => {
+    const top = layers.at(-1);
+    if (top?.kind === 'puts') return top;
+    const fresh: PutLayer = { kind: 'puts', puts: new Map(), children: new Map() };
+    layers.push(fresh);
+    return fresh;
+  };
+
+  return {
+    facts: base.facts,
+    stat(path) {
+      const found = find(path, layers.length - 1);
+      if (found.in === 'nothing') return { type: 'absent' };
+      return found.in === 'base' ? base.stat(found.path) : found.shown.entry;
+    },
+    read(path) {
+      let found = find(path, layers.length - 1);
+      while (found.in === 'layer' && found.shown.entry.type === 'file' && found.shown.bytes === undefined)
+        found = find(found.path, found.depth - 1);
+      if (found.in === 'nothing') return undefined;
+      return found.in === 'base' ? base.read(found.path) : found.shown.bytes;
+    },
+    list: (path) => [...namesIn(path, layers.length - 1)].sort(byteOrder),
+    writtenAt(path) {
+      const found = find(path, layers.length - 1);
+      return found.in === 'base' ? base.writtenAt(found.path) : undefined;
+    },
+    compute: (job) => base.compute(job),
+    planned: (path) =>
+      layers.some((layer) =>
+        layer.kind === 'move'
+          ? [layer.move.from, layer.move.to].some((end) => isWithin(end, path) || isWithin(path, end))
+          : [...layer.puts.keys()].some((put) => isWithin(put, path)),
+      ),
+    apply(edit, blobs) {
+      if (edit.op === 'move') {
+        layers.push({ kind: 'move', move: edit });
+        return;
+      }
+      const { path, after } = edit;
+      const { puts, children } = topPuts();
+      const bytes = after.type !== 'file' ? undefined : after.content ? blobs[after.content] : puts.get(path)?.bytes;
+      puts.set(path, { entry: withoutContent(after), bytes });
+      children.set(parent(path), (children.get(parent(path)) ?? new Set()).add(basename(path)));
+    },
+  };
+}
+
+/** Readers show entries without content: `stat` does not read. */
+function withoutContent(entry: Entry): Entry {
+  if (entry.type !== 'file') return entry;
+  const { content: _content, ...bare } = entry;
+  return bare;
+}

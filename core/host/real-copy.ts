@@ -1,0 +1,76 @@
+// Copies a tree to another file system with owners, modes and times, every file flushed. Refuses what it can't copy truly.
+
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+  symlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import type { DiskPath } from './real-paths.ts';
+
+const CHUNK = 1 << 20;
+
+/** `target` must be free. On error the partial copy stays, under a name that its caller sweeps. */
+export function copyAcross(source: DiskPath, target: DiskPath): void {
+  const stat = lstatSync(source);
+  if (stat.isDirectory()) copyDir(source, target, stat);
+  else if (stat.isFile()) copyFile(source, target, stat);
+  else if (stat.isSymbolicLink()) copyLink(source, target, stat);
+  else throw Object.assign(new Error(`a special file cannot be copied: ${source}`), { code: 'EINVAL' });
+}
+
+function copyDir(source: DiskPath, target: DiskPath, stat: Stats): void {
+  mkdirSync(target, 0o700);
+  for (const name of readdirSync(source, { encoding: 'buffer' }))
+    copyAcross(inside(source, name), inside(target, name));
+  lchownSync(target, stat.uid, stat.gid);
+  chmodSync(target, stat.mode & 0o7777);
+  // Last, since each entry made in it changes it.
+  utimesSync(target, stat.atime, stat.mtime);
+  const fd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+function copyFile(source: DiskPath, target: DiskPath, stat: Stats): void {
+  if (stat.nlink > 1)
+    throw Object.assign(new Error(`a file with several links cannot be moved: ${source}`), { code: 'EMLINK' });
+  const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, stat.size + 1));
+    for (let got = readSync(from, buffer); got > 0; got = readSync(from, buffer)) {
+      for (let at = 0; at < got; ) at += writeSync(to, buffer, at, got - at);
+    }
+    fchownSync(to, stat.uid, stat.gid);
+    fchmodSync(to, stat.mode & 0o7777);
+    futimesSync(to, stat.atime, stat.mtime);
+    fsyncSync(to);
+  } finally {
+    closeSync(from);
+    closeSync(to);
+  }
+}
+
+function copyLink(source: DiskPath, target: DiskPath, stat: Stats): void {
+  symlinkSync(readlinkSync(source, { encoding: 'buffer' }), target);
+  lchownSync(target, stat.uid, stat.gid);
+  lutimesSync(target, stat.atime, stat.mtime);
+}
+
+const inside = (dir: DiskPath, name: Buffer): DiskPath => Buffer.concat([dir, Buffer.from('/'), name]);

@@ -1,0 +1,79 @@
+// Looking at the disk: entries, bytes and listings of a machine under a root. Opens nothing that could block or act.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
+import type { Entry } from '../model.ts';
+import { type AbsPath, fromBytes } from '../path.ts';
+import type { Reader } from './host.ts';
+import { attempt, type DiskPath, type Places } from './real-paths.ts';
+
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
+
+export function look({ place }: Places): Look {
+  return {
+    stat(path) {
+      const disk = place(path);
+      const stat = disk && attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
+      return stat === undefined ? { type: 'absent' } : entryOf(stat, () => linkTarget(path, disk!));
+    },
+    read(path) {
+      const disk = place(path);
+      return disk && attempt(path, () => readRegular(disk));
+    },
+    writtenAt(path) {
+      const disk = place(path);
+      const stat = disk && attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
+      return stat && Math.floor(stat.mtimeMs / 1000);
+    },
+    list(path) {
+      const disk = place(path);
+      const names = disk && attempt(path, () => readdirSync(disk, { encoding: 'buffer' }));
+      return names === undefined ? [] : names.sort(Buffer.compare).map(fromBytes);
+    },
+  };
+}
+
+const linkTarget = (path: AbsPath, disk: DiskPath): string =>
+  fromBytes(attempt(path, () => readlinkSync(disk, { encoding: 'buffer' })) ?? Buffer.of());
+
+function entryOf(stat: Stats, target: () => string): Entry {
+  const owner = { uid: stat.uid, gid: stat.gid };
+  const mode = stat.mode & 0o7777;
+  if (stat.isFile()) return { type: 'file', mode, owner, ...(stat.nlink > 1 && { hardLinked: true as const }) };
+  if (stat.isDirectory()) return { type: 'dir', mode, owner };
+  if (stat.isSymbolicLink()) return { type: 'link', target: target(), owner };
+  return { type: 'other', what: stat.isFIFO() ? 'fifo' : stat.isSocket() ? 'socket' : 'device', mode, owner };
+}
+
+/** The bytes of a regular file; undefined for anything else. A FIFO is not waited for, a link not followed. */
+function readRegular(disk: DiskPath): Uint8Array | undefined {
+  if (!lstatSync(disk).isFile()) return undefined;
+  const fd = openSync(disk, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return undefined;
+    return readAll(fd, stat.size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAll(fd: number, size: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  while (at < size) {
+    const got = readSync(fd, bytes, at, size - at, at);
+    if (got === 0) break;
+    at += got;
+  }
+  return bytes.subarray(0, at);
+}

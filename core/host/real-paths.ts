@@ -1,0 +1,69 @@
+// Where a path of the machine lies on this disk: resolves links in parents as the machine itself would, inside its root.
+
+import { lstatSync, readlinkSync } from 'node:fs';
+import { type AbsPath, absolute, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
+import { unreadable } from './host.ts';
+
+/** A place on this disk, as bytes so that no name is lost. */
+export type DiskPath = Buffer;
+
+export interface Places {
+  /** The place of `path`, its parents' links followed, the last part not. Undefined where a parent is missing. */
+  place(path: AbsPath): DiskPath | undefined;
+  /** Forgets what is known about directories; to be called after each change of one. */
+  forget(): void;
+}
+
+/** As many as Linux follows. */
+const LINK_LIMIT = 40;
+
+export function places(root: AbsPath): Places {
+  const prefix = root === ROOT ? '' : root;
+  const known = new Map<AbsPath, AbsPath | undefined>([[ROOT, ROOT]]);
+
+  /** The directory with all links resolved, as a path of the machine; undefined where it is none. */
+  const directory = (path: AbsPath, budget: number): AbsPath | undefined => {
+    if (known.has(path)) return known.get(path);
+    const above = directory(parent(path), budget);
+    const found = above === undefined ? undefined : entered(below(above, basename(path)), budget);
+    known.set(path, found);
+    return found;
+  };
+
+  const entered = (path: AbsPath, budget: number): AbsPath | undefined => {
+    const disk = toBytes(prefix + path);
+    const stat = attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
+    if (stat?.isDirectory()) return path;
+    if (!stat?.isSymbolicLink() || budget === 0) return undefined;
+    const target = fromBytes(attempt(path, () => readlinkSync(disk, { encoding: 'buffer' })) ?? Buffer.of());
+    // `..` and absolute targets stay inside the root because they are resolved as paths of the machine.
+    return directory(absolute(target.startsWith('/') ? target : `${parent(path)}/${target}`), budget - 1);
+  };
+
+  return {
+    place(path) {
+      if (path === ROOT) return toBytes(root);
+      const dir = directory(parent(path), LINK_LIMIT);
+      return dir === undefined ? undefined : toBytes(prefix + below(dir, basename(path)));
+    },
+    forget() {
+      known.clear();
+      known.set(ROOT, ROOT);
+    },
+  };
+}
+
+const below = (dir: AbsPath, name: string): AbsPath => (dir === ROOT ? `/${name}` : `${dir}/${name}`) as AbsPath;
+
+/** Missing things are undefined, missing rights are thrown as `unreadable`. */
+export function attempt<T>(path: AbsPath, look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES' || code === 'EPERM') throw unreadable(path, 'permission denied');
+    if (code === 'ELOOP' || code === 'EIO' || code === 'ENAMETOOLONG') throw unreadable(path, code);
+    throw thrown;
+  }
+}

@@ -1,0 +1,54 @@
+// The machine below a root directory on this disk: `/` itself, or with --root an image, a container, a test.
+
+import { digestOf } from '../canonical.ts';
+import type { HostFacts } from '../model.ts';
+import { type AbsPath, absolute, ROOT } from '../path.ts';
+import { activate, kernelHostname } from './activate.ts';
+import type { Host } from './host.ts';
+import { look } from './real-look.ts';
+import { places } from './real-paths.ts';
+import { flush, sweep, undoMove, write } from './real-write.ts';
+import { compute } from './scratch.ts';
+
+/** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
+export function realHost(root: AbsPath): Host {
+  const where = places(root);
+  const { stat, read, list, writtenAt } = look(where);
+  return {
+    facts: factsOf(root, read),
+    stat,
+    read,
+    list,
+    writtenAt,
+    planned: () => false,
+    compute,
+    write: (edit, blobs, tx) => write(where, edit, blobs, tx),
+    undoMove: (edit, tx) => undoMove(where, edit, tx),
+    flush: (edits) => flush(where, edits),
+    sweep: (edits, tx) => sweep(where, edits, tx),
+    activate,
+  };
+}
+
+/** Nix's names of what Node calls process.arch. */
+const SYSTEMS: Readonly<Record<string, string>> = {
+  x64: 'x86_64-linux',
+  arm64: 'aarch64-linux',
+  ia32: 'i686-linux',
+  arm: 'armv7l-linux',
+  riscv64: 'riscv64-linux',
+  ppc64: 'powerpc64le-linux',
+  s390x: 's390x-linux',
+  loong64: 'loongarch64-linux',
+};
+
+function factsOf(root: AbsPath, read: Host['read']): HostFacts {
+  const line = (path: string): string => Buffer.from(read(absolute(path)) ?? []).toString('utf8').trim();
+  const id = line('/etc/machine-id');
+  return {
+    name: line('/etc/hostname') || (root === ROOT ? kernelHostname() : ''),
+    system: SYSTEMS[process.arch] ?? `${process.arch}-linux`,
+    // systemd asks that the machine's id is not shown as it is.
+    machineId: id === '' ? '' : digestOf(`reflake ${id}`).slice(7, 23),
+  };
+}

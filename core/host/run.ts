@@ -1,0 +1,96 @@
+// Running programs: found on a trusted PATH, as the person, with a clean environment. The door of execa, which is
+// loaded only when something is run: most plans run nothing.
+
+import { accessSync, constants, statSync } from 'node:fs';
+import type { Person } from '../model.ts';
+import type { Argv } from './host.ts';
+
+export type RunResult =
+  | { readonly status: 'done'; readonly stdout: string; readonly stderr: string }
+  | { readonly status: 'failed'; readonly exitCode: number | undefined; readonly stderr: string; readonly stdout: string }
+  | { readonly status: 'missing'; readonly tool: string };
+
+export interface RunOptions {
+  readonly cwd: string;
+  /** Run with this person's rights where we are root and they are not. */
+  readonly as?: Person;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with each line of standard error. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Variables that a program may need and that do not decide what is run as root. */
+const PASSED_ON = /^(LANG|LC_.*|TERM|TMPDIR|TZ|NIX_.*|SSL_CERT_FILE|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)$/;
+/** …of which these would change which configuration or store is meant, so root does not take them from a caller. */
+const NOT_FOR_ROOT = /^(NIX_CONFIG|NIX_USER_CONF_FILES|NIX_PATH)$/;
+
+export const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/** Runs a program to its end. Never throws for what the program does. */
+export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
+  const drops = isRoot() && options.as !== undefined && options.as.uid !== 0;
+  const path = searchPath();
+  const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
+  if (program === undefined) return { status: 'missing', tool: argv[0] };
+  const setpriv = drops ? find('setpriv', path) : undefined;
+  if (drops && setpriv === undefined) return { status: 'missing', tool: 'setpriv' };
+  const command = drops ? [setpriv!, ...dropTo(options.as!), program, ...argv.slice(1)] : [program, ...argv.slice(1)];
+  const { execa } = await import('execa');
+  const child = execa(command[0]!, command.slice(1), {
+    cwd: options.cwd,
+    env: { ...environment(path, drops ? options.as : undefined), ...options.env },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    stripFinalNewline: false,
+    // A build log can be long, and only its end is shown.
+    maxBuffer: 64 << 20,
+  });
+  if (options.onLine) child.stderr.on('data', lines(options.onLine));
+  const result = await child;
+  if (result.exitCode === 0) return { status: 'done', stdout: result.stdout, stderr: result.stderr };
+  const stderr = result.stderr || (result.signal ? `killed by ${result.signal}` : (result.originalMessage ?? ''));
+  return { status: 'failed', exitCode: result.exitCode, stderr, stdout: result.stdout ?? '' };
+}
+
+/** Directories of PATH that can be trusted: absolute ones; for root, only those that nobody else can write. */
+function searchPath(): readonly string[] {
+  return (process.env.PATH ?? '').split(':').filter((dir) => dir.startsWith('/') && (!isRoot() || ownedByRoot(dir)));
+}
+
+function ownedByRoot(dir: string): boolean {
+  const stat = statSync(dir, { throwIfNoEntry: false });
+  return stat !== undefined && stat.uid === 0 && (stat.mode & 0o022) === 0;
+}
+
+function find(tool: string, path: readonly string[]): string | undefined {
+  return path.map((dir) => `${dir}/${tool}`).find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return statSync(file).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Groups too: Node's own uid option would leave the person without theirs. */
+const dropTo = ({ uid, gid }: Person): string[] => [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--'];
+
+function environment(path: readonly string[], as: Person | undefined): Record<string, string> {
+  const passed = Object.entries(process.env).filter(
+    ([name]) => PASSED_ON.test(name) && !(isRoot() && NOT_FOR_ROOT.test(name)),
+  ) as [string, string][];
+  const who = as ? { HOME: as.home, USER: as.name, LOGNAME: as.name } : { HOME: process.env.HOME ?? '/', USER: process.env.USER ?? '' };
+  return { ...Object.fromEntries(passed), ...who, PATH: path.join(':') };
+}
+
+/** Splits a stream of chunks into lines. */
+function lines(onLine: (line: string) => void): (chunk: Buffer) => void {
+  let rest = '';
+  return (chunk) => {
+    const parts = (rest + chunk.toString('utf8')).split('\n');
+    rest = parts.pop() ?? '';
+    for (const line of parts) onLine(line);
+  };
+}

@@ -1,0 +1,84 @@
+// Computing while planning: files into a private scratch directory, one program, files out, directory gone.
+
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import type { Person } from '../model.ts';
+import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
+import { isRoot, run } from './run.ts';
+
+export async function compute(job: Job): Promise<JobResult> {
+  const scratch = mkdtempSync(`${tmpdir()}/reflake-`);
+  try {
+    const work = `${scratch}/work`;
+    mkdirSync(work, 0o755);
+    for (const file of job.files) lay(work, file);
+    if (isRoot() && job.as.uid !== 0) handOver(scratch, job.as);
+    const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
+    const result = await run(argv, { cwd: work, as: job.as, env: { XDG_CACHE_HOME: cacheDir(job.as, scratch) } });
+    if (result.status === 'missing') return result;
+    if (result.status === 'failed') return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
+    const files = job.outputs.flatMap((output) => [...gather(work, output)]);
+    return { status: 'done', files, stdout: result.stdout, stderr: result.stderr };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function lay(work: string, file: ScratchFile): void {
+  const at = `${work}/${file.path}`;
+  mkdirSync(dirname(at), { recursive: true });
+  if (file.type === 'dir') mkdirSync(at, { recursive: true, mode: file.mode });
+  else if (file.type === 'link') symlinkSync(file.target, at);
+  else {
+    writeFileSync(at, file.content, { flag: 'wx' });
+    chmodSync(at, file.mode);
+  }
+}
+
+function* gather(work: string, path: string): Generator<ScratchFile> {
+  const at = `${work}/${path}`;
+  const stat = lstatSync(at, { throwIfNoEntry: false });
+  if (stat?.isFile()) yield { path, type: 'file', content: readFileSync(at), mode: stat.mode & 0o777 };
+  if (stat?.isSymbolicLink()) yield { path, type: 'link', target: readlinkSync(at) };
+  if (!stat?.isDirectory()) return;
+  yield { path, type: 'dir', mode: stat.mode & 0o777 };
+  for (const name of readdirSync(at).sort()) yield* gather(work, `${path}/${name}`);
+}
+
+function handOver(path: string, { uid, gid }: Person): void {
+  const stat = lstatSync(path);
+  if (stat.isDirectory()) for (const name of readdirSync(path)) handOver(`${path}/${name}`, { uid, gid } as Person);
+  if (stat.isSymbolicLink()) lchownSync(path, uid, gid);
+  else chownSync(path, uid, gid);
+}
+
+/**
+ * Nix keeps what it has fetched here between two plans. Not in the person's home, because planning leaves the machine
+ * as it is; a directory that is not theirs alone is not used.
+ */
+function cacheDir(person: Person, scratch: string): string {
+  const uid = isRoot() ? person.uid : (process.geteuid?.() ?? 0);
+  const cache = `${tmpdir()}/reflake-cache-${uid}`;
+  try {
+    mkdirSync(cache, 0o700);
+    if (isRoot() && uid !== 0) lchownSync(cache, uid, person.gid);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') return scratch;
+  }
+  const stat = lstatSync(cache);
+  return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0 ? cache : scratch;
+}

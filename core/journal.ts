@@ -1,0 +1,99 @@
+// The write-ahead record of one transaction: what it will do, and the bytes it replaces, durable before the first write.
+// While an apply is unfinished it is `journal/`; when it commits, one rename makes it `history/N/`.
+
+import { digestOf } from './canonical.ts';
+import type { Blobs } from './host/host.ts';
+import type { Digest, Edit, HostFacts } from './model.ts';
+import type { Store } from './store.ts';
+
+/** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
+export interface Transaction {
+  /** Names it; temporary names on the machine carry it. */
+  readonly tx: string;
+  readonly kind: 'apply' | 'rollback';
+  /** The plan it carries out; of a rollback, the digest of its edits. */
+  readonly plan: Digest;
+  readonly host: HostFacts;
+  /** Generations that it takes back. */
+  readonly undoes: readonly number[];
+  /** RFC 3339, UTC; for people only, nothing is decided by it. */
+  readonly startedAt: string;
+  readonly by: string;
+  readonly batches: readonly (readonly Edit[])[];
+}
+
+export type Loaded =
+  | { readonly status: 'none' }
+  | { readonly status: 'damaged'; readonly what: string }
+  | { readonly status: 'loaded'; readonly transaction: Transaction; readonly blobs: Blobs };
+
+const MAGIC = 'RFJ1';
+
+/** Writes the journal whole, then shows it by one rename. */
+export function begin(store: Store, transaction: Transaction, blobs: Blobs): void {
+  store.remove('journal.new');
+  for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
+  // Until this is gone, temporary names may be left beside the targets.
+  store.write('journal.new/unswept', Buffer.from(transaction.tx));
+  store.write('journal.new/begin', seal(JSON.stringify(transaction)));
+  store.rename('journal.new', 'journal');
+}
+
+/** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
+export function load(store: Store, name: string): Loaded {
+  const record = store.read(`${name}/begin`);
+  if (record === undefined) {
+    return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
+  }
+  const text = unseal(record);
+  if (text === undefined) return { status: 'damaged', what: `${name}/begin does not match its checksum` };
+  const transaction = JSON.parse(text) as Transaction;
+  const blobs: Record<Digest, Uint8Array> = {};
+  for (const digest of digestsOf(transaction)) {
+    const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);
+    if (bytes === undefined || digestOf(bytes) !== digest) return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
+    blobs[digest] = bytes;
+  }
+  return { status: 'loaded', transaction, blobs };
+}
+
+/** Notes that an activation may have begun: from here on, undo has to look at the running system too. */
+export const noteActivation = (store: Store): void => store.write('journal/activating', Buffer.from(''));
+export const activationBegun = (store: Store): boolean => store.read('journal/activating') !== undefined;
+
+/** Notes that batch `index` begins: what comes after it has not been touched, whatever it looks like. */
+export const noteBatch = (store: Store, index: number): void => store.write('journal/batch', Buffer.from(String(index)));
+export const batchReached = (store: Store): number => Number(Buffer.from(store.read('journal/batch') ?? Buffer.from('0')).toString());
+
+/** The commit point: one rename. */
+export function commit(store: Store, generation: number, finishedAt: string): void {
+  store.write('journal/finished', Buffer.from(finishedAt));
+  store.rename('journal', `history/${generation}`);
+}
+
+/** The end of an apply that was undone. */
+export function discard(store: Store): void {
+  store.rename('journal', 'journal.undone');
+  store.remove('journal.undone');
+}
+
+/** Contents that the edits name. */
+export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {
+  const digests = new Set<Digest>();
+  for (const edit of batches.flat()) {
+    if (edit.op !== 'put') continue;
+    for (const entry of [edit.before, edit.after]) {
+      if (entry.type === 'file' && entry.content !== undefined) digests.add(entry.content);
+    }
+  }
+  return digests;
+}
+
+const seal = (text: string): Buffer => Buffer.from(`${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}\n${text}`);
+
+function unseal(record: Uint8Array): string | undefined {
+  const all = Buffer.from(record).toString('utf8');
+  const cut = all.indexOf('\n');
+  const text = all.slice(cut + 1);
+  return all.slice(0, cut) === `${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}` ? text : undefined;
+}

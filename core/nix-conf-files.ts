@@ -1,0 +1,44 @@
+// The nix.conf files of a machine as a person's Nix reads them, and whose they are.
+
+import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from './formats/nix-conf.ts';
+import { type Generated, isGenerated, nixConfFiles } from './formats/nix-conf-files.ts';
+import type { Reader } from './host/host.ts';
+import { follow } from './links.ts';
+import { type AbsPath, absolute } from './path.ts';
+
+export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
+
+export interface NixConfFile {
+  readonly path: AbsPath;
+  readonly text: string;
+  /** A link into the store: built, not written. */
+  readonly built: boolean;
+  readonly generated: Generated | undefined;
+}
+
+/** `bySystem`: NixOS makes the nix.conf of this machine from its configuration. */
+export interface NixConfFiles {
+  readonly files: readonly NixConfFile[];
+  readonly effective: NixConf;
+  readonly bySystem: boolean;
+}
+
+/** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
+export function nixConfOf(reader: Reader, home: string, changed: ReadonlyMap<string, string> = new Map()): NixConfFiles {
+  const textAt = (path: string): string | undefined => {
+    const { entry, path: end } = follow(reader, absolute(path));
+    return changed.get(path) ?? (entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : undefined);
+  };
+  const include: ReadInclude = textAt;
+  const files: NixConfFile[] = [];
+  for (const path of nixConfFiles({ HOME: home })) {
+    const text = textAt(path);
+    if (text === undefined) continue;
+    files.push({ path: absolute(path), text, built: follow(reader, absolute(path)).viaStore, generated: isGenerated(text) });
+  }
+  const sources: ConfSource[] = files.map(({ path, text }) => ({ path, text }));
+  const system = files.find(({ path }) => path === SYSTEM_CONF);
+  // The link is there before the system was ever built in an image: what counts is where it leads.
+  const bySystem = follow(reader, SYSTEM_CONF).viaStore || system?.generated?.by === 'nixos';
+  return { files, effective: evaluateNixConf(sources, include), bySystem };
+}

@@ -1,0 +1,79 @@
+// One fold over the providers: each looks through an overlay that shows what the ones before it will do.
+// Planning computes everything and changes nothing.
+
+import { canonicalJson, digestOf } from './canonical.ts';
+import { type Diagnostic, isError } from './diagnostic.ts';
+import { type Blobs, isUnreadable, type Reader } from './host/host.ts';
+import { type Overlay, overlay } from './host/overlay.ts';
+import type { Digest, Edit, Plan, Reporter, Step } from './model.ts';
+import type { AnyProvider, Difference } from './provider.ts';
+import type { Wishes } from './wishes.ts';
+
+export interface Selection {
+  /** Names of providers; undefined: all. */
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
+}
+
+/** `spec` is the digest of the spec. `checks`: how many providers had something to look at. */
+export async function plan(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
+  { only, skip }: Selection = {},
+): Promise<{ readonly plan: Plan; readonly checks: number }> {
+  const stage = overlay(reader);
+  const steps: Omit<Step, 'blobs'>[] = [];
+  const blobs: Record<Digest, Uint8Array> = {};
+  let checks = 0;
+  for (const { name, look } of providers) {
+    if ((only && !only.includes(name)) || skip?.includes(name)) continue;
+    report({ type: 'progress', text: name });
+    const difference = await lookOrSay(look, wishes, stage);
+    if (difference === undefined) continue;
+    checks++;
+    const { changes, edits, diagnostics, blobs: contents = {} } = difference;
+    Object.assign(blobs, contents);
+    show(stage, edits, contents);
+    if (changes.length + edits.length + diagnostics.length > 0) steps.push({ provider: name, changes, edits, diagnostics });
+    // A guard that forbids the machine makes every further look pointless.
+    if (diagnostics.some(({ code, severity }) => code === 'RF2002' && severity === 'error')) break;
+  }
+  const body = { version: 1 as const, spec, host: reader.facts, steps, blobs };
+  return { plan: { ...body, id: digestOf(canonicalJson(body)) }, checks };
+}
+
+export const problemsOf = (plan: Plan): readonly Diagnostic[] => plan.steps.flatMap(({ diagnostics }) => diagnostics);
+
+export const isBlocked = (plan: Plan): boolean => problemsOf(plan).some(isError);
+
+export const isEmpty = (plan: Plan): boolean => plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
+
+/** A plan is itself if its id is the digest of the rest. */
+export function isIntact({ id, ...body }: Plan): boolean {
+  const blobsMatch = Object.entries(body.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
+  return blobsMatch && digestOf(canonicalJson(body)) === id;
+}
+
+async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
+  try {
+    return await look(wishes, stage);
+  } catch (thrown) {
+    if (!isUnreadable(thrown)) throw thrown;
+    const { path, why } = thrown;
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF2005',
+      summary: `"${path}" cannot be read: ${why}`,
+      hint: 'run the command with sudo',
+      path,
+    };
+    return { changes: [], edits: [], diagnostics: [diagnostic] };
+  }
+}
+
+function show(stage: Overlay, edits: readonly Edit[], blobs: Blobs): void {
+  for (const edit of edits) if (edit.op !== 'activate') stage.apply(edit, blobs);
+}

@@ -1,0 +1,71 @@
+// The git repository that a directory belongs to, read without git: where it is, what its index holds, what it ignores.
+
+import { type IgnoreRules, ignored } from './formats/git-ignore.ts';
+import { readGitConfig } from './formats/git-config.ts';
+import { type IndexError, type ObjectFormat, readIndex } from './formats/git-index.ts';
+import type { Reader } from './host/host.ts';
+import { type AbsPath, isWithin, join, parent, relativeTo, ROOT } from './path.ts';
+
+export interface Repository {
+  /** The work tree. */
+  readonly top: AbsPath;
+  readonly gitDir: AbsPath;
+  readonly format: ObjectFormat;
+  readonly index: AbsPath;
+  /** Undefined where no index was written yet. */
+  readonly indexBytes: Uint8Array | undefined;
+  readonly tracked: { readonly ok: true; readonly paths: ReadonlySet<string> } | IndexError;
+}
+
+/** The nearest one, upwards from `dir`; undefined where there is none. */
+export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefined {
+  for (let top = dir; ; top = parent(top)) {
+    const gitDir = gitDirAt(top, reader);
+    if (gitDir !== undefined) return open(top, gitDir, reader);
+    if (top === ROOT) return undefined;
+  }
+}
+
+/** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
+export function ignoredBy({ top, gitDir }: Repository, path: AbsPath, home: string, reader: Reader): string | undefined {
+  const rules: IgnoreRules[] = [];
+  const add = (file: AbsPath, dir: string): void => {
+    const text = textOf(reader, file);
+    if (text !== '') rules.push({ dir, text, source: file });
+  };
+  const config = readGitConfig(textOf(reader, join(gitDir, 'config')));
+  const excludes = config.get('core.excludesfile')?.at(-1) ?? '~/.config/git/ignore';
+  // Lowest precedence first, as gitignore(5) has it.
+  add(join(ROOT, excludes.replace(/^~(?=\/)/, home)), '');
+  add(join(gitDir, 'info/exclude'), '');
+  const dirs: AbsPath[] = [];
+  for (let dir = parent(path); isWithin(dir, top); dir = parent(dir)) {
+    dirs.unshift(dir);
+    if (dir === ROOT) break;
+  }
+  for (const dir of dirs) add(join(dir, '.gitignore'), dir === top ? '' : relativeTo(dir, top));
+  const found = ignored(rules, relativeTo(path, top), false);
+  return found && `"${found.rule}" (${found.source}:${found.line})`;
+}
+
+function gitDirAt(top: AbsPath, reader: Reader): AbsPath | undefined {
+  const path = join(top, '.git');
+  const entry = reader.stat(path);
+  if (entry.type === 'dir') return path;
+  // A work tree or a submodule has a file that says where its git directory is.
+  const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textOf(reader, path))?.[1] : undefined;
+  return target === undefined ? undefined : join(top, target.startsWith('/') ? target : `./${target}`);
+}
+
+function open(top: AbsPath, gitDir: AbsPath, reader: Reader): Repository {
+  const common = textOf(reader, join(gitDir, 'commondir')).trim();
+  const config = readGitConfig(textOf(reader, join(common ? join(gitDir, common) : gitDir, 'config')));
+  const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
+  const index = join(gitDir, 'index');
+  const indexBytes = reader.read(index);
+  const read = indexBytes && readIndex(indexBytes, format);
+  const paths = new Set(read?.ok ? read.index.entries.map((entry) => entry.path.toString('utf8')) : []);
+  return { top, gitDir, format, index, indexBytes, tracked: read?.ok === false ? read : { ok: true, paths } };
+}
+
+const textOf = (reader: Reader, path: AbsPath): string => Buffer.from(reader.read(path) ?? []).toString('utf8');

@@ -1,0 +1,40 @@
+// Where journal and history are kept, as core sees it: durable files by name. core/host/store.ts has the one on disk.
+
+/** Names are relative, parts joined by `/`. `write` and `rename` are durable and atomic on return. */
+export interface Store {
+  /** For people. */
+  readonly where: string;
+  read(name: string): Uint8Array | undefined;
+  list(name: string): readonly string[];
+  write(name: string, bytes: Uint8Array): void;
+  rename(from: string, to: string): void;
+  /** A file or a whole directory; not durable: what it leaves behind must be harmless. */
+  remove(name: string): void;
+  /** `holder` is told to whoever comes second. */
+  lock(holder: string): Lock | { readonly heldBy: string };
+}
+
+export interface Lock {
+  release(): void;
+}
+
+/** A store in memory, for the laws. */
+export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
+  const below = (name: string): string[] => [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));
+  return {
+    where: 'memory',
+    read: (name) => files.get(name),
+    list: (name) => [...new Set(below(name).map((file) => file.slice(name.length + 1).split('/')[0]!))].sort(),
+    write: (name, bytes) => void files.set(name, bytes),
+    rename(from, to) {
+      for (const file of below(from)) {
+        files.set(to + file.slice(from.length), files.get(file)!);
+        files.delete(file);
+      }
+    },
+    remove: (name) => {
+      for (const file of below(name)) files.delete(file);
+    },
+    lock: () => ({ release: () => {} }),
+  };
+}

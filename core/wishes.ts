@@ -1,0 +1,112 @@
+// The spec with the machine's own names filled in: users as numbers, `~` as a home, defaults as values.
+// What providers get, so that none of them looks a name up again.
+
+import type { Spec } from '../schemas/spec.gen.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import type { Reader } from './host/host.ts';
+import type { ActivationMode, Owner, Person } from './model.ts';
+import { type AbsPath, absolute } from './path.ts';
+import { type People, people } from './people.ts';
+import { type InputWishes, inputsOf } from './spec-inputs.ts';
+
+export interface Wishes {
+  readonly spec: Spec;
+  readonly host: Spec['host'];
+  /** Where the configuration lives. */
+  readonly dir: AbsPath;
+  readonly from?: AbsPath;
+  readonly owner?: Owner;
+  /** In whose name programs run: the owner of the configuration, or else whoever called. */
+  readonly person: Person;
+  readonly modules: readonly string[];
+  readonly inputs: readonly InputWishes[];
+  readonly features?: readonly string[];
+  readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
+  readonly git: boolean;
+  readonly activate?: ActivationMode;
+  readonly offline: boolean;
+  /** Seconds since 1970; only lock.maxAge looks at it. */
+  readonly now: number;
+  /** Whether the machine is the one we run on, and not a directory (--root). */
+  readonly isRunning: boolean;
+  readonly people: People;
+}
+
+/** What a run knows that the spec does not say. */
+export interface Run {
+  readonly caller: Person;
+  readonly offline: boolean;
+  readonly now: number;
+  readonly isRunning: boolean;
+}
+
+export type Resolved =
+  | { readonly ok: true; readonly wishes: Wishes; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Where installers put it. */
+const DEFAULT_DIR = '/etc/nixos';
+const DEFAULT_MODULES = ['./configuration.nix'];
+
+export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
+  const names = people(reader);
+  const problems: Diagnostic[] = [];
+  const [userName, groupName] = (spec.config?.owner ?? '').split(':', 2);
+  const user = userName ? names.user(userName) : undefined;
+  if (userName && user === undefined) problems.push(unknown('user', userName, names));
+  const gid = groupName ? names.groupId(groupName) : user?.gid;
+  if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
+  // Under --root the users of the machine are not users of the system that programs run on.
+  const person = run.isRunning && run.caller.uid === 0 && user !== undefined ? user : run.caller;
+  const home = user?.home ?? run.caller.home;
+  const dir = placeOf(spec.config?.path ?? DEFAULT_DIR, home);
+  const from = spec.config?.from === undefined ? undefined : placeOf(spec.config.from, home);
+  problems.push(...notYet(spec));
+  if (problems.length > 0) return { ok: false, diagnostics: problems };
+  const maxAge = spec.lock?.maxAge;
+  return {
+    ok: true,
+    diagnostics: [],
+    wishes: {
+      spec,
+      host: spec.host,
+      dir,
+      ...(from !== undefined && from !== dir && { from }),
+      ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
+      person,
+      modules: spec.config?.modules ?? DEFAULT_MODULES,
+      inputs: inputsOf(spec),
+      ...(spec.features && { features: spec.features }),
+      lock: {
+        ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),
+        ...(spec.lock?.allow && { allow: spec.lock.allow }),
+      },
+      git: spec.git === 'track',
+      ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
+      offline: run.offline,
+      now: run.now,
+      isRunning: run.isRunning,
+      people: names,
+    },
+  };
+}
+
+/** The schema lets only absolute paths and `~/…` through. */
+const placeOf = (path: string, home: string): AbsPath => absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
+
+const secondsOf = (age: string): number => Number(age.slice(0, -1)) * (SECONDS[age.slice(-1)] ?? 1);
+
+function unknown(what: 'user' | 'group', name: string, { users }: People): Diagnostic {
+  const ordinary = users.filter(({ uid }) => uid >= 1000 && uid < 60_000).map((user) => user.name);
+  const summary = `no ${what} "${name}" on this machine`;
+  const hint = ordinary.length > 0 ? `use one of: ${ordinary.join(', ')}` : `add the ${what} first`;
+  return { severity: 'error', code: 'RF2001', summary, hint, pointer: '/config/owner' };
+}
+
+/** Wishes of the contract that a later version grants are refused, not passed over. */
+function notYet(spec: Spec): readonly Diagnostic[] {
+  if (spec.channels !== 'retire') return [];
+  return [{ severity: 'error', code: 'RF1010', summary: '"channels: retire" is not supported yet', hint: 'write channels: keep', pointer: '/channels' }];
+}

@@ -1,0 +1,110 @@
+// Whether the machine runs what its flake builds; and if not, the activation that makes it so.
+// Everything else is decided from files; this alone needs Nix each time, to evaluate.
+
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { activeSystem, type JobResult, type Reader } from '../core/host/host.ts';
+import type { ActivationMode, ActiveSystem, Change, Person } from '../core/model.ts';
+import { type AbsPath, absolute } from '../core/path.ts';
+import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+
+interface Desired {
+  readonly mode: ActivationMode;
+  readonly dir: AbsPath;
+  readonly host: string;
+  readonly person: Person;
+  readonly isRunning: boolean;
+}
+
+interface Observed {
+  readonly active: ActiveSystem;
+  /** Store path of the system that is the boot default. */
+  readonly bootDefault: string | undefined;
+  /** What the flake builds; `pending` where it is about to change, so that only building it will tell. */
+  readonly wanted:
+    | { readonly kind: 'settled' }
+    | { readonly kind: 'pending' }
+    | { readonly kind: 'evaluated'; readonly system: string } | { readonly kind: 'failed'; readonly result: JobResult };
+}
+
+export const activation = provider<Desired, Observed>({
+  name: 'activation',
+  desire: ({ activate, dir, host, person, isRunning }) =>
+    activate && { mode: activate, dir, host: host.name, person, isRunning },
+  async observe(desired, reader) {
+    const active = activeSystem(reader);
+    const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
+    if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
+    // What was built once builds again: nothing has changed since.
+    if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
+    const result = await reader.compute({
+      label: 'evaluating the system',
+      files: [],
+      argv: ['nix', '--extra-experimental-features', 'nix-command flakes', 'eval', '--raw', '--no-update-lock-file', `${installableOf(desired)}.outPath`],
+      outputs: [],
+      as: desired.person,
+    });
+    const wanted = result.status === 'done' ? { kind: 'evaluated' as const, system: result.stdout.trim() } : { kind: 'failed' as const, result };
+    return { active, bootDefault, wanted };
+  },
+  reconcile(desired, { active, bootDefault, wanted }) {
+    if (!desired.isRunning) return blocked(underRoot());
+    if (wanted.kind === 'failed') return blocked(notEvaluated(wanted.result));
+    if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return NO_DIFFERENCE;
+    if (wanted.kind === 'settled') return NO_DIFFERENCE;
+    const installable = installableOf(desired);
+    const change: Change = {
+      subject: `activate (${desired.mode})`,
+      path: desired.dir,
+      action: 'activate',
+      ...(active.running && { from: active.running }),
+      to: wanted.kind === 'evaluated' ? wanted.system : installable,
+      reason: 'differs',
+      because: wanted.kind === 'evaluated' ? 'the machine does not run what its flake builds' : 'the flake changes, and with it the system that it builds',
+      pointer: '/activate',
+    };
+    return {
+      changes: [change],
+      edits: [{ op: 'activate', mode: desired.mode, target: { kind: 'flake', installable }, as: desired.person, before: active }],
+      diagnostics: [],
+    };
+  },
+});
+
+/** The running system for test and switch, the boot default for boot and switch. */
+function isActive(mode: ActivationMode, wanted: string, { running }: ActiveSystem, bootDefault: string | undefined): boolean {
+  const runs = running === wanted;
+  const boots = bootDefault === wanted;
+  return mode === 'test' ? runs : mode === 'boot' ? boots : runs && boots;
+}
+
+/** Named by directory, so that Nix itself finds out whether it is a git repository. */
+const installableOf = ({ dir, host }: Pick<Desired, 'dir' | 'host'>): string =>
+  `${dir}#nixosConfigurations.${/^[a-zA-Z_][a-zA-Z0-9_'-]*$/.test(host) ? host : `"${host}"`}.config.system.build.toplevel`;
+
+function linkAt(reader: Reader, path: string): string | undefined {
+  const entry = reader.stat(absolute(path));
+  return entry.type === 'link' ? entry.target : undefined;
+}
+
+const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [], diagnostics: [diagnostic] });
+
+const underRoot = (): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2020',
+  summary: 'a system can be activated only on the machine itself, not under --root',
+  hint: 'write activate: none, or run reflake on the machine',
+  pointer: '/activate',
+});
+
+function notEvaluated(result: JobResult): Diagnostic {
+  if (result.status === 'missing')
+    return { severity: 'error', code: 'RF4001', summary: 'nix is not installed, and the system has to be evaluated', hint: 'install Nix, or write activate: none', pointer: '/activate' };
+  return {
+    severity: 'error',
+    code: 'RF4006',
+    summary: 'the configuration does not evaluate',
+    hint: 'mend the configuration; the last lines of Nix say why',
+    pointer: '/activate',
+    snippet: result.status === 'failed' ? result.stderr.trim().split('\n').slice(-12).join('\n') : '',
+  };
+}

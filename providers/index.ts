@@ -1,0 +1,24 @@
+// The providers, in the order in which they look: each sees what the ones before it will do.
+
+import type { AnyProvider } from '../core/provider.ts';
+import { activation } from './activation.ts';
+import { configuration } from './configuration.ts';
+import { flake } from './flake.ts';
+import { git } from './git.ts';
+import { location } from './location.ts';
+import { lock } from './lock.ts';
+import { machine } from './machine.ts';
+import { nixConf } from './nix-conf.ts';
+import { ownership } from './ownership.ts';
+
+export const PROVIDERS: readonly AnyProvider[] = [
+  machine,
+  location,
+  flake,
+  configuration,
+  nixConf,
+  lock,
+  git,
+  ownership,
+  activation,
+];

@@ -1,0 +1,117 @@
+// Experimental features where nix.conf is a file that people edit: in the file that wins.
+// Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
+
+import type { Diagnostic, SourceRange } from '../core/diagnostic.ts';
+import { addFeatures } from '../core/formats/nix-conf-edit.ts';
+import type { Reader } from '../core/host/host.ts';
+import type { Change, Edit } from '../core/model.ts';
+import { type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF } from '../core/nix-conf-files.ts';
+import { absolute, type AbsPath, parent } from '../core/path.ts';
+import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { putText, readText, type TextFile } from '../core/texts.ts';
+
+interface Desired {
+  readonly features: readonly string[];
+  readonly home: string;
+}
+
+interface Observed {
+  readonly conf: NixConfFiles;
+  /** The file to edit, and its text. */
+  readonly path: AbsPath;
+  readonly file: TextFile;
+  /** Effective features if the file held `text`. */
+  readonly ask: (text: string) => readonly string[];
+  readonly include: (path: string) => string | undefined;
+  readonly missingDir: boolean;
+}
+
+export const nixConf = provider<Desired, Observed>({
+  name: 'nix-conf',
+  desire: ({ features, person, owner, people }) =>
+    features && { features, home: (owner && people.user(owner.uid)?.home) ?? person.home },
+  async observe({ home }, reader) {
+    const conf = nixConfOf(reader, home);
+    const path = fileToEdit(conf);
+    return {
+      conf,
+      path,
+      file: readText(reader, path),
+      ask: (text) => nixConfOf(reader, home, new Map([[path, text]])).effective.requestedFeatures,
+      include: (other) => textOf(reader, other),
+      missingDir: reader.stat(parent(path)).type === 'absent',
+    };
+  },
+  reconcile({ features }, { conf, path, file, ask, include, missingDir }) {
+    if (conf.bySystem) return NO_DIFFERENCE;
+    const { error, requestedFeatures, winner } = conf.effective;
+    if (error !== undefined) return broken(error);
+    const missing = features.filter((feature) => !requestedFeatures.includes(feature));
+    if (missing.length === 0) return NO_DIFFERENCE;
+    const owned = conf.files.find((one) => one.path === path);
+    if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
+    if (file.kind === 'odd') return foreign({ path, text: '', built: false, generated: undefined }, missing);
+    const edited = addFeatures(file.kind === 'text' ? file.text : '', missing, { path, readInclude: include });
+    const granted = edited.ok && missing.every((feature) => ask(edited.text).includes(feature));
+    if (!edited.ok || !granted || edited.how === 'unchanged')
+      return blocked(path, `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`);
+    const { edit, blobs } = putText(path, file, edited.text, ROOT_OWNER);
+    const change: Change = {
+      subject: 'experimental-features',
+      path,
+      action: file.kind === 'absent' ? 'add' : 'change',
+      ...(winner && { from: winner.features.join(' ') }),
+      to: features.join(' '),
+      reason: 'missing',
+      because: `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled${winner ? ` by "${winner.path}", the file that wins` : ' in any nix.conf'}`,
+      pointer: '/features',
+      line: edited.line,
+    };
+    return { changes: [change], edits: [...(missingDir ? [makeDir(parent(path))] : []), edit], diagnostics: [], blobs };
+  },
+});
+
+const ROOT_OWNER = { uid: 0, gid: 0 };
+
+const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
+
+/** The last file that assigns the features decides; where it may not be edited but includes one that may, that one. */
+function fileToEdit({ files, effective: { winner } }: NixConfFiles): AbsPath {
+  const deciding = files.find(({ path }) => path === winner?.path) ?? files.find(({ path }) => path === SYSTEM_CONF);
+  if (deciding?.generated?.by === 'determinate' && deciding.generated.included) return absolute('/etc/nix/nix.custom.conf');
+  return deciding?.path ?? (winner ? absolute(winner.path) : SYSTEM_CONF);
+}
+
+const makeDir = (path: AbsPath): Edit => ({
+  op: 'put',
+  path,
+  before: { type: 'absent' },
+  after: { type: 'dir', mode: 0o755, owner: ROOT_OWNER },
+});
+
+function broken({ path, line, message }: { path: string; line: number; message: string }): Difference {
+  const at: SourceRange = { file: path, line, column: 1, endLine: line, endColumn: 1 };
+  const hint = 'mend the line: every nix command fails until then';
+  return { changes: [], edits: [], diagnostics: [{ severity: 'error', code: 'RF2011', summary: message, hint, at, pointer: '/features' }] };
+}
+
+/** Files that another tool makes are not edited: the hint says where the setting belongs. */
+function foreign({ path, built, generated }: NixConfFile, missing: readonly string[]): Difference {
+  const snippet = `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`;
+  const where =
+    generated?.by === 'determinate'
+      ? { hint: 'put the line into /etc/nix/nix.custom.conf and include it', snippet: `extra-experimental-features = ${missing.join(' ')}` }
+      : { hint: `set nix.settings in ${generated?.by === 'home-manager' ? 'the home-manager configuration' : 'the configuration that made it'}`, snippet };
+  const summary = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
+  return { changes: [], edits: [], diagnostics: [{ severity: 'error', code: 'RF2010', summary, ...where, path, pointer: '/features' }] };
+}
+
+function blocked(path: AbsPath, summary: string): Difference {
+  const diagnostic: Diagnostic = { severity: 'error', code: 'RF2010', summary, hint: 'look at its includes: one of them decides', path, pointer: '/features' };
+  return { changes: [], edits: [], diagnostics: [diagnostic] };
+}
+
+const textOf = (reader: Reader, path: string): string | undefined => {
+  const file = readText(reader, absolute(path));
+  return file.kind === 'text' ? file.text : undefined;
+};

@@ -1,0 +1,116 @@
+// Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
+
+import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Reader } from '../core/host/host.ts';
+import { type Change, type Edit, type Entry, type Owner, type Puttable, sameOwner } from '../core/model.ts';
+import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { provider } from '../core/provider.ts';
+
+interface Desired {
+  readonly dir: AbsPath;
+  readonly owner: Owner;
+  readonly nameOf: (owner: Owner) => string;
+}
+
+interface Found {
+  readonly path: AbsPath;
+  readonly entry: Exclude<Entry, { type: 'absent' }>;
+}
+
+export const ownership = provider<Desired, readonly Found[]>({
+  name: 'ownership',
+  desire: ({ dir, owner, people }) => owner && { dir, owner, nameOf: people.name },
+  observe: async ({ dir }, reader) => [...walk(dir, reader)],
+  reconcile({ dir, owner, nameOf }, found) {
+    const isForeign = ({ entry }: Found): boolean => !sameOwner(entry.owner, owner);
+    const isClosed = ({ entry }: Found): boolean => wantedMode(entry) !== modeOf(entry);
+    const foreign = found.filter(isForeign);
+    const closed = found.filter(isClosed);
+    const touched = found.filter((one) => isForeign(one) || isClosed(one));
+    const diagnostics = [...refusals(touched, dir)];
+    if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
+    return {
+      changes: [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))],
+      edits: touched.map(({ path, entry }) => own(path, entry as Puttable, owner)),
+      diagnostics,
+    };
+  },
+});
+
+function* walk(path: AbsPath, reader: Reader): Generator<Found> {
+  const entry = reader.stat(path);
+  if (entry.type === 'absent') return;
+  yield { path, entry };
+  // `./` keeps a name that begins with a slash-like character a name.
+  if (entry.type === 'dir') for (const name of reader.list(path)) yield* walk(join(path, `./${name}`), reader);
+}
+
+const modeOf = (entry: Found['entry']): number => (entry.type === 'link' ? 0 : entry.mode);
+
+/** The mode with what its owner needs; a link has none of its own. */
+function wantedMode(entry: Found['entry']): number {
+  if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
+  return entry.mode | (entry.type === 'dir' ? 0o700 : 0o600);
+}
+
+function own(path: AbsPath, before: Puttable, owner: Owner): Edit {
+  if (before.type === 'absent') throw new Error(`nothing to own at ${path}`);
+  const entry = before.type === 'file' ? withoutLinks(before) : before;
+  const after = entry.type === 'link' ? { ...entry, owner } : { ...entry, owner, mode: wantedMode(entry) };
+  return { op: 'put', path, before: entry, after };
+}
+
+const withoutLinks = ({ hardLinked: _, ...entry }: Extract<Puttable, { type: 'file' }>): Puttable & { type: 'file' } => entry;
+
+function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Diagnostic> {
+  for (const { path, entry } of touched) {
+    const name = relativeTo(path, dir);
+    if (entry.type === 'other') {
+      const summary = `"${name}" is a ${entry.what}`;
+      yield { severity: 'error', code: 'RF2017', summary, hint: 'move it out of the configuration', pointer: '/config/owner', path };
+    } else if (entry.type === 'file' && entry.hardLinked) {
+      // git objects of a local clone are shared with the clone's source.
+      const summary = `"${name}" has other names too, which would change owner with it`;
+      yield { severity: 'error', code: 'RF2018', summary, hint: `make it a file of its own: cp --remove-destination`, pointer: '/config/owner', path };
+    }
+  }
+}
+
+/** One change for each owner found, as a person would say it. */
+function ownerChanges(foreign: readonly Found[], dir: AbsPath, owner: Owner, nameOf: Desired['nameOf']): readonly Change[] {
+  const groups = new Map<string, Found[]>();
+  for (const one of foreign) {
+    const name = nameOf(one.entry.owner);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [one]);
+    else group.push(one);
+  }
+  return [...groups].map(([name, paths]): Change => {
+    const [first] = paths as [Found, ...Found[]];
+    const only = paths.length === 1;
+    return {
+      subject: 'owner',
+      path: only ? first.path : dir,
+      action: 'change',
+      from: name,
+      to: nameOf(owner),
+      reason: 'differs',
+      because: only ? `"${relativeTo(first.path, dir)}" belongs to ${name}` : `${paths.length} paths belong to ${name}`,
+      pointer: '/config/owner',
+    };
+  });
+}
+
+function modeChange({ path, entry }: Found, dir: AbsPath): Change {
+  const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
+  return {
+    subject: 'mode',
+    path,
+    action: 'change',
+    from: octal(modeOf(entry)),
+    to: octal(wantedMode(entry)),
+    reason: 'differs',
+    because: `its owner can not read and write "${relativeTo(path, dir)}"`,
+    pointer: '/config/owner',
+  };
+}

@@ -1,0 +1,116 @@
+// Generated from spec.schema.json by scripts/gen.mjs. Do not edit.
+
+/**
+ * A flake reference, or an object where more than the url is to be said.
+ */
+export type InputWish =
+  | string
+  | {
+      /**
+       * A flake reference: `github:NixOS/nixpkgs/nixos-24.05`, `git+https://…`, `path:./dir`.
+       */
+      url: string;
+      /**
+       * `false` for a source that is not a flake.
+       */
+      flake?: boolean;
+      /**
+       * Inputs of this input that are replaced: the name on the left follows the input of this spec on the right (`nixpkgs`, or `home-manager/nixpkgs` for an input of an input). An empty string drops the input.
+       */
+      follows?: {
+        /**
+         * An input of this spec, or a path below one.
+         */
+        [k: string]: string;
+      };
+    };
+
+/**
+ * What a NixOS machine should be. A wish that is not written is not reconciled: reflake never undoes what it was not asked about.
+ */
+export interface Spec {
+  /**
+   * The version of this format.
+   */
+  version: 1;
+  host: HostWish;
+  config?: ConfigWish;
+  /**
+   * The inputs of the flake, by name: a flake reference, or an object where more than the url is to be said. `flake.nix` declares each of them; inputs that are not named here are left alone.
+   */
+  inputs: {
+    [k: string]: InputWish;
+  };
+  /**
+   * Experimental features of Nix that are to be enabled permanently. On NixOS this is `nix.settings.experimental-features` of the configuration, elsewhere the nix.conf that wins. Features that are enabled already stay.
+   *
+   * Items: Name of an experimental feature.
+   */
+  features?: string[];
+  lock?: LockWish;
+  /**
+   * `track`: a repository is there (made if need be), and the files that the flake refers to are visible to Nix, as tracked or as intent to add; never `git add .`, never a commit. `off`: git is not looked at.
+   */
+  git?: 'track' | 'off';
+  /**
+   * `keep`: channels are not looked at. `retire`: no channel of root or of a user, and no stale NIX_PATH, is left.
+   */
+  channels?: 'keep' | 'retire';
+  /**
+   * What becomes of the system that the flake describes. `none`: nothing is built. `build`: it must build. `test`: it runs, and the boot default stays. `boot`: it is the boot default. `switch`: both.
+   */
+  activate?: 'none' | 'build' | 'test' | 'boot' | 'switch';
+}
+/**
+ * The one machine that this spec is about. A machine of another name or system is refused.
+ */
+export interface HostWish {
+  /**
+   * The host name of the machine, and the name of its configuration: `nixosConfigurations.<name>`.
+   */
+  name: string;
+  /**
+   * Nix's word for processor and kernel. `nix eval --impure --expr builtins.currentSystem` prints that of a machine.
+   */
+  system: string;
+}
+/**
+ * The directory that holds the configuration.
+ */
+export interface ConfigWish {
+  /**
+   * Where the configuration lives. Absolute, or below the home of its owner (`~/…`), which is looked up in the passwd file of the machine.
+   */
+  path?: string;
+  /**
+   * Where the configuration is moved from while it is still there. Nothing but a link to `path` may be left at it.
+   */
+  from?: string;
+  /**
+   * Who owns the whole tree, .git included: a user (with its login group), or user:group. Numbers are allowed.
+   */
+  owner?: string;
+  /**
+   * The NixOS modules of the machine, as paths relative to the configuration.
+   *
+   * @minItems 1
+   *
+   * Items: Path of a module below the configuration.
+   */
+  modules?: string[];
+}
+/**
+ * What flake.lock must satisfy besides flake.nix.
+ */
+export interface LockWish {
+  /**
+   * An input whose locked revision is older than this is drift. A number and s, m, h, d, w or y (365 days).
+   */
+  maxAge?: string;
+  /**
+   * Sources that inputs may be locked to, with * for any characters. Any other source is drift.
+   *
+   * Items: Pattern of flake references.
+   */
+  allow?: string[];
+}

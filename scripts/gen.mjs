@@ -1,0 +1,100 @@
+// Generates what is derived from schemas/*.schema.json: the types of the spec, and validators that need no ajv at run time.
+// `node scripts/gen.mjs` writes them, `--check` exits 1 where a committed file is stale.
+import { readFile, writeFile } from 'node:fs/promises';
+import Ajv from 'ajv/dist/2020.js';
+import standalone from 'ajv/dist/standalone/index.js';
+import { build } from 'esbuild';
+import { compile } from 'json-schema-to-typescript';
+
+const schemas = new URL('../schemas/', import.meta.url);
+const banner = (from) => `// Generated from ${from} by scripts/gen.mjs. Do not edit.\n`;
+
+// Words for people only: validators do without them. `examples` stays, for messages.
+const PROSE = new Set(['$schema', 'title', 'description', '$comment', 'contentEncoding']);
+
+const files = {
+  'spec.gen.ts': await types('spec'),
+  // A person wrote the spec: every mistake at once, with the schema beside it. A program wrote the plan: yes or no.
+  ...(await validator('spec', { allErrors: true, verbose: true })),
+  ...(await validator('plan', {})),
+};
+
+const stale = [];
+for (const [name, text] of Object.entries(files)) {
+  const url = new URL(name, schemas);
+  const there = await readFile(url, 'utf8').catch(() => '');
+  if (there === text) continue;
+  stale.push(`schemas/${name}`);
+  if (!process.argv.includes('--check')) await writeFile(url, text);
+}
+if (process.argv.includes('--check') && stale.length > 0) {
+  console.error(`stale: ${stale.join(', ')}; run node scripts/gen.mjs`);
+  process.exitCode = 1;
+} else console.log(stale.length === 0 ? 'generated files are up to date' : `written: ${stale.join(', ')}`);
+
+async function types(name) {
+  const from = `${name}.schema.json`;
+  const text = await compile(JSON.parse(await readFile(new URL(from, schemas), 'utf8')), name, {
+    additionalProperties: false,
+    bannerComment: banner(from),
+    ignoreMinAndMaxItems: true,
+    style: { singleQuote: true, printWidth: 120 },
+  });
+  return text;
+}
+
+// ajv's standalone code still calls require(): bundling is what makes it free of ajv (TOOLCHAIN.md section 1.4).
+async function validator(name, options) {
+  const from = `${name}.schema.json`;
+  const schema = withoutProse(JSON.parse(await readFile(new URL(from, schemas), 'utf8')));
+  const ajv = new Ajv({
+    ...options,
+    messages: false,
+    discriminator: true,
+    allowUnionTypes: true,
+    strictRequired: false,
+    strictTypes: false,
+    code: { source: true, esm: true },
+  });
+  const bundled = await build({
+    stdin: { contents: standalone(ajv, ajv.compile(schema)), resolveDir: new URL('..', import.meta.url).pathname },
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    mainFields: ['main'],
+    minify: true,
+    write: false,
+    legalComments: 'none',
+  });
+  return {
+    [`validate-${name}.gen.mjs`]: banner(from) + bundled.outputFiles[0].text,
+    [`validate-${name}.gen.d.mts`]:
+      banner(from) +
+      `export interface Failure {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly schemaPath: string;
+  readonly params: Readonly<Record<string, unknown>>;
+${
+  options.verbose
+    ? `  /** Where the schema is for the names of properties: the name. */
+  readonly propertyName?: string;
+  readonly parentSchema: Readonly<Record<string, unknown>>;
+  readonly data: unknown;
+`
+    : ''
+}}
+export declare const validate: { (value: unknown): boolean; errors: readonly Failure[] | null };
+`,
+  };
+}
+
+function withoutProse(schema, names = false) {
+  if (Array.isArray(schema)) return schema.map((item) => withoutProse(item));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key]) => names || !PROSE.has(key))
+      .map(([key, value]) => [key, withoutProse(value, !names && (key === 'properties' || key === '$defs'))]),
+  );
+}

@@ -1,0 +1,112 @@
+// Plan screens against their golden files.
+import { describe, expect, test } from '@jest/globals';
+import { lookOf } from '../../../cmd/report/colour.ts';
+import { inSyncLine, planCounts, planLog, planScreen } from '../../../cmd/report/plan.ts';
+import { stringWidth } from '../../../cmd/report/width.ts';
+import { absolute } from '../../../core/path.ts';
+import { DIR, EXAMPLE, file, inDir, locate, planOf } from './example.ts';
+import { expectScreen, visible } from './golden.ts';
+
+const look = (more: Partial<Parameters<typeof lookOf>[0]> = {}) =>
+  lookOf({ colour: false, ascii: false, columns: 80, ...more });
+const WORDS = { spec: 'reflake.yaml', dir: DIR, locate };
+
+describe('the plan of UX.md', () => {
+  test.each([
+    ['plan-80.txt', {}, WORDS],
+    ['plan-ascii.txt', { ascii: true }, WORDS],
+    ['plan-40.txt', { columns: 40 }, WORDS],
+    ['plan-saved.txt', {}, { ...WORDS, saved: 'plan-7f3c9a12.json', verbose: true }],
+  ] as const)('%s', (name, how, words) => {
+    const screen = planScreen(EXAMPLE, words, look(how));
+    expectScreen(name, screen);
+    if ('ascii' in how) expect(screen).toMatch(/^[\n -~]*$/);
+  });
+  test('no line is wider than the terminal', () => {
+    for (const columns of [60, 80, 100])
+      for (const line of planScreen(EXAMPLE, WORDS, look({ columns })).split('\n').slice(0, -2))
+        expect([line, stringWidth(line) <= columns]).toEqual([line, true]);
+  });
+  test('colour adds nothing but colour', () => {
+    const screen = planScreen(EXAMPLE, WORDS, look({ colour: true }));
+    expect(screen).not.toBe(planScreen(EXAMPLE, WORDS, look()));
+    expect(screen.replace(/\u001b\[[0-9;]*m/g, '')).toBe(planScreen(EXAMPLE, WORDS, look()));
+  });
+  test('in a log', () => {
+    expectScreen('plan-log.txt', planLog(EXAMPLE, WORDS, look()));
+    expectScreen('plan-log-ascii.txt', planLog(EXAMPLE, WORDS, look({ ascii: true })));
+  });
+  test('its counts', () => {
+    expect(planCounts(EXAMPLE)).toBe('2 to add, 3 to change, 1 to move, 1 to activate');
+  });
+});
+
+test('in sync', () => {
+  expect(inSyncLine('nixos', 'reflake.yaml', 9, 0.04, look())).toBe(
+    'No changes: nixos matches reflake.yaml (9 checks, 0.04 s).',
+  );
+  expect(inSyncLine('nixos', 'reflake.yaml', 1, 1.5, look())).toBe(
+    'No changes: nixos matches reflake.yaml (1 check, 1.50 s).',
+  );
+});
+
+test('what a terminal would obey is written out, and secrets are not', () => {
+  const path = inDir('\u001b[2J\u202egnp.\udcff');
+  const plan = planOf([
+    {
+      provider: 'features',
+      changes: [
+        {
+          subject: 'a\nb',
+          path,
+          action: 'change',
+          from: 'old\u001b]0;x\u0007',
+          to: '\u{1F600}漢字',
+          reason: 'differs',
+          because: 'x',
+          pointer: '/features',
+        },
+        {
+          subject: 'users.users.a.hashedPassword',
+          path,
+          action: 'add',
+          to: '$6$abc',
+          reason: 'missing',
+          because: 'x',
+          pointer: '/features',
+        },
+        {
+          subject: 'a',
+          path: inDir('key'),
+          action: 'change',
+          from: 'k1',
+          to: 'k2',
+          reason: 'differs',
+          because: 'x',
+          pointer: '/features',
+        },
+      ],
+      edits: [
+        { op: 'put', path, before: file('a'), after: file('b') },
+        { op: 'put', path: inDir('key'), before: file('k1', undefined, 0o600), after: file('k2', undefined, 0o600) },
+      ],
+      diagnostics: [],
+    },
+  ]);
+  const screens = [planScreen(plan, WORDS, look()), planLog(plan, WORDS, look())];
+  expectScreen('plan-hostile.txt', screens.join('\n\n'));
+  for (const text of screens) {
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f\u202e]|\$6\$|k1|k2/u);
+    expect(visible(text)).toBe(text);
+  }
+});
+
+test('a plan with errors says that it cannot be applied', () => {
+  const plan = planOf(
+    EXAMPLE.steps.map((step) => ({
+      ...step,
+      diagnostics: step.provider === 'git' ? [{ severity: 'error', code: 'RF2015', summary: 'x' } as const] : [],
+    })),
+  );
+  expectScreen('plan-blocked.txt', planScreen(plan, { ...WORDS, dir: absolute('/') }, look()));
+});

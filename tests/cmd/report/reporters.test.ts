@@ -1,0 +1,247 @@
+// Whole runs through the reporters: what goes to which stream, and how a run ends.
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type HumanOptions, humanReporter } from '../../../cmd/report/human.ts';
+import { jsonReporter } from '../../../cmd/report/json.ts';
+import { shortId } from '../../../cmd/report/plan.ts';
+import { canonicalJson } from '../../../core/canonical.ts';
+import type { Diagnostic } from '../../../core/diagnostic.ts';
+import type { Edit, Event, Outcome, Plan } from '../../../core/model.ts';
+import { absolute } from '../../../core/path.ts';
+import { validate as validatePlan } from '../../../schemas/validate-plan.gen.mjs';
+import { ACTIVATE, DIR, EXAMPLE, inDir, locate, MOVE, OWNS, planOf, source, WRITES } from './example.ts';
+import { expectScreen, visible } from './golden.ts';
+
+const EDITS: readonly Edit[] = [MOVE, ...WRITES, ...OWNS, ACTIVATE];
+const edited = (count: number): Event[] =>
+  EDITS.slice(0, count).map((edit, index) => ({ type: 'edited', edit, index, total: EDITS.length }));
+const undone = (count: number): Event[] =>
+  EDITS.slice(0, count)
+    .map((edit, index): Event => ({ type: 'undone', edit, index, total: EDITS.length }))
+    .reverse();
+const problem = (code: Diagnostic['code'], summary: string, more: Partial<Diagnostic> = {}): Diagnostic => ({
+  severity: 'error',
+  code,
+  summary,
+  ...more,
+});
+const end = (outcome: Outcome): Event => ({ type: 'finished', outcome });
+const EMPTY = planOf([]);
+const BUILD_FAILED = problem('RF4006', 'the configuration does not build', {
+  hint: 'mend the configuration; the last lines of the log say why',
+  snippet: "error: undefined variable 'pkgz'\n  at configuration.nix:9:5\n",
+});
+
+const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events: readonly Event[]])[] = [
+  ['in-sync', 'plan', [{ type: 'planned', plan: EMPTY }]],
+  [
+    'planned',
+    'plan',
+    [
+      { type: 'progress', text: 'flake' },
+      { type: 'planned', plan: EXAMPLE },
+    ],
+  ],
+  [
+    'applied',
+    'apply',
+    [...edited(8), { type: 'progress', text: 'verifying' }, end({ status: 'applied', generation: 4, edits: 8 })],
+  ],
+  [
+    'build-failed',
+    'apply',
+    [
+      ...edited(7),
+      { type: 'progress', text: 'building' },
+      ...undone(7),
+      end({ status: 'rolled-back', cause: [BUILD_FAILED] }),
+    ],
+  ],
+  [
+    'stuck',
+    'apply',
+    [
+      ...edited(4),
+      ...undone(2),
+      end({
+        status: 'stuck',
+        cause: [
+          problem('RF3004', 'an edit failed: the disk is full'),
+          problem('RF3005', `"${inDir('flake.nix')}" holds something else`, { path: inDir('flake.nix') }),
+        ],
+        conflicts: [inDir('flake.nix')],
+      }),
+    ],
+  ],
+  [
+    'stale',
+    'apply',
+    [
+      end({
+        status: 'refused',
+        cause: [problem('RF3001', '"/etc/nixos" changed since the plan', { path: absolute('/etc/nixos') })],
+        exit: 3,
+      }),
+    ],
+  ],
+  ['rolled-back', 'rollback', [...edited(1), end({ status: 'applied', generation: 5, edits: 1 })]],
+  ['nothing', 'rollback', [end({ status: 'unchanged' })]],
+  [
+    'recovered',
+    'recover',
+    [
+      ...undone(1),
+      end({
+        status: 'rolled-back',
+        cause: [
+          {
+            severity: 'warning',
+            code: 'RF3014',
+            summary: 'the apply of 2024-01-01T00:00:00Z was cut off; it has been undone',
+          },
+        ],
+      }),
+    ],
+  ],
+];
+
+/** Runs events through a reporter, each 0.3 s after the one before; what was printed, with its stream. */
+function run(events: readonly Event[], more: Partial<HumanOptions> = {}, step = 300): { out: string; err: string } {
+  const printed = { out: '', err: '' };
+  let time = 0;
+  const report = humanReporter({
+    print: {
+      out: (text) => {
+        printed.out += text;
+      },
+      err: (text) => {
+        printed.err += text;
+      },
+    },
+    tty: { out: true, err: true },
+    colour: { out: false, err: false },
+    ascii: false,
+    columns: 80,
+    verbose: false,
+    quiet: false,
+    now: () => time,
+    verb: 'apply',
+    spec: 'reflake.yaml',
+    source,
+    locate,
+    dirOf: () => DIR,
+    measured: () => ({ checks: 9, seconds: 0.04 }),
+    ...more,
+  });
+  for (const event of events) {
+    time += step;
+    report(event);
+  }
+  return printed;
+}
+
+/** What is left on a terminal: lines that were drawn over are gone. */
+const settled = (text: string): string =>
+  text.replace(/\r\u001b\[K[^\n\r]*(?=\r\u001b\[K)/g, '').replaceAll('\r\u001b[K', '');
+const both = ({ out, err }: { out: string; err: string }): string =>
+  `--- stderr\n${settled(err)}--- stdout\n${out}`.trimEnd();
+
+describe('for people', () => {
+  test.each(RUNS)('%s, on a terminal, in ASCII and in a log', (name, verb, events) => {
+    expectScreen(`run-${name}.txt`, both(run(events, { verb })));
+    expectScreen(`run-${name}-ascii.txt`, both(run(events, { verb, ascii: true })));
+    const log = run(events, { verb, tty: { out: false, err: false } });
+    expectScreen(`run-${name}-log.txt`, both(log));
+    expect(visible(log.out + log.err)).toBe(log.out + log.err);
+    expect(both(run(events, { verb, ascii: true }))).toMatch(/^[\n -~]*$/);
+  });
+
+  test('a live line is drawn over, and nothing is left of it', () => {
+    const { err } = run([
+      { type: 'progress', text: 'flake' },
+      { type: 'progress', text: 'lock' },
+      { type: 'planned', plan: EMPTY },
+    ]);
+    expect(visible(err)).toBe('\\r^[[K⠋ flake 0.0s\\r^[[K⠙ lock 0.3s\\r^[[K');
+  });
+
+  test('quick events do not make it flicker', () => {
+    const events = Array.from({ length: 100 }, (): Event => ({ type: 'progress', text: 'x' }));
+    expect(run(events, {}, 1).err.split('\r').length).toBeLessThan(5);
+  });
+
+  test('in a log a long step says every 30 s that it is alive', () => {
+    const events = Array.from({ length: 100 }, (): Event => ({ type: 'progress', text: 'building' }));
+    expect(run(events, { tty: { out: false, err: false } }, 1000).err).toBe(
+      '... building (30s)\n... building (1m00s)\n... building (1m30s)\n',
+    );
+  });
+
+  test('-q says nothing but errors and failures', () => {
+    const printed = run([...RUNS[1]![2], ...RUNS[2]![2]], { quiet: true });
+    expect(printed).toEqual({ out: '', err: '' });
+    expect(run(RUNS[3]![2], { quiet: true }).err).toContain('error[RF4006]');
+  });
+
+  test('-v says why, and what is being done', () => {
+    const { out, err } = run(RUNS[1]![2], { verbose: true });
+    expect(out).toContain('no file enables nix-command and flakes');
+    expect(err).toBe('flake\n');
+  });
+});
+
+describe('for programs', () => {
+  const schema = (name: string): object =>
+    JSON.parse(readFileSync(new URL(`../../../schemas/${name}.schema.json`, import.meta.url), 'utf8'));
+  const ajv = new Ajv2020({ discriminator: true, strict: false });
+  ajv.addSchema(schema('plan'), 'plan.schema.json');
+  const isEvent = ajv.compile(schema('event'));
+  const everything = [
+    ...RUNS.flatMap(([, , events]) => events),
+    { type: 'diagnostic', diagnostic: problem('RF2007', 'x', { pointer: '/inputs' }) } as const,
+  ];
+
+  function linesOf(events: readonly Event[]): Record<string, unknown>[] {
+    let text = '';
+    const report = jsonReporter({
+      locate,
+      print: (line) => {
+        text += line;
+      },
+    });
+    for (const event of events) report(event);
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  test('every line is an event of the published schema, the first the version', () => {
+    const lines = linesOf(everything);
+    expect(lines[0]).toEqual({ type: 'version', format: '1.0' });
+    expect(lines).toHaveLength(everything.length + 1);
+    for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
+    expect(isEvent({ type: 'planned', plan: { id: 'x' } })).toBe(false);
+    expect(isEvent({ type: 'progress', text: 'x', more: 1 })).toBe(false);
+  });
+
+  test('the bytes of a plan are not in it, places of wishes are', () => {
+    const [, planned] = linesOf([{ type: 'planned', plan: EXAMPLE }]);
+    expect(planned).toMatchObject({ plan: { id: EXAMPLE.id } });
+    expect(JSON.stringify(planned)).not.toContain('blobs');
+    expect(linesOf(everything).at(-1)).toMatchObject({ diagnostic: { at: { file: 'reflake.yaml', line: 9 } } });
+  });
+
+  test('a saved plan is one of the published schema', () => {
+    const saved: Plan = JSON.parse(canonicalJson(EXAMPLE));
+    expect([validatePlan(saved), validatePlan.errors]).toEqual([true, null]);
+    expect(validatePlan({ ...saved, id: 'sha256:x' })).toBe(false);
+    expect(validatePlan({ ...saved, more: 1 })).toBe(false);
+    expect(validatePlan({ ...saved, steps: [{ ...saved.steps[0], edits: [{ ...MOVE, to: 'relative' }] }] })).toBe(
+      false,
+    );
+    expect(validatePlan({ ...saved, blobs: { [saved.id]: '!' } })).toBe(false);
+    expect(shortId(saved)).toBe(saved.id.slice(7, 15));
+  });
+});

@@ -1,0 +1,225 @@
+// NAR hashes against the vectors of three Nixes and the Nix of this machine; SRI against Nix's own reading.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type NarNode, narHash, writeNar } from '../../../core/formats/nar.ts';
+import { formatSri, parseSri, sriEquals } from '../../../core/formats/sri.ts';
+import { hashTree } from '../../../core/host/nar-walk.ts';
+import { build, type TreeEntry } from '../../fixtures/nar-build.mjs';
+
+interface Result {
+  readonly ok: boolean;
+  readonly narHash?: string;
+  readonly error?: string;
+}
+interface Tree {
+  readonly name: string;
+  readonly entries: readonly TreeEntry[];
+  readonly results: Readonly<Record<string, Result>>;
+}
+
+const trees: readonly Tree[] = JSON.parse(
+  readFileSync(new URL('../../vectors/nar.json', import.meta.url), 'utf8'),
+).trees;
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'nar-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const outcome = (run: () => string): string => {
+  try {
+    return run();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+test.each(trees.map((tree) => [tree.name, tree] as const))('vector %s', (_name, tree) => {
+  const out = join(root, 'vector');
+  build(tree, out);
+  for (const [version, expected] of Object.entries(tree.results)) {
+    const options = version === '2.34.8' ? {} : { depthLimit: Number.POSITIVE_INFINITY };
+    const actual = outcome(() => hashTree(out, options));
+    if (expected.ok) expect([version, actual]).toEqual([version, expected.narHash]);
+    else expect([version, ['NAR_TOO_DEEP', 'NAR_UNSUPPORTED']]).toEqual([version, expect.arrayContaining([actual])]);
+  }
+});
+
+describe('random trees', () => {
+  const name = fc.oneof(
+    fc
+      .constantFrom('a', 'b', 'a.b', 'a-b', 'A', '.git', '.', 'ü', '\u{1f600}', '\uffff', 'x y', '-')
+      .filter((one) => one !== '.'),
+    fc.string({ minLength: 1, maxLength: 4 }).filter((one) => !/^\.\.?$|[/\0]|[\ud800-\udfff]/.test(one)),
+  );
+  const leaf = fc.oneof(
+    fc.record({
+      t: fc.constant('f' as const),
+      gen: fc.record({ size: fc.constantFrom(0, 1, 7, 8, 9, 63, 4096, 32_769, 65_536, 200_000), seed: fc.nat(99) }),
+      mode: fc.constantFrom('644', '755', '600', '711', '100', '011', '4755'),
+    }),
+    fc.record({ t: fc.constant('l' as const), to: fc.constantFrom('x', '../y', '/nix', 'ä') }),
+    fc.record({ t: fc.constant('d' as const) }),
+  );
+  const tree = fc
+    .array(fc.tuple(fc.array(name, { minLength: 1, maxLength: 3 }), leaf), { maxLength: 8 })
+    .map((drawn) => {
+      const entries = drawn.map(([path, node]) => ({ ...node, p: path.join('/') }));
+      return entries.filter(
+        (one, i) =>
+          !entries.some((other, j) => i !== j && (other.p === one.p ? j < i : other.p.startsWith(`${one.p}/`))),
+      );
+    });
+
+  test('hash as nix hash path and nix-hash do', () => {
+    const nix = (...args: string[]) =>
+      execFileSync('nix', ['--extra-experimental-features', 'nix-command', ...args], { encoding: 'utf8' }).trim();
+    fc.assert(
+      fc.property(tree, (entries) => {
+        const out = join(root, 'random');
+        build({ entries }, out);
+        const ours = hashTree(out);
+        expect(ours).toBe(nix('hash', 'path', '--sri', out));
+        const base32 = execFileSync('nix-hash', ['--type', 'sha256', '--base32', out], { encoding: 'utf8' }).trim();
+        expect(ours).toBe(nix('hash', 'to-sri', '--type', 'sha256', base32));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test('are the bytes of nix store dump-path', () => {
+    const out = join(root, 'dump');
+    build(
+      {
+        entries: [
+          { p: 'b/c', t: 'f', c: 'x', mode: '755' },
+          { p: 'a', t: 'l', to: 'b' },
+          { p: 'e', t: 'd' },
+        ],
+      },
+      out,
+    );
+    const dumped = execFileSync('nix-store', ['--dump', out]);
+    expect(hashTree(out)).toBe(`sha256-${createHash('sha256').update(dumped).digest('base64')}`);
+    const memory: NarNode = dir([
+      ['a', { type: 'link', target: Buffer.from('b') }],
+      ['b', dir([['c', file(['x'], 1, true)]])],
+      ['e', dir([])],
+    ]);
+    const pieces: Buffer[] = [];
+    writeNar(memory, (piece) => pieces.push(Buffer.from(piece)));
+    expect(Buffer.concat(pieces).equals(dumped)).toBe(true);
+  });
+});
+
+function dir(entries: readonly (readonly [string | Buffer, NarNode])[]): NarNode {
+  return { type: 'dir', entries: () => entries.map(([name, node]) => [Buffer.from(name), node] as const) };
+}
+function file(chunks: readonly string[], size: number, executable = false): NarNode {
+  return { type: 'file', executable, size, chunks: chunks.map((chunk) => Buffer.from(chunk)) };
+}
+
+describe('what has no NAR', () => {
+  const nested = (levels: number): NarNode => (levels === 0 ? file([], 0) : dir([['d', nested(levels - 1)]]));
+  test.each([
+    ['an empty name', dir([['', file([], 0)]]), 'NAR_BAD_NAME'],
+    ['..', dir([['..', file([], 0)]]), 'NAR_BAD_NAME'],
+    ['.', dir([['.', file([], 0)]]), 'NAR_BAD_NAME'],
+    ['a slash', dir([['a/b', file([], 0)]]), 'NAR_BAD_NAME'],
+    ['a NUL', dir([['a\0', file([], 0)]]), 'NAR_BAD_NAME'],
+    [
+      'a name twice',
+      dir([
+        ['a', file([], 0)],
+        ['a', file([], 0)],
+      ]),
+      'NAR_UNSORTED',
+    ],
+    [
+      'UTF-16 order',
+      dir([
+        ['\u{1f600}', file([], 0)],
+        ['\uffff', file([], 0)],
+      ]),
+      'NAR_UNSORTED',
+    ],
+    ['a file that shrank', dir([['f', file(['ab', 'c'], 4)]]), 'NAR_SIZE'],
+    ['a file that grew', file(['ab', 'c'], 2), 'NAR_SIZE'],
+    ['64 levels', nested(64), 'NAR_TOO_DEEP'],
+  ])('%s', (_name, node, code) => {
+    expect(outcome(() => narHash(node))).toBe(code);
+  });
+  test('names the place', () => {
+    expect(() => narHash(dir([['d', dir([['f', file([], 1)]])]]))).toThrow("'d/f' has 0 bytes instead of 1");
+    build({ entries: [{ p: 'd/pipe', t: 'fifo' }] }, join(root, 'fifo'));
+    expect(() => hashTree(join(root, 'fifo'))).toThrow("'d/pipe' has an unsupported type");
+  });
+  test('but 63 levels do, and 64 for an older Nix', () => {
+    expect(narHash(nested(63))).toMatch(/^sha256-/);
+    expect(narHash(nested(64), { depthLimit: Number.POSITIVE_INFINITY })).toMatch(/^sha256-/);
+  });
+});
+
+test('a large file streams in pieces', () => {
+  const piece = Buffer.alloc(1 << 20, 7);
+  const chunks = function* () {
+    for (let i = 0; i < 8; i++) yield piece;
+  };
+  let largest = 0;
+  writeNar({ type: 'file', executable: false, size: 8 << 20, chunks: chunks() }, (bytes) => {
+    largest = Math.max(largest, bytes.length);
+  });
+  expect(largest).toBe(1 << 20);
+  writeFileSync(join(root, 'large'), Buffer.concat([...chunks()]));
+  expect(hashTree(join(root, 'large'))).toBe(
+    narHash({ type: 'file', executable: false, size: 8 << 20, chunks: chunks() }),
+  );
+});
+
+describe('SRI', () => {
+  const good = 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
+  const bare = good.slice(0, -1);
+  test.each([
+    [good, true],
+    [bare, true],
+    [`${bare}==`, true],
+    [`${good}garbage`, true],
+    [`${bare.slice(0, 20)}\n${bare.slice(20)}`, true],
+    [`${bare.slice(0, -1)}V`, true],
+    ['', false],
+    ['sha256-', false],
+    ['sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', false],
+    [bare.replace('+', '-'), false],
+    [`${bare}A`, false],
+    [bare.slice(0, -2), false],
+    [`SHA256${good.slice(6)}`, false],
+    [` ${good}`, false],
+    [`sha512${good.slice(6)}`, false],
+  ])('%j', (text, isGood) => {
+    expect(parseSri(text) !== undefined).toBe(isGood);
+    expect(sriEquals(text, good)).toBe(isGood);
+    expect(sriEquals(good, text)).toBe(isGood);
+    // Nix's own opinion; it takes other notations too, which need the colon or no prefix at all.
+    if (!text.startsWith('sha256-')) return;
+    const run = () =>
+      execFileSync('nix', ['--extra-experimental-features', 'nix-command', 'hash', 'to-base16', '--', text], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim();
+    if (isGood) expect(run()).toBe(parseSri(text)!.digest.toString('hex'));
+    else expect(run).toThrow();
+  });
+  test.each(['md5', 'sha1', 'sha256', 'sha512'] as const)('%s round-trips', (algorithm) => {
+    const digest = createHash(algorithm).update('x').digest();
+    expect(parseSri(formatSri({ algorithm, digest }))).toEqual({ algorithm, digest });
+  });
+  test('another digest or algorithm differs', () => {
+    expect(sriEquals(good, narHash(file([], 0)))).toBe(false);
+  });
+});
