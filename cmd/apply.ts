@@ -70,7 +70,11 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
 }
 
 /** What an executor needs of a command. */
-export function surroundings(place: Place & Pick<Session, 'report'>, io: Io, verify: Surroundings['verify']): Surroundings {
+export function surroundings(
+  place: Place & Pick<Session, 'report'>,
+  io: Io,
+  verify: Surroundings['verify'],
+): Surroundings {
   return { host: place.host, store: place.store, report: place.report, stopped: io.stopped, now, verify };
 }
 
@@ -133,7 +137,9 @@ function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefi
   const { facts } = host;
   const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
   if (sameHost && plan.spec === digest) return undefined;
-  const summary = sameHost ? 'the spec has changed since the plan was made' : `the plan is for the machine "${plan.host.name}"`;
+  const summary = sameHost
+    ? 'the spec has changed since the plan was made'
+    : `the plan is for the machine "${plan.host.name}"`;
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
 
@@ -158,6 +164,7 @@ function missingRights(edits: readonly Edit[], { host }: Session): Diagnostic | 
     return owners.some((uid) => uid !== me);
   });
   if (needed === undefined) return undefined;
-  const what = needed.op === 'activate' ? 'activating a system' : `changing "${needed.op === 'move' ? needed.from : needed.path}"`;
+  const what =
+    needed.op === 'activate' ? 'activating a system' : `changing "${needed.op === 'move' ? needed.from : needed.path}"`;
   return { severity: 'error', code: 'RF3013', summary: `${what} needs root`, hint: 'run the command with sudo' };
 }

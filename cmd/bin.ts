@@ -44,7 +44,9 @@ main(process.argv.slice(2), io).then(
     process.exitCode = code;
   },
   (thrown: unknown) => {
-    process.stderr.write(`internal error: ${thrown instanceof Error ? thrown.stack : String(thrown)}\nThis is a bug of reflake; the machine is left to reflake recover.\n`);
+    process.stderr.write(
+      `internal error: ${thrown instanceof Error ? thrown.stack : String(thrown)}\nThis is a bug of reflake; the machine is left to reflake recover.\n`,
+    );
     process.exitCode = 1;
   },
 );

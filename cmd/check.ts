@@ -11,7 +11,17 @@ export interface CheckOptions extends GlobalOptions {
 }
 
 /** Drift that reflake can see but not repair by itself. */
-const DRIFT_CODES: ReadonlySet<string> = new Set(['RF2003', 'RF2007', 'RF2008', 'RF2010', 'RF2014', 'RF2015', 'RF2017', 'RF2018', 'RF2021']);
+const DRIFT_CODES: ReadonlySet<string> = new Set([
+  'RF2003',
+  'RF2007',
+  'RF2008',
+  'RF2010',
+  'RF2014',
+  'RF2015',
+  'RF2017',
+  'RF2018',
+  'RF2021',
+]);
 
 export async function checkCommand(options: CheckOptions, io: Io): Promise<number> {
   const opened = await openSession('check', options, io);

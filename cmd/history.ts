@@ -36,13 +36,33 @@ export async function showCommand(options: ShowOptions, io: Io): Promise<number>
     report({ type: 'diagnostic', diagnostic: history.problem });
     return EXIT.stuck;
   }
-  const found = options.what === undefined ? history.generations.at(-1) : history.generations.find(({ number }) => String(number) === options.what);
+  const found =
+    options.what === undefined
+      ? history.generations.at(-1)
+      : history.generations.find(({ number }) => String(number) === options.what);
   if (found === undefined) {
-    report({ type: 'diagnostic', diagnostic: { severity: 'error', code: 'RF3010', summary: options.what ? `there is no apply ${options.what}` : 'there was no apply yet', hint: 'look at reflake history' } });
+    report({
+      type: 'diagnostic',
+      diagnostic: {
+        severity: 'error',
+        code: 'RF3010',
+        summary: options.what ? `there is no apply ${options.what}` : 'there was no apply yet',
+        hint: 'look at reflake history',
+      },
+    });
     return EXIT.usage;
   }
-  if (options.format === 'json') io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() })}\n`);
-  else io.out(`${row(found)}\n\n${found.transaction.batches.flat().map((edit) => `  ${escapeLine(words(edit))}`).join('\n')}\n`);
+  if (options.format === 'json')
+    io.out(
+      `${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() })}\n`,
+    );
+  else
+    io.out(
+      `${row(found)}\n\n${found.transaction.batches
+        .flat()
+        .map((edit) => `  ${escapeLine(words(edit))}`)
+        .join('\n')}\n`,
+    );
   return EXIT.ok;
 }
 
@@ -60,7 +80,10 @@ async function showPlan(options: ShowOptions, file: string, io: Io): Promise<num
 
 function row({ number, transaction, finishedAt, undone }: Generation): string {
   const count = transaction.batches.flat().length;
-  const what = transaction.kind === 'apply' ? `apply    plan ${transaction.plan.slice(7, 15)}` : `rollback of ${transaction.undoes.join(', ')}`;
+  const what =
+    transaction.kind === 'apply'
+      ? `apply    plan ${transaction.plan.slice(7, 15)}`
+      : `rollback of ${transaction.undoes.join(', ')}`;
   return `${String(number).padStart(4)}  ${finishedAt}  ${what.padEnd(24)} ${count} ${count === 1 ? 'edit' : 'edits'} by ${escapeLine(transaction.by)}${undone ? '  (undone)' : ''}`;
 }
 
@@ -71,7 +94,8 @@ const published = ({ number, transaction, finishedAt, undone }: Generation) => {
 
 function words(edit: Edit): string {
   if (edit.op === 'move') return `move      ${edit.from} -> ${edit.to}`;
-  if (edit.op === 'activate') return `activate  ${edit.mode} ${edit.target.kind === 'flake' ? edit.target.installable : (edit.target.system.running ?? '')}`;
+  if (edit.op === 'activate')
+    return `activate  ${edit.mode} ${edit.target.kind === 'flake' ? edit.target.installable : (edit.target.system.running ?? '')}`;
   const { before, after, path } = edit;
   if (before.type === 'absent') return `create    ${path}`;
   if (after.type === 'absent') return `remove    ${path}`;

@@ -2,8 +2,8 @@
 
 import { relative, resolve } from 'node:path';
 import { callerOf, writeUserFile } from '../core/host/surroundings.ts';
-import { type Finding, type Survey, survey } from '../core/survey.ts';
 import { loadSpec } from '../core/spec.ts';
+import { type Finding, type Survey, survey } from '../core/survey.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { escapeLine } from './report/escape.ts';
@@ -42,24 +42,39 @@ export async function initCommand(options: InitOptions, io: Io): Promise<number>
   for (const { key, question, flag, guess } of questions(options, found)) {
     const reply = flag ?? (asks ? await io.ask(`${question}${guess ? ` [${guess.value}]` : ''}: `) : undefined);
     const value = reply?.trim() || guess?.value;
-    if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs)) return fail(`${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
+    if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs))
+      return fail(`${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
     answers[key] = value ?? '';
   }
-  if (!options.yes && !asks) return fail('nobody can be asked here', 'add --yes to take what was found, or answer with flags');
+  if (!options.yes && !asks)
+    return fail('nobody can be asked here', 'add --yes to take what was found, or answer with flags');
   const text = specText(answers as Answers, options, found);
   const checked = await loadSpec(file, text);
   const report = reporterFor('plan', options, io, { file, text, ...(checked.ok && { locate: checked.locate }) });
   for (const diagnostic of checked.diagnostics) report({ type: 'diagnostic', diagnostic });
   if (!checked.ok) return EXIT.spec;
-  const written = writeUserFile(resolve(io.cwd, file), text, { mode: 0o644, fresh: true });
-  if (!written.ok) return fail(`"${file}" cannot be written: ${written.why}`, 'name another file with --spec, or remove it first');
-  if (options.format === 'json') io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'initialised', file, spec: checked.spec })}\n`);
-  else io.out(`Wrote ${relative(io.cwd, resolve(io.cwd, file)) || file}. Nothing else was changed. Look at what it would do: reflake plan\n`);
+  const written = writeUserFile(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: callerOf(io.env) });
+  if (!written.ok)
+    return fail(`"${file}" cannot be written: ${written.why}`, 'name another file with --spec, or remove it first');
+  if (options.format === 'json')
+    io.out(
+      `${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'initialised', file, spec: checked.spec })}\n`,
+    );
+  else
+    io.out(
+      `Wrote ${relative(io.cwd, resolve(io.cwd, file)) || file}. Nothing else was changed. Look at what it would do: reflake plan\n`,
+    );
   return EXIT.ok;
 }
 
-function questions(options: InitOptions, found: Survey): readonly { key: keyof Answers; question: string; flag: string | undefined; guess: Finding | undefined }[] {
-  const path: Finding = { value: found.user === undefined && options.user === undefined ? '/etc/nixos' : '~/nixos-config', source: '' };
+function questions(
+  options: InitOptions,
+  found: Survey,
+): readonly { key: keyof Answers; question: string; flag: string | undefined; guess: Finding | undefined }[] {
+  const path: Finding = {
+    value: found.user === undefined && options.user === undefined ? '/etc/nixos' : '~/nixos-config',
+    source: '',
+  };
   return [
     { key: 'name', question: 'Host name', flag: options.name, guess: found.name },
     { key: 'system', question: 'System', flag: options.system, guess: found.system },
@@ -77,13 +92,21 @@ function* wordsOf({ name, system, release, user, from, notes }: Survey): Generat
     ['user', user],
     ['configuration', from && { value: from, source: 'found' }],
   ];
-  for (const [word, finding] of rows) yield `  ${word.padEnd(14)} ${finding ? `${finding.value}  (${finding.source})` : 'not found'}`;
+  for (const [word, finding] of rows)
+    yield `  ${word.padEnd(14)} ${finding ? `${finding.value}  (${finding.source})` : 'not found'}`;
   for (const note of notes) yield `  note: ${note}`;
 }
 
 /** Written as text, so that it comes with the comments that a person needs to change it. */
-function specText({ name, system, release, user, path }: Answers, { nixpkgs, activate }: InitOptions, { from }: Survey): string {
-  const place = from !== undefined && from !== path ? `\n  from: ${scalar(from)}                 # moved from here while it is still there` : '';
+function specText(
+  { name, system, release, user, path }: Answers,
+  { nixpkgs, activate }: InitOptions,
+  { from }: Survey,
+): string {
+  const place =
+    from !== undefined && from !== path
+      ? `\n  from: ${scalar(from)}                 # moved from here while it is still there`
+      : '';
   const owner = user ? `\n  owner: ${scalar(user)}                     # the whole tree, .git included` : '';
   return `# What this machine shall be. reflake plan shows the difference, reflake apply makes it so.
 version: 1
@@ -107,4 +130,9 @@ activate: ${activate}                     # none | build | test | boot | switch
 }
 
 /** A YAML scalar: plain where that is safe, else in JSON's quotes, which YAML reads too. */
-const scalar = (text: string): string => (/^[a-zA-Z0-9/~_.][a-zA-Z0-9/~_.:+-]*$/.test(text) && !/^[\d.]+$|^(true|false|yes|no|on|off|null|~)$/i.test(text) && !/:$/.test(text) ? text : JSON.stringify(text));
+const scalar = (text: string): string =>
+  /^[a-zA-Z0-9/~_.][a-zA-Z0-9/~_.:+-]*$/.test(text) &&
+  !/^[\d.]+$|^(true|false|yes|no|on|off|null|~)$/i.test(text) &&
+  !/:$/.test(text)
+    ? text
+    : JSON.stringify(text);

@@ -52,7 +52,8 @@ All commands and options: reflake --help`;
 interface Usage {
   readonly usage: string;
 }
-const isUsage = (thrown: unknown): thrown is Usage => typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
+const isUsage = (thrown: unknown): thrown is Usage =>
+  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
 
 function commandLine(argv: readonly string[], io: Io, end: (code: number) => void): Argv {
   const cli = yargs([...argv])
@@ -67,7 +68,12 @@ function commandLine(argv: readonly string[], io: Io, end: (code: number) => voi
     .showHelpOnFail(false)
     .exitProcess(false)
     // Without these `-t a b` swallows the positional, and `--no-color` clashes with its choices.
-    .parserConfiguration({ 'greedy-arrays': false, 'boolean-negation': true, 'dot-notation': false, 'parse-numbers': false })
+    .parserConfiguration({
+      'greedy-arrays': false,
+      'boolean-negation': true,
+      'dot-notation': false,
+      'parse-numbers': false,
+    })
     .wrap(Math.min(100, io.columns || 80))
     .epilog(`Exit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code.padEnd(10)} ${meaning}`).join('\n')}`)
     .fail((message, error) => {
@@ -84,25 +90,77 @@ const GLOBAL = 'Options of every command:';
 function globalOptions(cli: Argv): void {
   const names = PROVIDERS.map(({ name }) => name);
   cli
-    .option('spec', { type: 'string', group: GLOBAL, describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos', requiresArg: true })
-    .option('root', { type: 'string', group: GLOBAL, default: '/', describe: 'treat this directory as the machine', requiresArg: true })
-    .option('state', { type: 'string', group: GLOBAL, describe: 'where journal and history are kept', requiresArg: true })
-    .option('format', { choices: ['human', 'json'] as const, group: GLOBAL, default: 'human' as const, describe: 'json: one object per line' })
+    .option('spec', {
+      type: 'string',
+      group: GLOBAL,
+      describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos',
+      requiresArg: true,
+    })
+    .option('root', {
+      type: 'string',
+      group: GLOBAL,
+      default: '/',
+      describe: 'treat this directory as the machine',
+      requiresArg: true,
+    })
+    .option('state', {
+      type: 'string',
+      group: GLOBAL,
+      describe: 'where journal and history are kept',
+      requiresArg: true,
+    })
+    .option('format', {
+      choices: ['human', 'json'] as const,
+      group: GLOBAL,
+      default: 'human' as const,
+      describe: 'json: one object per line',
+    })
     .option('offline', { type: 'boolean', group: GLOBAL, default: false, describe: 'never use the network' })
-    .option('only', { type: 'string', array: true, group: GLOBAL, choices: names, describe: 'look only at this aspect (may be repeated)' })
-    .option('skip', { type: 'string', array: true, group: GLOBAL, choices: names, describe: 'leave this aspect out (may be repeated)' })
-    .option('input', { type: 'boolean', group: GLOBAL, default: true, describe: 'ask where a question is open; --no-input never asks' })
-    .option('color', { choices: ['auto', 'always', 'never'] as const, group: GLOBAL, default: 'auto' as const, describe: 'colours on the terminal' })
+    .option('only', {
+      type: 'string',
+      array: true,
+      group: GLOBAL,
+      choices: names,
+      describe: 'look only at this aspect (may be repeated)',
+    })
+    .option('skip', {
+      type: 'string',
+      array: true,
+      group: GLOBAL,
+      choices: names,
+      describe: 'leave this aspect out (may be repeated)',
+    })
+    .option('input', {
+      type: 'boolean',
+      group: GLOBAL,
+      default: true,
+      describe: 'ask where a question is open; --no-input never asks',
+    })
+    .option('color', {
+      choices: ['auto', 'always', 'never'] as const,
+      group: GLOBAL,
+      default: 'auto' as const,
+      describe: 'colours on the terminal',
+    })
     .option('ascii', { type: 'boolean', group: GLOBAL, describe: 'plain ASCII symbols' })
-    .option('quiet', { alias: 'q', type: 'boolean', group: GLOBAL, default: false, describe: 'only results and problems' })
+    .option('quiet', {
+      alias: 'q',
+      type: 'boolean',
+      group: GLOBAL,
+      default: false,
+      describe: 'only results and problems',
+    })
     .option('verbose', { alias: 'v', type: 'boolean', group: GLOBAL, default: false, describe: 'say more' });
 }
 
 function commands(io: Io, end: (code: number) => void): CommandModule[] {
   // yargs hands out what the builders above and below describe; its own types can't follow them through a list.
-  const run = <Options extends GlobalOptions>(act: (options: Options, io: Io) => number | Promise<number>) => async (args: unknown) =>
-    end(await act(args as Options, io));
-  const yes = (cli: Argv): Argv => cli.option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' });
+  const run =
+    <Options extends GlobalOptions>(act: (options: Options, io: Io) => number | Promise<number>) =>
+    async (args: unknown) =>
+      end(await act(args as Options, io));
+  const yes = (cli: Argv): Argv =>
+    cli.option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' });
   return [
     {
       command: 'init',
@@ -115,7 +173,11 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
           .option('user', { type: 'string', describe: 'owner of the configuration' })
           .option('path', { type: 'string', describe: 'where the configuration is to live' })
           .option('nixpkgs', { type: 'string', describe: 'flake reference of nixpkgs, instead of the release branch' })
-          .option('activate', { choices: ['none', 'build', 'test', 'boot', 'switch'], default: 'none', describe: 'what apply does with the system' })
+          .option('activate', {
+            choices: ['none', 'build', 'test', 'boot', 'switch'],
+            default: 'none',
+            describe: 'what apply does with the system',
+          })
           .example('$0 init --yes', 'write ./reflake.yaml from what is found'),
       handler: run(initCommand),
     },
@@ -126,7 +188,11 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
         cli
           .option('diff', { type: 'boolean', default: false, describe: 'show the bytes' })
           .option('out', { type: 'string', requiresArg: true, describe: 'save the plan to this file' })
-          .option('detailed-exitcode', { type: 'boolean', default: false, describe: 'exit 2 where something would change' })
+          .option('detailed-exitcode', {
+            type: 'boolean',
+            default: false,
+            describe: 'exit 2 where something would change',
+          })
           .example('$0 plan --diff', 'every byte that would be written')
           .example('$0 plan --out plan.json', 'a plan to be applied exactly'),
       handler: run(planCommand),
@@ -144,7 +210,8 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
     {
       command: 'check',
       describe: 'the drift check for CI: exit 0 in sync, 2 drift',
-      builder: (cli) => cli.option('strict', { type: 'boolean', default: false, describe: 'what could not be decided fails too' }),
+      builder: (cli) =>
+        cli.option('strict', { type: 'boolean', default: false, describe: 'what could not be decided fails too' }),
       handler: run(checkCommand),
     },
     {
@@ -152,10 +219,15 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
       describe: 'take an apply back; repeated, back to the first machine',
       builder: (cli) =>
         yes(cli.positional('generation', { type: 'number', describe: 'the apply to take back; the newest by default' }))
-          .option('to', { type: 'number', requiresArg: true, describe: 'take everything after this apply back; 0: all' })
+          .option('to', {
+            type: 'number',
+            requiresArg: true,
+            describe: 'take everything after this apply back; 0: all',
+          })
           .check(({ generation, to }) => {
             if (generation !== undefined && to !== undefined) throw new Error('name an apply, or --to one, not both');
-            if (Number.isNaN(generation) || Number.isNaN(to)) throw new Error('an apply is named by its number: reflake history');
+            if (Number.isNaN(generation) || Number.isNaN(to))
+              throw new Error('an apply is named by its number: reflake history');
             return true;
           })
           .example('sudo $0 rollback --to 0', 'back to the very first machine'),
@@ -189,12 +261,16 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
 function usageWords(message: string, argv: readonly string[]): string {
   const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
   if (unknown === undefined) return message.charAt(0).toLowerCase() + message.slice(1);
-  const typed = unknown.find((name) => argv.some((word) => word.replace(/^-+/, '').split('=')[0] === name)) ?? unknown[0]!;
+  const typed =
+    unknown.find((name) => argv.some((word) => word.replace(/^-+/, '').split('=')[0] === name)) ?? unknown[0]!;
   const isOption = argv.some((word) => word.startsWith('-') && word.replace(/^-+/, '').split('=')[0] === typed);
   const close = closest(typed, isOption ? OPTION_WORDS : COMMAND_WORDS);
   const what = isOption ? `option --${typed}` : `"${typed}"`;
   return `unknown ${isOption ? what : `argument ${what}`}${close ? `; did you mean ${isOption ? '--' : ''}${close}?` : ''}`;
 }
 
-const OPTION_WORDS = 'spec root state format offline only skip no-input color ascii quiet verbose help version yes diff out detailed-exitcode expect strict to name system release user path nixpkgs activate'.split(' ');
+const OPTION_WORDS =
+  'spec root state format offline only skip no-input color ascii quiet verbose help version yes diff out detailed-exitcode expect strict to name system release user path nixpkgs activate'.split(
+    ' ',
+  );
 const COMMAND_WORDS = 'init plan apply check rollback history show recover validate schema explain'.split(' ');

@@ -1,11 +1,12 @@
 // reflake plan: what would change, and why. Changes nothing.
 
+import { callerOf } from '../core/host/surroundings.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { savePlan } from './plan-file.ts';
-import { openSession, type Session } from './session.ts';
 import { lookOf, wantAscii, wantColor } from './report/colour.ts';
+import { openSession, type Session } from './session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly diff: boolean;
@@ -22,7 +23,7 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   noteUnfinished(session);
   const { plan } = await session.plan(report);
   if (options.out !== undefined && !isBlocked(plan)) {
-    const saved = savePlan(options.out, plan, io.cwd);
+    const saved = savePlan(options.out, plan, callerOf(io.env), io.cwd);
     if (saved !== undefined) {
       report({ type: 'diagnostic', diagnostic: saved });
       return EXIT.error;
@@ -31,8 +32,15 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   report({ type: 'planned', plan });
   if (options.diff && options.format === 'human' && !isEmpty(plan)) {
     const { planDiff } = await import('./report/diff.ts');
-    const look = lookOf({ colour: wantColor({ isTTY: io.tty.out }, io.env, options.color), ascii: wantAscii(io.env, options.ascii), columns: io.columns });
-    const words = { contentOf: (path: Parameters<typeof session.host.read>[0]) => session.host.read(path), nameOf: session.wishes.people.name };
+    const look = lookOf({
+      colour: wantColor({ isTTY: io.tty.out }, io.env, options.color),
+      ascii: wantAscii(io.env, options.ascii),
+      columns: io.columns,
+    });
+    const words = {
+      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.host.read(path),
+      nameOf: session.wishes.people.name,
+    };
     io.out(`\n${await planDiff(plan, words, look)}\n`);
   }
   if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));

@@ -12,11 +12,14 @@ import { findAndLoad, reporterFor } from './session.ts';
 /** The spec's errors and warnings with positions. */
 export async function validateCommand(options: GlobalOptions, io: Io): Promise<number> {
   const found = await findAndLoad(options, io);
-  const sources = found.ok ? { file: found.file, text: found.text, locate: found.spec.locate } : (found.sources ?? { file: '', text: '' });
+  const sources = found.ok
+    ? { file: found.file, text: found.text, locate: found.spec.locate }
+    : (found.sources ?? { file: '', text: '' });
   const report = reporterFor('check', options, io, sources);
   const diagnostics = found.ok ? found.spec.diagnostics : found.diagnostics;
   for (const diagnostic of diagnostics) report({ type: 'diagnostic', diagnostic });
-  if (!found.ok) return found.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exitOfProblems(found.diagnostics);
+  if (!found.ok)
+    return found.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exitOfProblems(found.diagnostics);
   if (options.format === 'human' && !options.quiet) io.out(`${found.file} is valid.\n`);
   return EXIT.ok;
 }
@@ -39,8 +42,13 @@ export function explainCommand(code: string | undefined, io: Io): number {
   }
   const found = all.find(([name]) => name === code.toUpperCase());
   if (found === undefined) {
-    const close = closest(code.toUpperCase(), all.map(([name]) => name));
-    io.err(`error: unknown code ${JSON.stringify(code)}${close ? `; did you mean ${close}?` : '; reflake explain lists all'}\n`);
+    const close = closest(
+      code.toUpperCase(),
+      all.map(([name]) => name),
+    );
+    io.err(
+      `error: unknown code ${JSON.stringify(code)}${close ? `; did you mean ${close}?` : '; reflake explain lists all'}\n`,
+    );
     return EXIT.usage;
   }
   const [name, { title, page }] = found;

@@ -103,12 +103,22 @@ interface Sources {
 export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found> {
   const file = findSpec(options.spec, io.env, io.cwd);
   if (file === undefined) {
-    const diagnostic: Diagnostic = { severity: 'error', code: 'RF1001', summary: 'no spec: there is no reflake.yaml here, above, or in /etc/nixos', hint: 'run reflake init to write one, or name it with --spec' };
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF1001',
+      summary: 'no spec: there is no reflake.yaml here, above, or in /etc/nixos',
+      hint: 'run reflake init to write one, or name it with --spec',
+    };
     return { ok: false, diagnostics: [diagnostic] };
   }
   const read = readUserFile(resolvePath(io.cwd, file));
   if (!read.ok) {
-    const diagnostic: Diagnostic = { severity: 'error', code: 'RF1001', summary: `the spec "${file}" cannot be read: ${read.why}`, hint: 'run reflake init to write one' };
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF1001',
+      summary: `the spec "${file}" cannot be read: ${read.why}`,
+      hint: 'run reflake init to write one',
+    };
     return { ok: false, diagnostics: [diagnostic] };
   }
   const spec = await loadSpec(file, read.text);
@@ -117,7 +127,12 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
 }
 
 /** Problems that end a command before anything was looked at. */
-function say(verb: Verb, options: GlobalOptions, io: Io, problem: { readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources }): Opened {
+function say(
+  verb: Verb,
+  options: GlobalOptions,
+  io: Io,
+  problem: { readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources },
+): Opened {
   const report = reporterFor(verb, options, io, problem.sources ?? { file: '', text: '' });
   for (const diagnostic of problem.diagnostics) report({ type: 'diagnostic', diagnostic });
   const exit = exitOfProblems(problem.diagnostics);

@@ -1,7 +1,7 @@
 // Which files a flake refers to: flake.nix, flake.lock, the modules, and all that they name by literal relative paths.
 
-import { literalPaths } from './formats/nix/paths.ts';
 import { parseNix } from './formats/nix/parse.ts';
+import { literalPaths } from './formats/nix/paths.ts';
 import type { Reader } from './host/host.ts';
 import { type AbsPath, byteOrder, isWithin, join, parent } from './path.ts';
 import { readText } from './texts.ts';

@@ -3,8 +3,27 @@
 
 import type { Diagnostic } from './diagnostic.ts';
 import { activeSystem, type Blobs, type Host } from './host/host.ts';
-import { activationBegun, batchReached, begin, commit, discard, load, noteActivation, noteBatch, type Transaction } from './journal.ts';
-import { type Activate, type Edit, invert, matches, type Move, type Outcome, type Put, type Reporter } from './model.ts';
+import {
+  activationBegun,
+  batchReached,
+  begin,
+  commit,
+  discard,
+  load,
+  noteActivation,
+  noteBatch,
+  type Transaction,
+} from './journal.ts';
+import {
+  type Activate,
+  type Edit,
+  invert,
+  type Move,
+  matches,
+  type Outcome,
+  type Put,
+  type Reporter,
+} from './model.ts';
 import { type AbsPath, isWithin } from './path.ts';
 import { lookAt, looksInside, rehearse, sameSystem } from './rehearse.ts';
 import type { Store } from './store.ts';
@@ -32,7 +51,8 @@ export async function execute(transaction: Transaction, blobs: Blobs, around: Su
   const { stale, replaced } = rehearse(host, transaction.batches, blobs, code);
   if (stale.length > 0) return { status: 'refused', cause: stale, exit: 3 };
   const before = stopped();
-  if (before !== undefined) return { status: 'refused', cause: [interrupted(before)], exit: before === 'SIGINT' ? 130 : 143 };
+  if (before !== undefined)
+    return { status: 'refused', cause: [interrupted(before)], exit: before === 'SIGINT' ? 130 : 143 };
   const generation = nextGeneration(store);
   try {
     begin(store, transaction, { ...blobs, ...replaced });
@@ -78,7 +98,11 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
 export const nextGeneration = (store: Store): number => Math.max(0, ...generations(store)) + 1;
 
 export const generations = (store: Store): readonly number[] =>
-  store.list('history').map(Number).filter(Number.isInteger).sort((a, b) => a - b);
+  store
+    .list('history')
+    .map(Number)
+    .filter(Number.isInteger)
+    .sort((a, b) => a - b);
 
 async function writeAll(
   { batches, tx }: Transaction,
@@ -124,7 +148,12 @@ async function activation(edit: Activate, { host, report }: Surroundings): Promi
 }
 
 /** Takes every edit back that was done, in reverse, from whatever point the transaction reached. */
-async function undo(transaction: Transaction, blobs: Blobs, cause: readonly Diagnostic[], around: Surroundings): Promise<Outcome> {
+async function undo(
+  transaction: Transaction,
+  blobs: Blobs,
+  cause: readonly Diagnostic[],
+  around: Surroundings,
+): Promise<Outcome> {
   const { host, store, report } = around;
   const conflicts: AbsPath[] = [];
   const problems: Diagnostic[] = [];
@@ -152,13 +181,15 @@ async function undo(transaction: Transaction, blobs: Blobs, cause: readonly Diag
     problems.push(failure('undo failed', thrown));
   }
   if (conflicts.length > 0 || problems.length > 0) {
-    const foreign = conflicts.map((path): Diagnostic => ({
-      severity: 'error',
-      code: 'RF3005',
-      summary: `"${path}" holds neither what was there before nor what was written`,
-      hint: `put "${path}" right by hand, then run: reflake recover`,
-      path,
-    }));
+    const foreign = conflicts.map(
+      (path): Diagnostic => ({
+        severity: 'error',
+        code: 'RF3005',
+        summary: `"${path}" holds neither what was there before nor what was written`,
+        hint: `put "${path}" right by hand, then run: reflake recover`,
+        path,
+      }),
+    );
     return { status: 'stuck', cause: [...cause, ...problems, ...foreign], conflicts };
   }
   discard(store);
@@ -177,7 +208,8 @@ async function undoOne(
     const now = activeSystem(host);
     if (!activationBegun(store) || sameSystem(edit.before, now)) return 'untouched';
     const result = await host.activate(invert(edit, now) as Activate, (text) => report({ type: 'progress', text }));
-    if (result.status === 'failed') throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
+    if (result.status === 'failed')
+      throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
     return 'undone';
   }
   if (unmoved.some(({ to }) => isWithin(edit.path, to) && edit.path !== to)) return 'untouched';

@@ -16,7 +16,9 @@ export interface Generation {
   readonly undone: boolean;
 }
 
-export type Past = { readonly ok: true; readonly generations: readonly Generation[] } | { readonly ok: false; readonly problem: Diagnostic };
+export type Past =
+  | { readonly ok: true; readonly generations: readonly Generation[] }
+  | { readonly ok: false; readonly problem: Diagnostic };
 
 /** All of them, the oldest first. */
 export function past(store: Store): Past {
@@ -44,7 +46,10 @@ function standing(found: readonly Omit<Generation, 'undone'>[]): ReadonlySet<num
 }
 
 /** What a rollback is asked for: one apply, or everything after one (0: back to the first machine). */
-export type Target = { readonly kind: 'newest' } | { readonly kind: 'one'; readonly number: number } | { readonly kind: 'to'; readonly number: number };
+export type Target =
+  | { readonly kind: 'newest' }
+  | { readonly kind: 'one'; readonly number: number }
+  | { readonly kind: 'to'; readonly number: number };
 
 /** Which generations that means, the newest first. Empty: there is nothing to undo. */
 export function select(generations: readonly Generation[], target: Target): readonly Generation[] | undefined {

@@ -51,7 +51,8 @@ export function load(store: Store, name: string): Loaded {
   const blobs: Record<Digest, Uint8Array> = {};
   for (const digest of digestsOf(transaction)) {
     const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);
-    if (bytes === undefined || digestOf(bytes) !== digest) return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
+    if (bytes === undefined || digestOf(bytes) !== digest)
+      return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
     blobs[digest] = bytes;
   }
   return { status: 'loaded', transaction, blobs };
@@ -62,8 +63,10 @@ export const noteActivation = (store: Store): void => store.write('journal/activ
 export const activationBegun = (store: Store): boolean => store.read('journal/activating') !== undefined;
 
 /** Notes that batch `index` begins: what comes after it has not been touched, whatever it looks like. */
-export const noteBatch = (store: Store, index: number): void => store.write('journal/batch', Buffer.from(String(index)));
-export const batchReached = (store: Store): number => Number(Buffer.from(store.read('journal/batch') ?? Buffer.from('0')).toString());
+export const noteBatch = (store: Store, index: number): void =>
+  store.write('journal/batch', Buffer.from(String(index)));
+export const batchReached = (store: Store): number =>
+  Number(Buffer.from(store.read('journal/batch') ?? Buffer.from('0')).toString());
 
 /** The commit point: one rename. */
 export function commit(store: Store, generation: number, finishedAt: string): void {

@@ -24,17 +24,28 @@ export interface NixConfFiles {
 }
 
 /** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
-export function nixConfOf(reader: Reader, home: string, changed: ReadonlyMap<string, string> = new Map()): NixConfFiles {
+export function nixConfOf(
+  reader: Reader,
+  home: string,
+  changed: ReadonlyMap<string, string> = new Map(),
+): NixConfFiles {
   const textAt = (path: string): string | undefined => {
     const { entry, path: end } = follow(reader, absolute(path));
-    return changed.get(path) ?? (entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : undefined);
+    return (
+      changed.get(path) ?? (entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : undefined)
+    );
   };
   const include: ReadInclude = textAt;
   const files: NixConfFile[] = [];
   for (const path of nixConfFiles({ HOME: home })) {
     const text = textAt(path);
     if (text === undefined) continue;
-    files.push({ path: absolute(path), text, built: follow(reader, absolute(path)).viaStore, generated: isGenerated(text) });
+    files.push({
+      path: absolute(path),
+      text,
+      built: follow(reader, absolute(path)).viaStore,
+      generated: isGenerated(text),
+    });
   }
   const sources: ConfSource[] = files.map(({ path, text }) => ({ path, text }));
   const system = files.find(({ path }) => path === SYSTEM_CONF);

@@ -37,7 +37,8 @@ export async function plan(
     const { changes, edits, diagnostics, blobs: contents = {} } = difference;
     Object.assign(blobs, contents);
     show(stage, edits, contents);
-    if (changes.length + edits.length + diagnostics.length > 0) steps.push({ provider: name, changes, edits, diagnostics });
+    if (changes.length + edits.length + diagnostics.length > 0)
+      steps.push({ provider: name, changes, edits, diagnostics });
     // A guard that forbids the machine makes every further look pointless.
     if (diagnostics.some(({ code, severity }) => code === 'RF2002' && severity === 'error')) break;
   }
@@ -49,7 +50,8 @@ export const problemsOf = (plan: Plan): readonly Diagnostic[] => plan.steps.flat
 
 export const isBlocked = (plan: Plan): boolean => problemsOf(plan).some(isError);
 
-export const isEmpty = (plan: Plan): boolean => plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
+export const isEmpty = (plan: Plan): boolean =>
+  plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
 
 /** A plan is itself if its id is the digest of the rest. */
 export function isIntact({ id, ...body }: Plan): boolean {

@@ -25,7 +25,12 @@ export interface AnyProvider {
   look(wishes: Wishes, reader: Reader): Promise<Difference | undefined>;
 }
 
-export function provider<Desired, Observed>({ name, desire, observe, reconcile }: Provider<Desired, Observed>): AnyProvider {
+export function provider<Desired, Observed>({
+  name,
+  desire,
+  observe,
+  reconcile,
+}: Provider<Desired, Observed>): AnyProvider {
   return {
     name,
     async look(wishes, reader) {

@@ -15,7 +15,12 @@ export interface Rehearsal {
 }
 
 /** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
-export function rehearse(reader: Reader, batches: readonly (readonly Edit[])[], blobs: Blobs, code: 'RF3001' | 'RF3011'): Rehearsal {
+export function rehearse(
+  reader: Reader,
+  batches: readonly (readonly Edit[])[],
+  blobs: Blobs,
+  code: 'RF3001' | 'RF3011',
+): Rehearsal {
   const stale: Diagnostic[] = [];
   const replaced: Record<string, Uint8Array> = {};
   const stage = overlay(reader);
@@ -25,7 +30,11 @@ export function rehearse(reader: Reader, batches: readonly (readonly Edit[])[], 
   for (const edit of batches.flat()) {
     if (edit.op === 'activate') {
       if (!sameSystem(edit.before, activeSystem(reader)))
-        stale.push({ severity: 'error', code, summary: 'the running system is another one than when this was planned' });
+        stale.push({
+          severity: 'error',
+          code,
+          summary: 'the running system is another one than when this was planned',
+        });
       continue;
     }
     if (edit.op === 'move') {
@@ -54,7 +63,8 @@ export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry:
 export const looksInside = ({ before, after }: Put): boolean =>
   [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined);
 
-export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean => a.running === b.running && a.profile === b.profile;
+export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
+  a.running === b.running && a.profile === b.profile;
 
 const HINTS = {
   RF3001: 'make a new plan: reflake plan',

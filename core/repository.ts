@@ -1,10 +1,10 @@
 // The git repository that a directory belongs to, read without git: where it is, what its index holds, what it ignores.
 
-import { type IgnoreRules, ignored } from './formats/git-ignore.ts';
 import { readGitConfig } from './formats/git-config.ts';
+import { type IgnoreRules, ignored } from './formats/git-ignore.ts';
 import { type IndexError, type ObjectFormat, readIndex } from './formats/git-index.ts';
 import type { Reader } from './host/host.ts';
-import { type AbsPath, isWithin, join, parent, relativeTo, ROOT } from './path.ts';
+import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
 
 export interface Repository {
   /** The work tree. */
@@ -27,7 +27,12 @@ export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefin
 }
 
 /** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
-export function ignoredBy({ top, gitDir }: Repository, path: AbsPath, home: string, reader: Reader): string | undefined {
+export function ignoredBy(
+  { top, gitDir }: Repository,
+  path: AbsPath,
+  home: string,
+  reader: Reader,
+): string | undefined {
   const rules: IgnoreRules[] = [];
   const add = (file: AbsPath, dir: string): void => {
     const text = textOf(reader, file);

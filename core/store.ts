@@ -20,7 +20,8 @@ export interface Lock {
 
 /** A store in memory, for the laws. */
 export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
-  const below = (name: string): string[] => [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));
+  const below = (name: string): string[] =>
+    [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));
   return {
     where: 'memory',
     read: (name) => files.get(name),

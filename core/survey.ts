@@ -1,6 +1,6 @@
 // Looks at a machine as the installer left it and says what spec describes it: for `reflake init`. Only reads.
 
-import { readModule, type ModuleFacts } from './formats/nix/module.ts';
+import { type ModuleFacts, readModule } from './formats/nix/module.ts';
 import type { Static } from './formats/nix/static.ts';
 import type { Reader } from './host/host.ts';
 import { follow } from './links.ts';
@@ -33,15 +33,23 @@ const PLACE = absolute('/etc/nixos');
 export function survey(reader: Reader, caller: string): Survey {
   const main = moduleAt(reader, join(PLACE, 'configuration.nix'));
   const hardware = moduleAt(reader, join(PLACE, 'hardware-configuration.nix'));
-  const ordinary = people(reader).users.filter(({ uid, shell }) => uid >= 1000 && uid < 60_000 && !/nologin|false$/.test(shell)).map(({ name }) => name);
+  const ordinary = people(reader)
+    .users.filter(({ uid, shell }) => uid >= 1000 && uid < 60_000 && !/nologin|false$/.test(shell))
+    .map(({ name }) => name);
   const declared = (main?.users ?? []).flatMap((user) => (user.kind === 'static' ? [user.value] : []));
-  const users = ordinary.filter((name) => declared.includes(name)).concat(ordinary.filter((name) => !declared.includes(name)));
+  const users = ordinary
+    .filter((name) => declared.includes(name))
+    .concat(ordinary.filter((name) => !declared.includes(name)));
   const user = users.includes(caller) ? caller : users[0];
   return {
     name: nameOf(reader, main),
-    system: fact(hardware?.hostPlatform, 'hardware-configuration.nix') ?? fact(main?.hostPlatform, 'configuration.nix') ?? { value: reader.facts.system, source: 'this processor' },
+    system: fact(hardware?.hostPlatform, 'hardware-configuration.nix') ??
+      fact(main?.hostPlatform, 'configuration.nix') ?? { value: reader.facts.system, source: 'this processor' },
     release: releaseOf(reader, main),
-    user: user === undefined ? undefined : { value: user, source: declared.includes(user) ? 'configuration.nix' : '/etc/passwd' },
+    user:
+      user === undefined
+        ? undefined
+        : { value: user, source: declared.includes(user) ? 'configuration.nix' : '/etc/passwd' },
     from: reader.stat(PLACE).type === 'dir' ? PLACE : undefined,
     users,
     notes: notesOf(main),
@@ -60,7 +68,9 @@ const fact = (value: Static<string> | undefined, source: string): Finding | unde
 /** The configuration's own word; where it says nothing, NixOS takes `nixos`, and the running machine shows it. */
 function nameOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefined {
   const running = reader.facts.name.split('.')[0];
-  return fact(main?.hostName, 'configuration.nix') ?? (running ? { value: running, source: '/etc/hostname' } : undefined);
+  return (
+    fact(main?.hostName, 'configuration.nix') ?? (running ? { value: running, source: '/etc/hostname' } : undefined)
+  );
 }
 
 /**
@@ -72,13 +82,17 @@ function releaseOf(reader: Reader, main: ModuleFacts | undefined): Finding | und
     const { path: end, entry } = follow(reader, absolute(path));
     return entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : '';
   };
-  const found = (value: string | undefined, source: string): Finding | undefined => (value === undefined ? undefined : { value, source });
+  const found = (value: string | undefined, source: string): Finding | undefined =>
+    value === undefined ? undefined : { value, source };
   const number = /\b(\d\d\.\d\d)\b/;
   const osRelease = text('/etc/os-release');
   return (
     found(number.exec(text('/run/current-system/nixos-version'))?.[1], 'the running system') ??
     found(/nixos-(\d\d\.\d\d)/.exec(text('/root/.nix-channels'))?.[1], 'the root channel') ??
-    found(/^ID="?nixos"?$/m.test(osRelease) ? number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1] : undefined, '/etc/os-release') ??
+    found(
+      /^ID="?nixos"?$/m.test(osRelease) ? number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1] : undefined,
+      '/etc/os-release',
+    ) ??
     fact(main?.stateVersion, 'system.stateVersion, for want of anything better')
   );
 }
@@ -88,7 +102,8 @@ function notesOf(main: ModuleFacts | undefined): readonly string[] {
   const notes: string[] = [];
   if (main.hostName.kind === 'not-static') notes.push(`networking.hostName is not static: ${main.hostName.reason}`);
   for (const one of main.imports) {
-    if (one.kind === 'search-path' || one.kind === 'absolute' || one.kind === 'home') notes.push(`imports ${one.text}, which a flake cannot reach`);
+    if (one.kind === 'search-path' || one.kind === 'absolute' || one.kind === 'home')
+      notes.push(`imports ${one.text}, which a flake cannot reach`);
   }
   return notes;
 }

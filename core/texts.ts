@@ -18,7 +18,8 @@ export function readText(reader: Reader, path: AbsPath): TextFile {
   const entry = reader.stat(path);
   if (entry.type === 'absent') return { kind: 'absent' };
   if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
-  if (entry.type !== 'file') return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
+  if (entry.type !== 'file')
+    return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
   const bytes = reader.read(path) ?? new Uint8Array();
   try {
     // Bytes that are not the UTF-8 of the decoded text would be lost by an edit.
@@ -29,16 +30,23 @@ export function readText(reader: Reader, path: AbsPath): TextFile {
 }
 
 /** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
-export function putText(path: AbsPath, file: TextFile, text: string, born: Owner): { readonly edit: Put; readonly blobs: Blobs } {
+export function putText(
+  path: AbsPath,
+  file: TextFile,
+  text: string,
+  born: Owner,
+): { readonly edit: Put; readonly blobs: Blobs } {
   const bytes = Buffer.from(text, 'utf8');
   const content = digestOf(bytes);
-  const before: Puttable = file.kind === 'text' ? { ...bare(file.entry), content: digestOf(file.text) } : { type: 'absent' };
+  const before: Puttable =
+    file.kind === 'text' ? { ...bare(file.entry), content: digestOf(file.text) } : { type: 'absent' };
   const after: Puttable =
     before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner: born };
   return { edit: { op: 'put', path, before, after }, blobs: { [content]: bytes } };
 }
 
-const bare = ({ hardLinked: _, ...entry }: Extract<Entry, { type: 'file' }>): Extract<Puttable, { type: 'file' }> => entry;
+const bare = ({ hardLinked: _, ...entry }: Extract<Entry, { type: 'file' }>): Extract<Puttable, { type: 'file' }> =>
+  entry;
 
 /** The owner that a new path in `dir` gets where no wish says it. */
 export function ownerIn(reader: Reader, dir: AbsPath): Owner {

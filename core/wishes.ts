@@ -92,7 +92,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
 }
 
 /** The schema lets only absolute paths and `~/…` through. */
-const placeOf = (path: string, home: string): AbsPath => absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
+const placeOf = (path: string, home: string): AbsPath =>
+  absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
 
@@ -108,5 +109,13 @@ function unknown(what: 'user' | 'group', name: string, { users }: People): Diagn
 /** Wishes of the contract that a later version grants are refused, not passed over. */
 function notYet(spec: Spec): readonly Diagnostic[] {
   if (spec.channels !== 'retire') return [];
-  return [{ severity: 'error', code: 'RF1010', summary: '"channels: retire" is not supported yet', hint: 'write channels: keep', pointer: '/channels' }];
+  return [
+    {
+      severity: 'error',
+      code: 'RF1010',
+      summary: '"channels: retire" is not supported yet',
+      hint: 'write channels: keep',
+      pointer: '/channels',
+    },
+  ];
 }

@@ -23,7 +23,8 @@ interface Observed {
   readonly wanted:
     | { readonly kind: 'settled' }
     | { readonly kind: 'pending' }
-    | { readonly kind: 'evaluated'; readonly system: string } | { readonly kind: 'failed'; readonly result: JobResult };
+    | { readonly kind: 'evaluated'; readonly system: string }
+    | { readonly kind: 'failed'; readonly result: JobResult };
 }
 
 export const activation = provider<Desired, Observed>({
@@ -39,11 +40,22 @@ export const activation = provider<Desired, Observed>({
     const result = await reader.compute({
       label: 'evaluating the system',
       files: [],
-      argv: ['nix', '--extra-experimental-features', 'nix-command flakes', 'eval', '--raw', '--no-update-lock-file', `${installableOf(desired)}.outPath`],
+      argv: [
+        'nix',
+        '--extra-experimental-features',
+        'nix-command flakes',
+        'eval',
+        '--raw',
+        '--no-update-lock-file',
+        `${installableOf(desired)}.outPath`,
+      ],
       outputs: [],
       as: desired.person,
     });
-    const wanted = result.status === 'done' ? { kind: 'evaluated' as const, system: result.stdout.trim() } : { kind: 'failed' as const, result };
+    const wanted =
+      result.status === 'done'
+        ? { kind: 'evaluated' as const, system: result.stdout.trim() }
+        : { kind: 'failed' as const, result };
     return { active, bootDefault, wanted };
   },
   reconcile(desired, { active, bootDefault, wanted }) {
@@ -59,19 +71,35 @@ export const activation = provider<Desired, Observed>({
       ...(active.running && { from: active.running }),
       to: wanted.kind === 'evaluated' ? wanted.system : installable,
       reason: 'differs',
-      because: wanted.kind === 'evaluated' ? 'the machine does not run what its flake builds' : 'the flake changes, and with it the system that it builds',
+      because:
+        wanted.kind === 'evaluated'
+          ? 'the machine does not run what its flake builds'
+          : 'the flake changes, and with it the system that it builds',
       pointer: '/activate',
     };
     return {
       changes: [change],
-      edits: [{ op: 'activate', mode: desired.mode, target: { kind: 'flake', installable }, as: desired.person, before: active }],
+      edits: [
+        {
+          op: 'activate',
+          mode: desired.mode,
+          target: { kind: 'flake', installable },
+          as: desired.person,
+          before: active,
+        },
+      ],
       diagnostics: [],
     };
   },
 });
 
 /** The running system for test and switch, the boot default for boot and switch. */
-function isActive(mode: ActivationMode, wanted: string, { running }: ActiveSystem, bootDefault: string | undefined): boolean {
+function isActive(
+  mode: ActivationMode,
+  wanted: string,
+  { running }: ActiveSystem,
+  bootDefault: string | undefined,
+): boolean {
   const runs = running === wanted;
   const boots = bootDefault === wanted;
   return mode === 'test' ? runs : mode === 'boot' ? boots : runs && boots;
@@ -98,7 +126,13 @@ const underRoot = (): Diagnostic => ({
 
 function notEvaluated(result: JobResult): Diagnostic {
   if (result.status === 'missing')
-    return { severity: 'error', code: 'RF4001', summary: 'nix is not installed, and the system has to be evaluated', hint: 'install Nix, or write activate: none', pointer: '/activate' };
+    return {
+      severity: 'error',
+      code: 'RF4001',
+      summary: 'nix is not installed, and the system has to be evaluated',
+      hint: 'install Nix, or write activate: none',
+      pointer: '/activate',
+    };
   return {
     severity: 'error',
     code: 'RF4006',

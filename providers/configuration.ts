@@ -3,7 +3,7 @@
 
 import { closure } from '../core/closure.ts';
 import { type Diagnostic, rangeOf } from '../core/diagnostic.ts';
-import { readModule, type ModuleFacts } from '../core/formats/nix/module.ts';
+import { type ModuleFacts, readModule } from '../core/formats/nix/module.ts';
 import { removeBinding, setFeatures } from '../core/formats/nix/module-edit.ts';
 import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
@@ -49,14 +49,16 @@ export const configuration = provider<Desired, Observed>({
     const imported = closure(dir, modules, reader).filter((path) => path.endsWith('.nix') && !wished.includes(path));
     const read = [...wished, ...imported].map((path) => ({ path, file: readText(reader, path) }));
     const missing = wished.filter((path) => reader.stat(path).type === 'absent' && reader.stat(dir).type === 'dir');
-    const broken = missing.map((path): Diagnostic => ({
-      severity: 'error',
-      code: 'RF2004',
-      summary: `the module "${relativeTo(path, dir)}" is not there`,
-      hint: 'mend config.modules, or put the file in its place',
-      pointer: '/config/modules',
-      path,
-    }));
+    const broken = missing.map(
+      (path): Diagnostic => ({
+        severity: 'error',
+        code: 'RF2004',
+        summary: `the module "${relativeTo(path, dir)}" is not there`,
+        hint: 'mend config.modules, or put the file in its place',
+        pointer: '/config/modules',
+        path,
+      }),
+    );
     const found: Module[] = [];
     for (const { path, file } of read) {
       if (file.kind !== 'text') continue;
@@ -74,8 +76,13 @@ export const configuration = provider<Desired, Observed>({
     const missing = bySystem ? desired.features.filter((feature) => !known.has(feature)) : [];
     return joinDifferences(
       modules.map((module) => {
-        const enabling = module === target && missing.length > 0 ? enable(module, known, missing, desired) : unchanged(module);
-        return asDifference(module, [enabling, removeCopy({ ...module, file: { ...module.file, text: enabling.text } }, desired)], observed.born);
+        const enabling =
+          module === target && missing.length > 0 ? enable(module, known, missing, desired) : unchanged(module);
+        return asDifference(
+          module,
+          [enabling, removeCopy({ ...module, file: { ...module.file, text: enabling.text } }, desired)],
+          observed.born,
+        );
       }),
     );
   },
@@ -99,7 +106,12 @@ function asDifference({ path, file }: Module, edits: readonly [TextEdit, TextEdi
   return { changes, edits: [edit], diagnostics, blobs };
 }
 
-function enable(module: Module, known: ReadonlySet<string>, missing: readonly string[], { features, dir }: Desired): TextEdit {
+function enable(
+  module: Module,
+  known: ReadonlySet<string>,
+  missing: readonly string[],
+  { features, dir }: Desired,
+): TextEdit {
   const { path, file } = module;
   const edited = setFeatures(file.text, features);
   if (!edited.ok) return { ...unchanged(module), diagnostics: [uneditable(path, file.text, edited, '/features')] };
@@ -124,7 +136,8 @@ function removeCopy(module: Module, { dir }: Desired): TextEdit {
   const copies = facts?.copySystemConfiguration;
   if (copies?.kind !== 'static' || !copies.value) return unchanged(module);
   const edited = removeBinding(file.text, ['system', 'copySystemConfiguration']);
-  if (!edited.ok) return { ...unchanged(module), diagnostics: [uneditable(path, file.text, edited, '/config/modules')] };
+  if (!edited.ok)
+    return { ...unchanged(module), diagnostics: [uneditable(path, file.text, edited, '/config/modules')] };
   const change: Change = {
     subject: 'system.copySystemConfiguration',
     path,
@@ -166,7 +179,11 @@ const uneditable = (
   ...(snippet && { snippet }),
 });
 
-const unparsable = (path: AbsPath, text: string, { reason, at }: { readonly reason: string; readonly at: Span }): Diagnostic => ({
+const unparsable = (
+  path: AbsPath,
+  text: string,
+  { reason, at }: { readonly reason: string; readonly at: Span },
+): Diagnostic => ({
   severity: 'error',
   code: 'RF2009',
   summary: reason,

@@ -28,7 +28,12 @@ interface Needed {
 
 type Observed =
   | { readonly kind: 'nothing to show' }
-  | { readonly kind: 'no repository'; readonly init: JobResult; readonly needed: readonly Needed[]; readonly owner: Owner }
+  | {
+      readonly kind: 'no repository';
+      readonly init: JobResult;
+      readonly needed: readonly Needed[];
+      readonly owner: Owner;
+    }
   | {
       readonly kind: 'repository';
       readonly repository: Repository;
@@ -51,7 +56,12 @@ export const git = provider<Desired, Observed>({
     const owner = wished ?? ownerIn(reader, dir);
     const repository = repositoryOf(dir, reader);
     if (repository === undefined)
-      return { kind: 'no repository', init: await initialise(person, reader), needed: needed.map((path) => ({ path, entry: reader.stat(path) })), owner };
+      return {
+        kind: 'no repository',
+        init: await initialise(person, reader),
+        needed: needed.map((path) => ({ path, entry: reader.stat(path) })),
+        owner,
+      };
     const { tracked, top } = repository;
     const invisible = needed.filter((path) => tracked.ok && !tracked.paths.has(relativeTo(path, top)));
     return {
@@ -75,13 +85,22 @@ export const git = provider<Desired, Observed>({
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
-  reader.compute({ label: 'git init', files: [], argv: ['git', 'init', '--quiet', '--template=', '.'], outputs: ['.git'], as: person });
+  reader.compute({
+    label: 'git init',
+    files: [],
+    argv: ['git', 'init', '--quiet', '--template=', '.'],
+    outputs: ['.git'],
+    as: person,
+  });
 
 function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'no repository' }): Difference {
   if (init.status !== 'done') return blocked(gitFailed(init));
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
-  const index = addIntentToAdd(undefined, needed.map((one) => intended(one, dir)));
+  const index = addIntentToAdd(
+    undefined,
+    needed.map((one) => intended(one, dir)),
+  );
   if (!index.ok) return blocked(uneditable(dir, index.message));
   const extra: ScratchFile[] = [
     { path: '.git/index', type: 'file', content: index.bytes, mode: 0o644 },
@@ -111,14 +130,25 @@ function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Di
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
   if (hidden.length > 0) return { changes: [], edits: [], diagnostics: hidden };
   if (invisible.length === 0) return NO_DIFFERENCE;
-  const index = addIntentToAdd(indexBytes, invisible.map((one) => intended(one, top)), { format, ...(writtenAt !== undefined && { writtenAt }) });
+  const index = addIntentToAdd(
+    indexBytes,
+    invisible.map((one) => intended(one, top)),
+    { format, ...(writtenAt !== undefined && { writtenAt }) },
+  );
   if (!index.ok) return blocked(uneditable(indexPath, index.message));
   const blobs: Record<string, Uint8Array> = {};
   const content = put(index.bytes, blobs);
   const before: Puttable =
-    indexEntry.type === 'file' && indexBytes ? { type: 'file', content: digestOf(indexBytes), mode: indexEntry.mode, owner: indexEntry.owner } : { type: 'absent' };
-  const after: Puttable = before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner };
-  const blob = hasEmptyBlob ? [] : emptyBlob(format).map((file) => putNew(top, { ...file, path: relativeTo(join(gitDir, file.path.slice(5)), top) }, owner, blobs));
+    indexEntry.type === 'file' && indexBytes
+      ? { type: 'file', content: digestOf(indexBytes), mode: indexEntry.mode, owner: indexEntry.owner }
+      : { type: 'absent' };
+  const after: Puttable =
+    before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner };
+  const blob = hasEmptyBlob
+    ? []
+    : emptyBlob(format).map((file) =>
+        putNew(top, { ...file, path: relativeTo(join(gitDir, file.path.slice(5)), top) }, owner, blobs),
+      );
   const only = invisible.length === 1 ? invisible[0] : undefined;
   const change: Change = {
     subject: 'git',
@@ -129,7 +159,12 @@ function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Di
     because: `${namesOf(invisible, dir)} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
     pointer: '/git',
   };
-  return { changes: [change], edits: [{ op: 'put', path: indexPath, before, after }, ...blob], diagnostics: [], blobs: blobs as Blobs };
+  return {
+    changes: [change],
+    edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
+    diagnostics: [],
+    blobs: blobs as Blobs,
+  };
 }
 
 /** The object that an intent to add names, with its directories, below `.git`. */
@@ -174,8 +209,20 @@ const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [
 
 const gitFailed = (result: Exclude<JobResult, { status: 'done' }>): Diagnostic =>
   result.status === 'missing'
-    ? { severity: 'error', code: 'RF4003', summary: 'git is not installed, and a repository has to be made', hint: 'install git, or write git: off', pointer: '/git' }
-    : { severity: 'error', code: 'RF4004', summary: `git init failed: ${result.stderr.trim().split('\n').at(-1)}`, hint: 'look at the git configuration of the owner', pointer: '/git' };
+    ? {
+        severity: 'error',
+        code: 'RF4003',
+        summary: 'git is not installed, and a repository has to be made',
+        hint: 'install git, or write git: off',
+        pointer: '/git',
+      }
+    : {
+        severity: 'error',
+        code: 'RF4004',
+        summary: `git init failed: ${result.stderr.trim().split('\n').at(-1)}`,
+        hint: 'look at the git configuration of the owner',
+        pointer: '/git',
+      };
 
 const uneditable = (path: AbsPath, message: string): Diagnostic => ({
   severity: 'error',

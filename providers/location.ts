@@ -52,7 +52,8 @@ export const location = provider<Desired, Observed>({
     if (observed.dir.kind === 'file') return blocked(notADirectory(dir));
     if (from === undefined || observed.from.kind === 'nothing' || observed.from.kind === 'empty')
       return observed.dir.kind === 'nothing' ? blocked(nothingThere(desired)) : NO_DIFFERENCE;
-    if (observed.from.kind === 'link') return observed.from.target === dir ? NO_DIFFERENCE : blocked(leadsElsewhere(from, observed.from.target));
+    if (observed.from.kind === 'link')
+      return observed.from.target === dir ? NO_DIFFERENCE : blocked(leadsElsewhere(from, observed.from.target));
     if (observed.from.kind === 'file') return blocked(notADirectory(from));
     if (observed.dir.kind === 'nothing') return moveTo(desired, from, observed);
     if (observed.settled) return setAside(from, dir, observed);
@@ -62,7 +63,12 @@ export const location = provider<Desired, Observed>({
 
 function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: place }: Observed): Difference {
   const made = parents.map(
-    (path): Edit => ({ op: 'put', path, before: { type: 'absent' }, after: { type: 'dir', mode: 0o755, owner: parentOwner } }),
+    (path): Edit => ({
+      op: 'put',
+      path,
+      before: { type: 'absent' },
+      after: { type: 'dir', mode: 0o755, owner: parentOwner },
+    }),
   );
   const entries = place.kind === 'tree' ? place.entries : 0;
   const change: Change = {
@@ -119,7 +125,10 @@ function hasHost(dir: AbsPath, host: string, reader: Reader): boolean {
   const flake = readFlake(text);
   // A flake that can't be read, or whose hosts are computed, is still a flake that somebody put there.
   if (!flake.ok || flake.outputs.hosts.kind !== 'static') return true;
-  return flake.outputs.hosts.hosts.some(({ name }) => name === host) || reader.stat(join(dir, 'configuration.nix')).type === 'file';
+  return (
+    flake.outputs.hosts.hosts.some(({ name }) => name === host) ||
+    reader.stat(join(dir, 'configuration.nix')).type === 'file'
+  );
 }
 
 function missingParents(dir: AbsPath, reader: Reader): readonly AbsPath[] {
@@ -140,7 +149,10 @@ const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [
 const nothingThere = ({ dir, from }: Desired): Diagnostic => ({
   severity: 'error',
   code: 'RF2004',
-  summary: from === undefined ? `there is no configuration at "${dir}"` : `there is no configuration at "${dir}", and none at "${from}"`,
+  summary:
+    from === undefined
+      ? `there is no configuration at "${dir}"`
+      : `there is no configuration at "${dir}", and none at "${from}"`,
   hint: from === undefined ? 'write config.from: where the configuration is now' : 'mend config.path or config.from',
   pointer: '/config/path',
   path: dir,
@@ -150,7 +162,10 @@ const occupied = (dir: AbsPath, from: AbsPath, entries: number): Diagnostic => (
   severity: 'error',
   code: 'RF2003',
   summary: `"${dir}" is there already (${entries === 0 ? 'an empty directory' : `${entries} entries`}), and so is "${from}"`,
-  hint: entries === 0 ? `remove the empty directory: rmdir ${dir}` : 'choose another config.path, or move one of the two away',
+  hint:
+    entries === 0
+      ? `remove the empty directory: rmdir ${dir}`
+      : 'choose another config.path, or move one of the two away',
   pointer: '/config/path',
   path: dir,
 });

@@ -52,7 +52,14 @@ type Observed =
 
 export const lock = provider<Desired, Observed>({
   name: 'lock',
-  desire: ({ dir, owner, person, offline, now, lock: policy }) => ({ dir, person, offline, now, policy, ...(owner && { owner }) }),
+  desire: ({ dir, owner, person, offline, now, lock: policy }) => ({
+    dir,
+    person,
+    offline,
+    now,
+    policy,
+    ...(owner && { owner }),
+  }),
   async observe(desired, reader) {
     const { dir } = desired;
     const nixFile = readText(reader, join(dir, 'flake.nix'));
@@ -63,11 +70,20 @@ export const lock = provider<Desired, Observed>({
     const file = readText(reader, path);
     if (file.kind === 'odd') return { kind: 'unreadable', diagnostics: [oddFile(path, file, '/lock')] };
     const { need, old } = judge(inputs.inputs, file, path, desired);
-    if (need.reasons.length === 0) return { kind: 'settled', diagnostics: [...need.warnings, ...policyProblems(old, desired)] };
+    if (need.reasons.length === 0)
+      return { kind: 'settled', diagnostics: [...need.warnings, ...policyProblems(old, desired)] };
     const result = await reader.compute({
       label: 'locking the inputs with Nix',
       files: scratchFiles(dir, nixFile.text, need.start, inputs.inputs, reader),
-      argv: ['nix', '--extra-experimental-features', 'nix-command flakes', ...(desired.offline ? ['--offline'] : []), 'flake', 'lock', 'path:{scratch}'],
+      argv: [
+        'nix',
+        '--extra-experimental-features',
+        'nix-command flakes',
+        ...(desired.offline ? ['--offline'] : []),
+        'flake',
+        'lock',
+        'path:{scratch}',
+      ],
       outputs: ['flake.lock'],
       as: desired.person,
     });
@@ -80,12 +96,22 @@ export const lock = provider<Desired, Observed>({
   },
 });
 
-function inputsIn(text: string, dir: AbsPath): { ok: true; inputs: readonly LockInput[] } | { ok: false; diagnostic: Diagnostic } {
+function inputsIn(
+  text: string,
+  dir: AbsPath,
+): { ok: true; inputs: readonly LockInput[] } | { ok: false; diagnostic: Diagnostic } {
   const path = join(dir, 'flake.nix');
   const flake = readFlake(text);
   const fail = (message: string, span: { start: number; end: number }) => {
     const at = rangeOf(path, text, span);
-    const diagnostic: Diagnostic = { severity: 'error', code: 'RF2006', summary: `flake.nix cannot be read: ${message}`, hint: 'mend the file at the place shown', at, path };
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF2006',
+      summary: `flake.nix cannot be read: ${message}`,
+      hint: 'mend the file at the place shown',
+      at,
+      path,
+    };
     return { ok: false as const, diagnostic };
   };
   if (!flake.ok) return fail(flake.error.message, flake.error.span);
@@ -94,10 +120,18 @@ function inputsIn(text: string, dir: AbsPath): { ok: true; inputs: readonly Lock
   return inputs.ok ? inputs : fail(`input "${showPath(wrong!.path)}": ${wrong!.message}`, wrong!.span);
 }
 
-function judge(inputs: readonly LockInput[], file: TextFile, path: AbsPath, desired: Desired): { need: Need; old: Lock | undefined } {
+function judge(
+  inputs: readonly LockInput[],
+  file: TextFile,
+  path: AbsPath,
+  desired: Desired,
+): { need: Need; old: Lock | undefined } {
   if (file.kind !== 'text') {
     const { verdict, reasons } = lockVerdict(inputs, undefined);
-    const missing = verdict === 'fresh' ? [] : ['there is no flake.lock', ...reasons.filter(({ kind }) => kind !== 'missing-lock').map(({ text }) => text)];
+    const missing =
+      verdict === 'fresh'
+        ? []
+        : ['there is no flake.lock', ...reasons.filter(({ kind }) => kind !== 'missing-lock').map(({ text }) => text)];
     return { need: { reasons: missing.slice(0, 1), start: undefined, warnings: [] }, old: undefined };
   }
   const parsed = parseLock(file.text);
@@ -107,12 +141,27 @@ function judge(inputs: readonly LockInput[], file: TextFile, path: AbsPath, desi
   const stale = verdict === 'stale' || verdict === 'error' ? reasons.map(({ text }) => text) : [];
   const warnings: Diagnostic[] =
     verdict === 'refetch'
-      ? [{ severity: 'note', code: 'RF2019', summary: `flake.lock cannot be decided offline: ${reasons[0]?.text ?? ''}`, path }]
+      ? [
+          {
+            severity: 'note',
+            code: 'RF2019',
+            summary: `flake.lock cannot be decided offline: ${reasons[0]?.text ?? ''}`,
+            path,
+          },
+        ]
       : [];
   return {
     need: {
       reasons: [...stale, ...old.map(({ text }) => text)],
-      start: old.length > 0 ? printLock(without(parsed.lock, old.map(({ input }) => input))) : file.text,
+      start:
+        old.length > 0
+          ? printLock(
+              without(
+                parsed.lock,
+                old.map(({ input }) => input),
+              ),
+            )
+          : file.text,
       warnings,
     },
     old: parsed.lock,
@@ -124,14 +173,26 @@ function mend(text: string, path: AbsPath, problem: { readonly kind: string; rea
   const merged = problem.kind === 'conflict-markers' ? mergeLock(text) : undefined;
   if (merged?.ok) {
     const conflicts = merged.conflicts.length > 0 ? `; locked again: ${merged.conflicts.join(', ')}` : '';
-    const warning: Diagnostic = { severity: 'warning', code: 'RF2013', summary: `flake.lock has merge conflicts${conflicts}`, path };
+    const warning: Diagnostic = {
+      severity: 'warning',
+      code: 'RF2013',
+      summary: `flake.lock has merge conflicts${conflicts}`,
+      path,
+    };
     return { reasons: ['flake.lock has merge conflicts'], start: printLock(merged.lock), warnings: [warning] };
   }
-  const warning: Diagnostic = { severity: 'warning', code: 'RF2012', summary: `flake.lock is damaged: ${problem.message}`, hint: 'take it from git if you need the same revisions: git checkout flake.lock', path };
+  const warning: Diagnostic = {
+    severity: 'warning',
+    code: 'RF2012',
+    summary: `flake.lock is damaged: ${problem.message}`,
+    hint: 'take it from git if you need the same revisions: git checkout flake.lock',
+    path,
+  };
   return { reasons: [`flake.lock is damaged: ${problem.message}`], start: undefined, warnings: [warning] };
 }
 
-const violations = (lock: Lock, { now, policy }: Desired): readonly PolicyViolation[] => lockPolicy(lock, { now, ...policy });
+const violations = (lock: Lock, { now, policy }: Desired): readonly PolicyViolation[] =>
+  lockPolicy(lock, { now, ...policy });
 
 const tooOld = (lock: Lock, desired: Desired): readonly PolicyViolation[] =>
   violations(lock, desired).filter(({ kind }) => kind === 'too-old');
@@ -143,7 +204,10 @@ function policyProblems(lock: Lock | undefined, desired: Desired): readonly Diag
     severity: 'error',
     code: 'RF2014',
     summary: violation.text,
-    hint: violation.kind === 'not-allowed' ? 'change the input, or add its source to lock.allow' : 'update the input, or raise lock.maxAge',
+    hint:
+      violation.kind === 'not-allowed'
+        ? 'change the input, or add its source to lock.allow'
+        : 'update the input, or raise lock.maxAge',
     pointer: violation.kind === 'not-allowed' ? '/lock/allow' : '/lock/maxAge',
     path: join(desired.dir, 'flake.lock'),
   }));
@@ -157,9 +221,22 @@ function without(lock: Lock, names: readonly string[]): Lock {
 }
 
 /** Nix copies the directory to the store, so it holds only what locking needs. */
-function scratchFiles(dir: AbsPath, flakeText: string, start: string | undefined, inputs: readonly LockInput[], reader: Reader): readonly ScratchFile[] {
-  const text = (path: string, content: string): ScratchFile => ({ path, type: 'file', content: Buffer.from(content), mode: 0o644 });
-  const local = inputs.flatMap(({ ref }) => (ref && isRelativePath(ref.attrs) ? [join(dir, `./${String(ref.attrs.path)}`)] : []));
+function scratchFiles(
+  dir: AbsPath,
+  flakeText: string,
+  start: string | undefined,
+  inputs: readonly LockInput[],
+  reader: Reader,
+): readonly ScratchFile[] {
+  const text = (path: string, content: string): ScratchFile => ({
+    path,
+    type: 'file',
+    content: Buffer.from(content),
+    mode: 0o644,
+  });
+  const local = inputs.flatMap(({ ref }) =>
+    ref && isRelativePath(ref.attrs) ? [join(dir, `./${String(ref.attrs.path)}`)] : [],
+  );
   return [
     text('flake.nix', flakeText),
     ...(start === undefined ? [] : [text('flake.lock', start)]),
@@ -171,7 +248,8 @@ function* treeAt(path: AbsPath, dir: AbsPath, reader: Reader): Generator<Scratch
   const entry = reader.stat(path);
   const name = relativeTo(path, dir);
   if (entry.type === 'link') yield { path: name, type: 'link', target: entry.target };
-  if (entry.type === 'file') yield { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode: entry.mode | 0o600 };
+  if (entry.type === 'file')
+    yield { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode: entry.mode | 0o600 };
   if (entry.type !== 'dir') return;
   yield { path: name, type: 'dir', mode: entry.mode | 0o700 };
   for (const child of reader.list(path)) if (child !== '.git') yield* treeAt(join(path, `./${child}`), dir, reader);
@@ -179,11 +257,16 @@ function* treeAt(path: AbsPath, dir: AbsPath, reader: Reader): Generator<Scratch
 
 function install(desired: Desired, { file, old, need, result, born }: Observed & { kind: 'computed' }): Difference {
   const path = join(desired.dir, 'flake.lock');
-  if (result.status !== 'done') return { changes: [], edits: [], diagnostics: [...need.warnings, failed(result, path)] };
+  if (result.status !== 'done')
+    return { changes: [], edits: [], diagnostics: [...need.warnings, failed(result, path)] };
   const output = result.files.find((one) => one.path === 'flake.lock');
   if (output?.type !== 'file') {
     const summary = 'nix wrote no flake.lock';
-    return { changes: [], edits: [], diagnostics: [...need.warnings, { severity: 'error', code: 'RF4002', summary, path }] };
+    return {
+      changes: [],
+      edits: [],
+      diagnostics: [...need.warnings, { severity: 'error', code: 'RF4002', summary, path }],
+    };
   }
   const text = Buffer.from(output.content).toString('utf8');
   const parsed = parseLock(text);
@@ -191,11 +274,22 @@ function install(desired: Desired, { file, old, need, result, born }: Observed &
   const diagnostics = [...need.warnings, ...problems];
   if (file.kind === 'text' && digestOf(file.text) === digestOf(text)) return { changes: [], edits: [], diagnostics };
   const { edit, blobs } = putText(path, file, text, born);
-  return { changes: lockChanges(path, old, parsed.ok ? parsed.lock : undefined, need, file.kind === 'text'), edits: [edit], diagnostics, blobs };
+  return {
+    changes: lockChanges(path, old, parsed.ok ? parsed.lock : undefined, need, file.kind === 'text'),
+    edits: [edit],
+    diagnostics,
+    blobs,
+  };
 }
 
 /** A change for each root input whose locked source changes; or one for the file, where only its edges do. */
-function lockChanges(path: AbsPath, old: Lock | undefined, next: Lock | undefined, { reasons }: Need, existed: boolean): readonly Change[] {
+function lockChanges(
+  path: AbsPath,
+  old: Lock | undefined,
+  next: Lock | undefined,
+  { reasons }: Need,
+  existed: boolean,
+): readonly Change[] {
   const because = reasons.slice(0, 3).join('; ') + (reasons.length > 3 ? `; and ${reasons.length - 3} more` : '');
   const reason = existed ? 'stale' : 'missing';
   const names = new Set([old, next].flatMap((one) => (one ? [...rootNode(one).inputs.keys()] : [])));
@@ -203,9 +297,22 @@ function lockChanges(path: AbsPath, old: Lock | undefined, next: Lock | undefine
     const [from, to] = [old, next].map((one) => (one ? describe(one, name) : undefined));
     if (from === to) return [];
     const action = from === undefined ? 'add' : to === undefined ? 'remove' : 'change';
-    return [{ subject: `lock.${name}`, path, action, ...(from && { from }), ...(to && { to }), reason, because, pointer: '/inputs' + `/${name}` }];
+    return [
+      {
+        subject: `lock.${name}`,
+        path,
+        action,
+        ...(from && { from }),
+        ...(to && { to }),
+        reason,
+        because,
+        pointer: '/inputs' + `/${name}`,
+      },
+    ];
   });
-  return changes.length > 0 ? changes : [{ subject: 'lock', path, action: existed ? 'change' : 'add', reason, because, pointer: '/lock' }];
+  return changes.length > 0
+    ? changes
+    : [{ subject: 'lock', path, action: existed ? 'change' : 'add', reason, because, pointer: '/lock' }];
 }
 
 function describe(lock: Lock, name: string): string | undefined {
@@ -215,14 +322,38 @@ function describe(lock: Lock, name: string): string | undefined {
   return locked && describeLocked(locked);
 }
 
-const NETWORK = /resolve host|unable to download|network is unreachable|could not connect|failed to connect|connection refused|timed out/i;
+const NETWORK =
+  /resolve host|unable to download|network is unreachable|could not connect|failed to connect|connection refused|timed out/i;
 
 function failed(result: Exclude<JobResult, { status: 'done' }>, path: AbsPath): Diagnostic {
   if (result.status === 'missing')
-    return { severity: 'error', code: 'RF4001', summary: `${result.tool} is not installed, and flake.lock has to be written`, hint: 'install Nix, or copy a flake.lock that fits', path, pointer: '/inputs' };
+    return {
+      severity: 'error',
+      code: 'RF4001',
+      summary: `${result.tool} is not installed, and flake.lock has to be written`,
+      hint: 'install Nix, or copy a flake.lock that fits',
+      path,
+      pointer: '/inputs',
+    };
   const words = result.stderr.trim().split('\n').slice(-12).join('\n');
   const first = /error: (.*)/.exec(result.stderr)?.[1] ?? words.split('\n').at(-1) ?? '';
   return NETWORK.test(result.stderr)
-    ? { severity: 'error', code: 'RF4005', summary: `an input cannot be fetched: ${first}`, hint: 'look at the network and run the command again; an in-sync plan needs none', path, pointer: '/inputs', snippet: words }
-    : { severity: 'error', code: 'RF4002', summary: `nix cannot lock the inputs: ${first}`, hint: 'the words of Nix follow', path, pointer: '/inputs', snippet: words };
+    ? {
+        severity: 'error',
+        code: 'RF4005',
+        summary: `an input cannot be fetched: ${first}`,
+        hint: 'look at the network and run the command again; an in-sync plan needs none',
+        path,
+        pointer: '/inputs',
+        snippet: words,
+      }
+    : {
+        severity: 'error',
+        code: 'RF4002',
+        summary: `nix cannot lock the inputs: ${first}`,
+        hint: 'the words of Nix follow',
+        path,
+        pointer: '/inputs',
+        snippet: words,
+      };
 }

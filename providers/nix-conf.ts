@@ -6,7 +6,7 @@ import { addFeatures } from '../core/formats/nix-conf-edit.ts';
 import type { Reader } from '../core/host/host.ts';
 import type { Change, Edit } from '../core/model.ts';
 import { type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF } from '../core/nix-conf-files.ts';
-import { absolute, type AbsPath, parent } from '../core/path.ts';
+import { type AbsPath, absolute, parent } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
 
@@ -54,7 +54,10 @@ export const nixConf = provider<Desired, Observed>({
     const edited = addFeatures(file.kind === 'text' ? file.text : '', missing, { path, readInclude: include });
     const granted = edited.ok && missing.every((feature) => ask(edited.text).includes(feature));
     if (!edited.ok || !granted || edited.how === 'unchanged')
-      return blocked(path, `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`);
+      return blocked(
+        path,
+        `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`,
+      );
     const { edit, blobs } = putText(path, file, edited.text, ROOT_OWNER);
     const change: Change = {
       subject: 'experimental-features',
@@ -78,7 +81,8 @@ const isEditable = ({ built, generated }: NixConfFile): boolean => !built && gen
 /** The last file that assigns the features decides; where it may not be edited but includes one that may, that one. */
 function fileToEdit({ files, effective: { winner } }: NixConfFiles): AbsPath {
   const deciding = files.find(({ path }) => path === winner?.path) ?? files.find(({ path }) => path === SYSTEM_CONF);
-  if (deciding?.generated?.by === 'determinate' && deciding.generated.included) return absolute('/etc/nix/nix.custom.conf');
+  if (deciding?.generated?.by === 'determinate' && deciding.generated.included)
+    return absolute('/etc/nix/nix.custom.conf');
   return deciding?.path ?? (winner ? absolute(winner.path) : SYSTEM_CONF);
 }
 
@@ -92,7 +96,11 @@ const makeDir = (path: AbsPath): Edit => ({
 function broken({ path, line, message }: { path: string; line: number; message: string }): Difference {
   const at: SourceRange = { file: path, line, column: 1, endLine: line, endColumn: 1 };
   const hint = 'mend the line: every nix command fails until then';
-  return { changes: [], edits: [], diagnostics: [{ severity: 'error', code: 'RF2011', summary: message, hint, at, pointer: '/features' }] };
+  return {
+    changes: [],
+    edits: [],
+    diagnostics: [{ severity: 'error', code: 'RF2011', summary: message, hint, at, pointer: '/features' }],
+  };
 }
 
 /** Files that another tool makes are not edited: the hint says where the setting belongs. */
@@ -100,14 +108,31 @@ function foreign({ path, built, generated }: NixConfFile, missing: readonly stri
   const snippet = `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`;
   const where =
     generated?.by === 'determinate'
-      ? { hint: 'put the line into /etc/nix/nix.custom.conf and include it', snippet: `extra-experimental-features = ${missing.join(' ')}` }
-      : { hint: `set nix.settings in ${generated?.by === 'home-manager' ? 'the home-manager configuration' : 'the configuration that made it'}`, snippet };
+      ? {
+          hint: 'put the line into /etc/nix/nix.custom.conf and include it',
+          snippet: `extra-experimental-features = ${missing.join(' ')}`,
+        }
+      : {
+          hint: `set nix.settings in ${generated?.by === 'home-manager' ? 'the home-manager configuration' : 'the configuration that made it'}`,
+          snippet,
+        };
   const summary = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
-  return { changes: [], edits: [], diagnostics: [{ severity: 'error', code: 'RF2010', summary, ...where, path, pointer: '/features' }] };
+  return {
+    changes: [],
+    edits: [],
+    diagnostics: [{ severity: 'error', code: 'RF2010', summary, ...where, path, pointer: '/features' }],
+  };
 }
 
 function blocked(path: AbsPath, summary: string): Difference {
-  const diagnostic: Diagnostic = { severity: 'error', code: 'RF2010', summary, hint: 'look at its includes: one of them decides', path, pointer: '/features' };
+  const diagnostic: Diagnostic = {
+    severity: 'error',
+    code: 'RF2010',
+    summary,
+    hint: 'look at its includes: one of them decides',
+    path,
+    pointer: '/features',
+  };
   return { changes: [], edits: [], diagnostics: [diagnostic] };
 }
 

@@ -23,7 +23,7 @@ export const ownership = provider<Desired, readonly Found[]>({
   observe: async ({ dir }, reader) => [...walk(dir, reader)],
   reconcile({ dir, owner, nameOf }, found) {
     const isForeign = ({ entry }: Found): boolean => !sameOwner(entry.owner, owner);
-    const isClosed = ({ entry }: Found): boolean => wantedMode(entry) !== modeOf(entry);
+    const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
     const foreign = found.filter(isForeign);
     const closed = found.filter(isClosed);
     const touched = found.filter((one) => isForeign(one) || isClosed(one));
@@ -31,7 +31,7 @@ export const ownership = provider<Desired, readonly Found[]>({
     if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
     return {
       changes: [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))],
-      edits: touched.map(({ path, entry }) => own(path, entry as Puttable, owner)),
+      edits: touched.map((one) => own(one, owner)),
       diagnostics,
     };
   },
@@ -47,37 +47,55 @@ function* walk(path: AbsPath, reader: Reader): Generator<Found> {
 
 const modeOf = (entry: Found['entry']): number => (entry.type === 'link' ? 0 : entry.mode);
 
-/** The mode with what its owner needs; a link has none of its own. */
-function wantedMode(entry: Found['entry']): number {
+/** The mode with what its owner needs; a link has none of its own, and git keeps its objects read-only. */
+function wantedMode({ path, entry }: Found): number {
   if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
-  return entry.mode | (entry.type === 'dir' ? 0o700 : 0o600);
+  if (entry.type === 'dir') return entry.mode | 0o700;
+  return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
 }
 
-function own(path: AbsPath, before: Puttable, owner: Owner): Edit {
-  if (before.type === 'absent') throw new Error(`nothing to own at ${path}`);
-  const entry = before.type === 'file' ? withoutLinks(before) : before;
-  const after = entry.type === 'link' ? { ...entry, owner } : { ...entry, owner, mode: wantedMode(entry) };
-  return { op: 'put', path, before: entry, after };
+function own({ path, entry }: Found, owner: Owner): Edit {
+  // refusals() has ended the look at special files and shared ones.
+  const before = entry as Exclude<Puttable, { type: 'absent' }>;
+  const after = before.type === 'link' ? { ...before, owner } : { ...before, owner, mode: wantedMode({ path, entry }) };
+  return { op: 'put', path, before, after };
 }
-
-const withoutLinks = ({ hardLinked: _, ...entry }: Extract<Puttable, { type: 'file' }>): Puttable & { type: 'file' } => entry;
 
 function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Diagnostic> {
   for (const { path, entry } of touched) {
     const name = relativeTo(path, dir);
     if (entry.type === 'other') {
       const summary = `"${name}" is a ${entry.what}`;
-      yield { severity: 'error', code: 'RF2017', summary, hint: 'move it out of the configuration', pointer: '/config/owner', path };
+      yield {
+        severity: 'error',
+        code: 'RF2017',
+        summary,
+        hint: 'move it out of the configuration',
+        pointer: '/config/owner',
+        path,
+      };
     } else if (entry.type === 'file' && entry.hardLinked) {
       // git objects of a local clone are shared with the clone's source.
       const summary = `"${name}" has other names too, which would change owner with it`;
-      yield { severity: 'error', code: 'RF2018', summary, hint: `make it a file of its own: cp --remove-destination`, pointer: '/config/owner', path };
+      yield {
+        severity: 'error',
+        code: 'RF2018',
+        summary,
+        hint: `make it a file of its own: cp --remove-destination`,
+        pointer: '/config/owner',
+        path,
+      };
     }
   }
 }
 
 /** One change for each owner found, as a person would say it. */
-function ownerChanges(foreign: readonly Found[], dir: AbsPath, owner: Owner, nameOf: Desired['nameOf']): readonly Change[] {
+function ownerChanges(
+  foreign: readonly Found[],
+  dir: AbsPath,
+  owner: Owner,
+  nameOf: Desired['nameOf'],
+): readonly Change[] {
   const groups = new Map<string, Found[]>();
   for (const one of foreign) {
     const name = nameOf(one.entry.owner);
@@ -101,14 +119,15 @@ function ownerChanges(foreign: readonly Found[], dir: AbsPath, owner: Owner, nam
   });
 }
 
-function modeChange({ path, entry }: Found, dir: AbsPath): Change {
+function modeChange(one: Found, dir: AbsPath): Change {
+  const { path, entry } = one;
   const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
   return {
     subject: 'mode',
     path,
     action: 'change',
     from: octal(modeOf(entry)),
-    to: octal(wantedMode(entry)),
+    to: octal(wantedMode(one)),
     reason: 'differs',
     because: `its owner can not read and write "${relativeTo(path, dir)}"`,
     pointer: '/config/owner',

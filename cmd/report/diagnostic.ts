@@ -62,6 +62,12 @@ export function diagnosticLine(diagnostic: Diagnostic, look: Look, sources: Sour
   return look.show(`${place === undefined ? '' : `${place}: `}${severity}: ${summary}${help} [${code}]`);
 }
 
+/** That line and, below it, what to paste or the end of a log: nobody can ask a log for more. */
+export function diagnosticLog(diagnostic: Diagnostic, look: Look, sources: Sources): string {
+  const snippet = diagnostic.snippet === undefined ? [] : look.showText(diagnostic.snippet.trimEnd()).split('\n');
+  return [diagnosticLine(diagnostic, look, sources), ...snippet.map((line) => `  | ${line}`)].join('\n');
+}
+
 /** Errors first, then warnings, then notes; each by file, line and column. */
 export function sortByPlace(diagnostics: readonly Diagnostic[], sources: Sources): readonly Diagnostic[] {
   const weight = { error: 0, warning: 1, note: 2 };

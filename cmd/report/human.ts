@@ -4,8 +4,8 @@ import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic
 import type { Edit, Event, Outcome, Plan, Reporter } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import { type Look, lookOf } from './colour.ts';
-import { diagnosticLine, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
-import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind } from './outcome.ts';
+import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
+import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { inSyncLine, planLog, planScreen } from './plan.ts';
 import { truncate } from './width.ts';
 
@@ -47,10 +47,12 @@ export function humanReporter(options: HumanOptions): Reporter {
   };
   const sources: Sources = { source: options.source, ...(options.locate && { locate: options.locate }) };
   const live = liveLine(print.err, tty.err && !quiet, looks.err, now);
-  const started = now();
-  let last = started;
+  let begun = now();
+  let last = begun;
+  /** After a plan somebody may think about it for an hour: the clock starts again with the next event. */
+  let waiting = false;
+  let saidInSync = false;
   let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
-  const edited: Edit[] = [];
   const undone: Edit[] = [];
 
   const out = (text: string): void => {
@@ -64,9 +66,7 @@ export function humanReporter(options: HumanOptions): Reporter {
   const problem = (diagnostic: Diagnostic): void => {
     if (quiet && diagnostic.severity !== 'error') return;
     err(
-      tty.err
-        ? `${diagnosticScreen(diagnostic, looks.err, sources)}\n`
-        : diagnosticLine(diagnostic, looks.err, sources),
+      tty.err ? `${diagnosticScreen(diagnostic, looks.err, sources)}\n` : diagnosticLog(diagnostic, looks.err, sources),
     );
   };
   const problems = (diagnostics: readonly Diagnostic[]): void => {
@@ -80,9 +80,13 @@ export function humanReporter(options: HumanOptions): Reporter {
     return since;
   };
   const rows = (): void => {
-    if (!quiet && tty.err)
-      for (const [kind, { edits, seconds }] of buckets)
-        err(doneRow(kind, edits, seconds, options.dirOf?.(), looks.err));
+    for (const [kind, { edits, seconds }] of buckets) {
+      const dir = options.dirOf?.();
+      if (quiet) break;
+      if (tty.err) err(doneRow(kind, edits, seconds, dir, looks.err));
+      // The others were said one by one.
+      else if (kind === 'owner' && !verbose) err(`edit owner ${rowWords(kind, edits, dir, looks.err)}`);
+    }
     buckets = new Map();
   };
 
@@ -92,6 +96,7 @@ export function humanReporter(options: HumanOptions): Reporter {
     const words = {
       spec: options.spec,
       verbose,
+      isApplying: options.verb === 'apply',
       ...(dir && { dir }),
       ...(options.saved && { saved: options.saved }),
       ...(options.locate && { locate: options.locate }),
@@ -103,15 +108,15 @@ export function humanReporter(options: HumanOptions): Reporter {
     if (empty && !blocked && !quiet) {
       const { checks, seconds } = options.measured?.() ?? {
         checks: plan.steps.length,
-        seconds: (now() - started) / 1000,
+        seconds: (now() - begun) / 1000,
       };
+      saidInSync = true;
       out(inSyncLine(plan.host.name, options.spec, checks, seconds, looks.out));
     }
-    last = now();
+    waiting = true;
   };
 
   const wrote = ({ edit, index, total }: Extract<Event, { type: 'edited' | 'undone' }>): void => {
-    edited.push(edit);
     if (!tty.err && !quiet && (verbose || rowKind(edit) !== 'owner'))
       err(`edit ${index + 1}/${total} ${editWords(edit, looks.err)}`);
     const kind = rowKind(edit);
@@ -128,7 +133,7 @@ export function humanReporter(options: HumanOptions): Reporter {
     rows();
     const verb = options.verb === 'rollback' || options.verb === 'recover' ? options.verb : 'apply';
     const dir = options.dirOf?.();
-    const seconds = (now() - started) / 1000;
+    const seconds = (now() - begun) / 1000;
     if ('cause' in outcome) {
       const failed =
         outcome.status === 'refused' || outcome.cause.every(({ severity }) => severity !== 'error')
@@ -138,20 +143,22 @@ export function humanReporter(options: HumanOptions): Reporter {
       problems(outcome.cause);
     }
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';
-    if (good && quiet) {
+    // The plan has said it already.
+    if (good && (quiet || (saidInSync && outcome.status === 'unchanged'))) {
       live.clear();
       return;
     }
-    const ending = endingScreen(
-      outcome,
-      { verb, seconds, edited, undone, ...(dir && { dir }) },
-      good ? looks.out : looks.err,
-    );
+    const ending = endingScreen(outcome, { verb, seconds, undone, ...(dir && { dir }) }, good ? looks.out : looks.err);
     if (good) out(ending);
     else err(ending);
   };
 
   return (event) => {
+    if (waiting) {
+      begun = now();
+      last = begun;
+      waiting = false;
+    }
     switch (event.type) {
       case 'planned':
         return planned(event.plan);
@@ -160,8 +167,9 @@ export function humanReporter(options: HumanOptions): Reporter {
       case 'undone':
         rows();
         undone.push(event.edit);
-        if (!tty.err && !quiet) err(`undo ${editWords(event.edit, looks.err)}`);
-        else live.draw(`undo ${editWords(event.edit, looks.err)}`);
+        if (!tty.err && !quiet && (verbose || rowKind(event.edit) !== 'owner'))
+          err(`undo ${editWords(event.edit, looks.err)}`);
+        else if (!quiet) live.draw(`undo ${editWords(event.edit, looks.err)}`);
         return;
       case 'diagnostic':
         return problem(event.diagnostic);

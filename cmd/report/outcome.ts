@@ -1,8 +1,9 @@
 // What an apply, a rollback or a recovery says while it goes on and when it ends.
 
 import type { Edit, Outcome, Put } from '../../core/model.ts';
-import { type AbsPath, relativeTo } from '../../core/path.ts';
+import type { AbsPath } from '../../core/path.ts';
 import type { Look } from './colour.ts';
+import { nameIn, shortSystem } from './names.ts';
 import { padEnd, stringWidth, truncate } from './width.ts';
 
 /** What kind of row an edit is part of: a move and an activation have rows of their own. */
@@ -31,7 +32,7 @@ export function doneRow(
     look.paint('done', look.show('✔')),
     stringWidth(look.show('✔')),
     kind,
-    describe(kind, edits, dir, look),
+    rowWords(kind, edits, dir, look),
     durationOf(seconds),
     look,
   );
@@ -62,8 +63,7 @@ const FAILED: Readonly<Record<string, string>> = {
 export interface EndWords {
   readonly verb: 'apply' | 'rollback' | 'recover';
   readonly seconds: number;
-  /** Edits that were written, and those of them that were undone, in this run. */
-  readonly edited: readonly Edit[];
+  /** What was taken back in this run. */
   readonly undone: readonly Edit[];
   readonly dir?: AbsPath;
 }
@@ -113,10 +113,9 @@ function rolledBack({ verb, undone, dir }: EndWords, look: Look): string {
 
 function stuck(conflicts: readonly AbsPath[], { undone, dir }: EndWords, look: Look): string {
   const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
-  const inDir = (path: AbsPath): string => (dir === undefined ? path : relativeTo(path, dir));
   return [
     look.paint('error', 'Undo could not finish; the journal is kept.'),
-    ...conflicts.map((path) => state(inDir(path), look.paint('error', 'changed by someone else, left alone'))),
+    ...conflicts.map((path) => state(nameIn(path, dir), look.paint('error', 'changed by someone else, left alone'))),
     ...few(pathsOf(undone, dir).map((name) => state(name, 'as before'))),
     'Go on: put the paths above right by hand, then run: reflake recover',
   ].join('\n');
@@ -144,7 +143,8 @@ export function editWords(edit: Edit, look: Look): string {
   }
 }
 
-function describe(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, look: Look): string {
+/** What edits of one kind are about: `/etc/nixos → /home/a/cfg`, `flake.nix, flake.lock`, `5 paths`. */
+export function rowWords(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, look: Look): string {
   const [first] = edits;
   if (first?.op === 'move') return `${look.show(first.from)} ${look.show('→')} ${look.show(first.to)}`;
   if (first?.op === 'activate') return look.show(describeTarget(first));
@@ -152,8 +152,10 @@ function describe(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefine
   return pathsOf(edits, dir).map(look.show).join(', ');
 }
 
-const describeTarget = ({ mode, target }: Extract<Edit, { op: 'activate' }>): string =>
-  `${mode} ${target.kind === 'flake' ? target.installable : (target.system.running ?? target.system.profile ?? 'the system before')}`;
+function describeTarget({ mode, target }: Extract<Edit, { op: 'activate' }>): string {
+  const system = target.kind === 'flake' ? target.installable : (target.system.running ?? target.system.profile);
+  return `${mode} ${system === undefined ? 'the system before' : shortSystem(system)}`;
+}
 
 function row(sign: string, signWidth: number, label: string, detail: string, right: string, look: Look): string {
   const width = Math.min(look.columns, 80);
@@ -165,8 +167,7 @@ function row(sign: string, signWidth: number, label: string, detail: string, rig
 const pathsOf = (edits: readonly Edit[], dir: AbsPath | undefined): readonly string[] =>
   edits.flatMap((edit) => {
     if (edit.op === 'activate') return [];
-    const path = edit.op === 'put' ? edit.path : edit.from;
-    return [dir === undefined ? path : relativeTo(path, dir)];
+    return [nameIn(edit.op === 'put' ? edit.path : edit.from, dir)];
   });
 
 const MOST = 12;

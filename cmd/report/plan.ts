@@ -3,8 +3,9 @@
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import { fromPointer, toPointer } from '../../core/json-pointer.ts';
 import type { Change, Edit, Plan } from '../../core/model.ts';
-import { type AbsPath, relativeTo } from '../../core/path.ts';
+import type { AbsPath } from '../../core/path.ts';
 import type { Look, Style } from './colour.ts';
+import { nameIn, shortSystem } from './names.ts';
 import { countWords, type Row, rowsOf, SIGN_OF, type Sign } from './plan-rows.ts';
 import { isSecretName, secret } from './secrets.ts';
 import { padEnd, stringWidth, wrap } from './width.ts';
@@ -18,6 +19,8 @@ export interface PlanWords {
   /** The file that the plan was saved to. */
   readonly saved?: string;
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+  /** What the plan is shown for: before an apply it is not said how to apply it. */
+  readonly isApplying?: boolean;
   /** Shows why, for each change. */
   readonly verbose?: boolean;
 }
@@ -154,12 +157,6 @@ function valueWords({ from, to }: Change, masked: boolean, written: (text: strin
 /** The word in front of an aspect: `move`, or its subject. */
 const labelOf = ({ action, subject }: Change): string => (action === 'move' ? action : subject);
 
-/** Systems as short as they can still be told apart: `/home/a/cfg#nixos`, `3f9a2b1…-nixos-system-nixos-23.11`. */
-const shortSystem = (text: string): string =>
-  text
-    .replace(/#nixosConfigurations\.(.+)\.config\.system\.build\.toplevel$/, '#$1')
-    .replace(/^\/nix\/store\/([0-9a-z]{7})[0-9a-z]{25}-/, '$1…-');
-
 /** For a file the wishes behind it; for an aspect how much it concerns. */
 function rightOf(row: Row): string {
   if (row.kind === 'file') return `spec:${commonPointer(row.changes.map(({ pointer }) => pointer))}`;
@@ -177,26 +174,25 @@ function commonPointer(pointers: readonly JsonPointer[]): JsonPointer {
   return toPointer(first.slice(0, Math.max(1, length)));
 }
 
-const nameOf = (path: AbsPath, { dir }: PlanWords): string => (dir === undefined ? path : relativeTo(path, dir));
+const nameOf = (path: AbsPath, { dir }: PlanWords): string => nameIn(path, dir);
 
 function footer(plan: Plan, rows: readonly Row[], words: PlanWords, look: Look): readonly string[] {
   const errors = plan.steps
     .flatMap(({ diagnostics }) => diagnostics)
     .filter(({ severity }) => severity === 'error').length;
   const counts = countWords(rows) || describeEdits(plan.steps.flatMap(({ edits }) => edits));
-  const count = `Plan ${look.paint('bold', shortId(plan))}: ${counts}. Nothing was changed.`;
+  const head = `Plan ${look.paint('bold', shortId(plan))}: ${counts}.`;
   if (errors > 0) {
     const them = errors === 1 ? 'the error' : `the ${errors} errors`;
-    return [
-      count,
-      look.paint('error', `It cannot be applied before ${them} below ${errors === 1 ? 'is' : 'are'} mended.`),
-    ];
+    const blocked = `It cannot be applied before ${them} below ${errors === 1 ? 'is' : 'are'} mended.`;
+    return [`${head} Nothing was changed.`, look.paint('error', blocked)];
   }
+  if (words.isApplying) return [head];
   const apply =
     words.saved === undefined
       ? 'Apply it: reflake apply'
       : `Apply exactly this: reflake apply ${look.show(words.saved)}`;
-  return [count, `See the bytes: reflake plan --diff${look.show(' · ')}${apply}`];
+  return [`${head} Nothing was changed.`, `See the bytes: reflake plan --diff${look.show(' · ')}${apply}`];
 }
 
 const describeEdits = (edits: readonly Edit[]): string =>

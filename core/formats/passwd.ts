@@ -16,7 +16,9 @@ export interface Group {
 /** Users in the order of the file; lines that are none are passed over. */
 export const parsePasswd = (text: string): readonly User[] =>
   rows(text).flatMap(([name, , uid, gid, , home, shell]) =>
-    name && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid), home: home || '/', shell: shell ?? '' }] : [],
+    name && isId(uid) && isId(gid)
+      ? [{ name, uid: Number(uid), gid: Number(gid), home: home || '/', shell: shell ?? '' }]
+      : [],
   );
 
 export const parseGroup = (text: string): readonly Group[] =>

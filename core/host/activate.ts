@@ -17,12 +17,21 @@ export async function activate(edit: Activate, progress: (text: string) => void)
     : await back(edit, edit.target.system, progress);
 }
 
-async function forward(edit: Activate, installable: string, progress: (text: string) => void): Promise<ActivationResult> {
+async function forward(
+  edit: Activate,
+  installable: string,
+  progress: (text: string) => void,
+): Promise<ActivationResult> {
   progress('building the system');
-  const built = await as(edit.as, ['nix', ...FLAKE_FLAGS, 'build', '--no-link', '--json', '--no-update-lock-file', installable], progress);
+  const built = await as(
+    edit.as,
+    ['nix', ...FLAKE_FLAGS, 'build', '--no-link', '--json', '--no-update-lock-file', installable],
+    progress,
+  );
   if (built.status !== 'done') return { status: 'failed', phase: 'build', log: logOf(built) };
   const system = outPathIn(built.stdout);
-  if (system === undefined) return { status: 'failed', phase: 'build', log: `nix build printed no store path: ${built.stdout}` };
+  if (system === undefined)
+    return { status: 'failed', phase: 'build', log: `nix build printed no store path: ${built.stdout}` };
   if (edit.mode === 'build') return { status: 'done' };
   if (edit.mode !== 'test') {
     const set = await as(undefined, ['nix-env', '-p', PROFILE, '--set', system], progress);
@@ -39,7 +48,11 @@ function outPathIn(json: string): string | undefined {
 }
 
 /** To what was active before: the generation that the profile link named, and the system that was running. */
-async function back(edit: Activate, { running, profile }: ActiveSystem, progress: (text: string) => void): Promise<ActivationResult> {
+async function back(
+  edit: Activate,
+  { running, profile }: ActiveSystem,
+  progress: (text: string) => void,
+): Promise<ActivationResult> {
   const generation = profile?.match(/^system-(\d+)-link$/)?.[1];
   if (edit.mode !== 'test' && profile !== edit.before.profile && generation !== undefined) {
     const set = await as(undefined, ['nix-env', '-p', PROFILE, '--switch-generation', generation], progress);

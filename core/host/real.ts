@@ -43,7 +43,10 @@ const SYSTEMS: Readonly<Record<string, string>> = {
 };
 
 function factsOf(root: AbsPath, read: Host['read']): HostFacts {
-  const line = (path: string): string => Buffer.from(read(absolute(path)) ?? []).toString('utf8').trim();
+  const line = (path: string): string =>
+    Buffer.from(read(absolute(path)) ?? [])
+      .toString('utf8')
+      .trim();
   const id = line('/etc/machine-id');
   return {
     name: line('/etc/hostname') || (root === ROOT ? kernelHostname() : ''),

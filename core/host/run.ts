@@ -7,7 +7,12 @@ import type { Argv } from './host.ts';
 
 export type RunResult =
   | { readonly status: 'done'; readonly stdout: string; readonly stderr: string }
-  | { readonly status: 'failed'; readonly exitCode: number | undefined; readonly stderr: string; readonly stdout: string }
+  | {
+      readonly status: 'failed';
+      readonly exitCode: number | undefined;
+      readonly stderr: string;
+      readonly stdout: string;
+    }
   | { readonly status: 'missing'; readonly tool: string };
 
 export interface RunOptions {
@@ -64,14 +69,16 @@ function ownedByRoot(dir: string): boolean {
 }
 
 function find(tool: string, path: readonly string[]): string | undefined {
-  return path.map((dir) => `${dir}/${tool}`).find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return statSync(file).isFile();
-    } catch {
-      return false;
-    }
-  });
+  return path
+    .map((dir) => `${dir}/${tool}`)
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return statSync(file).isFile();
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** Groups too: Node's own uid option would leave the person without theirs. */
@@ -81,7 +88,9 @@ function environment(path: readonly string[], as: Person | undefined): Record<st
   const passed = Object.entries(process.env).filter(
     ([name]) => PASSED_ON.test(name) && !(isRoot() && NOT_FOR_ROOT.test(name)),
   ) as [string, string][];
-  const who = as ? { HOME: as.home, USER: as.name, LOGNAME: as.name } : { HOME: process.env.HOME ?? '/', USER: process.env.USER ?? '' };
+  const who = as
+    ? { HOME: as.home, USER: as.name, LOGNAME: as.name }
+    : { HOME: process.env.HOME ?? '/', USER: process.env.USER ?? '' };
   return { ...Object.fromEntries(passed), ...who, PATH: path.join(':') };
 }
 

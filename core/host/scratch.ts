@@ -30,7 +30,8 @@ export async function compute(job: Job): Promise<JobResult> {
     const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
     const result = await run(argv, { cwd: work, as: job.as, env: { XDG_CACHE_HOME: cacheDir(job.as, scratch) } });
     if (result.status === 'missing') return result;
-    if (result.status === 'failed') return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
+    if (result.status === 'failed')
+      return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
     const files = job.outputs.flatMap((output) => [...gather(work, output)]);
     return { status: 'done', files, stdout: result.stdout, stderr: result.stderr };
   } finally {

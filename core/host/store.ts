@@ -36,7 +36,11 @@ export function diskStore(dir: string): Store {
     },
     write(name, bytes) {
       ensureParent(name);
-      const fd = openSync(`${at(name)}.tmp`, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+      const fd = openSync(
+        `${at(name)}.tmp`,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
+        0o600,
+      );
       try {
         for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
         fsyncSync(fd);

@@ -1,10 +1,21 @@
 // What this process has around it, outside the machine that is reconciled: who called, where the spec is, where state is kept.
 
-import { closeSync, constants, existsSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parsePasswd } from '../formats/passwd.ts';
-import type { Person } from '../model.ts';
+import type { Owner, Person } from '../model.ts';
 import { isRoot } from './run.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -50,7 +61,9 @@ export function findSpec(flag: string | undefined, env: Env, cwd: string): strin
 }
 
 /** The text of a file that the user named; an error in words where it can't be had. */
-export function readUserFile(file: string): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string } {
+export function readUserFile(
+  file: string,
+): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string } {
   try {
     // A FIFO would be waited for.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -62,17 +75,28 @@ export function readUserFile(file: string): { readonly ok: true; readonly text: 
     }
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    return { ok: false, why: code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code) };
+    return {
+      ok: false,
+      why: code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code),
+    };
   }
 }
 
-/** Writes a file that the user asked for, whole or not at all. `fresh`: it must not be there yet. */
-export function writeUserFile(file: string, text: string, { mode, fresh }: { mode: number; fresh: boolean }): { readonly ok: boolean; readonly why?: string } {
+/**
+ * Writes a file that the user asked for, whole or not at all; under sudo it belongs to the one who called.
+ * `fresh`: it must not be there yet.
+ */
+export function writeUserFile(
+  file: string,
+  text: string,
+  { mode, fresh, owner }: { mode: number; fresh: boolean; owner: Owner },
+): { readonly ok: boolean; readonly why?: string } {
   const temp = fresh ? file : `${file}.${process.pid}.tmp`;
   try {
     const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
     try {
       writeSync(fd, text);
+      if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -9,9 +9,9 @@ import {
   fromUrl,
   oldPathRef,
   type Parsed,
+  type PathRef,
   parseIdRef,
   parseUrlRef,
-  type PathRef,
   splitPathRef,
 } from './parse-ref.ts';
 import { pathOf } from './schemes.ts';
@@ -60,7 +60,9 @@ function parseNew(text: string, options: CliOptions, nix: NixVersion): Step<Pars
     if (url.scheme !== 'path' && url.scheme !== 'git+file') return done(url);
     const path = pathOf(url, nix);
     if (!path.ok) return path;
-    return done(path.value.startsWith('/') ? url : { ...url, segments: absolute(path.value, options.baseDir).split('/') });
+    return done(
+      path.value.startsWith('/') ? url : { ...url, segments: absolute(path.value, options.baseDir).split('/') },
+    );
   };
   const first = parseIdRef(text, nix) ?? parseUrlRef(text, true, nix, place);
   if (first !== undefined) return first;

@@ -5,9 +5,7 @@ import { type Attrs, defaultNix, type NixVersion, subdir, textAttr } from './mod
 import { checkInput } from './ref-attrs.ts';
 import { done, failed, parseUrl, renderUrl, type Step, type Url } from './url.ts';
 
-export type PrintResult =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly error: string };
+export type PrintResult = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string };
 
 /** The URL form. Fails on an unknown type, a malformed narHash or rev, and a `url` that is none, as Nix does. */
 export function printFlakeRef(attrs: Attrs, nix: NixVersion = defaultNix): PrintResult {

@@ -8,7 +8,8 @@ import { badUrl, done, failed, parseUrl, renderUrl, type Step, splitScheme } fro
 /** Reads the attribute set form (`type` and the rest, `dir` included). Unknown types pass: they fail when fetched. */
 export function refFromAttrs(attrs: Attrs, nix: NixVersion = defaultNix): RefResult {
   const { dir, ...input } = attrs;
-  if (dir !== undefined && typeof dir !== 'string') return { ok: false, error: "input attribute 'dir' is not a string" };
+  if (dir !== undefined && typeof dir !== 'string')
+    return { ok: false, error: "input attribute 'dir' is not a string" };
   if (typeof input['type'] !== 'string')
     return { ok: false, error: "'type' attribute to specify input scheme is required but not provided" };
   const checked = checkInput(input, nix);
@@ -32,7 +33,9 @@ export function checkInput(attrs: Attrs, nix: NixVersion): Step<Attrs> {
   for (const [name, value] of Object.entries(attrs)) {
     const wanted = kinds[name];
     if (wanted !== undefined && typeof value !== wanted.is)
-      return failed(`input attribute '${name}' is not ${wanted.words}${wanted === aText ? ` ${JSON.stringify(attrs)}` : ''}`);
+      return failed(
+        `input attribute '${name}' is not ${wanted.words}${wanted === aText ? ` ${JSON.stringify(attrs)}` : ''}`,
+      );
   }
   return checkValues(type, attrs, nix);
 }
@@ -78,18 +81,20 @@ function checkForge(attrs: Attrs, ref: string | undefined, rev: string | undefin
 // An absolute path becomes file://, user@host:path becomes ssh://, git+X becomes X.
 function fixGitUrl(attrs: Attrs, nix: NixVersion): Step<Attrs> {
   const url = textAttr(attrs, 'url') ?? '';
-  const scp = url.startsWith('/') ? null : /^([^/]*)@(.*):(.*)$/.exec(url);
   if (nix === '2.8') {
     const parsed = parseUrl(url, nix);
     return parsed.ok ? done(attrs) : parsed;
   }
-  const fixed = scp === null ? url : `ssh://${scp[1]}@${scp[2]}/${scp[3]}`;
+  const fixed = fromScp(url);
   if (!/^(?:git\+)?file:/.test(fixed) && !fixed.includes('://')) {
     const segments = fixed.split('/');
     if (nix === '2.34' && (segments[0] ?? '').includes(':'))
       return badUrl(`SCP-like URL '${fixed}' is not supported; use SSH URL syntax instead (ssh://...)`);
     const authority = nix === '2.26' || fixed.startsWith('/') ? { authority: '' } : {};
-    return done({ ...attrs, url: renderUrl({ scheme: 'file', ...authority, segments, query: new Map(), fragment: '' }, nix) });
+    return done({
+      ...attrs,
+      url: renderUrl({ scheme: 'file', ...authority, segments, query: new Map(), fragment: '' }, nix),
+    });
   }
   const parsed = parseUrl(fixed, nix);
   if (!parsed.ok) return parsed;
@@ -97,6 +102,16 @@ function fixGitUrl(attrs: Attrs, nix: NixVersion): Step<Attrs> {
   const { application, transport } = splitScheme(parsed.value.scheme);
   const scheme = application === 'git' ? transport : parsed.value.scheme;
   return done({ ...attrs, url: renderUrl({ ...parsed.value, scheme }, nix) });
+}
+
+// `user@host:path` to ssh://user@host/path. Nix matches `([^/]*)@(.*):(.*)`; by hand, for a url of nothing but `@` would
+// cost the square of its length.
+function fromScp(url: string): string {
+  const colon = url.lastIndexOf(':');
+  const slash = url.indexOf('/');
+  const at = colon < 1 ? -1 : url.lastIndexOf('@', Math.min(colon - 1, slash < 0 ? colon : slash));
+  if (at < 0 || url.startsWith('/') || /[\n\r\u2028\u2029]/.test(url.slice(at))) return url;
+  return `ssh://${url.slice(0, colon)}/${url.slice(colon + 1)}`;
 }
 
 const unsupported = (name: string, type: string, nix: NixVersion): string => {
@@ -154,4 +169,3 @@ const kinds: Readonly<Record<string, Kind | undefined>> = Object.assign(Object.c
   ...{ narHash: aText, revCount: aNumber, lastModified: aNumber },
   ...{ shallow: aFlag, submodules: aFlag, allRefs: aFlag },
 });
-

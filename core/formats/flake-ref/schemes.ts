@@ -2,8 +2,8 @@
 
 import { parseSha1 } from './hash.ts';
 import type { Attr, Attrs, NixVersion } from './model.ts';
-import { isFlakeId, isForgeRef, isHost, isRev } from './ref-name.ts';
 import { checkInput } from './ref-attrs.ts';
+import { isFlakeId, isForgeRef, isHost, isRev } from './ref-name.ts';
 import { badUrl, done, failed, renderUrl, type Step, splitScheme, type Url } from './url.ts';
 
 /** The attributes (without `dir`) of the reference that `url` is. A file and a tarball differ by `flake` only. */
@@ -55,7 +55,8 @@ function fromForge(url: Url, nix: NixVersion, show: string): Step<Attrs> {
   if (host !== undefined && !isHost(host, nix)) return badUrl(`URL '${show}' contains an invalid instance host`);
   if (queryRef !== undefined && !isForgeRef(queryRef, nix))
     return badUrl(`URL '${show}' contains an invalid branch/tag name`);
-  if (queryRef !== undefined && refText !== undefined) return badUrl(`URL '${show}' contains multiple branch/tag names`);
+  if (queryRef !== undefined && refText !== undefined)
+    return badUrl(`URL '${show}' contains multiple branch/tag names`);
   if (queryRev !== undefined && asRev) return badUrl(`URL '${show}' contains multiple commit hashes`);
   const rev = asRev ? last : queryRev;
   const hash = rev === undefined ? undefined : parseSha1(rev);
@@ -63,9 +64,7 @@ function fromForge(url: Url, nix: NixVersion, show: string): Step<Attrs> {
   const ref = refText ?? queryRef;
   if (rev !== undefined && ref !== undefined)
     return badUrl(`URL '${show}' contains both a commit hash and a branch/tag name ${ref} ${rev}`);
-  return done(
-    compact({ type: url.scheme, owner, repo, rev: nix === '2.34' ? rev : hash?.value, ref, host, narHash }),
-  );
+  return done(compact({ type: url.scheme, owner, repo, rev: nix === '2.34' ? rev : hash?.value, ref, host, narHash }));
 }
 
 function fromIndirect(url: Url, nix: NixVersion, show: string): Step<Attrs> {
@@ -84,7 +83,8 @@ function fromIndirect(url: Url, nix: NixVersion, show: string): Step<Attrs> {
 }
 
 function fromPath(url: Url, nix: NixVersion, show: string): Step<Attrs> {
-  if ((url.authority ?? '') !== '') return failed(`path URL '${show}' should not have an authority ('${url.authority}')`);
+  if ((url.authority ?? '') !== '')
+    return failed(`path URL '${show}' should not have an authority ('${url.authority}')`);
   const path = pathOf(url, nix);
   if (!path.ok) return path;
   const attrs: Record<string, Attr> = { type: 'path', path: path.value };
@@ -161,4 +161,3 @@ function compact(attrs: Readonly<Record<string, Attr | undefined>>): Attrs {
   const present = Object.entries(attrs).filter((entry): entry is [string, Attr] => entry[1] !== undefined);
   return Object.fromEntries(present);
 }
-

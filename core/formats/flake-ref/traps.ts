@@ -49,7 +49,8 @@ function repair(text: string): string | undefined {
   return parsed?.ok === true && parsed.ref.attrs['type'] !== 'path' ? fix : undefined;
 }
 
-const encodeSpaces = (text: string): string | undefined => (text.includes(' ') ? text.replaceAll(' ', '%20') : undefined);
+const encodeSpaces = (text: string): string | undefined =>
+  text.includes(' ') ? text.replaceAll(' ', '%20') : undefined;
 
 function advice(text: string): string {
   const forge = /^(github|gitlab|sourcehut):/.exec(text)?.[1];

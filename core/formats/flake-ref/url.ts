@@ -31,9 +31,7 @@ export const failed = (error: string): Failure => ({ ok: false, error, bad: fals
 /** Splits `scheme` at its first `+`: `git+https` is application `git`, transport `https`. */
 export function splitScheme(scheme: string): { readonly application?: string; readonly transport: string } {
   const plus = scheme.indexOf('+');
-  return plus < 0
-    ? { transport: scheme }
-    : { application: scheme.slice(0, plus), transport: scheme.slice(plus + 1) };
+  return plus < 0 ? { transport: scheme } : { application: scheme.slice(0, plus), transport: scheme.slice(plus + 1) };
 }
 
 /** Parses a URL as `parseURL(lenient)` of that Nix. Every failure is a BadURL. */
@@ -45,7 +43,8 @@ export function parseUrl(text: string, nix: NixVersion): Step<Url> {
   const split = splitHierarchy(hierarchy, nix);
   const fragmentChars = nix === '2.8' ? queryChars : nix === '2.26' ? oldFragmentChars : newFragmentChars;
   const valid = split !== undefined && allowed(split.path, pathChars) && allowed(fragment, fragmentChars);
-  if (!valid || !allowed(query, nix === '2.34' ? newQueryChars : queryChars)) return badUrl(`'${text}' is not a valid URL`);
+  if (!valid || !allowed(query, nix === '2.34' ? newQueryChars : queryChars))
+    return badUrl(`'${text}' is not a valid URL`);
 
   const authority = split.authority === undefined ? undefined : readAuthority(split.authority, nix);
   if (authority !== undefined && !authority.ok) return authority;
@@ -70,7 +69,10 @@ export function parseUrl(text: string, nix: NixVersion): Step<Url> {
 }
 
 /** Writes a URL the way that Nix does: query sorted by name, everything outside a short list percent-encoded. */
-export function renderUrl(url: Pick<Url, 'scheme' | 'authority' | 'segments' | 'query' | 'fragment'>, nix: NixVersion): string {
+export function renderUrl(
+  url: Pick<Url, 'scheme' | 'authority' | 'segments' | 'query' | 'fragment'>,
+  nix: NixVersion,
+): string {
   const path = nix === '2.8' ? url.segments.join('/') : url.segments.map((part) => percentEncode(part, ':@')).join('/');
   const authority = url.authority === undefined ? '' : `//${url.authority}`;
   const query = url.query.size === 0 ? '' : `?${encodeQuery(url.query, nix)}`;
@@ -161,8 +163,10 @@ function splitHierarchy(text: string, nix: NixVersion): Hierarchy | undefined {
 
 function readAuthority(text: string, nix: NixVersion): Step<{ readonly text: string; readonly host: string }> {
   const match = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::([0-9]*))?$/.exec(text);
-  const hostOk = match !== null && (match[2]?.startsWith('[') ? isIpLiteral(match[2], nix) : allowed(match[2] ?? '', nameChars));
-  if (match === null || !hostOk || !allowed(match[1] ?? '', userChars)) return badUrl(`invalid URL authority: '${text}'`);
+  const hostOk =
+    match !== null && (match[2]?.startsWith('[') ? isIpLiteral(match[2], nix) : allowed(match[2] ?? '', nameChars));
+  if (match === null || !hostOk || !allowed(match[1] ?? '', userChars))
+    return badUrl(`invalid URL authority: '${text}'`);
   const [, user, host = '', port = ''] = match;
   if (nix !== '2.34') return done({ text, host: text });
   if (port !== '' && (Number(port) < 1 || Number(port) > 65535)) return badUrl(`port '${port}' is invalid`);

@@ -10,7 +10,13 @@ import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './
 
 /** `text` is one clause, `hint` an imperative. */
 export type LockOddity =
-  | { readonly kind: 'flake-flag-mismatch'; readonly input: string; readonly declared: boolean; readonly text: string; readonly hint: string }
+  | {
+      readonly kind: 'flake-flag-mismatch';
+      readonly input: string;
+      readonly declared: boolean;
+      readonly text: string;
+      readonly hint: string;
+    }
   | { readonly kind: 'orphan-node'; readonly node: string; readonly text: string; readonly hint: string }
   | {
       readonly kind: 'duplicate';
@@ -55,7 +61,15 @@ function flagMismatches(inputs: readonly LockInput[], lock: Lock): readonly Lock
     if (node === undefined || input.follows !== undefined || node.flake === input.flake) return [];
     const [is, was] = input.flake ? ['a flake', 'no flake'] : ['no flake', 'a flake'];
     const text = `input "${input.name}" is ${is} in flake.nix and ${was} in the lock, which Nix goes by`;
-    return [{ kind: 'flake-flag-mismatch', input: input.name, declared: input.flake, text, hint: `run "nix flake update ${input.name}"` }];
+    return [
+      {
+        kind: 'flake-flag-mismatch',
+        input: input.name,
+        declared: input.flake,
+        text,
+        hint: `run "nix flake update ${input.name}"`,
+      },
+    ];
   });
 }
 
@@ -84,8 +98,9 @@ function duplicates(lock: Lock): readonly LockOddity[] {
     else group.push(place);
   }
   return sortedEntries(groups).flatMap(([key, group]): LockOddity[] => {
+    if (group.length < 2) return [];
     const [keep, ...others] = group.map(pathOf);
-    if (keep === undefined || others.length === 0) return [];
+    if (keep === undefined) return [];
     const source = key.slice(key.indexOf(' ') + 1);
     const text = `"${source}" is locked ${group.length} times: ${[keep, ...others].map(showPath).join(', ')}`;
     return [{ kind: 'duplicate', source, keep, others, text, hint: followsHint(keep, others) }];

@@ -10,7 +10,8 @@ export function describeLocked(locked: Attrs): string {
 
 function nameOf(locked: Attrs): string {
   const rev = textAttr(locked, 'rev') ?? textAttr(locked, 'dirtyRev')?.replace(/-dirty$/, '');
-  const dirty = textAttr(locked, 'rev') === undefined && textAttr(locked, 'dirtyRev') !== undefined ? ' with changes' : '';
+  const dirty =
+    textAttr(locked, 'rev') === undefined && textAttr(locked, 'dirtyRev') !== undefined ? ' with changes' : '';
   if (rev !== undefined) return `${shorten(rev, 12)}${dirty}`;
   const hash = textAttr(locked, 'narHash');
   if (hash !== undefined) return shorten(hash, 19);

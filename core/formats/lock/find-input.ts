@@ -3,10 +3,7 @@
 import { type InputPath, type Lock, type LockNode, rootNode } from './model.ts';
 
 /** The node at an input path, with its key; undefined when nothing is there or the inputs follow each other in a circle. */
-export function findInput(
-  lock: Lock,
-  path: InputPath,
-): { readonly key: string; readonly node: LockNode } | undefined {
+export function findInput(lock: Lock, path: InputPath): { readonly key: string; readonly node: LockNode } | undefined {
   let rest: InputPath = path;
   // Each round goes through one follows; no honest lock chains more of them.
   for (let round = 0; round < 1000 && rest.length <= 10_000; round++) {

@@ -42,7 +42,9 @@ export function lockInputsOf(
   if (odd !== undefined)
     errors.push({ path: ['self'], message: `unexpected flake input attribute '${odd}'`, span: { start: 0, end: 0 } });
   if (errors.length > 0) return { ok: false, errors };
-  const implicit = flake.implicit.map((name): LockInput => ({ name, ref: indirectTo(name), flake: true, overrides: [] }));
+  const implicit = flake.implicit.map(
+    (name): LockInput => ({ name, ref: indirectTo(name), flake: true, overrides: [] }),
+  );
   return { ok: true, inputs: [...inputs, ...implicit] };
 }
 
@@ -88,7 +90,8 @@ function readRef(decl: InputDecl, flake: boolean, nix: NixVersion, fail: Fail): 
 // A path literal is made relative to the flake's directory: `./sub` is `sub`, `./..` is `..`.
 function parsePath(path: string, nix: NixVersion): ReturnType<typeof parseFlakeRef> {
   if (nix === '2.8') return { ok: false, error: 'expected a string but got a path' };
-  if (!path.startsWith('.')) return { ok: false, error: `input attribute path '${path}' must be in the same source tree` };
+  if (!path.startsWith('.'))
+    return { ok: false, error: `input attribute path '${path}' must be in the same source tree` };
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();

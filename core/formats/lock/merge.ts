@@ -204,7 +204,8 @@ function assemble(chosen: ReadonlyMap<string, Input>): Lock {
   const nodes = new Map<string, LockNode>();
   for (const [name, input] of chosen) {
     const prefix = `${sides.indexOf(input.side)}/`;
-    const rename = (edge: LockEdge): LockEdge => (edge.kind === 'node' ? { kind: 'node', key: prefix + edge.key } : edge);
+    const rename = (edge: LockEdge): LockEdge =>
+      edge.kind === 'node' ? { kind: 'node', key: prefix + edge.key } : edge;
     inputs.set(name, rename(input.edge));
     for (const [key, node] of input.nodes) {
       const renamed = new Map([...node.inputs].map(([child, edge]) => [child, rename(edge)] as const));

@@ -1,14 +1,7 @@
 // Reading flake.lock as Nix reads it (NIX.md section 3.2), but ending where Nix loops for ever.
 
 import { parseNarHash, parseSha1 } from '../flake-ref/hash.ts';
-import {
-  type Attr,
-  type Attrs,
-  defaultNix,
-  isRelativePath,
-  type NixVersion,
-  textAttr,
-} from '../flake-ref/model.ts';
+import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
 import { isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
 import { jsonMistake } from './json-mistake.ts';
 import type { InputPath, Lock, LockEdge, LockNode, LockProblem } from './model.ts';

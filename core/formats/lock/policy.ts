@@ -1,8 +1,8 @@
 // Rules a team sets for its lock: how old an input may be and where it may come from.
 
+import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { type Attr, type Attrs, textAttr } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
-import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { describeLocked } from './describe.ts';
 import { findInput } from './find-input.ts';
 import { type Lock, type LockNode, rootNode } from './model.ts';
@@ -20,9 +20,21 @@ export interface LockRules {
 
 /** A root input that breaks a rule. `node` is its key in the file. `text` is one clause. */
 export type PolicyViolation =
-  | { readonly kind: 'too-old'; readonly input: string; readonly node: string; readonly ageSeconds: number; readonly text: string }
+  | {
+      readonly kind: 'too-old';
+      readonly input: string;
+      readonly node: string;
+      readonly ageSeconds: number;
+      readonly text: string;
+    }
   | { readonly kind: 'no-date'; readonly input: string; readonly node: string; readonly text: string }
-  | { readonly kind: 'not-allowed'; readonly input: string; readonly node: string; readonly source: string; readonly text: string };
+  | {
+      readonly kind: 'not-allowed';
+      readonly input: string;
+      readonly node: string;
+      readonly source: string;
+      readonly text: string;
+    };
 
 /** The violations of the root inputs, by name; an input that follows another is judged as that one. */
 export function lockPolicy(lock: Lock, rules: LockRules): readonly PolicyViolation[] {
@@ -55,18 +67,31 @@ function days(seconds: number): string {
   return count === 1 ? '1 day' : `${count} days`;
 }
 
-function judgeSource(input: string, node: string, found: LockNode, allow: readonly RegExp[]): PolicyViolation | undefined {
+function judgeSource(
+  input: string,
+  node: string,
+  found: LockNode,
+  allow: readonly RegExp[],
+): PolicyViolation | undefined {
   const sources = sourcesOf(found);
   const source = sources[0] ?? '';
   if (sources.some((text) => allow.some((pattern) => pattern.test(text)))) return undefined;
-  return { kind: 'not-allowed', input, node, source, text: `input "${input}" comes from "${source}", which is not allowed` };
+  return {
+    kind: 'not-allowed',
+    input,
+    node,
+    source,
+    text: `input "${input}" comes from "${source}", which is not allowed`,
+  };
 }
 
 /** Where a node was fetched from, without and (if it is known) with the branch or tag. */
 function sourcesOf(node: LockNode): readonly string[] {
   const locked = node.locked ?? {};
   const source = only(locked, volatile);
-  const ref = textAttr(locked, 'ref') ?? (sameSource(locked, node.original ?? {}) ? textAttr(node.original ?? {}, 'ref') : undefined);
+  const ref =
+    textAttr(locked, 'ref') ??
+    (sameSource(locked, node.original ?? {}) ? textAttr(node.original ?? {}, 'ref') : undefined);
   const plain = showFlakeRef(source);
   return ref === undefined ? [plain] : [plain, showFlakeRef({ ...source, ref })];
 }
@@ -78,7 +103,9 @@ const volatile = ['rev', 'ref', 'narHash', 'lastModified', 'revCount', 'dir', 'd
 
 /** The attributes other than the named ones. */
 function only(attrs: Attrs, without: readonly string[]): Attrs {
-  return Object.fromEntries(Object.entries(attrs).filter((entry): entry is [string, Attr] => !without.includes(entry[0])));
+  return Object.fromEntries(
+    Object.entries(attrs).filter((entry): entry is [string, Attr] => !without.includes(entry[0])),
+  );
 }
 
 function globToRegExp(glob: string): RegExp {

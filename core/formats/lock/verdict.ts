@@ -216,13 +216,19 @@ function keep(path: Trail, old: LockNode, node: PlannedNode, overrides: Trie, ta
     const text = own
       ? `input "${at.text}" follows "${target}", presumably because "${path.text}" says so`
       : `input "${at.text}" follows "${target}" in the lock, but flake.nix does not say so`;
-    work.reasons.push({ kind: own ? 'own-follows' : 'override-removed', path: list(at), from: `follows ${target}`, text });
+    work.reasons.push({
+      kind: own ? 'own-follows' : 'override-removed',
+      path: list(at),
+      from: `follows ${target}`,
+      text,
+    });
     if (own) continue;
     removed.add(name);
     work.created.push(at.text);
     node.inputs.set(name, { kind: 'unknown' });
   }
-  const kept = removed.size === 0 ? old : { ...old, inputs: new Map([...old.inputs].filter(([name]) => !removed.has(name))) };
+  const kept =
+    removed.size === 0 ? old : { ...old, inputs: new Map([...old.inputs].filter(([name]) => !removed.has(name))) };
   return { ...below, old: kept, inputs: lockedInputs(kept, work), trust: true };
 }
 
@@ -291,7 +297,8 @@ function whyCreate(
     return reason('override-refetch', `input "${path.text}" is overridden, so Nix 2.8 fetches it anew each time`);
   if (!sameRef(node.original, ref, work.nix)) return reason(overridden ? 'override-changed' : 'changed');
   const expected = isRelativePath(ref) ? list(parent) : undefined;
-  const same = expected === undefined ? node.parent === undefined : node.parent !== undefined && samePath(node.parent, expected);
+  const same =
+    expected === undefined ? node.parent === undefined : node.parent !== undefined && samePath(node.parent, expected);
   if (same || work.nix === '2.8') return undefined;
   const [from, to] = [describeParent(node.parent), describeParent(expected)];
   return { ...reason('parent', `input "${path.text}" is relative to ${to}, the lock says ${from}`), from, to };

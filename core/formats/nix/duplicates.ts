@@ -76,19 +76,26 @@ function define(top: Shape, names: readonly AttrName[], value: Expr, at: Span): 
     shape = nested;
   }
   if (last.kind !== 'static') return;
-  const found = shape.get(last.name);
   const set = literalSet(value);
-  if (found === undefined) {
-    shape.set(last.name, { leaf: set === undefined, bindings: set ?? [] });
-    return;
-  }
-  if (found.leaf || set === undefined) throw twice(names, at);
-  // One level only, as Nix: what both sets define is a duplicate even where both values are sets.
-  const into = open(found);
-  for (const [name, entry] of shapeOf(set)) {
-    if (into.has(name))
-      throw twice([...names, { kind: 'static', name, quoted: false, start: at.start, end: at.end }], at);
-    into.set(name, entry);
+  merge(shape, last.name, { leaf: set === undefined, bindings: set ?? [] }, names, at);
+}
+
+/** Puts an entry into a set; two sets merge at every depth, as in Nix since 2.19 (before, at the first only). */
+function merge(shape: Shape, name: string, entry: Entry, names: readonly AttrName[], at: Span): void {
+  const waiting: { readonly into: Shape; readonly name: string; readonly entry: Entry }[] = [
+    { into: shape, name, entry },
+  ];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { into } = next;
+    const found = into.get(next.name);
+    if (found === undefined) {
+      into.set(next.name, next.entry);
+    } else if (found.leaf || next.entry.leaf) {
+      throw twice(names, at);
+    } else {
+      const inner = open(found);
+      for (const [key, value] of open(next.entry)) waiting.push({ into: inner, name: key, entry: value });
+    }
   }
 }
 

@@ -109,15 +109,10 @@ function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'h
     return refuse(open, wish, place, message, strange.decl.span, 'uneditable');
   }
   const reach = reachNixpkgs(open, wish, place);
-  if (!reach)
-    return refuse(
-      open,
-      wish,
-      place,
-      `nixpkgs can't be named where the host '${host.name}' would go`,
-      span,
-      'uneditable',
-    );
+  if (!reach) {
+    const why = nixpkgsName(open, wish) === undefined ? 'no input is nixpkgs' : "nixpkgs can't be named there";
+    return refuse(open, wish, place, `the host '${host.name}' can't be added: ${why}`, span, 'uneditable');
+  }
   const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
   const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
   return { changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };

@@ -1,13 +1,14 @@
 // Edits flake.nix so that a wish holds: one difference at a time, read again after each, and proved at the end.
 // The only place that turns differences into a new text. Every comment and byte that no wish concerns stays.
 
-import { type Flake, type OpenFlake, openFlake } from './flake.ts';
+import { type Flake, type InputDecl, type OpenFlake, openFlake } from './flake.ts';
 import { type Change, type Difference, lineOf, type Problem } from './flake-difference.ts';
 import { hostDifferences } from './flake-edit-host.ts';
 import { inputDifferences } from './flake-edit-input.ts';
+import { type HostDecl, sameModule } from './flake-host.ts';
 import type { RefRules } from './flake-reference.ts';
 import { splice } from './flake-splice.ts';
-import type { FlakeWish } from './flake-wish.ts';
+import { type FlakeWish, pathTokens } from './flake-wish.ts';
 
 export type FlakeEdit =
   /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
@@ -69,18 +70,47 @@ function commentsOf({ text, comments }: OpenFlake): string {
 
 /** All that is read from a flake except what the wish names, without offsets. */
 function restOf({ flake, root }: OpenFlake, wish: FlakeWish): string {
-  const inputs = flake.inputs.filter(({ name }) => !wish.inputs.some((input) => input.name === name));
   const { hosts, param } = flake.outputs;
-  const others = hosts.kind === 'static' ? hosts.hosts.filter(({ name }) => name !== wish.host?.name) : [];
   const rest = {
     description: flake.description,
     self: flake.self,
-    inputs,
-    others,
+    inputs: flake.inputs.map((input) => unwished(input, wish)).filter((input) => input !== undefined),
+    hosts: hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish)).filter((host) => host) : [],
     param,
     top: [...root.children.keys()].filter((name) => name !== 'inputs'),
   };
   return JSON.stringify(rest, (key, value) => (key === 'span' ? undefined : value));
+}
+
+/** What an input says beyond the wish; undefined where that is nothing. */
+function unwished(input: InputDecl, wish: FlakeWish): unknown {
+  const wished = wish.inputs.find(({ name }) => name === input.name);
+  if (!wished) return input;
+  const follows = Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/'));
+  const overrides = input.overrides
+    .flatMap((one) => overrideLines(one, []))
+    .filter(({ path }) => !follows.includes(path));
+  const flake = wished.flake === undefined ? input.flake : undefined;
+  return overrides.length > 0 || flake !== undefined ? { name: input.name, flake, overrides } : undefined;
+}
+
+function overrideLines(
+  { name, overrides, ...said }: InputDecl,
+  above: readonly string[],
+): { path: string; said: unknown }[] {
+  const path = [...above, name];
+  const inner = overrides.flatMap((one) => overrideLines(one, path));
+  const silent = said.ref.kind === 'none' && said.follows === undefined && said.flake === undefined;
+  return silent ? inner : [{ path: path.join('/'), said }, ...inner];
+}
+
+/** A host without what the wish says about it; undefined for a host that is new. */
+function otherModules(host: HostDecl, { host: wished }: FlakeWish): unknown {
+  if (host.name !== wished?.name || host.kind === 'opaque') return host;
+  const others = host.modules.filter(
+    (module) => module.kind !== 'path' || !(wished.modules ?? []).some((path) => sameModule(path, module.path)),
+  );
+  return others.length > 0 ? others : undefined;
 }
 
 function unproved(before: OpenFlake, difference: Difference | undefined): Problem {

@@ -1,5 +1,18 @@
 // The tokens of the Nix language, one at a time, by Nix's own longest-match rules (lexer.l of Nix 2.8 to 2.34).
 // Holds the position in the text and the comments passed; strings and paths are read further by strings.ts.
+import {
+  classOf,
+  DIGIT,
+  isDigit,
+  isPathChar,
+  isUriChar,
+  isWordChar,
+  LETTER,
+  lineEnd,
+  PATH_CHAR,
+  searchPathEnd,
+  skipTrivia,
+} from './characters.ts';
 import type { Comment, Span } from './syntax.ts';
 
 const codes = {
@@ -132,7 +145,7 @@ export class Lexer {
     const { text } = this;
     const code = text.charCodeAt(at);
     if (Number.isNaN(code)) return Token.end;
-    const kind = code < 128 ? classes[code]! : 0;
+    const kind = classOf(code);
     // Letters, digits and . - + may begin a path, and a path is the longest match wherever it matches.
     if (kind & PATH_CHAR) {
       const run = this.pathRun(at);
@@ -319,28 +332,6 @@ export class Lexer {
   }
 }
 
-/** Whether Nix allows the character code in a path; NaN is not. */
-export function isPathChar(code: number): boolean {
-  return code < 128 && (classes[code]! & PATH_CHAR) !== 0;
-}
-
-const LETTER = 1;
-const DIGIT = 2;
-const PATH_CHAR = 4;
-const URI_CHAR = 8;
-const WORD_CHAR = 16;
-
-const classes = new Uint8Array(128);
-for (let code = 48; code < 58; code++) classes[code] = DIGIT | PATH_CHAR | URI_CHAR | WORD_CHAR;
-for (let code = 65; code < 91; code++) {
-  classes[code] = LETTER | PATH_CHAR | URI_CHAR | WORD_CHAR;
-  classes[code + 32] = LETTER | PATH_CHAR | URI_CHAR | WORD_CHAR;
-}
-for (const character of "%/?:@&=+$,-_.!~*'") classes[character.charCodeAt(0)]! |= URI_CHAR;
-for (const character of '._-+') classes[character.charCodeAt(0)]! |= PATH_CHAR;
-for (const character of "_'-") classes[character.charCodeAt(0)]! |= WORD_CHAR;
-classes[95]! |= LETTER;
-
 const keywords = new Map<string, number>([
   ['if', Token.if],
   ['then', Token.thenWord],
@@ -353,51 +344,3 @@ const keywords = new Map<string, number>([
   ['inherit', Token.inherit],
   ['or', Token.or],
 ]);
-
-function isDigit(code: number): boolean {
-  return code >= 48 && code < 58;
-}
-
-function isUriChar(code: number): boolean {
-  return code < 128 && (classes[code]! & URI_CHAR) !== 0;
-}
-
-function isWordChar(code: number): boolean {
-  return code < 128 && (classes[code]! & WORD_CHAR) !== 0;
-}
-
-function lineEnd(text: string, from: number): number {
-  let at = from;
-  for (;;) {
-    const code = text.charCodeAt(at);
-    if (code === 10 || code === 13 || Number.isNaN(code)) return at;
-    at++;
-  }
-}
-
-function skipTrivia(text: string, from: number): number {
-  let at = from;
-  for (;;) {
-    const code = text.charCodeAt(at);
-    if (code === 32 || code === 10 || code === 9 || code === 13) at++;
-    else if (code === 35) at = lineEnd(text, at);
-    else if (code === 47 && text.charCodeAt(at + 1) === 42) {
-      const close = text.indexOf('*/', at + 2);
-      if (close < 0) return text.length;
-      at = close + 2;
-    } else return at;
-  }
-}
-
-/** The offset behind `>` of `<a/b>`, or 0 where it is no search path. */
-function searchPathEnd(text: string, from: number): number {
-  let at = from;
-  for (;;) {
-    if (!isPathChar(text.charCodeAt(at))) return 0;
-    while (isPathChar(text.charCodeAt(at))) at++;
-    const code = text.charCodeAt(at);
-    if (code === 62) return at + 1;
-    if (code !== 47) return 0;
-    at++;
-  }
-}

@@ -2,15 +2,9 @@
 // It does not resolve variables: an undefined variable is no error here.
 import { rejectDuplicateFormals, rejectDuplicates } from './duplicates.ts';
 import { Broken, Lexer, Token } from './lex.ts';
-import {
-  type Associativity,
-  binaryOperators,
-  hasAttrPrecedence,
-  negatePrecedence,
-  notPrecedence,
-} from './operators.ts';
+import { parsePipes } from './operators.ts';
 import { readIndented, readPath, readString } from './strings.ts';
-import type { AttrName, AttrPath, BinaryOp, Binding, Expr, Formal, Formals, Parsed, Span, UnaryOp } from './syntax.ts';
+import type { AttrName, AttrPath, Binding, Expr, Formal, Formals, Parsed, Span } from './syntax.ts';
 
 /** Expressions nested deeper than this are refused: each level costs stack here and in whatever walks the tree. */
 export const maxNesting = 400;
@@ -46,12 +40,12 @@ function parseUnguarded(lexer: Lexer): Expr {
     case Token.id: {
       const after = lexer.peek();
       if (after === 58 || after === 64) return parseLambda(lexer);
-      return parsePipes(lexer);
+      return parsePipes(lexer, operands);
     }
     case Token.braceOpen:
-      return startsFormals(lexer) ? parseLambda(lexer) : parsePipes(lexer);
+      return startsFormals(lexer) ? parseLambda(lexer) : parsePipes(lexer, operands);
     case Token.let: {
-      if (lexer.peek() === 123) return parsePipes(lexer);
+      if (lexer.peek() === 123) return parsePipes(lexer, operands);
       lexer.next();
       const bindings = parseBindings(lexer, Token.in);
       for (const binding of bindings) {
@@ -88,7 +82,7 @@ function parseUnguarded(lexer: Lexer): Expr {
       return { kind: 'if', cond, then, else: otherwise, start, end: otherwise.end };
     }
     default:
-      return parsePipes(lexer);
+      return parsePipes(lexer, operands);
   }
 }
 
@@ -176,104 +170,8 @@ function parseFormals(lexer: Lexer): Formals {
   return { formals, start, end: lexer.prevEnd, ...(ellipsis === undefined ? {} : { ellipsis }) };
 }
 
-/** `a |> f |> g` and `f <| g <| a`; a mixture is an error in Nix too. */
-function parsePipes(lexer: Lexer): Expr {
-  let left = parseOperators(lexer);
-  if (lexer.type !== Token.pipeInto && lexer.type !== Token.pipeFrom) return left;
-  lexer.usesPipes = true;
-  if (lexer.type === Token.pipeInto) {
-    while (lexer.type === Token.pipeInto) {
-      lexer.next();
-      left = binary('|>', left, parseOperators(lexer));
-    }
-    return left;
-  }
-  const operands = [left];
-  while (lexer.type === Token.pipeFrom) {
-    lexer.next();
-    operands.push(parseOperators(lexer));
-  }
-  return operands.reduceRight((right, operand) => binary('<|', operand, right));
-}
-
-/** An operator waiting for its right operand. */
-interface Pending {
-  readonly op: BinaryOp | UnaryOp;
-  readonly unary: boolean;
-  readonly precedence: number;
-  readonly associativity: Associativity;
-  readonly start: number;
-}
-
-/** Operators by two stacks, so that a chain of thousands costs no call depth. */
-function parseOperators(lexer: Lexer): Expr {
-  if (lexer.type !== Token.not && lexer.type !== Token.minus) {
-    const first = parseApply(lexer);
-    if (lexer.type < Token.implies) return first;
-    return parseChain(lexer, [first]);
-  }
-  return parseChain(lexer, []);
-}
-
-function parseChain(lexer: Lexer, operands: Expr[]): Expr {
-  const pending: Pending[] = [];
-  let wantsOperand = operands.length === 0;
-  for (;;) {
-    if (wantsOperand) {
-      const { start } = lexer;
-      if (lexer.type === Token.not || lexer.type === Token.minus) {
-        const isNot = lexer.type === Token.not;
-        const precedence = isNot ? notPrecedence : negatePrecedence;
-        pending.push({ op: isNot ? '!' : '-', unary: true, precedence, associativity: 'none', start });
-        lexer.next();
-        continue;
-      }
-      operands.push(parseApply(lexer));
-      wantsOperand = false;
-      continue;
-    }
-    if (lexer.type === Token.hasAttr) {
-      reduceWhile(operands, pending, (top) => top.precedence > hasAttrPrecedence);
-      lexer.next();
-      const path = parseAttrPath(lexer);
-      const target = operands.pop()!;
-      operands.push({ kind: 'hasAttr', target, path, start: target.start, end: path.end });
-      continue;
-    }
-    const operator = binaryOperators[lexer.type];
-    if (operator === undefined) break;
-    const { op, precedence, associativity } = operator;
-    reduceWhile(
-      operands,
-      pending,
-      (top) => top.precedence > precedence || (top.precedence === precedence && associativity === 'left'),
-    );
-    if (associativity === 'none' && pending.at(-1)?.precedence === precedence) {
-      throw new Broken(`'${op}' cannot be chained without parentheses`, lexer.start, lexer.end);
-    }
-    pending.push({ op, unary: false, precedence, associativity, start: 0 });
-    lexer.next();
-    wantsOperand = true;
-  }
-  reduceWhile(operands, pending, () => true);
-  return operands[0]!;
-}
-
-function reduceWhile(operands: Expr[], pending: Pending[], holds: (top: Pending) => boolean): void {
-  for (let top = pending.at(-1); top !== undefined && holds(top); top = pending.at(-1)) {
-    pending.pop();
-    const right = operands.pop()!;
-    if (top.unary) {
-      operands.push({ kind: 'unary', op: top.op as UnaryOp, operand: right, start: top.start, end: right.end });
-    } else {
-      operands.push(binary(top.op as BinaryOp, operands.pop()!, right));
-    }
-  }
-}
-
-function binary(op: BinaryOp, left: Expr, right: Expr): Expr {
-  return { kind: 'binary', op, left, right, start: left.start, end: right.end };
-}
+/** What operators stand between. */
+const operands = { operand: parseApply, attrPath: parseAttrPath };
 
 function parseApply(lexer: Lexer): Expr {
   let fn = parseSelect(lexer);

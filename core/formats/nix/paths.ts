@@ -62,7 +62,8 @@ export function children(expr: Expr): readonly Expr[] {
 const inParts = (parts: readonly StringPart[]): readonly Expr[] =>
   parts.flatMap((part) => (part.kind === 'interpolation' ? [part.expr] : []));
 
-const inPath = ({ names }: AttrPath): readonly Expr[] => names.flatMap((name) => (name.kind === 'dynamic' ? [name.expr] : []));
+const inPath = ({ names }: AttrPath): readonly Expr[] =>
+  names.flatMap((name) => (name.kind === 'dynamic' ? [name.expr] : []));
 
 const inBinding = (binding: Binding): readonly Expr[] =>
   binding.kind === 'bind' ? [...inPath(binding.path), binding.value] : binding.from ? [binding.from] : [];

@@ -1,6 +1,7 @@
 // Strings and paths: finds their pieces in the text and cooks them as Nix does (escapes, indentation, line ends).
 // Knows nothing of expressions: an interpolation is read by the function passed in.
-import { Broken, isPathChar, type Lexer, Token } from './lex.ts';
+import { isPathChar } from './characters.ts';
+import { Broken, type Lexer, Token } from './lex.ts';
 import type { Expr, StringPart } from './syntax.ts';
 
 /** Reads the expression behind `${`; the lexer stands on its first token, and is left on the closing `}`. */

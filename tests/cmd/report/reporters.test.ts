@@ -34,6 +34,12 @@ const BUILD_FAILED = problem('RF4006', 'the configuration does not build', {
 });
 
 const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events: readonly Event[]])[] = [
+  ['apply-in-sync', 'apply', [{ type: 'planned', plan: EMPTY }, end({ status: 'unchanged' })]],
+  [
+    'apply-planned',
+    'apply',
+    [{ type: 'planned', plan: EXAMPLE }, ...edited(8), end({ status: 'applied', generation: 4, edits: 8 })],
+  ],
   ['in-sync', 'plan', [{ type: 'planned', plan: EMPTY }]],
   [
     'planned',
@@ -105,6 +111,8 @@ const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events
     ],
   ],
 ];
+
+const eventsOf = (wanted: string): readonly Event[] => RUNS.find(([name]) => name === wanted)![2];
 
 /** Runs events through a reporter, each 0.3 s after the one before; what was printed, with its stream. */
 function run(events: readonly Event[], more: Partial<HumanOptions> = {}, step = 300): { out: string; err: string } {
@@ -178,14 +186,38 @@ describe('for people', () => {
     );
   });
 
+  test('thinking about a plan does not count as time of the apply', () => {
+    const printed: string[] = [];
+    let time = 0;
+    const report = humanReporter({
+      print: { out: (text) => printed.push(text), err: () => {} },
+      tty: { out: false, err: false },
+      colour: { out: false, err: false },
+      ascii: false,
+      columns: 80,
+      verbose: false,
+      quiet: false,
+      now: () => time,
+      verb: 'apply',
+      spec: 'reflake.yaml',
+      source,
+    });
+    report({ type: 'planned', plan: EXAMPLE });
+    time += 3_600_000;
+    for (const event of edited(2)) report(event);
+    time += 1000;
+    report(end({ status: 'applied', generation: 1, edits: 2 }));
+    expect(printed.at(-1)).toBe('Applied in 1.0s. In sync. Undo: reflake rollback 1\n');
+  });
+
   test('-q says nothing but errors and failures', () => {
-    const printed = run([...RUNS[1]![2], ...RUNS[2]![2]], { quiet: true });
+    const printed = run([...eventsOf('planned'), ...eventsOf('applied')], { quiet: true });
     expect(printed).toEqual({ out: '', err: '' });
-    expect(run(RUNS[3]![2], { quiet: true }).err).toContain('error[RF4006]');
+    expect(run(eventsOf('build-failed'), { quiet: true }).err).toContain('error[RF4006]');
   });
 
   test('-v says why, and what is being done', () => {
-    const { out, err } = run(RUNS[1]![2], { verbose: true });
+    const { out, err } = run(eventsOf('planned'), { verbose: true });
     expect(out).toContain('no file enables nix-command and flakes');
     expect(err).toBe('flake\n');
   });

@@ -38,9 +38,13 @@ function gitMerge(ours: Versions, base: Versions, theirs: Versions, style: '--di
   const dir = mkdtempSync(join(tmpdir(), 'merge-'));
   try {
     const names = (['ours', 'base', 'theirs'] as const).map((name) => join(dir, name));
-    for (const [index, versions] of [ours, base, theirs].entries()) writeFileSync(names[index] ?? '', lockText(versions));
+    for (const [index, versions] of [ours, base, theirs].entries())
+      writeFileSync(names[index] ?? '', lockText(versions));
     try {
-      return execFileSync('git', ['merge-file', '-p', ...(style === '' ? [] : [style]), ...names], { encoding: 'utf8', stdio: 'pipe' });
+      return execFileSync('git', ['merge-file', '-p', ...(style === '' ? [] : [style]), ...names], {
+        encoding: 'utf8',
+        stdio: 'pipe',
+      });
     } catch (thrown) {
       return (thrown as { stdout: string }).stdout;
     }
@@ -106,7 +110,10 @@ describe('without a base, only what is equal is taken', () => {
 });
 
 test('a side that refers to a missing node loses just that input', () => {
-  const text = gitMerge({ a: 2, b: 1, c: 1 }, base, { a: 3, b: 1, c: 1 }, '--diff3').replaceAll(/"n": "n"/g, '"n": "gone"');
+  const text = gitMerge({ a: 2, b: 1, c: 1 }, base, { a: 3, b: 1, c: 1 }, '--diff3').replaceAll(
+    /"n": "n"/g,
+    '"n": "gone"',
+  );
   expect(mergeLock(text)).toMatchObject({ ok: true, conflicts: ['a', 'b'] });
 });
 
@@ -132,7 +139,9 @@ describe('laws', () => {
   // Every input with what Nix fetched for it. Nodes are compared one by one: the marks do not tell which node of a side
   // belonged to which of its parent's versions, and Nix takes any combination.
   const nodesOf = (lock: Lock): readonly string[] =>
-    [...lock.nodes.values()].filter((node) => node.locked !== undefined).map((node) => JSON.stringify([node.locked, node.original]));
+    [...lock.nodes.values()]
+      .filter((node) => node.locked !== undefined)
+      .map((node) => JSON.stringify([node.locked, node.original]));
   const lockOf = (all: Versions): Lock => {
     const parsed = parseLock(lockText(all));
     if (!parsed.ok) throw new Error(parsed.problem.message);
@@ -170,7 +179,21 @@ describe('laws', () => {
   });
 
   test('any text with markers is merged or refused', () => {
-    const line = fc.oneof(fc.constantFrom('<<<<<<< a', '||||||| b', '=======', '>>>>>>> c', '{', '}', '"root": "root",', '"version": 7', '"nodes": {"root": {"inputs": {"a": "root"}}},', '"nodes": 5,'), fc.string());
+    const line = fc.oneof(
+      fc.constantFrom(
+        '<<<<<<< a',
+        '||||||| b',
+        '=======',
+        '>>>>>>> c',
+        '{',
+        '}',
+        '"root": "root",',
+        '"version": 7',
+        '"nodes": {"root": {"inputs": {"a": "root"}}},',
+        '"nodes": 5,',
+      ),
+      fc.string(),
+    );
     fc.assert(
       fc.property(fc.array(line, { maxLength: 14 }), (lines) => {
         const result = mergeLock(lines.join('\n'));

@@ -129,26 +129,56 @@ describe('reasons', () => {
     ['a new follows', `${base} n.follows = "a";`, ['missing | n | - | follows a']],
     ['an input gone', base.replace('f.follows = "a";', ''), ['orphaned | f | follows a | -']],
     ['another branch', base.replace('o/a', 'o/a/x'), ['changed | a | github:o/a | github:o/a/x']],
-    ['another target', base.replace('f.follows = "a"', 'f.follows = "b"'), ['follows-changed | f | follows a | follows b']],
-    ['follows to url', base.replace('f.follows = "a"', 'f.url = "github:o/f"'), ['follows-changed | f | follows a | github:o/f']],
-    ['url to follows', base.replace('a.url = "github:o/a"', 'a.follows = "b"'), ['follows-changed | a | github:o/a | follows b']],
+    [
+      'another target',
+      base.replace('f.follows = "a"', 'f.follows = "b"'),
+      ['follows-changed | f | follows a | follows b'],
+    ],
+    [
+      'follows to url',
+      base.replace('f.follows = "a"', 'f.url = "github:o/f"'),
+      ['follows-changed | f | follows a | github:o/f'],
+    ],
+    [
+      'url to follows',
+      base.replace('a.url = "github:o/a"', 'a.follows = "b"'),
+      ['follows-changed | a | github:o/a | follows b'],
+    ],
     ['an override more', `${base} b.inputs.c.follows = "a";`, ['override-changed | b/c | github:o/c | follows a']],
-    ['an override with a url', `${base} b.inputs.c.url = "github:o/x";`, ['override-changed | b/c | github:o/c | github:o/x']],
+    [
+      'an override with a url',
+      `${base} b.inputs.c.url = "github:o/x";`,
+      ['override-changed | b/c | github:o/c | github:o/x'],
+    ],
     ['an override less', base.replace('b.inputs.a.follows = "a";', ''), ['override-removed | b/a | follows a | -']],
-    ['follows to nowhere', base.replace('f.follows = "a"', 'f.follows = "x"'), ['unsatisfied-follows | f | - | x', 'follows-changed | f | follows a | follows x']],
-    ['follows in a circle', base.replace('f.follows = "a"', 'f.follows = "f"'), ['follows-cycle | f | - | f', 'follows-changed | f | follows a | follows f']],
+    [
+      'follows to nowhere',
+      base.replace('f.follows = "a"', 'f.follows = "x"'),
+      ['unsatisfied-follows | f | - | x', 'follows-changed | f | follows a | follows x'],
+    ],
+    [
+      'follows in a circle',
+      base.replace('f.follows = "a"', 'f.follows = "f"'),
+      ['follows-cycle | f | - | f', 'follows-changed | f | follows a | follows f'],
+    ],
   ])('%s', (_, inputs, expected) => {
     expect(reasons(inputs)).toEqual(expected);
   });
 
   test('no lock at all', () => {
     const got = lockVerdict(inputsOf(flakeText('a.url = "github:o/a";')), undefined);
-    expect(got).toMatchObject({ verdict: 'stale', reasons: [{ kind: 'missing-lock' }, { kind: 'missing', path: ['a'] }], created: ['a'] });
+    expect(got).toMatchObject({
+      verdict: 'stale',
+      reasons: [{ kind: 'missing-lock' }, { kind: 'missing', path: ['a'] }],
+      created: ['a'],
+    });
     expect(lockVerdict([], undefined).verdict).toBe('fresh');
   });
 
   test('follows through a kept input are checked, through a new one they are believed', () => {
-    expect(reasons(`${base} g.follows = "b/c"; h.follows = "f";`).every((line) => line.startsWith('missing'))).toBe(true);
+    expect(reasons(`${base} g.follows = "b/c"; h.follows = "f";`).every((line) => line.startsWith('missing'))).toBe(
+      true,
+    );
     expect(reasons(`${base} g.follows = "b/x";`)[0]).toBe('unsatisfied-follows | g | - | b/x');
     expect(reasons(`${base} n.url = "github:o/n"; g.follows = "n/x";`)).toHaveLength(2);
   });
@@ -171,7 +201,12 @@ describe('reasons', () => {
       nodes[`n${i}`] = { ...github(`n${i}`), inputs: i === 19_999 ? {} : { n: `n${i + 1}` } };
       follows[`f${i}`] = [i === 0 ? 'n' : `f${i - 1}`];
     }
-    const inputs = [...inputsOf(flakeText('n.url = "github:o/n0";')), ...Object.entries(follows).slice(1).map(([name, path]): LockInput => ({ name, flake: true, follows: path as string[], overrides: [] }))];
+    const inputs = [
+      ...inputsOf(flakeText('n.url = "github:o/n0";')),
+      ...Object.entries(follows)
+        .slice(1)
+        .map(([name, path]): LockInput => ({ name, flake: true, follows: path as string[], overrides: [] })),
+    ];
     const verdict = lockVerdict(inputs, lockOf(lockText({ root: { inputs: follows }, ...nodes })));
     expect([verdict.verdict, verdict.kept.length]).toEqual(['fresh', 20_000]);
   });
@@ -189,7 +224,8 @@ describe('inputs as each Nix sees them', () => {
   };
 
   test('url beside follows', () => {
-    const inputs = 'a.url = "github:o/a"; b.url = "github:o/b"; b.follows = "a"; a.inputs.c = { url = "github:o/c"; follows = "b"; };';
+    const inputs =
+      'a.url = "github:o/a"; b.url = "github:o/b"; b.follows = "a"; a.inputs.c = { url = "github:o/c"; follows = "b"; };';
     expect(errors(inputs, '2.34')).toEqual([
       'a/c: flake input has both a flake reference and a follows attribute',
       'b: flake input has both a flake reference and a follows attribute',
@@ -199,7 +235,9 @@ describe('inputs as each Nix sees them', () => {
   });
 
   test('names that follows cannot reach', () => {
-    expect(errors('a.follows = "nixpkgs-24.05";', '2.34')).toEqual(["a: invalid flake input attribute path element 'nixpkgs-24.05'"]);
+    expect(errors('a.follows = "nixpkgs-24.05";', '2.34')).toEqual([
+      "a: invalid flake input attribute path element 'nixpkgs-24.05'",
+    ]);
     expect(inputsOf(flakeText('a.follows = "//b//c/";'))[0]?.follows).toEqual(['b', 'c']);
   });
 
@@ -238,7 +276,10 @@ describe('auditLock', () => {
       lost: {},
     }),
   );
-  const found = auditLock(inputsOf(flakeText('nixpkgs.url = "github:o/nixpkgs/nixos-25.05"; b.url = "github:o/b"; n.url = "github:o/x";')), lock);
+  const found = auditLock(
+    inputsOf(flakeText('nixpkgs.url = "github:o/nixpkgs/nixos-25.05"; b.url = "github:o/b"; n.url = "github:o/x";')),
+    lock,
+  );
 
   test('finds the flag, the orphan and the duplicate, and nothing else', () => {
     expect(found.map(({ kind }) => kind)).toEqual(['flake-flag-mismatch', 'orphan-node', 'duplicate']);
@@ -261,8 +302,18 @@ test('the Nix at hand agrees', () => {
       writeFileSync(join(root, path), text);
     };
     const nix = (...args: readonly string[]): void => {
-      const env = { ...process.env, HOME: root, NIX_STORE_DIR: join(root, 'store'), NIX_STATE_DIR: join(root, 'state'), NIX_CONF_DIR: join(root, 'conf') };
-      execFileSync('nix', ['--extra-experimental-features', 'nix-command flakes', '--store', join(root, 'chroot'), ...args], { env, stdio: 'pipe' });
+      const env = {
+        ...process.env,
+        HOME: root,
+        NIX_STORE_DIR: join(root, 'store'),
+        NIX_STATE_DIR: join(root, 'state'),
+        NIX_CONF_DIR: join(root, 'conf'),
+      };
+      execFileSync(
+        'nix',
+        ['--extra-experimental-features', 'nix-command flakes', '--store', join(root, 'chroot'), ...args],
+        { env, stdio: 'pipe' },
+      );
     };
     write('a/flake.nix', '{ outputs = _: { }; }');
     write('x/flake.nix', `{ inputs.a.url = "path:${root}/a"; outputs = _: { }; }`);
@@ -272,7 +323,11 @@ test('the Nix at hand agrees', () => {
     const text = readFileSync(join(root, 'f/flake.lock'), 'utf8');
     const lock = lockOf(text);
     expect(printLock(lock)).toBe(text);
-    for (const [more, fresh] of [['', true], ['x.inputs.a.follows = "x";', false], ['b.follows = "x/a";', false]] as const) {
+    for (const [more, fresh] of [
+      ['', true],
+      ['x.inputs.a.follows = "x";', false],
+      ['b.follows = "x/a";', false],
+    ] as const) {
       const flake = flakeText(inputs.replace('zä', '"zä"') + more);
       write('f/flake.nix', flake);
       let agreed = true;
@@ -368,7 +423,9 @@ describe('laws over random trees of inputs', () => {
       fc.property(some, fc.nat(), (list, pick) => {
         const lock = lockFor(list);
         const inputs = declare(list);
-        const changed = inputs.flatMap((input, index) => (index === pick % inputs.length ? change(input, lock) : [input]));
+        const changed = inputs.flatMap((input, index) =>
+          index === pick % inputs.length ? change(input, lock) : [input],
+        );
         const verdict = lockVerdict(changed, lock);
         expect(verdict.verdict).toBe('stale');
         expect(verdict.reasons).toHaveLength(_ === 'renamed' ? 2 : 1);
@@ -393,7 +450,9 @@ describe('laws over random trees of inputs', () => {
           rest.length === 0
             ? { name, flake: true, follows: [], overrides: [] }
             : { name, flake: true, overrides: [nest(rest)] };
-        const overridden = declare(list).map((input) => (input.name === path[0] ? { ...input, overrides: nest(path).overrides } : input));
+        const overridden = declare(list).map((input) =>
+          input.name === path[0] ? { ...input, overrides: nest(path).overrides } : input,
+        );
         const verdict = lockVerdict(overridden, lockFor(list));
         expect(verdict.reasons.map(({ kind, path: at }) => [kind, at])).toEqual([['override-changed', path]]);
       }),

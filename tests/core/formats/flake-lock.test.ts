@@ -9,8 +9,8 @@ import { findInput } from '../../../core/formats/lock/find-input.ts';
 import { jsonMistake } from '../../../core/formats/lock/json-mistake.ts';
 import type { Lock } from '../../../core/formats/lock/model.ts';
 import { parseLock } from '../../../core/formats/lock/parse-lock.ts';
-import { printLock } from '../../../core/formats/lock/print-lock.ts';
 import { lockPolicy } from '../../../core/formats/lock/policy.ts';
+import { printLock } from '../../../core/formats/lock/print-lock.ts';
 
 interface Vector {
   readonly name: string;
@@ -73,7 +73,13 @@ test('keys are made anew: depth first, numbered when taken, root reserved; orpha
 
 test('strings are escaped as Nix does, keys sorted by bytes', () => {
   const path = '/\u00e4\u0001\b\t\n\f\r"\\\u001f\u{1F600}/';
-  const lock = read(text({ root: { inputs: { '\u{1F600}': 'x', '\uFFFD': 'y' } }, x: { ...node, original: { type: 'path', path } }, y: node }));
+  const lock = read(
+    text({
+      root: { inputs: { '\u{1F600}': 'x', '\uFFFD': 'y' } },
+      x: { ...node, original: { type: 'path', path } },
+      y: node,
+    }),
+  );
   const printed = printLock(lock);
   expect(printed).toContain('"path": "/ä\\u0001\\b\\t\\n\\f\\r\\"\\\\\\u001f\u{1F600}/"');
   expect(printed.indexOf('\uFFFD')).toBeLessThan(printed.indexOf('"\u{1F600}"'));
@@ -82,7 +88,9 @@ test('strings are escaped as Nix does, keys sorted by bytes', () => {
 test('a shared node is written once, an empty root as {}', () => {
   const shared = read(text({ root: { inputs: { a: 'n', b: 'n' } }, n: node }));
   expect(Object.keys((JSON.parse(printLock(shared)) as Record<'nodes', object>).nodes)).toEqual(['a', 'root']);
-  expect(printLock(read(text({})))).toBe('{\n  "nodes": {\n    "root": {}\n  },\n  "root": "root",\n  "version": 7\n}\n');
+  expect(printLock(read(text({})))).toBe(
+    '{\n  "nodes": {\n    "root": {}\n  },\n  "root": "root",\n  "version": 7\n}\n',
+  );
 });
 
 describe('what Nix reads', () => {
@@ -108,12 +116,16 @@ describe('what Nix reads', () => {
   });
 
   test('a __proto__ key is a key like any other', () => {
-    const lock = read('{"nodes":{"root":{"inputs":{"__proto__":"__proto__"}},"__proto__":{"locked":{"type":"path","path":"./a"},"original":{"type":"path","path":"./a"},"parent":[]}},"root":"root","version":7}');
+    const lock = read(
+      '{"nodes":{"root":{"inputs":{"__proto__":"__proto__"}},"__proto__":{"locked":{"type":"path","path":"./a"},"original":{"type":"path","path":"./a"},"parent":[]}},"root":"root","version":7}',
+    );
     expect(printLock(lock)).toContain('"__proto__": "__proto__"');
   });
 
   test('version 5 kept part of locked in info', () => {
-    const lock = read(one({ locked: original, info: { narHash: sri, lastModified: 7 } }).replace('"version":7', '"version":5'));
+    const lock = read(
+      one({ locked: original, info: { narHash: sri, lastModified: 7 } }).replace('"version":7', '"version":5'),
+    );
     expect(lock.nodes.get('a')?.locked).toEqual({ ...original, narHash: sri, lastModified: 7 });
   });
 });
@@ -137,7 +149,11 @@ describe('what Nix refuses', () => {
     ['an input 5', text({ root: { inputs: { a: 5 } } }), { kind: 'type', pointer: ['nodes', 'root', 'inputs', 'a'] }],
     ['follows [5]', text({ root: { inputs: { a: [5] } } }), { kind: 'type' }],
     ['a missing node', text({ root: { inputs: { a: 'b' } } }), { kind: 'missing-node', node: 'b', from: 'root' }],
-    ['an inherited name as node', text({ root: { inputs: { a: 'toString' } } }), { kind: 'missing-node', node: 'toString' }],
+    [
+      'an inherited name as node',
+      text({ root: { inputs: { a: 'toString' } } }),
+      { kind: 'missing-node', node: 'toString' },
+    ],
     ['no locked', one({ locked: undefined }), { kind: 'missing-attribute', node: 'a', attribute: 'locked' }],
     ['no original', one({ original: undefined }), { kind: 'missing-attribute', node: 'a', attribute: 'original' }],
     ['flake "no"', one({ flake: 'no' }), { kind: 'type', pointer: ['nodes', 'a', 'flake'] }],
@@ -145,7 +161,11 @@ describe('what Nix refuses', () => {
     ['parent ""', one({ parent: '' }), { kind: 'type', pointer: ['nodes', 'a', 'parent'] }],
     ['an attribute null', one({ original: { ...original, dir: null } }), { kind: 'type' }],
     ['a negative date', one({ locked: { ...locked, lastModified: -1 } }), { kind: 'type' }],
-    ['an unknown attribute', one({ original: { ...original, ref: 'x' } }), { kind: 'bad-reference', attribute: 'original' }],
+    [
+      'an unknown attribute',
+      one({ original: { ...original, ref: 'x' } }),
+      { kind: 'bad-reference', attribute: 'original' },
+    ],
     ['an unknown type', one({ locked: { type: 'svn', narHash: sri } }), { kind: 'bad-reference', attribute: 'locked' }],
     ['no type', one({ locked: { path: '/a' } }), { kind: 'bad-reference', attribute: 'locked' }],
     ['a bad hash', one({ locked: { ...locked, narHash: 'sha256-x' } }), { kind: 'bad-reference' }],
@@ -155,7 +175,11 @@ describe('what Nix refuses', () => {
     ['indirect', one({ locked: { type: 'indirect', id: 'a' } }), { kind: 'unlocked-input' }],
     ['an input of itself', one({ inputs: { a: 'a' } }), { kind: 'cycle', nodes: ['a', 'a'] }],
     ['the root as input', one({ inputs: { a: 'root' } }), { kind: 'cycle', nodes: ['root', 'a', 'root'] }],
-    ['a circle', text({ root: { inputs: { a: 'a' } }, a: { ...node, inputs: { b: 'b' } }, b: { ...node, inputs: { a: 'a' } } }), { kind: 'cycle', nodes: ['a', 'b', 'a'] }],
+    [
+      'a circle',
+      text({ root: { inputs: { a: 'a' } }, a: { ...node, inputs: { b: 'b' } }, b: { ...node, inputs: { a: 'a' } } }),
+      { kind: 'cycle', nodes: ['a', 'b', 'a'] },
+    ],
   ])('%s', (_, source, expected) => {
     expect(problem(source)).toMatchObject(expected);
   });
@@ -163,7 +187,11 @@ describe('what Nix refuses', () => {
   test.each<readonly [NixVersion, string, object | 'none']>([
     ['2.26', one({ locked: { type: 'github', owner: 'a', repo: 'b', narHash: sri } }), { kind: 'unlocked-input' }],
     ['2.8', one({ locked: { type: 'github', owner: 'a', repo: 'b', narHash: sri } }), 'none'],
-    ['2.8', one({ locked: { type: 'tarball', url: 'https://h/a.zip', narHash: sri, lastModified: 1 } }), { kind: 'bad-reference' }],
+    [
+      '2.8',
+      one({ locked: { type: 'tarball', url: 'https://h/a.zip', narHash: sri, lastModified: 1 } }),
+      { kind: 'bad-reference' },
+    ],
     ['2.8', one({ locked: { type: 'path', path: './a' } }), { kind: 'unlocked-input' }],
     ['2.8', text({}), { kind: 'type' }],
   ])('by Nix %s %#', (nix, source, expected) => {
@@ -181,7 +209,9 @@ describe('what Nix refuses', () => {
 describe('nothing is too big', () => {
   test('deep nesting', () => {
     expect(problem('['.repeat(1_000_000))).toMatchObject({ kind: 'syntax', column: 1_000_001 });
-    expect(problem(`{"nodes":${'['.repeat(300_000)}${']'.repeat(300_000)},"root":"root","version":7}`)).toMatchObject({ kind: 'type' });
+    expect(problem(`{"nodes":${'['.repeat(300_000)}${']'.repeat(300_000)},"root":"root","version":7}`)).toMatchObject({
+      kind: 'type',
+    });
   });
 
   test('a chain of twenty thousand nodes', () => {
@@ -198,83 +228,139 @@ describe('laws', () => {
 
   test('any text is a lock or a problem', () => {
     const mutated = fc
-      .record({ source: fc.constantFrom(...sources), at: fc.double({ min: 0, max: 1, noNaN: true }), cut: fc.nat(20), put: fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('null', '5', '[]', '{}', '"root"', '"a"', 'true')) })
+      .record({
+        source: fc.constantFrom(...sources),
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        cut: fc.nat(20),
+        put: fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('null', '5', '[]', '{}', '"root"', '"a"', 'true')),
+      })
       .map(({ source, at, cut, put }) => {
         const offset = Math.floor(at * source.length);
         return source.slice(0, offset) + put + source.slice(offset + cut);
       });
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), mutated), fc.constantFrom<NixVersion>('2.8', '2.26', '2.34'), (source, nix) => {
-        const parsed = parseLock(source, { nix });
-        if (parsed.ok) printLock(parsed.lock);
-        else expect(parsed.problem.message).not.toBe('');
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.json(), mutated),
+        fc.constantFrom<NixVersion>('2.8', '2.26', '2.34'),
+        (source, nix) => {
+          const parsed = parseLock(source, { nix });
+          if (parsed.ok) printLock(parsed.lock);
+          else expect(parsed.problem.message).not.toBe('');
+        },
+      ),
       { numRuns: 1000 },
     );
   });
 
   test('changing any value of a lock leaves a lock or a problem, and printing is stable', () => {
-    const value = fc.oneof(fc.constantFrom<unknown>(null, 5, -1, 1.5, 'a', 'root', [], {}, true, ['a'], [5]), fc.anything());
+    const value = fc.oneof(
+      fc.constantFrom<unknown>(null, 5, -1, 1.5, 'a', 'root', [], {}, true, ['a'], [5]),
+      fc.anything(),
+    );
     fc.assert(
-      fc.property(fc.constantFrom(...sources), fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), value, (source, path, put) => {
-        let json: unknown;
-        try {
-          json = JSON.parse(source);
-        } catch {
-          return;
-        }
-        let at = json as Record<string, unknown>;
-        for (const step of path) {
-          const keys = Object.keys(at);
-          const key = keys[step % Math.max(keys.length, 1)] ?? 'x';
-          const next = at[key];
-          if (typeof next === 'object' && next !== null && step % 7 !== 0) at = next as Record<string, unknown>;
-          else at[key] = put;
-        }
-        let changed: string | undefined;
-        try {
-          changed = JSON.stringify(json);
-        } catch {
-          return;
-        }
-        const parsed = parseLock(changed);
-        if (!parsed.ok) return;
-        const printed = printLock(parsed.lock);
-        expect(printLock(read(printed))).toBe(printed);
-      }),
+      fc.property(
+        fc.constantFrom(...sources),
+        fc.array(fc.nat(), { minLength: 1, maxLength: 5 }),
+        value,
+        (source, path, put) => {
+          let json: unknown;
+          try {
+            json = JSON.parse(source);
+          } catch {
+            return;
+          }
+          let at = json as Record<string, unknown>;
+          for (const step of path) {
+            const keys = Object.keys(at);
+            const key = keys[step % Math.max(keys.length, 1)] ?? 'x';
+            const next = at[key];
+            if (typeof next === 'object' && next !== null && step % 7 !== 0) at = next as Record<string, unknown>;
+            else at[key] = put;
+          }
+          let changed: string | undefined;
+          try {
+            changed = JSON.stringify(json);
+          } catch {
+            return;
+          }
+          const parsed = parseLock(changed);
+          if (!parsed.ok) return;
+          const printed = printLock(parsed.lock);
+          expect(printLock(read(printed))).toBe(printed);
+        },
+      ),
       { numRuns: 1000 },
     );
   });
 
   test('the scanner agrees with JSON.parse', () => {
-    const scraps = fc.array(fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"', '1', '-', '0.5e3', '01', 'true', 'nul', ' ', '\n', '\\', '\\u0041', '\u0001'), { maxLength: 12 });
+    const scraps = fc.array(
+      fc.constantFrom(
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        '"a"',
+        '"',
+        '1',
+        '-',
+        '0.5e3',
+        '01',
+        'true',
+        'nul',
+        ' ',
+        '\n',
+        '\\',
+        '\\u0041',
+        '\u0001',
+      ),
+      { maxLength: 12 },
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.json(), scraps.map((parts) => parts.join(''))), (source) => {
-        let valid = true;
-        try {
-          JSON.parse(source);
-        } catch {
-          valid = false;
-        }
-        const loneSurrogate = /\\u[dD][89a-fA-F]/.test(source);
-        if (!loneSurrogate) expect(jsonMistake(source) === undefined).toBe(valid);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          scraps.map((parts) => parts.join('')),
+        ),
+        (source) => {
+          let valid = true;
+          try {
+            JSON.parse(source);
+          } catch {
+            valid = false;
+          }
+          const loneSurrogate = /\\u[dD][89a-fA-F]/.test(source);
+          if (!loneSurrogate) expect(jsonMistake(source) === undefined).toBe(valid);
+        },
+      ),
       { numRuns: 3000 },
     );
   });
 });
 
 test('describeLocked', () => {
-  expect(describeLocked({ type: 'github', owner: 'a', repo: 'b', rev, lastModified: 1700907301 })).toBe('d02d818f22c7… (2023-11-25)');
+  expect(describeLocked({ type: 'github', owner: 'a', repo: 'b', rev, lastModified: 1700907301 })).toBe(
+    'd02d818f22c7… (2023-11-25)',
+  );
   expect(describeLocked({ type: 'git', url: 'x', rev })).toBe('d02d818f22c7…');
-  expect(describeLocked({ type: 'git', url: 'x', dirtyRev: `${rev}-dirty`, lastModified: 0 })).toBe('d02d818f22c7… with changes (1970-01-01)');
+  expect(describeLocked({ type: 'git', url: 'x', dirtyRev: `${rev}-dirty`, lastModified: 0 })).toBe(
+    'd02d818f22c7… with changes (1970-01-01)',
+  );
   expect(describeLocked(locked)).toBe('sha256-AAAAAAAAAAAA… (1970-01-01)');
   expect(describeLocked({ type: 'path', path: './sub' })).toBe('./sub');
   expect(describeLocked({ type: 'path', path: './sub', lastModified: 1e18 })).toBe('./sub');
 });
 
 describe('findInput', () => {
-  const lock = read(text({ root: { inputs: { a: 'k1', b: ['a', 'c'], d: ['b'], e: ['e'], f: ['f', 'x'], g: ['none'], h: [] } }, k1: { ...node, inputs: { c: 'k2' } }, k2: node }));
+  const lock = read(
+    text({
+      root: { inputs: { a: 'k1', b: ['a', 'c'], d: ['b'], e: ['e'], f: ['f', 'x'], g: ['none'], h: [] } },
+      k1: { ...node, inputs: { c: 'k2' } },
+      k2: node,
+    }),
+  );
   test.each<readonly [readonly string[], string | undefined]>([
     [[], 'root'],
     [['a'], 'k1'],
@@ -301,11 +387,15 @@ describe('lockPolicy', () => {
       root: { inputs: { nixpkgs: 'nixpkgs_2', same: ['nixpkgs'], evil: 'nixpkgs', tool: 't', sub: 's' } },
       nixpkgs_2: github('NixOS', 'nixos-25.05'),
       nixpkgs: { ...github('evil'), original: { type: 'github', owner: 'NixOS', repo: 'nixpkgs', ref: 'nixos-25.05' } },
-      t: { locked: { type: 'tarball', url: 'https://h.org/t.tar.gz', narHash: sri }, original: { type: 'tarball', url: 'https://h.org/t' } },
+      t: {
+        locked: { type: 'tarball', url: 'https://h.org/t.tar.gz', narHash: sri },
+        original: { type: 'tarball', url: 'https://h.org/t' },
+      },
       s: { locked: { type: 'path', path: './s' }, original: { type: 'path', path: './s' }, parent: [] },
     }),
   );
-  const kinds = (rules: Parameters<typeof lockPolicy>[1]): readonly string[] => lockPolicy(lock, rules).map(({ kind, input, node: key }) => `${kind} ${input} ${key}`);
+  const kinds = (rules: Parameters<typeof lockPolicy>[1]): readonly string[] =>
+    lockPolicy(lock, rules).map(({ kind, input, node: key }) => `${kind} ${input} ${key}`);
 
   test('age', () => {
     const day = 86_400;
@@ -316,17 +406,20 @@ describe('lockPolicy', () => {
       'too-old same nixpkgs_2',
       'no-date tool t',
     ]);
-    expect(lockPolicy(lock, { now: 1000 + 2 * day, maxAgeSeconds: day })[0]?.text).toBe('input "evil" is 2 days old, more than 1 day: d02d818f22c7… (1970-01-01)');
+    expect(lockPolicy(lock, { now: 1000 + 2 * day, maxAgeSeconds: day })[0]?.text).toBe(
+      'input "evil" is 2 days old, more than 1 day: d02d818f22c7… (1970-01-01)',
+    );
   });
 
   test('sources: the locked one counts, whatever flake.nix asks for', () => {
     const allow = ['github:NixOS/*', 'https://h.org/**', 'path:**'];
     expect(kinds({ now: 0, allow })).toEqual(['not-allowed evil nixpkgs']);
-    expect(kinds({ now: 0, allow: ['github:*/nixpkgs/nixos-*', 'https://h.org/*', 'path:./*'] })).toEqual(['not-allowed evil nixpkgs']);
-    expect(kinds({ now: 0, allow: ['github:NixOS/nixpkgs/nixos-24.*', '**://**', 'path:**', 'github:evil/nixpkgs'] })).toEqual([
-      'not-allowed nixpkgs nixpkgs_2',
-      'not-allowed same nixpkgs_2',
+    expect(kinds({ now: 0, allow: ['github:*/nixpkgs/nixos-*', 'https://h.org/*', 'path:./*'] })).toEqual([
+      'not-allowed evil nixpkgs',
     ]);
+    expect(
+      kinds({ now: 0, allow: ['github:NixOS/nixpkgs/nixos-24.*', '**://**', 'path:**', 'github:evil/nixpkgs'] }),
+    ).toEqual(['not-allowed nixpkgs nixpkgs_2', 'not-allowed same nixpkgs_2']);
     expect(kinds({ now: 0, allow: [] })).toHaveLength(5);
   });
 

@@ -5,7 +5,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { byteOrder } from '../../../core/formats/flake-ref/byte-order.ts';
 import { parseNarHash, parseSha1 } from '../../../core/formats/flake-ref/hash.ts';
-import { type Attrs, isIndirect, isRelativePath, type NixVersion, type RefResult } from '../../../core/formats/flake-ref/model.ts';
+import {
+  type Attrs,
+  isIndirect,
+  isRelativePath,
+  type NixVersion,
+  type RefResult,
+} from '../../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef, type RefContext } from '../../../core/formats/flake-ref/parse-ref.ts';
 import { printFlakeRef, showFlakeRef } from '../../../core/formats/flake-ref/print-ref.ts';
 import { refFromAttrs } from '../../../core/formats/flake-ref/ref-attrs.ts';
@@ -86,7 +92,9 @@ describe('Nix 2.8', () => {
     const got = read(vector, '2.8');
     const attrs = got.ok ? got.ref.attrs : undefined;
     const lost = want.note !== undefined && attrs !== undefined;
-    expect(lost ? withoutDir(attrs) : attrs).toEqual(want.ok ? (lost ? withoutDir(want.attrs ?? {}) : want.attrs) : undefined);
+    expect(lost ? withoutDir(attrs) : attrs).toEqual(
+      want.ok ? (lost ? withoutDir(want.attrs ?? {}) : want.attrs) : undefined,
+    );
     if (attrs === undefined || want.url === undefined) return;
     // The recorded URL lost `dir` where it is not part of `url` itself.
     const text = printFlakeRef(lost && !('url' in attrs) ? withoutDir(attrs) : attrs, '2.8');
@@ -113,7 +121,11 @@ describe('what no record holds', () => {
     ['git+https://ex.org:/r', '2.34', { type: 'git', url: 'https://ex.org/r' }],
     ['path:./a?narHash=', '2.34', { type: 'path', path: './a', narHash: '' }],
     ['github:a/b?ref=a b', '2.34', { type: 'path', path: 'github:a/b', ref: 'a b' }],
-    ['nixpkgs/A63A64B593DCF2FE05F7C5D666EB395950F36BC9', '2.34', { type: 'indirect', id: 'nixpkgs', rev: 'a63a64b593dcf2fe05f7c5d666eb395950f36bc9' }],
+    [
+      'nixpkgs/A63A64B593DCF2FE05F7C5D666EB395950F36BC9',
+      '2.34',
+      { type: 'indirect', id: 'nixpkgs', rev: 'a63a64b593dcf2fe05f7c5d666eb395950f36bc9' },
+    ],
   ])('%s in %s', (text, nix, attrs) => {
     // A path with a left-over query is an error, written here as the parameter that is refused.
     const got = parse(text, nix);
@@ -148,7 +160,10 @@ describe('what no record holds', () => {
   });
 
   test('an unknown type passes', () => {
-    expect(refFromAttrs({ type: 'svn', url: 'x', dir: '' })).toMatchObject({ ok: true, ref: { attrs: { type: 'svn', url: 'x' } } });
+    expect(refFromAttrs({ type: 'svn', url: 'x', dir: '' })).toMatchObject({
+      ok: true,
+      ref: { attrs: { type: 'svn', url: 'x' } },
+    });
     expect(showFlakeRef({ type: 'svn' })).toBe('{"type":"svn"}');
   });
 });
@@ -174,7 +189,14 @@ test.each([
 
 test('a SHA-1 is read in every notation Nix has', () => {
   const hex = 'a9993e364706816aba3e25717850c26c9cd0d89d';
-  const forms = [hex, hex.toUpperCase(), `sha1:${hex}`, 'kpcd173cq987hw957sx6m0868wv3x6d9', 'qZk+NkcGgWq6PiVxeFDCbJzQ2J0=', 'sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0='];
+  const forms = [
+    hex,
+    hex.toUpperCase(),
+    `sha1:${hex}`,
+    'kpcd173cq987hw957sx6m0868wv3x6d9',
+    'qZk+NkcGgWq6PiVxeFDCbJzQ2J0=',
+    'sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0=',
+  ];
   for (const form of forms) expect(parseSha1(form)).toEqual({ ok: true, value: hex });
   expect(parseSha1(`sha256:${hex}`).ok).toBe(false);
   expect(parseNarHash(`sha512-${'A'.repeat(43)}=`).ok).toBe(false);
@@ -209,7 +231,10 @@ describe('the same reference', () => {
   });
 
   test('relative and indirect', () => {
-    expect([isRelativePath({ type: 'path', path: './a' }), isRelativePath({ type: 'path', path: '/a' })]).toEqual([true, false]);
+    expect([isRelativePath({ type: 'path', path: './a' }), isRelativePath({ type: 'path', path: '/a' })]).toEqual([
+      true,
+      false,
+    ]);
     expect([isIndirect({ type: 'indirect', id: 'a' }), isIndirect({ type: 'git', url: 'x:' })]).toEqual([true, false]);
   });
 });
@@ -236,12 +261,18 @@ describe('traps', () => {
     expect(traps[0]?.hint).toContain(hint);
   });
 
-  test.each(['github:NixOS/nixpkgs', './sub', 'path:./a', '..', '/etc/nixos', 'git+https://ex.org/r?submodules=1', 'https://ex.org/a.tar.gz', 'foo:bar'])(
-    '%s is no trap',
-    (text) => {
-      expect(refTraps(text)).toEqual([]);
-    },
-  );
+  test.each([
+    'github:NixOS/nixpkgs',
+    './sub',
+    'path:./a',
+    '..',
+    '/etc/nixos',
+    'git+https://ex.org/r?submodules=1',
+    'https://ex.org/a.tar.gz',
+    'foo:bar',
+  ])('%s is no trap', (text) => {
+    expect(refTraps(text)).toEqual([]);
+  });
 
   test('a suggestion parses as something other than a path', () => {
     fc.assert(
@@ -259,7 +290,29 @@ describe('traps', () => {
 describe('laws', () => {
   const versions = fc.constantFrom<NixVersion>('2.8', '2.26', '2.34');
   const context = fc.constantFrom<RefContext>('input', 'input-nonflake', 'parse');
-  const scraps = ['github:', 'git+https://', 'path:', 'a', '/', '..', '?', '#', '%', '%2F', '&', '=', 'ref=', 'rev=', 'dir=', '@', ':', ' ', 'ä', '[::1]', 'a'.repeat(40)];
+  const scraps = [
+    'github:',
+    'git+https://',
+    'path:',
+    'a',
+    '/',
+    '..',
+    '?',
+    '#',
+    '%',
+    '%2F',
+    '&',
+    '=',
+    'ref=',
+    'rev=',
+    'dir=',
+    '@',
+    ':',
+    ' ',
+    'ä',
+    '[::1]',
+    'a'.repeat(40),
+  ];
   const urlish = fc.array(fc.constantFrom(...scraps), { maxLength: 8 }).map((parts) => parts.join(''));
 
   test('parsing never throws, and what it accepts is accepted as an attribute set unchanged', () => {
@@ -279,13 +332,37 @@ describe('laws', () => {
   const dir = fc.option(any, { nil: undefined });
   const compact = (attrs: Readonly<Record<string, unknown>>): Attrs =>
     Object.fromEntries(Object.entries(attrs).filter(([, value]) => value !== undefined)) as Attrs;
-  const lossless = fc.oneof(
-    fc.record({ type: fc.constantFrom('github', 'gitlab', 'sourcehut'), owner: any, repo: any, dir, ref: fc.option(word, { nil: undefined }), host: fc.constantFrom(undefined, 'h.org') }),
-    fc.record({ type: fc.constant('github'), owner: any, repo: any, rev, dir }),
-    fc.record({ type: fc.constant('path'), path: fc.array(any, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`), dir, lastModified: fc.option(fc.nat(), { nil: undefined }) }),
-    fc.record({ type: fc.constant('git'), url: word.map((name) => `https://h/${encodeURIComponent(name).replaceAll('*', '%2A')}`), ref: fc.option(word, { nil: undefined }), submodules: fc.constantFrom(undefined, true), dir }),
-    fc.record({ type: fc.constant('indirect'), id: fc.stringMatching(/^[a-z][a-z0-9_-]{0,5}$/), ref: fc.option(fc.stringMatching(/^[a-z0-9]{1,6}$/), { nil: undefined }) }),
-  ).map(compact);
+  const lossless = fc
+    .oneof(
+      fc.record({
+        type: fc.constantFrom('github', 'gitlab', 'sourcehut'),
+        owner: any,
+        repo: any,
+        dir,
+        ref: fc.option(word, { nil: undefined }),
+        host: fc.constantFrom(undefined, 'h.org'),
+      }),
+      fc.record({ type: fc.constant('github'), owner: any, repo: any, rev, dir }),
+      fc.record({
+        type: fc.constant('path'),
+        path: fc.array(any, { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`),
+        dir,
+        lastModified: fc.option(fc.nat(), { nil: undefined }),
+      }),
+      fc.record({
+        type: fc.constant('git'),
+        url: word.map((name) => `https://h/${encodeURIComponent(name).replaceAll('*', '%2A')}`),
+        ref: fc.option(word, { nil: undefined }),
+        submodules: fc.constantFrom(undefined, true),
+        dir,
+      }),
+      fc.record({
+        type: fc.constant('indirect'),
+        id: fc.stringMatching(/^[a-z][a-z0-9_-]{0,5}$/),
+        ref: fc.option(fc.stringMatching(/^[a-z0-9]{1,6}$/), { nil: undefined }),
+      }),
+    )
+    .map(compact);
 
   test('what is printed parses to the same attributes', () => {
     fc.assert(

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 export interface Verdict {
   readonly accepted: boolean | 'crashed';
   readonly printed?: string;
+  /** What Nix says of a text that was believed to parse. */
+  readonly complaint?: string;
 }
 
 /** `directory` is what relative paths were resolved against, `home` what `~` was. */
@@ -35,7 +37,7 @@ export function askNix(texts: readonly string[], believed: readonly boolean[]): 
       writeFileSync(file(index), oraclePrefix + text);
     });
     const printed = new Map<number, string>();
-    const rejected = new Set<number>();
+    const rejected = new Map<number, string>();
     let batch = texts.map((_, index) => index).filter((index) => believed[index]);
     while (batch.length > 0) {
       const args = ['--parse', ...batch.map(file)];
@@ -46,7 +48,7 @@ export function askNix(texts: readonly string[], believed: readonly boolean[]): 
       });
       if (run.status === 0) break;
       if (rejected.size > 30) throw new Error(`too many wrong beliefs, the last: ${run.stderr}`);
-      rejected.add(batch[lines.length]!);
+      rejected.set(batch[lines.length]!, run.stderr);
       batch = batch.slice(lines.length + 1);
     }
     let doubted = texts.map((_, index) => index).filter((index) => !believed[index]);
@@ -69,6 +71,8 @@ export function askNix(texts: readonly string[], believed: readonly boolean[]): 
     }
     const verdicts = texts.map((_, index): Verdict => {
       const line = printed.get(index);
+      const complaint = rejected.get(index);
+      if (complaint !== undefined) return { accepted: false, complaint };
       if (crashed.has(index)) return { accepted: 'crashed' };
       return line === undefined ? { accepted: accepted.has(index) } : { accepted: true, printed: line };
     });

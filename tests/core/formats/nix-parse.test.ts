@@ -35,9 +35,9 @@ function compare(texts: readonly string[], { verdicts, directory, home }: Verdic
   let accepted = 0;
   let compared = 0;
   texts.forEach((text, index) => {
-    const { accepted: byNix, printed } = verdicts[index]!;
+    const { accepted: byNix, printed, complaint } = verdicts[index]!;
     const ours = parseNix(oraclePrefix + text);
-    if (byNix === 'crashed') return;
+    if (byNix === 'crashed' || (complaint !== undefined && mergesDeeply(text, complaint))) return;
     if (ours.ok !== byNix)
       disagreements.push(`${byNix ? 'only Nix accepts' : 'only we accept'}: ${JSON.stringify(text)}`);
     if (byNix) accepted++;
@@ -53,6 +53,14 @@ function compare(texts: readonly string[], { verdicts, directory, home }: Verdic
     if (mine !== nixs) disagreements.push(`${JSON.stringify(text)}\n  we:  ${mine}\n  Nix: ${nixs}`);
   });
   return { disagreements, accepted, compared };
+}
+
+/**
+ * Sets merge at every depth since Nix 2.19, and so they do here; Nix 2.8 merges them at the first only. Told by its
+ * complaint, and by a set within a set within a set, which it takes.
+ */
+function mergesDeeply(text: string, complaint: string): boolean {
+  return complaint.includes('already defined') && (text.match(/\{/g)?.length ?? 0) > 3;
 }
 
 function examine(texts: readonly string[]): Comparison {
@@ -152,6 +160,22 @@ describe('limits', () => {
     expect(parsed.ok || parsed.error.message).toBe(
       text.endsWith('_:x') ? "unexpected ':', expected the end of the file" : true,
     );
+  });
+});
+
+describe('sets that merge deeply, which Nix 2.8 refuses', () => {
+  const shapes: readonly (readonly [string, string | undefined])[] = [
+    ['{ a = { b = { c = 1; }; }; a = { b = { d = 2; }; }; }', undefined],
+    ['{ a.b.c = 1; a = { b = { d = 2; }; }; }', undefined],
+    ['{ a = { b.c.d = 1; }; a = { b.c.e = 1; }; }', undefined],
+    ['{ a = { b = { c = 1; }; }; a = { b = { c = 2; }; }; }', "the attribute 'a' is defined twice"],
+    ['{ a.b.c = 1; a = { b.c = 2; }; }', "the attribute 'a' is defined twice"],
+    ['{ a = { inherit b; }; a = { b.c = 1; }; }', "the attribute 'a' is defined twice"],
+    ['{ a = { b = x; }; a = { b = { c = 1; }; }; }', "the attribute 'a' is defined twice"],
+  ];
+  test.each(shapes)('%s', (text, message) => {
+    const parsed = parseNix(text);
+    expect(parsed.ok ? undefined : parsed.error.message).toBe(message);
   });
 });
 
