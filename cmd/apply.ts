@@ -63,7 +63,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       undoes: [],
       batches: [editsOf(plan.steps)],
     };
-    return finish(await execute(transaction, plan.blobs, around), around);
+    return finish(await execute(transaction, plan.blobs, around, plan.witnesses), around);
   } finally {
     lock.release();
   }

@@ -224,6 +224,11 @@ function commands(io: Io, end: (code: number) => void): CommandModule[] {
             requiresArg: true,
             describe: 'take everything after this apply back; 0: all',
           })
+          .option('force', {
+            type: 'boolean',
+            default: false,
+            describe: 'overwrite what was changed since; it is recorded first',
+          })
           .check(({ generation, to }) => {
             if (generation !== undefined && to !== undefined) throw new Error('name an apply, or --to one, not both');
             if (Number.isNaN(generation) || Number.isNaN(to))
@@ -270,7 +275,7 @@ function usageWords(message: string, argv: readonly string[]): string {
 }
 
 const OPTION_WORDS =
-  'spec root state format offline only skip no-input color ascii quiet verbose help version yes diff out detailed-exitcode expect strict to name system release user path nixpkgs activate'.split(
+  'spec root state format offline only skip no-input color ascii quiet verbose help version yes diff out detailed-exitcode expect strict to force name system release user path nixpkgs activate'.split(
     ' ',
   );
 const COMMAND_WORDS = 'init plan apply check rollback history show recover validate schema explain'.split(' ');

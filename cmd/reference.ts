@@ -20,6 +20,8 @@ export async function validateCommand(options: GlobalOptions, io: Io): Promise<n
   for (const diagnostic of diagnostics) report({ type: 'diagnostic', diagnostic });
   if (!found.ok)
     return found.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exitOfProblems(found.diagnostics);
+  if (options.format === 'json' && diagnostics.length === 0)
+    io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n`);
   if (options.format === 'human' && !options.quiet) io.out(`${found.file} is valid.\n`);
   return EXIT.ok;
 }

@@ -14,6 +14,8 @@ export interface RollbackOptions extends GlobalOptions {
   readonly generation?: number | undefined;
   readonly to?: number | undefined;
   readonly yes: boolean;
+  /** Overwrite what was changed since; its content is recorded first. */
+  readonly force: boolean;
 }
 
 export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
@@ -35,7 +37,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(unknown(options.generation ?? options.to ?? 0), EXIT.usage);
     if (selected.length === 0) return finish({ status: 'unchanged' }, around);
-    const { transaction, blobs } = undoing(selected, place.store, place.host, stamp(io));
+    const { transaction, blobs } = undoing(selected, history.generations, place.host, stamp(io), options.force);
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);

@@ -1,7 +1,7 @@
 // What every command begins with: the spec found and checked, the machine, the wishes, a reporter.
 
 import { resolve as resolvePath } from 'node:path';
-import type { Diagnostic, JsonPointer, SourceRange } from '../core/diagnostic.ts';
+import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
@@ -38,7 +38,10 @@ export interface Session extends Place {
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
   readonly report: Reporter;
   /** Looks now: through the machine as it is at this moment. */
-  readonly plan: (report: Reporter) => Promise<{ readonly plan: Plan; readonly checks: number }>;
+  readonly plan: (
+    report: Reporter,
+    how?: { readonly bytes: boolean },
+  ) => Promise<{ readonly plan: Plan; readonly checks: number }>;
 }
 
 export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
@@ -60,7 +63,8 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const resolved = resolve(spec.spec, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
-  const { wishes } = resolved;
+  // Who leaves the git provider out is not to count on it either.
+  const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
   const timing = { checks: 0, since: io.now() };
   const report = reporterFor(verb, options, io, {
     ...sources,
@@ -78,8 +82,9 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
     locate: spec.locate,
     report,
-    plan: async (told) => {
-      const made = await plan(wishes, spec.digest, realHost(absolute(place.root)), PROVIDERS, told, selection(options));
+    plan: async (told, how) => {
+      const machine = realHost(absolute(place.root));
+      const made = await plan(wishes, spec.digest, machine, PROVIDERS, told, { ...selection(options), ...how });
       timing.checks = made.checks;
       return made;
     },
@@ -88,6 +93,9 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });
+
+const isSelected = (name: string, { only, skip }: GlobalOptions): boolean =>
+  (only?.includes(name) ?? true) && !skip?.includes(name);
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
 type Found =
@@ -133,11 +141,20 @@ function say(
   io: Io,
   problem: { readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources },
 ): Opened {
-  const report = reporterFor(verb, options, io, problem.sources ?? { file: '', text: '' });
-  for (const diagnostic of problem.diagnostics) report({ type: 'diagnostic', diagnostic });
+  const sources = problem.sources ?? { file: '', text: '' };
+  const report = reporterFor(verb, options, io, sources);
+  for (const diagnostic of worst(problem.diagnostics)) report({ type: 'diagnostic', diagnostic });
+  const more = problem.diagnostics.length - MOST;
+  if (more > 0 && options.format === 'human') io.err(`and ${more} more\n`);
   const exit = exitOfProblems(problem.diagnostics);
   return { ok: false, exit: problem.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exit };
 }
+
+/** Nobody reads more at once. */
+const MOST = 10;
+
+const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
+  [...diagnostics.filter(isError), ...diagnostics.filter((one) => !isError(one))].slice(0, MOST);
 
 interface ReportSources extends Sources {
   readonly host?: Host;

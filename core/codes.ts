@@ -1,5 +1,5 @@
 // Every diagnostic code with its page: the one place where a code is born. Codes are stable: a retired one stays retired.
-// `explain` prints these pages, the README's table of codes is made of them, a test provokes each.
+// `reflake explain` prints these pages; a test provokes each.
 
 /** RF1 the spec, RF2 the machine, RF3 execution, RF4 tools. */
 export const CODES = {
@@ -120,6 +120,30 @@ export const CODES = {
   RF2021: {
     title: 'config.from is a link elsewhere',
     page: 'A link left at the old place may only lead to the new one.',
+  },
+  RF2022: {
+    title: 'the lock takes an input for something else',
+    page: 'flake.nix says `flake = false` and the lock does not, or the other way round. Nix goes by the lock and never notices. The input is locked again.',
+  },
+  RF2023: {
+    title: 'a path input is not what was locked',
+    page: 'The tree at a `path:` input has another NAR hash than the lock says, or is gone. Nix goes on using its old copy in the store and never notices. The input is locked again; a tree that is gone has to come back first.',
+  },
+  RF2024: {
+    title: 'flake.lock is invisible to Nix',
+    page: 'In a git repository Nix sees only what is in the index: a flake.lock that is untracked or ignored is missing to it, and every run locks the inputs anew. Write `git: track`, or add the file by hand. With `git: track` it is repaired, and only `--only lock` says this.',
+  },
+  RF2025: {
+    title: 'one source is locked several times',
+    page: 'Inputs of inputs come from the same source as another input. A `follows` would make them one: less to fetch, less to build, one version. Only a note, for two versions may be wanted.',
+  },
+  RF2026: {
+    title: 'an input has both url and follows',
+    page: 'Nix 2.30 and later refuses such an input, older Nix ignores the url. Remove one of them.',
+  },
+  RF2027: {
+    title: 'a follows or override leads nowhere',
+    page: 'The input that is named does not exist: in this flake, or among the inputs of the input. Nix warns of an override that overrides nothing, and fails on a follows without a target.',
   },
   RF3001: {
     title: 'the plan is stale',

@@ -25,6 +25,8 @@ export interface Diagnostic {
   readonly severity: 'error' | 'warning' | 'note';
   readonly code: Code;
   readonly summary: string;
+  /** What stands beside the marks under the text: `expected x86_64-linux, …`. */
+  readonly expected?: string;
   readonly hint?: string;
   readonly pointer?: JsonPointer;
   readonly at?: SourceRange;

@@ -1,5 +1,6 @@
 // From what providers want to what is written: one edit per path, in an order that always works.
 
+import { canonicalJson } from './canonical.ts';
 import type { Edit, Move, Put, Puttable, Step } from './model.ts';
 import { type AbsPath, byteOrder, depth, isWithin } from './path.ts';
 
@@ -36,7 +37,7 @@ function withContentOf(entry: Puttable, other: Puttable): Puttable {
   return other.type === 'file' && other.content !== undefined ? { ...entry, content: other.content } : entry;
 }
 
-const isNothing = (before: Puttable, after: Puttable): boolean => JSON.stringify(before) === JSON.stringify(after);
+const isNothing = (before: Puttable, after: Puttable): boolean => canonicalJson(before) === canonicalJson(after);
 
 /** Parents before children, but children before parents where something goes away. */
 function putOrder(a: Put, b: Put): number {

@@ -17,15 +17,17 @@ import {
 import {
   type Activate,
   type Edit,
+  type Entry,
   invert,
   type Move,
   matches,
   type Outcome,
   type Put,
   type Reporter,
+  type Witness,
 } from './model.ts';
-import { type AbsPath, isWithin } from './path.ts';
-import { lookAt, looksInside, rehearse, sameSystem } from './rehearse.ts';
+import type { AbsPath } from './path.ts';
+import { lookAt, looksInside, rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -42,32 +44,49 @@ export interface Surroundings {
   readonly now: () => string;
 }
 
-/** `blobs`: the contents that the edits put. Needs the lock, and no unfinished journal. */
-export async function execute(transaction: Transaction, blobs: Blobs, around: Surroundings): Promise<Outcome> {
+/** `blobs`: the contents that the edits put; `witnesses`: what the plan relies on besides. Needs the lock, and no unfinished journal. */
+export async function execute(
+  asked: Transaction,
+  blobs: Blobs,
+  around: Surroundings,
+  witnesses: readonly Witness[] = [],
+): Promise<Outcome> {
   const { host, store, report, stopped } = around;
-  const edits = transaction.batches.flat();
-  if (edits.length === 0) return { status: 'unchanged' };
-  const code = transaction.kind === 'rollback' ? 'RF3011' : 'RF3001';
-  const { stale, replaced } = rehearse(host, transaction.batches, blobs, code);
+  const edits = asked.batches.flat();
+  // A rollback that finds everything as it was before still has to be recorded, or the next one would find it again.
+  if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
+  const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
+  host.refresh();
+  const unlike = staleWitnesses(host, witnesses);
+  if (unlike.length > 0) return { status: 'refused', cause: unlike, exit: 3 };
+  const { stale, replaced, batches } = rehearse(host, asked.batches, blobs, code);
   if (stale.length > 0) return { status: 'refused', cause: stale, exit: 3 };
+  const transaction: Transaction = { ...asked, batches };
+  const contents: Blobs = { ...blobs, ...replaced };
   const before = stopped();
   if (before !== undefined)
     return { status: 'refused', cause: [interrupted(before)], exit: before === 'SIGINT' ? 130 : 143 };
   const generation = nextGeneration(store);
   try {
-    begin(store, transaction, { ...blobs, ...replaced });
+    begin(store, transaction, contents);
   } catch (thrown) {
     store.remove('journal.new');
+    // Shown, but not flushed: nothing was written yet, so there is nothing to play back.
+    if (store.read('journal/begin') !== undefined) discard(store);
     return { status: 'refused', cause: [failure('the journal cannot be written', thrown)], exit: 1 };
   }
+  const reached: Reached = { begun: 0, threw: false };
   try {
-    const failed = await writeAll(transaction, { ...replaced, ...blobs }, around);
-    if (failed.length > 0) return await undo(transaction, { ...blobs, ...replaced }, failed, around);
+    const failed = await writeAll(transaction, contents, around, reached);
+    if (failed.length > 0) return await undo(transaction, contents, failed, around, reached);
     commit(store, generation, around.now());
   } catch (thrown) {
-    return await undo(transaction, { ...blobs, ...replaced }, [failure('an edit failed', thrown)], around);
+    // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
+    // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
+    if (!isCommitted(store, generation))
+      return await undo(transaction, contents, [failure('an edit failed', thrown)], around, reached);
   }
-  sweep(host, store, transaction, generation);
+  sweep(around, transaction, generation);
   report({ type: 'progress', text: 'committed' });
   return { status: 'applied', generation, edits: edits.length };
 }
@@ -75,9 +94,10 @@ export async function execute(transaction: Transaction, blobs: Blobs, around: Su
 /** Plays an unfinished journal back. Returns undefined where there is none. */
 export async function recover(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
+  host.refresh();
   store.remove('journal.new');
   store.remove('journal.undone');
-  sweepLast(host, store);
+  sweepCommitted(around);
   const loaded = load(store, 'journal');
   if (loaded.status === 'none') return undefined;
   if (loaded.status === 'damaged') {
@@ -91,7 +111,7 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
     code: 'RF3014',
     summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
   };
-  return await undo(transaction, blobs, [cause], around);
+  return await undo(transaction, blobs, [cause], around, { begun: Number.POSITIVE_INFINITY, threw: false });
 }
 
 /** The number that the next apply gets. */
@@ -104,10 +124,17 @@ export const generations = (store: Store): readonly number[] =>
     .filter(Number.isInteger)
     .sort((a, b) => a - b);
 
+/** How many edits, counted through all batches, may have changed the machine. `threw`: the last of them did. */
+interface Reached {
+  begun: number;
+  threw: boolean;
+}
+
 async function writeAll(
-  { batches, tx }: Transaction,
+  { batches, tx, kind }: Transaction,
   blobs: Blobs,
   around: Surroundings,
+  reached: Reached,
 ): Promise<readonly Diagnostic[]> {
   const { host, store, report, stopped, verify } = around;
   const edits = batches.flat();
@@ -119,14 +146,20 @@ async function writeAll(
       await new Promise((resume) => setImmediate(resume));
       const signal = stopped();
       if (signal !== undefined) return [interrupted(signal)];
+      if (edit.op === 'put') {
+        const changed = changedSince(host, edit, kind);
+        if (changed !== undefined) return [changed];
+      }
+      reached.begun++;
+      reached.threw = true;
       if (edit.op === 'activate') {
         host.flush(filesOf(edits));
-        noteActivation(store);
         const failed = await activation(edit, around);
         if (failed !== undefined) return [failed];
       } else {
         host.write(edit, blobs, tx);
       }
+      reached.threw = false;
       report({ type: 'edited', edit, index: index++, total: edits.length });
     }
   }
@@ -135,8 +168,12 @@ async function writeAll(
   return await verify();
 }
 
-async function activation(edit: Activate, { host, report }: Surroundings): Promise<Diagnostic | undefined> {
-  const result = await host.activate(edit, (text) => report({ type: 'progress', text }));
+async function activation(edit: Activate, { host, store, report }: Surroundings): Promise<Diagnostic | undefined> {
+  const result = await host.activate(edit, {
+    progress: (text) => report({ type: 'progress', text }),
+    // Durable before the running system is touched: from then on, undo activates the old one again.
+    begins: () => noteActivation(store),
+  });
   if (result.status === 'done') return undefined;
   return {
     severity: 'error',
@@ -147,95 +184,165 @@ async function activation(edit: Activate, { host, report }: Surroundings): Promi
   };
 }
 
-/** Takes every edit back that was done, in reverse, from whatever point the transaction reached. */
+/**
+ * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
+ * that two batches write is where the earlier one left it only when the later one is wholly undone, so a conflict ends it.
+ */
 async function undo(
   transaction: Transaction,
   blobs: Blobs,
   cause: readonly Diagnostic[],
   around: Surroundings,
+  { begun, threw }: Reached,
 ): Promise<Outcome> {
   const { host, store, report } = around;
   const conflicts: AbsPath[] = [];
   const problems: Diagnostic[] = [];
   const edits = transaction.batches.flat();
   const total = edits.length;
-  for (const batch of transaction.batches.slice(0, batchReached(store) + 1).toReversed()) {
-    // A tree that was not moved yet has nothing at its new place that is ours to undo.
-    const unmoved = batch.filter((edit): edit is Move => edit.op === 'move' && !isMoved(host, edit));
-    for (const edit of batch.toReversed()) {
+  const reached = transaction.batches.slice(0, batchReached(store) + 1);
+  for (const [number, batch] of [...reached.entries()].toReversed()) {
+    const first = reached.slice(0, number).flat().length;
+    const begunHere = batch.slice(0, Math.max(0, begun - first));
+    // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
+    const unmoved = begunHere.findIndex((edit) => edit.op === 'move' && !isMoved(host, edit));
+    const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
+    for (const [at, edit] of [...open.entries()].toReversed()) {
+      // Below a tree that goes back nobody would find what is to be put right.
+      if (edit.op === 'move' && conflicts.length + problems.length > 0) break;
       try {
-        const done = await undoOne(edit, unmoved, blobs, transaction.tx, around);
-        if (done === 'conflict') conflicts.push((edit as Put).path);
-        if (done === 'undone') report({ type: 'undone', edit, index: edits.indexOf(edit), total });
+        const failedHere = threw && first + at === begun - 1;
+        const done = await undoOne(edit, { blobs, tx: transaction.tx, failedHere }, around);
+        if (done === 'conflict') conflicts.push(...pathsOf(edit));
+        if (done === 'undone') report({ type: 'undone', edit, index: first + at, total });
       } catch (thrown) {
-        if (edit.op !== 'activate') conflicts.push(edit.op === 'put' ? edit.path : edit.from);
+        conflicts.push(...pathsOf(edit).slice(0, 1));
         problems.push(failure('undo failed', thrown));
       }
     }
+    try {
+      host.flush(filesOf(begunHere).map((edit) => invert(edit) as Put | Move));
+      if (conflicts.length + problems.length > 0) break;
+      if (number > 0) noteBatch(store, number - 1);
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+      break;
+    }
   }
-  const files = filesOf(edits);
-  try {
-    host.flush(files.map((edit) => invert(edit) as Put | Move));
-    if (conflicts.length === 0 && problems.length === 0) host.sweep(files, transaction.tx);
-  } catch (thrown) {
-    problems.push(failure('undo failed', thrown));
+  if (conflicts.length + problems.length === 0) {
+    try {
+      host.sweep(filesOf(edits), transaction.tx);
+      discard(store);
+      return { status: 'rolled-back', cause };
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+    }
   }
-  if (conflicts.length > 0 || problems.length > 0) {
-    const foreign = conflicts.map(
-      (path): Diagnostic => ({
-        severity: 'error',
-        code: 'RF3005',
-        summary: `"${path}" holds neither what was there before nor what was written`,
-        hint: `put "${path}" right by hand, then run: reflake recover`,
-        path,
-      }),
-    );
-    return { status: 'stuck', cause: [...cause, ...problems, ...foreign], conflicts };
-  }
-  discard(store);
-  return { status: 'rolled-back', cause };
+  const foreign = conflicts.map(
+    (path): Diagnostic => ({
+      severity: 'error',
+      code: 'RF3005',
+      summary: `"${path}" holds neither what was there before nor what was written`,
+      hint: `put "${path}" right by hand, then run: reflake recover`,
+      path,
+    }),
+  );
+  return { status: 'stuck', cause: [...cause, ...problems, ...foreign], conflicts };
 }
 
 async function undoOne(
   edit: Edit,
-  unmoved: readonly Move[],
-  blobs: Blobs,
-  tx: string,
+  { blobs, tx, failedHere }: UndoState,
   { host, store, report }: Surroundings,
 ): Promise<'undone' | 'untouched' | 'conflict'> {
-  if (edit.op === 'move') return host.undoMove(edit, tx) ? 'undone' : 'untouched';
+  if (edit.op === 'move') {
+    // Either somebody made a new tree at the old place after the move, or at the new place before it: which one is ours
+    // cannot be told, but for a move that failed just now, which found the new place taken.
+    if (isThere(host, edit.from) && isThere(host, edit.to)) return failedHere ? 'untouched' : 'conflict';
+    return host.undoMove(edit, tx) ? 'undone' : 'untouched';
+  }
   if (edit.op === 'activate') {
     const now = activeSystem(host);
-    if (!activationBegun(store) || sameSystem(edit.before, now)) return 'untouched';
-    const result = await host.activate(invert(edit, now) as Activate, (text) => report({ type: 'progress', text }));
+    // Also where the links are as before: an activation that fails half way has changed what lies behind them.
+    if (!activationBegun(store)) return 'untouched';
+    const result = await host.activate(invert(edit, now) as Activate, {
+      progress: (text) => report({ type: 'progress', text }),
+      begins: () => {},
+    });
     if (result.status === 'failed')
       throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
     return 'undone';
   }
-  if (unmoved.some(({ to }) => isWithin(edit.path, to) && edit.path !== to)) return 'untouched';
   const { entry } = lookAt(host, edit.path, looksInside(edit));
   if (matches(edit.before, entry)) return 'untouched';
-  if (!matches(edit.after, entry)) return 'conflict';
+  if (!matches(edit.after, entry) && !isUnderway(edit, entry)) return 'conflict';
   host.write(invert(edit) as Put, blobs, tx);
   return 'undone';
 }
 
+interface UndoState {
+  readonly blobs: Blobs;
+  readonly tx: string;
+  /** This edit threw just now, in this process. */
+  readonly failedHere: boolean;
+}
+
+/**
+ * Between `before` and `after`: owner and mode are two calls, and the first clears set-id bits of a file. Only for what
+ * keeps its bytes; everything else changes under another name.
+ */
+function isUnderway({ before, after }: Put, entry: Entry): boolean {
+  if (before.type === 'absent' || after.type === 'absent' || before.type !== after.type) return false;
+  if (before.type === 'link' && after.type === 'link' && before.target !== after.target) return false;
+  if (before.type === 'file' && after.type === 'file' && (after.content ?? before.content) !== before.content)
+    return false;
+  const variants = [before, after].flatMap(({ owner }) =>
+    [before, after].flatMap((one): Entry[] => {
+      if (one.type === 'link') return [{ ...one, owner }];
+      return [one.mode, one.type === 'file' ? one.mode & ~0o6000 : one.mode].map((mode) => ({ ...one, mode, owner }));
+    }),
+  );
+  return variants.some((variant) => matches(variant, entry));
+}
+
+/** A put is never made over something else than what was rehearsed: it would be lost. */
+function changedSince(host: Host, edit: Put, kind: Transaction['kind']): Diagnostic | undefined {
+  if (matches(edit.before, lookAt(host, edit.path, looksInside(edit)).entry)) return undefined;
+  const code = kind === 'rollback' ? 'RF3011' : 'RF3001';
+  return { severity: 'error', code, summary: `"${edit.path}" was changed at this moment`, path: edit.path };
+}
+
+const isThere = (host: Host, path: AbsPath): boolean => host.stat(path).type !== 'absent';
+
+const pathsOf = (edit: Edit): readonly AbsPath[] =>
+  edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
+
 const filesOf = (edits: readonly Edit[]): (Put | Move)[] => edits.filter((edit) => edit.op !== 'activate');
 
-const isMoved = (host: Host, { from, to }: Move): boolean =>
-  host.stat(to).type !== 'absent' && host.stat(from).type === 'absent';
+const isMoved = (host: Host, { from, to }: Move): boolean => isThere(host, to) && !isThere(host, from);
 
-function sweep(host: Host, store: Store, transaction: Transaction, generation: number): void {
-  host.sweep(filesOf(transaction.batches.flat()), transaction.tx);
-  store.remove(`history/${generation}/unswept`);
+const isCommitted = (store: Store, generation: number): boolean =>
+  store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
+
+/** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
+function sweep({ host, store, report }: Surroundings, transaction: Transaction, generation: number): void {
+  try {
+    host.sweep(filesOf(transaction.batches.flat()), transaction.tx);
+    store.remove(`history/${generation}/unswept`);
+  } catch (thrown) {
+    const { summary } = failure('temporary files are left over', thrown);
+    report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3004', summary } });
+  }
 }
 
 /** A crash between commit and sweep leaves the set-aside original of a move across file systems, and temporary names. */
-function sweepLast(host: Host, store: Store): void {
-  const last = generations(store).at(-1);
-  if (last === undefined || store.read(`history/${last}/unswept`) === undefined) return;
-  const loaded = load(store, `history/${last}`);
-  if (loaded.status === 'loaded') sweep(host, store, loaded.transaction, last);
+function sweepCommitted(around: Surroundings): void {
+  const { store } = around;
+  for (const number of generations(store)) {
+    if (store.read(`history/${number}/unswept`) === undefined) continue;
+    const loaded = load(store, `history/${number}`);
+    if (loaded.status === 'loaded') sweep(around, loaded.transaction, number);
+  }
 }
 
 const interrupted = (signal: Signal): Diagnostic => ({

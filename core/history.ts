@@ -5,13 +5,15 @@ import type { Diagnostic } from './diagnostic.ts';
 import { generations } from './executor.ts';
 import { activeSystem, type Blobs, type Reader } from './host/host.ts';
 import { load, type Transaction } from './journal.ts';
-import { type Edit, invert } from './model.ts';
+import { type Activate, type Edit, invert } from './model.ts';
+import { adapt, rehearse } from './rehearse.ts';
 import type { Store } from './store.ts';
 
 /** One finished apply or rollback. `undone`: a later rollback took it back. */
 export interface Generation {
   readonly number: number;
   readonly transaction: Transaction;
+  readonly blobs: Blobs;
   readonly finishedAt: string;
   readonly undone: boolean;
 }
@@ -26,20 +28,21 @@ export function past(store: Store): Past {
   for (const number of generations(store)) {
     const loaded = load(store, `history/${number}`);
     if (loaded.status !== 'loaded') {
-      const summary = `the record of apply ${number} is damaged: ${loaded.status === 'damaged' ? loaded.what : 'it is empty'}`;
+      const what = loaded.status === 'damaged' ? loaded.what : 'it is empty';
+      const summary = `the record of apply ${number} is damaged: ${what}`;
       return { ok: false, problem: { severity: 'error', code: 'RF3012', summary } };
     }
     const finishedAt = Buffer.from(store.read(`history/${number}/finished`) ?? []).toString();
-    found.push({ number, transaction: loaded.transaction, finishedAt });
+    found.push({ number, transaction: loaded.transaction, blobs: loaded.blobs, finishedAt });
   }
-  const undone = standing(found);
+  const undone = undoneBy(found);
   return { ok: true, generations: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
 }
 
 /** A rollback that was itself rolled back leaves standing what it had undone. */
-function standing(found: readonly Omit<Generation, 'undone'>[]): ReadonlySet<number> {
+function undoneBy(found: readonly Omit<Generation, 'undone'>[]): ReadonlySet<number> {
   const undone = new Set<number>();
-  for (const { number, transaction } of [...found].reverse()) {
+  for (const { number, transaction } of found.toReversed()) {
     if (!undone.has(number)) for (const target of transaction.undoes) undone.add(target);
   }
   return undone;
@@ -51,7 +54,7 @@ export type Target =
   | { readonly kind: 'one'; readonly number: number }
   | { readonly kind: 'to'; readonly number: number };
 
-/** Which generations that means, the newest first. Empty: there is nothing to undo. */
+/** Which generations that means, the newest first. Empty: there is nothing to undo. Undefined: there is no such one. */
 export function select(generations: readonly Generation[], target: Target): readonly Generation[] | undefined {
   const open = generations.filter(({ undone, transaction }) => !undone && transaction.kind === 'apply').reverse();
   switch (target.kind) {
@@ -68,18 +71,34 @@ export function select(generations: readonly Generation[], target: Target): read
   }
 }
 
-/** The transaction that takes these back: a batch for each, its edits inverted in reverse order. */
+export interface Undoing {
+  readonly transaction: Transaction;
+  readonly blobs: Blobs;
+}
+
+/**
+ * The transaction that takes `selected` (the newest first) back. `force`: what was changed since is overwritten too.
+ * Whether it fits the machine is for the executor to find out.
+ */
 export function undoing(
   selected: readonly Generation[],
-  store: Store,
+  all: readonly Generation[],
   reader: Reader,
   stamp: Pick<Transaction, 'tx' | 'startedAt' | 'by'>,
-): { readonly transaction: Transaction; readonly blobs: Blobs } {
-  const now = activeSystem(reader);
-  const batches = selected.map(({ transaction }) =>
-    transaction.batches.toReversed().flatMap((batch) => batch.toReversed().map((edit) => invert(edit, now))),
+  force: boolean,
+): Undoing {
+  const blobs: Blobs = Object.assign({}, ...all.map((one) => one.blobs));
+  // What a later apply found and replaced stands in its record, so overwriting it once more loses nothing.
+  const later = all.filter((one) => isTakenBack(one, selected));
+  const recorded = later.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'put');
+  const files = batchesFor(
+    selected,
+    all,
+    (batches) => adapt(reader, batches, blobs, { all: false, recorded }),
+    reader,
+    blobs,
   );
-  const blobs = selected.map(({ number }) => load(store, `history/${number}`));
+  const batches = [...adapt(reader, files, blobs, { all: force, recorded }), activationOf(selected, reader)];
   return {
     transaction: {
       ...stamp,
@@ -87,14 +106,71 @@ export function undoing(
       plan: digestOf(JSON.stringify(batches)),
       host: reader.facts,
       undoes: selected.map(({ number }) => number),
-      batches: batches.map(filesBeforeActivation),
+      batches: batches.filter((batch) => batch.length > 0),
     },
-    blobs: Object.assign({}, ...blobs.map((loaded) => (loaded.status === 'loaded' ? loaded.blobs : {}))),
+    blobs,
   };
 }
 
-/** As in an apply: a system is activated when the files that describe it are in place. */
-const filesBeforeActivation = (batch: readonly Edit[]): readonly Edit[] => [
-  ...batch.filter(({ op }) => op !== 'activate'),
-  ...batch.filter(({ op }) => op === 'activate'),
-];
+type Batch = readonly Edit[];
+
+/**
+ * A batch for each generation: its edits inverted, in reverse. Where somebody had disturbed the machine before the next
+ * apply put it right, undoing that apply brought the disturbance back, and what lies before it no longer fits. Then that
+ * apply is done once more first: what the hand had changed is in its record, so nothing is lost.
+ */
+function batchesFor(
+  selected: readonly Generation[],
+  all: readonly Generation[],
+  adapted: (batches: readonly Batch[]) => readonly Batch[],
+  reader: Reader,
+  blobs: Blobs,
+): readonly Batch[] {
+  let batches: readonly Batch[] = [];
+  for (const one of selected) {
+    const direct = [...batches, backwards(one)];
+    const fits = (candidate: readonly Batch[]): boolean =>
+      rehearse(reader, adapted(candidate), blobs, 'RF3011').stale.length === 0;
+    const later = all.filter((other) => other.number > one.number && isTakenBack(other, selected));
+    const detours = later.map((other) => withoutDetours([...batches, ...forwards(other), backwards(one)]));
+    batches = fits(direct) ? direct : (detours.find(fits) ?? direct);
+  }
+  return batches;
+}
+
+const isTakenBack = (one: Generation, selected: readonly Generation[]): boolean =>
+  one.transaction.kind === 'apply' && (one.undone || selected.includes(one));
+
+const isFileEdit = (edit: Edit): boolean => edit.op !== 'activate';
+
+const forwards = ({ transaction }: Generation): readonly Batch[] =>
+  transaction.batches.map((batch) => batch.filter(isFileEdit));
+
+const backwards = ({ transaction }: Generation): Batch =>
+  transaction.batches.toReversed().flatMap((batch) =>
+    batch
+      .toReversed()
+      .filter(isFileEdit)
+      .map((edit) => invert(edit)),
+  );
+
+/** An apply that is undone and at once done again need not be touched at all. */
+function withoutDetours(batches: readonly Batch[]): readonly Batch[] {
+  const kept: Batch[] = [];
+  for (const batch of batches) {
+    const last = kept.at(-1);
+    const cancels =
+      last !== undefined && JSON.stringify(last.toReversed().map((edit) => invert(edit))) === JSON.stringify(batch);
+    if (cancels) kept.pop();
+    else kept.push(batch);
+  }
+  return kept;
+}
+
+/** One activation for all: to what was active before the oldest of them. */
+function activationOf(selected: readonly Generation[], reader: Reader): Batch {
+  const oldest = selected
+    .flatMap(({ transaction }) => transaction.batches.flat())
+    .findLast((edit): edit is Activate => edit.op === 'activate' && edit.mode !== 'build');
+  return oldest === undefined ? [] : [invert(oldest, activeSystem(reader))];
+}

@@ -35,6 +35,7 @@ export function begin(store: Store, transaction: Transaction, blobs: Blobs): voi
   for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
   // Until this is gone, temporary names may be left beside the targets.
   store.write('journal.new/unswept', Buffer.from(transaction.tx));
+  store.write('journal.new/progress', seal(JSON.stringify(START)));
   store.write('journal.new/begin', seal(JSON.stringify(transaction)));
   store.rename('journal.new', 'journal');
 }
@@ -55,18 +56,46 @@ export function load(store: Store, name: string): Loaded {
       return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
     blobs[digest] = bytes;
   }
+  // What was finished needs none any more.
+  if (name === UNFINISHED && progressOf(store) === undefined) return { status: 'damaged', what: `${name}/progress` };
   return { status: 'loaded', transaction, blobs };
 }
 
-/** Notes that an activation may have begun: from here on, undo has to look at the running system too. */
-export const noteActivation = (store: Store): void => store.write('journal/activating', Buffer.from(''));
-export const activationBegun = (store: Store): boolean => store.read('journal/activating') !== undefined;
+const UNFINISHED = 'journal';
 
-/** Notes that batch `index` begins: what comes after it has not been touched, whatever it looks like. */
-export const noteBatch = (store: Store, index: number): void =>
-  store.write('journal/batch', Buffer.from(String(index)));
-export const batchReached = (store: Store): number =>
-  Number(Buffer.from(store.read('journal/batch') ?? Buffer.from('0')).toString());
+/**
+ * How far the unfinished transaction is. `batch`: what comes after it has not been touched, or is undone, whatever it
+ * looks like. `activating`: an activation may have begun, so undo has to look at the running system too.
+ */
+interface Progress {
+  readonly batch: number;
+  readonly activating: boolean;
+}
+
+const START: Progress = { batch: 0, activating: false };
+
+export const noteActivation = (store: Store): void => note(store, { activating: true });
+export const activationBegun = (store: Store): boolean => known(store).activating;
+
+/** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */
+export const noteBatch = (store: Store, index: number): void => note(store, { batch: index });
+export const batchReached = (store: Store): number => known(store).batch;
+
+const note = (store: Store, news: Partial<Progress>): void =>
+  store.write('journal/progress', seal(JSON.stringify({ ...known(store), ...news })));
+
+function known(store: Store): Progress {
+  const progress = progressOf(store);
+  // load() has refused a journal without it.
+  if (progress === undefined) throw new Error('journal/progress is damaged');
+  return progress;
+}
+
+function progressOf(store: Store): Progress | undefined {
+  const record = store.read('journal/progress');
+  const text = record && unseal(record);
+  return text === undefined ? undefined : (JSON.parse(text) as Progress);
+}
 
 /** The commit point: one rename. */
 export function commit(store: Store, generation: number, finishedAt: string): void {

@@ -125,12 +125,19 @@ export interface HostFacts {
   readonly machineId: string;
 }
 
+/** Something that a plan relies on: what was seen at a path while planning. */
+export type Witness =
+  | { readonly path: AbsPath; readonly saw: 'content' | 'names'; readonly digest: Digest }
+  | { readonly path: AbsPath; readonly saw: 'nothing' };
+
 /** The whole of what apply will do. `id` is the digest of the canonical JSON of the rest. */
 export interface Plan {
   readonly version: 1;
   readonly id: Digest;
   readonly spec: Digest;
   readonly host: HostFacts;
+  /** Compared once more before the first write. */
+  readonly witnesses: readonly Witness[];
   readonly steps: readonly Omit<Step, 'blobs'>[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }

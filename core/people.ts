@@ -2,8 +2,9 @@
 
 import { parseGroup, parsePasswd, type User } from './formats/passwd.ts';
 import type { Reader } from './host/host.ts';
+import { textThroughLinks } from './links.ts';
 import type { Owner, Person } from './model.ts';
-import { type AbsPath, absolute } from './path.ts';
+import { absolute } from './path.ts';
 
 const PASSWD = absolute('/etc/passwd');
 const GROUP = absolute('/etc/group');
@@ -17,8 +18,8 @@ export interface People {
 }
 
 export function people(reader: Reader): People {
-  const users = parsePasswd(textOf(reader, PASSWD));
-  const groups = parseGroup(textOf(reader, GROUP));
+  const users = parsePasswd(textThroughLinks(reader, PASSWD));
+  const groups = parseGroup(textThroughLinks(reader, GROUP));
   const known = new Map<string, string>();
   return {
     users,
@@ -37,6 +38,3 @@ export function people(reader: Reader): People {
     },
   };
 }
-
-/** The text of a file of the machine; empty where there is none. */
-const textOf = (reader: Reader, path: AbsPath): string => Buffer.from(reader.read(path) ?? []).toString('utf8');

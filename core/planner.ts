@@ -5,6 +5,7 @@ import { canonicalJson, digestOf } from './canonical.ts';
 import { type Diagnostic, isError } from './diagnostic.ts';
 import { type Blobs, isUnreadable, type Reader } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
+import { recording } from './host/recording.ts';
 import type { Digest, Edit, Plan, Reporter, Step } from './model.ts';
 import type { AnyProvider, Difference } from './provider.ts';
 import type { Wishes } from './wishes.ts';
@@ -13,6 +14,8 @@ export interface Selection {
   /** Names of providers; undefined: all. */
   readonly only?: readonly string[];
   readonly skip?: readonly string[];
+  /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
+  readonly bytes?: boolean;
 }
 
 /** `spec` is the digest of the spec. `checks`: how many providers had something to look at. */
@@ -22,9 +25,10 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { only, skip }: Selection = {},
+  { only, skip, bytes = true }: Selection = {},
 ): Promise<{ readonly plan: Plan; readonly checks: number }> {
-  const stage = overlay(reader);
+  const recorded = recording(bytes ? reader : withoutBytes(reader));
+  const stage = overlay(recorded.reader);
   const steps: Omit<Step, 'blobs'>[] = [];
   const blobs: Record<Digest, Uint8Array> = {};
   let checks = 0;
@@ -42,7 +46,8 @@ export async function plan(
     // A guard that forbids the machine makes every further look pointless.
     if (diagnostics.some(({ code, severity }) => code === 'RF2002' && severity === 'error')) break;
   }
-  const body = { version: 1 as const, spec, host: reader.facts, steps, blobs };
+  const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
+  const body = { version: 1 as const, spec, host: reader.facts, witnesses, steps, blobs };
   return { plan: { ...body, id: digestOf(canonicalJson(body)) }, checks };
 }
 
@@ -74,6 +79,20 @@ async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overl
     };
     return { changes: [], edits: [], diagnostics: [diagnostic] };
   }
+}
+
+/** After a job was withheld, nobody can say which paths its edit would have changed. */
+function withoutBytes(reader: Reader): Reader {
+  let withheld = false;
+  return {
+    ...reader,
+    async compute(job) {
+      if (job.purpose === 'answer') return reader.compute(job);
+      withheld = true;
+      return { status: 'withheld' };
+    },
+    planned: (path) => withheld || reader.planned(path),
+  };
 }
 
 function show(stage: Overlay, edits: readonly Edit[], blobs: Blobs): void {

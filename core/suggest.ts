@@ -6,7 +6,7 @@
  */
 export function closest(word: string, candidates: Iterable<string>, limit = 2): string | undefined {
   let best: string | undefined;
-  let least = Math.min(limit, Math.max(1, Math.floor(word.length / 2))) + 1;
+  let least = Math.min(limit, Math.floor(word.length / 2)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least);
     if (distance < least) {

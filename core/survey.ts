@@ -3,7 +3,7 @@
 import { type ModuleFacts, readModule } from './formats/nix/module.ts';
 import type { Static } from './formats/nix/static.ts';
 import type { Reader } from './host/host.ts';
-import { follow } from './links.ts';
+import { textThroughLinks } from './links.ts';
 import { type AbsPath, absolute, join } from './path.ts';
 import { people } from './people.ts';
 
@@ -78,10 +78,7 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefi
  * a branch named after that would downgrade it.
  */
 function releaseOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefined {
-  const text = (path: string): string => {
-    const { path: end, entry } = follow(reader, absolute(path));
-    return entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : '';
-  };
+  const text = (path: string): string => textThroughLinks(reader, absolute(path));
   const found = (value: string | undefined, source: string): Finding | undefined =>
     value === undefined ? undefined : { value, source };
   const number = /\b(\d\d\.\d\d)\b/;

@@ -39,6 +39,7 @@ export const activation = provider<Desired, Observed>({
     if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
     const result = await reader.compute({
       label: 'evaluating the system',
+      purpose: 'answer',
       files: [],
       argv: [
         'nix',
@@ -65,15 +66,14 @@ export const activation = provider<Desired, Observed>({
     if (wanted.kind === 'settled') return NO_DIFFERENCE;
     const installable = installableOf(desired);
     const change: Change = {
-      subject: `activate (${desired.mode})`,
+      subject: 'activate',
       path: desired.dir,
       action: 'activate',
-      ...(active.running && { from: active.running }),
-      to: wanted.kind === 'evaluated' ? wanted.system : installable,
+      to: `${desired.mode} to ${desired.dir}#${desired.host}`,
       reason: 'differs',
       because:
         wanted.kind === 'evaluated'
-          ? 'the machine does not run what its flake builds'
+          ? `the machine ${desired.mode === 'boot' ? 'boots' : 'runs'} "${bootOrRun(desired.mode, active, bootDefault)}", and its flake builds "${wanted.system}"`
           : 'the flake changes, and with it the system that it builds',
       pointer: '/activate',
     };
@@ -104,6 +104,9 @@ function isActive(
   const boots = bootDefault === wanted;
   return mode === 'test' ? runs : mode === 'boot' ? boots : runs && boots;
 }
+
+const bootOrRun = (mode: ActivationMode, { running }: ActiveSystem, bootDefault: string | undefined): string =>
+  (mode === 'boot' ? bootDefault : running) ?? 'nothing';
 
 /** Named by directory, so that Nix itself finds out whether it is a git repository. */
 const installableOf = ({ dir, host }: Pick<Desired, 'dir' | 'host'>): string =>

@@ -54,8 +54,12 @@ export const flake = provider<Desired, Observed>({
     if (!housed) return NO_DIFFERENCE;
     if (file.kind === 'odd') return { changes: [], edits: [], diagnostics: [oddFile(path, file, '/inputs')] };
     if (file.kind === 'absent') return create(desired, born);
-    const edited = editFlake(file.text, wish, RULES);
+    const whole = editFlake(file.text, wish, RULES);
+    // Hosts that helpers make can't be read or edited; the inputs beside them can.
+    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES);
+    const refused = whole.ok ? undefined : refuse(path, file.text, whole.problems);
     if (!edited.ok) return refuse(path, file.text, edited.problems);
+    if (refused !== undefined && edited.changes.length === 0) return refused;
     if (edited.changes.length === 0) return NO_DIFFERENCE;
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
@@ -71,7 +75,7 @@ export const flake = provider<Desired, Observed>({
         line,
       }),
     );
-    return { changes, edits: [edit], diagnostics: [], blobs };
+    return { changes, edits: [edit], diagnostics: refused?.diagnostics ?? [], blobs };
   },
 });
 
@@ -112,17 +116,20 @@ function create({ path, wish }: Desired, born: Owner): Difference {
 }
 
 function refuse(path: AbsPath, text: string, problems: readonly Problem[]): Difference {
-  const diagnostics = problems.map(
-    ({ kind, message, at, snippet, pointer }): Diagnostic => ({
-      severity: 'error',
-      code: kind === 'unreadable' && snippet === '' ? 'RF2006' : 'RF2007',
-      summary: kind === 'unreadable' && snippet === '' ? `flake.nix cannot be read: ${message}` : message,
-      hint: snippet === '' ? 'mend the file at the place shown' : 'paste the snippet, then run reflake plan again',
+  const diagnostics = problems.map(({ kind, message, at, snippet, pointer }): Diagnostic => {
+    const broken = kind === 'unreadable' && snippet === '';
+    // Whether the wish holds can't be told: said, and left to --strict; not an error that would bar all other wishes.
+    const unknown = kind === 'unreadable' && !broken;
+    return {
+      severity: unknown ? 'warning' : 'error',
+      code: broken ? 'RF2006' : 'RF2007',
+      summary: broken ? `flake.nix cannot be read: ${message}` : unknown ? `could not be checked: ${message}` : message,
+      hint: snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet',
       at: rangeOf(path, text, at),
       path,
       ...(pointer && { pointer }),
       ...(snippet && { snippet }),
-    }),
-  );
+    };
+  });
   return { changes: [], edits: [], diagnostics };
 }

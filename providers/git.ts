@@ -87,6 +87,7 @@ export const git = provider<Desired, Observed>({
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
   reader.compute({
     label: 'git init',
+    purpose: 'bytes',
     files: [],
     argv: ['git', 'init', '--quiet', '--template=', '.'],
     outputs: ['.git'],
@@ -94,7 +95,17 @@ const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
   });
 
 function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'no repository' }): Difference {
-  if (init.status !== 'done') return blocked(gitFailed(init));
+  const change: Change = {
+    subject: 'git',
+    path: dir,
+    action: 'add',
+    to: `a repository; ${needed.length} ${needed.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
+    reason: 'missing',
+    because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(needed, dir)}`,
+    pointer: '/git',
+  };
+  if (init.status === 'withheld') return { changes: [change], edits: [], diagnostics: [] };
+  if (init.status !== 'done') return { changes: [change], edits: [], diagnostics: [gitFailed(init)] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
   const index = addIntentToAdd(
@@ -106,15 +117,6 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
     { path: '.git/index', type: 'file', content: index.bytes, mode: 0o644 },
     ...emptyBlob('sha1'),
   ];
-  const change: Change = {
-    subject: 'git',
-    path: dir,
-    action: 'add',
-    to: `a repository that shows ${namesOf(needed, dir)} to Nix (intent to add)`,
-    reason: 'missing',
-    because: `"${dir}" is not in a git repository`,
-    pointer: '/git',
-  };
   return {
     changes: [change],
     edits: [...born, ...extra.map((file) => putNew(dir, file, owner, blobs))],
@@ -207,7 +209,7 @@ function namesOf(files: readonly Needed[], dir: AbsPath): string {
 
 const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [], diagnostics: [diagnostic] });
 
-const gitFailed = (result: Exclude<JobResult, { status: 'done' }>): Diagnostic =>
+const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>): Diagnostic =>
   result.status === 'missing'
     ? {
         severity: 'error',

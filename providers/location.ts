@@ -4,7 +4,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
 import type { Change, Edit, Entry, Owner } from '../core/model.ts';
-import { type AbsPath, absolute, isWithin, join, parent } from '../core/path.ts';
+import { type AbsPath, absolute, basename, isWithin, join, parent } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -28,15 +28,20 @@ interface Observed {
   /** Missing parents of `dir`, the topmost first, and who is to own them. */
   readonly parents: readonly AbsPath[];
   readonly parentOwner: Owner;
-  /** A free name beside `from`. */
+  /** Where what is back at `from` goes, and the directories on the way that are missing. */
   readonly aside: AbsPath;
+  readonly asideParents: readonly AbsPath[];
 }
+
+/** Beside reflake's own state: kept for good, out of everybody's way, private to root. */
+const ASIDE = absolute('/var/lib/reflake/set-aside');
 
 export const location = provider<Desired, Observed>({
   name: 'location',
   desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),
   async observe({ dir, from, host }, reader) {
     const parents = missingParents(dir, reader);
+    const aside = freeName(join(ASIDE, `./${basename(from ?? dir)}`), reader);
     const above = reader.stat(parent(parents[0] ?? dir));
     return {
       dir: placeAt(dir, reader),
@@ -44,7 +49,8 @@ export const location = provider<Desired, Observed>({
       settled: hasHost(dir, host, reader),
       parents,
       parentOwner: 'owner' in above ? above.owner : { uid: 0, gid: 0 },
-      aside: freeName(absolute(`${from ?? dir}.aside`), reader),
+      aside,
+      asideParents: missingParents(aside, reader),
     };
   },
   reconcile(desired, observed) {
@@ -62,14 +68,7 @@ export const location = provider<Desired, Observed>({
 });
 
 function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: place }: Observed): Difference {
-  const made = parents.map(
-    (path): Edit => ({
-      op: 'put',
-      path,
-      before: { type: 'absent' },
-      after: { type: 'dir', mode: 0o755, owner: parentOwner },
-    }),
-  );
+  const made = parents.map((path) => newDir(path, parentOwner, 0o755));
   const entries = place.kind === 'tree' ? place.entries : 0;
   const change: Change = {
     subject: 'config.path',
@@ -84,8 +83,16 @@ function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: p
   return { changes: [change], edits: [...made, { op: 'move', from, to: dir }], diagnostics: [] };
 }
 
+const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
+  op: 'put',
+  path,
+  before: { type: 'absent' },
+  after: { type: 'dir', mode, owner },
+});
+
 /** The flake is in place already, so what is back at the old place is somebody's work: kept, under another name. */
-function setAside(from: AbsPath, dir: AbsPath, { aside, from: place }: Observed): Difference {
+function setAside(from: AbsPath, dir: AbsPath, { aside, asideParents, from: place }: Observed): Difference {
+  const made = asideParents.map((path) => newDir(path, { uid: 0, gid: 0 }, 0o700));
   const change: Change = {
     subject: 'config.from',
     path: from,
@@ -96,7 +103,7 @@ function setAside(from: AbsPath, dir: AbsPath, { aside, from: place }: Observed)
     because: `"${from}" is back${place.kind === 'tree' ? ` with ${place.entries} entries` : ''}, and the configuration lives at "${dir}"`,
     pointer: '/config/from',
   };
-  return { changes: [change], edits: [{ op: 'move', from, to: aside }], diagnostics: [] };
+  return { changes: [change], edits: [...made, { op: 'move', from, to: aside }], diagnostics: [] };
 }
 
 function placeAt(path: AbsPath, reader: Reader): Place {

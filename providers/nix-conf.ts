@@ -62,7 +62,7 @@ export const nixConf = provider<Desired, Observed>({
     const change: Change = {
       subject: 'experimental-features',
       path,
-      action: file.kind === 'absent' ? 'add' : 'change',
+      action: winner === undefined ? 'add' : 'change',
       ...(winner && { from: winner.features.join(' ') }),
       to: features.join(' '),
       reason: 'missing',

@@ -15,9 +15,9 @@ test('generated files are fresh', () => {
   expect(said).toBe('generated files are up to date\n');
 });
 
-test('validators need no ajv', () => {
+test('validators need no ajv: nothing is imported, and require occurs only in text', () => {
   for (const name of ['validate-spec.gen.mjs', 'validate-plan.gen.mjs'])
-    expect(textOf(name)).not.toMatch(/\b(?:import|from)\s*["']|\brequire\((?!\\?"ajv\/dist\/runtime)/);
+    expect([name, textOf(name).match(/\bimport\b|(?<!')\brequire\b/g)]).toEqual([name, null]);
 });
 
 describe.each(['spec', 'plan', 'event'])('%s.schema.json', (name) => {

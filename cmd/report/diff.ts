@@ -13,7 +13,7 @@ export interface DiffWords {
   readonly nameOf: (owner: Owner) => string;
 }
 
-/** The diff of every edit, the paths that only change owner or mode last and in groups. Without a line end after the last line. */
+/** The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end after the last line. */
 export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promise<string> {
   const edits = editsOf(plan.steps);
   const moves = edits.filter((edit): edit is Move => edit.op === 'move');
@@ -28,7 +28,7 @@ export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promis
   const parts: string[] = [];
   const metadata: Put[] = [];
   for (const edit of edits) {
-    if (edit.op === 'put' && isOnlyMetadata(edit)) metadata.push(edit);
+    if (edit.op === 'put' && (isOnlyMetadata(edit) || isOfGit(edit))) metadata.push(edit);
     else if (edit.op === 'put')
       parts.push(await putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
     else parts.push(otherDiff(edit, look));
@@ -47,6 +47,9 @@ function isOnlyMetadata({ before, after }: Put): boolean {
   if (before.type === 'link') return after.type === 'link' && before.target === after.target;
   return before.type === 'dir' || (after.type === 'file' && before.type === 'file' && before.content === after.content);
 }
+
+/** What git keeps for itself: nobody reads its bytes, and a new repository has dozens of such files. */
+const isOfGit = ({ path }: Put): boolean => path.endsWith('/.git') || path.includes('/.git/');
 
 function otherDiff(edit: Exclude<Edit, Put>, look: Look): string {
   if (edit.op === 'move')
@@ -183,7 +186,8 @@ const LISTED = 10;
 function metadataDiff(puts: readonly Put[], words: DiffWords, look: Look): readonly string[] {
   const groups = new Map<string, Put[]>();
   for (const put of puts) {
-    const key = headerOf(put, words).map(look.show).join('\n');
+    const header = isOnlyMetadata(put) || put.before.type === 'absent' ? [] : ['rewritten for git'];
+    const key = [...headerOf(put, words), ...header].map(look.show).join('\n');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [put]);
     else group.push(put);

@@ -95,7 +95,8 @@ export function humanReporter(options: HumanOptions): Reporter {
     const diagnostics = plan.steps.flatMap((step) => step.diagnostics);
     const words = {
       spec: options.spec,
-      verbose,
+      // A check is read to find out what is wrong, so it says why.
+      verbose: verbose || options.verb === 'check',
       isApplying: options.verb === 'apply',
       ...(dir && { dir }),
       ...(options.saved && { saved: options.saved }),
@@ -117,10 +118,10 @@ export function humanReporter(options: HumanOptions): Reporter {
   };
 
   const wrote = ({ edit, index, total }: Extract<Event, { type: 'edited' | 'undone' }>): void => {
-    if (!tty.err && !quiet && (verbose || rowKind(edit) !== 'owner'))
-      err(`edit ${index + 1}/${total} ${editWords(edit, looks.err)}`);
     const kind = rowKind(edit);
     if (kind === 'move' || kind === 'activate') rows();
+    if (!tty.err && !quiet && (verbose || kind !== 'owner'))
+      err(`edit ${index + 1}/${total} ${editWords(edit, looks.err)}`);
     const bucket = buckets.get(kind) ?? { edits: [], seconds: 0 };
     bucket.edits.push(edit);
     bucket.seconds += elapsed();

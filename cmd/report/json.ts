@@ -23,11 +23,11 @@ export function jsonReporter({
   };
 }
 
-/** An event as it is published: a plan without its bytes. */
+/** An event as it is published: a plan without its bytes and without what it relies on. */
 function published(event: Event, place: (diagnostic: Diagnostic) => Diagnostic): object {
   switch (event.type) {
     case 'planned': {
-      const { blobs: _, steps, ...plan } = event.plan;
+      const { blobs: _blobs, witnesses: _witnesses, steps, ...plan } = event.plan;
       return {
         type: 'planned',
         plan: { ...plan, steps: steps.map((step) => ({ ...step, diagnostics: step.diagnostics.map(place) })) },

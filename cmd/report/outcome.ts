@@ -79,7 +79,10 @@ export function endingScreen(outcome: Outcome, words: EndWords, look: Look): str
       return `${look.paint('done', done)} Undo: reflake rollback ${outcome.generation}`;
     }
     case 'refused':
-      return [look.paint('bold', 'Nothing was written.'), ...(NEXT[outcome.exit] ?? [])].join(' ');
+      return [
+        look.paint('bold', 'Nothing was written.'),
+        ...(words.verb === 'apply' ? (NEXT[outcome.exit] ?? []) : []),
+      ].join(' ');
     case 'rolled-back':
       return rolledBack(words, look);
     case 'stuck':
@@ -149,7 +152,10 @@ export function rowWords(kind: RowKind, edits: readonly Edit[], dir: AbsPath | u
   if (first?.op === 'move') return `${look.show(first.from)} ${look.show('→')} ${look.show(first.to)}`;
   if (first?.op === 'activate') return look.show(describeTarget(first));
   if (kind === 'owner') return countOf(edits.length, 'path');
-  return pathsOf(edits, dir).map(look.show).join(', ');
+  const names = pathsOf(edits, dir);
+  // What git keeps for itself comes last and as one: nobody reviews it.
+  const own = names.filter((name) => name !== '.git' && !name.includes('.git/'));
+  return [...own, ...(own.length < names.length ? ['.git'] : [])].map(look.show).join(', ');
 }
 
 function describeTarget({ mode, target }: Extract<Edit, { op: 'activate' }>): string {

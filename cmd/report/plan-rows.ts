@@ -3,17 +3,9 @@
 
 import type { Change, Edit, Plan, Put } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
-import { isPrivate } from './secrets.ts';
 
-/** `masked`: the file is private, so its values are not shown. */
 export type Row =
-  | {
-      readonly kind: 'file';
-      readonly sign: Sign;
-      readonly path: AbsPath;
-      readonly changes: readonly Change[];
-      readonly masked: boolean;
-    }
+  | { readonly kind: 'file'; readonly sign: Sign; readonly path: AbsPath; readonly changes: readonly Change[] }
   | { readonly kind: 'aspect'; readonly sign: Sign; readonly changes: readonly [Change, ...Change[]] };
 
 /** Added, changed, removed, moved, activated. */
@@ -35,13 +27,7 @@ export function rowsOf(plan: Plan): readonly Row[] {
       const row = rows.get(key);
       if (row !== undefined) rows.set(key, { ...row, changes: [...row.changes, change] } as Row);
       else if (put !== undefined)
-        rows.set(key, {
-          kind: 'file',
-          sign: signOf(put),
-          path: change.path,
-          changes: [change],
-          masked: isPrivate(put.before) || isPrivate(put.after),
-        });
+        rows.set(key, { kind: 'file', sign: signOf(put), path: change.path, changes: [change] });
       else rows.set(key, { kind: 'aspect', sign: SIGN_OF[change.action], changes: [change] });
     }
   }

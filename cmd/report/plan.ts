@@ -44,16 +44,10 @@ export function planScreen(plan: Plan, words: PlanWords, look: Look): string {
 /** One fact per line, for logs: `change flake + flake.nix inputs.nixpkgs "github:…" spec:/inputs/nixpkgs reflake.yaml:9`. */
 export function planLog(plan: Plan, words: PlanWords, look: Look): string {
   const rows = rowsOf(plan);
-  const masked = new Set(rows.flatMap((row) => (row.kind === 'file' && row.masked ? row.changes : [])));
   const lines = plan.steps.flatMap(({ provider, changes }) =>
     changes.map((change) => {
       const place = words.locate?.(change.pointer);
-      const value = valueWords(
-        change,
-        masked.has(change) || isSecretName(change.subject),
-        (text) => JSON.stringify(text),
-        look,
-      );
+      const value = valueWords(change, isSecretName(change.subject), (text) => JSON.stringify(text), look);
       const facts = [
         'change',
         provider,
@@ -63,6 +57,8 @@ export function planLog(plan: Plan, words: PlanWords, look: Look): string {
         value,
         look.show(`spec:${change.pointer}`),
         place === undefined ? '' : look.show(`${place.file}:${place.line}`),
+        // Why, for whoever reads only the log of a nightly check.
+        isSecretName(change.subject) ? '' : look.show(`# ${change.because}`),
       ];
       return facts.filter((fact) => fact !== '').join(' ');
     }),
@@ -88,7 +84,7 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, look
     const title = `${look.show(nameOf(row.path, words))}`;
     return [
       withRight(`  ${sign} ${look.paint('bold', title)}`, 4 + stringWidth(title), right, width, look),
-      ...changeLines(row.changes, row.masked, look.columns, words, look),
+      ...changeLines(row.changes, look.columns, words, look),
     ];
   }
   const [change] = row.changes;
@@ -108,21 +104,14 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, look
 }
 
 /** In one file: sign, subject, value; the values of one file stand below each other. */
-function changeLines(
-  changes: readonly Change[],
-  masked: boolean,
-  columns: number,
-  words: PlanWords,
-  look: Look,
-): readonly string[] {
+function changeLines(changes: readonly Change[], columns: number, words: PlanWords, look: Look): readonly string[] {
   const subjects = changes.map((change) => look.show(change.subject));
   const widest = Math.min(32, Math.max(...subjects.map(stringWidth)));
   return changes.flatMap((change, at) => {
     const subject = padEnd(subjects[at]!, widest);
     const line = change.line === undefined ? '' : `line ${change.line}`;
     const start = 8 + stringWidth(subject) + 1;
-    const value =
-      valueWords(change, masked || isSecretName(change.subject), (text) => text, look) || look.show(change.because);
+    const value = valueWords(change, isSecretName(change.subject), (text) => text, look) || look.show(change.because);
     const sign = SIGN_OF[change.action];
     const mark = `      ${look.paint(STYLE[sign], sign)} ${subject} `;
     const room = columns - start - (line === '' ? 0 : line.length + 2);

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Activate, ActiveSystem, Person } from '../model.ts';
-import type { ActivationResult, Argv } from './host.ts';
+import type { ActivationResult, ActivationTold, Argv } from './host.ts';
 import { type RunResult, run } from './run.ts';
 
 /** Nix's own place for the generations of the system. */
@@ -11,16 +11,17 @@ const PROFILE = '/nix/var/nix/profiles/system';
 
 export const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
 
-export async function activate(edit: Activate, progress: (text: string) => void): Promise<ActivationResult> {
+export async function activate(edit: Activate, { progress, begins }: ActivationTold): Promise<ActivationResult> {
+  if (edit.target.kind === 'system') begins();
   return edit.target.kind === 'flake'
-    ? await forward(edit, edit.target.installable, progress)
+    ? await forward(edit, edit.target.installable, { progress, begins })
     : await back(edit, edit.target.system, progress);
 }
 
 async function forward(
   edit: Activate,
   installable: string,
-  progress: (text: string) => void,
+  { progress, begins }: ActivationTold,
 ): Promise<ActivationResult> {
   progress('building the system');
   const built = await as(
@@ -33,11 +34,15 @@ async function forward(
   if (system === undefined)
     return { status: 'failed', phase: 'build', log: `nix build printed no store path: ${built.stdout}` };
   if (edit.mode === 'build') return { status: 'done' };
-  if (edit.mode !== 'test') {
-    const set = await as(undefined, ['nix-env', '-p', PROFILE, '--set', system], progress);
-    if (set.status !== 'done') return { status: 'failed', phase: 'activate', log: logOf(set) };
+  begins();
+  // Tried before it becomes the boot default: what does not activate never gets a generation or a boot entry.
+  if (edit.mode !== 'boot') {
+    const tried = await switchTo(system, 'test', progress);
+    if (tried.status === 'failed' || edit.mode === 'test') return tried;
   }
-  return await switchTo(system, edit.mode, progress);
+  const set = await as(undefined, ['nix-env', '-p', PROFILE, '--set', system], progress);
+  if (set.status !== 'done') return { status: 'failed', phase: 'activate', log: logOf(set) };
+  return await switchTo(system, 'boot', progress);
 }
 
 /** `nix build --json`; Nix 2.8 has no --print-out-paths yet. */

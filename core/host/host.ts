@@ -10,6 +10,11 @@ export type Argv = readonly [string, ...string[]];
 export interface Job {
   /** For progress lines: `locking flake inputs`. */
   readonly label: string;
+  /**
+   * What the result is for: the bytes of an edit, where it is known already that there is a difference; or the answer
+   * whether there is one. Who only wants that answer (`check`) is told `withheld` instead of bytes.
+   */
+  readonly purpose: 'bytes' | 'answer';
   /** Relative to the scratch directory; parents are made. */
   readonly files: readonly ScratchFile[];
   /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
@@ -34,7 +39,8 @@ export type JobResult =
       readonly stderr: string;
     }
   | { readonly status: 'failed'; readonly stderr: string }
-  | { readonly status: 'missing'; readonly tool: string };
+  | { readonly status: 'missing'; readonly tool: string }
+  | { readonly status: 'withheld' };
 
 /**
  * Looks, and changes nothing. Links in the parents of a path are followed as the machine itself would,
@@ -72,14 +78,22 @@ export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 export interface Host extends Reader {
   /** Atomic and, but for owner and mode, durable on return: at any moment the path is `before` or `after`. */
   write(edit: Put | Move, blobs: Blobs, tx: string): void;
-  /** Takes a move back from any state that a crash may have left; true where something was done. */
+  /** Takes a move back from any state that a crash may have left; true where something was done. Never replaces anything. */
   undoMove(edit: Move, tx: string): boolean;
+  /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
+  refresh(): void;
   /** Makes owners and modes durable. */
   flush(edits: readonly (Put | Move)[]): void;
   /** Removes what `tx` left beside its targets. Called only once its outcome is durable. */
   sweep(edits: readonly (Put | Move)[], tx: string): void;
   /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */
-  activate(edit: Activate, progress: (text: string) => void): Promise<ActivationResult>;
+  activate(edit: Activate, told: ActivationTold): Promise<ActivationResult>;
+}
+
+/** `begins` is called once, after the build and before anything of the running system is touched. */
+export interface ActivationTold {
+  readonly progress: (text: string) => void;
+  readonly begins: () => void;
 }
 
 export type ActivationResult =

@@ -1,8 +1,9 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
 import { digestOf } from '../canonical.ts';
+import { below, traverse } from '../links.ts';
 import type { Digest, Entry, HostFacts, Move, Put } from '../model.ts';
-import { type AbsPath, absolute, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../path.ts';
+import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Blobs, Host, Job, JobResult } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
@@ -24,9 +25,18 @@ export function memoryHost(
     const dir = paths.get(above)?.entry;
     if (dir?.type === 'link') {
       if (budget === 0) return undefined;
-      return real(absolute(`${join(parent(above), dir.target)}/${basename(path)}`), budget - 1);
+      const led = traverse(parent(above), dir.target, (next) => directory(next, budget - 1));
+      return led && below(led, basename(path));
     }
-    return above === ROOT || dir?.type === 'dir' ? join(above, basename(path)) : undefined;
+    return above === ROOT || dir?.type === 'dir' ? below(above, basename(path)) : undefined;
+  };
+
+  /** The real directory at a path whose parent is real. */
+  const directory = (path: AbsPath, budget: number): AbsPath | undefined => {
+    const entry = paths.get(path)?.entry;
+    if (entry?.type === 'dir') return path;
+    if (entry?.type !== 'link' || budget <= 0) return undefined;
+    return traverse(parent(path), entry.target, (next) => directory(next, budget - 1));
   };
 
   const at = (path: AbsPath) => {
@@ -34,16 +44,24 @@ export function memoryHost(
     return found === undefined ? undefined : paths.get(found);
   };
 
-  const put = ({ path, after }: Put, blobs: Blobs): void => {
+  const put = ({ path, before, after }: Put, blobs: Blobs): void => {
     const target = real(path);
-    if (target === undefined) throw new Error(`no directory for ${path}`);
+    if (target === undefined) throw errno('ENOENT', `no directory for ${path}`);
+    const there = paths.get(target)?.entry.type ?? 'absent';
+    if (before.type === 'absent' && there !== 'absent') throw errno('EEXIST', `already there: ${path}`);
     if (after.type === 'absent') {
+      if (there === 'absent') throw errno('ENOENT', `not there: ${path}`);
       if ([...paths.keys()].some((other) => other !== target && isWithin(other, target)))
-        throw new Error(`not empty: ${path}`);
+        throw errno('ENOTEMPTY', `not empty: ${path}`);
       paths.delete(target);
       return;
     }
+    const isReplaced = after.type === 'link' || (after.type === 'file' && after.content !== undefined);
+    if (there === 'dir' && isReplaced) throw errno('EISDIR', `a directory: ${path}`);
+    if (!isReplaced && there !== after.type && !(after.type === 'dir' && there === 'absent'))
+      throw errno('EINVAL', `cannot turn a ${there} into a ${after.type}: ${path}`);
     const bytes = after.type !== 'file' ? undefined : after.content ? blobs[after.content] : paths.get(target)?.bytes;
+    if (after.type === 'file' && bytes === undefined) throw new Error(`no bytes for ${path}`);
     const entry = after.type === 'file' ? { ...after } : after;
     if (entry.type === 'file') delete (entry as { content?: Digest }).content;
     paths.set(target, bytes === undefined ? { entry } : { entry, bytes });
@@ -52,8 +70,9 @@ export function memoryHost(
   const move = ({ from, to }: Move): void => {
     const source = real(from);
     const target = real(to);
-    if (source === undefined || target === undefined || !paths.has(source)) throw new Error(`cannot move ${from}`);
-    if (paths.has(target)) throw new Error(`already there: ${to}`);
+    if (source === undefined || target === undefined || !paths.has(source)) throw errno('ENOENT', `not there: ${from}`);
+    if (paths.has(target)) throw errno('EEXIST', `already there: ${to}`);
+    if (isWithin(target, source)) throw errno('EINVAL', `into itself: ${from}`);
     for (const [path, what] of [...paths]) {
       const moved = rebase(path, source, target);
       if (moved === undefined) continue;
@@ -86,11 +105,14 @@ export function memoryHost(
       move({ op: 'move', from: to, to: from });
       return true;
     },
+    refresh: () => {},
     flush: () => {},
     sweep: () => {},
     activate: async () => ({ status: 'failed', phase: 'build', log: 'a machine in memory cannot build' }),
   };
 }
+
+const errno = (code: string, message: string): Error => Object.assign(new Error(message), { code });
 
 /** Everything that two equal machines agree on, as one digest. */
 export function machineDigest(paths: Paths): Digest {

@@ -99,6 +99,7 @@ export function overlay(base: Reader): Overlay {
     },
     compute: (job) => base.compute(job),
     planned: (path) =>
+      base.planned(path) ||
       layers.some((layer) =>
         layer.kind === 'move'
           ? [layer.move.from, layer.move.to].some((end) => isWithin(end, path) || isWithin(path, end))

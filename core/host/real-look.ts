@@ -12,7 +12,7 @@ import {
   type Stats,
 } from 'node:fs';
 import type { Entry } from '../model.ts';
-import { type AbsPath, fromBytes } from '../path.ts';
+import { type AbsPath, fromBytes, ROOT } from '../path.ts';
 import type { Reader } from './host.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 
@@ -36,10 +36,22 @@ export function look({ place }: Places): Look {
     },
     list(path) {
       const disk = place(path);
-      const names = disk && attempt(path, () => readdirSync(disk, { encoding: 'buffer' }));
+      const names = disk && attempt(path, () => namesIn(disk, path === ROOT));
       return names === undefined ? [] : names.sort(Buffer.compare).map(fromBytes);
     },
   };
+}
+
+/** readdir would follow a link as the last part; only the root may be reached by one. */
+function namesIn(disk: DiskPath, isRoot: boolean): Buffer[] {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | (isRoot ? 0 : constants.O_NOFOLLOW);
+  if (!isRoot && lstatSync(disk, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  const fd = openSync(disk, flags);
+  try {
+    return readdirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 const linkTarget = (path: AbsPath, disk: DiskPath): string =>

@@ -1,7 +1,8 @@
 // Where a path of the machine lies on this disk: resolves links in parents as the machine itself would, inside its root.
 
 import { lstatSync, readlinkSync } from 'node:fs';
-import { type AbsPath, absolute, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
+import { below, traverse } from '../links.ts';
+import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
 import { unreadable } from './host.ts';
 
 /** A place on this disk, as bytes so that no name is lost. */
@@ -37,7 +38,7 @@ export function places(root: AbsPath): Places {
     if (!stat?.isSymbolicLink() || budget === 0) return undefined;
     const target = fromBytes(attempt(path, () => readlinkSync(disk, { encoding: 'buffer' })) ?? Buffer.of());
     // `..` and absolute targets stay inside the root because they are resolved as paths of the machine.
-    return directory(absolute(target.startsWith('/') ? target : `${parent(path)}/${target}`), budget - 1);
+    return traverse(parent(path), target, (next) => directory(next, budget - 1));
   };
 
   return {
@@ -52,8 +53,6 @@ export function places(root: AbsPath): Places {
     },
   };
 }
-
-const below = (dir: AbsPath, name: string): AbsPath => (dir === ROOT ? `/${name}` : `${dir}/${name}`) as AbsPath;
 
 /** Missing things are undefined, missing rights are thrown as `unreadable`. */
 export function attempt<T>(path: AbsPath, look: () => T): T | undefined {

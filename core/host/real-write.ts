@@ -25,16 +25,19 @@ import { digestOf } from '../canonical.ts';
 import type { Move, Put } from '../model.ts';
 import { basename, parent, toBytes } from '../path.ts';
 import type { Blobs } from './host.ts';
-import { copyAcross } from './real-copy.ts';
+import { copyAcross, sameTree } from './real-copy.ts';
 import type { DiskPath, Places } from './real-paths.ts';
 
 /** Linux's O_PATH, which node:fs does not name: pins an inode without opening it. */
 const O_PATH = 0o10000000;
 
 export function write(places: Places, edit: Put | Move, blobs: Blobs, tx: string): void {
-  if (edit.op === 'move') move(places, edit, tx);
-  else put(places, edit, blobs, tx);
-  places.forget();
+  try {
+    if (edit.op === 'move') move(places, edit, tx);
+    else put(places, edit, blobs, tx);
+  } finally {
+    places.forget();
+  }
 }
 
 function put(places: Places, edit: Put, blobs: Blobs, tx: string): void {
@@ -45,20 +48,28 @@ function put(places: Places, edit: Put, blobs: Blobs, tx: string): void {
     if (before.type === 'dir') rmdirSync(target);
     else unlinkSync(target);
     syncDir(parentOf(target));
-  } else if (after.type === 'file' && (after.content !== undefined || before.type !== 'file')) {
-    writeTemp(temp, (after.content && blobs[after.content]) ?? new Uint8Array(), after);
+  } else if (after.type === 'file' && after.content !== undefined) {
+    const content = blobs[after.content];
+    if (content === undefined) throw new Error(`no bytes for ${path}`);
+    if (before.type === 'absent') mustBeFree(target);
+    writeTemp(temp, content, after);
     renameSync(temp, target);
     syncDir(parentOf(target));
   } else if (after.type === 'link' && !(before.type === 'link' && before.target === after.target)) {
-    rmSync(temp, { force: true });
+    if (before.type === 'absent') mustBeFree(target);
+    removeTree(temp);
     symlinkSync(toBytes(after.target), temp);
     lchownSync(temp, after.owner.uid, after.owner.gid);
     renameSync(temp, target);
     syncDir(parentOf(target));
   } else if (after.type === 'dir' && before.type === 'absent') {
-    mkdirSync(target, 0o700);
-    setMetadata(target, after);
-    syncDir(target);
+    // Under another name until owner and mode are right: a directory that is half made is neither old nor new.
+    mustBeFree(target);
+    removeTree(temp);
+    mkdirSync(temp, 0o700);
+    setMetadata(temp, after);
+    syncDir(temp);
+    renameSync(temp, target);
     syncDir(parentOf(target));
   } else if (before.type === after.type) {
     setMetadata(target, after);
@@ -72,7 +83,7 @@ function writeTemp(
   content: Uint8Array,
   { mode, owner }: { mode: number; owner: { uid: number; gid: number } },
 ): void {
-  rmSync(temp, { force: true });
+  removeTree(temp);
   const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
@@ -118,16 +129,22 @@ function move(places: Places, { from, to }: Move, tx: string): void {
   const source = placeOf(places, { path: from });
   const target = placeOf(places, { path: to });
   // rename would silently replace an empty directory or a file that someone has just put there.
-  if (exists(target)) throw Object.assign(new Error(`already there: ${to}`), { code: 'EEXIST' });
+  mustBeFree(target);
   try {
     renameSync(source, target);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'EXDEV') throw thrown;
-    const [incoming, aside] = moveNames(places, { from, to }, tx);
-    rmSync(incoming, { recursive: true, force: true });
+    const incoming = beside(target, incomingName(tx));
+    const aside = beside(source, asideName(tx));
+    removeTree(incoming);
     copyAcross(source, incoming);
+    syncDir(parentOf(incoming));
     renameSync(source, aside);
     syncDir(parentOf(source));
+    // Nobody reaches the original by its name any more: what was written to it during the copy shows now.
+    if (!sameTree(aside, incoming))
+      throw Object.assign(new Error(`it was changed while it was copied: ${from}`), { code: 'EBUSY' });
+    mustBeFree(target);
     renameSync(incoming, target);
   }
   syncDir(parentOf(target));
@@ -138,19 +155,33 @@ function move(places: Places, { from, to }: Move, tx: string): void {
 export function undoMove(places: Places, edit: Move, tx: string): boolean {
   places.forget();
   const source = placeOf(places, { path: edit.from });
-  const target = placeOf(places, { path: edit.to });
-  const [incoming, aside] = moveNames(places, edit, tx);
+  const target = places.place(edit.to);
+  // The directory that it was to be moved to was not made yet.
+  if (target === undefined) return false;
+  const incoming = beside(target, incomingName(tx));
+  const back = beside(target, backName(tx));
+  const aside = beside(source, asideName(tx));
   let moved = false;
   if (exists(aside)) {
-    // Across file systems: the original is beside its old name, what is at the new one is our copy.
-    if (exists(target)) renameSync(target, incoming);
+    mustBeFree(source);
+    // Across file systems: the original is beside its old name, what is at the new one is our copy; unless the copy is
+    // still under another name, for then somebody else put it there.
+    if (exists(target) && !exists(incoming) && !exists(back)) renameSync(target, back);
+    // A copy that somebody has worked on since is not thrown away.
+    if (exists(back) && !sameTree(aside, back)) {
+      mustBeFree(target);
+      renameSync(back, target);
+      throw Object.assign(new Error(`it was changed after it had been copied: ${edit.to}`), { code: 'EBUSY' });
+    }
     renameSync(aside, source);
+    syncDir(parentOf(source));
     moved = true;
   } else if (!exists(source) && exists(target)) {
     renameSync(target, source);
     moved = true;
   }
-  rmSync(incoming, { recursive: true, force: true });
+  removeTree(incoming);
+  removeTree(back);
   syncDir(parentOf(target));
   syncDir(parentOf(source));
   places.forget();
@@ -162,11 +193,16 @@ export function flush(places: Places, edits: readonly (Put | Move)[]): void {
   for (const edit of edits) {
     if (edit.op !== 'put' || edit.after.type === 'absent' || edit.after.type === 'link') continue;
     const target = places.place(edit.path);
-    if (target === undefined || !exists(target)) continue;
+    const stat = target && lstatSync(target, { throwIfNoEntry: false });
+    // A later edit, or somebody else, may have made something of another kind of it.
+    if (target === undefined || !(stat?.isFile() || stat?.isDirectory())) continue;
     try {
       const fd = openSync(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      fsyncSync(fd);
-      closeSync(fd);
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
     } catch (thrown) {
       // A file that we own but may not read cannot be opened to be flushed; its directory entry is durable already.
       if ((thrown as NodeJS.ErrnoException).code !== 'EACCES') throw thrown;
@@ -177,10 +213,13 @@ export function flush(places: Places, edits: readonly (Put | Move)[]): void {
 export function sweep(places: Places, edits: readonly (Put | Move)[], tx: string): void {
   places.forget();
   for (const edit of edits) {
+    // Where a directory is gone (a rollback takes away what the apply had made), nothing is left in it.
     if (edit.op === 'put') {
-      if (places.place(edit.path) !== undefined) rmSync(tempName(places, edit, tx), { force: true });
+      if (places.place(edit.path) !== undefined) removeTree(tempName(places, edit, tx));
     } else {
-      for (const name of moveNames(places, edit, tx)) rmSync(name, { recursive: true, force: true });
+      const [source, target] = [places.place(edit.from), places.place(edit.to)];
+      if (target !== undefined) for (const name of [incomingName(tx), backName(tx)]) removeTree(beside(target, name));
+      if (source !== undefined) removeTree(beside(source, asideName(tx)));
     }
   }
 }
@@ -195,20 +234,23 @@ function placeOf(places: Places, { path }: Pick<Put, 'path'>): DiskPath {
 const tempName = (places: Places, { path }: Pick<Put, 'path'>, tx: string): DiskPath =>
   beside(placeOf(places, { path }), `.reflake-${tx}-${digestOf(basename(path)).slice(7, 19)}`);
 
-const moveNames = (
-  places: Places,
-  { from, to }: Pick<Move, 'from' | 'to'>,
-  tx: string,
-): [incoming: DiskPath, aside: DiskPath] => [
-  beside(placeOf(places, { path: to }), `.reflake-${tx}-in`),
-  beside(placeOf(places, { path: from }), `.reflake-${tx}-out`),
-];
+/** A move across file systems: the copy until it is complete, and when it is taken back; the original, beside its name. */
+const incomingName = (tx: string): string => `.reflake-${tx}-in`;
+const backName = (tx: string): string => `.reflake-${tx}-back`;
+const asideName = (tx: string): string => `.reflake-${tx}-out`;
 
 const beside = (place: DiskPath, name: string): DiskPath => Buffer.concat([parentOf(place), Buffer.from(`/${name}`)]);
 
 const parentOf = (place: DiskPath): DiskPath => place.subarray(0, Math.max(1, place.lastIndexOf('/')));
 
 const exists = (place: DiskPath): boolean => lstatSync(place, { throwIfNoEntry: false }) !== undefined;
+
+function mustBeFree(place: DiskPath): void {
+  if (exists(place)) throw Object.assign(new Error(`already there: ${place}`), { code: 'EEXIST' });
+}
+
+/** Of what is ours alone. */
+const removeTree = (place: DiskPath): void => rmSync(place, { recursive: true, force: true });
 
 export function syncDir(dir: DiskPath | string): void {
   const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);

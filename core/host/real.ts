@@ -1,6 +1,7 @@
 // The machine below a root directory on this disk: `/` itself, or with --root an image, a container, a test.
 
 import { digestOf } from '../canonical.ts';
+import { textThroughLinks } from '../links.ts';
 import type { HostFacts } from '../model.ts';
 import { type AbsPath, absolute, ROOT } from '../path.ts';
 import { activate, kernelHostname } from './activate.ts';
@@ -15,7 +16,7 @@ export function realHost(root: AbsPath): Host {
   const where = places(root);
   const { stat, read, list, writtenAt } = look(where);
   return {
-    facts: factsOf(root, read),
+    facts: factsOf(root, { stat, read }),
     stat,
     read,
     list,
@@ -24,6 +25,7 @@ export function realHost(root: AbsPath): Host {
     compute,
     write: (edit, blobs, tx) => write(where, edit, blobs, tx),
     undoMove: (edit, tx) => undoMove(where, edit, tx),
+    refresh: () => where.forget(),
     flush: (edits) => flush(where, edits),
     sweep: (edits, tx) => sweep(where, edits, tx),
     activate,
@@ -42,11 +44,8 @@ const SYSTEMS: Readonly<Record<string, string>> = {
   loong64: 'loongarch64-linux',
 };
 
-function factsOf(root: AbsPath, read: Host['read']): HostFacts {
-  const line = (path: string): string =>
-    Buffer.from(read(absolute(path)) ?? [])
-      .toString('utf8')
-      .trim();
+function factsOf(root: AbsPath, reader: Pick<Host, 'stat' | 'read'>): HostFacts {
+  const line = (path: string): string => textThroughLinks(reader, absolute(path)).trim();
   const id = line('/etc/machine-id');
   return {
     name: line('/etc/hostname') || (root === ROOT ? kernelHostname() : ''),

@@ -68,6 +68,9 @@ function ownedByRoot(dir: string): boolean {
   return stat !== undefined && stat.uid === 0 && (stat.mode & 0o022) === 0;
 }
 
+/** Where a program is, on the trusted PATH; undefined: nowhere. */
+export const findTool = (tool: string): string | undefined => find(tool, searchPath());
+
 function find(tool: string, path: readonly string[]): string | undefined {
   return path
     .map((dir) => `${dir}/${tool}`)

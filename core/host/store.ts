@@ -18,6 +18,7 @@ import {
 import { dirname } from 'node:path';
 import type { Lock, Store } from '../store.ts';
 import { syncDir } from './real-write.ts';
+import { findTool } from './run.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -69,7 +70,9 @@ export function diskStore(dir: string): Store {
 /** flock on a descriptor of ours: the lock dies with the process, and there is no stale file to delete by hand. */
 function takeLock(file: string, holder: string): Lock | { readonly heldBy: string } {
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  const { status, error } = spawnSync('flock', ['-xnE75', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  const flock = findTool('flock');
+  if (flock === undefined) throw new Error('flock (of util-linux) is not installed');
+  const { status, error } = spawnSync(flock, ['-xnE75', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
   if (status !== 0) {
     const heldBy = readFileSync(file, 'utf8').trim();
     closeSync(fd);

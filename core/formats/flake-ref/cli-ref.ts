@@ -42,9 +42,9 @@ export function parseCliRef(text: string, options: CliOptions): RefResult {
 
 /** Why Nix could not open a local flake (path or git+file), or undefined when it is there or not local. */
 export function missingFlake(attrs: Attrs, options: Pick<CliOptions, 'baseDir' | 'fs'>): string | undefined {
-  const url = attrs['type'] === 'git' ? parseUrl(textAttr(attrs, 'url') ?? '', defaultNix) : undefined;
+  const url = attrs.type === 'git' ? parseUrl(textAttr(attrs, 'url') ?? '', defaultNix) : undefined;
   const isRepository = url?.ok === true && url.value.scheme === 'file';
-  if (attrs['type'] !== 'path' && !isRepository) return undefined;
+  if (attrs.type !== 'path' && !isRepository) return undefined;
   const place = isRepository ? pathOf(url.value, defaultNix) : done(textAttr(attrs, 'path') ?? '');
   if (!place.ok) return place.error;
   const tree = absolute(place.value, options.baseDir);

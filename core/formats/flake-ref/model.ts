@@ -31,7 +31,7 @@ export const subdir = (attrs: Attrs): string => textAttr(attrs, 'dir') ?? '';
 
 /** True for `path` references that do not start with `/`: they are relative to the flake that declares them. */
 export const isRelativePath = (attrs: Attrs): boolean =>
-  attrs['type'] === 'path' && !(textAttr(attrs, 'path') ?? '').startsWith('/');
+  attrs.type === 'path' && !(textAttr(attrs, 'path') ?? '').startsWith('/');
 
 /** True for references that only name an entry of the flake registry. */
-export const isIndirect = (attrs: Attrs): boolean => attrs['type'] === 'indirect';
+export const isIndirect = (attrs: Attrs): boolean => attrs.type === 'indirect';

@@ -38,8 +38,15 @@ export function finish(text: string, parsed: Step<Parsed>): RefResult {
   if (!parsed.ok) return { ok: false, error: parsed.error };
   const { attrs, fragment, warnings } = parsed.value;
   if (fragment !== '') return { ok: false, error: `unexpected fragment '${fragment}' in flake reference '${text}'` };
+  // A lock file could not hold them; in a URL the bytes are written as escapes again.
+  const wrong = Object.values(attrs).find(
+    (value) => typeof value === 'string' && /[\udc80-\udcff]/.test(notPaired(value)),
+  );
+  if (wrong !== undefined) return { ok: false, error: `flake reference '${text}' does not decode to UTF-8` };
   return { ok: true, ref: { attrs }, warnings };
 }
+
+const notPaired = (text: string): string => text.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '');
 
 function parseNew(text: string, context: RefContext, nix: NixVersion): Step<Parsed> {
   const flake = context !== 'input-nonflake';

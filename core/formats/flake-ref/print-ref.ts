@@ -29,10 +29,10 @@ type Parts = Pick<Url, 'scheme' | 'authority' | 'segments' | 'query' | 'fragment
 
 function toUrl(attrs: Attrs, nix: NixVersion): Step<Parts> {
   const rev = textAttr(attrs, 'rev');
-  const hash = rev === undefined || attrs['type'] === 'path' ? done(undefined) : parseSha1(rev);
+  const hash = rev === undefined || attrs.type === 'path' ? done(undefined) : parseSha1(rev);
   const narHash = narHashOf(attrs, nix);
   if (!narHash.ok) return narHash;
-  switch (attrs['type']) {
+  switch (attrs.type) {
     case 'github':
     case 'gitlab':
     case 'sourcehut':
@@ -57,7 +57,7 @@ function toUrl(attrs: Attrs, nix: NixVersion): Step<Parts> {
 // Only where Nix parses the hash in order to print it.
 function narHashOf(attrs: Attrs, nix: NixVersion): Step<string | undefined> {
   const text = textAttr(attrs, 'narHash');
-  const type = attrs['type'];
+  const type = attrs.type;
   const unused = type === 'path' || type === 'git' || type === 'hg' || type === 'indirect';
   if (text === undefined || unused || (nix === '2.8' && type !== 'tarball')) return done(undefined);
   return parseNarHash(text);
@@ -74,7 +74,7 @@ function forgeUrl(attrs: Attrs, rev: string | undefined, narHash: string | undef
   if (host !== undefined) query.set('host', host);
   // New Nix writes a slash inside a part as %2F, older Nix as a slash.
   const segments = nix === '2.34' ? path : path.join('/').split('/');
-  return { scheme: String(attrs['type']), segments, query, fragment: '' };
+  return { scheme: String(attrs.type), segments, query, fragment: '' };
 }
 
 function indirectUrl(attrs: Attrs, rev: string | undefined): Parts {
@@ -97,7 +97,7 @@ function pathUrl(attrs: Attrs): Parts {
 function gitUrl(attrs: Attrs, rev: string | undefined, nix: NixVersion): Step<Parts> {
   const url = parseUrl(textAttr(attrs, 'url') ?? '', nix);
   if (!url.ok) return url;
-  const isGit = attrs['type'] === 'git';
+  const isGit = attrs.type === 'git';
   const query = new Map(url.value.query);
   const ref = textAttr(attrs, 'ref');
   if (rev !== undefined) query.set('rev', rev);

@@ -10,7 +10,7 @@ export function refFromAttrs(attrs: Attrs, nix: NixVersion = defaultNix): RefRes
   const { dir, ...input } = attrs;
   if (dir !== undefined && typeof dir !== 'string')
     return { ok: false, error: "input attribute 'dir' is not a string" };
-  if (typeof input['type'] !== 'string')
+  if (typeof input.type !== 'string')
     return { ok: false, error: "'type' attribute to specify input scheme is required but not provided" };
   const checked = checkInput(input, nix);
   if (!checked.ok) return { ok: false, error: checked.error };

@@ -26,6 +26,6 @@ export function sameRef(a: Attrs, b: Attrs, nix: NixVersion = defaultNix): boole
 }
 
 function withoutEmptyDir(attrs: Attrs): Attrs {
-  if (attrs['dir'] !== '') return attrs;
+  if (attrs.dir !== '') return attrs;
   return Object.fromEntries(Object.entries(attrs).filter(([name]) => name !== 'dir'));
 }

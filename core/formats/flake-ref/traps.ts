@@ -17,10 +17,10 @@ export function refTraps(text: string, nix?: NixVersion): readonly RefTrap[] {
   if (!parsed.ok) return [];
   const { attrs } = parsed.ref;
   const path = textAttr(attrs, 'path') ?? '';
-  if (attrs['type'] === 'path' && path.startsWith('~')) return [tilde(text)];
+  if (attrs.type === 'path' && path.startsWith('~')) return [tilde(text)];
   if (isRelativePath(attrs) && (path.includes(':') || misreadId.test(text))) return [mistyped(text)];
   if (isIndirect(attrs)) return [indirect(textAttr(attrs, 'id') ?? '')];
-  return attrs['type'] === 'git' ? falseFlags(text) : [];
+  return attrs.type === 'git' ? falseFlags(text) : [];
 }
 
 // `nixpkgs?dir=x` and `nixpkgs/x?dir=y` look like registry names, but a query makes them paths.
@@ -46,7 +46,7 @@ function repair(text: string): string | undefined {
           ? bare
           : encodeSpaces(text);
   const parsed = fix === undefined || fix === text ? undefined : parseFlakeRef(fix, { context: 'input' });
-  return parsed?.ok === true && parsed.ref.attrs['type'] !== 'path' ? fix : undefined;
+  return parsed?.ok === true && parsed.ref.attrs.type !== 'path' ? fix : undefined;
 }
 
 const encodeSpaces = (text: string): string | undefined =>

@@ -42,8 +42,8 @@ export function parseUrl(text: string, nix: NixVersion): Step<Url> {
   if (nix !== '2.34' && !/^[a-z][a-z0-9+.-]*$/.test(scheme)) return badUrl(`'${text}' is not a valid URL`);
   const split = splitHierarchy(hierarchy, nix);
   const fragmentChars = nix === '2.8' ? queryChars : nix === '2.26' ? oldFragmentChars : newFragmentChars;
-  const valid = split !== undefined && allowed(split.path, pathChars) && allowed(fragment, fragmentChars);
-  if (!valid || !allowed(query, nix === '2.34' ? newQueryChars : queryChars))
+  const valid = split !== undefined && allowed(split.path, nix === '2.34' ? pathChars : oldPathChars);
+  if (!valid || !allowed(fragment, fragmentChars) || (nix !== '2.34' && !allowed(query, queryChars)))
     return badUrl(`'${text}' is not a valid URL`);
 
   const authority = split.authority === undefined ? undefined : readAuthority(split.authority, nix);
@@ -84,6 +84,7 @@ export function decodeQuery(
   text: string,
   nix: NixVersion,
 ): Step<{ readonly query: ReadonlyMap<string, string>; readonly warnings: readonly string[] }> {
+  if (nix === '2.34' && !allowed(text, newQueryChars)) return failed(`invalid URI query '${text}': leftover`);
   const query = new Map<string, string>();
   const warnings: string[] = [];
   for (const item of text.split('&')) {
@@ -102,14 +103,34 @@ export function decodeQuery(
   return done({ query, warnings });
 }
 
-/** Decodes `%XX`; refuses a stray `%` and bytes that are not UTF-8 (no lock file could hold them). */
+/** Decodes `%XX`; refuses a stray `%`. Bytes that are no UTF-8 become U+DC80 and up, which {@link percentEncode} undoes. */
 export function percentDecode(text: string): Step<string> {
   if (!text.includes('%')) return done(text);
   if (/%(?![0-9a-fA-F]{2})/.test(text)) return badUrl(`invalid URI parameter '${text}'`);
   try {
     return done(decodeURIComponent(text));
   } catch {
-    return failed(`'${text}' does not decode to UTF-8`);
+    return done(text.replace(/(?:%[0-9a-fA-F]{2})+/g, decodeBytes));
+  }
+}
+
+function decodeBytes(escapes: string): string {
+  let out = '';
+  for (let at = 0; at < escapes.length; ) {
+    // A character of UTF-8 has at most four bytes.
+    const taken = [12, 9, 6, 3].find((length) => isCharacter(escapes.slice(at, at + length))) ?? 0;
+    const byte = Number.parseInt(escapes.slice(at + 1, at + 3), 16);
+    out += taken > 0 ? decodeURIComponent(escapes.slice(at, at + taken)) : String.fromCharCode(0xdc00 + byte);
+    at += taken || 3;
+  }
+  return out;
+}
+
+function isCharacter(escapes: string): boolean {
+  try {
+    return [...decodeURIComponent(escapes)].length === 1;
+  } catch {
+    return false;
   }
 }
 
@@ -133,12 +154,15 @@ const encodeOld = (part: string): string =>
   percentEncode(part, "!$&'()*+,;=:@").replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
 
 const encoder = new TextEncoder();
+const bytesOf = (char: string): Iterable<number> =>
+  /^[\udc80-\udcff]$/.test(char) ? [char.charCodeAt(0) - 0xdc00] : encoder.encode(char);
 const escapeBytes = (char: string): string =>
-  Array.from(encoder.encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
+  Array.from(bytesOf(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 
 // A trailing hyphen would start a range once more characters follow it.
 const unreserved = "A-Za-z0-9\\-._~!$&'()*+,;=";
 const pathChars = new RegExp(`^[${unreserved}:@/%]*$`);
+const oldPathChars = new RegExp(`^[${unreserved}:@/%"]*$`);
 const queryChars = new RegExp(`^[${unreserved}:@/%? "]*$`);
 const newQueryChars = new RegExp(`^[${unreserved}:@/%? "[\\]]*$`);
 const oldFragmentChars = new RegExp(`^[${unreserved}:@/%? "^]*$`);
@@ -162,13 +186,14 @@ function splitHierarchy(text: string, nix: NixVersion): Hierarchy | undefined {
 }
 
 function readAuthority(text: string, nix: NixVersion): Step<{ readonly text: string; readonly host: string }> {
+  if (nix !== '2.34')
+    return oldAuthority.test(text) ? done({ text, host: text }) : badUrl(`invalid URL authority: '${text}'`);
   const match = /^(?:([^@]*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::([0-9]*))?$/.exec(text);
   const hostOk =
-    match !== null && (match[2]?.startsWith('[') ? isIpLiteral(match[2], nix) : allowed(match[2] ?? '', nameChars));
+    match !== null && (match[2]?.startsWith('[') ? isIpLiteral(match[2]) : allowed(match[2] ?? '', nameChars));
   if (match === null || !hostOk || !allowed(match[1] ?? '', userChars))
     return badUrl(`invalid URL authority: '${text}'`);
   const [, user, host = '', port = ''] = match;
-  if (nix !== '2.34') return done({ text, host: text });
   if (port !== '' && (Number(port) < 1 || Number(port) > 65535)) return badUrl(`port '${port}' is invalid`);
   const colon = user?.indexOf(':') ?? -1;
   const parts = user === undefined ? [] : colon < 0 ? [user] : [user.slice(0, colon), user.slice(colon + 1)];
@@ -180,14 +205,20 @@ function readAuthority(text: string, nix: NixVersion): Step<{ readonly text: str
 const nameChars = new RegExp(`^[${unreserved}%]*$`);
 const userChars = new RegExp(`^[${unreserved}:%]*$`);
 
+// Old and mid take an address without brackets, quotes, and no port that is empty.
+const oldName = `(?:[${unreserved}"]|%[0-9a-fA-F]{2})*`;
+const oldAddress = '[0-9a-fA-F:]+(?:%\\w+)?';
+const oldAuthority = new RegExp(
+  `^(?:(?:[${unreserved}:"]|%[0-9a-fA-F]{2})*@)?(?:\\[${oldAddress}\\]|${oldAddress}|${oldName})(?::[0-9]+)?$`,
+);
+
 const recode = (text: string): string => {
   const decoded = percentDecode(text);
   return decoded.ok ? percentEncode(decoded.value, '') : text;
 };
 
-function isIpLiteral(host: string, nix: NixVersion): boolean {
+function isIpLiteral(host: string): boolean {
   const inner = host.slice(1, -1);
-  if (nix !== '2.34') return /^[0-9a-fA-F:.]+$/.test(inner);
   if (/^[vV][0-9a-fA-F]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+$/.test(inner)) return true;
   const [address = '', zone] = inner.split('%25');
   if (zone !== undefined && !/^[A-Za-z0-9._~-]+$/.test(zone)) return false;

@@ -54,6 +54,34 @@ export function urlsWithFollows(decls: readonly InputDecl[], prefix: InputPath =
   });
 }
 
+/** An override that follows an input the flake does not have: an error as soon as its input has the one overridden. */
+export interface DanglingOverride {
+  readonly kind: 'dangling-override';
+  readonly path: InputPath;
+  readonly target: InputPath;
+  readonly text: string;
+  readonly hint: string;
+}
+
+/** Overrides whose target starts with a name that is no input of the flake itself. */
+export function danglingOverrides(inputs: readonly LockInput[]): readonly DanglingOverride[] {
+  const names = new Set(inputs.map((input) => input.name));
+  const search = (input: LockInput, prefix: InputPath): readonly DanglingOverride[] =>
+    input.overrides.flatMap((override) => {
+      const path = [...prefix, override.name];
+      const below = search(override, path);
+      const target = override.follows;
+      const first = target?.[0];
+      if (target === undefined || first === undefined || names.has(first)) return below;
+      const text = `input "${showPath(path)}" is to follow "${showPath(target)}", but there is no input "${first}"`;
+      return [
+        { kind: 'dangling-override', path, target, text, hint: `declare inputs.${first} or correct the name` },
+        ...below,
+      ];
+    });
+  return inputs.flatMap((input) => search(input, [input.name]));
+}
+
 function flagMismatches(inputs: readonly LockInput[], lock: Lock): readonly LockOddity[] {
   return inputs.flatMap((input): LockOddity[] => {
     const edge = rootNode(lock).inputs.get(input.name);

@@ -4,7 +4,7 @@ import { type Attrs, textAttr } from '../flake-ref/model.ts';
 
 /** Such as `d02d818f22c7… (2023-11-25)`: revision, else hash, else path, and the UTC date of `lastModified`. */
 export function describeLocked(locked: Attrs): string {
-  const date = dateOf(locked['lastModified']);
+  const date = dateOf(locked.lastModified);
   return date === undefined ? nameOf(locked) : `${nameOf(locked)} (${date})`;
 }
 

@@ -1,8 +1,8 @@
 // Whether every follows of a planned lock leads to an input (NIX.md section 3.4).
 
 import type { NixVersion } from '../flake-ref/model.ts';
+import type { LockReason } from './compare.ts';
 import { type InputPath, showPath } from './model.ts';
-import type { LockReason } from './verdict.ts';
 
 /** A node of the lock that Nix would write. `unknown`: its inputs are not known without fetching. */
 export interface PlannedNode {

@@ -62,7 +62,7 @@ const scalar = /true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9
 
 // One character or escape at a time: a repeated group would overflow the regular expression engine on long strings.
 const plain = /[^"\\\x00-\x1f]+/y;
-const escape = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const escaped = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
@@ -76,7 +76,7 @@ function string(text: string, start: number): number {
   for (;;) {
     at = skip(plain, text, at);
     if (text[at] === '"') return at + 1;
-    const end = skip(escape, text, at);
+    const end = skip(escaped, text, at);
     if (end === at) return -1;
     const unit = text[at + 1] === 'u' ? Number.parseInt(text.slice(at + 2, end), 16) : 0;
     if (unit >= 0xdc00 && unit <= 0xdfff) return -1;

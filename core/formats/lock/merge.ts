@@ -148,10 +148,10 @@ interface Input {
 function readSide(side: SideText, nix: NixVersion): ReadonlyMap<string, Input> | undefined {
   const json = parseObject(side.text);
   if (json === undefined) return undefined;
-  const nodes = asObject(json['nodes']) ?? {};
-  const root = asObject(nodes[String(json['root'])]) ?? {};
+  const nodes = asObject(json.nodes) ?? {};
+  const root = asObject(nodes[String(json.root)]) ?? {};
   const inputs = new Map<string, Input>();
-  for (const [name, value] of Object.entries(asObject(root['inputs']) ?? {}))
+  for (const [name, value] of Object.entries(asObject(root.inputs) ?? {}))
     inputs.set(name, readInput(side, nodes, name, value, nix));
   return inputs;
 }

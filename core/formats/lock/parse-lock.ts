@@ -41,7 +41,7 @@ function parseJson(text: string): { readonly ok: true; readonly value: unknown }
 }
 
 function readLock(json: Raw, nix: NixVersion): LockResult {
-  const version = json['version'] ?? (Object.hasOwn(json, 'version') ? null : 0);
+  const version = json.version ?? (Object.hasOwn(json, 'version') ? null : 0);
   if (typeof version !== 'number') return wrongType(['version'], 'a number');
   if (Math.trunc(version) < 5 || Math.trunc(version) > 7) {
     const message = `lock file version ${Math.trunc(version)} is not supported`;

@@ -50,10 +50,10 @@ export function lockPolicy(lock: Lock, rules: LockRules): readonly PolicyViolati
 
 function judgeAge(input: string, node: string, locked: Attrs, rules: LockRules): PolicyViolation | undefined {
   if (rules.maxAgeSeconds === undefined) return undefined;
-  const lastModified = locked['lastModified'];
+  const lastModified = locked.lastModified;
   if (typeof lastModified !== 'number') {
     // A relative path is part of the flake itself, and a single file never has a date.
-    if (textAttr(locked, 'narHash') === undefined || locked['type'] === 'file') return undefined;
+    if (textAttr(locked, 'narHash') === undefined || locked.type === 'file') return undefined;
     return { kind: 'no-date', input, node, text: `input "${input}" has no date in the lock` };
   }
   const ageSeconds = rules.now - lastModified;

@@ -80,23 +80,33 @@ function define(top: Shape, names: readonly AttrName[], value: Expr, at: Span): 
   merge(shape, last.name, { leaf: set === undefined, bindings: set ?? [] }, names, at);
 }
 
-/** Puts an entry into a set; two sets merge at every depth, as in Nix since 2.19 (before, at the first only). */
+/** Puts an entry into a set; two sets merge at every depth, as in Nix 2.34 (2.8 refuses below the first). */
 function merge(shape: Shape, name: string, entry: Entry, names: readonly AttrName[], at: Span): void {
-  const waiting: { readonly into: Shape; readonly name: string; readonly entry: Entry }[] = [
-    { into: shape, name, entry },
-  ];
+  const waiting: Placing[] = [{ into: shape, name, entry }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { into } = next;
     const found = into.get(next.name);
     if (found === undefined) {
       into.set(next.name, next.entry);
     } else if (found.leaf || next.entry.leaf) {
-      throw twice(names, at);
+      const inner: AttrName[] = [];
+      for (let one = next; one.outer !== undefined; one = one.outer) {
+        inner.unshift({ kind: 'static', name: one.name, quoted: false, start: at.start, end: at.end });
+      }
+      throw twice([...names, ...inner], at);
     } else {
-      const inner = open(found);
-      for (const [key, value] of open(next.entry)) waiting.push({ into: inner, name: key, entry: value });
+      const nested = open(found);
+      for (const [key, value] of open(next.entry)) waiting.push({ into: nested, name: key, entry: value, outer: next });
     }
   }
+}
+
+/** An entry on its way into a set, and the set's own entry that it came with. */
+interface Placing {
+  readonly into: Shape;
+  readonly name: string;
+  readonly entry: Entry;
+  readonly outer?: Placing;
 }
 
 function open(entry: Entry): Shape {

@@ -61,64 +61,83 @@ function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
 }
 
 function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost): Difference[] {
-  const { decl, args, list } = opened;
-  const declared = decl.modules;
   const missing = (host.modules ?? []).filter(
-    (path) => !declared.some((module) => module.kind === 'path' && sameModule(module.path, path)),
+    (path) => !opened.decl.modules.some((module) => module.kind === 'path' && sameModule(module.path, path)),
   );
   if (missing.length === 0) return [];
-  const pointer = pointerTo('config', 'modules');
+  return [
+    {
+      changes: [
+        {
+          subject: nixAttrPath(['nixosConfigurations', host.name, 'modules']),
+          pointer: pointerTo('config', 'modules'),
+          to: missing.join(' '),
+          locate: locateHost(host.name, 'modules'),
+        },
+      ],
+      fix: addModules(open, host, opened, missing),
+    },
+  ];
+}
+
+function addModules(
+  open: OpenFlake,
+  host: HostWish,
+  { decl, args, list }: StaticHost,
+  missing: readonly string[],
+): Fix {
   const paths = missing.map(nixPath);
-  const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
-  const refusal = (kind: Problem['kind'], message: string, at: Span): Fix => ({
-    kind: 'refuse',
-    problem: { kind, message, at: { start: at.start, end: at.end }, snippet, pointer },
-  });
-  const unknown = declared.find((module) => module.kind === 'unknown');
+  const refusal = (kind: Problem['kind'], message: string, { start, end }: Span): Fix => {
+    const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
+    const pointer = pointerTo('config', 'modules');
+    return { kind: 'refuse', problem: { kind, message, at: { start, end }, snippet, pointer } };
+  };
+  const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
+  const unknown = decl.modules.find((module) => module.kind === 'unknown');
+  if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown.span);
+  if (list) return edit(insertItems(open, list, paths));
   const modules = args.children.get('modules');
-  let fix: Fix;
-  if (unknown) fix = refusal('unreadable', `the modules of '${host.name}' are computed`, unknown.span);
-  else if (list) fix = { kind: 'edit', splices: [insertItems(open, list, paths)] };
-  else if (!modules)
-    fix = {
-      kind: 'edit',
-      splices: [insertBindings(open, args, [{ path: ['modules'], value: modulesLayout(missing) }])],
-    };
-  else if (
-    modules.kind === 'leaf' &&
-    modules.occurrences[0].binding.kind === 'bind' &&
-    ['var', 'paren'].includes(modules.value.kind)
-  ) {
-    const { end } = modules.value;
-    fix = { kind: 'edit', splices: [{ start: end, end, text: ` ++ [ ${paths.join(' ')} ]` }] };
-  } else fix = refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl.span);
-  const subject = nixAttrPath(['nixosConfigurations', host.name, 'modules']);
-  return [{ changes: [{ subject, pointer, to: missing.join(' '), locate: locateHost(host.name, 'modules') }], fix }];
+  if (!modules) return edit(insertBindings(open, args, [{ path: ['modules'], value: modulesLayout(missing) }]));
+  const value = modules.kind === 'leaf' && modules.occurrences[0].binding.kind === 'bind' ? modules.value : undefined;
+  // A variable: what it means belongs to others as well.
+  if (value?.kind === 'var' || value?.kind === 'paren') {
+    return edit({ start: value.end, end: value.end, text: ` ++ [ ${paths.join(' ')} ]` });
+  }
+  return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl.span);
 }
 
 function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference {
   const { host } = wish;
-  const span = open.flake.outputs.span;
   const { at } = place;
   if (at.dynamic[0]) return refuse(open, wish, place, 'nixosConfigurations has computed names', at.dynamic[0]);
   const siblings = place.kind === 'hosts' ? [...at.children.values()].map(openHost) : [];
-  const strange =
-    siblings.length > 0 && siblings.every((sibling) => sibling.kind === 'opaque') ? siblings[0] : undefined;
-  if (strange) {
-    const message = `there is no host '${host.name}', and the others are not written out: '${strange.decl.name}': ${(strange.decl as { reason?: string }).reason}`;
-    return refuse(open, wish, place, message, strange.decl.span, 'uneditable');
+  const strange = siblings.flatMap((sibling) => (sibling.kind === 'opaque' ? [sibling.decl] : []));
+  if (strange[0] && strange.length === siblings.length) {
+    const { name, reason, span } = strange[0];
+    const message = `there is no host '${host.name}', and the others can't be read either: '${name}': ${reason}`;
+    return refuse(open, wish, place, message, span, 'uneditable');
   }
   const reach = reachNixpkgs(open, wish, place);
   if (!reach) {
     const why = nixpkgsName(open, wish) === undefined ? 'no input is nixpkgs' : "nixpkgs can't be named there";
-    return refuse(open, wish, place, `the host '${host.name}' can't be added: ${why}`, span, 'uneditable');
+    return refuse(
+      open,
+      wish,
+      place,
+      `the host '${host.name}' can't be added: ${why}`,
+      open.flake.outputs.span,
+      'uneditable',
+    );
   }
   const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
   const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
   return { changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
 }
 
-/** How to say nixpkgs where the hosts are: as an argument of outputs, through `inputs`, or as an argument to be added. */
+/**
+ * How to say nixpkgs where the hosts are: as an argument of outputs, through the name of all inputs, or as an argument
+ * or a name to be added. A variable on the way may hide any of them.
+ */
 function reachNixpkgs(
   open: OpenFlake,
   wish: FlakeWish,
@@ -127,20 +146,26 @@ function reachNixpkgs(
   const { formals, param } = open.flake.outputs;
   const name = nixpkgsName(open, wish);
   if (name === undefined) return undefined;
-  const visible = param !== undefined && frameOf(param, place.scope) === place.args ? param : undefined;
-  const inputs = visible === undefined ? {} : { inputs: visible };
-  const frame = frameOf(name, place.scope);
-  if (formals?.names.includes(name) && frame === place.args)
+  const bound = (variable: string) => frameOf(variable, place.scope);
+  const inputs = param !== undefined && bound(param) === place.args ? { inputs: param } : undefined;
+  if (formals?.names.includes(name) && bound(name) === place.args)
     return { scope: { nixpkgs: name, ...inputs }, splices: [] };
-  if (visible !== undefined) return { scope: { nixpkgs: inputOf(visible, name), inputs: visible }, splices: [] };
-  if (!formals || frame || !isIdentifier(name)) return undefined;
-  return { scope: { nixpkgs: name }, splices: insertArgument(open, open.lambda, name) };
+  if (inputs) return { scope: { nixpkgs: inputOf(inputs.inputs, name), ...inputs }, splices: [] };
+  if (formals && !bound(name) && isIdentifier(name)) {
+    return { scope: { nixpkgs: name }, splices: insertArgument(open, open.lambda, name) };
+  }
+  if (!formals || param !== undefined || bound('inputs')) return undefined;
+  const { end } = formals.span;
+  return {
+    scope: { nixpkgs: inputOf('inputs', name), inputs: 'inputs' },
+    splices: [{ start: end, end, text: '@inputs' }],
+  };
 }
 
-/** The nixpkgs that is wished; without one, the nixpkgs that is declared. */
+/** The input that makes hosts, wished or declared. */
 function nixpkgsName({ flake }: OpenFlake, wish: FlakeWish): string | undefined {
   const declared = flake.inputs.map(({ name, ref }) => ({ name, ...(ref.kind === 'url' ? { url: ref.url } : {}) }));
-  return nixpkgsInput(wish.inputs) ?? nixpkgsInput([...declared, ...flake.implicit.map((name) => ({ name }))]);
+  return nixpkgsInput([...wish.inputs, ...declared, ...flake.implicit.map((name) => ({ name }))]);
 }
 
 function hostChange(host: HostWish): Difference['changes'][number] {

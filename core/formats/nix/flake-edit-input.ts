@@ -114,7 +114,7 @@ function canBeArgument(name: string): boolean {
   return isIdentifier(name) && !NIX_NAMES.has(name);
 }
 
-/** The names that every Nix expression has (`builtins.scopedImport { } …` aside), Nix 2.34. */
+/** The variables that every Nix expression has, up to Nix 2.34. */
 const NIX_NAMES: ReadonlySet<string> = new Set(
   (
     'abort baseNameOf break builtins derivation derivationStrict dirOf false fetchGit fetchMercurial fetchTarball ' +

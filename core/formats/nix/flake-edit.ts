@@ -17,7 +17,8 @@ export type FlakeEdit =
 
 /**
  * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
- * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`). All or nothing.
+ * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`).
+ * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read.
  */
 export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): FlakeEdit {
   const before = openFlake(text);
@@ -60,7 +61,10 @@ function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Differe
 /** What an edit must never do, checked on its result: lose a comment, change what no wish is about. */
 function damageBy(before: OpenFlake, after: OpenFlake, wish: FlakeWish): string | undefined {
   if (commentsOf(before) !== commentsOf(after)) return 'the edit would have lost a comment';
-  if (restOf(before, wish) !== restOf(after, wish)) return 'the edit would have changed more than was asked';
+  const { hosts } = before.flake.outputs;
+  const isNew = hosts.kind !== 'static' || !hosts.hosts.some((host) => host.name === wish.host?.name);
+  if (restOf(before, wish, isNew) !== restOf(after, wish, isNew))
+    return 'the edit would have changed more than was asked';
   return undefined;
 }
 
@@ -69,14 +73,14 @@ function commentsOf({ text, comments }: OpenFlake): string {
 }
 
 /** All that is read from a flake except what the wish names, without offsets. */
-function restOf({ flake, root }: OpenFlake, wish: FlakeWish): string {
-  const { hosts, param } = flake.outputs;
+function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): string {
+  const { hosts } = flake.outputs;
   const rest = {
     description: flake.description,
     self: flake.self,
     inputs: flake.inputs.map((input) => unwished(input, wish)).filter((input) => input !== undefined),
-    hosts: hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish)).filter((host) => host) : [],
-    param,
+    hosts:
+      hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish, isNew)).filter((host) => host) : [],
     top: [...root.children.keys()].filter((name) => name !== 'inputs'),
   };
   return JSON.stringify(rest, (key, value) => (key === 'span' ? undefined : value));
@@ -104,13 +108,14 @@ function overrideLines(
   return silent ? inner : [{ path: path.join('/'), said }, ...inner];
 }
 
-/** A host without what the wish says about it; undefined for a host that is new. */
-function otherModules(host: HostDecl, { host: wished }: FlakeWish): unknown {
+/** A host without what the wish says about it; undefined for the wished one if it is new. */
+function otherModules(host: HostDecl, { host: wished }: FlakeWish, isNew: boolean): unknown {
   if (host.name !== wished?.name || host.kind === 'opaque') return host;
+  if (isNew) return undefined;
   const others = host.modules.filter(
     (module) => module.kind !== 'path' || !(wished.modules ?? []).some((path) => sameModule(path, module.path)),
   );
-  return others.length > 0 ? others : undefined;
+  return { name: host.name, others };
 }
 
 function unproved(before: OpenFlake, difference: Difference | undefined): Problem {

@@ -5,14 +5,14 @@ import { type AttrNode, type LeafNode, mergeAttrs, nodeAt, type SetNode } from '
 import type { Expr, Span, StringPart } from './syntax.ts';
 
 /** The `system` of a host. `shared`: the value stands outside of the host, in a variable. */
-export type SystemRead =
+type SystemRead =
   /** No `system` argument, nor `nixpkgs.hostPlatform` in an inline module: its other modules say it. */
   | { readonly kind: 'unset' }
   | { readonly kind: 'static'; readonly value: string; readonly span: Span; readonly shared: boolean }
   | { readonly kind: 'opaque'; readonly span: Span };
 
 /** One module of a host. */
-export type ModuleRead =
+type ModuleRead =
   /** `./a.nix`, `(import ./a.nix)`, `"${self}/a.nix"`; or among the `imports` of an inline module. */
   | { readonly kind: 'path'; readonly path: string; readonly span: Span }
   /** A module that is no path of this flake. */

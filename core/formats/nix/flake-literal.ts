@@ -13,7 +13,7 @@ export interface FlakeError {
 type Errors = FlakeError[];
 
 /** A value that Nix accepts in flake.nix. */
-export type Literal =
+type Literal =
   | { readonly kind: 'string' | 'path'; readonly value: string }
   | { readonly kind: 'bool'; readonly value: boolean }
   | { readonly kind: 'int'; readonly value: number }

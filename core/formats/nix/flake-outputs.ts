@@ -16,7 +16,7 @@ import {
 import { mergeAttrs, type SetNode } from './flake-tree.ts';
 import type { Expr, Span } from './syntax.ts';
 
-export type HostsRead =
+type HostsRead =
   /** `complete: false` where other hosts may exist, under computed names. */
   | { readonly kind: 'static'; readonly hosts: readonly HostDecl[]; readonly complete: boolean }
   /** outputs certainly has no nixosConfigurations. */
@@ -32,13 +32,13 @@ export interface OutputsRead {
   readonly span: Span;
 }
 
+/** What it is that can't be read: what outputs returns, made by flake-parts or not, or nixosConfigurations alone. */
+type OpaquePart = 'flake-parts' | 'outputs' | 'nixosConfigurations';
+
 /**
  * Where hosts are, or could be added; for the editor. `hosts`: nixosConfigurations itself; `body`: the set that outputs
  * returns, where it has none yet. `scope`: the variables there; `args`: those of them that are arguments of outputs.
  */
-/** What it is that can't be read: what outputs returns, made by flake-parts or not, or nixosConfigurations alone. */
-export type OpaquePart = 'flake-parts' | 'outputs' | 'nixosConfigurations';
-
 export type HostsPlace =
   | { readonly kind: 'hosts' | 'body'; readonly at: SetNode; readonly scope: Scope | undefined; readonly args: Scope }
   | { readonly kind: 'opaque'; readonly reason: string; readonly span: Span; readonly of: OpaquePart };
@@ -141,10 +141,11 @@ function isPerSystem({ expr, scope }: Bound): boolean {
 }
 
 function opaque(expr: Expr, lead: string, part: OpaquePart = 'outputs'): HostsPlace & { kind: 'opaque' } {
+  const isFlakeParts = calledName(expr) === 'mkFlake';
   return {
     kind: 'opaque',
-    reason: lead + describe(expr),
+    reason: lead + describe(expr) + (isFlakeParts ? ' of flake-parts' : ''),
     span: { start: expr.start, end: expr.end },
-    of: calledName(expr) === 'mkFlake' ? 'flake-parts' : part,
+    of: isFlakeParts ? 'flake-parts' : part,
   };
 }

@@ -4,7 +4,7 @@ import type { InputDecl, InputRef } from './flake.ts';
 import type { InputWish } from './flake-wish.ts';
 import { nixString } from './print.ts';
 
-export type RefAttrs = Readonly<Record<string, string | number | boolean>>;
+type RefAttrs = Readonly<Record<string, string | number | boolean>>;
 
 /** When two spellings of a reference mean the same. By default only equal text does. */
 export interface RefRules {

@@ -7,7 +7,7 @@ import type { Lambda } from './flake-scope.ts';
 import type { LeafNode, Occurrence, SetNode } from './flake-tree.ts';
 import { bindingLayout, type NewBinding } from './flake-wish.ts';
 import { flat, type Layout, lines, nixAttrPath } from './print.ts';
-import type { Span } from './syntax.ts';
+import type { Comment, Span } from './syntax.ts';
 
 /** Replaces a range of the text. */
 export interface Splice extends Span {
@@ -47,10 +47,10 @@ export function insertAtTop(open: OpenFlake, layout: Layout): Splice {
   const first = root.bindings[0]!;
   if (!isMultiline(open)) return at(first.start, flat(layout) + ' ');
   const { eol, unit } = styleOf(open);
-  const block = lines(layout, indentAt(open, first.start) ?? unit, unit).join(eol);
+  const block = lines(layout, indentAt(open.text, first.start) ?? unit, unit).join(eol);
   const start = endOfLine(open, root.open + 1);
   if (start !== undefined) return at(start, eol + block + eol);
-  return at(first.start, block.trimStart() + eol + eol + (indentAt(open, first.start) ?? unit));
+  return at(first.start, block.trimStart() + eol + eol + (indentAt(open.text, first.start) ?? unit));
 }
 
 /** Takes attributes out, and the lines that hold nothing else. Comments stay. */
@@ -64,12 +64,20 @@ export function removeBindings(open: OpenFlake, leaves: readonly LeafNode[]): Sp
     else runs.push({ start, end });
   }
   return runs.map(({ start, end }) => {
-    const indent = indentAt(open, start);
+    const kept = open.comments.filter((comment) => start < comment.start && comment.end < end);
+    if (kept.length > 0) return { start, end, text: keepComments(open, kept) };
+    const indent = indentAt(text, start);
     const after = /^[ \t]*(\r?\n)?/.exec(text.slice(end))!;
     if (indent === undefined) return { start: start - /[ \t]*$/.exec(text.slice(0, start))![0].length, end, text: '' };
     if (after[1] !== undefined) return { start: start - indent.length, end: end + after[0].length, text: '' };
     return { start, end: end + after[0].length, text: '' };
   });
+}
+
+/** Comments from inside of what is taken out. */
+function keepComments(open: OpenFlake, comments: readonly Comment[]): string {
+  const { eol } = styleOf(open);
+  return comments.map(({ start, end, kind }) => open.text.slice(start, end) + (kind === 'line' ? eol : ' ')).join('');
 }
 
 /** Replaces the value of an attribute; parentheses around it stay. */
@@ -105,12 +113,14 @@ export function insertArgument(open: OpenFlake, lambda: Lambda, name: string): S
   const { eol } = styleOf(open);
   const head = text.slice(lineStart(text, last.start), last.start);
   if (/^[ \t]*,[ \t]*$/.test(head)) return [at(endOfLine(open, last.end) ?? last.end, eol + head + name)];
-  if (!/^[ \t]*$/.test(head)) return [at(last.end, `, ${name}`)];
-  const comma = /^\s*,/.exec(text.slice(last.end));
-  if (!comma) return [at(last.end, `,${eol}${head}${name}`)];
-  const afterComma = last.end + comma[0].length;
-  // A comma behind `...` is an error before Nix 2.34.
-  return [at(endOfLine(open, afterComma) ?? afterComma, eol + head + name + (name === '...' ? '' : ','))];
+  const indent = indentOfLine(open, last.start);
+  const comma = skipBlank(open, last.end);
+  const gap = indent === undefined ? ' ' : eol + indent;
+  if (text[comma] !== ',') return [at(last.end, `,${gap}${name}`)];
+  // Behind `...` a comma is an error before Nix 2.34.
+  const comes = name === '...' ? name : `${name},`;
+  if (indent === undefined) return [at(comma + 1, ` ${comes}`)];
+  return [at(endOfLine(open, comma + 1) ?? comma + 1, gap + comes)];
 }
 
 /** Whether the file is laid out over several lines. */
@@ -120,13 +130,13 @@ export function isMultiline({ root, text }: OpenFlake): boolean {
 }
 
 /** The line ending and the indentation of the file. */
-export function styleOf({ text, root }: OpenFlake): { readonly eol: string; readonly unit: string } {
-  const first = root.literals[0]!.bindings.map((binding) => indentBefore(text, binding.start)).find((indent) => indent);
+function styleOf({ text, root }: OpenFlake): { readonly eol: string; readonly unit: string } {
+  const first = root.literals[0]!.bindings.map((binding) => indentAt(text, binding.start)).find((indent) => indent);
   return { eol: /\r\n/.test(text) ? '\r\n' : '\n', unit: first?.startsWith('\t') ? '\t' : (first ?? '  ') };
 }
 
 function insertAfter(open: OpenFlake, anchor: Span, layouts: readonly Layout[], blank: boolean): Splice {
-  const indent = indentAt(open, anchor.start);
+  const indent = indentOfLine(open, anchor.start);
   if (indent === undefined) return at(anchor.end, layouts.map((layout) => ' ' + flat(layout)).join(''));
   const { eol, unit } = styleOf(open);
   const block = layouts.flatMap((layout) => lines(layout, indent, unit)).join(eol);
@@ -152,7 +162,7 @@ function fillBraces(
   if (inside.trim() === '') {
     return { start: braces.open + 1, end: braces.close, text: isBlock ? eol + block + eol + outer : ` ${inline} ` };
   }
-  const closing = indentAt(open, braces.close);
+  const closing = indentAt(open.text, braces.close);
   if (closing !== undefined) return at(braces.close - closing.length, block + eol);
   return at(braces.close, (/\s$/.test(inside) ? '' : ' ') + inline + ' ');
 }
@@ -165,6 +175,17 @@ function endOfLine({ text, comments }: OpenFlake, offset: number): number | unde
     const comment = comments.find((one) => one.start === end + gap);
     if (comment) end = comment.end;
     else return /^[ \t]*(\r?\n|$)/.test(text.slice(end)) ? end : undefined;
+  }
+}
+
+/** The first offset from `offset` on that is neither whitespace nor comment. */
+function skipBlank({ text, comments }: OpenFlake, offset: number): number {
+  let end = offset;
+  for (;;) {
+    end += /^\s*/.exec(text.slice(end))![0].length;
+    const comment = comments.find((one) => one.start === end);
+    if (!comment) return end;
+    end = comment.end;
   }
 }
 
@@ -191,13 +212,20 @@ function prefixOf({ text }: OpenFlake, { binding, depth }: Occurrence): string {
 }
 
 /** The whitespace before `offset` if nothing else is before it on its line. */
-function indentAt({ text }: OpenFlake, offset: number): string | undefined {
-  return indentBefore(text, offset);
-}
-
-function indentBefore(text: string, offset: number): string | undefined {
+function indentAt(text: string, offset: number): string | undefined {
   const before = text.slice(lineStart(text, offset), offset);
   return /^[ \t]*$/.test(before) ? before : undefined;
+}
+
+/** The whitespace at the start of the line if nothing but comments is between it and `offset`. */
+function indentOfLine({ text, comments }: OpenFlake, offset: number): string | undefined {
+  const start = lineStart(text, offset);
+  const inside = comments.filter((comment) => start <= comment.start && comment.end <= offset);
+  const bare = inside.reduce(
+    (rest, { start: from, end }) => rest.replace(text.slice(from, end), ''),
+    text.slice(start, offset),
+  );
+  return /^[ \t]*$/.test(bare) ? /^[ \t]*/.exec(text.slice(start))![0] : undefined;
 }
 
 function lineStart(text: string, offset: number): number {

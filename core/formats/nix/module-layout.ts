@@ -91,13 +91,13 @@ export function removal(page: Page, node: Span): TextEdit {
 }
 
 /** The white space before `at`, if it is all there is before it on its line. */
-export function indentBefore(text: string, at: number): string | undefined {
+function indentBefore(text: string, at: number): string | undefined {
   const before = text.slice(lineStart(text, at), at);
   return /^[ \t]*$/.test(before) ? before : undefined;
 }
 
 /** The white space the line of `at` begins with. */
-export function lineIndent(text: string, at: number): string {
+function lineIndent(text: string, at: number): string {
   return /^[ \t]*/.exec(text.slice(lineStart(text, at), at))![0];
 }
 

@@ -175,7 +175,7 @@ export function readStrings(expr: Expr, scope: Scope | undefined): Static<readon
 }
 
 /** The items of a list; what is joined to it by `++` counts where it is a list in the text too. */
-export function listItems(
+function listItems(
   expr: Expr,
   scope: Scope | undefined,
 ): Static<readonly { readonly expr: Expr; readonly scope: Scope | undefined }[]> {

@@ -94,6 +94,17 @@ test('a thousand paths that change owner are said once', async () => {
   expect(diff).toContain('and 990 more paths');
 });
 
+test("git's own files are named, not shown", async () => {
+  const edits = [
+    put('.git', ABSENT, { type: 'dir', mode: 0o755, owner: { uid: 1000, gid: 100 } }),
+    put('.git/HEAD', ABSENT, file('ref: refs/heads/main\n')),
+    put('.git/config', ABSENT, file('[core]\n')),
+    put('.git/index', file('DIRC1'), file('DIRC2')),
+  ];
+  const diff = await diffOf(edits, ['ref: refs/heads/main\n', '[core]\n', 'DIRC2'], { [inDir('.git/index')]: 'DIRC1' });
+  expectScreen('diff-git.txt', diff);
+});
+
 test('texts with nothing in common are replaced whole, not compared for seconds', async () => {
   const text = (word: string) => Array.from({ length: 6000 }, (_, n) => `${word}${n}\n`).join('');
   const diff = await diffOf([put('big', file(text('a')), file(text('b')))], [text('b')], { [inDir('big')]: text('a') });

@@ -88,6 +88,7 @@ export function planOf(steps: readonly Omit<Step, 'blobs'>[], blobs: Plan['blobs
     version: 1 as const,
     spec: digestOf(SPEC),
     host: { name: 'nixos', system: 'x86_64-linux', machineId: '' },
+    witnesses: [],
     steps,
     blobs,
   };

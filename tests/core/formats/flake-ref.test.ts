@@ -126,11 +126,26 @@ describe('what no record holds', () => {
       '2.34',
       { type: 'indirect', id: 'nixpkgs', rev: 'a63a64b593dcf2fe05f7c5d666eb395950f36bc9' },
     ],
+    ['https://git+https://x', '2.26', { type: 'tarball', url: 'https://git%2Bhttps://x' }],
+    ['sourcehut://https://a', '2.26', { type: 'sourcehut', owner: 'https:', repo: 'a' }],
+    ['https://ex.org/a"b', '2.26', { type: 'tarball', url: 'https://ex.org/a%22b' }],
+    ['https://::1/x', '2.26', { type: 'tarball', url: 'https://::1/x' }],
+    ['git+file:%aa%C3%A4', '2.34', { type: 'git', url: 'file:%AA%C3%A4' }],
+    ['git+file:%aa%C3%A4', '2.26', { type: 'git', url: 'file:%AA%C3%A4' }],
   ])('%s in %s', (text, nix, attrs) => {
     // A path with a left-over query is an error, written here as the parameter that is refused.
     const got = parse(text, nix);
     if (typeof got === 'string') expect(got).toContain(`unsupported parameter '${Object.keys(attrs).at(-1)}'`);
     else expect(got).toEqual(attrs);
+  });
+
+  test.each([
+    ['/?ä', "invalid URI query 'ä': leftover"],
+    ['/?dir=a|b', "invalid URI query 'dir=a|b': leftover"],
+    ['https://ex.org/?ä=c', "invalid URI query 'ä=c': leftover"],
+    ['path:/%aa', "flake reference 'path:/%aa' does not decode to UTF-8"],
+  ])('%s is refused by 2.34', (text, error) => {
+    expect(parse(text)).toBe(error);
   });
 
   test('a scheme in capitals is unsupported in 2.34', () => {
@@ -144,7 +159,7 @@ describe('what no record holds', () => {
     ['github.com:o/r', undefined],
   ])('a git url %s in an attribute set becomes %s', (url, fixed) => {
     const got = refFromAttrs({ type: 'git', url });
-    expect(got.ok ? got.ref.attrs['url'] : undefined).toBe(fixed);
+    expect(got.ok ? got.ref.attrs.url : undefined).toBe(fixed);
   });
 
   test.each([
@@ -222,8 +237,8 @@ describe('the same reference', () => {
     const now = { type: 'git', url: 'https://h/a%2Bb?x=%2A', dir: 'sub' };
     expect(sameRef(old, now)).toBe(true);
     expect(sameRef(old, now, '2.26')).toBe(false);
-    expect(canonical({ ...old, dir: 'other' })['url']).toBe('https://h/a%2Bb?dir=sub&x=%2A');
-    expect(canonical({ type: 'tarball', url: 'no url' })['url']).toBe('no url');
+    expect(canonical({ ...old, dir: 'other' }).url).toBe('https://h/a%2Bb?dir=sub&x=%2A');
+    expect(canonical({ type: 'tarball', url: 'no url' }).url).toBe('no url');
   });
 
   test('an empty dir is no dir', () => {
@@ -280,7 +295,7 @@ describe('traps', () => {
         for (const trap of refTraps(text))
           if (trap.kind === 'mistyped-url' && trap.suggestion !== undefined) {
             const parsed = parseFlakeRef(trap.suggestion, { context: 'input' });
-            expect(parsed.ok && parsed.ref.attrs['type'] !== 'path').toBe(true);
+            expect(parsed.ok && parsed.ref.attrs.type !== 'path').toBe(true);
           }
       }),
     );

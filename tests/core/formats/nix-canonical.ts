@@ -57,7 +57,7 @@ export function canonical(expr: Expr, base: Base): string {
       if (expr.op === '+') return sum(expr, base);
       if (expr.op === '<=') return `(! (__lessThan ${go(expr.right)} ${go(expr.left)}))`;
       if (expr.op === '>=') return `(! (__lessThan ${go(expr.left)} ${go(expr.right)}))`;
-      if (calls.has(expr.op)) return `(${call(expr, base).join(' ')})`;
+      if (calls.has(expr.op) || isPipe(expr.op)) return `(${call(expr, base).join(' ')})`;
       return `(${go(expr.left)} ${expr.op} ${go(expr.right)})`;
     case 'if':
       return `(if ${go(expr.cond)} then ${go(expr.then)} else ${go(expr.else)})`;
@@ -76,6 +76,10 @@ const calls = new Map([
   ['>', '__lessThan'],
 ]);
 
+function isPipe(op: string): boolean {
+  return op === '|>' || op === '<|';
+}
+
 /** Function and arguments; Nix makes one call of `(f a) b` and of `(a - b) c`. */
 function call(expr: Expr, base: Base): readonly string[] {
   const go = (inner: Expr): string => canonical(inner, base);
@@ -83,6 +87,10 @@ function call(expr: Expr, base: Base): readonly string[] {
   if (expr.kind === 'apply') return [...call(expr.fn, base), go(expr.arg)];
   if (expr.kind === 'searchPath') return ['__findFile', '__nixPath', JSON.stringify(expr.name)];
   if (expr.kind === 'unary' && expr.op === '-') return ['__sub', '0', go(expr.operand)];
+  if (expr.kind === 'binary' && isPipe(expr.op)) {
+    const [fn, arg] = expr.op === '<|' ? [expr.left, expr.right] : [expr.right, expr.left];
+    return [...call(fn, base), go(arg)];
+  }
   if (expr.kind === 'binary' && calls.has(expr.op)) {
     const operands = [go(expr.left), go(expr.right)];
     return [calls.get(expr.op)!, ...(expr.op === '>' ? operands.reverse() : operands)];
@@ -182,12 +190,17 @@ function place(tree: SetTree, name: AttrName, value: Expr, base: Base): void {
     return;
   }
   const found = tree.named.get(key);
-  if (typeof found === 'object' && typeof placed === 'object') {
-    for (const [inner, entry] of placed.named) found.named.set(inner, entry);
-    found.dynamic.push(...placed.dynamic);
-  } else {
-    tree.named.set(key, placed);
+  if (typeof found === 'object' && typeof placed === 'object') merge(found, placed);
+  else tree.named.set(key, placed);
+}
+
+function merge(into: SetTree, from: SetTree): void {
+  for (const [key, entry] of from.named) {
+    const found = into.named.get(key);
+    if (typeof found === 'object' && typeof entry === 'object') merge(found, entry);
+    else into.named.set(key, entry);
   }
+  into.dynamic.push(...from.dynamic);
 }
 
 function render(tree: SetTree | string): string {

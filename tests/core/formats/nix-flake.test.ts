@@ -30,7 +30,11 @@ let scratch: string;
 beforeAll(() => {
   scratch = newScratch();
 });
-afterAll(() => rmSync(scratch, { recursive: true }));
+afterAll(() => {
+  // The directories of a Nix store are read-only.
+  spawnSync('chmod', ['-R', 'u+w', scratch]);
+  rmSync(scratch, { recursive: true });
+});
 
 function inputsByNix(folder: string, texts: readonly string[]): unknown[] {
   const dirs = writeFlakes(scratch, folder, texts);
@@ -91,6 +95,26 @@ describe('reading', () => {
     });
     const ours = compared.map(({ name, text }) => [name, !readFlake(text).ok]);
     expect(ours).toEqual(compared.map(({ name }, i) => [name, verdicts[i]]));
+  });
+});
+
+describe('variables that double what they mean', () => {
+  const doubled = (operator: string, first: string) =>
+    [`v0 = ${first};`, ...Array.from({ length: 60 }, (_, i) => `v${i + 1} = v${i} ${operator} v${i};`)].join(' ');
+
+  test('end in what is not known', () => {
+    const host = `nixpkgs.lib.nixosSystem { modules = v60; }`;
+    const read = readFlake(
+      `{ outputs = { nixpkgs, ... }: let ${doubled('++', '[ ./a.nix { imports = v60; } ]')} in { nixosConfigurations.a = ${host}; }; }`,
+    );
+    const hosts = read.ok && read.outputs.hosts.kind === 'static' ? read.outputs.hosts.hosts : [];
+    expect(hosts).toMatchObject([{ kind: 'static' }]);
+    expect(hosts[0]!.kind === 'static' && hosts[0]!.modules.some(({ kind }) => kind === 'unknown')).toBe(true);
+  });
+
+  test('are no hosts', () => {
+    const read = readFlake(`{ outputs = { ... }: let ${doubled('//', '{ }')} in v60; }`);
+    expect(read).toMatchObject({ ok: true, outputs: { hosts: { kind: 'opaque' } } });
   });
 });
 

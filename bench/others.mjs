@@ -1,0 +1,58 @@
+// The programs that reflake is measured against: each with a command that looks at as much and changes nothing, or with
+// the reason why it can't be measured here.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Nix, as the same `env` runs it; whatever its version, offline. */
+export function nix(env, args, name) {
+  const argv = ['nix', '--offline', '--extra-experimental-features', 'nix-command flakes', ...args];
+  return tried(name, { argv, env });
+}
+
+/** `count` resources of the kind that is built in, applied, so that a plan finds nothing to do. */
+export function terraform(env, dir, count) {
+  const name = `terraform plan, ${count} resources`;
+  const quiet = {
+    ...env,
+    CHECKPOINT_DISABLE: '1',
+    TF_IN_AUTOMATION: '1',
+    TF_CLI_CONFIG_FILE: join(dir, 'terraformrc'),
+  };
+  writeFileSync(join(dir, 'terraformrc'), '');
+  writeFileSync(
+    join(dir, 'main.tf'),
+    `resource "terraform_data" "one" {\n  count = ${count}\n  input = "value \${count.index}"\n}\n`,
+  );
+  const at = { env: quiet, cwd: dir };
+  for (const args of [['init'], ['apply', '-auto-approve']]) {
+    const ready = tried(name, { argv: ['terraform', ...args, '-input=false'], ...at });
+    if (ready.why) return ready;
+  }
+  return tried(name, { argv: ['terraform', 'plan', '-input=false', '-detailed-exitcode'], ...at });
+}
+
+/** `count` files that are as they shall be. */
+export function ansible(env, dir, count) {
+  const name = `ansible-playbook --check, ${count} files`;
+  mkdirSync(join(dir, 'files'));
+  const files = Array.from({ length: count }, (_, index) => join(dir, 'files', `file-${index}`));
+  for (const file of files) writeFileSync(file, `content of ${file}`);
+  const tasks = files.map((dest) => ({ 'ansible.builtin.copy': { dest, content: `content of ${dest}` } }));
+  // YAML reads JSON.
+  writeFileSync(
+    join(dir, 'play.yml'),
+    JSON.stringify([{ hosts: 'localhost', connection: 'local', gather_facts: false, tasks }]),
+  );
+  const argv = ['ansible-playbook', '--check', '--inventory', 'localhost,', 'play.yml'];
+  return tried(name, { argv, env, cwd: dir });
+}
+
+/** The command with its name, where it runs; else why it does not. */
+function tried(name, command) {
+  const [program, ...args] = command.argv;
+  const { error, status, stdout, stderr } = spawnSync(program, args, { ...command, encoding: 'utf8' });
+  if (error) return { name, why: error.code === 'ENOENT' ? 'not installed' : `not usable: ${error.message}` };
+  if (status !== 0) return { name, why: `not usable here: ${`${stderr}${stdout}`.trim().split('\n')[0]}` };
+  return { name, command };
+}

@@ -1,0 +1,171 @@
+// npm run bench: what reflake costs, as ratios to what stands beside it in the same run. bench/README.md says how to read it.
+// Nothing here fails for being slow; it fails where a program that is measured does.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { makeMachine, moduleText } from './machine.mjs';
+import { compare, median, runOnce } from './measure.mjs';
+import { ansible, nix, terraform } from './others.mjs';
+
+const ROUNDS = Number(process.argv[2] ?? 15);
+const project = new URL('..', import.meta.url).pathname;
+const reflake = `${project}dist/reflake.cjs`;
+
+// Node 20 reads these certificates at every start, which would make reflake look better than it is.
+delete process.env.NODE_EXTRA_CA_CERTS;
+delete process.env.NODE_OPTIONS;
+
+const temporary = mkdtempSync(join(tmpdir(), 'reflake-bench-'));
+try {
+  console.log(`reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds\n`);
+  await small();
+  await large();
+  sizes();
+  await parser();
+} finally {
+  rmSync(temporary, { recursive: true });
+}
+
+/** The plan of an ordinary configuration, beside Node alone and beside what else plans. */
+async function small() {
+  const { root, dir, env, yaml, json } = makeMachine(fresh('small'), 60);
+  const at = { env, cwd: root };
+  const alone = join(fresh('alone'), 'reflake.cjs');
+  writeFileSync(alone, readFileSync(reflake));
+  const plan = (program, ...options) => ({
+    argv: [process.execPath, program, 'plan', '--root', root, ...options],
+    ...at,
+  });
+  const others = [
+    // On a copy: git writes its index anew, and this bench's user would own it.
+    nix(env, ['flake', 'metadata', makeMachine(fresh('for-nix'), 60).dir], 'nix flake metadata, the same flake'),
+    terraform(env, fresh('terraform'), 60),
+    ansible(env, fresh('ansible'), 60),
+  ];
+  const usable = others.filter(({ command }) => command !== undefined);
+  const cost = measured({
+    'node -e 0': { argv: [process.execPath, '-e', '0'], ...at },
+    '--version': { argv: [process.execPath, reflake, '--version'], ...at },
+    'plan, in sync': plan(reflake, '--spec', yaml),
+    'plan, spec in JSON': plan(reflake, '--spec', json),
+    'plan, without dist/reflake.cache': plan(alone, '--spec', yaml),
+    check: { argv: [process.execPath, reflake, 'check', '--root', root, '--spec', yaml], ...at },
+    ...Object.fromEntries(usable.map(({ name, command }) => [name, command])),
+  });
+  const node = cost['node -e 0'];
+  const own = cost['plan, in sync'];
+  const ratio = (name, target, value = 'cpu') => [name, cost[name], cost[name][value] / node[value], target];
+  print(`A configuration of 60 modules in ${dir.slice(root.length)}, in sync; CPU time as a multiple of node -e 0`, [
+    ratio('node -e 0'),
+    ratio('--version'),
+    ratio('plan, in sync', 2.5),
+    ratio('plan, spec in JSON', 2.5),
+    ratio('plan, without dist/reflake.cache'),
+    ratio('check', 2.5),
+  ]);
+  print('Peak memory of plan, as a multiple of that of node -e 0', [ratio('plan, in sync', 1.4, 'rss')]);
+  print(
+    'CPU time of plan, as a multiple of that of another program',
+    others.map(({ name, why }) => (why ? [name, why] : [name, cost[name], own.cpu / cost[name].cpu])),
+  );
+}
+
+/** Where the files count: the plan of a large tree, and hashing it as Nix does. */
+async function large() {
+  const { root, dir, env, yaml } = makeMachine(fresh('large'), 10_000);
+  const at = { env, cwd: root };
+  const hash = await bundled(
+    'hash',
+    "import { hashTree } from './core/host/nar-walk.ts'; console.log(hashTree(process.argv[2]));",
+  );
+  const theirs = nix(env, ['hash', 'path', dir], 'nix hash path');
+  const cost = measured({
+    'node -e 0': { argv: [process.execPath, '-e', '0'], ...at },
+    'plan, in sync': { argv: [process.execPath, reflake, 'plan', '--root', root, '--spec', yaml], ...at },
+    hashTree: { argv: [process.execPath, hash, dir], ...at },
+    ...(theirs.command && { 'nix hash path': theirs.command }),
+  });
+  const node = cost['node -e 0'];
+  print('A configuration of 10,000 modules, in sync; CPU time as a multiple of node -e 0', [
+    ['plan, in sync', cost['plan, in sync'], cost['plan, in sync'].cpu / node.cpu],
+    ['hashTree, the NAR hash of it', cost.hashTree, cost.hashTree.cpu / node.cpu],
+  ]);
+  print('CPU time of hashTree, as a multiple of that of', [
+    theirs.why
+      ? ['nix hash path', theirs.why]
+      : ['nix hash path', cost['nix hash path'], cost.hashTree.cpu / cost['nix hash path'].cpu],
+  ]);
+}
+
+function sizes() {
+  const kib = (path) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) / 1024;
+  print('Size in KiB', [
+    ['dist/reflake.cjs', undefined, kib(reflake)],
+    ['dist/reflake.cache', undefined, kib(reflake.replace(/cjs$/, 'cache'))],
+  ]);
+}
+
+/** The parser alone, warm, in this process: three passes unmeasured. */
+async function parser() {
+  const file = await bundled('parse', "export { parseNix } from './core/formats/nix/parse.ts';");
+  const { parseNix } = await import(file);
+  const texts = Array.from({ length: 1500 }, (_, index) => moduleText(index));
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const rates = [];
+  for (let round = -3; round < ROUNDS; round++) {
+    // Texts that were never seen: what a parser remembers is not what is measured.
+    const fresh = texts.map((text) => `${text}# ${round}\n`);
+    const began = performance.now();
+    for (const text of fresh) if (!parseNix(text).ok) throw new Error(`does not parse:\n${text}`);
+    if (round >= 0) rates.push(bytes / 1e6 / ((performance.now() - began) / 1000));
+  }
+  print(`The parser of Nix expressions, warm, over ${(bytes / 1e6).toFixed(1)} MB of modules; MB/s`, [
+    ['parseNix', undefined, median(rates)],
+  ]);
+}
+
+/** As compare, but a program that is wrong is not measured. */
+function measured(commands) {
+  for (const [name, command] of Object.entries(commands)) {
+    const { code } = runOnce(command);
+    if (code !== 0) throw new Error(`${name}: exit code ${code}: ${command.argv.join(' ')}`);
+  }
+  return compare(commands, ROUNDS);
+}
+
+async function bundled(name, contents) {
+  const outfile = join(temporary, `${name}.cjs`);
+  await build({
+    stdin: { contents, resolveDir: project, loader: 'ts' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+  });
+  return outfile;
+}
+
+function fresh(name) {
+  const dir = join(temporary, name);
+  mkdirSync(dir);
+  return dir;
+}
+
+/** Rows of [name, cost or undefined, value, target], or [name, why not]. */
+function print(title, rows) {
+  console.log(title);
+  for (const [name, cost, value, target] of rows) {
+    if (typeof cost === 'string') {
+      console.log(`  ${name.padEnd(38)} ${cost}`);
+      continue;
+    }
+    const number = value.toFixed(value < 100 ? 2 : 0).padStart(8);
+    const spent = cost
+      ? `${cost.cpu.toFixed(0).padStart(6)} ms CPU ${cost.wall.toFixed(0).padStart(6)} ms ${(cost.rss / 1024).toFixed(0).padStart(5)} MiB`
+      : ''.padEnd(31);
+    const wanted = target === undefined ? '' : `   at most ${target}: ${value <= target ? 'holds' : 'MISSED'}`;
+    console.log(`  ${name.padEnd(38)} ${number}   ${spent}${wanted}`.trimEnd());
+  }
+  console.log('');
+}

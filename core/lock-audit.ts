@@ -1,0 +1,250 @@
+// What is wrong with a lock that Nix itself would leave alone (NIX.md section 4.4): each finding with its own code.
+
+import { type Diagnostic, rangeOf, type SourceRange } from './diagnostic.ts';
+import { isRelativePath } from './formats/flake-ref/model.ts';
+import { auditLock, danglingOverrides, type LockOddity, urlsWithFollows } from './formats/lock/audit.ts';
+import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
+import { type InputPath, type Lock, type LockEdge, type LockNode, rootNode, showPath } from './formats/lock/model.ts';
+import type { LockVerdict, VerdictOptions } from './formats/lock/verdict.ts';
+import { type Flake, type InputDecl, readFlake } from './formats/nix/flake.ts';
+import type { Reader } from './host/host.ts';
+import type { LocalTree, LocalTrees } from './local-trees.ts';
+import { type AbsPath, join, relativeTo } from './path.ts';
+import { ignoredBy, repositoryOf } from './repository.ts';
+import { readText } from './texts.ts';
+
+/** A flake with its text, for positions. */
+export interface FlakeText {
+  readonly path: AbsPath;
+  readonly text: string;
+  readonly flake: Flake;
+}
+
+/** `relock`: root inputs that locking again puts right, and why. */
+export interface LockAudit {
+  readonly relock: readonly { readonly input: string; readonly text: string }[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+interface Audited {
+  readonly source: FlakeText;
+  readonly inputs: readonly LockInput[];
+  readonly lock: Lock;
+  readonly verdict: LockVerdict;
+  readonly trees: LocalTrees;
+  readonly reader: Reader;
+  /** Whether Nix, called here, would see the same absolute paths as the machine: not under --root. */
+  readonly isRunning: boolean;
+}
+
+/** What locking again mends, what only people can, and what they may want to know. Throws `unreadable`. */
+export function auditOf(audited: Audited): LockAudit {
+  const { inputs, lock } = audited;
+  const kept = inputs.filter(({ name }) => audited.verdict.kept.includes(name));
+  const oddities = auditLock(inputs, lock);
+  const parts = [
+    ...oddities.flatMap((oddity) => (oddity.kind === 'flake-flag-mismatch' ? [flagMismatch(oddity, audited)] : [])),
+    ...kept.map((input) => treeDrift(input, audited)),
+  ];
+  return {
+    relock: parts.flatMap(({ relock }) => relock),
+    diagnostics: [
+      ...parts.flatMap(({ diagnostics }) => diagnostics),
+      ...nestedTrees(audited),
+      ...danglers(audited),
+      ...oddities.flatMap((oddity) => (oddity.kind === 'duplicate' ? duplicate(oddity, audited) : [])),
+    ],
+  };
+}
+
+/** Inputs that newer Nix refuses, with their places. */
+export function doubleInputs({ path, text, flake }: FlakeText): readonly Diagnostic[] {
+  return urlsWithFollows(flake.inputs).map((double) => ({
+    severity: 'error',
+    code: 'RF2026',
+    summary: double.text,
+    hint: double.hint,
+    at: rangeOf(path, text, double.span),
+    path,
+    pointer: `/inputs/${double.path[0]}`,
+  }));
+}
+
+/** Where nobody is asked to show the lock to Nix. `home`: of the repository's owner. */
+export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader): readonly Diagnostic[] {
+  const repository = repositoryOf(lockPath, reader);
+  if (repository === undefined) return [];
+  const { tracked, top } = repository;
+  if (!tracked.ok || tracked.paths.has(relativeTo(lockPath, top))) return [];
+  const rule = ignoredBy(repository, lockPath, home, reader);
+  const why = rule === undefined ? "is not in git's index" : `is ignored by git: ${rule}`;
+  return [
+    {
+      severity: 'error',
+      code: 'RF2024',
+      summary: `flake.lock ${why}, so Nix takes it as missing`,
+      hint: `write git: track, or run: git add ${rule === undefined ? '--intent-to-add' : '--force'} flake.lock`,
+      path: lockPath,
+      pointer: '/git',
+    },
+  ];
+}
+
+/** The inputs that a local dependency declares, where its tree is the one that was locked. */
+export const dependencyIn =
+  (trees: LocalTrees, reader: Reader): NonNullable<VerdictOptions['dependency']> =>
+  (path, locked) => {
+    // A relative path further down starts from its parent's tree, not from this flake.
+    if (isRelativePath(locked) && path.length > 1) return undefined;
+    const tree = trees(locked);
+    return tree?.kind === 'same' ? inputsAt(tree.path, String(locked.dir ?? ''), reader) : undefined;
+  };
+
+function inputsAt(tree: AbsPath, dir: string, reader: Reader): readonly LockInput[] | undefined {
+  const file = readText(reader, join(tree, `./${dir}/flake.nix`));
+  const flake = file.kind === 'text' ? readFlake(file.text) : undefined;
+  const inputs = flake?.ok ? lockInputsOf(flake) : undefined;
+  return inputs?.ok ? inputs.inputs : undefined;
+}
+
+function flagMismatch(oddity: LockOddity & { kind: 'flake-flag-mismatch' }, { source }: Audited): LockAudit {
+  const { input, text } = oddity;
+  return {
+    relock: [{ input, text }],
+    diagnostics: [
+      {
+        severity: 'warning',
+        code: 'RF2022',
+        summary: text,
+        ...placed(source, [input]),
+        pointer: `/inputs/${input}`,
+      },
+    ],
+  };
+}
+
+/** A path input that is not what was locked any more; Nix goes on with its copy in the store. */
+function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
+  const { lock, trees, source, isRunning } = audited;
+  const node = nodeAt(lock, name);
+  const tree = node?.locked && trees(node.locked);
+  if (node?.locked === undefined || tree === undefined) return NOTHING;
+  const say = (severity: Diagnostic['severity'], summary: string, hint?: string): Diagnostic => ({
+    severity,
+    code: 'RF2023',
+    summary,
+    ...(hint && { hint }),
+    ...placed(source, [name]),
+    pointer: `/inputs/${name}`,
+  });
+  // Nix, called here, would read this host's own path of that name.
+  const foreign = !isRunning && !isRelativePath(node.locked);
+  if (tree.kind === 'changed' || otherInputs(node, tree, audited)) {
+    const what = tree.kind === 'changed' ? 'is not what was locked' : 'declares other inputs than the lock has';
+    const text = `input "${name}": the tree at "${tree.path}" ${what}`;
+    if (foreign) return { relock: [], diagnostics: [say('error', text, 'lock it again on the machine itself')] };
+    return { relock: [{ input: name, text }], diagnostics: [say('warning', text)] };
+  }
+  if (tree.kind === 'absent') {
+    const text = `input "${name}": there is nothing at "${tree.path}"`;
+    // An image may hold less than the machine that will run it.
+    return { relock: [], diagnostics: [say(foreign ? 'note' : 'error', text, 'put it back, or change the url')] };
+  }
+  if (tree.kind !== 'unhashable') return NOTHING;
+  const text = `input "${name}" cannot be compared with the lock: in "${tree.path}", ${tree.problem}`;
+  return { relock: [], diagnostics: [say('warning', text, 'move it out of the tree: Nix cannot copy it either')] };
+}
+
+const NOTHING: LockAudit = { relock: [], diagnostics: [] };
+
+/** Of a flake below this one, locked without a hash: Nix never looks whether it gained or lost inputs. */
+function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): boolean {
+  if (tree.kind !== 'same' || !node.flake || node.locked?.narHash !== undefined) return false;
+  const declared = inputsAt(tree.path, String(node.locked?.dir ?? ''), reader);
+  if (declared === undefined) return false;
+  const names = declared.map(({ name }) => name);
+  return names.length !== node.inputs.size || names.some((name) => !node.inputs.has(name));
+}
+
+/** The inputs of inputs are what the dependency's own lock says: it is to be locked again there. */
+function nestedTrees({ lock, verdict, trees }: Audited): readonly Diagnostic[] {
+  return verdict.kept.flatMap((text): Diagnostic[] => {
+    const path = text.split('/');
+    const locked = path.length > 1 ? nodeAt(lock, ...path)?.locked : undefined;
+    const tree = locked && !isRelativePath(locked) ? trees(locked) : undefined;
+    if (tree?.kind !== 'changed') return [];
+    return [
+      {
+        severity: 'warning',
+        code: 'RF2023',
+        summary: `input "${text}": the tree at "${tree.path}" is not what was locked`,
+        hint: `lock "${path[0]}" again in its own tree, or let its input follow one of yours`,
+        pointer: `/inputs/${path[0]}`,
+      },
+    ];
+  });
+}
+
+function danglers({ inputs, verdict, source }: Audited): readonly Diagnostic[] {
+  const failing = new Set(verdict.reasons.map(({ path }) => showPath(path)));
+  const dangling = danglingOverrides(inputs).filter(({ path }) => !failing.has(showPath(path)));
+  const named = new Set(dangling.map(({ path }) => showPath(path)));
+  const unused = verdict.unusedOverrides
+    .filter((text) => !named.has(text))
+    .map((text) => {
+      const path = text.split('/');
+      const above = showPath(path.slice(0, -1));
+      return { path, text: `input "${above}" has no input "${path.at(-1)}" to override`, hint: 'remove the override' };
+    });
+  return [...dangling, ...unused].map(({ path, text, hint }) => ({
+    severity: 'warning',
+    code: 'RF2027',
+    summary: text,
+    hint,
+    ...placed(source, path),
+    pointer: `/inputs/${path[0]}`,
+  }));
+}
+
+/** Two root inputs of one source are somebody's choice: stable and unstable, side by side. */
+function duplicate(oddity: LockOddity & { kind: 'duplicate' }, { source }: Audited): readonly Diagnostic[] {
+  const others = oddity.others.filter((path) => path.length > 1);
+  if (others.length === 0) return [];
+  const keep = showPath(oddity.keep);
+  return [
+    {
+      severity: 'note',
+      code: 'RF2025',
+      summary: oddity.text,
+      hint: 'paste the snippet into flake.nix to have one of them, or write follows in the spec',
+      path: source.path,
+      pointer: `/inputs/${others[0]?.[0]}`,
+      snippet: others.map((path) => `inputs.${path.join('.inputs.')}.follows = "${keep}";`).join('\n'),
+    },
+  ];
+}
+
+/** The place in flake.nix that speaks of an input, or of the nearest input above it. */
+export function placed(
+  { path, text, flake }: FlakeText,
+  input: InputPath,
+): { readonly path: AbsPath; readonly at?: SourceRange } {
+  let decls: readonly InputDecl[] = flake.inputs;
+  let found: InputDecl | undefined;
+  for (const name of input) {
+    const next = decls.find((decl) => decl.name === name);
+    if (next === undefined) break;
+    found = next;
+    decls = next.overrides;
+  }
+  return { path, ...(found && { at: rangeOf(path, text, found.span) }) };
+}
+
+function nodeAt(lock: Lock, ...path: readonly string[]): LockNode | undefined {
+  let node: LockNode | undefined = rootNode(lock);
+  for (const name of path) {
+    const edge: LockEdge | undefined = node?.inputs.get(name);
+    node = edge?.kind === 'node' ? lock.nodes.get(edge.key) : undefined;
+  }
+  return node;
+}

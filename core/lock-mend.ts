@@ -1,0 +1,55 @@
+// What becomes of a flake.lock that Nix can't read: the two sides of a merge are joined, anything else is locked anew.
+
+import { conflictStages } from './conflict-stages.ts';
+import type { Diagnostic, SourceRange } from './diagnostic.ts';
+import { mergeLock, mergeLocks } from './formats/lock/merge.ts';
+import type { LockProblem } from './formats/lock/model.ts';
+import { printLock } from './formats/lock/print-lock.ts';
+import type { Reader } from './host/host.ts';
+import type { AbsPath } from './path.ts';
+
+/** `start`: what Nix is to complete; undefined: nothing could be kept. */
+export interface Mended {
+  readonly reasons: readonly { readonly text: string }[];
+  readonly start: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A text that is no lock: conflict markers are merged by meaning, anything else is locked from nothing. */
+export function mendLock(text: string, path: AbsPath, problem: LockProblem, reader: Reader): Mended {
+  const at = placeOf(path, problem);
+  // What git remembers of both sides is exact; in the text it may have mixed the lines of different nodes.
+  const stages = problem.kind === 'conflict-markers' ? conflictStages(path, reader) : undefined;
+  const exact = stages && mergeLocks(stages);
+  const merged = exact?.ok ? exact : problem.kind === 'conflict-markers' ? mergeLock(text) : undefined;
+  if (merged?.ok) {
+    const again = merged.conflicts.length > 0 ? `; locked again: ${merged.conflicts.join(', ')}` : '';
+    const warning: Diagnostic = {
+      severity: 'warning',
+      code: 'RF2013',
+      summary: `flake.lock has merge conflicts${again}`,
+      hint: 'after the apply, tell git that they are resolved: git add flake.lock',
+      ...at,
+      path,
+    };
+    const reasons = [{ text: `flake.lock has merge conflicts${again}` }];
+    return { reasons, start: printLock(merged.lock), diagnostics: [warning] };
+  }
+  const warning: Diagnostic = {
+    severity: 'warning',
+    code: 'RF2012',
+    summary: `flake.lock is damaged: ${problem.message}`,
+    hint: 'take it from git if you need the same revisions: git checkout flake.lock',
+    ...at,
+    path,
+  };
+  const reasons = [{ text: `flake.lock is damaged: ${problem.message}` }];
+  return { reasons, start: undefined, diagnostics: [warning] };
+}
+
+function placeOf(path: AbsPath, problem: LockProblem): { readonly at?: SourceRange } {
+  if (!('line' in problem)) return {};
+  const { line } = problem;
+  const column = 'column' in problem ? problem.column : 1;
+  return { at: { file: path, line, column, endLine: line, endColumn: column + 1 } };
+}

@@ -1,0 +1,208 @@
+// Whether flake.lock has to change, and why: by Nix's own rules, by what Nix overlooks, and by the spec's policy.
+// Starts from the texts; asks for the version of Nix only where versions disagree, and for nothing else.
+
+import { type Diagnostic, rangeOf } from './diagnostic.ts';
+import type { NixVersion } from './formats/flake-ref/model.ts';
+import type { LockReason } from './formats/lock/compare.ts';
+import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
+import { type Lock, rootNode, showPath } from './formats/lock/model.ts';
+import { parseLock } from './formats/lock/parse-lock.ts';
+import { lockPolicy, type PolicyViolation } from './formats/lock/policy.ts';
+import { printLock } from './formats/lock/print-lock.ts';
+import { type LockVerdict, lockVerdict } from './formats/lock/verdict.ts';
+import { readFlake } from './formats/nix/flake.ts';
+import type { Reader } from './host/host.ts';
+import { localTrees } from './local-trees.ts';
+import { auditOf, dependencyIn, doubleInputs, type FlakeText, lockVisibility, placed } from './lock-audit.ts';
+import { mendLock } from './lock-mend.ts';
+import type { Person } from './model.ts';
+import { nixVersion } from './nix-version.ts';
+import { type AbsPath, join } from './path.ts';
+import type { TextFile } from './texts.ts';
+import type { Wishes } from './wishes.ts';
+
+export interface LockWish {
+  readonly dir: AbsPath;
+  readonly policy: Wishes['lock'];
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly isRunning: boolean;
+  /** Another provider sees to it that git shows the lock to Nix. */
+  readonly git: boolean;
+  /** Of whoever owns the repository. */
+  readonly home: string;
+  readonly person: Person;
+}
+
+/** One thing that locking again mends: about a root input, or about the file as a whole. */
+export interface Reason {
+  readonly input?: string;
+  readonly text: string;
+}
+
+/** No `reasons`: nothing is to be locked. `start`: the lock that Nix is to complete; `old`: the one that is there. */
+export interface LockNeed {
+  readonly inputs: readonly LockInput[];
+  readonly reasons: readonly Reason[];
+  readonly start: string | undefined;
+  readonly old: Lock | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** `flakeText` and `file`: flake.nix and flake.lock as they will be. Throws `unreadable`. */
+export async function lockNeed(
+  flakeText: string,
+  file: Exclude<TextFile, { kind: 'odd' }>,
+  wish: LockWish,
+  reader: Reader,
+): Promise<LockNeed> {
+  const path = join(wish.dir, 'flake.nix');
+  const flake = readFlake(flakeText);
+  if (!flake.ok) return hopeless([unparsable(path, flakeText, flake.error.message, flake.error.span)]);
+  const source: FlakeText = { path, text: flakeText, flake };
+  const doubles = doubleInputs(source);
+  if (doubles.length > 0) return hopeless(doubles);
+  const read = lockInputsOf(flake);
+  if (!read.ok)
+    return hopeless(
+      read.errors.map((wrong) =>
+        unparsable(path, flakeText, `input "${showPath(wrong.path)}": ${wrong.message}`, wrong.span),
+      ),
+    );
+  const { inputs } = read;
+  const lockPath = join(wish.dir, 'flake.lock');
+  const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
+  if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: visibility };
+  const parsed = parseLock(file.text);
+  const need = parsed.ok
+    ? await judge(source, inputs, file.text, parsed.lock, wish, reader)
+    : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
+  return { ...need, diagnostics: [...need.diagnostics, ...visibility] };
+}
+
+/** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */
+export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Diagnostic[] {
+  if (lock === undefined) return [];
+  return violations(lock, wish).map((violation) => ({
+    severity: 'error',
+    code: 'RF2014',
+    summary: violation.text,
+    hint:
+      violation.kind === 'not-allowed'
+        ? 'change the input, or add its source to lock.allow'
+        : 'update the input, or raise lock.maxAge',
+    pointer: violation.kind === 'not-allowed' ? '/lock/allow' : '/lock/maxAge',
+    path: join(dir, 'flake.lock'),
+  }));
+}
+
+const violations = (lock: Lock, { now, policy }: Pick<LockWish, 'now' | 'policy'>): readonly PolicyViolation[] =>
+  lockPolicy(lock, { now, ...policy });
+
+const hopeless = (diagnostics: readonly Diagnostic[]): LockNeed => ({
+  inputs: [],
+  reasons: [],
+  start: undefined,
+  old: undefined,
+  diagnostics,
+});
+
+const unparsable = (
+  path: AbsPath,
+  text: string,
+  message: string,
+  span: { start: number; end: number },
+): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2006',
+  summary: `flake.nix cannot be read: ${message}`,
+  hint: 'mend the file at the place shown',
+  at: rangeOf(path, text, span),
+  path,
+});
+
+function fromNothing(inputs: readonly LockInput[]): LockNeed {
+  const { verdict } = lockVerdict(inputs, undefined);
+  const text = 'there is no flake.lock';
+  const reasons = verdict === 'fresh' ? [] : inputs.map(({ name }) => ({ input: name, text }));
+  return { inputs, reasons, start: undefined, old: undefined, diagnostics: [] };
+}
+
+async function judge(
+  source: FlakeText,
+  inputs: readonly LockInput[],
+  text: string,
+  lock: Lock,
+  wish: LockWish,
+  reader: Reader,
+): Promise<LockNeed> {
+  const trees = localTrees(wish.dir, reader);
+  const verdict = await verdictOf(wish.person, reader, (nix) => {
+    const read = lockInputsOf(source.flake, nix);
+    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader) }) : undefined;
+  });
+  const leading = verdict.reasons.filter(leadsNowhere);
+  if (verdict.verdict === 'error') return hopeless(leading.map((reason) => nowhere(reason, source)));
+  const audit = auditOf({ source, inputs, lock, verdict, trees, reader, isRunning: wish.isRunning });
+  const old = violations(lock, wish).filter(({ kind }) => kind === 'too-old');
+  const again = [...audit.relock, ...old];
+  const stale = verdict.verdict === 'stale' ? verdict.reasons.filter(isDecided) : [];
+  const start = without(
+    lock,
+    again.map(({ input }) => input),
+  );
+  return {
+    inputs,
+    reasons: [
+      ...stale.map((reason) => ({ ...(reason.path[0] && { input: reason.path[0] }), text: reason.text })),
+      ...again.map(({ input, text: why }) => ({ input, text: why })),
+    ],
+    start: again.length > 0 ? printLock(start) : text,
+    old: lock,
+    diagnostics: [...(verdict.verdict === 'refetch' ? [undecided(verdict, wish.dir)] : []), ...audit.diagnostics],
+  };
+}
+
+const OTHERS: readonly NixVersion[] = ['2.26', '2.8'];
+
+/** By the rules of Nix 2.34; where older rules come to another end, by those of the Nix that is there. */
+async function verdictOf(
+  person: Person,
+  reader: Reader,
+  by: (nix: NixVersion) => LockVerdict | undefined,
+): Promise<LockVerdict> {
+  const newest = by('2.34') as LockVerdict;
+  const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
+  const disagree = [...older.values()].some((one) => one !== undefined && isWork(one) !== isWork(newest));
+  const version = disagree ? await nixVersion(person, reader) : '2.34';
+  return older.get(version) ?? newest;
+}
+
+const isWork = ({ verdict }: LockVerdict): boolean => verdict === 'stale' || verdict === 'error';
+
+const leadsNowhere = ({ kind }: LockReason): boolean => kind === 'unsatisfied-follows' || kind === 'follows-cycle';
+
+const isDecided = ({ kind }: LockReason): boolean => kind !== 'own-follows' && kind !== 'override-refetch';
+
+const nowhere = ({ path, text }: LockReason, source: FlakeText): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2027',
+  summary: text,
+  hint: 'declare the input that is followed, or correct its name',
+  ...placed(source, path),
+  pointer: `/inputs/${path[0]}`,
+});
+
+const undecided = ({ reasons }: LockVerdict, dir: AbsPath): Diagnostic => ({
+  severity: 'note',
+  code: 'RF2019',
+  summary: `flake.lock cannot be decided offline: ${reasons[0]?.text ?? ''}`,
+  path: join(dir, 'flake.lock'),
+});
+
+/** The lock without some root inputs: what Nix then locks anew, with flags that every version takes. */
+function without(lock: Lock, names: readonly string[]): Lock {
+  const root = rootNode(lock);
+  const inputs = new Map([...root.inputs].filter(([name]) => !names.includes(name)));
+  return { ...lock, nodes: new Map(lock.nodes).set(lock.root, { ...root, inputs }) };
+}

@@ -1,0 +1,340 @@
+// The laws of DESIGN.md section 6 over every provider and case, and over machines and specs that nobody thought of.
+// Nix stands in nowhere: a case that needs a lock has one already, or asks the real Nix (`"tools": "nix"`). Only
+// `git init` is answered without git: what it makes is the same tree each time, and no law is about it.
+//
+// UPDATE_CASES=1 writes what is found into the cases; the difference is then to be read, line by line.
+// RUNS=n draws more random machines, EVERY=1 tries each step on the disk too.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { diffLines } from 'diff';
+import fc from 'fast-check';
+import { canonicalJson, digestOf } from '../core/canonical.ts';
+import { CODES } from '../core/codes.ts';
+import { editsOf } from '../core/edits.ts';
+import { execute } from '../core/executor.ts';
+import { past, select, undoing } from '../core/history.ts';
+import type { Host } from '../core/host/host.ts';
+import { matches, type Plan } from '../core/model.ts';
+import { isBlocked, isEmpty, isIntact } from '../core/planner.ts';
+import { PROVIDERS } from '../providers/index.ts';
+import { around, difference, diskScene, memoryScene, recoverable, type Scene, type Trial, undoable } from './faults.ts';
+import {
+  BASES,
+  machineOf,
+  type NamedCase,
+  type PlanCase,
+  planCases,
+  planFor,
+  providersWithCases,
+  summaryOf,
+  toolsOf,
+  transactionOf,
+} from './plan-cases.ts';
+import type { Leaf } from './trees.ts';
+
+const ALL = planCases();
+
+/** What the laws need of a case or of a random draw. */
+type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools'>;
+
+const inMemory = (one: Drawn, tools = toolsOf(one)): Scene => memoryScene(machineOf(one), tools);
+
+describe.each(ALL.map((one) => [one.name, one] as const))('%s', (_name, one) => {
+  const tools = toolsOf(one);
+
+  test('is planned as expected', async () => {
+    const found = summaryOf(await planFor(one, inMemory(one, tools).open().host));
+    if (process.env.UPDATE_CASES) update(one, found);
+    else expect(found).toEqual({ changes: one.changes, edits: one.edits, diagnostics: one.diagnostics });
+  });
+
+  test('inert, deterministic, honest, quiet, lossless', async () => {
+    const scene = inMemory(one, tools);
+    const before = scene.rows();
+    const { plan } = await planFor(one, scene.open().host);
+    expect(difference('after planning', before, scene.rows())).toEqual([]);
+    if (plan === undefined) return;
+    const { plan: again } = await planFor(one, inMemory(one, tools).open().host);
+    expect(canonicalJson(again)).toBe(canonicalJson(plan));
+    expect(isIntact(plan)).toBe(true);
+    expect(quiet(plan)).toEqual([]);
+    expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
+    expect(lossless(plan, scene.open().host)).toEqual([]);
+  });
+
+  test('settled, undoable, recoverable, and back', async () => {
+    const { plan } = await planFor(one, inMemory(one, tools).open().host);
+    if (plan === undefined || isBlocked(plan) || isEmpty(plan)) return;
+    expect(await settled(one, plan, inMemory(one, tools))).toEqual([]);
+    const trial: Trial = { scene: () => inMemory(one, tools), transaction: () => transactionOf(plan) };
+    expect(await undoable(trial)).toEqual([]);
+    expect(await recoverable(trial)).toEqual([]);
+  });
+});
+
+describe('on the disk', () => {
+  test.each(['location/moves-a-fresh-machine', 'ownership/foreign-paths'])('%s', async (name) => {
+    const one = ALL.find((other) => other.name === name)!;
+    const scene = (): Scene => diskScene(machineOf(one));
+    const first = scene();
+    const { plan } = await planFor(one, first.open().host);
+    expect(await settled(one, plan!, first)).toEqual([]);
+    first.remove();
+    const stride = process.env.EVERY ? 1 : 4;
+    const trial: Trial = { scene, transaction: () => transactionOf(plan!), stride };
+    expect(await undoable(trial)).toEqual([]);
+    expect(await recoverable(trial, { twice: Boolean(process.env.EVERY) })).toEqual([]);
+  });
+});
+
+describe('machines and specs that nobody thought of', () => {
+  test('keep every law', async () => {
+    await fc.assert(
+      fc.asyncProperty(drawn(), fc.nat({ max: 6 }), async (one, offset) => {
+        const tools = toolsOf(one);
+        const scene = inMemory(one, tools);
+        const before = scene.rows();
+        const { plan } = await planFor(one, scene.open().host);
+        expect(difference('after planning', before, scene.rows())).toEqual([]);
+        if (plan === undefined) return;
+        expect((await planFor(one, inMemory(one, tools).open().host)).plan?.id).toBe(plan.id);
+        expect(quiet(plan)).toEqual([]);
+        expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
+        expect(lossless(plan, scene.open().host)).toEqual([]);
+        if (isBlocked(plan) || isEmpty(plan)) return;
+        expect(await settled(one, plan, inMemory(one, tools))).toEqual([]);
+        const trial: Trial = {
+          scene: () => inMemory(one, tools),
+          transaction: () => transactionOf(plan),
+          stride: 7 + offset,
+        };
+        expect(await undoable(trial)).toEqual([]);
+        expect(await recoverable(trial, { twice: false })).toEqual([]);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 150) },
+    );
+  });
+});
+
+describe('nothing is left out', () => {
+  test('every provider has cases', () => {
+    expect([...providersWithCases()].sort()).toEqual(PROVIDERS.map(({ name }) => name).sort());
+  });
+
+  /** Codes of the machine that no memory can provoke, and where they are. */
+  const ELSEWHERE: Readonly<Record<string, string>> = {
+    RF2005: 'missing rights need a disk and an ordinary user: tests/core/planner.test.ts',
+  };
+
+  test('every code of the machine has a case that provokes it', () => {
+    const provoked = new Set(ALL.flatMap(({ diagnostics }) => diagnostics.map((line) => line.split(' ')[1])));
+    const machine = Object.keys(CODES).filter((code) => code.startsWith('RF2'));
+    expect(machine.filter((code) => !provoked.has(code) && !(code in ELSEWHERE))).toEqual([]);
+    expect(Object.keys(ELSEWHERE).filter((code) => provoked.has(code) || !machine.includes(code))).toEqual([]);
+  });
+});
+
+/** No change without an edit, no edit without a change; a diagnostic alone may come with neither. */
+const quiet = ({ steps }: Plan): readonly string[] =>
+  steps.flatMap(({ provider, changes, edits }) =>
+    changes.length > 0 === edits.length > 0 ? [] : [`${provider}: ${changes.length} changes, ${edits.length} edits`],
+  );
+
+/** Each `before` is what is there when its turn comes, each `after` is there when all is done. */
+function honest(plan: Plan, host: Host): readonly string[] {
+  const edits = editsOf(plan.steps);
+  const lies: string[] = [];
+  if (isBlocked(plan)) return lies;
+  const there = (path: Parameters<Host['stat']>[0]) => {
+    const entry = host.stat(path);
+    const bytes = host.read(path);
+    return entry.type === 'file' && bytes !== undefined ? { ...entry, content: digestOf(bytes) } : entry;
+  };
+  for (const edit of edits) {
+    if (edit.op === 'activate') continue;
+    if (edit.op === 'put' && !matches(edit.before, there(edit.path)))
+      lies.push(`${edit.path} is ${JSON.stringify(there(edit.path))}, not ${JSON.stringify(edit.before)}`);
+    try {
+      host.write(edit, plan.blobs, 'honest');
+    } catch (thrown) {
+      lies.push(`${edit.op === 'move' ? edit.to : edit.path}: ${String(thrown)}`);
+    }
+  }
+  for (const edit of edits)
+    if (edit.op === 'put' && !matches(edit.after, there(edit.path))) lies.push(`${edit.path} is not as planned`);
+  return lies;
+}
+
+/** In a Nix file or nix.conf, no comment goes, and not more lines go than changes are told. */
+function lossless(plan: Plan, host: Host): readonly string[] {
+  const changes = plan.steps.flatMap((step) => step.changes);
+  const origin = new Map(
+    editsOf(plan.steps).flatMap((edit) => (edit.op === 'move' ? [[edit.to as string, edit.from as string]] : [])) as [
+      string,
+      string,
+    ][],
+  );
+  const before = (path: string): string => {
+    const moved = [...origin].find(([to]) => path.startsWith(`${to}/`));
+    const at = moved ? moved[1] + path.slice(moved[0].length) : path;
+    return Buffer.from(host.read(at as never) ?? []).toString();
+  };
+  return editsOf(plan.steps).flatMap((edit) => {
+    if (edit.op !== 'put' || !/\.nix$|nix\.conf$/.test(edit.path)) return [];
+    if (edit.before.type !== 'file' || edit.after.type !== 'file' || edit.after.content === undefined) return [];
+    const old = before(edit.path);
+    const next = Buffer.from(plan.blobs[edit.after.content] ?? []).toString();
+    if (old === next) return [];
+    const comments = old.match(/#.*$/gm) ?? [];
+    const gone = comments
+      .filter((comment) => !next.includes(comment))
+      .map((comment) => `${edit.path}: lost ${comment}`);
+    const removed = diffLines(old, next).reduce((sum, part) => sum + (part.removed ? (part.count ?? 0) : 0), 0);
+    const told = changes.filter(({ path }) => path === edit.path).length;
+    return removed > told ? [...gone, `${edit.path}: ${removed} lines changed for ${told} changes`] : gone;
+  });
+}
+
+/** After the apply a plan is empty; after its rollback the machine is as it was. */
+async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly string[]> {
+  const before = scene.rows();
+  const { transaction, blobs } = transactionOf(plan);
+  const outcome = await execute(transaction, blobs, around(scene.open()));
+  if (outcome.status !== 'applied') return [JSON.stringify(outcome)];
+  const after = scene.rows();
+  const { plan: next, diagnostics } = await planFor(one, scene.open().host);
+  if (next === undefined || !isEmpty(next) || isBlocked(next))
+    return [`not settled: ${JSON.stringify([summaryOf({ plan: next, diagnostics }), next?.steps])}`.slice(0, 2000)];
+  const { host, store } = scene.open();
+  const history = past(store);
+  if (!history.ok) return [history.problem.summary];
+  const selected = select(history.generations, { kind: 'newest' }) ?? [];
+  const stamp = { tx: 'beef', startedAt: '', by: '' };
+  const back = undoing(selected, history.generations, host, stamp, false);
+  const undone = await execute(back.transaction, back.blobs, around({ host, store }));
+  return undone.status === 'applied'
+    ? difference('rolled back', before, scene.rows())
+    : [`${JSON.stringify(undone)} ${after.length}`];
+}
+
+const samples = (name: string): string => readFileSync(new URL(`cases/samples/${name}`, import.meta.url), 'utf8');
+
+const DIR = '/home/srid/nixos-config';
+const SRID = [1000, 100] as const;
+
+/** A base, disturbed in any number of ways at once. */
+function drawn(): fc.Arbitrary<Drawn> {
+  const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+  const flake = (BASES.machines.settled[`${DIR}/flake.nix`] as { file: readonly string[] }).file;
+  const swapped = (from: string, to: string): readonly string[] => flake.map((line) => line.replace(from, to));
+  const base = fc.constantFrom('fresh' as const, 'settled' as const, 'settled' as const, 'empty' as const);
+  return base.chain((chosen) => {
+    const dir = chosen === 'fresh' ? '/etc/nixos' : DIR;
+    const owner = fc.constantFrom(SRID, [0, 0] as const, [1000, 0] as const);
+    const leaf = (...texts: readonly (string | readonly string[])[]): fc.Arbitrary<Leaf> =>
+      fc.record({
+        file: fc.constantFrom(...texts),
+        owner,
+        mode: fc.constantFrom('0644', '0600', '0755', '0400', '0000', '6755'),
+      });
+    const place = (path: string, value: Leaf | null | undefined): [string, Leaf | null][] =>
+      value === undefined ? [] : [[path, value]];
+    return fc
+      .record({
+        configuration: maybe(
+          leaf(
+            '{ }\n',
+            '{ pkgs, ... }: {\n  # kept\n  nix.settings.experimental-features = [ "flakes" ]; # also kept\n}\n',
+            '{\n  imports = [ ./sub ./extra.nix ];\n  system.copySystemConfiguration = true; # why not\n}\n',
+            '{ lib, ... }: { nix.extraOptions = "experimental-features = nix-command"; }',
+            '{ broken',
+            samples('09-extraOptions-nixFlakes.nix'),
+            samples('17-hostname-shapes.nix'),
+          ),
+        ),
+        flakeNix: maybe(
+          fc.oneof(
+            fc.constant(null),
+            leaf(
+              flake,
+              swapped('nixos-24.05', 'nixos-23.11'),
+              swapped('nixosConfigurations.nixos', 'nixosConfigurations.other'),
+              swapped('x86_64-linux', 'aarch64-linux'),
+              '{ outputs = _: { }; }',
+              '{ broken',
+            ),
+          ),
+        ),
+        lock: maybe(fc.constantFrom(null, { file: 'no lock', owner: SRID })),
+        conf: maybe(
+          fc.constantFrom<Leaf | null>(
+            null,
+            '',
+            'experimental-features = nix-command # mine\n',
+            'extra-experimental-features = flakes\n!include other.conf\n',
+            { file: '# none\nsandbox = false', mode: '0600' },
+            { link: '/nix/store/abc-nix.conf' },
+          ),
+        ),
+        userConf: maybe(fc.constantFrom<Leaf>({ file: 'experimental-features = ca-derivations\n', owner: SRID })),
+        extra: maybe(leaf('extra', '{ }\n')),
+        sub: maybe(
+          fc.constantFrom<Leaf>(
+            { dir: true, mode: '0500' },
+            { dir: true, mode: '2755', owner: SRID },
+            { link: '../elsewhere' },
+            { other: 'fifo' },
+          ),
+        ),
+        hard: fc.boolean(),
+        git: fc.constantFrom('off', 'track', undefined),
+        repository: fc.boolean(),
+        back: fc.boolean(),
+        spec: fc.record(
+          {
+            features: fc.constantFrom(null, ['flakes'], ['nix-command', 'flakes', 'ca-derivations']),
+            owner: fc.constantFrom(null, 'srid', 'root', 'srid:root', 'nobody-here'),
+            inputs: fc.constantFrom('github:NixOS/nixpkgs/nixos-24.05', 'github:NixOS/nixpkgs?ref=nixos-24.05'),
+            path: fc.constantFrom('~/nixos-config', '~/a/b/c', '/etc/nixos'),
+          },
+          { requiredKeys: [] },
+        ),
+      })
+      .map(
+        ({ configuration, flakeNix, lock, conf, userConf, extra, sub, hard, git, repository, back, spec }): Drawn => ({
+          base: chosen,
+          machine: Object.fromEntries([
+            ...(chosen === 'empty' ? [] : place(`${dir}/configuration.nix`, configuration)),
+            ...(chosen === 'empty' ? [] : place(`${dir}/flake.nix`, flakeNix)),
+            ...(chosen === 'empty' ? [] : place(`${dir}/flake.lock`, lock)),
+            ...place('/etc/nix/nix.conf', conf),
+            ...place('/home/srid/.config/nix/nix.conf', userConf),
+            ...(chosen === 'empty' ? [] : place(`${dir}/extra.nix`, extra)),
+            ...(chosen === 'empty' ? [] : place(`${dir}/sub`, sub)),
+            ...(hard && chosen !== 'empty'
+              ? [['/var/shared', { hardLink: `${dir}/configuration.nix` }] as [string, Leaf]]
+              : []),
+            ...(repository && chosen !== 'empty'
+              ? ([
+                  [`${dir}/.git/HEAD`, { file: 'ref: refs/heads/main\n', owner: SRID }],
+                  [`${dir}/.git/objects`, { dir: true, owner: SRID }],
+                ] as [string, Leaf][])
+              : []),
+            ...(back && chosen === 'settled' ? ([['/etc/nixos/configuration.nix', '{ }\n']] as [string, Leaf][]) : []),
+          ]),
+          spec: {
+            ...(git && { git }),
+            ...(spec.features !== undefined && { features: spec.features }),
+            ...(spec.inputs && { inputs: { nixpkgs: spec.inputs } }),
+            config: { ...('owner' in spec && { owner: spec.owner }), ...(spec.path && { path: spec.path }) },
+          },
+        }),
+      );
+  });
+}
+
+function update(one: NamedCase, found: ReturnType<typeof summaryOf>): void {
+  const { name: _name, file, ...kept } = one;
+  writeFileSync(file, `${JSON.stringify({ ...kept, ...found }, null, 2)}\n`);
+}

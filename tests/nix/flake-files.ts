@@ -1,0 +1,116 @@
+// flake.nix: the inputs it declares, the files that are refused, and what edits of it make of it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { parse as parseYaml } from 'yaml';
+import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
+import { lockInputsOf } from '../../core/formats/lock/inputs.ts';
+import { readFlake } from '../../core/formats/nix/flake.ts';
+import { editFlake } from '../../core/formats/nix/flake-edit.ts';
+import { newFlake } from '../../core/formats/nix/flake-new.ts';
+import { flakeCases, inputsAsValue, type WishText, wishOf } from '../core/formats/nix-flake-cases.ts';
+import { evaluate, notGranted, observe, writeFlakes } from '../core/formats/nix-flake-oracle.ts';
+import { randomFlake } from '../core/formats/nix-flake-random.ts';
+import { lastError, type RealNix } from './real-nix.ts';
+import type { Tally } from './tally.ts';
+
+const reads = flakeCases('read').map(({ sections }) => sections['flake.nix']!);
+const edits = flakeCases('edit').filter(({ sections }) => sections.problems === undefined);
+
+function vectorFlakes(): readonly string[] {
+  const file = new URL('../vectors/locks.json', import.meta.url);
+  const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly vectors: readonly { readonly files: Readonly<Record<string, string>> }[];
+  };
+  return vectors.map(({ files }) => files['flake/flake.nix']!);
+}
+
+/** The value of `inputs` of every flake.nix at hand that is read, against its evaluation. */
+export function compareInputs(tally: Tally, { scratch }: RealNix): void {
+  const random = fc.sample(randomFlake, { numRuns: 500, seed: 11 }).map(({ text }) => text);
+  const texts = [...reads, ...vectorFlakes(), ...edits.map(({ sections }) => sections.before!), ...random];
+  const readable = texts.flatMap((text) => {
+    const read = readFlake(text);
+    if (!read.ok) return [];
+    const value = inputsAsValue(read.inputs);
+    if (value === undefined) tally.leaves('an input that is a path literal, whose value is a path');
+    return value === undefined ? [] : [{ text, value: read.self ? { ...value, self: read.self } : value }];
+  });
+  const dirs = writeFlakes(
+    scratch,
+    'inputs',
+    readable.map(({ text }) => text),
+  );
+  const real = evaluate(
+    scratch,
+    `[ ${dirs.map((dir) => `((import ${dir}/flake.nix).inputs or { })`).join('\n')} ]`,
+  ) as readonly unknown[];
+  readable.forEach(({ text, value }, index) => {
+    tally.same(text, value, real[index]);
+  });
+}
+
+/** Whether Nix takes a flake.nix before it fetches anything. */
+export function compareRefusals(tally: Tally, real: RealNix): void {
+  const texts = [...new Set([...reads, ...vectorFlakes()])];
+  const places = writeFlakes(
+    real.scratch,
+    'refusals',
+    texts.map((text) => text.replaceAll('github:', 'path:/nonexistent/')),
+  );
+  texts.forEach((text, index) => {
+    const complaint = complaintOf(text.replaceAll('github:', 'path:/nonexistent/'), real.nix);
+    const { said } = real.run(['flake', 'metadata', '--no-update-lock-file', `path:${places[index]}`]);
+    const refused = refusal.test(said);
+    const difference = refused ? undefined : older.find(([pattern]) => pattern.test(complaint ?? ''));
+    if (real.nix !== '2.34' && difference !== undefined) tally.differs(difference[1]);
+    else tally.same(`${text}\n    Nix says: ${lastError(said)}`, complaint !== undefined, refused);
+  });
+}
+
+/** Why we refuse a flake.nix. */
+function complaintOf(text: string, nix: NixVersion): string | undefined {
+  const read = readFlake(text);
+  if (!read.ok) return read.error.message;
+  const inputs = lockInputsOf(read, nix);
+  return inputs.ok ? undefined : inputs.errors[0]?.message;
+}
+
+/** What an older Nix takes. */
+const older: readonly (readonly [RegExp, string])[] = [
+  [/\bself\b/, '`self` is an input like any other before 2.27'],
+  [/is not an absolute path/, 'a relative path is one in the store, which only Nix knows'],
+];
+
+/** What Nix says of the file itself, and not of what it refers to. */
+const refusal =
+  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/;
+
+/** Edited and new files: everything wished is there when Nix evaluates them. */
+export function compareFlakeEdits(tally: Tally, { scratch }: RealNix): void {
+  const written = edits.map(({ sections }) => ({
+    wish: wishOf(parseYaml(sections.wish!) as WishText),
+    text: sections.before!,
+  }));
+  const random = fc.sample(randomFlake, { numRuns: 600, seed: 12 });
+  const edited = [...written, ...random].flatMap(({ text, wish }) => {
+    const edit = editFlake(text, wish);
+    if (!edit.ok) tally.disagreements.push(`refused ${edit.problems[0]?.message}: ${text}`);
+    return edit.ok ? [{ text: edit.text, wish }] : [];
+  });
+  const made = random.slice(0, 200).map(({ wish }) => {
+    const inputs = wish.inputs.filter(({ name }) => name !== 'nixpkgs');
+    const whole = { ...wish, inputs: [{ name: 'nixpkgs', url: 'github:NixOS/nixpkgs' }, ...inputs] };
+    return { text: newFlake(whole), wish: whole };
+  });
+  const all = [...edited, ...made];
+  const dirs = writeFlakes(
+    scratch,
+    'edits',
+    all.map(({ text }) => text),
+  );
+  const seen = observe(scratch, dirs);
+  all.forEach(({ text, wish }, index) => {
+    tally.same(text, [], notGranted(wish, seen[index]!, join(dirs[index]!)));
+  });
+}

@@ -1,0 +1,38 @@
+// Compares reflake with one real Nix in one area: `AREA` as argument, the Nix first in PATH, the counts as JSON on stdout.
+// scripts/agreement.mjs runs it for every area and every Nix.
+import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
+import { type RealNix, withRealNix } from './real-nix.ts';
+import { compareCliRefs, compareInputRefs, compareParseRef } from './references.ts';
+import { compareParsing, compareStrings } from './syntax.ts';
+import { type Counts, Tally } from './tally.ts';
+
+/** The areas in the order of docs/nix.md, by the name of each there. */
+const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
+  'Nix expressions: accepted, and the tree': compareParsing,
+  'Nix expressions: values of strings': compareStrings,
+  'flake.nix: the inputs it declares': compareInputs,
+  'flake.nix: taken or refused': compareRefusals,
+  'flake.nix: edited and new files evaluate to the wish': compareFlakeEdits,
+  'References: in inputs': compareInputRefs,
+  'References: builtins.parseFlakeRef, and printed': compareParseRef,
+  'References: on the command line': compareCliRefs,
+};
+
+function main(): void {
+  const [area] = process.argv.slice(2);
+  if (area === undefined) {
+    console.log(JSON.stringify(Object.keys(areas)));
+    return;
+  }
+  const compare = areas[area];
+  if (compare === undefined) throw new Error(`there is no area ${area}`);
+  const result = withRealNix((real): Counts & { readonly release: string } => {
+    const tally = new Tally();
+    compare(tally, real);
+    const { agree, differences, left, disagreements } = tally;
+    return { release: real.release, agree, differences, left, disagreements };
+  });
+  console.log(JSON.stringify(result));
+}
+
+main();

@@ -1,0 +1,297 @@
+// Flake references: in flake inputs, as argument of builtins.parseFlakeRef, and on the command line.
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { missingFlake, parseCliRef, type RefFileSystem } from '../../core/formats/flake-ref/cli-ref.ts';
+import { type Attrs, isRelativePath, type RefResult } from '../../core/formats/flake-ref/model.ts';
+import { parseFlakeRef, type RefContext } from '../../core/formats/flake-ref/parse-ref.ts';
+import { printFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
+import { refFromAttrs } from '../../core/formats/flake-ref/ref-attrs.ts';
+import { nixString } from '../../core/formats/nix/print.ts';
+import { lastError, type RealNix, writeTree } from './real-nix.ts';
+import type { Tally } from './tally.ts';
+
+interface Vector {
+  readonly in: string | Attrs;
+  readonly context: string;
+  readonly baseDir?: string;
+}
+
+const file = new URL('../vectors/flakerefs.json', import.meta.url);
+const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as { readonly vectors: readonly Vector[] };
+
+const pieces = [
+  ...['github:', 'gitlab:', 'sourcehut:', 'git+https://', 'git+ssh://', 'git+file:', 'path:', 'tarball+https://'],
+  ...['https://', 'file+file:///', 'flake:', 'hg+https://', 'nixpkgs', 'a', 'A.b', '/', '//', '..', '.', '?', '#'],
+  ...['%', '%2F', '%20', '&', '=', 'ref=', 'rev=', 'dir=', 'narHash=', 'host=', 'submodules=1', 'lastModified=1'],
+  ...['@', ':', ' ', 'ä', '[::1]', '~', '+', '*', '.tar.gz', 'ex.org', 'a'.repeat(40), ':80', 'sha256-', '_', '-'],
+  ...['"', "'", '[', ']', '^', '|', '!', '$', '{', '\\', '::1', '%lo', '%aa', '%C3%A4', ';', 'user:pw@', '`', 'x.git'],
+];
+const nonsense = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 7 }).map((all) => all.join(''));
+const heads = [
+  'github:',
+  'gitlab:',
+  'sourcehut:',
+  'git+https://ex.org/',
+  'git+ssh://git@ex.org:22/',
+  'git+file:///',
+  '',
+];
+const part = fc.constantFrom(
+  'nixpkgs',
+  'NixOS',
+  'a-b',
+  'nixos-24.05',
+  '1',
+  'a'.repeat(40),
+  'x..y',
+  'v1.0',
+  '%2F',
+  'a+b',
+  '.x',
+  '',
+);
+const query = fc.tuple(
+  fc.constantFrom('ref', 'rev', 'dir', 'host', 'narHash', 'shallow', 'submodules', 'allRefs', 'lfs', 'revCount', 'x'),
+  fc.constantFrom('1', '0', 'true', 'main', 'refs/heads/a', 'a'.repeat(40), 'sub/dir', 'git.ex.org', 'a b', '%20', ''),
+);
+const likely = fc
+  .record({
+    head: fc.constantFrom(
+      ...heads,
+      ...heads,
+      'path:',
+      'path:/',
+      '/',
+      './',
+      'https://ex.org/',
+      'tarball+https://ex.org/',
+      'flake:',
+    ),
+    parts: fc.array(part, { minLength: 1, maxLength: 4 }),
+    tail: fc.constantFrom('', '', '', '.tar.gz', '.git', '/', '.zip'),
+    queries: fc.array(query, { maxLength: 3 }),
+    end: fc.constantFrom('', '', '', '', '#', '#x', '&', '?'),
+  })
+  .map(({ head, parts, tail, queries, end }) => {
+    const asked = queries.map((pair) => pair.join('=')).join('&');
+    return `${head}${parts.join('/')}${tail}${asked === '' ? '' : `?${asked}`}${end}`;
+  });
+const scraps = fc.oneof(nonsense, likely);
+
+/** A reference in a flake input: as text, with `flake = false`, and as attribute set. */
+interface Case {
+  readonly shown: string;
+  readonly flake: boolean;
+  readonly bindings: string;
+  readonly ours: RefResult;
+}
+
+/**
+ * What a reference in an input means: Nix calls a lock fresh only where the attributes locked are those it parses, so one
+ * look at a flake with many inputs tells of all that parse. Each that does not parse has a flake of its own.
+ */
+export function compareInputRefs(tally: Tally, real: RealNix): void {
+  const random = fc.sample(scraps, { numRuns: 1500, seed: 21 });
+  const texts = (context: string): readonly string[] =>
+    vectors.flatMap((vector) => (vector.context === context && typeof vector.in === 'string' ? [vector.in] : []));
+  const sets = vectors.flatMap((vector) => (typeof vector.in === 'string' ? [] : [vector.in]));
+  const cases: readonly Case[] = [
+    ...[...new Set([...texts('input'), ...random])].map((text) => textCase(text, 'input', real)),
+    ...[...new Set([...texts('input-nonflake'), ...random.slice(0, 500)])].map((text) =>
+      textCase(text, 'input-nonflake', real),
+    ),
+    ...sets.map((attrs) => setCase(attrs, real)),
+  ];
+  const parsed = cases.filter(({ ours }) => ours.ok);
+  judgeAll(parsed, real, tally);
+  for (const one of cases.filter(({ ours }) => !ours.ok)) judgeRefused(one, real, tally);
+}
+
+function textCase(text: string, context: RefContext, real: RealNix): Case {
+  const flake = context === 'input';
+  const ours = parseFlakeRef(text, { context, nix: real.nix });
+  const bindings = `url = ${nixString(text)};${flake ? '' : ' flake = false;'}`;
+  return { shown: `${context}: ${JSON.stringify(text)}`, flake, bindings, ours };
+}
+
+function setCase(attrs: Attrs, real: RealNix): Case {
+  const value = (one: unknown): string => (typeof one === 'string' ? nixString(one) : String(one));
+  const bindings = Object.entries(attrs).map(([name, one]) => `${name} = ${value(one)};`);
+  return {
+    shown: JSON.stringify(attrs),
+    flake: true,
+    bindings: bindings.join(' '),
+    ours: refFromAttrs(attrs, real.nix),
+  };
+}
+
+/** Halves what Nix does not call fresh, until one reference is left. */
+function judgeAll(cases: readonly Case[], real: RealNix, tally: Tally): void {
+  if (cases.length === 0) return;
+  const answer = askFresh(cases, real);
+  if (answer.ok) {
+    tally.agree += cases.length;
+  } else if (cases.length > 1) {
+    const middle = cases.length >> 1;
+    judgeAll(cases.slice(0, middle), real, tally);
+    judgeAll(cases.slice(middle), real, tally);
+  } else {
+    const [{ shown, ours }] = cases as readonly [Case];
+    const attrs = ours.ok ? ours.ref.attrs : {};
+    if (looksThere(real, answer.said)) {
+      tally.leaves(absolute);
+      return;
+    }
+    const fetched = /while fetching the input '(.*)'/.exec(answer.said)?.[1];
+    const theirs = fetched === undefined ? lastError(answer.said) : `it fetches ${fetched}`;
+    tally.same(shown, attrs, theirs);
+  }
+}
+
+const absolute = 'an absolute path that does not exist, which 2.8 looks at first';
+const looksThere = ({ nix }: RealNix, said: string): boolean =>
+  nix === '2.8' && /^getting status of '\//.test(lastError(said));
+
+function judgeRefused(one: Case, real: RealNix, tally: Tally): void {
+  if (one.ours.ok) return;
+  if (real.nix === '2.8' && /is not an absolute path/.test(one.ours.error)) {
+    tally.leaves('a relative path, which 2.8 resolves in the store');
+    return;
+  }
+  const { said } = askFresh([one], real);
+  if (looksThere(real, said)) {
+    tally.leaves(absolute);
+    return;
+  }
+  const takes = /requires lock file changes|cannot write|unable to download|does not exist|No such file|while fetching/;
+  tally.same(
+    `${one.shown}: ${one.ours.error}\n    Nix says: ${lastError(said)}`,
+    'refused',
+    takes.test(said) ? 'taken' : 'refused',
+  );
+}
+
+function askFresh(cases: readonly Case[], real: RealNix) {
+  const bindings = cases.map(({ bindings: inner }, index) => `  inputs.i${index} = { ${inner} };\n`);
+  const nodes = cases.map(({ ours, flake }, index) => {
+    const original = ours.ok ? ours.ref.attrs : { type: 'path', path: '/' };
+    const relative = isRelativePath(original) && real.nix !== '2.8';
+    const locked = { type: 'path', path: '/none', lastModified: 1, narHash: `sha256-${'A'.repeat(43)}=` };
+    return [
+      `i${index}`,
+      {
+        ...(flake ? {} : { flake: false }),
+        locked: relative ? original : locked,
+        original,
+        ...(relative ? { parent: [] } : {}),
+      },
+    ] as const;
+  });
+  const root = { inputs: Object.fromEntries(nodes.map(([key]) => [key, key])) };
+  writeTree(join(real.scratch, 'refs'), {
+    'flake.nix': `{\n${bindings.join('')}  outputs = _: { };\n}\n`,
+    'flake.lock': JSON.stringify({ nodes: { root, ...Object.fromEntries(nodes) }, root: 'root', version: 7 }),
+  });
+  return real.run(['flake', 'metadata', '--no-update-lock-file', `path:${join(real.scratch, 'refs')}`]);
+}
+
+/** builtins.parseFlakeRef and builtins.flakeRefToString, which Nix 2.8 has not. */
+export function compareParseRef(tally: Tally, real: RealNix): void {
+  if (real.nix === '2.8') return;
+  const texts = vectors.flatMap(({ context, in: one }) =>
+    context === 'parse' && typeof one === 'string' ? [one] : [],
+  );
+  const all = [...new Set([...texts, ...fc.sample(scraps, { numRuns: 3000, seed: 22 })])].filter(
+    (text) => !/[\n\r\t]/.test(text),
+  );
+  const answers = askRepl(
+    real,
+    all.map((text) => `builtins.toJSON (builtins.parseFlakeRef ${nixString(text)})`),
+  );
+  const printable: { readonly attrs: Attrs; readonly text: string }[] = [];
+  all.forEach((text, index) => {
+    const ours = parseFlakeRef(text, { context: 'parse', nix: real.nix });
+    const theirs = answers[index];
+    tally.same(`parse: ${JSON.stringify(text)}`, ours.ok ? ours.ref.attrs : 'refused', theirs ?? 'refused');
+    if (ours.ok && theirs !== undefined) printable.push({ attrs: ours.ref.attrs, text });
+  });
+  const printed = askRepl(
+    real,
+    printable.map(({ text }) => {
+      return `builtins.toJSON (builtins.flakeRefToString (builtins.parseFlakeRef ${nixString(text)}))`;
+    }),
+  );
+  printable.forEach(({ attrs, text }, index) => {
+    const ours = printFlakeRef(attrs, real.nix);
+    tally.same(`print: ${JSON.stringify(text)}`, ours.ok ? ours.text : 'refused', printed[index] ?? 'refused');
+  });
+}
+
+/** The values of expressions that are JSON texts; undefined where Nix throws. */
+function askRepl(real: RealNix, expressions: readonly string[]): readonly unknown[] {
+  const input = expressions.map((expression, index) => `"@${index}"\n${expression}\n`).join('');
+  const { out } = real.run(['repl'], { input });
+  const values: unknown[] = expressions.map(() => undefined);
+  const sections = out.replaceAll(/\x1b\[[\d;]*m/g, '').split(/^"@(\d+)"$/m);
+  if ((sections.length - 1) / 2 !== expressions.length) throw new Error('nix repl lost an answer');
+  for (let at = 1; at < sections.length; at += 2) {
+    const line = sections[at + 1]!.split('\n').find((one) => one.startsWith('"'));
+    // What the repl prints is a Nix string that holds JSON.
+    if (line !== undefined) values[Number(sections[at])] = JSON.parse(nixText(line));
+  }
+  return values;
+}
+
+function nixText(literal: string): string {
+  const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+  return literal.slice(1, -1).replaceAll(/\\(.)/g, (_, code: string) => escapes[code] ?? code);
+}
+
+/** References on the command line, in the tree that their vectors assume. */
+export function compareCliRefs(tally: Tally, real: RealNix): void {
+  const root = join(real.scratch, 'cli');
+  buildTree(root);
+  const cases = vectors.filter((vector) => vector.context === 'cli');
+  for (const { in: text, baseDir = '' } of cases) {
+    const here = (one: string): string => one.replaceAll('/vectors/cli', root);
+    const options = { baseDir: here(baseDir), fs, nix: real.nix };
+    const parsed = parseCliRef(here(String(text)), options);
+    const isThere = parsed.ok && missingFlake(parsed.ref.attrs, options) === undefined;
+    const { ok, out } = real.run(['flake', 'metadata', '--json', here(String(text))], { cwd: here(baseDir) });
+    const original = ok ? (JSON.parse(out) as { readonly original: Attrs }).original : 'refused';
+    tally.same(`${text} in ${baseDir}`, isThere && parsed.ok ? parsed.ref.attrs : 'refused', original);
+  }
+}
+
+function buildTree(root: string): void {
+  const flakes = ['plain', 'plain/subflake', 'repo', 'repo/sub', 'sp ace', 'pl+us', 'a%20b', 'wt/deep/er', 'gitfile'];
+  const others = ['plain/sub/x', 'repo/nosub/x', 'nofl/x', 'nofl/deep/x', 'file'];
+  writeTree(root, Object.fromEntries(flakes.map((dir) => [`${dir}/flake.nix`, '{ outputs = { self }: { }; }\n'])));
+  writeTree(root, Object.fromEntries(others.map((path) => [path, 'x\n'])));
+  const git = (...args: readonly string[]) => execFileSync('git', args, { stdio: 'pipe' });
+  for (const repo of ['repo', 'wt'].map((name) => join(root, name))) {
+    git('init', '-q', '-b', 'main', repo);
+    git('-C', repo, 'add', '-A');
+    git('-C', repo, '-c', 'user.name=o', '-c', 'user.email=o@o', 'commit', '-qm', 'x');
+  }
+  mkdirSync(join(root, 'gitfile'), { recursive: true });
+  writeFileSync(join(root, 'gitfile/.git'), 'gitdir: ../repo/.git\n');
+  symlinkSync('plain', join(root, 'link'));
+  symlinkSync('repo/sub', join(root, 'linksub'));
+}
+
+const fs: RefFileSystem = {
+  kind: (path) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? undefined : stat.isSymbolicLink() ? 'link' : stat.isDirectory() ? 'directory' : 'file';
+  },
+  realpath: (path) => {
+    try {
+      return realpathSync(path);
+    } catch {
+      return path;
+    }
+  },
+};
