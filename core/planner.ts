@@ -43,13 +43,15 @@ export async function plan(
     show(stage, edits, contents);
     if (changes.length + edits.length + diagnostics.length > 0)
       steps.push({ provider: name, changes, edits, diagnostics });
-    // A guard that forbids the machine makes every further look pointless.
-    if (diagnostics.some(({ code, severity }) => code === 'RF2002' && severity === 'error')) break;
+    if (diagnostics.some(({ code, severity }) => severity === 'error' && ENDS_THE_LOOK.has(code))) break;
   }
   const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
   const body = { version: 1 as const, spec, host: reader.facts, witnesses, steps, blobs };
   return { plan: { ...body, id: digestOf(canonicalJson(body)) }, checks };
 }
+
+/** Another machine, or somebody else's tree where the configuration is to be: what else is there is not ours to judge. */
+const ENDS_THE_LOOK: ReadonlySet<string> = new Set(['RF2002', 'RF2003']);
 
 export const problemsOf = (plan: Plan): readonly Diagnostic[] => plan.steps.flatMap(({ diagnostics }) => diagnostics);
 

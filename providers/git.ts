@@ -215,7 +215,7 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
         severity: 'error',
         code: 'RF4003',
         summary: 'git is not installed, and a repository has to be made',
-        hint: 'install git, or write git: off',
+        hint: 'install git (for this once: nix-shell -p git), or write git: off',
         pointer: '/git',
       }
     : {

@@ -1,7 +1,7 @@
 // Running programs: found on a trusted PATH, as the person, with a clean environment. The door of execa, which is
 // loaded only when something is run: most plans run nothing.
 
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
 import type { Person } from '../model.ts';
 import type { Argv } from './host.ts';
 
@@ -63,10 +63,24 @@ function searchPath(): readonly string[] {
   return (process.env.PATH ?? '').split(':').filter((dir) => dir.startsWith('/') && (!isRoot() || ownedByRoot(dir)));
 }
 
+/** Nobody but root can change what is found there: not the directory, nor a link or a parent on the way to it. */
 function ownedByRoot(dir: string): boolean {
-  const stat = statSync(dir, { throwIfNoEntry: false });
-  return stat !== undefined && stat.uid === 0 && (stat.mode & 0o022) === 0;
+  try {
+    const end = realpathSync(dir);
+    return [dir, end].flatMap(prefixes).every((path) => {
+      const stat = lstatSync(path);
+      // On the way, a sticky directory (/nix/store) will do: others can add names to it, but not take one away.
+      const closed = stat.isSymbolicLink() || (stat.mode & 0o022) === 0 || (path !== end && (stat.mode & 0o1000) !== 0);
+      return stat.uid === 0 && closed;
+    });
+  } catch {
+    return false;
+  }
 }
+
+/** `/a/b` → `/a`, `/a/b`. */
+const prefixes = (path: string): string[] =>
+  path.split('/').flatMap((part, index, parts) => (part === '' ? [] : [parts.slice(0, index + 1).join('/')]));
 
 /** Where a program is, on the trusted PATH; undefined: nowhere. */
 export const findTool = (tool: string): string | undefined => find(tool, searchPath());

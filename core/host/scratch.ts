@@ -21,6 +21,17 @@ import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
 import { isRoot, run } from './run.ts';
 
 export async function compute(job: Job): Promise<JobResult> {
+  try {
+    return await inScratch(job);
+  } catch (thrown) {
+    // A temporary directory that is full, missing or closed to us: the computation failed, the machine is as it was.
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (code === undefined) throw thrown;
+    return { status: 'failed', stderr: `error: cannot work in the temporary directory: ${message}` };
+  }
+}
+
+async function inScratch(job: Job): Promise<JobResult> {
   const scratch = mkdtempSync(`${tmpdir()}/reflake-`);
   try {
     const work = `${scratch}/work`;

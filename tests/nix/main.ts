@@ -1,6 +1,9 @@
 // Compares reflake with one real Nix in one area: `AREA` as argument, the Nix first in PATH, the counts as JSON on stdout.
 // scripts/agreement.mjs runs it for every area and every Nix.
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
+import { compareLockVectors, compareRandomLocks } from './locks.ts';
+import { compareNar } from './nar.ts';
+import { compareNixConf } from './nix-conf.ts';
 import { type RealNix, withRealNix } from './real-nix.ts';
 import { compareCliRefs, compareInputRefs, compareParseRef } from './references.ts';
 import { compareParsing, compareStrings } from './syntax.ts';
@@ -16,6 +19,10 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
   'References: in inputs': compareInputRefs,
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
   'References: on the command line': compareCliRefs,
+  'flake.lock: the vectors, judged': compareLockVectors,
+  'flake.lock: random flakes, written and judged': compareRandomLocks,
+  'nix.conf: settings, features, warnings, errors': compareNixConf,
+  'NAR hashes': compareNar,
 };
 
 function main(): void {

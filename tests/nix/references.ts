@@ -93,20 +93,20 @@ interface Case {
  * look at a flake with many inputs tells of all that parse. Each that does not parse has a flake of its own.
  */
 export function compareInputRefs(tally: Tally, real: RealNix): void {
-  const random = fc.sample(scraps, { numRuns: 1500, seed: 21 });
+  const random = fc.sample(scraps, { numRuns: 1200, seed: 21 });
   const texts = (context: string): readonly string[] =>
     vectors.flatMap((vector) => (vector.context === context && typeof vector.in === 'string' ? [vector.in] : []));
   const sets = vectors.flatMap((vector) => (typeof vector.in === 'string' ? [] : [vector.in]));
   const cases: readonly Case[] = [
     ...[...new Set([...texts('input'), ...random])].map((text) => textCase(text, 'input', real)),
-    ...[...new Set([...texts('input-nonflake'), ...random.slice(0, 500)])].map((text) =>
+    ...[...new Set([...texts('input-nonflake'), ...random.slice(0, 300)])].map((text) =>
       textCase(text, 'input-nonflake', real),
     ),
     ...sets.map((attrs) => setCase(attrs, real)),
   ];
   const parsed = cases.filter(({ ours }) => ours.ok);
   judgeAll(parsed, real, tally);
-  for (const one of cases.filter(({ ours }) => !ours.ok)) judgeRefused(one, real, tally);
+  for (const one of cases.filter(({ ours }) => !ours.ok).slice(0, 500)) judgeRefused(one, real, tally);
 }
 
 function textCase(text: string, context: RefContext, real: RealNix): Case {
@@ -183,7 +183,7 @@ function askFresh(cases: readonly Case[], real: RealNix) {
       `i${index}`,
       {
         ...(flake ? {} : { flake: false }),
-        locked: relative ? original : locked,
+        locked: relative ? { type: 'path', path: original.path ?? '' } : locked,
         original,
         ...(relative ? { parent: [] } : {}),
       },

@@ -59,11 +59,14 @@ function fromForge(url: Url, nix: NixVersion, show: string): Step<Attrs> {
     return badUrl(`URL '${show}' contains multiple branch/tag names`);
   if (queryRev !== undefined && asRev) return badUrl(`URL '${show}' contains multiple commit hashes`);
   const rev = asRev ? last : queryRev;
+  const ref = refText ?? queryRef;
+  const both = badUrl(`URL '${show}' contains both a commit hash and a branch/tag name ${ref} ${rev}`);
+  const hasBoth = rev !== undefined && ref !== undefined;
+  // Old and mid read the hash first, and a hash that is none is no BadURL.
+  if (nix === '2.34' && hasBoth) return both;
   const hash = rev === undefined ? undefined : parseSha1(rev);
   if (hash !== undefined && !hash.ok) return hash;
-  const ref = refText ?? queryRef;
-  if (rev !== undefined && ref !== undefined)
-    return badUrl(`URL '${show}' contains both a commit hash and a branch/tag name ${ref} ${rev}`);
+  if (hasBoth) return both;
   return done(compact({ type: url.scheme, owner, repo, rev: nix === '2.34' ? rev : hash?.value, ref, host, narHash }));
 }
 

@@ -130,6 +130,8 @@ describe('what no record holds', () => {
     ['sourcehut://https://a', '2.26', { type: 'sourcehut', owner: 'https:', repo: 'a' }],
     ['https://ex.org/a"b', '2.26', { type: 'tarball', url: 'https://ex.org/a%22b' }],
     ['https://::1/x', '2.26', { type: 'tarball', url: 'https://::1/x' }],
+    // Both a branch and a revision make it a path, before the revision is looked at.
+    ['gitlab:a/b/c?rev=x', '2.34', { type: 'path', path: 'gitlab:a/b/c', rev: 'x' }],
     ['git+file:%aa%C3%A4', '2.34', { type: 'git', url: 'file:%AA%C3%A4' }],
     ['git+file:%aa%C3%A4', '2.26', { type: 'git', url: 'file:%AA%C3%A4' }],
   ])('%s in %s', (text, nix, attrs) => {

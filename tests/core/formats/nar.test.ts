@@ -10,6 +10,7 @@ import { type NarNode, narHash, writeNar } from '../../../core/formats/nar.ts';
 import { formatSri, parseSri, sriEquals } from '../../../core/formats/sri.ts';
 import { hashTree } from '../../../core/host/nar-walk.ts';
 import { build, type TreeEntry } from '../../fixtures/nar-build.mjs';
+import { randomTree } from './nar-random.ts';
 
 interface Result {
   readonly ok: boolean;
@@ -52,36 +53,11 @@ test.each(trees.map((tree) => [tree.name, tree] as const))('vector %s', (_name, 
 });
 
 describe('random trees', () => {
-  const name = fc.oneof(
-    fc
-      .constantFrom('a', 'b', 'a.b', 'a-b', 'A', '.git', '.', 'ü', '\u{1f600}', '\uffff', 'x y', '-')
-      .filter((one) => one !== '.'),
-    fc.string({ minLength: 1, maxLength: 4 }).filter((one) => !/^\.\.?$|[/\0]|[\ud800-\udfff]/.test(one)),
-  );
-  const leaf = fc.oneof(
-    fc.record({
-      t: fc.constant('f' as const),
-      gen: fc.record({ size: fc.constantFrom(0, 1, 7, 8, 9, 63, 4096, 32_769, 65_536, 200_000), seed: fc.nat(99) }),
-      mode: fc.constantFrom('644', '755', '600', '711', '100', '011', '4755'),
-    }),
-    fc.record({ t: fc.constant('l' as const), to: fc.constantFrom('x', '../y', '/nix', 'ä') }),
-    fc.record({ t: fc.constant('d' as const) }),
-  );
-  const tree = fc
-    .array(fc.tuple(fc.array(name, { minLength: 1, maxLength: 3 }), leaf), { maxLength: 8 })
-    .map((drawn) => {
-      const entries = drawn.map(([path, node]) => ({ ...node, p: path.join('/') }));
-      return entries.filter(
-        (one, i) =>
-          !entries.some((other, j) => i !== j && (other.p === one.p ? j < i : other.p.startsWith(`${one.p}/`))),
-      );
-    });
-
   test('hash as nix hash path and nix-hash do', () => {
     const nix = (...args: string[]) =>
       execFileSync('nix', ['--extra-experimental-features', 'nix-command', ...args], { encoding: 'utf8' }).trim();
     fc.assert(
-      fc.property(tree, (entries) => {
+      fc.property(randomTree, (entries) => {
         const out = join(root, 'random');
         build({ entries }, out);
         const ours = hashTree(out);
