@@ -7,7 +7,16 @@ import { type AbsPath, byteOrder, isWithin, join, parent } from './path.ts';
 import { readText } from './texts.ts';
 
 /** Files below `dir`, in byte order; what is named but not there is left out, and so is what lies outside. */
-export function closure(dir: AbsPath, entries: readonly string[], reader: Reader): readonly AbsPath[] {
+export const closure = (dir: AbsPath, entries: readonly string[], reader: Reader): readonly AbsPath[] =>
+  [...gather(dir, entries, reader, (path) => pathsIn(path, reader))].sort(byteOrder);
+
+/** `paths`: the relative paths that a Nix file names. */
+function gather(
+  dir: AbsPath,
+  entries: readonly string[],
+  reader: Reader,
+  paths: (file: AbsPath) => readonly string[],
+): Set<AbsPath> {
   const found = new Set<AbsPath>();
   const visit = (path: AbsPath): void => {
     if (found.has(path) || !isWithin(path, dir)) return;
@@ -23,11 +32,25 @@ export function closure(dir: AbsPath, entries: readonly string[], reader: Reader
     found.add(path);
     if (entry.type === 'link') visit(join(parent(path), entry.target));
     if (entry.type !== 'file' || !path.endsWith('.nix')) return;
-    for (const literal of pathsIn(path, reader)) visit(join(parent(path), literal));
+    for (const literal of paths(path)) visit(join(parent(path), literal));
   };
   for (const entry of entries) visit(join(dir, entry));
-  return [...found].sort(byteOrder);
+  return found;
 }
+
+/**
+ * Files below `dir` that the texts mention anywhere, in comments and strings too: a superset of `closure` that costs no
+ * parsing. Where all of them are as they should be, so is the closure.
+ */
+export function mentioned(dir: AbsPath, entries: readonly string[], reader: Reader): ReadonlySet<AbsPath> {
+  return gather(dir, entries, reader, (path) => {
+    const bytes = reader.read(path);
+    return bytes === undefined ? [] : (Buffer.from(bytes).toString('latin1').match(PATH_LIKE) ?? []);
+  });
+}
+
+/** As many path characters of Nix as there are, with a slash among them, not absolute: no literal can hide in anything else. */
+const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
 
 function pathsIn(path: AbsPath, reader: Reader): readonly string[] {
   const file = readText(reader, path);

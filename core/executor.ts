@@ -155,7 +155,9 @@ async function writeAll(
       if (edit.op === 'activate') {
         host.flush(filesOf(edits));
         const failed = await activation(edit, around);
-        if (failed !== undefined) return [failed];
+        // Ctrl-C reaches the build as well: it failed because of that.
+        const during = stopped();
+        if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
       } else {
         host.write(edit, blobs, tx);
       }

@@ -23,6 +23,14 @@ export interface NixConfFiles {
   readonly bySystem: boolean;
 }
 
+/** What is at the path, wherever links lead; undefined where there is nothing. */
+export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefined {
+  const { entry, path: end, viaStore } = follow(reader, path);
+  if (entry.type !== 'file') return undefined;
+  const text = Buffer.from(reader.read(end) ?? []).toString('utf8');
+  return { path, text, built: viaStore, generated: isGenerated(text) };
+}
+
 /** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
 export function nixConfOf(
   reader: Reader,
@@ -38,14 +46,10 @@ export function nixConfOf(
   const include: ReadInclude = textAt;
   const files: NixConfFile[] = [];
   for (const path of nixConfFiles({ HOME: home })) {
-    const text = textAt(path);
+    const there = confFileAt(reader, absolute(path));
+    const text = changed.get(path) ?? there?.text;
     if (text === undefined) continue;
-    files.push({
-      path: absolute(path),
-      text,
-      built: follow(reader, absolute(path)).viaStore,
-      generated: isGenerated(text),
-    });
+    files.push({ path: absolute(path), built: there?.built ?? false, text, generated: isGenerated(text) });
   }
   const sources: ConfSource[] = files.map(({ path, text }) => ({ path, text }));
   const system = files.find(({ path }) => path === SYSTEM_CONF);

@@ -6,7 +6,7 @@ import { type Diagnostic, isError } from './diagnostic.ts';
 import { type Blobs, isUnreadable, type Reader } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
-import type { Digest, Edit, Plan, Reporter, Step } from './model.ts';
+import { ABSENT, type Digest, type Edit, type Entry, type Plan, type Reporter, type Step } from './model.ts';
 import type { AnyProvider, Difference } from './provider.ts';
 import type { Wishes } from './wishes.ts';
 
@@ -38,7 +38,8 @@ export async function plan(
     const difference = await lookOrSay(look, wishes, stage);
     if (difference === undefined) continue;
     checks++;
-    const { changes, edits, diagnostics, blobs: contents = {} } = difference;
+    const { changes, edits, blobs: contents = {} } = difference;
+    const diagnostics = [...difference.diagnostics, ...sharedFiles(edits, stage)];
     Object.assign(blobs, contents);
     show(stage, edits, contents);
     if (changes.length + edits.length + diagnostics.length > 0)
@@ -64,6 +65,17 @@ export const isEmpty = (plan: Plan): boolean =>
 export function isIntact({ id, ...body }: Plan): boolean {
   const blobsMatch = Object.entries(body.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
   return blobsMatch && digestOf(canonicalJson(body)) === id;
+}
+
+/** A new content would come as a new file: the other names of the old one would keep the old bytes. */
+function sharedFiles(edits: readonly Edit[], stage: Reader): readonly Diagnostic[] {
+  return edits.flatMap((edit): Diagnostic[] => {
+    const entry: Entry = edit.op === 'put' ? stage.stat(edit.path) : ABSENT;
+    if (edit.op !== 'put' || entry.type !== 'file' || !entry.hardLinked) return [];
+    const summary = `"${edit.path}" has other names too, and would no longer be the same file`;
+    const hint = 'make it a file of its own: cp --remove-destination';
+    return [{ severity: 'error', code: 'RF2018', summary, hint, path: edit.path }];
+  });
 }
 
 async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {

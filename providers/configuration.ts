@@ -1,12 +1,13 @@
 // What the NixOS configuration itself must say: the experimental features, where NixOS makes nix.conf from it;
 // and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
 
-import { closure } from '../core/closure.ts';
+import { closure, mentioned } from '../core/closure.ts';
 import { type Diagnostic, rangeOf } from '../core/diagnostic.ts';
 import { type ModuleFacts, readModule } from '../core/formats/nix/module.ts';
 import { removeBinding, setFeatures } from '../core/formats/nix/module-edit.ts';
 import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
+import type { Reader } from '../core/host/host.ts';
 import type { Change, Owner } from '../core/model.ts';
 import { nixConfOf } from '../core/nix-conf-files.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
@@ -46,7 +47,7 @@ export const configuration = provider<Desired, Observed>({
   }),
   async observe({ dir, modules, home }, reader) {
     const wished = modules.map((module) => join(dir, module));
-    const imported = closure(dir, modules, reader).filter((path) => path.endsWith('.nix') && !wished.includes(path));
+    const imported = importedThatMatter(dir, modules, wished, reader);
     const read = [...wished, ...imported].map((path) => ({ path, file: readText(reader, path) }));
     const missing = wished.filter((path) => reader.stat(path).type === 'absent' && reader.stat(dir).type === 'dir');
     const broken = missing.map(
@@ -87,6 +88,26 @@ export const configuration = provider<Desired, Observed>({
     );
   },
 });
+
+/**
+ * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where
+ * there is such a text, what is really imported is found out by parsing.
+ */
+function importedThatMatter(
+  dir: AbsPath,
+  modules: readonly string[],
+  wished: readonly AbsPath[],
+  reader: Reader,
+): readonly AbsPath[] {
+  const matters = (path: AbsPath): boolean =>
+    path.endsWith('.nix') &&
+    !wished.includes(path) &&
+    TELLING.test(Buffer.from(reader.read(path) ?? []).toString('latin1'));
+  if (![...mentioned(dir, modules, reader)].some(matters)) return [];
+  return closure(dir, modules, reader).filter(matters);
+}
+
+const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;
 
 /** One edit of a module's text, or why there is none. */
 interface TextEdit {

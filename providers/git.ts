@@ -2,7 +2,7 @@
 // Exactly those: never everything, never a commit, never an ignored file.
 
 import { digestOf } from '../core/canonical.ts';
-import { closure } from '../core/closure.ts';
+import { closure, mentioned } from '../core/closure.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git-index-add.ts';
 import type { Blobs, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
@@ -51,10 +51,14 @@ export const git = provider<Desired, Observed>({
       ? { dir, modules, person, home: (owner && people.user(owner.uid)?.home) ?? person.home, ...(owner && { owner }) }
       : undefined,
   async observe({ dir, modules, owner: wished, person, home }, reader) {
-    const needed = closure(dir, ['flake.nix', 'flake.lock', ...modules], reader);
+    const entries = ['flake.nix', 'flake.lock', ...modules];
+    const repository = repositoryOf(dir, reader);
+    // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
+    if (repository?.tracked.ok && isTracked(repository, mentioned(dir, entries, reader)))
+      return { kind: 'nothing to show' };
+    const needed = closure(dir, entries, reader);
     if (needed.length === 0) return { kind: 'nothing to show' };
     const owner = wished ?? ownerIn(reader, dir);
-    const repository = repositoryOf(dir, reader);
     if (repository === undefined)
       return {
         kind: 'no repository',
@@ -82,6 +86,9 @@ export const git = provider<Desired, Observed>({
     return observed.kind === 'no repository' ? create(desired, observed) : show(desired, observed);
   },
 });
+
+const isTracked = ({ tracked, top }: Repository, files: ReadonlySet<AbsPath>): boolean =>
+  tracked.ok && [...files].every((path) => tracked.paths.has(relativeTo(path, top)));
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>

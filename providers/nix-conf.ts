@@ -3,9 +3,9 @@
 
 import type { Diagnostic, SourceRange } from '../core/diagnostic.ts';
 import { addFeatures } from '../core/formats/nix-conf-edit.ts';
-import type { Reader } from '../core/host/host.ts';
+import { follow } from '../core/links.ts';
 import type { Change, Edit } from '../core/model.ts';
-import { type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF } from '../core/nix-conf-files.ts';
+import { confFileAt, type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF } from '../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
@@ -17,8 +17,11 @@ interface Desired {
 
 interface Observed {
   readonly conf: NixConfFiles;
-  /** The file to edit, and its text. */
+  /** The file to edit, as Nix names it; undefined where it is not there yet. */
   readonly path: AbsPath;
+  readonly owned: NixConfFile | undefined;
+  /** Where its bytes are: a link to somebody's own file is followed. */
+  readonly place: AbsPath;
   readonly file: TextFile;
   /** Effective features if the file held `text`. */
   readonly ask: (text: string) => readonly string[];
@@ -33,32 +36,38 @@ export const nixConf = provider<Desired, Observed>({
   async observe({ home }, reader) {
     const conf = nixConfOf(reader, home);
     const path = fileToEdit(conf);
+    const end = follow(reader, path);
+    const place = end.viaStore || end.entry.type === 'absent' ? path : end.path;
     return {
       conf,
       path,
-      file: readText(reader, path),
+      owned: confFileAt(reader, path),
+      place,
+      file: readText(reader, place),
       ask: (text) => nixConfOf(reader, home, new Map([[path, text]])).effective.requestedFeatures,
-      include: (other) => textOf(reader, other),
-      missingDir: reader.stat(parent(path)).type === 'absent',
+      include: (other) => confFileAt(reader, absolute(other))?.text,
+      missingDir: reader.stat(parent(place)).type === 'absent',
     };
   },
-  reconcile({ features }, { conf, path, file, ask, include, missingDir }) {
+  reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir }) {
     if (conf.bySystem) return NO_DIFFERENCE;
     const { error, requestedFeatures, winner } = conf.effective;
     if (error !== undefined) return broken(error);
     const missing = features.filter((feature) => !requestedFeatures.includes(feature));
     if (missing.length === 0) return NO_DIFFERENCE;
-    const owned = conf.files.find((one) => one.path === path);
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
     if (file.kind === 'odd') return foreign({ path, text: '', built: false, generated: undefined }, missing);
-    const edited = addFeatures(file.kind === 'text' ? file.text : '', missing, { path, readInclude: include });
+    // In a user's file a plain assignment would discard what the system's file enables.
+    const how = path === SYSTEM_CONF ? {} : { extend: true };
+    const text = file.kind === 'text' ? file.text : '';
+    const edited = addFeatures(text, missing, { path, readInclude: include, ...how });
     const granted = edited.ok && missing.every((feature) => ask(edited.text).includes(feature));
     if (!edited.ok || !granted || edited.how === 'unchanged')
       return blocked(
         path,
         `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`,
       );
-    const { edit, blobs } = putText(path, file, edited.text, ROOT_OWNER);
+    const { edit, blobs } = putText(place, file, edited.text, ROOT_OWNER);
     const change: Change = {
       subject: 'experimental-features',
       path,
@@ -70,7 +79,12 @@ export const nixConf = provider<Desired, Observed>({
       pointer: '/features',
       line: edited.line,
     };
-    return { changes: [change], edits: [...(missingDir ? [makeDir(parent(path))] : []), edit], diagnostics: [], blobs };
+    return {
+      changes: [change],
+      edits: [...(missingDir ? [makeDir(parent(place))] : []), edit],
+      diagnostics: [],
+      blobs,
+    };
   },
 });
 
@@ -78,12 +92,11 @@ const ROOT_OWNER = { uid: 0, gid: 0 };
 
 const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
 
-/** The last file that assigns the features decides; where it may not be edited but includes one that may, that one. */
+/** The last file that assigns the features decides, an included one too; Determinate's own says where people write. */
 function fileToEdit({ files, effective: { winner } }: NixConfFiles): AbsPath {
-  const deciding = files.find(({ path }) => path === winner?.path) ?? files.find(({ path }) => path === SYSTEM_CONF);
-  if (deciding?.generated?.by === 'determinate' && deciding.generated.included)
-    return absolute('/etc/nix/nix.custom.conf');
-  return deciding?.path ?? (winner ? absolute(winner.path) : SYSTEM_CONF);
+  const deciding = winner === undefined ? SYSTEM_CONF : absolute(winner.path);
+  const generated = files.find(({ path }) => path === deciding)?.generated;
+  return generated?.by === 'determinate' && generated.included ? absolute('/etc/nix/nix.custom.conf') : deciding;
 }
 
 const makeDir = (path: AbsPath): Edit => ({
@@ -135,8 +148,3 @@ function blocked(path: AbsPath, summary: string): Difference {
   };
   return { changes: [], edits: [], diagnostics: [diagnostic] };
 }
-
-const textOf = (reader: Reader, path: string): string | undefined => {
-  const file = readText(reader, absolute(path));
-  return file.kind === 'text' ? file.text : undefined;
-};

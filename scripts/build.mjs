@@ -27,7 +27,7 @@ const { outputFiles } = await build({
   supported: { 'dynamic-import': false },
 });
 const source = `(function(require,module,exports,__filename){"use strict";const __here=require('node:url').pathToFileURL(__filename).href;${outputFiles[0].text}\n})`;
-const program = createHash('sha256').update(source).digest('hex');
+const program = digest(source);
 
 // Runs the program as scripts/start.cjs does, and at the end keeps what V8 has compiled of it.
 const COMPILE = `
@@ -46,7 +46,7 @@ const started = withStart(source);
 put('reflake.cjs', started, 0o755);
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });
-else put('reflake.cache', Buffer.concat([Buffer.from(program), cache]), 0o644);
+else put('reflake.cache', Buffer.concat([Buffer.from(program + digest(cache)), cache]), 0o644);
 if (process.argv.includes('--sizes'))
   console.log(`dist/reflake.cjs ${kib(started)} KiB, dist/reflake.cache ${cache ? kib(cache) : 0} KiB`);
 
@@ -113,6 +113,10 @@ function assertion(name) {
     if (Object.is(a, b) === ${same}) return;
     throw message instanceof Error ? message : new Error(message);
   };`;
+}
+
+function digest(content) {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 function kib(content) {

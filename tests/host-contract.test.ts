@@ -74,6 +74,7 @@ describe.each([
       expect(host.stat(p('/one'))).toMatchObject({ hardLinked: true });
       expect(host.stat(p('/two'))).toMatchObject({ hardLinked: true });
       expect(host.stat(p('/f'))).not.toHaveProperty('content');
+      expect(host.stat(p('/'))).toEqual({ type: 'dir', mode: 0o755, owner: ME });
       expect(host.stat(p('/none'))).toEqual(ABSENT);
       expect(host.stat(p('/f/below'))).toEqual(ABSENT);
     });

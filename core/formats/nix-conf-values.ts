@@ -1,6 +1,7 @@
 // How Nix reads the value of one setting, by the kind of the setting. Knows nothing of files.
 
 import { knownFeatures, type NixRules, type Setting } from './nix-conf-settings.ts';
+import { storeRefError } from './store-ref.ts';
 
 /** A value in force. `extendsDefault`: only `extra-` lines touched it, so Nix's own default comes before it. */
 export type SettingValue =
@@ -65,9 +66,22 @@ export function applyValue(setting: Setting, text: string, context: ValueContext
       return { ok: true, value: mapValue(text, context) };
     case 'list':
     case 'set':
-    case 'features':
+    case 'features': {
+      const refused = context.nix === '2.34' && STORES.has(name) ? refusedStore(text) : undefined;
+      if (refused !== undefined) return invalid(refused);
       return { ok: true, value: listValue(setting.kind, text, context) };
+    }
   }
+}
+
+const STORES = new Set(['substituters', 'trusted-substituters']);
+
+function refusedStore(text: string): string | undefined {
+  for (const word of text.split(' ')) {
+    const refused = storeRefError(word);
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
 }
 
 const TRUE = new Set(['true', 'yes', '1']);

@@ -11,6 +11,8 @@ export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8
 
 const LINK_LIMIT = 40;
 
+const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
+
 /** `compute` stands in for the outside world: by default it has no tools at all. */
 export function memoryHost(
   paths: Paths,
@@ -83,7 +85,7 @@ export function memoryHost(
 
   return {
     facts,
-    stat: (path) => at(path)?.entry ?? { type: 'absent' },
+    stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
     read: (path) => {
       const found = at(path);
       return found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;

@@ -1,7 +1,7 @@
-// A Reader that remembers what was looked at, so that a plan can say what it relies on.
+// A Reader that remembers what was looked at: a plan can say what it relies on, and no provider looks twice.
 
 import { digestOf } from '../canonical.ts';
-import type { Witness } from '../model.ts';
+import type { Entry, Witness } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
 import type { Reader } from './host.ts';
 
@@ -14,22 +14,30 @@ export interface Recording {
 export function recording(base: Reader): Recording {
   const contents = new Map<AbsPath, Uint8Array>();
   const names = new Map<AbsPath, readonly string[]>();
+  const entries = new Map<AbsPath, Entry>();
   const absent = new Set<AbsPath>();
   return {
     reader: {
       ...base,
       stat(path) {
+        const known = entries.get(path);
+        if (known !== undefined) return known;
         const entry = base.stat(path);
+        entries.set(path, entry);
         if (entry.type === 'absent') absent.add(path);
         return entry;
       },
       read(path) {
+        const known = contents.get(path);
+        if (known !== undefined) return known;
         const bytes = base.read(path);
         if (bytes === undefined) absent.add(path);
         else contents.set(path, bytes);
         return bytes;
       },
       list(path) {
+        const known = names.get(path);
+        if (known !== undefined) return known;
         const found = base.list(path);
         names.set(path, found);
         return found;

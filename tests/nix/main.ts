@@ -1,7 +1,9 @@
 // Compares reflake with one real Nix in one area: `AREA` as argument, the Nix first in PATH, the counts as JSON on stdout.
 // scripts/agreement.mjs runs it for every area and every Nix.
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
+import { compareGitTrees } from './git-trees.ts';
 import { compareLockVectors, compareRandomLocks } from './locks.ts';
+import { compareFacts, compareModuleEdits } from './modules.ts';
 import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
 import { type RealNix, withRealNix } from './real-nix.ts';
@@ -16,6 +18,8 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
   'flake.nix: the inputs it declares': compareInputs,
   'flake.nix: taken or refused': compareRefusals,
   'flake.nix: edited and new files evaluate to the wish': compareFlakeEdits,
+  'Modules: host name, users, features, imports, …': compareFacts,
+  'Modules: edited, evaluate to the wish and else the same': compareModuleEdits,
   'References: in inputs': compareInputRefs,
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
   'References: on the command line': compareCliRefs,
@@ -23,6 +27,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
   'flake.lock: random flakes, written and judged': compareRandomLocks,
   'nix.conf: settings, features, warnings, errors': compareNixConf,
   'NAR hashes': compareNar,
+  'Git work trees: the files of a flake': compareGitTrees,
 };
 
 function main(): void {

@@ -85,7 +85,11 @@ function readText(path: string): string | null | undefined {
 }
 
 // The terminal sees tabs and CR otherwise.
-const blanks = (message: string): string => message.replace(/\s+/g, ' ').trim();
+const blanks = (message: string): string =>
+  message
+    .replace(/\s+/g, ' ')
+    .replace(/ (?=')/g, '')
+    .trim();
 
 /** 2.34.8 trips over its own message here. */
 const broken = /boost::bad_format_string/;

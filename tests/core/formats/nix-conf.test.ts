@@ -189,6 +189,15 @@ describe('values', () => {
     ['sandbox = yes', "option 'sandbox' has invalid value 'yes'", "option 'sandbox' has invalid value 'yes'"],
     ['use-registries = maybe', "Boolean setting 'use-registries' has invalid value 'maybe'", undefined],
     ['netrc-file =', undefined, "setting 'netrc-file' is a path and paths cannot be empty"],
+    ['substituters = cores', undefined, "Cannot parse Nix store 'cores'"],
+    ['extra-trusted-substituters = a?b', undefined, "Cannot parse Nix store 'a?b'"],
+    ['substituters = https://ä.org', undefined, "Cannot parse Nix store 'https://ä.org'"],
+    ['substituters = auto?ä=1', undefined, "invalid URI query 'ä=1': leftover"],
+    [
+      'substituters = auto daemon local?root=/a /a a/b a:b dummy:// ssh://[::1]/x ssh://u@fe80::1',
+      undefined,
+      undefined,
+    ],
     ['include nope', "file '/c/nope' included from '/c/nix.conf' not found", undefined],
   ])('%s', (text, old, now) => {
     expect(error(text, '2.8')).toBe(old);

@@ -6,6 +6,8 @@ import { readModule } from '../../../core/formats/nix/module.ts';
 import { type ModuleEdit, removeBinding, setFeatures } from '../../../core/formats/nix/module-edit.ts';
 import { applyEdit } from '../../../core/formats/nix/module-layout.ts';
 import type { Static } from '../../../core/formats/nix/static.ts';
+import { randomModule } from './nix-module-random.ts';
+import { nothing, snippets } from './nix-module-snippets.ts';
 import { evaluateWithNix } from './nix-parse-oracle.ts';
 
 const cases = new URL('../../cases/', import.meta.url);
@@ -99,17 +101,6 @@ function factsOf(text: string): unknown {
   };
 }
 
-const nothing = {
-  hostName: 'absent',
-  stateVersion: 'absent',
-  hostPlatform: 'absent',
-  users: [],
-  features: 'absent',
-  imports: [],
-  copySystemConfiguration: 'absent',
-  autoUpgrade: ['absent', 'absent', 'absent'],
-};
-
 describe('readModule', () => {
   const files: Readonly<Record<string, object>> = {
     'nix-module/calamares.nix': {
@@ -162,116 +153,6 @@ describe('readModule', () => {
     expect(factsOf(read(path).replaceAll('\n', '\r\n'))).toEqual({ ...nothing, ...facts });
   });
 
-  const snippets: readonly (readonly [string, object])[] = [
-    ['{ networking = { hostName = "a"; }; }', { hostName: 'a' }],
-    ['{ "networking"."hostName" = "a"; }', { hostName: 'a' }],
-    ['{ ${"networking"}.hostName = "a"; }', { hostName: 'a' }],
-    ['{ networking.hostName = (lib.mkDefault ("a")); }', { hostName: 'a' }],
-    ['{ networking.hostName = pkgs.lib.mkOverride 50 "a"; }', { hostName: 'a' }],
-    ['let inherit (lib) mkForce; in { networking.hostName = mkForce "a"; }', { hostName: 'a' }],
-    ['let mkForce = x: "b"; in { networking.hostName = mkForce "a"; }', { hostName: 'not-static' }],
-    ['let h = "a"; in { networking.hostName = h; }', { hostName: 'a' }],
-    ['h: { networking.hostName = h; }', { hostName: 'not-static' }],
-    ['let h = "a"; in { h, ... }: { networking.hostName = h; }', { hostName: 'not-static' }],
-    ['{ h ? "a", ... }: { networking.hostName = h; }', { hostName: 'not-static' }],
-    ['let hostName = "a"; in { networking = { inherit hostName; }; }', { hostName: 'a' }],
-    ['let v = { host = "a"; }; in { networking.hostName = v.host; }', { hostName: 'a' }],
-    ['let v = { host.name = "a"; }; in { networking.hostName = v.host.name; }', { hostName: 'a' }],
-    ['let v = { host = "a"; } // x; in { networking.hostName = v.host; }', { hostName: 'not-static' }],
-    ['let v = { hostName = "a"; }; in { networking = { inherit (v) hostName; }; }', { hostName: 'a' }],
-    ['let v = { networking = { hostName = "a"; }; }; in { inherit (v) networking; }', { hostName: 'a' }],
-    ['let v = { networking.hostName = "a"; }; in { inherit (v) networking; }', { hostName: 'not-static' }],
-    ['rec { host = "a"; networking.hostName = host; }', { hostName: 'a' }],
-    ['let host = "b"; in rec { inherit host; networking.hostName = host; }', { hostName: 'b' }],
-    ['let a = b; b = a; in { networking.hostName = a; }', { hostName: 'not-static' }],
-    ['let a = a; in { networking.hostName = "${a}"; }', { hostName: 'not-static' }],
-    ['let a = { x = a.x; }; in { networking.hostName = a.x; }', { hostName: 'not-static' }],
-    ['let h = "a"; in { networking.hostName = "${h}-1"; }', { hostName: 'a-1' }],
-    ['{ networking.hostName = if x then "a" else "b"; }', { hostName: 'not-static' }],
-    ['{ networking.hostName = builtins.readFile ./name; }', { hostName: 'not-static' }],
-    ['{ networking = lib.mkIf x { hostName = "a"; }; }', { hostName: 'not-static' }],
-    [
-      '{ networking.hostName = "a"; ${x}.b = 1; }',
-      {
-        ...Object.fromEntries(Object.keys(nothing).map((key) => [key, 'not-static'])),
-        hostName: 'a',
-        users: ['not-static', 'not-static'],
-        imports: ['dynamic: ${x}'],
-        autoUpgrade: ['not-static', 'not-static', 'not-static'],
-      },
-    ],
-    ['{ config.networking.hostName = "a"; options.x = 1; }', { hostName: 'a' }],
-    ['{ config = { networking.hostName = "a"; }; imports = [ ./b ]; }', { hostName: 'a', imports: ['./b'] }],
-    ['{ options.x = 1; networking.hostName = "a"; }', { hostName: 'absent' }],
-    ['with import ./x; { networking.hostName = name; }', { hostName: 'not-static' }],
-    ['assert true; { networking.hostName = "a"; }', { hostName: 'a' }],
-    ['{ nixpkgs.hostPlatform = "aarch64-linux"; }', { hostPlatform: 'aarch64-linux' }],
-    ['{ nixpkgs.hostPlatform.system = "aarch64-linux"; }', { hostPlatform: 'aarch64-linux' }],
-    ['{ nixpkgs.hostPlatform = lib.mkDefault { system = "aarch64-linux"; }; }', { hostPlatform: 'aarch64-linux' }],
-    ['{ nixpkgs.system = "aarch64-linux"; }', { hostPlatform: 'aarch64-linux' }],
-    ['{ nixpkgs.hostPlatform = builtins.currentSystem; }', { hostPlatform: 'not-static' }],
-    ['{ users.users.a.isNormalUser = true; users.users.b = { isNormalUser = false; }; }', { users: ['a'] }],
-    [
-      '{ users.users = { a = { isNormalUser = true; }; "b c".isNormalUser = true; root.shell = x; }; }',
-      { users: ['a', 'b c'] },
-    ],
-    ['{ users = { users.a.isNormalUser = lib.mkDefault true; }; }', { users: ['a'] }],
-    ['let u = "a"; in { users.users.${u} = { isNormalUser = true; uid = 1; }; }', { users: ['a'] }],
-    ['{ users.users.${u}.isNormalUser = true; users.users.b.isNormalUser = true; }', { users: ['not-static', 'b'] }],
-    ['{ users.users.a.isNormalUser = x; }', { users: ['not-static'] }],
-    ['{ users.users = lib.genAttrs [ "a" ] (n: { }); }', { users: ['not-static'] }],
-    ['{ users.users.a = lib.mkIf x { isNormalUser = true; }; }', { users: ['not-static'] }],
-    ['{ users.extraUsers.a.isNormalUser = true; }', { users: ['a'] }],
-    [
-      '{ imports = [ ./a ../b.nix c/d.nix /e ~/f <g> "/h" { } (x: { }) ./${i} (import ./j) ]; }',
-      {
-        imports: [
-          './a',
-          '../b.nix',
-          'c/d.nix',
-          'absolute: /e',
-          'home: ~/f',
-          'search-path: <g>',
-          'absolute: "/h"',
-          'inline: { }',
-          'inline: (x: { })',
-          'dynamic: ./${i}',
-          'dynamic: (import ./j)',
-        ],
-      },
-    ],
-    [
-      '{ imports = [ ./a ] ++ (if x then [ ./b ] else [ ]) ++ [ ./c ]; }',
-      {
-        imports: ['./a', 'dynamic: if x then [ ./b ] else [ ]', './c'],
-      },
-    ],
-    ['{ imports = x; }', { imports: ['dynamic: x'] }],
-    [
-      '{ imports = [ "${modulesPath}/profiles/minimal.nix" ]; }',
-      { imports: ['modules-path: "${modulesPath}/profiles/minimal.nix"'] },
-    ],
-    ['{ system.copySystemConfiguration = true; }', { copySystemConfiguration: true }],
-    ['{ system.copySystemConfiguration = false; }', { copySystemConfiguration: false }],
-    ['let true = false; in { system.copySystemConfiguration = true; }', { copySystemConfiguration: false }],
-    [
-      '{ system.autoUpgrade = { enable = true; flake = "/etc/nixos"; }; }',
-      { autoUpgrade: [true, 'absent', '/etc/nixos'] },
-    ],
-    [
-      '{ nix.settings.experimental-features = "a b"; nix.extraOptions = "extra-experimental-features = c"; }',
-      { features: ['a', 'b', 'c'] },
-    ],
-    [
-      '{ nix.settings.experimental-features = [ "a" ]; nix.extraOptions = "experimental-features = c"; }',
-      { features: ['c'] },
-    ],
-    [
-      '{ nix.settings = { experimental-features = [ "a" ] ++ [ "b" ]; extra-experimental-features = [ "c" ]; }; }',
-      { features: ['a', 'b', 'c'] },
-    ],
-    ['{ nix.extraOptions = "#experimental-features = a"; }', { features: 'absent' }],
-  ];
   test.each(snippets)('%s', (text, facts) => {
     const found = factsOf(text) as Record<string, unknown>;
     for (const [key, value] of Object.entries({ ...nothing, ...facts })) {
@@ -322,62 +203,11 @@ describe('the installers’ files', () => {
   });
 });
 
-/** Modules in many spellings, with and without a place for features. */
-const modules = fc
-  .record({
-    head: fc.constantFrom(
-      '',
-      '{ config, pkgs, lib, ... }:\n',
-      '{ lib, ... }@args: ',
-      '# ‘top’\nargs:\n\n',
-      '{ lib, ... }:\nlet h = "x"; in\n',
-    ),
-    imports: fc.constantFrom('', 'imports = [ ./hw.nix ];', 'imports =\n    [ # scan\n      ./hw.nix\n    ];'),
-    place: fc.constantFrom(
-      '',
-      'nix.settings.experimental-features = LIST;',
-      'nix.settings = { experimental-features = LIST; cores = 4; };',
-      'nix = { settings.experimental-features = LIST; };',
-      'nix = {\n    settings = {\n      "experimental-features" = LIST; # here\n    };\n  };',
-      'nix.settings."experimental-features" = lib.mkForce LIST;',
-      'nix.settings.experimental-features = lib.mkDefault (LIST);',
-      'nix.settings.experimental-features = "WORDS";',
-      "nix.extraOptions = ''\n    keep-outputs = true\n    experimental-features = WORDS\n  '';",
-      'nix.extraOptions = "experimental-features = WORDS\\nkeep-going = true";',
-      'nix.settings.extra-experimental-features = LIST;',
-      'nix.settings = { };',
-      'nix.settings = {\n    cores = 4;\n  };',
-      'nix.settings.cores = 4;',
-      'nix = { gc.automatic = true; };',
-      'nix = { };',
-    ),
-    present: fc.subarray(['flakes', 'nix-command', 'cgroups', 'ca-derivations']),
-    join: fc.constantFrom(' ', '\n      ', ' # one\n      ', '\n\n      ', ' /* and */ '),
-    others: fc.subarray([
-      'networking.hostName = "a"; # ‘me’',
-      'boot.isContainer = true;',
-      '# note',
-      "x.y = ''\n    nix-command\n  '';",
-      '/* a\n  b */',
-    ]),
-    before: fc.boolean(),
-    separator: fc.constantFrom('\n  ', '\n\n  ', '\n\t'),
-    eol: fc.constantFrom('\n', '\r\n'),
-    end: fc.constantFrom('', '\n', '\n\n# end\n'),
-  })
-  .map(({ head, imports, place, present, join, others, before, separator, eol, end }) => {
-    const list = present.length === 0 ? '[ ]' : `[${join}${present.map((word) => `"${word}"`).join(join)}${join} ]`;
-    const filled = place.replace('LIST', list).replace('WORDS', present.join(' '));
-    const parts = [imports, ...(before ? [...others, filled] : [filled, ...others])].filter((part) => part !== '');
-    const text = `${head}{${separator}${parts.join(separator)}\n}${end}`;
-    return { text: text.replaceAll('\n', eol), present: /LIST|WORDS/.test(place) ? present : [] };
-  });
-
 test('a random module gets the features, at one place, once, and keeps what it had', () => {
   const outcomes = new Set<string>();
   fc.assert(
     fc.property(
-      modules,
+      randomModule,
       fc.subarray(['nix-command', 'flakes', 'cgroups'], { minLength: 1 }),
       ({ text, present }, features) => {
         const edit = setFeatures(text, features);
@@ -409,7 +239,7 @@ test('a random module gets the features, at one place, once, and keeps what it h
 test('Nix evaluates the edited modules to the wished features', () => {
   const texts = [
     ...edits.map(({ before }) => before),
-    ...fc.sample(modules, { numRuns: 300, seed: 2 }).map(({ text }) => text),
+    ...fc.sample(randomModule, { numRuns: 300, seed: 2 }).map(({ text }) => text),
     ...['calamares', 'minimal', 'hardware'].map((name) => read(`nix-module/${name}.nix`)),
     ...readdirSync(new URL('samples/', cases)).map((name) => read(`samples/${name}`)),
   ];
