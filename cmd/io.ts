@@ -30,3 +30,8 @@ export interface GlobalOptions {
   readonly quiet: boolean;
   readonly verbose: boolean;
 }
+
+/** Thrown for wrong usage, caught by main: the one error that is not a diagnostic, since no spec is concerned. */
+export interface Usage {
+  readonly usage: string;
+}

@@ -8,7 +8,7 @@ import { checkCommand } from './check.ts';
 import { EXIT, EXIT_MEANINGS } from './exit.ts';
 import { historyCommand, showCommand } from './history.ts';
 import { initCommand } from './init.ts';
-import type { GlobalOptions, Io } from './io.ts';
+import type { GlobalOptions, Io, Usage } from './io.ts';
 import { planCommand } from './plan.ts';
 import { recoverCommand } from './recover.ts';
 import { explainCommand, SCHEMA_NAMES, schemaCommand, validateCommand } from './reference.ts';
@@ -49,9 +49,6 @@ const SHORT_HELP = `reflake ${VERSION}: takes a NixOS machine to a pure flake, a
 
 All commands and options: reflake --help`;
 
-interface Usage {
-  readonly usage: string;
-}
 const isUsage = (thrown: unknown): thrown is Usage =>
   typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
 
@@ -77,7 +74,7 @@ function commandLine(argv: readonly string[], io: Io, end: (code: number) => voi
     .wrap(Math.min(100, io.columns || 80))
     .epilog(`Exit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code.padEnd(10)} ${meaning}`).join('\n')}`)
     .fail((message, error) => {
-      if (error !== undefined && !isUsage(error) && error.name !== 'YError') throw error;
+      if (isUsage(error) || (error !== undefined && error.name !== 'YError')) throw error;
       throw { usage: usageWords(message ?? String(error), argv) } satisfies Usage;
     });
   globalOptions(cli);

@@ -5,7 +5,7 @@ import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '..
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
-import { callerOf, findSpec, readUserFile, stateDir } from '../core/host/surroundings.ts';
+import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
 import type { Digest, Plan, Reporter } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
@@ -14,7 +14,7 @@ import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
-import type { GlobalOptions, Io } from './io.ts';
+import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
 import { humanReporter } from './report/human.ts';
 import { jsonReporter } from './report/json.ts';
@@ -48,6 +48,8 @@ export type Opened = { readonly ok: true; readonly session: Session } | { readon
 
 export function placeOf(options: GlobalOptions, io: Io): Place {
   const root = absolute(resolvePath(io.cwd, options.root));
+  if (!isDirectory(root))
+    throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
   return { host: realHost(root), store: diskStore(state), root };
 }

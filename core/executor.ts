@@ -209,6 +209,12 @@ async function undo(
     // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
     const unmoved = begunHere.findIndex((edit) => edit.op === 'move' && !isMoved(host, edit));
     const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
+    try {
+      // What a death in the middle of a put left beside it would keep its directory from being removed.
+      host.sweep(filesOf(open).filter(isPut), transaction.tx);
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+    }
     for (const [at, edit] of [...open.entries()].toReversed()) {
       // Below a tree that goes back nobody would find what is to be put right.
       if (edit.op === 'move' && conflicts.length + problems.length > 0) break;
@@ -320,6 +326,8 @@ const pathsOf = (edit: Edit): readonly AbsPath[] =>
   edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
 
 const filesOf = (edits: readonly Edit[]): (Put | Move)[] => edits.filter((edit) => edit.op !== 'activate');
+
+const isPut = (edit: Edit): edit is Put => edit.op === 'put';
 
 const isMoved = (host: Host, { from, to }: Move): boolean => isThere(host, to) && !isThere(host, from);
 

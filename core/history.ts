@@ -115,7 +115,7 @@ export function undoing(
 type Batch = readonly Edit[];
 
 /**
- * A batch for each generation: its edits inverted, in reverse. Where somebody had disturbed the machine before the next
+ * The batches of each generation: its edits inverted, in reverse. Where somebody had disturbed the machine before the next
  * apply put it right, undoing that apply brought the disturbance back, and what lies before it no longer fits. Then that
  * apply is done once more first: what the hand had changed is in its record, so nothing is lost.
  */
@@ -128,11 +128,11 @@ function batchesFor(
 ): readonly Batch[] {
   let batches: readonly Batch[] = [];
   for (const one of selected) {
-    const direct = [...batches, backwards(one)];
+    const direct = [...batches, ...backwards(one)];
     const fits = (candidate: readonly Batch[]): boolean =>
       rehearse(reader, adapted(candidate), blobs, 'RF3011').stale.length === 0;
     const later = all.filter((other) => other.number > one.number && isTakenBack(other, selected));
-    const detours = later.map((other) => withoutDetours([...batches, ...forwards(other), backwards(one)]));
+    const detours = later.map((other) => withoutDetours([...batches, ...forwards(other), ...backwards(one)]));
     batches = fits(direct) ? direct : (detours.find(fits) ?? direct);
   }
   return batches;
@@ -146,8 +146,9 @@ const isFileEdit = (edit: Edit): boolean => edit.op !== 'activate';
 const forwards = ({ transaction }: Generation): readonly Batch[] =>
   transaction.batches.map((batch) => batch.filter(isFileEdit));
 
-const backwards = ({ transaction }: Generation): Batch =>
-  transaction.batches.toReversed().flatMap((batch) =>
+/** A batch for each of its own, since two of them may write one path. */
+const backwards = ({ transaction }: Generation): readonly Batch[] =>
+  transaction.batches.toReversed().map((batch) =>
     batch
       .toReversed()
       .filter(isFileEdit)

@@ -4,7 +4,7 @@ import { type Diagnostic, rangeOf, type SourceRange } from './diagnostic.ts';
 import { isRelativePath } from './formats/flake-ref/model.ts';
 import { auditLock, danglingOverrides, type LockOddity, urlsWithFollows } from './formats/lock/audit.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
-import { type InputPath, type Lock, type LockEdge, type LockNode, rootNode, showPath } from './formats/lock/model.ts';
+import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './formats/lock/model.ts';
 import type { LockVerdict, VerdictOptions } from './formats/lock/verdict.ts';
 import { type Flake, type InputDecl, readFlake } from './formats/nix/flake.ts';
 import type { Reader } from './host/host.ts';
@@ -40,6 +40,7 @@ interface Audited {
 /** What locking again mends, what only people can, and what they may want to know. Throws `unreadable`. */
 export function auditOf(audited: Audited): LockAudit {
   const { inputs, lock } = audited;
+  // No set: hashing the path of every node of a deep lock would cost its square.
   const kept = inputs.filter(({ name }) => audited.verdict.kept.includes(name));
   const oddities = auditLock(inputs, lock);
   const parts = [
@@ -166,20 +167,20 @@ function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): bool
   return names.length !== node.inputs.size || names.some((name) => !node.inputs.has(name));
 }
 
-/** The inputs of inputs are what the dependency's own lock says: it is to be locked again there. */
-function nestedTrees({ lock, verdict, trees }: Audited): readonly Diagnostic[] {
-  return verdict.kept.flatMap((text): Diagnostic[] => {
-    const path = text.split('/');
-    const locked = path.length > 1 ? nodeAt(lock, ...path)?.locked : undefined;
-    const tree = locked && !isRelativePath(locked) ? trees(locked) : undefined;
+/** The inputs of inputs are what the dependency's own lock says: they are to be locked again there. */
+function nestedTrees({ lock, trees }: Audited): readonly Diagnostic[] {
+  const direct = new Set([...rootNode(lock).inputs.values()].map((edge) => (edge.kind === 'node' ? edge.key : '')));
+  return [...lock.nodes].flatMap(([key, { locked }]): Diagnostic[] => {
+    if (locked === undefined || direct.has(key) || isRelativePath(locked)) return [];
+    const tree = trees(locked);
     if (tree?.kind !== 'changed') return [];
     return [
       {
         severity: 'warning',
         code: 'RF2023',
-        summary: `input "${text}": the tree at "${tree.path}" is not what was locked`,
-        hint: `lock "${path[0]}" again in its own tree, or let its input follow one of yours`,
-        pointer: `/inputs/${path[0]}`,
+        summary: `input "${key}" of an input: the tree at "${tree.path}" is not what was locked`,
+        hint: 'lock it again in the flake that declares it, or let it follow an input of yours',
+        pointer: '/inputs',
       },
     ];
   });
@@ -240,11 +241,7 @@ export function placed(
   return { path, ...(found && { at: rangeOf(path, text, found.span) }) };
 }
 
-function nodeAt(lock: Lock, ...path: readonly string[]): LockNode | undefined {
-  let node: LockNode | undefined = rootNode(lock);
-  for (const name of path) {
-    const edge: LockEdge | undefined = node?.inputs.get(name);
-    node = edge?.kind === 'node' ? lock.nodes.get(edge.key) : undefined;
-  }
-  return node;
+function nodeAt(lock: Lock, input: string): LockNode | undefined {
+  const edge = rootNode(lock).inputs.get(input);
+  return edge?.kind === 'node' ? lock.nodes.get(edge.key) : undefined;
 }

@@ -4,7 +4,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
 import type { Change, Edit, Entry, Owner } from '../core/model.ts';
-import { type AbsPath, absolute, basename, isWithin, join, parent } from '../core/path.ts';
+import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -61,6 +61,7 @@ export const location = provider<Desired, Observed>({
     if (observed.from.kind === 'link')
       return observed.from.target === dir ? NO_DIFFERENCE : blocked(leadsElsewhere(from, observed.from.target));
     if (observed.from.kind === 'file') return blocked(notADirectory(from));
+    if (isWithin(dir, from) || isWithin(from, dir)) return blocked(oneInTheOther(dir, from));
     if (observed.dir.kind === 'nothing') return moveTo(desired, from, observed);
     if (observed.settled) return setAside(from, dir, observed);
     return blocked(occupied(dir, from, observed.dir.kind === 'tree' ? observed.dir.entries : 0));
@@ -140,7 +141,7 @@ function hasHost(dir: AbsPath, host: string, reader: Reader): boolean {
 
 function missingParents(dir: AbsPath, reader: Reader): readonly AbsPath[] {
   const missing: AbsPath[] = [];
-  for (let at = parent(dir); reader.stat(at).type === 'absent'; at = parent(at)) missing.unshift(at);
+  for (let at = parent(dir); at !== ROOT && reader.stat(at).type === 'absent'; at = parent(at)) missing.unshift(at);
   return missing;
 }
 
@@ -184,6 +185,15 @@ const notADirectory = (path: AbsPath): Diagnostic => ({
   hint: 'choose another path, or move it away',
   pointer: '/config/path',
   path,
+});
+
+const oneInTheOther = (dir: AbsPath, from: AbsPath): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2003',
+  summary: `"${from}" cannot be moved to "${dir}": one lies in the other`,
+  hint: 'choose another config.path',
+  pointer: '/config/path',
+  path: dir,
 });
 
 const leadsElsewhere = (from: AbsPath, target: AbsPath): Diagnostic => ({

@@ -105,8 +105,9 @@ function countCalls(words: readonly string[]): ReadonlyMap<string, number> {
   });
   if (status !== 0) throw new Error(`strace: ${status} ${stderr}`);
   const counts = new Map<string, number>();
-  for (const [, call] of readFileSync(log, 'utf8').matchAll(/^\d+ +(\w+)\(/gm))
-    counts.set(call!, (counts.get(call!) ?? 0) + 1);
+  const calls = [...readFileSync(log, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)];
+  // strace counts for each thread, and the file system is written to by the first.
+  for (const [, pid, call] of calls) if (pid === calls[0]?.[1]) counts.set(call!, (counts.get(call!) ?? 0) + 1);
   return counts;
 }
 

@@ -223,7 +223,7 @@ export async function undoable(trial: Trial): Promise<Breaches> {
       scene.remove();
     }
   }
-  return breaches;
+  return breaches.slice(0, 8);
 }
 
 /** Death before step n, for every n, then recovery, which dies before each of its own steps once: old, or new. */
@@ -252,7 +252,7 @@ export async function recoverable(trial: Trial, { twice = true } = {}): Promise<
       if (survived) break;
     }
   }
-  return breaches;
+  return breaches.slice(0, 8);
 }
 
 export function difference(where: string, due: Rows, found: Rows): Breaches {

@@ -371,6 +371,15 @@ describe('memory and disk agree', () => {
 });
 
 describe('the disk', () => {
+  test('a root that is not there is an empty machine, and ends whoever climbs up to it', () => {
+    const { dir, remove } = temporary();
+    remove();
+    const host = realHost(absolute(`${dir}/none`));
+    expect(host.stat(p('/')).type).toBe('dir');
+    expect(host.list(p('/'))).toEqual([]);
+    expect(host.stat(p('/etc'))).toEqual(ABSENT);
+  });
+
   test.each([0o077, 0o000])('modes do not depend on the umask (%s)', (mask) => {
     const { host, rows } = onDisk({ '/d': { dir: true } });
     const { content, blobs } = text('x');

@@ -10,6 +10,7 @@ import {
   readlinkSync,
   readSync,
   type Stats,
+  statSync,
 } from 'node:fs';
 import type { Entry } from '../model.ts';
 import { type AbsPath, fromBytes, ROOT } from '../path.ts';
@@ -21,6 +22,8 @@ export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
 export function look({ place }: Places): Look {
   return {
     stat(path) {
+      // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
+      if (path === ROOT) return rootEntry(place(path));
       const disk = place(path);
       const stat = disk && attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
       return stat === undefined ? { type: 'absent' } : entryOf(stat, () => linkTarget(path, disk!));
@@ -52,6 +55,11 @@ function namesIn(disk: DiskPath, isRoot: boolean): Buffer[] {
   } finally {
     closeSync(fd);
   }
+}
+
+function rootEntry(disk: DiskPath | undefined): Entry {
+  const stat = disk && statSync(disk, { throwIfNoEntry: false });
+  return stat === undefined ? { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } : entryOf(stat, () => '');
 }
 
 const linkTarget = (path: AbsPath, disk: DiskPath): string =>

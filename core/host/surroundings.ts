@@ -10,6 +10,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -17,6 +18,9 @@ import { dirname, resolve } from 'node:path';
 import { parsePasswd } from '../formats/passwd.ts';
 import type { Owner, Person } from '../model.ts';
 import { isRoot } from './run.ts';
+
+/** Whether there is such a directory (or a link to one) on this disk. */
+export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -9,9 +9,10 @@ import { readFlake } from '../../core/formats/nix/flake.ts';
 import { editFlake } from '../../core/formats/nix/flake-edit.ts';
 import { newFlake } from '../../core/formats/nix/flake-new.ts';
 import { flakeCases, inputsAsValue, type WishText, wishOf } from '../core/formats/nix-flake-cases.ts';
-import { evaluate, notGranted, observe, writeFlakes } from '../core/formats/nix-flake-oracle.ts';
+import { notGranted, observe, writeFlakes } from '../core/formats/nix-flake-oracle.ts';
 import { randomFlake } from '../core/formats/nix-flake-random.ts';
-import { lastError, type RealNix } from './real-nix.ts';
+import { mutate } from '../core/formats/nix-syntax-corpus.ts';
+import { askRepl, lastError, type RealNix } from './real-nix.ts';
 import type { Tally } from './tally.ts';
 
 const reads = flakeCases('read').map(({ sections }) => sections['flake.nix']!);
@@ -26,9 +27,10 @@ function vectorFlakes(): readonly string[] {
 }
 
 /** The value of `inputs` of every flake.nix at hand that is read, against its evaluation. */
-export function compareInputs(tally: Tally, { scratch }: RealNix): void {
+export function compareInputs(tally: Tally, real: RealNix): void {
   const random = fc.sample(randomFlake, { numRuns: 500, seed: 11 }).map(({ text }) => text);
-  const texts = [...reads, ...vectorFlakes(), ...edits.map(({ sections }) => sections.before!), ...random];
+  const written = [...reads, ...vectorFlakes(), ...edits.map(({ sections }) => sections.before!)];
+  const texts = [...written, ...random, ...mutate(written, 2000, 13)];
   const readable = texts.flatMap((text) => {
     const read = readFlake(text);
     if (!read.ok) return [];
@@ -37,22 +39,29 @@ export function compareInputs(tally: Tally, { scratch }: RealNix): void {
     return value === undefined ? [] : [{ text, value: read.self ? { ...value, self: read.self } : value }];
   });
   const dirs = writeFlakes(
-    scratch,
+    real.scratch,
     'inputs',
     readable.map(({ text }) => text),
   );
-  const real = evaluate(
-    scratch,
-    `[ ${dirs.map((dir) => `((import ${dir}/flake.nix).inputs or { })`).join('\n')} ]`,
-  ) as readonly unknown[];
+  const values = askRepl(
+    real,
+    dirs.map((dir) => `(import ${dir}/flake.nix).inputs or { }`),
+  );
   readable.forEach(({ text, value }, index) => {
-    tally.same(text, value, real[index]);
+    if (values[index] !== undefined) tally.same(text, value, values[index]);
+    else if (isUnbound(dirs[index]!, real)) tally.leaves('a variable that nothing binds, which Nix refuses');
+    else tally.same(text, value, undefined);
   });
+}
+
+/** Nix resolves names when it parses, and we do not. */
+function isUnbound(dir: string, real: RealNix): boolean {
+  return /undefined variable/.test(real.run(['eval', '--file', join(dir, 'flake.nix'), 'inputs']).said);
 }
 
 /** Whether Nix takes a flake.nix before it fetches anything. */
 export function compareRefusals(tally: Tally, real: RealNix): void {
-  const texts = [...new Set([...reads, ...vectorFlakes()])];
+  const texts = [...new Set([...reads, ...vectorFlakes(), ...mutate([...reads, ...vectorFlakes()], 120, 14)])];
   const places = writeFlakes(
     real.scratch,
     'refusals',
@@ -84,7 +93,7 @@ const older: readonly (readonly [RegExp, string])[] = [
 
 /** What Nix says of the file itself, and not of what it refers to. */
 const refusal =
-  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/;
+  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
 
 /** Edited and new files: everything wished is there when Nix evaluates them. */
 export function compareFlakeEdits(tally: Tally, { scratch }: RealNix): void {

@@ -8,7 +8,8 @@ import { nixString } from '../../core/formats/nix/print.ts';
 import type { Static } from '../../core/formats/nix/static.ts';
 import { randomModule } from '../core/formats/nix-module-random.ts';
 import { snippets } from '../core/formats/nix-module-snippets.ts';
-import { type RealNix, writeTree } from './real-nix.ts';
+import { mutate } from '../core/formats/nix-syntax-corpus.ts';
+import { askRepl, type RealNix, writeTree } from './real-nix.ts';
 import type { Tally } from './tally.ts';
 
 const cases = new URL('../cases/', import.meta.url);
@@ -46,12 +47,16 @@ interface Evaluated {
 
 /** Each fact that we call static is what Nix evaluates; each we call absent is not there. */
 export function compareFacts(tally: Tally, real: RealNix): void {
-  const all = [...texts, ...random(61)];
+  const all = [...texts, ...random(61), ...mutate(texts, 2500, 63)].filter((text) => readModule(text).ok);
   const evaluated = evaluateModules(all, 'facts', real);
   all.forEach((text, index) => {
     const facts = readModule(text);
     const theirs = evaluated[index];
-    if (!facts.ok || theirs === undefined) return;
+    if (!facts.ok) return;
+    if (theirs === undefined) {
+      tally.leaves('a module that does not evaluate by itself');
+      return;
+    }
     const check = (name: string, ours: Static<unknown>, value: unknown): void => {
       if (ours.kind === 'not-static') tally.leaves('a value that the text does not show');
       else tally.same(`${name} of ${text}`, ours.kind === 'static' ? ours.value : null, value);
@@ -71,7 +76,7 @@ export function compareFacts(tally: Tally, real: RealNix): void {
 /** Modules with features added, and without copySystemConfiguration, say so to Nix and differ in nothing else. */
 export function compareModuleEdits(tally: Tally, real: RealNix): void {
   const wanted = ['flakes', 'nix-command'];
-  const pairs = [...texts, ...random(62)].flatMap((before) => {
+  const pairs = [...texts, ...random(62), ...mutate(texts, 800, 64)].flatMap((before) => {
     const features = setFeatures(before, wanted);
     const removal = removeBinding(before, ['system', 'copySystemConfiguration']);
     return [
@@ -150,23 +155,10 @@ function evaluateModules(
   // What a text takes from around it: `with` gives way to every variable of the text itself.
   const wrapped = modules.map((text, index) => [`${index}.nix`, `with import ./around.nix;\n(\n${text}\n)\n`] as const);
   writeTree(dir, { ...Object.fromEntries(wrapped), 'around.nix': around, 'observe.nix': observe });
-  const input = modules.map((_, index) => {
-    const file = nixString(join(dir, `${index}.nix`));
-    return `"@${index}"\nbuiltins.toJSON (import ${dir}/observe.nix (import (/. + ${file})))\n`;
-  });
-  const { out } = real.run(['repl'], { input: input.join('') });
-  const sections = out.replaceAll(/\x1b\[[\d;]*m/g, '').split(/^"@(\d+)"$/m);
-  if ((sections.length - 1) / 2 !== modules.length) throw new Error('nix repl lost an answer');
-  return modules.map((_, index) => {
-    const line = sections[2 * index + 2]!.split('\n').find((one) => one.startsWith('"'));
-    // A Nix string that holds JSON.
-    return line === undefined ? undefined : (JSON.parse(unquoted(line)) as Evaluated);
-  });
-}
-
-function unquoted(literal: string): string {
-  const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
-  return literal.slice(1, -1).replaceAll(/\\(.)/g, (_, code: string) => escapes[code] ?? code);
+  const expressions = modules.map(
+    (_, index) => `import ${dir}/observe.nix (import (/. + ${nixString(join(dir, `${index}.nix`))}))`,
+  );
+  return askRepl(real, expressions) as readonly (Evaluated | undefined)[];
 }
 
 const around = `rec {

@@ -105,10 +105,13 @@ function project(conf: NixConf): unknown {
 
 type Entry = readonly [string, NixConf['settings'] extends ReadonlyMap<string, infer T> ? T : never];
 
-/** What extends a default needs the default, which is the machine's. */
+/** What extends a default needs the default, which is the machine's, as is the number of processors (`auto`). */
 function isShown([name, value]: Entry): boolean {
   return (
-    name !== 'experimental-features' && !('extendsDefault' in value && value.extendsDefault) && value.kind !== 'map'
+    value.value !== 'auto' &&
+    name !== 'experimental-features' &&
+    !('extendsDefault' in value && value.extendsDefault) &&
+    value.kind !== 'map'
   );
 }
 
@@ -150,6 +153,11 @@ const word = fc.constantFrom(
     '1',
     'true',
     '#',
+    'https://c.org',
+    'ssh://[::1]',
+    'daemon',
+    '/a',
+    'auto?x=1',
     '\t',
     '\r',
     'ca-derivations',

@@ -28,8 +28,8 @@ export interface RealNix {
 export function withRealNix<T>(work: (real: RealNix) => T): T {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'agreement-')));
   try {
-    Object.assign(process.env, settle(scratch));
     const release = /\d+\.\d+(?:\.\d+)*/.exec(execFileSync('nix', ['--version'], { encoding: 'utf8' }))?.[0] ?? '';
+    Object.assign(process.env, settle(scratch, rulesOf(release)));
     const run: RealNix['run'] = (args, { cwd = scratch, input = '' } = {}) => {
       const { status, stdout, stderr } = spawnSync('nix', args, { cwd, input, encoding: 'utf8', maxBuffer: 1e9 });
       return { ok: status === 0, out: stdout, said: stderr.replaceAll(/\x1b\[[\d;]*m/g, '') };
@@ -43,12 +43,12 @@ export function withRealNix<T>(work: (real: RealNix) => T): T {
 }
 
 /** The environment in which every Nix behaves alike: no file of the machine is read, and no host answers. */
-function settle(scratch: string): Record<string, string> {
+function settle(scratch: string, nix: NixVersion): Record<string, string> {
   for (const name of Object.keys(process.env)) if (/^(NIX_|XDG_|GIT_)/.test(name)) delete process.env[name];
   mkdirSync(join(scratch, 'conf'));
   mkdirSync(join(scratch, 'home'));
   const config = [
-    'experimental-features = nix-command flakes pipe-operators',
+    `experimental-features = nix-command flakes${nix === '2.8' ? '' : ' pipe-operators'}`,
     `store = ${join(scratch, 'store')}`,
     'flake-registry =',
     'substituters =',
@@ -86,6 +86,32 @@ export function lastError(said: string): string {
       .at(-1)
       ?.split('\n')[0] ?? ''
   );
+}
+
+/** The values of expressions; undefined where Nix throws, or dies. One process answers all of them unless it dies. */
+export function askRepl(real: RealNix, expressions: readonly string[]): readonly unknown[] {
+  const values: unknown[] = [];
+  while (values.length < expressions.length) {
+    const asked = expressions.slice(values.length);
+    const input = asked.map((expression) => `"@"\nbuiltins.toJSON (${expression})\n`).join('');
+    const { out } = real.run(['repl'], { input });
+    const answers = out
+      .replaceAll(/\x1b\[[\d;]*m/g, '')
+      .split(/^"@"$/m)
+      .slice(1);
+    if (answers.length === 0 || answers.length > asked.length) throw new Error('nix repl answers something else');
+    for (const answer of answers) {
+      const line = answer.split('\n').find((one) => one.startsWith('"'));
+      // What it prints is a Nix string that holds JSON.
+      values.push(line === undefined ? undefined : JSON.parse(unquoted(line)));
+    }
+  }
+  return values;
+}
+
+function unquoted(literal: string): string {
+  const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+  return literal.slice(1, -1).replaceAll(/\\(.)/g, (_, code: string) => escapes[code] ?? code);
 }
 
 /** Writes files, given by their path below `directory`. */

@@ -80,6 +80,13 @@ describe('a machine that reflake has never seen', () => {
     ['a group that does not exist', 's/owner: srid/owner: srid:none/', 65, /RF2001/],
     ['another machine', 's/name: nixos/name: other/', 6, /reflake\.yaml:\d+:\d+: error: .*"nixos".*"other".*RF2002/],
     ['a module that is not there', 's|[.]/configuration.nix|./none.nix|', 1, /none\.nix.*RF2004/],
+    [
+      'a path in the directory that is to be moved',
+      's|path: ~/nixos-config|path: /etc/nixos/sub|',
+      1,
+      /reflake\.yaml:\d+:\d+: error: .*RF2003/,
+    ],
+    ['a path above it', 's|path: ~/nixos-config|path: /etc|', 1, /one lies in the other.*RF2003/],
     ['a wish of a later version', '$ a channels: retire', 65, /reflake\.yaml:\d+:\d+: error: .*RF1010/],
   ];
   test.each(SPECS)('%s', async (_what, by, exit, ...says) => {

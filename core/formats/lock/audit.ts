@@ -127,13 +127,17 @@ function duplicates(lock: Lock): readonly LockOddity[] {
   }
   return sortedEntries(groups).flatMap(([key, group]): LockOddity[] => {
     if (group.length < 2) return [];
-    const [keep, ...others] = group.map(pathOf);
+    const [keep, ...others] = group.slice(0, SHOWN).map(pathOf);
     if (keep === undefined) return [];
     const source = key.slice(key.indexOf(' ') + 1);
-    const text = `"${source}" is locked ${group.length} times: ${[keep, ...others].map(showPath).join(', ')}`;
+    const more = group.length > SHOWN ? ', …' : '';
+    const text = `"${source}" is locked ${group.length} times: ${[keep, ...others].map(showPath).join(', ')}${more}`;
     return [{ kind: 'duplicate', source, keep, others, text, hint: followsHint(keep, others) }];
   });
 }
+
+/** The paths of all nodes of a deep lock would be as long as its square; the shortest come first. */
+const SHOWN = 20;
 
 function followsHint(keep: InputPath, others: readonly InputPath[]): string {
   const line = (path: InputPath): string => `inputs.${path.join('.inputs.')}.follows = "${showPath(keep)}";`;

@@ -50,7 +50,9 @@ export function bindingScope(bindings: readonly Binding[], parent: Scope | undef
   for (const binding of bindings) {
     if (binding.kind === 'inherit') {
       for (const name of binding.names) {
-        if (name.kind === 'static') bound.set(name.name, { expr: inherited(name, binding.from), scope: parent });
+        // `inherit (e) x;` reads e among the new variables, `inherit x;` the x around them.
+        const within = binding.from === undefined ? parent : scope;
+        if (name.kind === 'static') bound.set(name.name, { expr: inherited(name, binding.from), scope: within });
       }
     } else {
       const [first, ...rest] = binding.path.names;

@@ -71,7 +71,10 @@ function addLiteral(set: Growing, literal: AttrsExpr, outer: Scope | undefined):
     }
     for (const name of binding.names) {
       if (name.kind === 'dynamic') set.dynamic.push(name);
-      else addLeaf(set, name, { binding, depth: 1, literal }, inherited(name, binding.from), outer);
+      else {
+        const within = binding.from === undefined ? outer : scope;
+        addLeaf(set, name, { binding, depth: 1, literal }, inherited(name, binding.from), within);
+      }
     }
   }
 }

@@ -14,64 +14,7 @@ import {
   skipTrivia,
 } from './characters.ts';
 import type { Comment, Span } from './syntax.ts';
-
-const codes = {
-  end: 0,
-  id: 1,
-  int: 2,
-  float: 3,
-  path: 4,
-  searchPath: 5,
-  uri: 6,
-  string: 7,
-  indented: 8,
-  parenOpen: 9,
-  bracketOpen: 10,
-  braceOpen: 11,
-  rec: 12,
-  let: 13,
-  or: 14,
-  parenClose: 15,
-  bracketClose: 16,
-  braceClose: 17,
-  dollarBrace: 18,
-  dot: 19,
-  ellipsis: 20,
-  comma: 21,
-  semicolon: 22,
-  colon: 23,
-  at: 24,
-  assign: 25,
-  if: 26,
-  thenWord: 27,
-  else: 28,
-  assert: 29,
-  with: 30,
-  in: 31,
-  inherit: 32,
-  not: 33,
-  pipeInto: 34,
-  pipeFrom: 35,
-  implies: 36,
-  or2: 37,
-  and2: 38,
-  equal: 39,
-  unequal: 40,
-  less: 41,
-  lessEqual: 42,
-  greater: 43,
-  greaterEqual: 44,
-  update: 45,
-  plus: 46,
-  minus: 47,
-  times: 48,
-  divide: 49,
-  concat: 50,
-  hasAttr: 51,
-};
-
-/** Token types: `id` to `let` may begin an operand, `implies` to `hasAttr` are binary operators. */
-export const Token: Readonly<typeof codes> = codes;
+import { keywords, Token } from './tokens.ts';
 
 /** What the parser throws on the first error and `parseNix` turns into a value. */
 export class Broken {
@@ -331,16 +274,3 @@ export class Lexer {
     throw new Broken(`unexpected character ${JSON.stringify(character)}`, at, at + character.length);
   }
 }
-
-const keywords = new Map<string, number>([
-  ['if', Token.if],
-  ['then', Token.thenWord],
-  ['else', Token.else],
-  ['assert', Token.assert],
-  ['with', Token.with],
-  ['let', Token.let],
-  ['in', Token.in],
-  ['rec', Token.rec],
-  ['inherit', Token.inherit],
-  ['or', Token.or],
-]);

@@ -1,7 +1,8 @@
 // The operators of Nix: how tightly each binds and to which side, as parser.y declares them, and chains of them.
 // Knows nothing of operands: those are read by the functions passed in.
-import { Broken, type Lexer, Token } from './lex.ts';
+import { Broken, type Lexer } from './lex.ts';
 import type { AttrPath, BinaryOp, Expr, UnaryOp } from './syntax.ts';
+import { Token } from './tokens.ts';
 
 /** Reads what stands between operators; the lexer is left on the token behind it. */
 export interface OperandReader {

@@ -1,10 +1,13 @@
 // The parser of Nix expressions: text to a lossless tree, accepting what Nix 2.8 to 2.34 accept (parser.y).
 // It does not resolve variables: an undefined variable is no error here.
 import { rejectDuplicateFormals, rejectDuplicates } from './duplicates.ts';
-import { Broken, Lexer, Token } from './lex.ts';
+import { expect, unexpected } from './expect.ts';
+import { parseFormals, parseParam, startsFormals } from './formals.ts';
+import { Broken, Lexer } from './lex.ts';
 import { parsePipes } from './operators.ts';
 import { readIndented, readPath, readString } from './strings.ts';
-import type { AttrName, AttrPath, Binding, Expr, Formal, Formals, Parsed, Span } from './syntax.ts';
+import type { AttrName, AttrPath, Binding, Expr, Formals, Parsed } from './syntax.ts';
+import { Token } from './tokens.ts';
 
 /** Expressions nested deeper than this are refused: each level costs stack here and in whatever walks the tree. */
 export const maxNesting = 400;
@@ -86,34 +89,12 @@ function parseUnguarded(lexer: Lexer): Expr {
   }
 }
 
-/** Whether `{` opens the arguments of a function: decided by at most two tokens behind it. */
-function startsFormals(lexer: Lexer): boolean {
-  const ahead = new Lexer(lexer.text);
-  ahead.end = lexer.end;
-  const code = lexer.peek();
-  if (code === 46) {
-    ahead.next();
-    return ahead.type === Token.ellipsis;
-  }
-  if (code === 125) {
-    ahead.next();
-    const after = ahead.peek();
-    return after === 58 || after === 64;
-  }
-  // Only an identifier can be a formal; quotes, ${ and so on are bindings.
-  if (!(code === 95 || (code | 32) >= 97) || code > 122) return false;
-  ahead.next();
-  if (ahead.type !== Token.id) return false;
-  const after = ahead.peek();
-  return after === 44 || after === 63 || after === 125;
-}
-
 function parseLambda(lexer: Lexer): Expr {
   const { start } = lexer;
   let param = lexer.type === Token.id ? parseParam(lexer) : undefined;
   let formals: Formals | undefined;
   if (param === undefined) {
-    formals = parseFormals(lexer);
+    formals = parseFormals(lexer, parseExpr);
     if (lexer.type === Token.at) {
       lexer.next();
       if (lexer.type !== Token.id) throw unexpected(lexer, 'an identifier');
@@ -122,7 +103,7 @@ function parseLambda(lexer: Lexer): Expr {
   } else if (lexer.type === Token.at) {
     lexer.next();
     if (lexer.type !== Token.braceOpen) throw unexpected(lexer, "'{'");
-    formals = parseFormals(lexer);
+    formals = parseFormals(lexer, parseExpr);
   }
   expect(lexer, Token.colon, "':'");
   if (formals !== undefined) rejectDuplicateFormals(formals.formals, param);
@@ -135,39 +116,6 @@ function parseLambda(lexer: Lexer): Expr {
     start,
     end: body.end,
   };
-}
-
-function parseParam(lexer: Lexer): Span & { readonly name: string } {
-  const { start, end } = lexer;
-  lexer.next();
-  return { name: lexer.text.slice(start, end), start, end };
-}
-
-function parseFormals(lexer: Lexer): Formals {
-  const { start } = lexer;
-  const formals: Formal[] = [];
-  let ellipsis: number | undefined;
-  lexer.next();
-  while (lexer.type !== Token.braceClose) {
-    if (lexer.type === Token.ellipsis) {
-      ellipsis = lexer.start;
-      lexer.next();
-      break;
-    }
-    if (lexer.type !== Token.id) throw unexpected(lexer, "an argument or '}'");
-    const param = parseParam(lexer);
-    if (lexer.type === Token.hasAttr) {
-      lexer.next();
-      const fallback = parseExpr(lexer);
-      formals.push({ ...param, fallback, end: fallback.end });
-    } else {
-      formals.push(param);
-    }
-    if (lexer.type !== Token.comma) break;
-    lexer.next();
-  }
-  expect(lexer, Token.braceClose, "',' or '}'");
-  return { formals, start, end: lexer.prevEnd, ...(ellipsis === undefined ? {} : { ellipsis }) };
 }
 
 /** What operators stand between. */
@@ -371,16 +319,4 @@ function constantOf(name: Expr, lexer: Lexer): string | undefined {
 
 function deepen(lexer: Lexer): void {
   if (++lexer.depth > maxNesting) throw new Broken('the expression is nested too deeply', lexer.start, lexer.end);
-}
-
-function expect(lexer: Lexer, type: number, wanted: string): void {
-  if (lexer.type !== type) throw unexpected(lexer, wanted);
-  lexer.next();
-}
-
-function unexpected(lexer: Lexer, wanted: string): Broken {
-  if (lexer.type === Token.end) return new Broken(`the file ends where ${wanted} is expected`, lexer.start, lexer.end);
-  const found = lexer.text.slice(lexer.start, lexer.end);
-  const shown = found.length > 30 ? `${found.slice(0, 30)}…` : found;
-  return new Broken(`unexpected '${shown}', expected ${wanted}`, lexer.start, lexer.end);
 }

@@ -1,8 +1,10 @@
 // Strings and paths: finds their pieces in the text and cooks them as Nix does (escapes, indentation, line ends).
 // Knows nothing of expressions: an interpolation is read by the function passed in.
 import { isPathChar } from './characters.ts';
-import { Broken, type Lexer, Token } from './lex.ts';
+import { type Piece, stripIndentation } from './indentation.ts';
+import { Broken, type Lexer } from './lex.ts';
 import type { Expr, StringPart } from './syntax.ts';
+import { Token } from './tokens.ts';
 
 /** Reads the expression behind `${`; the lexer stands on its first token, and is left on the closing `}`. */
 export type ReadExpr = (lexer: Lexer) => Expr;
@@ -65,11 +67,6 @@ export function readString(lexer: Lexer, read: ReadExpr): StringLiteral {
 
 const none: readonly StringPart[] = [];
 
-/** A piece of an indented string before its indentation is stripped; `raw` pieces are those that can indent. */
-type Piece =
-  | { readonly start: number; readonly end: number; readonly text: string; readonly raw: boolean }
-  | { readonly start: number; readonly end: number; readonly expr: Expr };
-
 /** Reads `''…''`; the lexer stands on the opening quotes and is left behind the closing ones. */
 export function readIndented(lexer: Lexer, read: ReadExpr): StringLiteral {
   const { text, start: open } = lexer;
@@ -125,7 +122,7 @@ export function readIndented(lexer: Lexer, read: ReadExpr): StringLiteral {
   }
   flush(at);
   lexer.resume(at + 2);
-  const parts = mergeParts(stripIndentation(pieces));
+  const parts = stripIndentation(pieces);
   // Nix takes only a string of one piece for a constant: `''a''$b''` is not.
   if (pieces.length > 1 || (pieces.length === 1 && 'expr' in pieces[0]!)) return { parts };
   return { parts, constant: parts[0]?.kind === 'text' ? parts[0].value : '' };
@@ -186,89 +183,4 @@ function unescaped(character: string): string {
   if (character === 'r') return '\r';
   if (character === 't') return '\t';
   return character;
-}
-
-/** Nix's stripIndentation: the least indentation of a line with content goes from all; so does a blank last line. */
-function stripIndentation(pieces: readonly Piece[]): StringPart[] {
-  const indent = leastIndentation(pieces);
-  const parts: StringPart[] = [];
-  let atLineStart = true;
-  let dropped = 0;
-  pieces.forEach((piece, index) => {
-    const { start, end } = piece;
-    if ('expr' in piece) {
-      atLineStart = false;
-      dropped = 0;
-      parts.push({ kind: 'interpolation', expr: piece.expr, start, end });
-      return;
-    }
-    const { text } = piece;
-    let value = '';
-    let kept = 0;
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (!atLineStart) {
-        if (code !== 10) continue;
-        atLineStart = true;
-        dropped = 0;
-      } else if (code === 32) {
-        if (dropped++ >= indent) continue;
-        value += text.slice(kept, at);
-        kept = at + 1;
-      } else if (code === 10) {
-        dropped = 0;
-      } else {
-        atLineStart = false;
-        dropped = 0;
-      }
-    }
-    value += text.slice(kept);
-    if (index === pieces.length - 1) value = value.replace(/(?<=\n) +$/, '');
-    parts.push({ kind: 'text', value, start, end });
-  });
-  return parts;
-}
-
-function leastIndentation(pieces: readonly Piece[]): number {
-  let atLineStart = true;
-  let least = 1_000_000;
-  let current = 0;
-  for (const piece of pieces) {
-    if ('expr' in piece || !piece.raw) {
-      if (atLineStart) {
-        atLineStart = false;
-        if (current < least) least = current;
-      }
-      continue;
-    }
-    const { text } = piece;
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (code === 10) {
-        atLineStart = true;
-        current = 0;
-      } else if (atLineStart) {
-        if (code === 32) {
-          current++;
-        } else {
-          atLineStart = false;
-          if (current < least) least = current;
-        }
-      }
-    }
-  }
-  return least;
-}
-
-function mergeParts(parts: readonly StringPart[]): readonly StringPart[] {
-  const merged: StringPart[] = [];
-  for (const part of parts) {
-    const last = merged.at(-1);
-    if (part.kind === 'text' && last?.kind === 'text') {
-      merged[merged.length - 1] = { ...last, value: last.value + part.value, end: part.end };
-    } else {
-      merged.push(part);
-    }
-  }
-  return merged.filter((part) => part.kind !== 'text' || part.value !== '');
 }

@@ -250,8 +250,8 @@ describe('who decides', () => {
     expect(evaluateNixConf([{ path: '/f0', text: level('/f0') }], level).error?.kind).toBe('loop');
   });
   test('a value that only extends says so', () => {
-    const conf = evaluateNixConf([{ path: '/n', text: 'extra-substituters = b\nextra-substituters = c' }], read);
-    expect(conf.settings.get('substituters')).toEqual({ kind: 'list', value: ['b', 'c'], extendsDefault: true });
+    const conf = evaluateNixConf([{ path: '/n', text: 'extra-allowed-users = b\nextra-allowed-users = c' }], read);
+    expect(conf.settings.get('allowed-users')).toEqual({ kind: 'list', value: ['b', 'c'], extendsDefault: true });
   });
 });
 

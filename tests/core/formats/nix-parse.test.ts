@@ -129,7 +129,7 @@ describe('pipes, which Nix 2.8 lacks', () => {
     ['a |> f <| b', undefined],
     ['f <| a |> b', undefined],
     ['a || b |> f', '(f (a || b))'],
-    ['a -> b |> f', '((a -> b) |> f)'],
+    ['a -> b |> f', '(f (a -> b))'],
     ['x: x |> f', '(@x: (f x))'],
     ['a |> x: x', undefined],
     ['a |> (x: x)', '((@x: x) a)'],

@@ -1,0 +1,95 @@
+// The fold over the providers and what goes into it: rights that are missing, wishes with names filled in, plans that
+// know when they were altered, and a survey of a machine as the installer left it.
+
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { realHost } from '../../core/host/real.ts';
+import type { Plan } from '../../core/model.ts';
+import { absolute } from '../../core/path.ts';
+import { isIntact } from '../../core/planner.ts';
+import { survey } from '../../core/survey.ts';
+import { memoryScene } from '../faults.ts';
+import { BASES, machineOf, planFor, toolsOf } from '../plan-cases.ts';
+import { layOut, temporary } from '../trees.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const clean of cleanups.splice(0)) clean();
+});
+
+describe('rights that are missing', () => {
+  test('are a diagnostic with the path, in every provider that meets them', async () => {
+    if (process.geteuid?.() !== 0) return;
+    const { dir, remove } = temporary();
+    cleanups.push(remove);
+    layOut(dir, BASES.machines.settled);
+    const host = realHost(absolute(dir));
+    // As somebody to whom the home of the owner is closed.
+    process.seteuid?.(1234);
+    try {
+      const { plan, diagnostics } = await planFor({}, host);
+      const closed = diagnostics.filter(({ code }) => code === 'RF2005');
+      expect(closed.length).toBeGreaterThan(0);
+      expect(closed.every(({ severity, path }) => severity === 'error' && path?.startsWith('/home/srid/'))).toBe(true);
+      expect(plan?.steps.flatMap(({ edits }) => edits)).toEqual([]);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+});
+
+describe('a plan', () => {
+  const planned = async (): Promise<Plan> => {
+    const one = { base: 'fresh', spec: { git: 'track' } } as const;
+    const { plan } = await planFor(one, memoryScene(machineOf(one), toolsOf({})).open().host);
+    return plan!;
+  };
+
+  test('is itself after a walk through JSON', async () => {
+    const plan = await planned();
+    const blobs = Object.fromEntries(
+      Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
+    );
+    const read = JSON.parse(JSON.stringify({ ...plan, blobs })) as Omit<Plan, 'blobs'> & {
+      blobs: Record<string, string>;
+    };
+    const back = Object.fromEntries(
+      Object.entries(read.blobs).map(([digest, text]) => [digest, Buffer.from(text, 'base64')]),
+    );
+    expect(isIntact(plan)).toBe(true);
+    expect(isIntact({ ...read, blobs: back })).toBe(true);
+  });
+
+  test('with any leaf changed is no longer itself', async () => {
+    const plan = await planned();
+    let tried = 0;
+    const visit = (value: unknown, replace: (next: unknown) => unknown): void => {
+      if (value instanceof Uint8Array) {
+        expect(isIntact(replace(Buffer.concat([value, Buffer.from('x')])) as Plan)).toBe(false);
+        tried++;
+      } else if (Array.isArray(value)) {
+        for (const [at, item] of value.entries()) visit(item, (next) => replace(value.with(at, next)));
+        expect(isIntact(replace([...value, 'more']) as Plan)).toBe(false);
+      } else if (typeof value === 'object' && value !== null) {
+        for (const [key, item] of Object.entries(value)) visit(item, (next) => replace({ ...value, [key]: next }));
+      } else {
+        expect(isIntact(replace(typeof value === 'number' ? value + 1 : `${String(value)}x`) as Plan)).toBe(false);
+        tried++;
+      }
+    };
+    visit(plan, (next) => next);
+    expect(tried).toBeGreaterThan(200);
+  });
+});
+
+test('the survey of a fresh machine', () => {
+  const { host } = memoryScene(BASES.machines.fresh).open();
+  expect(survey(host, 'root')).toMatchObject({
+    name: { value: 'nixos', source: 'configuration.nix' },
+    system: { value: 'x86_64-linux', source: 'hardware-configuration.nix' },
+    release: { value: '23.11' },
+    user: { value: 'srid', source: '/etc/passwd' },
+    from: '/etc/nixos',
+    users: ['srid'],
+  });
+  expect(survey(memoryScene({}).open().host, 'root')).toMatchObject({ user: undefined, from: undefined, users: [] });
+});
