@@ -11,10 +11,11 @@ import type { Edit, Outcome, Plan } from '../core/model.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfOutcome, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
+import { type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
 import { openSession, type Place, type Session } from './session.ts';
 
-export interface ApplyOptions extends GlobalOptions {
+export interface ApplyOptions extends GlobalOptions, LockOptions {
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;
@@ -32,9 +33,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
-  const lock = session.store.lock(holder(io));
-  if ('heldBy' in lock) return refuse(locked(lock.heldBy), EXIT.locked);
-  try {
+  return await underLock(session, options, io, report, async () => {
     const around = surroundings(session, io, async () => await remaining(session));
     const recovered = await recoverFirst(around);
     if (recovered !== undefined) return recovered;
@@ -64,9 +63,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       batches: [editsOf(plan.steps)],
     };
     return finish(await execute(transaction, plan.blobs, around, plan.witnesses), around);
-  } finally {
-    lock.release();
-  }
+  });
 }
 
 /** What an executor needs of a command. */
@@ -103,15 +100,6 @@ export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by'> => (
   tx: randomBytes(6).toString('hex'),
   startedAt: now(),
   by: callerOf(io.env).name,
-});
-
-export const holder = (io: Io): string => `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`;
-
-export const locked = (heldBy: string): Diagnostic => ({
-  severity: 'error',
-  code: 'RF3007',
-  summary: `another apply is running: ${heldBy}`,
-  hint: 'wait for it to end; the lock frees itself with its process',
 });
 
 export const unconfirmed: Diagnostic = {

@@ -5,12 +5,13 @@ import { execute } from '../core/executor.ts';
 import { type Generation, past, select, type Target, undoing } from '../core/history.ts';
 import { isRoot } from '../core/host/run.ts';
 import type { Edit } from '../core/model.ts';
-import { confirm, finish, holder, locked, recoverFirst, stamp, surroundings, unconfirmed } from './apply.ts';
+import { confirm, finish, recoverFirst, stamp, surroundings, unconfirmed } from './apply.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
+import { type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
 
-export interface RollbackOptions extends GlobalOptions {
+export interface RollbackOptions extends GlobalOptions, LockOptions {
   readonly generation?: number | undefined;
   readonly to?: number | undefined;
   readonly yes: boolean;
@@ -25,9 +26,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     report({ type: 'diagnostic', diagnostic });
     return exit;
   };
-  const lock = place.store.lock(holder(io));
-  if ('heldBy' in lock) return refuse(locked(lock.heldBy), EXIT.locked);
-  try {
+  return await underLock(place, options, io, report, async () => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report }, io, async () => []);
     const recovered = await recoverFirst(around);
@@ -43,9 +42,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (!confirmed) return EXIT.ok;
     return finish(await execute(transaction, blobs, around), around);
-  } finally {
-    lock.release();
-  }
+  });
 }
 
 function targetOf({ generation, to }: RollbackOptions): Target {

@@ -195,6 +195,10 @@ export const CODES = {
     title: 'an unfinished apply was undone',
     page: 'An earlier apply was killed. Its journal was played back before anything else.',
   },
+  RF3015: {
+    title: 'the state directory cannot be used',
+    page: 'Journal and history are kept in /var/lib/reflake (root), in the user’s state directory, or where --state says. Nothing was written.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -25,7 +25,7 @@ const CALLS = [
   'ftruncate',
 ];
 /** How many kills of each call, spread over all of them; and how many recoveries are killed in turn. */
-const SAMPLE = process.env.CRASH === 'all' ? Number.POSITIVE_INFINITY : 4;
+const SAMPLE = process.env.CRASH === 'all' ? Number.POSITIVE_INFINITY : 3;
 
 /** Lines of one run in which everything happens: parents, a move, births, links, owners and modes, a nix.conf. */
 const MACHINE: Literal = {
@@ -36,7 +36,7 @@ const MACHINE: Literal = {
   '/etc/nixos/closed/secret': { file: 'x', mode: '0400', owner: [1000, 0] },
 };
 
-const home = temporary();
+const home = temporary({ fast: true });
 const state = `${home.dir}/state`;
 const machine = `${home.dir}/machine`;
 const pristine = `${home.dir}/pristine`;
@@ -175,7 +175,7 @@ describe('killed before a system call', () => {
     expect(rowsOfDisk(machine)).toEqual(old);
     const wrong: string[] = [];
     for (const [call, count] of counts) {
-      for (const at of spread(count, Math.min(SAMPLE, SAMPLE === 4 ? 2 : SAMPLE))) {
+      for (const at of spread(count, Math.min(SAMPLE, SAMPLE === 3 ? 2 : SAMPLE))) {
         again();
         reflake(['rollback', '--yes'], { call, at });
         wrong.push(...afterKill(`rollback, ${call} ${at} of ${count}`, [old, next]));
@@ -207,7 +207,7 @@ describe('killed before a system call', () => {
     expect(rowsOfDisk(machine)).toEqual(old);
     const wrong: string[] = [];
     for (const [call, count] of counts) {
-      for (const at of spread(count, Math.min(SAMPLE, SAMPLE === 4 ? 2 : SAMPLE))) {
+      for (const at of spread(count, Math.min(SAMPLE, SAMPLE === 3 ? 2 : SAMPLE))) {
         again();
         reflake(['recover'], { call, at });
         wrong.push(...afterKill(`recover, ${call} ${at} of ${count}`, [old]));

@@ -24,8 +24,7 @@ import { findTool } from './run.ts';
 export function diskStore(dir: string): Store {
   const at = (name: string): string => `${dir}/${name}`;
   const ensureParent = (name: string): void => {
-    const made = mkdirSync(dirname(at(name)), { recursive: true, mode: 0o700 });
-    if (made !== undefined) syncUp(dirname(at(name)), dirname(made));
+    makeDirs(dirname(at(name)));
   };
   return {
     where: dir,
@@ -84,11 +83,17 @@ function takeLock(file: string, holder: string): Lock | { readonly heldBy: strin
   return { release: () => closeSync(fd) };
 }
 
-function syncUp(from: string, to: string): void {
-  for (let dir = from; ; dir = dirname(dir)) {
-    if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) syncDir(dir);
-    if (dir === to || dir === '/') return;
+/** Durable, and each with mode 0700. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
+function makeDirs(dir: string): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dir !== dirname(dir)) makeDirs(dirname(dir));
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (thrown) {
+    // Another reflake that starts at the same moment.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
   }
+  syncDir(dirname(dir));
 }
 
 function missingIs<T>(otherwise: T, look: () => T): T {
