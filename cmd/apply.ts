@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
-import { execute, recover, type Surroundings } from '../core/executor.ts';
+import type { Surroundings } from '../core/execution.ts';
+import { execute, recover } from '../core/executor.ts';
 import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';

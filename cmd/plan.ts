@@ -4,7 +4,6 @@ import { callerOf } from '../core/host/surroundings.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { savePlan } from './plan-file.ts';
 import { lookOf, wantAscii, wantColor } from './report/colour.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -23,6 +22,7 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   noteUnfinished(session);
   const { plan } = await session.plan(report);
   if (options.out !== undefined && !isBlocked(plan)) {
+    const { savePlan } = await import('./plan-file.ts');
     const saved = savePlan(options.out, plan, callerOf(io.env), io.cwd);
     if (saved !== undefined) {
       report({ type: 'diagnostic', diagnostic: saved });

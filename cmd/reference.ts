@@ -28,15 +28,13 @@ export async function validateCommand(options: GlobalOptions, io: Io): Promise<n
 
 const SCHEMAS = { spec: specSchema, plan: planSchema, event: eventSchema } as const;
 
-export const SCHEMA_NAMES = Object.keys(SCHEMAS) as readonly (keyof typeof SCHEMAS)[];
-
-export function schemaCommand(name: keyof typeof SCHEMAS, io: Io): number {
+export function schemaCommand({ name }: { readonly name: keyof typeof SCHEMAS }, io: Io): number {
   io.out(`${JSON.stringify(SCHEMAS[name], null, 2)}\n`);
   return EXIT.ok;
 }
 
 /** The page of a code; all codes where none is named. */
-export function explainCommand(code: string | undefined, io: Io): number {
+export function explainCommand({ code }: { readonly code?: string | undefined }, io: Io): number {
   const all = Object.entries(CODES);
   if (code === undefined) {
     io.out(`${all.map(([name, { title }]) => `${name}  ${title}`).join('\n')}\n`);

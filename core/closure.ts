@@ -3,7 +3,8 @@
 import { parseNix } from './formats/nix/parse.ts';
 import { literalPaths } from './formats/nix/paths.ts';
 import type { Reader } from './host/host.ts';
-import { type AbsPath, byteOrder, isWithin, join, parent } from './path.ts';
+import { follow } from './links.ts';
+import { type AbsPath, basename, byteOrder, isWithin, join, parent } from './path.ts';
 import { readText } from './texts.ts';
 
 /** Files below `dir`, in byte order; what is named but not there is left out, and so is what lies outside. */
@@ -18,7 +19,16 @@ function gather(
   paths: (file: AbsPath) => readonly string[],
 ): Set<AbsPath> {
   const found = new Set<AbsPath>();
-  const visit = (path: AbsPath): void => {
+  const homes = new Map<AbsPath, AbsPath>();
+  /** The path without links in its directories: under that name git and Nix know the file. */
+  const settled = (path: AbsPath): AbsPath => {
+    const above = parent(path);
+    if (!homes.has(above))
+      homes.set(above, above === dir || !isWithin(above, dir) ? above : follow(reader, above).path);
+    return join(homes.get(above)!, `./${basename(path)}`);
+  };
+  const visit = (named: AbsPath): void => {
+    const path = named === dir ? dir : settled(named);
     if (found.has(path) || !isWithin(path, dir)) return;
     const entry = reader.stat(path);
     if (entry.type === 'dir') {

@@ -2,47 +2,14 @@
 // verify, commit; undo on any failure. Recovery after a crash is the same undo.
 
 import type { Diagnostic } from './diagnostic.ts';
-import { activeSystem, type Blobs, type Host } from './host/host.ts';
-import {
-  activationBegun,
-  batchReached,
-  begin,
-  commit,
-  discard,
-  load,
-  noteActivation,
-  noteBatch,
-  type Transaction,
-} from './journal.ts';
-import {
-  type Activate,
-  type Edit,
-  type Entry,
-  invert,
-  type Move,
-  matches,
-  type Outcome,
-  type Put,
-  type Reporter,
-  type Witness,
-} from './model.ts';
-import type { AbsPath } from './path.ts';
+import { filesOf, type Reached, type Surroundings } from './execution.ts';
+import { failure, interrupted, lastLines } from './failure.ts';
+import type { Blobs, Host } from './host/host.ts';
+import { begin, commit, discard, load, noteActivation, noteBatch, type Transaction } from './journal.ts';
+import { type Activate, matches, type Outcome, type Put, type Witness } from './model.ts';
 import { lookAt, looksInside, rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
-
-export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-
-export interface Surroundings {
-  readonly host: Host;
-  readonly store: Store;
-  readonly report: Reporter;
-  /** Polled between two writes. */
-  readonly stopped: () => Signal | undefined;
-  /** Looks again after the last write: what still differs. None: the wishes are granted. */
-  readonly verify: () => Promise<readonly Diagnostic[]>;
-  /** RFC 3339; only for records that people read. */
-  readonly now: () => string;
-}
+import { undo } from './undo.ts';
 
 /** `blobs`: the contents that the edits put; `witnesses`: what the plan relies on besides. Needs the lock, and no unfinished journal. */
 export async function execute(
@@ -124,12 +91,6 @@ export const generations = (store: Store): readonly number[] =>
     .filter(Number.isInteger)
     .sort((a, b) => a - b);
 
-/** How many edits, counted through all batches, may have changed the machine. `threw`: the last of them did. */
-interface Reached {
-  begun: number;
-  threw: boolean;
-}
-
 async function writeAll(
   { batches, tx, kind }: Transaction,
   blobs: Blobs,
@@ -186,150 +147,12 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
   };
 }
 
-/**
- * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
- * that two batches write is where the earlier one left it only when the later one is wholly undone, so a conflict ends it.
- */
-async function undo(
-  transaction: Transaction,
-  blobs: Blobs,
-  cause: readonly Diagnostic[],
-  around: Surroundings,
-  { begun, threw }: Reached,
-): Promise<Outcome> {
-  const { host, store, report } = around;
-  const conflicts: AbsPath[] = [];
-  const problems: Diagnostic[] = [];
-  const edits = transaction.batches.flat();
-  const total = edits.length;
-  const reached = transaction.batches.slice(0, batchReached(store) + 1);
-  for (const [number, batch] of [...reached.entries()].toReversed()) {
-    const first = reached.slice(0, number).flat().length;
-    const begunHere = batch.slice(0, Math.max(0, begun - first));
-    // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
-    const unmoved = begunHere.findIndex((edit) => edit.op === 'move' && !isMoved(host, edit));
-    const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
-    try {
-      // What a death in the middle of a put left beside it would keep its directory from being removed.
-      host.sweep(filesOf(open).filter(isPut), transaction.tx);
-    } catch (thrown) {
-      problems.push(failure('undo failed', thrown));
-    }
-    for (const [at, edit] of [...open.entries()].toReversed()) {
-      // Below a tree that goes back nobody would find what is to be put right.
-      if (edit.op === 'move' && conflicts.length + problems.length > 0) break;
-      try {
-        const failedHere = threw && first + at === begun - 1;
-        const done = await undoOne(edit, { blobs, tx: transaction.tx, failedHere }, around);
-        if (done === 'conflict') conflicts.push(...pathsOf(edit));
-        if (done === 'undone') report({ type: 'undone', edit, index: first + at, total });
-      } catch (thrown) {
-        conflicts.push(...pathsOf(edit).slice(0, 1));
-        problems.push(failure('undo failed', thrown));
-      }
-    }
-    try {
-      host.flush(filesOf(begunHere).map((edit) => invert(edit) as Put | Move));
-      if (conflicts.length + problems.length > 0) break;
-      if (number > 0) noteBatch(store, number - 1);
-    } catch (thrown) {
-      problems.push(failure('undo failed', thrown));
-      break;
-    }
-  }
-  if (conflicts.length + problems.length === 0) {
-    try {
-      host.sweep(filesOf(edits), transaction.tx);
-      discard(store);
-      return { status: 'rolled-back', cause };
-    } catch (thrown) {
-      problems.push(failure('undo failed', thrown));
-    }
-  }
-  const foreign = conflicts.map(
-    (path): Diagnostic => ({
-      severity: 'error',
-      code: 'RF3005',
-      summary: `"${path}" holds neither what was there before nor what was written`,
-      hint: `put "${path}" right by hand, then run: reflake recover`,
-      path,
-    }),
-  );
-  return { status: 'stuck', cause: [...cause, ...problems, ...foreign], conflicts };
-}
-
-async function undoOne(
-  edit: Edit,
-  { blobs, tx, failedHere }: UndoState,
-  { host, store, report }: Surroundings,
-): Promise<'undone' | 'untouched' | 'conflict'> {
-  if (edit.op === 'move') {
-    // Either somebody made a new tree at the old place after the move, or at the new place before it: which one is ours
-    // cannot be told, but for a move that failed just now, which found the new place taken.
-    if (isThere(host, edit.from) && isThere(host, edit.to)) return failedHere ? 'untouched' : 'conflict';
-    return host.undoMove(edit, tx) ? 'undone' : 'untouched';
-  }
-  if (edit.op === 'activate') {
-    const now = activeSystem(host);
-    // Also where the links are as before: an activation that fails half way has changed what lies behind them.
-    if (!activationBegun(store)) return 'untouched';
-    const result = await host.activate(invert(edit, now) as Activate, {
-      progress: (text) => report({ type: 'progress', text }),
-      begins: () => {},
-    });
-    if (result.status === 'failed')
-      throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
-    return 'undone';
-  }
-  const { entry } = lookAt(host, edit.path, looksInside(edit));
-  if (matches(edit.before, entry)) return 'untouched';
-  if (!matches(edit.after, entry) && !isUnderway(edit, entry)) return 'conflict';
-  host.write(invert(edit) as Put, blobs, tx);
-  return 'undone';
-}
-
-interface UndoState {
-  readonly blobs: Blobs;
-  readonly tx: string;
-  /** This edit threw just now, in this process. */
-  readonly failedHere: boolean;
-}
-
-/**
- * Between `before` and `after`: owner and mode are two calls, and the first clears set-id bits of a file. Only for what
- * keeps its bytes; everything else changes under another name.
- */
-function isUnderway({ before, after }: Put, entry: Entry): boolean {
-  if (before.type === 'absent' || after.type === 'absent' || before.type !== after.type) return false;
-  if (before.type === 'link' && after.type === 'link' && before.target !== after.target) return false;
-  if (before.type === 'file' && after.type === 'file' && (after.content ?? before.content) !== before.content)
-    return false;
-  const variants = [before, after].flatMap(({ owner }) =>
-    [before, after].flatMap((one): Entry[] => {
-      if (one.type === 'link') return [{ ...one, owner }];
-      return [one.mode, one.type === 'file' ? one.mode & ~0o6000 : one.mode].map((mode) => ({ ...one, mode, owner }));
-    }),
-  );
-  return variants.some((variant) => matches(variant, entry));
-}
-
 /** A put is never made over something else than what was rehearsed: it would be lost. */
 function changedSince(host: Host, edit: Put, kind: Transaction['kind']): Diagnostic | undefined {
   if (matches(edit.before, lookAt(host, edit.path, looksInside(edit)).entry)) return undefined;
   const code = kind === 'rollback' ? 'RF3011' : 'RF3001';
   return { severity: 'error', code, summary: `"${edit.path}" was changed at this moment`, path: edit.path };
 }
-
-const isThere = (host: Host, path: AbsPath): boolean => host.stat(path).type !== 'absent';
-
-const pathsOf = (edit: Edit): readonly AbsPath[] =>
-  edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
-
-const filesOf = (edits: readonly Edit[]): (Put | Move)[] => edits.filter((edit) => edit.op !== 'activate');
-
-const isPut = (edit: Edit): edit is Put => edit.op === 'put';
-
-const isMoved = (host: Host, { from, to }: Move): boolean => isThere(host, to) && !isThere(host, from);
 
 const isCommitted = (store: Store, generation: number): boolean =>
   store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
@@ -354,34 +177,3 @@ function sweepCommitted(around: Surroundings): void {
     if (loaded.status === 'loaded') sweep(around, loaded.transaction, number);
   }
 }
-
-const interrupted = (signal: Signal): Diagnostic => ({
-  severity: 'error',
-  code: 'RF3009',
-  summary: `stopped by ${signal}`,
-});
-
-function failure(what: string, thrown: unknown): Diagnostic {
-  const { code, message, syscall } = thrown as NodeJS.ErrnoException;
-  // Without an errno it is a bug of ours, and shall look like one.
-  if (code === undefined && !(thrown instanceof Error)) throw thrown;
-  const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
-  return { severity: 'error', code: 'RF3004', summary, ...(HINT[code ?? ''] && { hint: HINT[code ?? '']! }) };
-}
-
-const ERRNO: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the quota is used up',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-};
-const HINT: Readonly<Record<string, string>> = {
-  ENOSPC: 'free some space and run the command again',
-  EDQUOT: 'free some space and run the command again',
-  EROFS: 'make the file system writable, or choose another config.path',
-  EACCES: 'run the command with sudo',
-  EPERM: 'run the command with sudo; if that does not help, look for an immutable attribute (lsattr)',
-};
-
-const lastLines = (log: string, count: number): string => log.trimEnd().split('\n').slice(-count).join('\n');

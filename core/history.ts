@@ -65,9 +65,14 @@ export function select(generations: readonly Generation[], target: Target): read
         ? generations.filter(({ number, undone }) => number === target.number && !undone)
         : undefined;
     case 'to':
-      return target.number === 0 || generations.some(({ number }) => number === target.number)
-        ? open.filter(({ number }) => number > target.number)
-        : undefined;
+      if (target.number !== 0 && !generations.some(({ number }) => number === target.number)) return undefined;
+      // A rollback of what lies after N needs no undoing: both are gone together.
+      return generations
+        .filter(({ number, undone }) => number > target.number && !undone)
+        .filter(
+          ({ transaction }) => transaction.kind === 'apply' || transaction.undoes.some((one) => one <= target.number),
+        )
+        .reverse();
   }
 }
 

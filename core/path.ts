@@ -51,7 +51,17 @@ export function relativeTo(path: AbsPath, dir: AbsPath): string {
 export const depth = (path: AbsPath): number => (path === ROOT ? 0 : path.split('/').length - 1);
 
 /** Bytewise order, as git and NAR sort: not the UTF-16 order of `<`. */
-export const byteOrder = (a: string, b: string): number => Buffer.compare(toBytes(a), toBytes(b));
+export function byteOrder(a: string, b: string): number {
+  if (UNORDERED.test(a) || UNORDERED.test(b)) return Buffer.compare(toBytes(a), toBytes(b));
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Below all surrogates both orders are the same. */
+const UNORDERED = /[\uD800-\uFFFF]/;
+
+/** As byteOrder, of a whole list, which it sorts in place. */
+export const inByteOrder = <Name extends string>(names: Name[]): Name[] =>
+  names.some((name) => UNORDERED.test(name)) ? names.sort(byteOrder) : names.sort();
 
 const REPLACEMENT = '\uFFFD';
 
@@ -62,10 +72,12 @@ export function fromBytes(bytes: Buffer): string {
   return !text.includes(REPLACEMENT) || Buffer.from(text, 'utf8').equals(bytes) ? text : escapeInvalid(bytes);
 }
 
+/** Whether some of it may stand for raw bytes; else it is what Node makes of it, too. A lone low surrogate is one raw byte. */
+export const mayHoldBytes = (text: string): boolean => /[\uDC80-\uDCFF]/.test(text);
+
 /** The inverse of fromBytes. */
 export function toBytes(text: string): Buffer {
-  // A lone low surrogate stands for one raw byte.
-  if (!/[\uDC80-\uDCFF]/.test(text)) return Buffer.from(text, 'utf8');
+  if (!mayHoldBytes(text)) return Buffer.from(text, 'utf8');
   const parts: Buffer[] = [];
   for (const char of text) {
     const code = char.codePointAt(0)!;

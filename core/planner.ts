@@ -39,7 +39,9 @@ export async function plan(
     if (difference === undefined) continue;
     checks++;
     const { changes, edits, blobs: contents = {} } = difference;
-    const diagnostics = [...difference.diagnostics, ...sharedFiles(edits, stage)];
+    // A broken flake.nix is found by everyone who reads it, and told once.
+    const fresh = difference.diagnostics.filter((one) => !isTold(one, steps));
+    const diagnostics = [...fresh, ...sharedFiles(edits, stage)];
     Object.assign(blobs, contents);
     show(stage, edits, contents);
     if (changes.length + edits.length + diagnostics.length > 0)
@@ -53,6 +55,18 @@ export async function plan(
 
 /** Another machine, or somebody else's tree where the configuration is to be: what else is there is not ours to judge. */
 const ENDS_THE_LOOK: ReadonlySet<string> = new Set(['RF2002', 'RF2003']);
+
+const isTold = (one: Diagnostic, steps: readonly Omit<Step, 'blobs'>[]): boolean =>
+  steps.some(({ diagnostics }) =>
+    diagnostics.some(
+      ({ code, path, at }) =>
+        code === one.code &&
+        at !== undefined &&
+        path === one.path &&
+        at.line === one.at?.line &&
+        at.column === one.at.column,
+    ),
+  );
 
 export const problemsOf = (plan: Plan): readonly Diagnostic[] => plan.steps.flatMap(({ diagnostics }) => diagnostics);
 

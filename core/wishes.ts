@@ -3,7 +3,8 @@
 
 import type { Spec } from '../schemas/spec.gen.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import type { Reader } from './host/host.ts';
+import { isUnreadable, type Reader } from './host/host.ts';
+import { follow } from './links.ts';
 import type { ActivationMode, Owner, Person } from './model.ts';
 import { type AbsPath, absolute } from './path.ts';
 import { type People, people } from './people.ts';
@@ -52,14 +53,15 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const names = people(reader);
   const problems: Diagnostic[] = [];
   const [userName, groupName] = (spec.config?.owner ?? '').split(':', 2);
-  const user = userName ? names.user(userName) : undefined;
+  // A number need not have a name; then its group has to be said too.
+  const user = userName ? (names.user(userName) ?? nameless(userName, groupName, names)) : undefined;
   if (userName && user === undefined) problems.push(unknown('user', userName, names));
   const gid = groupName ? names.groupId(groupName) : user?.gid;
   if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
   // Under --root the users of the machine are not users of the system that programs run on.
   const person = run.isRunning && run.caller.uid === 0 && user !== undefined ? user : run.caller;
   const home = user?.home ?? run.caller.home;
-  const dir = placeOf(spec.config?.path ?? DEFAULT_DIR, home);
+  const dir = canonical(placeOf(spec.config?.path ?? DEFAULT_DIR, home), reader);
   const from = spec.config?.from === undefined ? undefined : placeOf(spec.config.from, home);
   problems.push(...notYet(spec));
   if (problems.length > 0) return { ok: false, diagnostics: problems };
@@ -91,6 +93,19 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   };
 }
 
+/** Where the directory itself is, if what was named is a link to it: one path for one file, whoever looks. */
+function canonical(path: AbsPath, reader: Reader): AbsPath {
+  try {
+    if (reader.stat(path).type !== 'link') return path;
+    const { path: end, entry } = follow(reader, path);
+    return entry.type === 'dir' ? end : path;
+  } catch (thrown) {
+    // Whoever looks there says so, with its own words.
+    if (isUnreadable(thrown)) return path;
+    throw thrown;
+  }
+}
+
 /** The schema lets only absolute paths and `~/…` through. */
 const placeOf = (path: string, home: string): AbsPath =>
   absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
@@ -104,6 +119,11 @@ function unknown(what: 'user' | 'group', name: string, { users }: People): Diagn
   const summary = `no ${what} "${name}" on this machine`;
   const hint = ordinary.length > 0 ? `use one of: ${ordinary.join(', ')}` : `add the ${what} first`;
   return { severity: 'error', code: 'RF2001', summary, hint, pointer: '/config/owner' };
+}
+
+function nameless(uid: string, group: string | undefined, names: People): Person | undefined {
+  const gid = group === undefined ? undefined : names.groupId(group);
+  return /^\d+$/.test(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
 }
 
 /** Wishes of the contract that a later version grants are refused, not passed over. */

@@ -40,7 +40,8 @@ type Observed =
       readonly invisible: readonly Needed[];
       readonly indexEntry: Entry;
       readonly writtenAt: number | undefined;
-      readonly hasEmptyBlob: boolean;
+      /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
+      readonly missingBlob: readonly ScratchFile[];
       readonly owner: Owner;
     };
 
@@ -77,7 +78,7 @@ export const git = provider<Desired, Observed>({
       }),
       indexEntry: reader.stat(repository.index),
       writtenAt: reader.writtenAt(repository.index),
-      hasEmptyBlob: reader.stat(join(repository.gitDir, emptyBlobFile(repository.format).path)).type !== 'absent',
+      missingBlob: missingBlob(repository, reader),
       owner,
     };
   },
@@ -122,7 +123,7 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
   if (!index.ok) return blocked(uneditable(dir, index.message));
   const extra: ScratchFile[] = [
     { path: '.git/index', type: 'file', content: index.bytes, mode: 0o644 },
-    ...emptyBlob('sha1'),
+    ...emptyBlob('sha1').map((file) => ({ ...file, path: `.git/${file.path}` })),
   ];
   return {
     changes: [change],
@@ -133,7 +134,7 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
 }
 
 function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Difference {
-  const { repository, invisible, indexEntry, writtenAt, hasEmptyBlob, owner } = observed;
+  const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
   if (!tracked.ok) return blocked(uneditable(indexPath, tracked.message));
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
@@ -153,11 +154,7 @@ function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Di
       : { type: 'absent' };
   const after: Puttable =
     before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner };
-  const blob = hasEmptyBlob
-    ? []
-    : emptyBlob(format).map((file) =>
-        putNew(top, { ...file, path: relativeTo(join(gitDir, file.path.slice(5)), top) }, owner, blobs),
-      );
+  const blob = unnamed.map((file) => putNew(gitDir, file, owner, blobs));
   const only = invisible.length === 1 ? invisible[0] : undefined;
   const change: Change = {
     subject: 'git',
@@ -176,14 +173,19 @@ function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Di
   };
 }
 
-/** The object that an intent to add names, with its directories, below `.git`. */
+/** The object that an intent to add names, with its directory; paths relative to the git directory. */
 function emptyBlob(format: Repository['format']): readonly ScratchFile[] {
   const { path, bytes } = emptyBlobFile(format);
-  const dir = path.slice(0, path.lastIndexOf('/'));
   return [
-    { path: `.git/${dir}`, type: 'dir', mode: 0o755 },
-    { path: `.git/${path}`, type: 'file', content: bytes, mode: 0o444 },
+    { path: path.slice(0, path.lastIndexOf('/')), type: 'dir', mode: 0o755 },
+    { path, type: 'file', content: bytes, mode: 0o444 },
   ];
+}
+
+/** A work tree beside its repository has no objects of its own; git does without this one. */
+function missingBlob({ gitDir, format }: Repository, reader: Reader): readonly ScratchFile[] {
+  if (reader.stat(join(gitDir, 'objects')).type !== 'dir') return [];
+  return emptyBlob(format).filter(({ path }) => reader.stat(join(gitDir, path)).type === 'absent');
 }
 
 function putNew(dir: AbsPath, file: ScratchFile, owner: Owner, blobs: Record<string, Uint8Array>): Edit {

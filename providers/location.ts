@@ -93,7 +93,7 @@ const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
 
 /** The flake is in place already, so what is back at the old place is somebody's work: kept, under another name. */
 function setAside(from: AbsPath, dir: AbsPath, { aside, asideParents, from: place }: Observed): Difference {
-  const made = asideParents.map((path) => newDir(path, { uid: 0, gid: 0 }, 0o700));
+  const made = asideParents.map((path) => newDir(path, { uid: 0, gid: 0 }, path.includes('/reflake') ? 0o700 : 0o755));
   const change: Change = {
     subject: 'config.from',
     path: from,

@@ -2,8 +2,9 @@
 
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Reader } from '../core/host/host.ts';
+import { below } from '../core/links.ts';
 import { type Change, type Edit, type Entry, type Owner, type Puttable, sameOwner } from '../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, relativeTo } from '../core/path.ts';
 import { provider } from '../core/provider.ts';
 
 interface Desired {
@@ -20,13 +21,13 @@ interface Found {
 export const ownership = provider<Desired, readonly Found[]>({
   name: 'ownership',
   desire: ({ dir, owner, people }) => owner && { dir, owner, nameOf: people.name },
-  observe: async ({ dir }, reader) => [...walk(dir, reader)],
+  observe: async ({ dir }, reader) => walk(dir, reader, []),
   reconcile({ dir, owner, nameOf }, found) {
     const isForeign = ({ entry }: Found): boolean => !sameOwner(entry.owner, owner);
     const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
-    const foreign = found.filter(isForeign);
-    const closed = found.filter(isClosed);
     const touched = found.filter((one) => isForeign(one) || isClosed(one));
+    const foreign = touched.filter(isForeign);
+    const closed = touched.filter(isClosed);
     const diagnostics = [...refusals(touched, dir)];
     if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
     return {
@@ -37,12 +38,13 @@ export const ownership = provider<Desired, readonly Found[]>({
   },
 });
 
-function* walk(path: AbsPath, reader: Reader): Generator<Found> {
+/** What is at `path` and below it, onto `found`. */
+function walk(path: AbsPath, reader: Reader, found: Found[]): readonly Found[] {
   const entry = reader.stat(path);
-  if (entry.type === 'absent') return;
-  yield { path, entry };
-  // `./` keeps a name that begins with a slash-like character a name.
-  if (entry.type === 'dir') for (const name of reader.list(path)) yield* walk(join(path, `./${name}`), reader);
+  if (entry.type === 'absent') return found;
+  found.push({ path, entry });
+  if (entry.type === 'dir') for (const name of reader.list(path)) walk(below(path, name), reader, found);
+  return found;
 }
 
 const modeOf = (entry: Found['entry']): number => (entry.type === 'link' ? 0 : entry.mode);

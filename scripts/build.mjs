@@ -1,60 +1,125 @@
-// Builds dist/reflake.cjs: one file without dependencies, execa, diff and yaml lazy inside it. And dist/reflake.cache,
-// the same compiled by this Node: the program starts faster beside it, and as well without it.
+// Builds dist/reflake.cjs: one file without dependencies, of two programs. What a plan in sync needs is in the one; what the
+// sources import() on demand is in the other, which is read only then. And dist/reflake.cache, both as this Node compiled
+// them: the program starts faster beside it, and as well without it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { makeMachine } from '../bench/machine.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
-const { outputFiles } = await build({
-  entryPoints: [`${root}cmd/bin.ts`],
-  outfile: `${root}dist/reflake.cjs`,
+// The parser of the spec is needed each time, if the spec is YAML.
+const AT_ONCE = ['yaml'];
+
+// What yargs takes for its own place.
+const HERE = 'const __here=require("node:url").pathToFileURL(__filename).href;';
+
+/** What all of it is built with. */
+const SETTINGS = {
+  absWorkingDir: root,
   write: false,
   bundle: true,
   minify: true,
+  metafile: true,
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
   charset: 'ascii',
   legalComments: 'none',
-  plugins: [{ name: 'lighter', setup: replaceHeavy }],
-  // yargs looks for itself by import.meta.url, which CommonJS has not.
+  // It does so by import.meta.url, which CommonJS has not.
   define: { 'import.meta.url': '__here' },
   // The program is no file of its own, and so can't import at run time.
   supported: { 'dynamic-import': false },
-});
-const source = `(function(require,module,exports,__filename){"use strict";const __here=require('node:url').pathToFileURL(__filename).href;${outputFiles[0].text}\n})`;
-const program = digest(source);
+};
 
-// Runs the program as scripts/start.cjs does, and at the end keeps what V8 has compiled of it.
-const COMPILE = `
-const { readFileSync, writeFileSync } = require('node:fs');
-const { Script } = require('node:vm');
-const filename = process.argv[1];
-// A cache made under other flags than the program starts with would be refused.
-require('node:v8').setFlagsFromString = () => {};
-const script = new Script(readFileSync('source.cjs', 'latin1'), { filename });
-script.runInThisContext()(require, module, exports, filename);
-process.on('exit', () => writeFileSync('cache', script.createCachedData()));
-`;
+const programs = await split();
+const text = withStart(programs);
 
 mkdirSync(`${root}dist`, { recursive: true });
-const started = withStart(source);
-put('reflake.cjs', started, 0o755);
+put('reflake.cjs', text, 0o755);
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });
-else put('reflake.cache', Buffer.concat([Buffer.from(program + digest(cache)), cache]), 0o644);
+else put('reflake.cache', cache, 0o644);
 if (process.argv.includes('--sizes'))
-  console.log(`dist/reflake.cjs ${kib(started)} KiB, dist/reflake.cache ${cache ? kib(cache) : 0} KiB`);
+  console.log(
+    `dist/reflake.cjs ${kib(text)} KiB, of which ${kib(programs[0])} at once; dist/reflake.cache ${cache ? kib(cache) : 0} KiB`,
+  );
 
-/** The program in the comments of scripts/start.cjs. All of it is ASCII: a character is a byte. */
-function withStart(text) {
-  const start = readFileSync(`${root}scripts/start.cjs`, 'utf8').replace('@program@', program);
-  const begin = String(start.length + '//'.length).padStart('@begin@'.length);
-  return `${start.replace('@begin@', begin)}//${text.replaceAll('\n', '\n//')}`;
+/**
+ * The program of what is imported from the start, and that of what is imported on demand: by `later:NAME` from the first,
+ * while modules of ours in the first that the second needs too are `shared:FILE`, for none must be there twice.
+ */
+async function split() {
+  const onDemand = new Map();
+  const collect = (esbuild) =>
+    esbuild.onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir }) => {
+      if (kind !== 'dynamic-import' || AT_ONCE.includes(path)) return undefined;
+      const { path: file } = await esbuild.resolve(path, { kind: 'import-statement', resolveDir });
+      onDemand.set(relative(root, file), file);
+      return { path: `later:${relative(root, file)}`, external: true };
+    });
+  const firstOf = (contents) =>
+    build({
+      ...SETTINGS,
+      stdin: { contents, resolveDir: root },
+      plugins: [plugin(collect), plugin(lazyBuiltins), plugin(replaceHeavy)],
+    });
+  const atOnce = new Set(Object.keys((await firstOf("import './cmd/bin.ts';")).metafile.inputs));
+
+  const shared = new Set();
+  const share = (esbuild) =>
+    esbuild.onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (kind === 'entry-point' || pluginData === 'resolving') return undefined;
+      const { path: file } = await esbuild.resolve(path, { kind, resolveDir, pluginData: 'resolving' });
+      const name = relative(root, file);
+      if (!atOnce.has(name) || name.includes('node_modules/')) return undefined;
+      shared.add(name);
+      return { path: `shared:${name}`, external: true };
+    });
+  // esbuild sees no further modules on demand in a second look at the same: what these import on demand is among them.
+  const entries = [...onDemand].map(
+    ([name, file]) => `${JSON.stringify(name)}: () => require(${JSON.stringify(file)})`,
+  );
+  const later = await build({
+    ...SETTINGS,
+    stdin: { contents: `module.exports = {${entries.join(',\n')}};`, resolveDir: root },
+    plugins: [plugin(share), plugin(replaceHeavy)],
+  });
+  const names = [...shared].sort();
+  const imports = names.map((name, index) => `import * as shared${index} from ${JSON.stringify(`./${name}`)};`);
+  const list = names.map((name, index) => `${JSON.stringify(name)}: shared${index}`);
+  const first = await firstOf(
+    `${imports.join('\n')}\nimport './cmd/bin.ts';\nexport const shared = {${list.join(', ')}};`,
+  );
+  // esbuild takes what is not in its bundle for CommonJS, whose default export would be all of it.
+  const asModule = (text) => text.replace(/[\w$]+\((require\("later:[^"]+"\)),1\)/g, '$1');
+  return [asModule(first.outputFiles[0].text), HERE + later.outputFiles[0].text].map(
+    (text) => `(function(require,module,exports,__filename){"use strict";${text}\n})`,
+  );
+}
+
+function plugin(setup) {
+  return { name: setup.name, setup };
+}
+
+/** The programs in the comments of scripts/start.cjs. All of it is ASCII: a character is a byte. */
+function withStart(programs) {
+  let start = readFileSync(`${root}scripts/start.cjs`, 'utf8');
+  const bodies = programs.map((program) => `//${program.replaceAll('\n', '\n//')}\n`);
+  programs.forEach((program, index) => {
+    start = start.replace(`@digest${index}@`, digest(program));
+  });
+  let at = start.length;
+  bodies.forEach((body, index) => {
+    // Without the slashes before its first line and the end of its last one; and no digit more than there is place for.
+    start = start
+      .replace(`@begin${index}@`, String(at + 2).padStart(`@begin${index}@`.length))
+      .replace(`@length${index}@`, String(body.length - 3).padStart(`@length${index}@`.length));
+    at += body.length;
+  });
+  return start + bodies.join('');
 }
 
 /** Under a name of its own first: tests and a demo may be running the old one. */
@@ -65,24 +130,72 @@ function put(name, content, mode) {
   renameSync(temporary, `${root}dist/${name}`);
 }
 
-/** What V8 has compiled after a plan in sync, the command that is to be fast; undefined where none can be made here. */
+/**
+ * What V8 has compiled after a plan in sync, the command that is to be fast, and of what is imported on demand after the
+ * help; as scripts/start.cjs reads it. Undefined where none can be made here.
+ */
 function compiled() {
   const dir = mkdtempSync(join(tmpdir(), 'reflake-build-'));
   try {
     const { yaml } = makeMachine(dir, 3);
-    writeFileSync(join(dir, 'source.cjs'), source);
-    const env = { PATH: process.env.PATH, HOME: dir };
-    const argv = ['-e', COMPILE, `${root}dist/reflake.cjs`, 'plan', '--root', dir, '--spec', yaml];
-    const { status, stderr } = spawnSync(process.execPath, argv, { cwd: dir, env, encoding: 'utf8' });
-    if (status === 0) return readFileSync(join(dir, 'cache'));
-    console.error(`build: no dist/reflake.cache: ${stderr}`);
+    const runs = [['plan', '--root', dir, '--spec', yaml], ['--help']];
+    const sections = runs.map((args, index) => compiledBy(args, index, dir));
+    let at = sections.length * (64 + 64 + 8 + 8);
+    const heads = sections.map((section, index) => {
+      const head =
+        digest(programs[index]) + digest(section) + String(at).padStart(8) + String(section.length).padStart(8);
+      at += section.length;
+      return head;
+    });
+    return Buffer.concat([Buffer.from(heads.join('')), ...sections]);
   } catch (thrown) {
     // No git here, for one.
     console.error(`build: no dist/reflake.cache: ${thrown.message}`);
+    return undefined;
   } finally {
     rmSync(dir, { recursive: true });
   }
-  return undefined;
+}
+
+/** What is compiled of a program when reflake, run in `dir` with these arguments, is at its end. */
+function compiledBy(args, index, dir) {
+  const observer = join(dir, 'observer.cjs');
+  const file = join(dir, `compiled-${index}`);
+  writeFileSync(
+    observer,
+    `const vm = require('node:vm');
+    const scripts = [];
+    vm.Script = class extends vm.Script {
+      constructor(source, { filename }) {
+        super(source, { filename });
+        scripts.push(this);
+      }
+    };
+    // A cache made under other flags than the program starts with would be refused.
+    require('node:v8').setFlagsFromString = () => {};
+    process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(file)}, scripts[${index}].createCachedData()));`,
+  );
+  const env = { PATH: process.env.PATH, HOME: dir };
+  const argv = ['--require', observer, `${root}dist/reflake.cjs`, ...args];
+  const { status, stderr } = spawnSync(process.execPath, argv, { cwd: dir, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return readFileSync(file);
+}
+
+/** Modules of Node that a plan in sync may do without are loaded when something of them is asked for. */
+function lazyBuiltins(esbuild) {
+  const LAZY = {
+    'node:child_process': ['spawn', 'spawnSync'],
+    'node:zlib': ['inflateSync'],
+  };
+  esbuild.onResolve({ filter: /^node:(child_process|zlib)$/ }, ({ path, namespace }) =>
+    namespace === 'lazy' ? { path, external: true } : { path, namespace: 'lazy' },
+  );
+  esbuild.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
+    contents: LAZY[path]
+      .map((name) => `export const ${name} = (...args) => require(${JSON.stringify(path)}).${name}(...args);`)
+      .join('\n'),
+  }));
 }
 
 // yargs in our bundle: its string-width costs a third of its start-up for a regular expression of all emoji, ours measures

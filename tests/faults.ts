@@ -1,7 +1,8 @@
 // Processes that fail or die between two steps, and the laws about what they leave. A step is whatever changes the
 // machine or the store; a dead process takes none, and the next one finds what was done before.
 
-import { execute, recover, type Signal, type Surroundings } from '../core/executor.ts';
+import type { Signal, Surroundings } from '../core/execution.ts';
+import { execute, recover } from '../core/executor.ts';
 import type { Blobs, Host } from '../core/host/host.ts';
 import { memoryHost } from '../core/host/memory.ts';
 import { realHost } from '../core/host/real.ts';

@@ -2,7 +2,7 @@
 // The planner folds providers over it; the executor rehearses a whole transaction on it before the first write.
 
 import type { Entry, Move, Put } from '../model.ts';
-import { type AbsPath, basename, byteOrder, isWithin, parent, rebase } from '../path.ts';
+import { type AbsPath, basename, inByteOrder, isWithin, parent, rebase } from '../path.ts';
 import type { Blobs, Reader } from './host.ts';
 
 export interface Overlay extends Reader {
@@ -92,7 +92,7 @@ export function overlay(base: Reader): Overlay {
       if (found.in === 'nothing') return undefined;
       return found.in === 'base' ? base.read(found.path) : found.shown.bytes;
     },
-    list: (path) => [...namesIn(path, layers.length - 1)].sort(byteOrder),
+    list: (path) => (layers.length === 0 ? base.list(path) : inByteOrder([...namesIn(path, layers.length - 1)])),
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;

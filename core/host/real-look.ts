@@ -13,69 +13,74 @@ import {
   statSync,
 } from 'node:fs';
 import type { Entry } from '../model.ts';
-import { type AbsPath, fromBytes, ROOT } from '../path.ts';
+import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
 import type { Reader } from './host.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 
+type OnDisk = DiskPath | string;
+
 export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
 
-export function look({ place }: Places): Look {
+export function look({ seen }: Places): Look {
+  const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
+    const disk = seen(path);
+    return disk === undefined ? undefined : attempt(path, () => see(disk));
+  };
   return {
     stat(path) {
       // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
-      if (path === ROOT) return rootEntry(place(path));
-      const disk = place(path);
-      const stat = disk && attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
-      return stat === undefined ? { type: 'absent' } : entryOf(stat, () => linkTarget(path, disk!));
+      if (path === ROOT) return rootEntry(seen(path));
+      const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
+      return stat === undefined ? { type: 'absent' } : entryOf(stat, () => at(path, linkTarget) ?? '');
     },
-    read(path) {
-      const disk = place(path);
-      return disk && attempt(path, () => readRegular(disk));
-    },
+    read: (path) => at(path, readRegular),
     writtenAt(path) {
-      const disk = place(path);
-      const stat = disk && attempt(path, () => lstatSync(disk, { throwIfNoEntry: false }));
+      const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
-    list(path) {
-      const disk = place(path);
-      const names = disk && attempt(path, () => namesIn(disk, path === ROOT));
-      return names === undefined ? [] : names.sort(Buffer.compare).map(fromBytes);
-    },
+    list: (path) => at(path, (disk) => namesIn(disk, path === ROOT)) ?? [],
   };
 }
 
 /** readdir would follow a link as the last part; only the root may be reached by one. */
-function namesIn(disk: DiskPath, isRoot: boolean): Buffer[] {
+function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | (isRoot ? 0 : constants.O_NOFOLLOW);
   if (!isRoot && lstatSync(disk, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
   const fd = openSync(disk, flags);
   try {
-    return readdirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+    const opened = `/proc/self/fd/${fd}`;
+    const names = readdirSync(opened);
+    // Text where that loses nothing: what is not UTF-8 comes as U+FFFD.
+    const isPlain = !names.some((name) => name.includes('\uFFFD'));
+    return inByteOrder(isPlain ? names : readdirSync(opened, { encoding: 'buffer' }).map(fromBytes));
   } finally {
     closeSync(fd);
   }
 }
 
-function rootEntry(disk: DiskPath | undefined): Entry {
-  const stat = disk && statSync(disk, { throwIfNoEntry: false });
+function rootEntry(disk: OnDisk | undefined): Entry {
+  const stat = disk === undefined ? undefined : statSync(disk, { throwIfNoEntry: false });
   return stat === undefined ? { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } : entryOf(stat, () => '');
 }
 
-const linkTarget = (path: AbsPath, disk: DiskPath): string =>
-  fromBytes(attempt(path, () => readlinkSync(disk, { encoding: 'buffer' })) ?? Buffer.of());
+const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
 
 function entryOf(stat: Stats, target: () => string): Entry {
   const owner = { uid: stat.uid, gid: stat.gid };
   const mode = stat.mode & 0o7777;
-  if (stat.isFile()) return { type: 'file', mode, owner, ...(stat.nlink > 1 && { hardLinked: true as const }) };
-  if (stat.isDirectory()) return { type: 'dir', mode, owner };
-  if (stat.isSymbolicLink()) return { type: 'link', target: target(), owner };
+  switch (stat.mode & constants.S_IFMT) {
+    case constants.S_IFREG:
+      return stat.nlink > 1 ? { type: 'file', mode, owner, hardLinked: true } : { type: 'file', mode, owner };
+    case constants.S_IFDIR:
+      return { type: 'dir', mode, owner };
+    case constants.S_IFLNK:
+      return { type: 'link', target: target(), owner };
+  }
   return { type: 'other', what: stat.isFIFO() ? 'fifo' : stat.isSocket() ? 'socket' : 'device', mode, owner };
 }
 
 /** The bytes of a regular file; undefined for anything else. A FIFO is not waited for, a link not followed. */
-function readRegular(disk: DiskPath): Uint8Array | undefined {
+function readRegular(disk: OnDisk): Uint8Array | undefined {
   if (!lstatSync(disk).isFile()) return undefined;
   const fd = openSync(disk, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

@@ -2,7 +2,7 @@
 
 import { lstatSync, readlinkSync } from 'node:fs';
 import { below, traverse } from '../links.ts';
-import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
+import { type AbsPath, basename, fromBytes, mayHoldBytes, parent, ROOT, toBytes } from '../path.ts';
 import { unreadable } from './host.ts';
 
 /** A place on this disk, as bytes so that no name is lost. */
@@ -11,6 +11,8 @@ export type DiskPath = Buffer;
 export interface Places {
   /** The place of `path`, its parents' links followed, the last part not. Undefined where a parent is missing. */
   place(path: AbsPath): DiskPath | undefined;
+  /** The same for a look that Node takes: as text where that loses nothing, for it is faster. */
+  seen(path: AbsPath): DiskPath | string | undefined;
   /** Forgets what is known about directories; to be called after each change of one. */
   forget(): void;
 }
@@ -41,11 +43,22 @@ export function places(root: AbsPath): Places {
     return traverse(parent(path), target, (next) => directory(next, budget - 1));
   };
 
+  const textOf = (path: AbsPath): string | undefined => {
+    if (path === ROOT) return root;
+    const above = parent(path);
+    const dir = directory(above, LINK_LIMIT);
+    if (dir === undefined) return undefined;
+    return prefix + (dir === above ? path : below(dir, basename(path)));
+  };
+
   return {
     place(path) {
-      if (path === ROOT) return toBytes(root);
-      const dir = directory(parent(path), LINK_LIMIT);
-      return dir === undefined ? undefined : toBytes(prefix + below(dir, basename(path)));
+      const text = textOf(path);
+      return text === undefined ? undefined : toBytes(text);
+    },
+    seen(path) {
+      const text = textOf(path);
+      return text !== undefined && mayHoldBytes(text) ? toBytes(text) : text;
     },
     forget() {
       known.clear();

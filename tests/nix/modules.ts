@@ -93,7 +93,8 @@ export function compareModuleEdits(tally: Tally, real: RealNix): void {
   ) as [readonly (Evaluated | undefined)[], readonly (Evaluated | undefined)[]];
   pairs.forEach(({ after: text, what }, index) => {
     const [was, is] = [before[index], after[index]];
-    if (was === undefined && is === undefined) return;
+    // What was removed may have been what did not evaluate.
+    if (was === undefined && (is === undefined || what === 'removal')) return;
     if (was === undefined || is === undefined) {
       tally.disagreements.push(`${what}: ${is === undefined ? 'no longer evaluates' : 'evaluates now'}: ${text}`);
       return;

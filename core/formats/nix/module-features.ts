@@ -89,9 +89,15 @@ function readExtraOptions(module: ModuleSet): Static<readonly FeaturePlace[]> {
     if (!match) continue;
     const value = match[2]!;
     const span = spanOf(expr);
-    const features: Static<readonly string[]> = value.includes(hole)
-      ? { kind: 'not-static', reason: 'the features in nix.extraOptions are computed', span }
-      : { kind: 'static', value: words(value), span };
+    // In nix.conf `=` is a word of its own.
+    const isBroken = !/features\s+=(\s|$)/.test(line);
+    const reason = isBroken
+      ? 'nix.extraOptions has a line that Nix refuses'
+      : 'the features in nix.extraOptions are computed';
+    const features: Static<readonly string[]> =
+      isBroken || value.includes(hole)
+        ? { kind: 'not-static', reason, span }
+        : { kind: 'static', value: words(value), span };
     const { binding } = definition;
     const isDirect = direct && definition.direct;
     places.push({

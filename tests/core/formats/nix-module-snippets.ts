@@ -127,5 +127,8 @@ export const snippets: readonly (readonly [string, object])[] = [
     '{ nix.settings = { experimental-features = [ "a" ] ++ [ "b" ]; extra-experimental-features = [ "c" ]; }; }',
     { features: ['a', 'b', 'c'] },
   ],
+  ['{ nix.extraOptions = "experimental-features=a"; }', { features: 'not-static' }],
+  ['{ nix.extraOptions = "experimental-features =a"; }', { features: 'not-static' }],
+  ['{ nix.extraOptions = "experimental-features ="; }', { features: [] }],
   ['{ nix.extraOptions = "#experimental-features = a"; }', { features: 'absent' }],
 ];

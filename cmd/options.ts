@@ -1,0 +1,143 @@
+// What can be typed: every command and option, as data. yargs is set up from this table (main.ts), and the quick reader of
+// ordinary command lines (arguments.ts) reads the same.
+
+import { PROVIDERS } from '../providers/index.ts';
+
+/** An option as yargs describes one. Without a type its value is one of the choices. */
+export interface Option {
+  readonly type?: 'boolean' | 'string' | 'number';
+  readonly alias?: string;
+  /** May be repeated; the value is a list. */
+  readonly array?: true;
+  readonly choices?: readonly string[];
+  readonly default?: boolean | string;
+  readonly requiresArg?: true;
+  readonly describe?: string;
+}
+
+export type Options = Readonly<Record<string, Option>>;
+
+export interface Command {
+  readonly describe: string;
+  /** One word behind the command, which may be left out. */
+  readonly positional?: Option & { readonly name: string };
+  readonly options?: Options;
+  /** What is wrong with options that are each right. */
+  readonly problem?: (options: Readonly<Record<string, unknown>>) => string | undefined;
+  readonly examples?: readonly (readonly [line: string, what: string])[];
+}
+
+const ASPECTS = PROVIDERS.map(({ name }) => name);
+
+/** The options of every command. */
+export const GLOBAL_OPTIONS = {
+  spec: {
+    type: 'string',
+    describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos',
+    requiresArg: true,
+  },
+  root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
+  state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
+  format: { choices: ['human', 'json'], default: 'human', describe: 'json: one object per line' },
+  offline: { type: 'boolean', default: false, describe: 'never use the network' },
+  only: { type: 'string', array: true, choices: ASPECTS, describe: 'look only at this aspect (may be repeated)' },
+  skip: { type: 'string', array: true, choices: ASPECTS, describe: 'leave this aspect out (may be repeated)' },
+  input: { type: 'boolean', default: true, describe: 'ask where a question is open; --no-input never asks' },
+  color: { choices: ['auto', 'always', 'never'], default: 'auto', describe: 'colours on the terminal' },
+  ascii: { type: 'boolean', describe: 'plain ASCII symbols' },
+  quiet: { alias: 'q', type: 'boolean', default: false, describe: 'only results and problems' },
+  verbose: { alias: 'v', type: 'boolean', default: false, describe: 'say more' },
+} as const satisfies Options;
+
+const YES = { yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' } } as const satisfies Options;
+
+/** In the order of the help. */
+export const COMMANDS = {
+  init: {
+    describe: 'look at this machine and write the spec that describes it',
+    options: {
+      ...YES,
+      name: { type: 'string', describe: 'host name' },
+      system: { type: 'string', describe: 'x86_64-linux, aarch64-linux, …' },
+      release: { type: 'string', describe: 'NixOS release, such as 24.05' },
+      user: { type: 'string', describe: 'owner of the configuration' },
+      path: { type: 'string', describe: 'where the configuration is to live' },
+      nixpkgs: { type: 'string', describe: 'flake reference of nixpkgs, instead of the release branch' },
+      activate: {
+        choices: ['none', 'build', 'test', 'boot', 'switch'],
+        default: 'none',
+        describe: 'what apply does with the system',
+      },
+    },
+    examples: [['$0 init --yes', 'write ./reflake.yaml from what is found']],
+  },
+  plan: {
+    describe: 'show what would change, and why; changes nothing',
+    options: {
+      diff: { type: 'boolean', default: false, describe: 'show the bytes' },
+      out: { type: 'string', requiresArg: true, describe: 'save the plan to this file' },
+      'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
+    },
+    examples: [
+      ['$0 plan --diff', 'every byte that would be written'],
+      ['$0 plan --out plan.json', 'a plan to be applied exactly'],
+    ],
+  },
+  apply: {
+    describe: 'make it so, or leave the machine exactly as it was',
+    positional: { name: 'plan', type: 'string', describe: 'a saved plan' },
+    options: {
+      ...YES,
+      expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
+    },
+    examples: [
+      ['sudo $0 apply', 'plan, ask, apply'],
+      ['sudo $0 apply plan.json --expect 7f3c9a12', 'exactly the plan that was reviewed'],
+    ],
+  },
+  check: {
+    describe: 'the drift check for CI: exit 0 in sync, 2 drift',
+    options: { strict: { type: 'boolean', default: false, describe: 'what could not be decided fails too' } },
+  },
+  rollback: {
+    describe: 'take an apply back; repeated, back to the first machine',
+    positional: { name: 'generation', type: 'number', describe: 'the apply to take back; the newest by default' },
+    options: {
+      ...YES,
+      to: { type: 'number', requiresArg: true, describe: 'take everything after this apply back; 0: all' },
+      force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
+    },
+    problem({ generation, to }) {
+      if (generation !== undefined && to !== undefined) return 'name an apply, or --to one, not both';
+      if (Number.isNaN(generation) || Number.isNaN(to)) return 'an apply is named by its number: reflake history';
+      return undefined;
+    },
+    examples: [['sudo $0 rollback --to 0', 'back to the very first machine']],
+  },
+  history: { describe: 'past applies' },
+  show: {
+    describe: 'one apply, or a saved plan',
+    positional: { name: 'what', type: 'string', describe: 'number of an apply, or file of a plan' },
+  },
+  recover: { describe: 'undo what a crash left unfinished' },
+  validate: { describe: 'check the spec alone' },
+  schema: {
+    describe: 'print a JSON schema',
+    positional: { name: 'name', choices: ['spec', 'plan', 'event'], default: 'spec' },
+  },
+  explain: {
+    describe: 'the page of a diagnostic, such as RF2003',
+    positional: { name: 'code', type: 'string' },
+  },
+} as const satisfies Readonly<Record<string, Command>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** What a command takes: its word, its own options and those of all. */
+export function optionsOf(name: CommandName): Options {
+  const { positional, options } = COMMANDS[name] as Command;
+  return { ...GLOBAL_OPTIONS, ...options, ...(positional && { [positional.name]: positional }) };
+}
+
+/** The name of an option as the commands read it: detailed-exitcode is detailedExitcode. */
+export const memberOf = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

@@ -1,0 +1,29 @@
+// What an executor and its undo are given, and how far an execution came. Types, and one word they share.
+
+import type { Diagnostic } from './diagnostic.ts';
+import type { Host } from './host/host.ts';
+import type { Edit, Move, Put, Reporter } from './model.ts';
+import type { Store } from './store.ts';
+
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+export interface Surroundings {
+  readonly host: Host;
+  readonly store: Store;
+  readonly report: Reporter;
+  /** Polled between two writes. */
+  readonly stopped: () => Signal | undefined;
+  /** Looks again after the last write: what still differs. None: the wishes are granted. */
+  readonly verify: () => Promise<readonly Diagnostic[]>;
+  /** RFC 3339; only for records that people read. */
+  readonly now: () => string;
+}
+
+/** How many edits, counted through all batches, may have changed the machine. `threw`: the last of them did. */
+export interface Reached {
+  begun: number;
+  threw: boolean;
+}
+
+/** The edits that files can express: all but activation. */
+export const filesOf = (edits: readonly Edit[]): (Put | Move)[] => edits.filter((edit) => edit.op !== 'activate');

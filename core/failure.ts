@@ -1,0 +1,37 @@
+// What stops an execution, in words: a signal, an errno.
+
+import type { Diagnostic } from './diagnostic.ts';
+import type { Signal } from './execution.ts';
+
+export const interrupted = (signal: Signal): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3009',
+  summary: `stopped by ${signal}`,
+});
+
+/** The diagnostic of something thrown while `what` was done. What is no error at all is thrown on. */
+export function failure(what: string, thrown: unknown): Diagnostic {
+  const { code, message, syscall } = thrown as NodeJS.ErrnoException;
+  // Without an errno it is a bug of ours, and shall look like one.
+  if (code === undefined && !(thrown instanceof Error)) throw thrown;
+  const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
+  return { severity: 'error', code: 'RF3004', summary, ...(HINT[code ?? ''] && { hint: HINT[code ?? '']! }) };
+}
+
+const ERRNO: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+};
+const HINT: Readonly<Record<string, string>> = {
+  ENOSPC: 'free some space and run the command again',
+  EDQUOT: 'free some space and run the command again',
+  EROFS: 'make the file system writable, or choose another config.path',
+  EACCES: 'run the command with sudo',
+  EPERM: 'run the command with sudo; if that does not help, look for an immutable attribute (lsattr)',
+};
+
+/** The end of a log. */
+export const lastLines = (log: string, count: number): string => log.trimEnd().split('\n').slice(-count).join('\n');
