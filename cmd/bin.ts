@@ -29,7 +29,8 @@ const io: Io = {
     err: process.stderr.isTTY === true,
   },
   columns: process.stderr.columns || process.stdout.columns,
-  now: () => performance.now(),
+  // performance.now() loads a dozen modules of Node at its first call.
+  now: () => Number(process.hrtime.bigint()) / 1e6,
   ask: (question) =>
     new Promise((resolve) => {
       // Only here: hardly any run asks, and every module of Node costs its start.

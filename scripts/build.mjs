@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { makeMachine } from '../bench/machine.mjs';
 
@@ -94,7 +95,7 @@ async function split() {
     `${imports.join('\n')}\nimport './cmd/bin.ts';\nexport const shared = {${list.join(', ')}};`,
   );
   // esbuild takes what is not in its bundle for CommonJS, whose default export would be all of it.
-  const asModule = (text) => text.replace(/[\w$]+\((require\("later:[^"]+"\)),1\)/g, '$1');
+  const asModule = (text) => text.replace(/[\w$]+\((require\("later:[^"]+"\)), ?1\)/g, '$1');
   return [asModule(first.outputFiles[0].text), HERE + later.outputFiles[0].text].map(
     (text) => `(function(require,module,exports,__filename){"use strict";${text}\n})`,
   );
@@ -104,16 +105,16 @@ function plugin(setup) {
   return { name: setup.name, setup };
 }
 
-/** The programs in the comments of scripts/start.cjs. All of it is ASCII: a character is a byte. */
+/** The programs in the comments of scripts/start.cjs. */
 function withStart(programs) {
   let start = readFileSync(`${root}scripts/start.cjs`, 'utf8');
-  const bodies = programs.map((program) => `//${program.replaceAll('\n', '\n//')}\n`);
+  const bodies = programs.map((program) => `//${deflateRawSync(program, { level: 9 }).toString('base64')}\n`);
   programs.forEach((program, index) => {
     start = start.replace(`@digest${index}@`, digest(program));
   });
   let at = start.length;
   bodies.forEach((body, index) => {
-    // Without the slashes before its first line and the end of its last one; and no digit more than there is place for.
+    // Without the slashes before it and the end of its line; and no digit more than there is place for.
     start = start
       .replace(`@begin${index}@`, String(at + 2).padStart(`@begin${index}@`.length))
       .replace(`@length${index}@`, String(body.length - 3).padStart(`@length${index}@`.length));
@@ -131,19 +132,20 @@ function put(name, content, mode) {
 }
 
 /**
- * What V8 has compiled after a plan in sync, the command that is to be fast, and of what is imported on demand after the
- * help; as scripts/start.cjs reads it. Undefined where none can be made here.
+ * The programs and what V8 has compiled of them: of what is needed at once after a plan in sync, the command that is to be
+ * fast, of what is imported on demand after the help. As scripts/start.cjs reads it; undefined where none can be made here.
  */
 function compiled() {
   const dir = mkdtempSync(join(tmpdir(), 'reflake-build-'));
   try {
     const { yaml } = makeMachine(dir, 3);
     const runs = [['plan', '--root', dir, '--spec', yaml], ['--help']];
-    const sections = runs.map((args, index) => compiledBy(args, index, dir));
-    let at = sections.length * (64 + 64 + 8 + 8);
+    const parts = runs.map((args, index) => [compiledBy(args, index, dir), Buffer.from(programs[index])]);
+    const sections = parts.map((two) => Buffer.concat(two));
+    let at = sections.length * (64 + 64 + 8 + 8 + 8);
     const heads = sections.map((section, index) => {
-      const head =
-        digest(programs[index]) + digest(section) + String(at).padStart(8) + String(section.length).padStart(8);
+      const numbers = [at, ...parts[index].map(({ length }) => length)].map((number) => String(number).padStart(8));
+      const head = digest(programs[index]) + digest(section) + numbers.join('');
       at += section.length;
       return head;
     });
