@@ -116,7 +116,8 @@ async function writeAll(
       if (edit.op === 'activate') {
         host.flush(filesOf(edits));
         const failed = await activation(edit, around);
-        // Ctrl-C reaches the build as well: it failed because of that.
+        // Ctrl-C reaches the build as well: it failed because of that. Its end may be heard of before the signal is.
+        if (failed !== undefined) await new Promise((resume) => setTimeout(resume, SIGNAL_LAG));
         const during = stopped();
         if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
       } else {
@@ -153,6 +154,9 @@ function changedSince(host: Host, edit: Put, kind: Transaction['kind']): Diagnos
   const code = kind === 'rollback' ? 'RF3011' : 'RF3001';
   return { severity: 'error', code, summary: `"${edit.path}" was changed at this moment`, path: edit.path };
 }
+
+/** Milliseconds in which a signal to the whole process group reaches us too. */
+const SIGNAL_LAG = 50;
 
 const isCommitted = (store: Store, generation: number): boolean =>
   store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;

@@ -21,7 +21,7 @@ type OnDisk = DiskPath | string;
 
 export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
 
-export function look({ seen }: Places): Look {
+export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
     const disk = seen(path);
     return disk === undefined ? undefined : attempt(path, () => see(disk));
@@ -31,7 +31,9 @@ export function look({ seen }: Places): Look {
       // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
       if (path === ROOT) return rootEntry(seen(path));
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
-      return stat === undefined ? { type: 'absent' } : entryOf(stat, () => at(path, linkTarget) ?? '');
+      if (stat === undefined) return { type: 'absent' };
+      if (stat.isDirectory()) enter(path);
+      return entryOf(stat, () => at(path, linkTarget) ?? '');
     },
     read: (path) => at(path, readRegular),
     writtenAt(path) {
@@ -45,8 +47,8 @@ export function look({ seen }: Places): Look {
 /** readdir would follow a link as the last part; only the root may be reached by one. */
 function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | (isRoot ? 0 : constants.O_NOFOLLOW);
-  if (!isRoot && lstatSync(disk, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
-  const fd = openSync(disk, flags);
+  const fd = openDirectory(disk, flags);
+  if (fd === undefined) return [];
   try {
     const opened = `/proc/self/fd/${fd}`;
     const names = readdirSync(opened);
@@ -55,6 +57,17 @@ function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
     return inByteOrder(isPlain ? names : readdirSync(opened, { encoding: 'buffer' }).map(fromBytes));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Undefined: it is none. That is refused before anything else is opened, so that nothing waits. */
+function openDirectory(disk: OnDisk, flags: number): number | undefined {
+  try {
+    return openSync(disk, flags);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw thrown;
   }
 }
 

@@ -13,6 +13,8 @@ export interface Places {
   place(path: AbsPath): DiskPath | undefined;
   /** The same for a look that Node takes: as text where that loses nothing, for it is faster. */
   seen(path: AbsPath): DiskPath | string | undefined;
+  /** That a look has found a directory at the place of `path`: it is not looked at again on the way to what is in it. */
+  enter(path: AbsPath): void;
   /** Forgets what is known about directories; to be called after each change of one. */
   forget(): void;
 }
@@ -59,6 +61,10 @@ export function places(root: AbsPath): Places {
     seen(path) {
       const text = textOf(path);
       return text !== undefined && mayHoldBytes(text) ? toBytes(text) : text;
+    },
+    enter(path) {
+      const above = known.get(parent(path));
+      if (above !== undefined && path !== ROOT) known.set(path, below(above, basename(path)));
     },
     forget() {
       known.clear();
