@@ -5,18 +5,18 @@ import { callerOf } from '../core/host/surroundings.ts';
 import type { Reporter } from '../core/model.ts';
 import type { Lock } from '../core/store.ts';
 import { EXIT } from './exit.ts';
-import type { Io } from './io.ts';
+import type { Io, Usage } from './io.ts';
 import type { Place } from './session.ts';
 
-/** How long to wait for another apply, in seconds. */
+/** How long to wait for another apply, as typed: `60s`, `5m`. */
 export interface LockOptions {
-  readonly wait?: number | undefined;
+  readonly wait?: string | undefined;
 }
 
 /** Runs `act` under the lock, and gives it free whatever comes. The exit code of `act`, or why it did not run. */
 export async function underLock(
   { store }: Place,
-  { wait = 0 }: LockOptions,
+  { wait = '0s' }: LockOptions,
   io: Io,
   report: Reporter,
   act: () => Promise<number>,
@@ -25,7 +25,7 @@ export async function underLock(
     report({ type: 'diagnostic', diagnostic });
     return exit;
   };
-  const deadline = io.now() + wait * 1000;
+  const deadline = io.now() + millisecondsOf(wait);
   for (;;) {
     let lock: Lock | { readonly heldBy: string };
     try {
@@ -48,6 +48,13 @@ export async function underLock(
   }
 }
 
+function millisecondsOf(wait: string): number {
+  const [, number, unit] = /^(\d+)([smh]?)$/.exec(wait) ?? [];
+  if (number === undefined)
+    throw { usage: `--wait ${JSON.stringify(wait)} is no time; write it as 60s or 5m` } satisfies Usage;
+  return Number(number) * { s: 1000, m: 60_000, h: 3_600_000 }[(unit || 's') as 's' | 'm' | 'h'];
+}
+
 /** Milliseconds between two tries. */
 const POLL = 200;
 
@@ -55,7 +62,7 @@ const locked = (heldBy: string): Diagnostic => ({
   severity: 'error',
   code: 'RF3007',
   summary: `another apply is running: ${heldBy || 'it has not said who it is'}`,
-  hint: 'wait for it with --wait SECONDS; the lock frees itself when its process ends',
+  hint: 'wait for it with --wait 60s; the lock frees itself when its process ends',
 });
 
 const unusable = (where: string, errno: string): Diagnostic => ({

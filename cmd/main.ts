@@ -24,8 +24,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     io.out(`${SHORT_HELP}\n`);
     return EXIT.usage;
   }
-  const typed = readArguments(argv);
-  return typed === undefined ? throughYargs(argv, io) : RUN[typed.command](typed.options, io);
+  try {
+    const typed = readArguments(argv);
+    return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
+  } catch (thrown) {
+    if (!isUsage(thrown)) throw thrown;
+    io.err(`error: ${thrown.usage}\n   = help: reflake --help\n`);
+    return EXIT.usage;
+  }
 }
 
 type Run = (options: unknown, io: Io) => number | Promise<number>;
@@ -58,15 +64,9 @@ async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
     exit = await RUN[command](options, io);
   });
   let printed = '';
-  try {
-    await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
-      printed = output;
-    });
-  } catch (thrown) {
-    if (!isUsage(thrown)) throw thrown;
-    io.err(`error: ${thrown.usage}\n   = help: reflake --help\n`);
-    return EXIT.usage;
-  }
+  await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
+    printed = output;
+  });
   if (printed !== '') io.out(`${printed}\n`);
   return exit;
 }

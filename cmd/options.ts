@@ -49,6 +49,10 @@ export const GLOBAL_OPTIONS = {
   verbose: { alias: 'v', type: 'boolean', default: false, describe: 'say more' },
 } as const satisfies Options;
 
+const WAIT = {
+  wait: { type: 'string', requiresArg: true, describe: 'how long to wait for another apply that runs: 60s, 5m' },
+} as const;
+
 const YES = { yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' } } as const satisfies Options;
 
 /** In the order of the help. */
@@ -88,6 +92,7 @@ export const COMMANDS = {
     positional: { name: 'plan', type: 'string', describe: 'a saved plan' },
     options: {
       ...YES,
+      ...WAIT,
       expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
     },
     examples: [
@@ -104,6 +109,7 @@ export const COMMANDS = {
     positional: { name: 'generation', type: 'number', describe: 'the apply to take back; the newest by default' },
     options: {
       ...YES,
+      ...WAIT,
       to: { type: 'number', requiresArg: true, describe: 'take everything after this apply back; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
     },
@@ -119,7 +125,7 @@ export const COMMANDS = {
     describe: 'one apply, or a saved plan',
     positional: { name: 'what', type: 'string', describe: 'number of an apply, or file of a plan' },
   },
-  recover: { describe: 'undo what a crash left unfinished' },
+  recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
   validate: { describe: 'check the spec alone' },
   schema: {
     describe: 'print a JSON schema',

@@ -1,6 +1,5 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
-import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
 import type { Digest, Entry, HostFacts, Move, Put } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
@@ -115,11 +114,3 @@ export function memoryHost(
 }
 
 const errno = (code: string, message: string): Error => Object.assign(new Error(message), { code });
-
-/** Everything that two equal machines agree on, as one digest. */
-export function machineDigest(paths: Paths): Digest {
-  const rows = [...paths].map(
-    ([path, { entry, bytes }]) => [path, { ...entry, bytes: bytes && digestOf(bytes) }] as const,
-  );
-  return digestOf(JSON.stringify(rows.sort(([a], [b]) => byteOrder(a, b))));
-}

@@ -153,7 +153,7 @@ for (const [kind, shape] of [
         { user: 'srid' },
       );
       expectCode(shown, 0);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: Nix colours its output whether it is asked to or not
+      // Nix colours its output whether it is asked to or not.
       expect(shown.stdout.replace(/\x1b\[[\d;]*m/g, '')).toMatch(/nixos: NixOS configuration/);
     });
 
