@@ -140,7 +140,8 @@ function window(
 ): { text: string; before: number; under: number } {
   const [before, under] = [stringWidth(head), Math.max(1, stringWidth(middle))];
   const whole = head + middle + tail;
-  if (stringWidth(whole) <= room) return { text: whole, before, under };
+  // The caret of an empty place stands one cell behind what may be a full line.
+  if (Math.max(stringWidth(whole), before + under) <= room) return { text: whole, before, under };
   const dots = look.show('…');
   const mark = stringWidth(dots);
   const keep = Math.min(before, Math.max(Math.floor(room / 4), room - under - stringWidth(tail) - mark));

@@ -101,6 +101,19 @@ test('many are sorted, errors first, and capped', () => {
   expectScreen('diagnostics-many.txt', diagnosticsScreen(diagnostics, look(), sourcesOf({ 'a.yaml': text }), 6));
 });
 
+test('the caret behind a line that fills the terminal stays on the screen', () => {
+  for (const length of [34, 35, 36, 37]) {
+    const text = 'x'.repeat(length);
+    const at = rangeOf('a', text, { start: length, end: length });
+    const screen = diagnosticScreen(
+      { severity: 'error', code: 'RF1005', summary: 'x', at },
+      look({ columns: 40 }),
+      sourcesOf({ a: text }),
+    );
+    for (const line of screen.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(40);
+  }
+});
+
 test('no screen is wider than the terminal, wherever the place is', () => {
   fc.assert(
     fc.property(
