@@ -144,7 +144,9 @@ function window(
   if (Math.max(stringWidth(whole), before + under) <= room) return { text: whole, before, under };
   const dots = look.show('…');
   const mark = stringWidth(dots);
-  const keep = Math.min(before, Math.max(Math.floor(room / 4), room - under - stringWidth(tail) - mark));
+  // One cell for the caret itself, one more where the cut would go through a character two cells wide.
+  const most = room - mark - 2;
+  const keep = Math.min(before, most, Math.max(Math.floor(room / 4), room - under - stringWidth(tail) - mark));
   const cut = before > keep + mark ? takeCells(head, before - keep)[0] : '';
   const start = cut === '' ? head : dots + head.slice(cut.length);
   const [fits, rest] = takeCells(start + middle + tail, room);
