@@ -147,6 +147,9 @@ const forYargs = (option: Option): YargsOptions =>
 
 /** yargs suggests commands but not options, and lists both spellings of an unknown one. */
 function usageWords(message: string, argv: readonly string[]): string {
+  const meant = /^Did you mean (.+)\?$/.exec(message)?.[1];
+  const typedCommand = argv.find((word) => !word.startsWith('-'));
+  if (meant !== undefined) return `unknown command ${JSON.stringify(typedCommand)}; did you mean ${meant}?`;
   const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
   if (unknown === undefined) return message.charAt(0).toLowerCase() + message.slice(1);
   const typed =
