@@ -6,6 +6,7 @@ import { canonicalJson, digestOf } from './canonical.ts';
 import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from './diagnostic.ts';
 import { parseJson } from './formats/json.ts';
 import type { PlacedText, Span } from './formats/placed-text.ts';
+import { parsePlainYaml } from './formats/plain-yaml.ts';
 import { parseYaml } from './formats/yaml.ts';
 import { fromPointer } from './json-pointer.ts';
 import type { Digest } from './model.ts';
@@ -34,6 +35,12 @@ const LARGEST = 256 * 1024;
 /** So many mistakes are told at once. */
 const MOST_FAILURES = 200;
 
+/** A good spec of plain words needs no YAML package; whatever is to be complained about is left to it. */
+async function readYaml(content: string): Promise<PlacedText> {
+  const plain = parsePlainYaml(content);
+  return plain !== undefined && validate(plain.value) ? plain : await parseYaml(content);
+}
+
 /**
  * Parses (JSON where `file` ends in .json, else YAML), validates and checks. `file` is as the user named it and only
  * used in places. Never throws on any text.
@@ -55,7 +62,7 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
     return unparsable(`control character U+${name}`, { start: control, end: control + 1 }, 'remove it');
   }
 
-  const parsed = file.toLowerCase().endsWith('.json') ? parseJson(content) : await parseYaml(content);
+  const parsed = file.toLowerCase().endsWith('.json') ? parseJson(content) : await readYaml(content);
   if (!parsed.ok) {
     const diagnostics = parsed.problems.map(
       ({ message, hint, span }): Diagnostic => ({
