@@ -3,16 +3,20 @@
 import { randomBytes } from 'node:crypto';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
-import type { Surroundings } from '../core/execution.ts';
+import type { Signal, Surroundings } from '../core/execution.ts';
 import { execute, recover } from '../core/executor.ts';
+import { interrupted } from '../core/failure.ts';
+import { activate } from '../core/host/activate.ts';
 import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';
 import type { Edit, Outcome, Plan } from '../core/model.ts';
+import type { AbsPath } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
-import { EXIT, exitOfOutcome, exitOfProblems } from './exit.ts';
+import type { Lock } from '../core/store.ts';
+import { EXIT, exitOfOutcome, exitOfProblems, exitOfSignal } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { type LockOptions, underLock } from './lock.ts';
+import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
 import { openSession, type Place, type Session } from './session.ts';
 
@@ -34,11 +38,15 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
-  return await underLock(session, options, io, report, async () => {
-    const around = surroundings(session, io, async () => await remaining(session));
+  const dirs = placesOf(session);
+  const act = async (lock: Lock): Promise<number> => {
+    const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
     const recovered = await recoverFirst(around);
     if (recovered !== undefined) return recovered;
     const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const signal = io.stopped();
+    // Whatever else is wrong with the plan: programs that it needed were stopped too.
+    if (signal !== undefined) return finish(stoppedBy(signal), around);
     const mismatch = saved && foreignPlan(plan, session);
     if (mismatch) return refuse(mismatch, EXIT.stale);
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
@@ -54,26 +62,69 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return io.stopped() === undefined ? EXIT.ok : 130;
+    if (!confirmed) return unlessStopped(io, around);
     const transaction: Transaction = {
       ...stamp(io),
       kind: 'apply',
       plan: plan.id,
       host: plan.host,
       undoes: [],
+      dirs,
       batches: [editsOf(plan.steps)],
     };
     return finish(await execute(transaction, plan.blobs, around, plan.witnesses), around);
-  });
+  };
+  return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
 
-/** What an executor needs of a command. */
+/** Where the configuration lies before the apply, and after it. */
+const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
+  from === undefined || from === dir ? [dir] : [dir, from];
+
+/** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
 export function surroundings(
-  place: Place & Pick<Session, 'report'>,
+  { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
   io: Io,
   verify: Surroundings['verify'],
 ): Surroundings {
-  return { host: place.host, store: place.store, report: place.report, stopped: io.stopped, now, verify };
+  const { stopped } = io;
+  const beside = { keep: lock.descriptors, stopped };
+  return {
+    host: { ...host, activate: (edit, told) => activate(edit, told, beside) },
+    store: {
+      ...store,
+      write(name, bytes) {
+        io.writes();
+        store.write(name, bytes);
+      },
+      rename(from, to) {
+        io.writes();
+        store.rename(from, to);
+      },
+    },
+    report,
+    stopped,
+    now,
+    verify: async () => {
+      const left = await verify();
+      await new Promise((resume) => setImmediate(resume));
+      const signal = stopped();
+      return signal === undefined ? left : [interrupted(signal)];
+    },
+  };
+}
+
+/** The end of what was stopped before its first write. */
+export const stoppedBy = (signal: Signal): Outcome => ({
+  status: 'refused',
+  cause: [interrupted(signal)],
+  exit: exitOfSignal(signal),
+});
+
+/** The end of what somebody did not confirm, or left by a signal. */
+export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): number {
+  const signal = io.stopped();
+  return signal === undefined ? EXIT.ok : finish(stoppedBy(signal), around);
 }
 
 /** An unfinished apply is played back first. Undefined: go on. */

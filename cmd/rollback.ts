@@ -5,10 +5,12 @@ import { execute } from '../core/executor.ts';
 import { type Generation, past, select, type Target, undoing } from '../core/history.ts';
 import { isRoot } from '../core/host/run.ts';
 import type { Edit } from '../core/model.ts';
-import { confirm, finish, recoverFirst, stamp, surroundings, unconfirmed } from './apply.ts';
+import type { AbsPath } from '../core/path.ts';
+import type { Lock } from '../core/store.ts';
+import { confirm, finish, recoverFirst, stamp, surroundings, unconfirmed, unlessStopped } from './apply.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { type LockOptions, underLock } from './lock.ts';
+import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
 
 export interface RollbackOptions extends GlobalOptions, LockOptions {
@@ -26,9 +28,9 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     report({ type: 'diagnostic', diagnostic });
     return exit;
   };
-  return await underLock(place, options, io, report, async () => {
+  const act = async (lock: Lock): Promise<number> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
-    const around = surroundings({ ...place, report }, io, async () => []);
+    const around = surroundings({ ...place, report, lock }, io, async () => []);
     const recovered = await recoverFirst(around);
     if (recovered !== undefined) return recovered;
     const history = past(place.store);
@@ -40,9 +42,15 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return EXIT.ok;
-    return finish(await execute(transaction, blobs, around), around);
-  });
+    if (!confirmed) return unlessStopped(io, around);
+    const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
+    return finish(await execute({ ...transaction, dirs }, blobs, around), around);
+  };
+  const dirs = (): readonly AbsPath[] => {
+    const history = past(place.store);
+    return dirsOf(place.store, history.ok ? history.generations : []);
+  };
+  return await underLock(place, options, { io, report, dirs, act });
 }
 
 function targetOf({ generation, to }: RollbackOptions): Target {

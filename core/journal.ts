@@ -4,6 +4,7 @@
 import { digestOf } from './canonical.ts';
 import type { Blobs } from './host/host.ts';
 import type { Digest, Edit, HostFacts } from './model.ts';
+import type { AbsPath } from './path.ts';
 import type { Store } from './store.ts';
 
 /** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
@@ -19,6 +20,8 @@ export interface Transaction {
   /** RFC 3339, UTC; for people only, nothing is decided by it. */
   readonly startedAt: string;
   readonly by: string;
+  /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
+  readonly dirs?: readonly AbsPath[];
   readonly batches: readonly (readonly Edit[])[];
 }
 
