@@ -8,6 +8,8 @@ import { main } from './main.ts';
 
 /** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
+/** What usually makes a second thread; any other spelling is only slower. */
+const THREADED: readonly string[] = ['apply', 'rollback', 'recover'];
 if (reflakeThread === undefined) start();
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
 
@@ -50,7 +52,7 @@ function start(): void {
         const close = (): void => lines.close();
         for (const name of SIGNALS) process.once(name, close);
         // Ctrl-C is a key while a line is read.
-        lines.on('SIGINT', () => process.emit('SIGINT'));
+        lines.on('SIGINT', () => process.emit('SIGINT', 'SIGINT'));
         lines.once('close', () => {
           for (const name of SIGNALS) process.off(name, close);
           resolve(undefined);
@@ -67,8 +69,9 @@ function start(): void {
   // Optimising what runs for a tenth of a second costs V8 more time than it saves: it begins fifteen times later, which is
   // early enough for trees of thousands of files; and what lives so short needs no larger nursery. Here, behind all imports:
   // Node's own modules are there compiled only for a V8 with the flags it started with. Flags have no stable names, and an
-  // unknown one is an error on stderr: only for the Node that has these.
-  if (process.versions.node.startsWith('20.')) {
+  // unknown one is an error on stderr: only for the Node that has these. And they hold for all threads, so not where a second
+  // one would have to compile everything anew.
+  if (process.versions.node.startsWith('20.') && !THREADED.includes(process.argv[2] ?? '')) {
     setFlagsFromString('--interrupt-budget=2000000 --semi-space-growth-factor=1');
   }
 
