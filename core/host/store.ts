@@ -74,9 +74,9 @@ export function diskStore(dir: string): Store {
  * state behind.
  */
 function takeLock(dir: string, holder: string): Lock | Held {
-  for (;;) {
-    const made = makeDirs(dir);
+  for (let tries = 1; ; tries++) {
     try {
+      const made = makeDirs(dir);
       const lock = lockFile(`${dir}/lock`, holder);
       if ('heldBy' in lock || made.length === 0) return lock;
       return {
@@ -87,11 +87,13 @@ function takeLock(dir: string, holder: string): Lock | Held {
         },
       };
     } catch (thrown) {
-      // Whoever made it has just taken it away again.
-      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+      // Whoever made it, or a parent, has just taken it away again; or a link leads nowhere, which more tries won't mend.
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
     }
   }
 }
+
+const MOST_TRIES = 20;
 
 /** Under the lock: whoever waits for it finds another inode at its name, and begins anew. */
 function removeUnused(dir: string, made: readonly string[]): void {
