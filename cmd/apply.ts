@@ -16,17 +16,19 @@ import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import { EXIT, exitOfOutcome, exitOfProblems, exitOfSignal } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
+import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
 import { openSession, type Place, type Session } from './session.ts';
 
-export interface ApplyOptions extends GlobalOptions, LockOptions {
+export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;
 }
 
 export async function applyCommand(options: ApplyOptions, io: Io): Promise<number> {
+  const limits = limitsOf(options);
   const opened = await openSession('apply', options, io);
   if (!opened.ok) return opened.exit;
   const { session } = opened;
@@ -72,7 +74,9 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       dirs,
       batches: [editsOf(plan.steps)],
     };
-    return finish(await execute(transaction, plan.blobs, around, plan.witnesses), around);
+    const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
+    keepWithin(limits, outcome, around);
+    return finish(outcome, around);
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
