@@ -3,23 +3,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
-import type { Signal, Surroundings } from '../core/execution.ts';
-import { execute, recover } from '../core/executor.ts';
-import { interrupted } from '../core/failure.ts';
-import { activate } from '../core/host/activate.ts';
+import { execute } from '../core/executor.ts';
 import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';
-import type { Edit, Outcome, Plan } from '../core/model.ts';
+import type { Edit, Plan } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
-import { EXIT, exitOfOutcome, exitOfProblems, exitOfSignal } from './exit.ts';
+import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
-import { openSession, type Place, type Session } from './session.ts';
+import { openSession, type Session } from './session.ts';
+import { finish, now, recoverFirst, stoppedBy, surroundings, unlessStopped } from './transaction.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
@@ -85,66 +83,6 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
   from === undefined || from === dir ? [dir] : [dir, from];
 
-/** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
-export function surroundings(
-  { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
-  io: Io,
-  verify: Surroundings['verify'],
-): Surroundings {
-  const { stopped } = io;
-  const beside = { keep: lock.descriptors, stopped };
-  return {
-    host: { ...host, activate: (edit, told) => activate(edit, told, beside) },
-    store: {
-      ...store,
-      write(name, bytes) {
-        io.writes();
-        store.write(name, bytes);
-      },
-      rename(from, to) {
-        io.writes();
-        store.rename(from, to);
-      },
-    },
-    report,
-    stopped,
-    now,
-    verify: async () => {
-      const left = await verify();
-      await new Promise((resume) => setImmediate(resume));
-      const signal = stopped();
-      return signal === undefined ? left : [interrupted(signal)];
-    },
-  };
-}
-
-/** The end of what was stopped before its first write. */
-export const stoppedBy = (signal: Signal): Outcome => ({
-  status: 'refused',
-  cause: [interrupted(signal)],
-  exit: exitOfSignal(signal),
-});
-
-/** The end of what somebody did not confirm, or left by a signal. */
-export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): number {
-  const signal = io.stopped();
-  return signal === undefined ? EXIT.ok : finish(stoppedBy(signal), around);
-}
-
-/** An unfinished apply is played back first. Undefined: go on. */
-export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
-  const outcome = await recover(around);
-  if (outcome === undefined) return undefined;
-  if (outcome.status === 'stuck') return finish(outcome, around);
-  if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
-  return undefined;
-}
-
-export function finish(outcome: Outcome, { report }: Pick<Surroundings, 'report'>): number {
-  report({ type: 'finished', outcome });
-  return exitOfOutcome(outcome);
-}
-
 /** undefined: nobody is there to be asked. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<boolean | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;
@@ -164,8 +102,6 @@ export const unconfirmed: Diagnostic = {
   summary: 'nobody can be asked here',
   hint: 'add --yes, or apply a saved plan with --expect ID',
 };
-
-const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Looks again after the last write. Quietly: what is said here is only of interest if something is left. */
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {

@@ -2,7 +2,6 @@
 // configuration; they say who holds them, and wait if asked to.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
-import { interrupted } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
 import { lockDirectories } from '../core/host/flock.ts';
 import { callerOf } from '../core/host/surroundings.ts';
@@ -10,9 +9,10 @@ import { load } from '../core/journal.ts';
 import type { Reporter } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
 import type { Held, Lock, Store } from '../core/store.ts';
-import { EXIT, exitOfSignal } from './exit.ts';
+import { EXIT } from './exit.ts';
 import type { Io, Usage } from './io.ts';
 import type { Place } from './session.ts';
+import { finish, now, stoppedBy } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */
 export interface LockOptions {
@@ -54,11 +54,7 @@ export async function underLock(
       }
     }
     const signal = io.stopped();
-    if (signal !== undefined) {
-      const exit = exitOfSignal(signal);
-      report({ type: 'finished', outcome: { status: 'refused', cause: [interrupted(signal)], exit } });
-      return exit;
-    }
+    if (signal !== undefined) return finish(stoppedBy(signal), { report });
     if (io.now() >= deadline) {
       say(locked(lock.heldBy));
       return EXIT.locked;
@@ -108,8 +104,6 @@ function millisecondsOf(wait: string): number {
     throw { usage: `--wait ${JSON.stringify(wait)} is no time; write it as 60s or 5m` } satisfies Usage;
   return Number(number) * { s: 1000, m: 60_000, h: 3_600_000 }[(unit || 's') as 's' | 'm' | 'h'];
 }
-
-const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Milliseconds between two tries. */
 const POLL = 200;

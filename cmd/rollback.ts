@@ -7,13 +7,14 @@ import { isRoot } from '../core/host/run.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import type { Lock } from '../core/store.ts';
-import { confirm, finish, recoverFirst, stamp, surroundings, unconfirmed, unlessStopped } from './apply.ts';
+import { confirm, stamp, unconfirmed } from './apply.ts';
 import { EXIT } from './exit.ts';
 import { noSuchApply } from './history.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
+import { finish, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
 export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly generation?: number | undefined;

@@ -68,16 +68,20 @@ const UNFINISHED = 'journal';
 
 /**
  * How far the unfinished transaction is. `batch`: what comes after it has not been touched, or is undone, whatever it
- * looks like. `activating`: an activation may have begun, so undo has to look at the running system too.
+ * looks like. `activating`: an activation may have begun, so undo has to look at the running system too. `activated`: it
+ * has come to its end, which is told to people alone.
  */
 interface Progress {
   readonly batch: number;
   readonly activating: boolean;
+  readonly activated?: boolean;
 }
 
 const START: Progress = { batch: 0, activating: false };
 
 export const noteActivation = (store: Store): void => note(store, { activating: true });
+export const noteActivated = (store: Store): void => note(store, { activated: true });
+export const activationEnded = (store: Store): boolean => known(store).activated === true;
 export const activationBegun = (store: Store): boolean => known(store).activating;
 
 /** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */

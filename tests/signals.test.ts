@@ -180,6 +180,16 @@ describe('the first signal', () => {
   });
 });
 
+test('a signal while it verifies: not committed, all is undone', async () => {
+  // Slow enough to look, that the signal comes before the end of it.
+  const slow = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=statx', '-e', 'inject=statx:delay_exit=4000'];
+  const ran = await meeting([...slow, ...APPLY, '-v'], /verifying/, () => {
+    const pid = /^process (\d+) of /.exec(readFileSync(`${state}/lock`, 'utf8'))?.[1];
+    process.kill(Number(pid), 'SIGTERM');
+  });
+  expect([...wrong('verifying', ran), ran.code]).toEqual([4]);
+});
+
 describe('the second signal', () => {
   test.each(['SIGINT', 'SIGTERM'])('%s leaves at once, and recover takes back what was begun', (signal) => {
     const left = SAMPLE(count - 3, 4).flatMap((at) => {
