@@ -22,7 +22,7 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['1', 'error: could not plan, or an internal error'],
   ['2', 'drift (check always; plan with --detailed-exitcode)'],
   ['3', 'the saved plan is stale or was altered; nothing written'],
-  ['4', 'apply failed or was interrupted; the machine is as before'],
+  ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undo could not finish; the journal is kept and says what to do'],
   ['6', 'refused by a guard: another machine'],
   ['7', 'another apply holds the lock'],
