@@ -5,7 +5,7 @@ import { generations } from './executor.ts';
 import { load } from './journal.ts';
 import type { Store } from './store.ts';
 
-/** What may be exceeded only by the newest apply alone, and by what a rollback among the kept ones took back. */
+/** May be exceeded by the newest apply alone, by what is not swept yet, and by what a kept rollback took back. */
 export interface Limits {
   readonly generations: number;
   readonly bytes: number;
@@ -36,6 +36,8 @@ function firstKept(store: Store, numbers: readonly number[], limits: Limits): nu
     if (index > 0 && (index >= limits.generations || bytes > limits.bytes)) break;
     first = number;
   }
+  // What an apply left beside its targets is swept by its record.
+  first = Math.min(first, ...numbers.filter((number) => store.read(`history/${number}/unswept`) !== undefined));
   if (first === numbers[0]) return first;
   // A rollback is nothing without what it took back; and that may be a rollback.
   for (const number of numbers.toReversed()) {

@@ -148,6 +148,20 @@ describe('the holder', () => {
     expect((await apply()).code).toBe(0);
   });
 
+  test('is noticed where the lock file is replaced between the look at it and its lock', async () => {
+    const slow = ['-f', '-o', '/dev/null', '-e', 'trace=flock', '-e', 'inject=flock:delay_enter=3000000:when=1'];
+    const words = [process.execPath, PROGRAM, 'apply', '--yes', '--offline', '--spec', spec, ...place()];
+    const one = start('strace', [...slow, ...words]);
+    while (!existsSync(`${state}/lock`)) await new Promise((resume) => setTimeout(resume, 10));
+    rmSync(`${state}/lock`);
+    const other = start('flock', ['-xnF', `${state}/lock`, 'sh', '-c', 'echo held; exec sleep 60']);
+    await other.said(/held/);
+    const { code, out } = await one.end;
+    other.child.kill('SIGKILL');
+    expect([code, out]).toEqual([7, expect.stringMatching(/RF3007/)]);
+    expect(rowsOfDisk(machine)).toEqual(old);
+  });
+
   test('waits with the tree that it moved: rollback and recover meet it too', async () => {
     expect((await apply()).code).toBe(0);
     writeFileSync(

@@ -31,6 +31,7 @@ function stored(records: Past, store: Store = memoryStore()): Store {
     };
     begin(store, transaction as Parameters<typeof begin>[1], { [digestOf(body)]: body });
     commit(store, index + 1, '');
+    store.remove(`history/${index + 1}/unswept`);
   }
   return store;
 }
@@ -60,6 +61,16 @@ test.each<[string, Past, { generations: number; bytes: number }, readonly number
   expect(numbers(store)).toEqual(kept);
   prune(store, limits);
   expect(numbers(store)).toEqual(kept);
+});
+
+test('keeps what has left something beside its targets, until that is swept', () => {
+  const store = stored([1, 1, 1, 1]);
+  store.write('history/2/unswept', Buffer.from('x'));
+  prune(store, { generations: 1, bytes: MANY });
+  expect(numbers(store)).toEqual([2, 3, 4]);
+  store.remove('history/2/unswept');
+  prune(store, { generations: 1, bytes: MANY });
+  expect(numbers(store)).toEqual([4]);
 });
 
 test('whatever the past: the newest stays, nothing is amid what is kept and gone, and no undone is forgotten', () => {
