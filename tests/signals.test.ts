@@ -152,14 +152,17 @@ describe('the first signal', () => {
     ['TERM', 143],
   ] as const)('SIG%s while a program works for the plan: that is told, %d', (signal, code) => {
     mkdirSync(`${home.dir}/bin`, { recursive: true });
-    // It would sleep far longer than the test may take.
-    writeFileSync(`${home.dir}/bin/git`, `#!/bin/sh\nkill -${signal} $PPID\nexec sleep 600\n`, { mode: 0o755 });
+    // Left alone, it would come to its end.
+    const late = `setTimeout(() => fs.writeFileSync('${home.dir}/ended', ''), 10_000)`;
+    const git = `#!/bin/sh\nkill -${signal} $PPID\nexec ${process.execPath} -e "${late}"\n`;
+    writeFileSync(`${home.dir}/bin/git`, git, { mode: 0o755 });
     for (const apply of [true, false]) {
       writeFileSync(spec, specOf({ spec: { git: 'track', config: { path: '~/a/nixos' } } }));
       const argv = apply ? APPLY : command('plan', '--offline', '--spec', spec);
       const ran = run(argv, { PATH: `${home.dir}/bin:${env.PATH}` });
       writeFileSync(spec, SPEC);
       expect([...wrong(signal, ran), ran.code]).toEqual([code]);
+      expect(existsSync(`${home.dir}/ended`)).toBe(false);
     }
   });
 

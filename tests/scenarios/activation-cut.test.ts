@@ -70,17 +70,22 @@ test('a signal to reflake alone ends the build too', async () => {
 });
 
 test('Ctrl-C waits for the end of an activation; what is not begun then never is', async () => {
-  at('ln', '*current-system*', 'kill -INT 0; sleep 0.3');
+  at('ln', '*current-system*', 'kill -INT 0; sleep 0.3; touch /tmp/survived');
   const ran = await inSession();
   expectCode(ran, 4);
   expect(ran.stderr).toMatch(/SIGINT: the activation is not cut off/);
   expect(ran.stderr).toMatch(/stopped by SIGINT.*RF3009/);
   expect(state()).toEqual(old);
+  expect((await machine.sh('ls /tmp; rm -f /tmp/survived')).stdout).toMatch(/survived/);
   expect((await machine.sh('ls /nix/var/nix/profiles')).stdout).not.toMatch(/system-2-link/);
 });
 
 test('reflake is killed, the activation is not: nobody comes between until it has ended', async () => {
-  at('ln', '*current-system*', `kill -9 ${REFLAKE}; until [ -e /tmp/go ]; do sleep 0.05; done`);
+  at(
+    'ln',
+    '*current-system*',
+    `kill -9 ${REFLAKE}; until [ -e /tmp/go ]; do sleep 0.05; done; echo on >&2; touch /tmp/on`,
+  );
   const { stdout, stderr } = await machine.sh(
     `export SUDO_USER=srid SUDO_UID=1000 SUDO_GID=100
     cd /home/srid
@@ -88,9 +93,12 @@ test('reflake is killed, the activation is not: nobody comes between until it ha
     reflake recover || echo "recover $?"
     touch /tmp/go
     reflake recover --wait 50s || echo "recover $?"
-    rm /tmp/go`,
+    ls /tmp/on
+    rm /tmp/go /tmp/on`,
   );
   expect(stdout).toMatch(/apply 137\n(.*\n)*recover 7\n/);
+  // It had somebody to write to.
+  expect(stdout).toMatch(/^\/tmp\/on$/m);
   expect(stderr).toMatch(/process \d+ of srid since [^;]*; kept by process \d+ \(.*RF3007/);
   expect(stdout).not.toMatch(/recover [^7]/);
   expect(state()).toEqual(old);
