@@ -31,6 +31,8 @@ lack() {
 lack nix 'nix-bin nix-setup-systemd'
 lack git git
 lack strace strace
+lack script bsdutils
+lack setsid util-linux
 lack unshare util-linux
 lack setpriv util-linux
 lack flock util-linux
