@@ -1,7 +1,7 @@
 // reflake recover: finishes what a crash left. Every other command that writes does the same first.
 
 import type { Lock } from '../core/store.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, exitOfOutcome } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
@@ -15,7 +15,7 @@ export async function recoverCommand(options: GlobalOptions & LockOptions, io: I
     const outcome = await playBack(around);
     if (outcome === undefined) return finish({ status: 'unchanged' }, around);
     report({ type: 'finished', outcome });
-    return outcome.status === 'stuck' ? EXIT.stuck : EXIT.ok;
+    return exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok;
   };
   return await underLock(place, options, { io, report, dirs: () => dirsOf(place.store), act });
 }

@@ -78,7 +78,7 @@ export async function playBack(around: Surroundings): Promise<Outcome | undefine
 export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
   const outcome = await playBack(around);
   if (outcome === undefined) return undefined;
-  if (outcome.status === 'stuck') return finish(outcome, around);
+  if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
   if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
   return undefined;
 }
