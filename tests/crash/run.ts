@@ -1,0 +1,28 @@
+// Runs the groups one after another, prints what each found, and fails where one is wrong; on demand writes the table of
+// docs/reliability.md. Arguments: --all (every point, not a sample), --only WORDS, --write-docs.
+
+import type { Group, Outcome } from './group.ts';
+import { GROUPS } from './groups.ts';
+
+const args = process.argv.slice(2);
+const all = args.includes('--all');
+const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '') : '';
+const log = (line: string): void => console.log(line);
+// Exit handlers remove what a group made.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+
+const results: { readonly group: Group; readonly outcome: Outcome }[] = [];
+for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
+  log(group.name);
+  const started = Date.now();
+  const outcome = await group.run({ all, log });
+  results.push({ group, outcome });
+  const { tried, old, mixed, refused, failures, skipped } = outcome;
+  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  log(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
+  for (const failure of failures.slice(0, all ? 100 : 20)) log(`  ! ${failure}`);
+}
+const sum = (of: (outcome: Outcome) => number): number =>
+  results.reduce((total, { outcome }) => total + of(outcome), 0);
+log(`${sum(({ tried }) => tried)} points tried, ${sum(({ mixed }) => mixed)} mixed`);
+if (sum(({ mixed }) => mixed) > 0 || sum(({ tried }) => tried) === 0) process.exitCode = 1;
