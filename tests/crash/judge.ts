@@ -53,16 +53,16 @@ function oldOrNew({ old, new: next, kept }: Workshop, found: Snapshot, without: 
   const fromNew = difference(due(next), found, kept);
   if (fromNew === undefined) return { end: 'new' };
   // The one that it is nearer to.
-  return mixed(fromOld.length <= fromNew.length ? `not old: ${fromOld}` : `not new: ${fromNew}`);
+  return mixed(fromOld.count <= fromNew.count ? `not old: ${fromOld.text}` : `not new: ${fromNew.text}`);
 }
 
 /** After a death: `recover` ends well and leaves old or new, and a second one finds nothing to do. */
-export async function recovered(shop: Workshop, place: Place): Promise<Verdict> {
+export async function recovered(shop: Workshop, place: Place, without: readonly string[] = []): Promise<Verdict> {
   const ran = await place.run(['recover']);
   const wrong = misbehaviour(ran);
   if (wrong !== undefined) return mixed(`recover: ${wrong}`);
   if (ran.code !== 0) return mixed(`recover ends with ${ran.code}: ${brief(ran.out)}`);
-  return world(shop, place);
+  return world(shop, place, { without });
 }
 
 /** The scenario's own run, undisturbed, leads to new from wherever it stands. */

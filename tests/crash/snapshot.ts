@@ -60,8 +60,12 @@ const LONG_AGO_NS = BigInt(LONG_AGO) * 1_000_000_000n;
 export const untouched = ({ contents }: Snapshot): ReadonlySet<string> =>
   new Set([...contents.values()].filter(({ time }) => time === LONG_AGO_NS).map(({ what }) => what));
 
-/** In words what is different, at most six rows; undefined where nothing is. */
-export function difference(due: Snapshot, found: Snapshot, kept: ReadonlySet<string>): string | undefined {
+/** How many rows are different, and in words at most six of them; undefined where none is. */
+export function difference(
+  due: Snapshot,
+  found: Snapshot,
+  kept: ReadonlySet<string>,
+): { readonly count: number; readonly text: string } | undefined {
   const have = new Set(found.rows);
   const want = new Set(due.rows);
   const rows = [
@@ -71,7 +75,9 @@ export function difference(due: Snapshot, found: Snapshot, kept: ReadonlySet<str
       .filter(([, { what, time }]) => kept.has(what) && time !== LONG_AGO_NS)
       .map(([path]) => `${path}: not touched, but its time was not kept`),
   ];
-  return rows.length === 0 ? undefined : rows.slice(0, 6).join('; ').replaceAll('\t', ' ');
+  return rows.length === 0
+    ? undefined
+    : { count: rows.length, text: rows.slice(0, 6).join('; ').replaceAll('\t', ' ') };
 }
 
 /** A name that is not UTF-8, or would break a row, in a form that is still one to one. */

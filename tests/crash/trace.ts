@@ -17,6 +17,8 @@ export interface Point {
   readonly nth: number;
   /** For people: the call that comes next when this one is hit. */
   readonly label: string;
+  /** The arguments of the call that is hit, without what differs from run to run. */
+  readonly args: string;
   /** The thread that is hit is the first of the process. */
   readonly isFirst: boolean;
 }
@@ -85,7 +87,7 @@ export function killPoints(calls: readonly Call[], dirs: readonly string[]): rea
     if (!changes(call) || !isWithin(call, dirs)) continue;
     const isClear = ({ name, nth }: Call): boolean => isFirst || nth > (others.get(name) ?? 0);
     const best = [call, ...between.toReversed()].find(isClear) ?? call;
-    points.push({ call: best.name, nth: best.nth, label: labelOf(call), isFirst });
+    points.push({ call: best.name, nth: best.nth, label: labelOf(call), args: shapeOf(best.args), isFirst });
     between = [];
   }
   return points;
@@ -97,15 +99,27 @@ export function callsOf(calls: readonly Call[], dirs: readonly string[], names: 
   const isFirst = thread === calls[0]?.thread;
   return calls
     .filter((call) => call.thread === thread && names.has(call.name) && isWithin(call, dirs))
-    .map((call) => ({ call: call.name, nth: call.nth, label: labelOf(call), isFirst }));
+    .map((call) => ({ call: call.name, nth: call.nth, label: labelOf(call), args: shapeOf(call.args), isFirst }));
 }
 
-/** Whether the run whose log this is was hit where it was meant to be, and not in another thread. */
-export function wasHit(log: string, { call, nth, isFirst }: Point): boolean {
+/**
+ * Whether the run whose log this is was hit where it was meant to be. `elsewhere`: at another call of that name, for the
+ * writes that wake an event loop are not the same in each run. `no`: not at all, or in another thread.
+ */
+export function hit(log: string, { call, nth, isFirst, args }: Point): 'there' | 'elsewhere' | 'no' {
   const calls = readTrace(log);
-  const hit = calls.find((one) => one.name === call && one.nth === nth);
-  return hit !== undefined && (hit.thread === calls[0]?.thread) === isFirst;
+  const found = calls.find((one) => one.name === call && one.nth === nth);
+  if (found === undefined || (found.thread === calls[0]?.thread) !== isFirst) return 'no';
+  return shapeOf(found.args) === args ? 'there' : 'elsewhere';
 }
+
+/** Arguments without what differs from run to run: numbers, random names, the place, results. */
+const shapeOf = (args: string): string =>
+  args
+    .replace(/ = .*$| <unfinished \.\.\.>$/, '')
+    .replace(/\/[^">]*\/place-\d+\//g, '/')
+    .replace(/"[^"/][^"]*"(\.\.\.)?/g, '""')
+    .replace(/[0-9a-f]{8,}|\d+/g, '#');
 
 const labelOf = ({ name, nth, args }: Call): string => {
   const last = /([^/<>"]*)[">]/.exec(args.replace(/^.*\/(?=[^/]*[">])/, ''))?.[1] ?? '';
