@@ -45,7 +45,10 @@ function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
         : 'One of these errors at each such call and at all later ones of its name.',
     run: (options) =>
       inWorkshop(scenario, async (shop) => {
-        const points = callsOf(await recordedAfresh(shop), dirsOf(shop), CALLS);
+        const points = callsOf(await recordedAfresh(shop), dirsOf(shop), CALLS).filter(
+          // Node writes to itself and to the screen too; a full disk is tried for real (real.ts).
+          ({ call }) => how === 'once' || !call.includes('write'),
+        );
         const faults =
           how === 'once' && options.all
             ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
@@ -70,8 +73,13 @@ async function failed(
   inject: string,
   isThorough: boolean,
 ): Promise<Verdict> {
-  const ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
-  if (hit(place.trace(), point) === 'no') return { end: 'missed' };
+  let ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
+  // A write that wakes the event loop must not fail: that is no fault of a disk.
+  for (let tries = 0; hit(place.trace(), point) !== 'there'; tries++) {
+    if (tries === 4) return { end: 'missed' };
+    place.reset();
+    ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
+  }
   const verdict = await told(shop, place, ran);
   if (verdict.end === 'mixed' || !isThorough) return verdict;
   const again = await repeats(shop, place);

@@ -20,9 +20,24 @@ for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
   const { tried, old, mixed, refused, failures, skipped } = outcome;
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
   log(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
-  for (const failure of failures.slice(0, all ? 100 : 20)) log(`  ! ${failure}`);
+  for (const line of alike(failures)) log(`  ! ${line}`);
 }
 const sum = (of: (outcome: Outcome) => number): number =>
   results.reduce((total, { outcome }) => total + of(outcome), 0);
 log(`${sum(({ tried }) => tried)} points tried, ${sum(({ mixed }) => mixed)} mixed`);
 if (sum(({ mixed }) => mixed) > 0 || sum(({ tried }) => tried) === 0) process.exitCode = 1;
+
+/** Failures that differ in numbers and random names only, once each. */
+function alike(failures: readonly string[]): readonly string[] {
+  const kinds = new Map<string, string[]>();
+  for (const failure of failures) {
+    const kind = failure
+      .slice(failure.indexOf(':'))
+      .replace(/[0-9a-f]{6,}|\d+|\b[a-z]{1,2}\b|"[^"]*"|'[^']*'/gi, '#')
+      .slice(0, 160);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), failure]);
+  }
+  return [...kinds.values()].map(
+    (same) => `${same[0]!.slice(0, 500)}${same.length > 1 ? ` (and ${same.length - 1} like it)` : ''}`,
+  );
+}
