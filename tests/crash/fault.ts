@@ -11,7 +11,6 @@ import {
   repeats,
   tally,
   type Verdict,
-  world,
   worldToBeSwept,
 } from './judge.ts';
 import { dirsOf, inWorkshop, recordedAfresh } from './kill.ts';
@@ -52,7 +51,7 @@ function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
         const faults =
           how === 'once' && options.all
             ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
-            : chosen(points, options, [8, 50]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
+            : chosen(points, options, [8, 30]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
         options.log(`  ${points.length} calls may fail`);
         const verdicts = await shop.each(faults, (place, { point, error }) => {
           const when = how === 'once' ? `${point.nth}` : `${point.nth}+`;
@@ -86,19 +85,23 @@ async function failed(
   return again.end === 'mixed' ? again : verdict;
 }
 
-/** What a run that was disturbed says is true; and after `recover`, without disturbance, nothing is left of it. */
-export async function told(shop: Workshop, place: Place, ran: Ran, without: readonly string[] = []): Promise<Verdict> {
+/**
+ * What a run that was disturbed says is true; and after `recover`, without disturbance (`lift` ends it), nothing is left
+ * of it.
+ */
+export async function told(shop: Workshop, place: Place, ran: Ran, lift: () => void = () => {}): Promise<Verdict> {
   const wrong = misbehaviour(ran);
   if (wrong !== undefined) return mixed(wrong);
-  const at = worldToBeSwept(shop, place, without);
+  const at = worldToBeSwept(shop, place);
   if (ran.code !== 5) {
     const due = ran.code === 0 ? 'new' : 'old';
     if (at.end === 'mixed') return mixed(`it ends with ${ran.code}; ${at.why} (${brief(ran.out)})`);
     if (at.end !== due) return mixed(`it ends with ${ran.code}, but the machine is ${at.end}: ${brief(ran.out)}`);
   }
-  const later = await recovered(shop, place, without);
+  lift();
+  const later = await recovered(shop, place);
   if (later.end === 'mixed') return mixed(`after ${ran.code}: ${later.why}`);
   if (ran.code !== 5 && at.end !== later.end)
     return mixed(`it ends with ${ran.code}, ${at.end}; recover makes it ${later.end}`);
-  return world(shop, place, { without });
+  return later;
 }

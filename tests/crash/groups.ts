@@ -5,5 +5,6 @@ import { FOREIGN } from './foreign.ts';
 import type { Group } from './group.ts';
 import { JOURNALS } from './journal.ts';
 import { KILLS } from './kill.ts';
+import { REAL } from './real.ts';
 
-export const GROUPS: readonly Group[] = [...KILLS, ...FAULTS, ...JOURNALS, ...FOREIGN];
+export const GROUPS: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];

@@ -26,11 +26,10 @@ export function misbehaviour({ code, out, isHung }: Ran): string | undefined {
   return undefined;
 }
 
-/** Old or new, and nothing of a transaction left beside it; `clean`: the state directory too holds nothing unfinished. */
-export function world(shop: Workshop, place: Place, { without = [] as readonly string[], clean = true } = {}): Verdict {
-  const found = snapshotOf(place.machine, without);
-  const verdict = oldOrNew(shop, found, without);
-  if (verdict.end === 'mixed' || !clean) return verdict;
+/** Old or new, and nothing of a transaction left beside it, nor in the state directory. */
+export function world(shop: Workshop, place: Place): Verdict {
+  const verdict = oldOrNew(shop, snapshotOf(place.machine));
+  if (verdict.end === 'mixed') return verdict;
   const left = stateNames(place.state).filter((name) => !shop.settled.has(name));
   return left.length === 0
     ? verdict
@@ -38,31 +37,27 @@ export function world(shop: Workshop, place: Place, { without = [] as readonly s
 }
 
 /** The same, of what there is but for names of a transaction that the next run may still sweep. */
-export function worldToBeSwept(shop: Workshop, place: Place, without: readonly string[] = []): Verdict {
-  const found = snapshotOf(place.machine, without);
-  return oldOrNew(shop, { ...found, rows: found.rows.filter((row) => !/^[^\t]*\/\.reflake-/.test(row)) }, without);
+export function worldToBeSwept(shop: Workshop, place: Place): Verdict {
+  const found = snapshotOf(place.machine);
+  return oldOrNew(shop, { ...found, rows: found.rows.filter((row) => !/^[^\t]*\/\.reflake-/.test(row)) });
 }
 
-function oldOrNew({ old, new: next, kept }: Workshop, found: Snapshot, without: readonly string[]): Verdict {
-  const due = ({ rows, contents }: Snapshot): Snapshot => ({
-    rows: rows.filter((row) => !without.some((path) => row.startsWith(`${path}/`) || row.startsWith(`${path}\t`))),
-    contents,
-  });
-  const fromOld = difference(due(old), found, kept);
+function oldOrNew({ old, new: next, kept }: Workshop, found: Snapshot): Verdict {
+  const fromOld = difference(old, found, kept);
   if (fromOld === undefined) return { end: 'old' };
-  const fromNew = difference(due(next), found, kept);
+  const fromNew = difference(next, found, kept);
   if (fromNew === undefined) return { end: 'new' };
   // The one that it is nearer to.
   return mixed(fromOld.count <= fromNew.count ? `not old: ${fromOld.text}` : `not new: ${fromNew.text}`);
 }
 
 /** After a death: `recover` ends well and leaves old or new, and a second one finds nothing to do. */
-export async function recovered(shop: Workshop, place: Place, without: readonly string[] = []): Promise<Verdict> {
+export async function recovered(shop: Workshop, place: Place): Promise<Verdict> {
   const ran = await place.run(['recover']);
   const wrong = misbehaviour(ran);
   if (wrong !== undefined) return mixed(`recover: ${wrong}`);
   if (ran.code !== 0) return mixed(`recover ends with ${ran.code}: ${brief(ran.out)}`);
-  return world(shop, place, { without });
+  return world(shop, place);
 }
 
 /** The scenario's own run, undisturbed, leads to new from wherever it stands. */

@@ -1,8 +1,9 @@
 // Runs the groups one after another, prints what each found, and fails where one is wrong; on demand writes the table of
-// docs/reliability.md. Arguments: --all (every point, not a sample), --only WORDS, --write-docs.
+// docs/reliability.md. Arguments: --all (every point, not a sample), --only WORDS, --write-docs, --list (and runs nothing).
 
 import type { Group, Outcome } from './group.ts';
 import { GROUPS } from './groups.ts';
+import { writeTable } from './table.ts';
 
 const args = process.argv.slice(2);
 const all = args.includes('--all');
@@ -14,6 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const results: { readonly group: Group; readonly outcome: Outcome }[] = [];
 for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
   log(group.name);
+  if (args.includes('--list')) continue;
   const started = Date.now();
   const outcome = await group.run({ all, log });
   results.push({ group, outcome });
@@ -24,8 +26,16 @@ for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
 }
 const sum = (of: (outcome: Outcome) => number): number =>
   results.reduce((total, { outcome }) => total + of(outcome), 0);
-log(`${sum(({ tried }) => tried)} points tried, ${sum(({ mixed }) => mixed)} mixed`);
-if (sum(({ mixed }) => mixed) > 0 || sum(({ tried }) => tried) === 0) process.exitCode = 1;
+const [tried, wrong] = [sum((outcome) => outcome.tried), sum((outcome) => outcome.mixed)];
+if (!args.includes('--list')) {
+  log(`${tried} points tried, ${wrong} mixed`);
+  if (wrong > 0 || tried === 0) process.exitCode = 1;
+  if (args.includes('--write-docs')) {
+    if (only !== '') throw new Error('the table is written from all groups');
+    writeTable(results, all);
+    log('wrote the table of docs/reliability.md');
+  }
+}
 
 /** Failures that differ in numbers and random names only, once each. */
 function alike(failures: readonly string[]): readonly string[] {

@@ -13,12 +13,11 @@ export interface Snapshot {
   readonly contents: ReadonlyMap<string, { readonly what: string; readonly time: bigint }>;
 }
 
-/** Looks at all below `root`, which itself counts too; `without`: paths (from `/`) whose subtrees are not looked at. */
-export function snapshotOf(root: string, without: readonly string[] = []): Snapshot {
+/** Looks at all below `root`, which itself counts too. */
+export function snapshotOf(root: string): Snapshot {
   const rows: string[] = [];
   const contents = new Map<string, { what: string; time: bigint }>();
   const visit = (disk: Buffer, path: string): void => {
-    if (without.includes(path)) return;
     const stat = lstatSync(disk, { bigint: true });
     const facts = [(Number(stat.mode) & 0o7777).toString(8).padStart(4, '0'), `${stat.uid}:${stat.gid}`];
     if (stat.isDirectory()) {

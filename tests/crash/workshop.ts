@@ -75,7 +75,7 @@ const TOO_LONG = 30_000;
 /** Lays the scenario out, runs it once, and keeps what was before and after. `remove` it, whatever comes. */
 export async function open(scenario: Scenario, { dir = memory() } = {}): Promise<Workshop> {
   if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
-  const home = mkdtempSync(`${dir}/reflake-crash-`);
+  const home = mkdtempSync(`${dir}/reflake-crash-${process.pid}-`);
   const mounted: string[] = [];
   const remove = (): void => {
     for (const at of mounted.splice(0)) execFileSync('umount', ['-l', at]);
