@@ -1,7 +1,7 @@
 // A few points of each kind of crash test, in the time that `npm test` has; `npm run test:crash` tries more, or all.
 
 import { existsSync, readdirSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { FAULTS } from './crash/fault.ts';
 import { FOREIGN } from './crash/foreign.ts';
 import type { Group } from './crash/group.ts';
@@ -9,14 +9,27 @@ import { JOURNALS } from './crash/journal.ts';
 import { KILLS } from './crash/kill.ts';
 import { REAL } from './crash/real.ts';
 
-const GROUPS: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
+const ALL: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
+const NAMES = [
+  'kill: first apply',
+  'kill: small edits',
+  'kill: rollback of two applies',
+  'kill: recovery of first apply',
+  'fault once: first apply',
+  'full disk: the state directory',
+  'odd surroundings',
+  'journal damaged: first apply',
+  'foreign changes: first apply',
+];
 
-describe.each(GROUPS.map((group) => [group.name, group] as const))('%s', (_, { run, describe: about }) => {
-  test(about, async () => {
-    const { tried, failures, skipped } = await run({ all: false, few: true, log: () => {} });
-    expect(failures).toEqual([]);
-    expect(skipped !== undefined || tried > 0).toBe(true);
+test.each(NAMES)('%s', async (name) => {
+  const { tried, failures, skipped } = await ALL.find((group) => group.name === name)!.run({
+    all: false,
+    few: true,
+    log: () => {},
   });
+  expect(failures).toEqual([]);
+  expect(skipped !== undefined || tried > 0).toBe(true);
 });
 
 test('nothing is left behind', () => {

@@ -139,22 +139,30 @@ export async function recordedAfresh(shop: Workshop): Promise<Awaited<ReturnType
   return await recorded(shop, shop.scenario.words);
 }
 
-/** The last point after whose kill the run is undone: all is there, and nothing is committed. By halving. */
+/** The last point after whose kill the run is undone: all is there, and nothing is committed. By halving; found once. */
 export async function lastUndone(shop: Workshop): Promise<Point> {
+  const known = LAST.get(shop.scenario);
+  if (known !== undefined) return known;
   const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
   const isUndone = async (point: Point): Promise<boolean> => {
     shop.place.reset();
     await shop.place.run(shop.scenario.words, { prefix: kill(point) });
     return (await recovered(shop, shop.place)).end !== 'new';
   };
-  let [undone, done] = [0, points.length];
+  // The commit is near the end.
+  let [undone, done] = [Math.max(0, points.length - 16), points.length];
+  if (!(await isUndone(points[undone]!))) [undone, done] = [0, undone];
   while (done - undone > 1) {
     const middle = (undone + done) >> 1;
     if (await isUndone(points[middle]!)) undone = middle;
     else done = middle;
   }
+  LAST.set(shop.scenario, points[undone]!);
   return points[undone]!;
 }
+
+/** The same run makes the same calls. */
+const LAST = new Map<Scenario, Point>();
 
 /** The last flush whose failure makes the run undo itself (exit 4). */
 async function lastFlushUndone(shop: Workshop): Promise<Point> {
