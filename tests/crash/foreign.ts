@@ -6,7 +6,7 @@ import { appendFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, w
 import { basename, dirname } from 'node:path';
 import type { Group } from './group.ts';
 import { cutOff, moments } from './journal.ts';
-import { brief, chosen, misbehaviour, mixed, tally, type Verdict, world } from './judge.ts';
+import { brief, chosen, misbehaviour, mixed, tally, type Verdict } from './judge.ts';
 import { inWorkshop } from './kill.ts';
 import { EDITS, FRESH, ROLLBACK_ALL } from './scenarios.ts';
 import { snapshotOf } from './snapshot.ts';
@@ -83,42 +83,40 @@ async function kept(shop: Workshop, place: Place, { cut, path, act }: Case): Pro
   if (wrong !== undefined) return mixed(wrong);
   const found = holding(place);
   if (hasBytes && found.length === 0) return mixed(`what somebody wrote is gone (exit ${ran.code}): ${brief(ran.out)}`);
-  if (ran.code === 0) return carriedAlong(shop, place, path, found);
+  if (ran.code === 0) {
+    // Without a word: only where it is none of the transaction's and went back with the rest.
+    const odd = strange(shop, place, path, found);
+    return odd.length === 0 ? { end: 'old' } : mixed(`recover ends with 0, but: ${odd.join('; ')}`);
+  }
   if (ran.code !== 5) return mixed(`recover ends with ${ran.code}: ${brief(ran.out)}`);
   if (!isSaid(ran, path, found)) return mixed(`exit 5, but ${basename(path)} is not named: ${brief(ran.out)}`);
-  // What a person does then: take the foreign thing away, and put back what is wanted there.
-  const isBeside = found.length > 0 && found.every((name) => name.includes('reflake-conflict'));
+  // Beside, or in its place and the journal kept: either way all else is old, if not at once, then once it is put right.
+  if (strange(shop, place, path, found).length === 0) return { end: 'refused' };
   for (const name of found) spawnSync('rm', ['-rf', place.machine + (thingOf(name, path) ?? name)]);
-  const now = world(shop, place);
-  if (now.end === 'old') return { end: 'refused' };
-  if (!isBeside && existsSync(saved)) {
+  if (existsSync(saved)) {
     // The tree may have gone back to its other place meanwhile.
     const home = [path, ...shop.old.rows.map((row) => row.split('\t')[0]!)].find(
       (one) => basename(one) === basename(path) && existsSync(dirname(place.machine + one)),
     );
-    if (home === undefined) return mixed(`there is no place for ${path}: ${now.end === 'mixed' ? now.why : now.end}`);
+    if (home === undefined) return mixed(`there is no place for ${path} any more`);
     spawnSync('rm', ['-rf', place.machine + home]);
     execFileSync('cp', ['-a', saved, place.machine + home]);
   }
   const again = await place.run(['recover']);
   if (again.code !== 0) return mixed(`put right by hand, recover ends with ${again.code}: ${brief(again.out)}`);
-  const end = world(shop, place);
-  return end.end === 'old'
-    ? { end: 'refused' }
-    : mixed(`put right by hand and recovered: ${end.end === 'mixed' ? end.why : end.end}`);
+  const odd = strange(shop, place, path, []);
+  return odd.length === 0 ? { end: 'refused' } : mixed(`put right by hand and recovered: ${odd.join('; ')}`);
 }
 
-/** Well without a word: only where the change is none of the transaction's and stands where it belongs, all else being old. */
-function carriedAlong(shop: Workshop, place: Place, path: string, found: readonly string[]): Verdict {
+/** What is neither old, nor the foreign change itself: the path, what holds the words, and what is named as a conflict. */
+function strange(shop: Workshop, place: Place, path: string, found: readonly string[]): readonly string[] {
   const names = new Set([basename(path), ...found.flatMap((name) => [basename(name), basename(dirname(name))])]);
   const now = new Set(snapshotOf(place.machine).rows);
   const old = new Set(shop.old.rows);
-  const odd = [...shop.old.rows.filter((row) => !now.has(row)), ...[...now].filter((row) => !old.has(row))].filter(
-    (row) => !names.has(basename(row.split('\t')[0]!)),
-  );
-  return odd.length === 0
-    ? { end: 'old' }
-    : mixed(`recover ends with 0, but: ${odd.slice(0, 5).join('; ').replaceAll('\t', ' ')}`);
+  return [...shop.old.rows.filter((row) => !now.has(row)), ...[...now].filter((row) => !old.has(row))]
+    .filter((row) => !names.has(basename(row.split('\t')[0]!)) && !row.split('\t')[0]!.includes('reflake-conflict'))
+    .slice(0, 5)
+    .map((row) => row.replaceAll('\t', ' '));
 }
 
 const isSaid = ({ out }: Ran, path: string, found: readonly string[]): boolean =>

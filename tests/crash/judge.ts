@@ -36,13 +36,17 @@ export function world(shop: Workshop, place: Place): Verdict {
     : mixed(`${verdict.end}, but the state directory still holds ${left.slice(0, 5).join(', ')}`);
 }
 
-/** The same, of what there is but for names of a transaction that the next run may still sweep. */
+/** The same, of what there is but for what the next run may still sweep: names of a transaction, also second ones. */
 export function worldToBeSwept(shop: Workshop, place: Place): Verdict {
-  const found = snapshotOf(place.machine);
-  return oldOrNew(shop, { ...found, rows: found.rows.filter((row) => !/^[^\t]*\/\.reflake-/.test(row)) });
+  const visible = ({ rows, contents }: Snapshot): Snapshot => ({
+    rows: rows.filter((row) => !/^[^\t]*\/\.reflake-/.test(row)).map((row) => row.replace(/ \d+ names$/, '')),
+    contents,
+  });
+  const { old, new: next, kept } = shop;
+  return oldOrNew({ old: visible(old), new: visible(next), kept }, visible(snapshotOf(place.machine)));
 }
 
-function oldOrNew({ old, new: next, kept }: Workshop, found: Snapshot): Verdict {
+function oldOrNew({ old, new: next, kept }: Pick<Workshop, 'old' | 'new' | 'kept'>, found: Snapshot): Verdict {
   const fromOld = difference(old, found, kept);
   if (fromOld === undefined) return { end: 'old' };
   const fromNew = difference(next, found, kept);

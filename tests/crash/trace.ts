@@ -116,7 +116,7 @@ export function hit(log: string, { call, nth, isFirst, args }: Point): 'there' |
 /** Arguments without what differs from run to run: numbers, random names, the place, results. */
 const shapeOf = (args: string): string =>
   args
-    .replace(/\)? += .*$| <unfinished \.\.\.>$/, "")
+    .replace(/\)? += .*$| <unfinished \.\.\.>$/, '')
     .replace(/\/[^">]*\/place-\d+\//g, '/')
     .replace(/"[^"/][^"]*"(\.\.\.)?/g, '""')
     .replace(/[0-9a-f]{8,}|\d+/g, '#');
