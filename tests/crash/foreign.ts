@@ -110,7 +110,12 @@ async function kept(shop: Workshop, place: Place, { cut, path, act }: Case): Pro
 
 /** What is neither old, nor the foreign change itself: the path, what holds the words, and what is named as a conflict. */
 function strange(shop: Workshop, place: Place, path: string, found: readonly string[]): readonly string[] {
-  const names = new Set([basename(path), ...found.flatMap((name) => [basename(name), basename(dirname(name))])]);
+  // What is kept beside has made room for what was there before.
+  const isBeside = found.some((name) => name.includes(`/${basename(path)}.reflake-conflict`));
+  const names = new Set([
+    ...(isBeside ? [] : [basename(path)]),
+    ...found.flatMap((name) => [basename(name), basename(dirname(name))]),
+  ]);
   const now = new Set(snapshotOf(place.machine).rows);
   const old = new Set(shop.old.rows);
   return [...shop.old.rows.filter((row) => !now.has(row)), ...[...now].filter((row) => !old.has(row))]
