@@ -91,8 +91,8 @@ async function failed(
  */
 export async function told(shop: Workshop, place: Place, ran: Ran, lift: () => void = () => {}): Promise<Verdict> {
   const wrong = misbehaviour(ran);
-  if (wrong !== undefined) return mixed(wrong);
   const at = worldToBeSwept(shop, place);
+  if (wrong !== undefined) return mixed(`exit ${ran.code}, ${at.end === 'mixed' ? at.why : at.end}; ${wrong}`);
   if (ran.code !== 5) {
     const due = ran.code === 0 ? 'new' : 'old';
     if (at.end === 'mixed') return mixed(`it ends with ${ran.code}; ${at.why} (${brief(ran.out)})`);

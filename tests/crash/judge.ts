@@ -21,7 +21,7 @@ export function misbehaviour({ code, out, isHung }: Ran): string | undefined {
   if (isHung) return 'it hangs';
   if (code === null || !DOCUMENTED.has(code)) return `it ends with ${code}: ${brief(out)}`;
   if (/^ +at .*(:\d+:\d+|<anonymous>)\)?$/m.test(out) || /\bnode:internal\//.test(out))
-    return `a stack trace is on the screen: ${brief(out)}`;
+    return `a stack trace is on the screen: ${brief(out.slice(out.search(/\S[^\n]*\n +at /)))}`;
   if (code !== 0 && out.trim() === '') return `it ends with ${code} and without a word`;
   return undefined;
 }
@@ -75,7 +75,7 @@ export async function repeats(shop: Workshop, place: Place): Promise<Verdict> {
 /** The first words that matter, in one line. */
 export const brief = (out: string): string => {
   const lines = out.split('\n').filter((line) => line.trim() !== '' && !/^(edit|change|plan:|undone) ?/.test(line));
-  return lines.slice(-6).join(' / ').slice(0, 500);
+  return lines.slice(-8).join(' / ').slice(0, 600);
 };
 
 /** Counts; a point's label goes before what was wrong with it. */
