@@ -4,7 +4,8 @@ import { FAULTS } from './fault.ts';
 import { FOREIGN } from './foreign.ts';
 import type { Group } from './group.ts';
 import { JOURNALS } from './journal.ts';
+import { KEPT } from './kept.ts';
 import { KILLS } from './kill.ts';
 import { REAL } from './real.ts';
 
-export const GROUPS: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
+export const GROUPS: readonly Group[] = [...KEPT, ...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
