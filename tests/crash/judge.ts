@@ -21,7 +21,7 @@ export function misbehaviour({ code, out, isHung }: Ran): string | undefined {
   if (isHung) return 'it hangs';
   if (code === null || !DOCUMENTED.has(code)) return `it ends with ${code}: ${brief(out)}`;
   if (/^ +at .*(:\d+:\d+|<anonymous>)\)?$/m.test(out) || /\bnode:internal\//.test(out))
-    return `a stack trace is on the screen: ${brief(out.slice(out.search(/\S[^\n]*\n +at /)))}`;
+    return `a stack trace is on the screen: ${firstOfStack(out)}`;
   if (code !== 0 && out.trim() === '') return `it ends with ${code} and without a word`;
   return undefined;
 }
@@ -71,6 +71,16 @@ export async function repeats(shop: Workshop, place: Place): Promise<Verdict> {
   const now = world(shop, place);
   return now.end === 'old' ? mixed('the next run says applied and is old') : now;
 }
+
+/** The line before a stack trace, and where it was thrown. */
+const firstOfStack = (out: string): string => {
+  const lines = out.split('\n').map((line) => line.trim());
+  const at = lines.findIndex((line) => line.startsWith('at '));
+  return lines
+    .slice(Math.max(0, at - 1), at + 3)
+    .join(' / ')
+    .slice(0, 500);
+};
 
 /** The first words that matter, in one line. */
 export const brief = (out: string): string => {
