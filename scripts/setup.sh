@@ -41,8 +41,6 @@ lack chroot coreutils
 lack find findutils
 lack prlimit util-linux
 lack chattr e2fsprogs
-lack getfattr attr
-lack setfacl acl
 lack faketime faketime
 
 if [ -n "$missing" ]; then

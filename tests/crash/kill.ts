@@ -113,7 +113,7 @@ async function struck(
     const where = hit(place.trace(), point);
     // A death at the wrong place is one all the same.
     if (where === 'there' || (where === 'elsewhere' && tries >= 3)) return true;
-    if (where === 'no' && tries >= 1) return false;
+    if (where === 'no' && tries >= (point.isFirst ? 3 : 1)) return false;
   }
 }
 
