@@ -67,6 +67,8 @@ export async function recovered(shop: Workshop, place: Place): Promise<Verdict> 
 /** The scenario's own run, undisturbed, leads to new from wherever it stands. */
 export async function repeats(shop: Workshop, place: Place): Promise<Verdict> {
   const again = await place.run(shop.scenario.words);
+  const wrong = misbehaviour(again);
+  if (wrong !== undefined) return mixed(`the next run: ${wrong}`);
   if (again.code !== 0) return mixed(`the next run ends with ${again.code}: ${brief(again.out)}`);
   const now = world(shop, place);
   return now.end === 'old' ? mixed('the next run says applied and is old') : now;
