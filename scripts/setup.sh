@@ -41,6 +41,9 @@ lack setfacl acl
 lack mount mount
 lack chroot coreutils
 lack find findutils
+lack prlimit util-linux
+lack chattr e2fsprogs
+lack faketime faketime
 
 if [ -n "$missing" ]; then
   command -v apt-get > /dev/null || fail "install these by hand, there is no apt-get here:$missing"
