@@ -20,6 +20,8 @@ export function writeTable(
   );
   const sum = (of: keyof Omit<Outcome, 'failures' | 'skipped'>): number =>
     results.reduce((total, { outcome }) => total + outcome[of], 0);
+  const namesOf = (words: string): string =>
+    results.flatMap(({ group }) => (group.describe === words ? [group.name] : [])).join('; ');
   const table = [
     `${isWhole ? 'Every point' : 'A sample'}, by \`npm run test:crash -- ${isWhole ? '--all ' : ''}--write-docs\`; ${facts()}.`,
     '',
@@ -30,7 +32,7 @@ export function writeTable(
     '',
     'What each group does:',
     '',
-    ...results.map(({ group }) => `- **${group.name}**: ${group.describe}`),
+    ...[...new Set(results.map(({ group }) => group.describe))].map((words) => `- **${namesOf(words)}**: ${words}`),
   ];
   const text = readFileSync(PAGE, 'utf8');
   writeFileSync(
