@@ -1,6 +1,7 @@
 // The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
 import { setFlagsFromString } from 'node:v8';
+import { failure } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
 import { exitOfSignal } from './exit.ts';
 import type { Io } from './io.ts';
@@ -14,6 +15,8 @@ if (reflakeThread === undefined) start();
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
 
 function start(): void {
+  // What is run must not depend on the caller's; what we write has the mode that it is given.
+  process.umask(0o022);
   let signal: ReturnType<Io['stopped']>;
   const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of SIGNALS) {
@@ -32,7 +35,7 @@ function start(): void {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentDirectory(),
     tty: {
       // Only where it is asked for: Node opens the stream for it.
       get in() {
@@ -80,7 +83,14 @@ function start(): void {
       process.exitCode = signal === undefined ? code : exitOfSignal(signal);
     },
     (thrown: unknown) => {
+      process.exitCode = 1;
       const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
+      // Said by the system, which is no bug of ours.
+      if (thrown instanceof Error && ('syscall' in thrown || 'why' in thrown || 'tool' in thrown)) {
+        const { summary, hint } = failure('stopped', thrown);
+        process.stderr.write(`error: ${summary}${hint === undefined ? '' : ` (${hint})`}\n`);
+        return;
+      }
       // Without the line of source that Node would show: of one minified file it is the whole program.
       const calls = stack
         .split('\n')
@@ -89,7 +99,16 @@ function start(): void {
       process.stderr.write(
         `internal error: ${message}\n${calls.join('\n')}\nThis is a bug of reflake. What was begun is undone by: reflake recover\n`,
       );
-      process.exitCode = 1;
     },
   );
+}
+
+/** Its name is only needed where something is named relatively. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.stderr.write('error: the current directory is not there any more (go to another one)\n');
+    process.exit(1);
+  }
 }

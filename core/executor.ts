@@ -52,13 +52,15 @@ export async function execute(
     const reached: Reached = { begun: 0 };
     try {
       const failed = await publishAll(transaction, around, work, reached);
-      if (failed.length > 0) return await undo(transaction, contents, failed, around, work, reached);
+      if (failed.length > 0) return await undoOrStop(transaction, contents, failed, around, work, reached);
       commit(store, generation, around.now());
     } catch (thrown) {
       // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
       // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
-      if (!isCommitted(store, generation))
-        return await undo(transaction, contents, [failure('an edit failed', thrown)], around, work, reached);
+      const cause = [failure('an edit failed', thrown)];
+      const committed = isCommitted(store, generation);
+      if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
+      if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
     }
     sweep(around, work, generation);
     report({ type: 'progress', text: 'committed' });
@@ -114,18 +116,23 @@ function unprepare(store: Store, work: Work): void {
 
 /** Plays an unfinished journal back. Returns undefined where there is none. */
 export async function recover(around: Surroundings): Promise<Outcome | undefined> {
+  try {
+    return await playBack(around);
+  } catch (thrown) {
+    return { status: 'stuck', cause: [failure('what a crash left cannot be looked at', thrown)], conflicts: [] };
+  }
+}
+
+async function playBack(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
   host.refresh();
-  sweepDraft(around);
+  const damage = sweepDraft(around);
+  if (damage !== undefined) return damaged(store, damage);
   store.remove('journal.undone');
   sweepCommitted(around);
   const loaded = load(store, 'journal');
   if (loaded.status === 'none') return undefined;
-  if (loaded.status === 'damaged') {
-    const summary = `the journal in "${store.where}" is damaged: ${loaded.what}`;
-    const hint = 'look at the files that its begin record names, then move the journal directory away';
-    return { status: 'stuck', cause: [{ severity: 'error', code: 'RF3012', summary, hint }], conflicts: [] };
-  }
+  if (loaded.status === 'damaged') return damaged(store, loaded.what);
   const { transaction, blobs } = loaded;
   const cause: Diagnostic = {
     severity: 'warning',
@@ -138,6 +145,12 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
   } finally {
     work.close();
   }
+}
+
+function damaged(store: Store, what: string): Outcome {
+  const summary = `the journal in "${store.where}" is damaged: ${what}`;
+  const hint = 'look at the files that its begin record names, then move the journal directory away';
+  return { status: 'stuck', cause: [{ severity: 'error', code: 'RF3012', summary, hint }], conflicts: [] };
 }
 
 /** The number that the next apply gets. */
@@ -243,8 +256,24 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
 /** Milliseconds in which a signal to the whole process group reaches us too. */
 const SIGNAL_LAG = 50;
 
-const isCommitted = (store: Store, generation: number): boolean =>
-  store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
+/** Unknown where the store can't be read any more: the next run finds out. */
+function isCommitted(store: Store, generation: number): boolean | 'unknown' {
+  try {
+    return store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
+  } catch (thrown) {
+    failure('the journal cannot be read', thrown);
+    return 'unknown';
+  }
+}
+
+/** What keeps an undo from even beginning leaves the journal to the next run. */
+async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
+  try {
+    return await undo(...all);
+  } catch (thrown) {
+    return { status: 'stuck', cause: [...all[2], failure('undo failed', thrown)], conflicts: [] };
+  }
+}
 
 /** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
 function sweep({ store, report }: Surroundings, work: Work, generation: number): void {
@@ -278,11 +307,12 @@ function sweepCommitted(around: Surroundings): void {
   }
 }
 
-/** A crash while things were prepared: nobody has seen any of it. */
-function sweepDraft({ host, store }: Surroundings): void {
-  const transaction = drafted(store);
-  if (transaction !== undefined) {
-    const work = host.work(transaction.batches.flat(), transaction.tx);
+/** A crash while things were prepared: nobody has seen any of it. What is damaged of it is told. */
+function sweepDraft({ host, store }: Surroundings): string | undefined {
+  const found = drafted(store);
+  if (found.status === 'damaged') return found.what;
+  if (found.status === 'loaded') {
+    const work = host.work(found.transaction.batches.flat(), found.transaction.tx);
     try {
       work.sweep();
     } finally {
@@ -290,4 +320,5 @@ function sweepDraft({ host, store }: Surroundings): void {
     }
   }
   forget(store);
+  return undefined;
 }

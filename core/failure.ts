@@ -11,7 +11,9 @@ export const interrupted = (signal: Signal): Diagnostic => ({
 
 /** The diagnostic of something thrown while `what` was done. What is no error at all is thrown on. */
 export function failure(what: string, thrown: unknown): Diagnostic {
-  const { code, message, syscall } = thrown as NodeJS.ErrnoException;
+  const { message, syscall, errno } = thrown as NodeJS.ErrnoException;
+  // Node has no name for it.
+  const code = errno === -122 ? 'EDQUOT' : (thrown as NodeJS.ErrnoException).code;
   // Without an errno it is a bug of ours, and shall look like one.
   if (code === undefined && !(thrown instanceof Error)) throw thrown;
   const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
@@ -24,6 +26,8 @@ const ERRNO: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  EIO: 'the disk does not answer rightly',
+  EMFILE: 'too many files are open',
 };
 const HINT: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space and run the command again',

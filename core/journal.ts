@@ -46,11 +46,16 @@ export function draft(store: Store, transaction: Transaction, blobs: Blobs): voi
 export const begin = (store: Store): void => store.rename('journal.new', 'journal');
 
 /** A draft that was never begun: what was prepared for it is to be swept. */
-export function drafted(store: Store): Transaction | undefined {
+export function drafted(store: Store): Drafted {
   const record = store.read('journal.new/begin');
-  const text = record && unseal(record);
-  return text === undefined ? undefined : (JSON.parse(text) as Transaction);
+  // Its last file: without it nothing was prepared yet.
+  if (record === undefined) return { status: 'none' };
+  const opened = unseal(record);
+  if (!opened.ok) return { status: 'damaged', what: `journal.new/begin ${opened.why}` };
+  return { status: 'loaded', transaction: JSON.parse(opened.text) as Transaction };
 }
+
+type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
 
 export const forget = (store: Store): void => store.remove('journal.new');
 
@@ -60,9 +65,9 @@ export function load(store: Store, name: string): Loaded {
   if (record === undefined) {
     return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
   }
-  const text = unseal(record);
-  if (text === undefined) return { status: 'damaged', what: `${name}/begin does not match its checksum` };
-  const transaction = JSON.parse(text) as Transaction;
+  const opened = unseal(record);
+  if (!opened.ok) return { status: 'damaged', what: `${name}/begin ${opened.why}` };
+  const transaction = JSON.parse(opened.text) as Transaction;
   const blobs: Record<Digest, Uint8Array> = {};
   for (const digest of digestsOf(transaction)) {
     const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);
@@ -111,8 +116,8 @@ function known(store: Store): Progress {
 
 function progressOf(store: Store): Progress | undefined {
   const record = store.read('journal/progress');
-  const text = record && unseal(record);
-  return text === undefined ? undefined : (JSON.parse(text) as Progress);
+  const opened = record && unseal(record);
+  return opened?.ok ? (JSON.parse(opened.text) as Progress) : undefined;
 }
 
 /** The commit point: one rename. */
@@ -141,9 +146,14 @@ export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySe
 
 const seal = (text: string): Buffer => Buffer.from(`${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}\n${text}`);
 
-function unseal(record: Uint8Array): string | undefined {
+type Unsealed = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
+
+function unseal(record: Uint8Array): Unsealed {
   const all = Buffer.from(record).toString('utf8');
   const cut = all.indexOf('\n');
   const text = all.slice(cut + 1);
-  return all.slice(0, cut) === `${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}` ? text : undefined;
+  if (all.slice(0, cut) === `${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}`) return { ok: true, text };
+  const [, version] = /^(RFJ\d+) /.exec(all) ?? [];
+  if (version === undefined || version === MAGIC) return { ok: false, why: 'does not match its checksum' };
+  return { ok: false, why: `is of another version of reflake (${version}; this one writes ${MAGIC}): run that one` };
 }

@@ -111,7 +111,7 @@ function isTaken(fd: number): boolean {
 /** The child locks what the descriptor is open on, which is ours as well, and ends. */
 function spawnFlock(fd: number, how: string): { readonly status: number | null; readonly error?: Error } {
   const flock = findTool('flock');
-  if (flock === undefined) throw new Error('flock (of util-linux) is not installed');
+  if (flock === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
   return spawnSync(flock, [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
 }
 

@@ -177,7 +177,11 @@ function note(site: Site, at: number, known: Omit<Note, 'ino'> & { readonly ino:
   syncAt(site.place('old', at));
 }
 
+/** Undefined: the move was not wholly prepared. */
 export function noted(site: Site, at: number): Note | undefined {
   const place = site.place('old', at);
-  return there(place) === undefined ? undefined : (JSON.parse(readFileSync(place, 'utf8')) as Note);
+  if (there(place) === undefined) return undefined;
+  const text = readFileSync(place, 'utf8');
+  // Cut off while it was written: before anything was visible.
+  return text.endsWith('}') ? (JSON.parse(text) as Note) : undefined;
 }

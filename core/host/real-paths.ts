@@ -78,10 +78,11 @@ export function attempt<T>(path: AbsPath, look: () => T): T | undefined {
   try {
     return look();
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
+    const { code, syscall } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'EACCES' || code === 'EPERM') throw unreadable(path, 'permission denied');
-    if (code === 'ELOOP' || code === 'EIO' || code === 'ENAMETOOLONG') throw unreadable(path, code);
+    // Whatever the system says, it says of this path.
+    if (code !== undefined && syscall !== undefined) throw unreadable(path, code);
     throw thrown;
   }
 }

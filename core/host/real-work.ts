@@ -49,9 +49,13 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   };
 
   const letGo = (remove: boolean): void => {
-    opened?.sites.close(remove);
-    opened?.anchors.release();
+    const closing = opened;
     opened = undefined;
+    try {
+      closing?.sites.close(remove);
+    } finally {
+      closing?.anchors.release();
+    }
   };
 
   return {

@@ -1,7 +1,7 @@
 // Where a transaction works out of sight: one private directory on each mount it touches, as high up as may be, so that
 // it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
 
-import { closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH } from './anchor.ts';
@@ -61,10 +61,10 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
         problem = thrown;
         continue;
       }
-      const site = opened(anchor, tx);
-      if (site === undefined) break;
-      for (const shelf of SHELVES) mkdirSync(`/proc/self/fd/${site.fd}/${shelf}`, 0o700);
+      const site = openedOrRemoved(anchor, tx);
+      // Known from now on: whatever fails next, it is swept.
       byMount.set(mount, site);
+      for (const shelf of SHELVES) mkdirSync(`/proc/self/fd/${site.fd}/${shelf}`, 0o700);
       return site;
     }
     throw problem;
@@ -97,12 +97,20 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       }
     },
     close(remove) {
-      for (const { fd, within } of all()) {
-        // By its name, since a descriptor can't be removed; only if the name still leads to it.
-        if (remove && isStill(anchors, within, tx, fd)) removeTree(childOf(anchors.dir(within), workName(tx)));
-        closeSync(fd);
-      }
+      const closing = all();
       byMount.clear();
+      const problems: unknown[] = [];
+      for (const { fd, within } of closing) {
+        try {
+          // By its name, since a descriptor can't be removed; only if the name still leads to it.
+          if (remove && isStill(anchors, within, tx, fd)) removeTree(childOf(anchors.dir(within), workName(tx)));
+        } catch (thrown) {
+          problems.push(thrown);
+        } finally {
+          closeSync(fd);
+        }
+      }
+      if (problems.length > 0) throw problems[0];
     },
   };
 }
@@ -127,6 +135,18 @@ function opened(within: Anchor, tx: string): Site | undefined {
     place: (shelf, at) => Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}`),
     path: (shelf, at) => below(below(below(within.real, workName(tx)), shelf), String(at)),
   };
+}
+
+/** Of one that was made just now: what can't be worked in does not stay. */
+function openedOrRemoved(within: Anchor, tx: string): Site {
+  try {
+    const site = opened(within, tx);
+    if (site !== undefined) return site;
+    throw errno('EACCES', `the work directory in ${within.real} is not ours alone`);
+  } catch (thrown) {
+    thereOrNot(() => rmdirSync(childOf(within, workName(tx))));
+    throw thrown;
+  }
 }
 
 function isStill(anchors: Anchors, within: AbsPath, tx: string, fd: number): boolean {

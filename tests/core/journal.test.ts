@@ -115,10 +115,25 @@ describe('a damaged journal', () => {
   test('what was begun and never shown is no journal', async () => {
     const scene = memoryScene({ '/d/a': 'old' });
     const { store } = scene.open();
-    store.write('journal.new/begin', Buffer.from('half'));
+    store.write('journal.new/blobs/0', Buffer.from('half'));
     expect(load(store, 'journal')).toEqual({ status: 'none' });
     expect(await recover(around(scene.open()))).toBeUndefined();
     expect(store.list('journal.new')).toEqual([]);
+  });
+
+  test.each([
+    ['torn', 'half', /checksum/],
+    ['of a newer version', 'RFJ2 sha256:00 4\nhalf', /another version of reflake \(RFJ2/],
+  ])('a draft that is %s is told, for nobody knows what was prepared', async (_what, bytes, words) => {
+    const scene = memoryScene({});
+    const { store } = scene.open();
+    store.write('journal.new/begin', Buffer.from(bytes));
+    const outcome = await recover(around(scene.open()));
+    expect(outcome).toMatchObject({
+      status: 'stuck',
+      cause: [{ code: 'RF3012', summary: expect.stringMatching(words) }],
+    });
+    expect(store.list('journal.new')).toEqual(['begin']);
   });
 });
 
