@@ -35,6 +35,10 @@ lack unshare util-linux
 lack setpriv util-linux
 lack flock util-linux
 lack mount mount
+lack mkfs.ext4 e2fsprogs
+lack mkfs.xfs xfsprogs
+lack mkfs.btrfs btrfs-progs
+lack perl perl-base
 lack chroot coreutils
 lack find findutils
 

@@ -31,7 +31,9 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
       const offset = file.append ? size : file.offset;
       file.offset = offset + result;
       tape.unit(what(file.inode), [{ kind: 'bytes', inode: file.inode, at: offset, bytes: data.subarray(0, result) }]);
-      return file.sync ? { kind: 'flush', of: 'file', inode: file.inode, what: `O_SYNC ${what(file.inode)}` } : undefined;
+      return file.sync
+        ? { kind: 'flush', of: 'file', inode: file.inode, what: `O_SYNC ${what(file.inode)}` }
+        : undefined;
     }
     case 'pwrite64':
     case 'pwritev': {
@@ -84,7 +86,8 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
     case 'symlink':
     case 'symlinkat': {
       const place = name === 'symlink' ? at(undefined, args[1], false) : at(args[1], args[2], false);
-      if (place !== undefined) born(tape, pid, what(place), place, { kind: 'link', mode: 0o777, target: nameOf(args[0]) });
+      if (place !== undefined)
+        born(tape, pid, what(place), place, { kind: 'link', mode: 0o777, target: nameOf(args[0]) });
       return undefined;
     }
     case 'mkdir':
@@ -99,14 +102,21 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
       return attributes(tape, what, fd(args[0])?.inode, { mode: octal(args[1]) });
     case 'fchmodat':
     case 'fchmodat2':
-      return attributes(tape, what, at(args[0], args[1], !args[3]?.includes('NOFOLLOW'))?.inode, { mode: octal(args[2]) });
+      return attributes(tape, what, at(args[0], args[1], !args[3]?.includes('NOFOLLOW'))?.inode, {
+        mode: octal(args[2]),
+      });
     case 'chown':
     case 'lchown':
       return attributes(tape, what, at(undefined, args[0], name === 'chown')?.inode, owner(args[1], args[2]));
     case 'fchown':
       return attributes(tape, what, fd(args[0])?.inode, owner(args[1], args[2]));
     case 'fchownat':
-      return attributes(tape, what, at(args[0], args[1], !args[4]?.includes('NOFOLLOW'))?.inode, owner(args[2], args[3]));
+      return attributes(
+        tape,
+        what,
+        at(args[0], args[1], !args[4]?.includes('NOFOLLOW'))?.inode,
+        owner(args[2], args[3]),
+      );
     case 'fsync':
     case 'fdatasync': {
       const inode = fd(args[0])?.inode;
@@ -150,7 +160,8 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
   }
 }
 
-const unknown = ({ name, args }: Call): Error => new Error(`the replay does not know ${name}(${args.join(', ').slice(0, 200)})`);
+const unknown = ({ name, args }: Call): Error =>
+  new Error(`the replay does not know ${name}(${args.join(', ').slice(0, 200)})`);
 
 function rename(tape: Tape, from: Place | undefined, to: Place | undefined, flags: string, split: boolean): undefined {
   if (from === undefined && to === undefined) return;

@@ -24,6 +24,8 @@ export interface Choice {
   readonly seed: number;
   /** Whether to try all-but-one and only-one after each change, or only where the next flush comes. */
   readonly everywhere: boolean;
+  /** Keys of states that are known, and are not to come again; what comes is added. */
+  readonly known?: Set<string>;
 }
 
 /** Each state once; and again if it first came up before the program had told and later comes up after. */
@@ -33,7 +35,7 @@ export function* crashesOf(recording: Recording, choice: Choice): Generator<Cras
   const dependents = dependentsOf(units);
   const number = numbering();
   const random = randomOf(choice.seed);
-  const seen = new Set<string>();
+  const seen = choice.known ?? new Set<string>();
   const sets = new Set<string>();
   let told: string | undefined;
   let after = 0;

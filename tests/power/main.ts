@@ -1,11 +1,23 @@
 // The program behind the groups of power cuts. Runs in a mount namespace of its own (groups.ts starts it so): whatever it
-// mounts is gone with it, also when it is killed. Arguments: the group, `all` or `sample`, dist/reflake.cjs, a directory to
-// work in. Prints lines of progress, and the outcome as JSON in the last one.
+// mounts is gone with it, also when it is killed. Arguments: the row; `all`, `sample`, or `flushes` for a list of those that
+// the row's command needs; dist/reflake.cjs; an empty directory. Prints progress, and the findings as JSON in the last line.
 
-import { replayGroup } from './replay-group.ts';
+import { mkdirSync } from 'node:fs';
+import { neededFlushes, ROWS, type RowName, runRow } from './rows.ts';
+import type { Bench } from './scenarios.ts';
 
-const [group = '', extent = '', program = '', work = ''] = process.argv.slice(2);
-const place = { program, work };
+const [name = '', extent = '', program = '', work = ''] = process.argv.slice(2);
+const row = ROWS[name as RowName];
+const bench: Bench = { disk: `${work}/disk`, home: `${work}/home`, spec: `${work}/spec.json`, program };
+const log = (line: string): void => console.log(line);
 
-const outcome = await replayGroup(group, extent === 'all', place);
-console.log(JSON.stringify(outcome));
+async function run(): Promise<void> {
+  for (const dir of [bench.disk, bench.home]) mkdirSync(dir);
+  if (extent === 'flushes') await neededFlushes(row, bench, log);
+  else log(JSON.stringify(await runRow(row, bench, extent === 'all', log)));
+}
+
+run().catch((thrown: unknown) => {
+  console.error(thrown);
+  process.exitCode = 1;
+});

@@ -94,7 +94,13 @@ export function record(start: Start, log: string, { splitRename = false } = {}):
     const moment = handle(tape, call, splitRename);
     if (moment !== undefined) moments.push(moment);
   }
-  return { inodes: start.inodes.length === inodes.length ? start.inodes : inodes, entries: start.entries, units, moments, end: disk };
+  return {
+    inodes: start.inodes.length === inodes.length ? start.inodes : inodes,
+    entries: start.entries,
+    units,
+    moments,
+    end: disk,
+  };
 }
 
 /** Makes an inode and its name in one unit. */

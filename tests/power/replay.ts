@@ -23,7 +23,11 @@ export interface Recorded {
 }
 
 /** Runs the scenario under strace on its bench. Throws where the recording does not end as the real directory does. */
-export async function recordScenario(scenario: Scenario, bench: Bench, options?: { splitRename: boolean }): Promise<Recorded> {
+export async function recordScenario(
+  scenario: Scenario,
+  bench: Bench,
+  options?: { splitRename: boolean },
+): Promise<Recorded> {
   const { disk } = bench;
   const old = scenario.prepare(bench);
   const start = snapshot(disk);
@@ -61,15 +65,24 @@ export interface Findings {
   readonly failures: readonly string[];
 }
 
-/** Tries the states, at most `limit` of them, evenly spread; `real`: every how many goes through the program itself as well. */
+export interface Extent {
+  /** At most so many states, evenly spread. */
+  readonly limit?: number;
+  /** Every how many goes through the program itself. */
+  readonly real?: number;
+  readonly stopAtFirst?: boolean;
+}
+
+/** Tries the states that `choice` allows. */
 export async function replay(
   recorded: Recorded,
   choice: Choice,
-  { limit = Number.POSITIVE_INFINITY, real = 0 }: { readonly limit?: number; readonly real?: number } = {},
+  { limit = Number.POSITIVE_INFINITY, real = 0, stopAtFirst = false }: Extent = {},
 ): Promise<Findings> {
   const counts: Record<Verdict, number> = { old: 0, new: 0, mixed: 0, refused: 0 };
-  const failures: string[] = [];
+  const failures = new Map<string, number>();
   const all = [...crashesOf(recorded.recording, choice)];
+  let shrunk = 0;
   const step = Math.max(1, all.length / limit);
   for (let at = 0; at < all.length; at += step) {
     const crash = all[Math.floor(at)]!;
@@ -77,11 +90,18 @@ export async function replay(
     const { verdict, why } = await judge(recorded, crash, isReal);
     counts[verdict]++;
     if (why === undefined) continue;
+    if (stopAtFirst) return { counts, failures: [tell(recorded, crash, why)] };
     // To find the smallest is worth its time only for the few that are read.
-    failures.push(failures.length < 12 ? await smallest(recorded, crash, why) : tell(recorded, crash, why));
+    const words = shrunk++ < MOST_SHRUNK ? await smallest(recorded, crash, why) : tell(recorded, crash, why);
+    failures.set(words, (failures.get(words) ?? 0) + 1);
   }
-  return { counts, failures };
+  return {
+    counts,
+    failures: [...failures].map(([words, times]) => (times === 1 ? words : `${times} times: ${words}`)),
+  };
 }
+
+const MOST_SHRUNK = 40;
 
 interface Judged {
   readonly verdict: Verdict;
@@ -104,9 +124,15 @@ async function judge(recorded: Recorded, crash: Crash, isReal = false): Promise<
   return { verdict: isNew ? 'new' : 'old' };
 }
 
-function oddRows(recorded: Recorded, rows: Rows): string {
+/** Which rows are of neither, and what is missing of both. */
+export function oddRows(recorded: Pick<Recorded, 'old' | 'new'>, rows: Rows): string {
   const odd = rows.filter((row) => !recorded.old.includes(row) && !recorded.new.includes(row));
-  const both = [recorded.old, recorded.new].map((due) => due.filter((row) => !rows.includes(row)).slice(0, 3).join('; '));
+  const both = [recorded.old, recorded.new].map((due) =>
+    due
+      .filter((row) => !rows.includes(row))
+      .slice(0, 3)
+      .join('; '),
+  );
   return `neither old nor new: ${odd.slice(0, 4).join('; ') || 'parts of both'} | of old is missing: ${both[0]} | of new: ${both[1]}`;
 }
 
@@ -127,10 +153,21 @@ async function smallest(recorded: Recorded, crash: Crash, why: string): Promise<
   return tell(recorded, least, words);
 }
 
-function tell({ recording: { units }, scenario }: Recorded, { after, kept, flushed, told }: Crash, why: string): string {
+function tell(
+  { recording: { units }, scenario }: Recorded,
+  { after, kept, flushed, told }: Crash,
+  why: string,
+): string {
   const open = [...units.keys()].slice(0, after).filter((unit) => !flushed[unit]);
   const words = (found: readonly number[]): string =>
-    `${found.length}${found.length === 0 ? '' : `: ${found.slice(0, 4).map((unit) => units[unit]!.what).join(', ')}${found.length > 4 ? '…' : ''}`}`;
+    `${found.length}${
+      found.length === 0
+        ? ''
+        : `: ${found
+            .slice(0, 4)
+            .map((unit) => units[unit]!.what)
+            .join(', ')}${found.length > 4 ? '…' : ''}`
+    }`;
   const lost = open.filter((unit) => !kept[unit]);
   const last = units[after - 1]?.what ?? 'nothing';
   return (

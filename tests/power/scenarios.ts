@@ -98,7 +98,12 @@ export function reflake(bench: Bench, words: readonly string[], wrap: readonly s
   return { code: status, out: stdout + stderr };
 }
 
-export const placesOf = ({ disk }: Bench): readonly string[] => ['--root', `${disk}/machine`, '--state', `${disk}/state`];
+export const placesOf = ({ disk }: Bench): readonly string[] => [
+  '--root',
+  `${disk}/machine`,
+  '--state',
+  `${disk}/state`,
+];
 
 export function demand({ code, out }: Ran): void {
   if (code !== 0) throw new Error(`exit ${code}: ${out.slice(-2000)}`);
