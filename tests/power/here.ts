@@ -2,7 +2,7 @@
 // states are recovered. A few of them go through the real program as well (replay.ts).
 
 import { main } from '../../cmd/main.ts';
-import { type Bench, placesOf, type Ran } from './scenarios.ts';
+import { type Bench, placesOf, type Ran } from './bench.ts';
 
 /** Runs a command on the bench as its own process would. */
 export async function reflakeHere(bench: Bench, words: readonly string[]): Promise<Ran> {

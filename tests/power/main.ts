@@ -3,8 +3,8 @@
 // the row's command needs; dist/reflake.cjs; an empty directory. Prints progress, and the findings as JSON in the last line.
 
 import { mkdirSync } from 'node:fs';
+import type { Bench } from './bench.ts';
 import { neededFlushes, ROWS, type RowName, runRow } from './rows.ts';
-import type { Bench } from './scenarios.ts';
 
 const [name = '', extent = '', program = '', work = ''] = process.argv.slice(2);
 const row = ROWS[name as RowName];
@@ -18,6 +18,7 @@ async function run(): Promise<void> {
 }
 
 run().catch((thrown: unknown) => {
-  console.error(thrown);
+  // Without the colours and the depth of console.error: it is read in a table.
+  console.error(thrown instanceof Error ? thrown.stack : String(thrown));
   process.exitCode = 1;
 });

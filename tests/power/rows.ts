@@ -2,15 +2,23 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { crashesOf } from './crashes.ts';
+import type { Bench } from './bench.ts';
+import { crashesOf, type Flushes } from './crashes.ts';
 import { cutAll } from './cuts.ts';
+import type { Findings } from './findings.ts';
 import type { Layout } from './images.ts';
-import { type Findings, recordScenario, replay } from './replay.ts';
-import { ACROSS, APPLY, type Bench, RECOVER, ROLLBACK, type Scenario } from './scenarios.ts';
+import { recordScenario, replay } from './replay.ts';
+import { ACROSS, APPLY, EDITS, ROLLBACK, recoveryAfter, type Scenario } from './scenarios.ts';
+import { clear } from './snapshot.ts';
 
-/** Replayed, or cut for real. */
+/** Replayed, or cut for real. A sample takes the first of the scenarios. */
 export type Row =
-  | { readonly how: 'replay'; readonly scenario: Scenario; readonly across: boolean; readonly splitRename?: boolean }
+  | {
+      readonly how: 'replay';
+      readonly scenarios: readonly Scenario[];
+      readonly across?: boolean;
+      readonly splitRename?: boolean;
+    }
   | { readonly how: 'cut'; readonly scenario: Scenario; readonly layouts: readonly Layout[] };
 
 const on = (kind: Layout['kind']): readonly Layout[] => [{ kind, on: '' }];
@@ -26,15 +34,18 @@ const THREE_BTRFS: readonly Layout[] = [
   { kind: 'btrfs', on: 'machine/home' },
 ];
 
+/** The first is late in the apply, when there is most to undo; the last come after the commit. */
+const RECOVERIES = [0.8, 0.05, 0.2, 0.35, 0.5, 0.65, 0.9, 0.95, 0.99].map(recoveryAfter);
+
 export const ROWS = {
-  apply: { how: 'replay', scenario: APPLY, across: false },
-  rollback: { how: 'replay', scenario: ROLLBACK, across: false },
-  recover: { how: 'replay', scenario: RECOVER, across: false },
-  'apply-across': { how: 'replay', scenario: APPLY, across: true },
-  'rollback-across': { how: 'replay', scenario: ROLLBACK, across: true },
-  'recover-across': { how: 'replay', scenario: RECOVER, across: true },
-  'apply-split': { how: 'replay', scenario: APPLY, across: false, splitRename: true },
-  'rollback-split': { how: 'replay', scenario: ROLLBACK, across: false, splitRename: true },
+  apply: { how: 'replay', scenarios: [APPLY] },
+  edits: { how: 'replay', scenarios: [EDITS] },
+  rollback: { how: 'replay', scenarios: [ROLLBACK] },
+  recover: { how: 'replay', scenarios: RECOVERIES },
+  'apply-across': { how: 'replay', scenarios: [APPLY], across: true },
+  'rollback-across': { how: 'replay', scenarios: [ROLLBACK], across: true },
+  'recover-across': { how: 'replay', scenarios: RECOVERIES, across: true },
+  'half-renames': { how: 'replay', scenarios: [APPLY, EDITS, ROLLBACK, RECOVERIES[0]!], splitRename: true },
   ext4: { how: 'cut', scenario: APPLY, layouts: on('ext4') },
   xfs: { how: 'cut', scenario: APPLY, layouts: on('xfs') },
   btrfs: { how: 'cut', scenario: APPLY, layouts: on('btrfs') },
@@ -43,7 +54,7 @@ export const ROWS = {
   'rollback-ext4': { how: 'cut', scenario: ROLLBACK, layouts: on('ext4') },
   'rollback-btrfs': { how: 'cut', scenario: ROLLBACK, layouts: on('btrfs') },
   'rollback-three': { how: 'cut', scenario: ROLLBACK, layouts: THREE },
-} as const satisfies Readonly<Record<string, Row>>;
+} satisfies Readonly<Record<string, Row>>;
 
 export type RowName = keyof typeof ROWS;
 
@@ -53,47 +64,57 @@ export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: s
     const { layouts, scenario } = row;
     return cutAll({ layouts, scenario, limit: all ? Number.POSITIVE_INFINITY : 5 }, bench, `${bench.home}/images`);
   }
-  return await onTmpfs(row.across ? ACROSS : [], bench.disk, async () => {
-    const recorded = await recordScenario(row.scenario, bench, { splitRename: row.splitRename === true });
+  mount(row, bench);
+  const sum = { counts: { old: 0, new: 0, mixed: 0, refused: 0 }, failures: [] as string[] };
+  const seeing = new Set<Flushes>();
+  for (const scenario of all ? row.scenarios : row.scenarios.slice(0, 1)) {
+    clear(bench.disk);
+    const recorded = await recordScenario(scenario, bench, { splitRename: row.splitRename === true });
     const { units, moments } = recorded.recording;
-    log(`recorded ${units.length} changes, ${moments.filter(({ kind }) => kind === 'flush').length} flushes`);
     const choice = { seed: 1, random: all ? 8 : 2, everywhere: all };
-    // Without flushes something must go wrong, or nothing that follows says anything.
-    for (const flushes of ['none', 'no-directories'] as const) {
+    for (const flushes of CONTROLS) {
       const { failures } = await replay(recorded, { ...choice, flushes }, { stopAtFirst: true, limit: 400 });
-      if (failures.length === 0) throw new Error(`control: nothing is wrong with flushes "${flushes}"`);
+      if (failures.length > 0) seeing.add(flushes);
     }
-    return await replay(recorded, choice, all ? { real: 50 } : { limit: 150, real: 40 });
-  });
+    const { counts, failures } = await replay(recorded, choice, all ? { real: 50 } : { limit: 100, real: 40 });
+    for (const verdict of ['old', 'new', 'mixed', 'refused'] as const) sum.counts[verdict] += counts[verdict];
+    sum.failures.push(...failures);
+    const flushes = moments.filter(({ kind }) => kind === 'flush').length;
+    log(`${scenario.name}: ${units.length} changes, ${flushes} flushes, ${JSON.stringify(counts)}`);
+  }
+  const blind = CONTROLS.filter((flushes) => !seeing.has(flushes));
+  if (blind.length > 0) throw new Error(`control: nothing is found wrong with these flushes: ${blind.join(', ')}`);
+  return sum;
 }
+
+/** Without flushes something must go wrong, or nothing that is found means anything. */
+const CONTROLS = ['none', 'no-directories'] as const;
 
 /** Which flushes of a recorded command are needed: without one of these alone, something goes wrong. */
 export async function neededFlushes(row: Row, bench: Bench, log: (line: string) => void): Promise<void> {
   if (row.how === 'cut') throw new Error('flushes can be left out of a recording only');
-  await onTmpfs(row.across ? ACROSS : [], bench.disk, async () => {
-    const recorded = await recordScenario(row.scenario, bench);
-    const choice = { seed: 1, random: 0, everywhere: false };
-    const base = new Set<string>();
-    // To the end: the states that may be left when nothing is dropped.
-    for (const _ of crashesOf(recorded.recording, { ...choice, known: base }));
-    const flushes = recorded.recording.moments.flatMap((moment) => (moment.kind === 'flush' ? [moment.what] : []));
-    let needed = 0;
-    for (const [number, what] of flushes.entries()) {
-      const without = { ...choice, flushes: number, known: new Set(base) };
-      const { failures } = await replay(recorded, without, { stopAtFirst: true });
-      if (failures.length > 0) needed++;
-      log(
-        `${failures.length > 0 ? 'needed   ' : 'redundant'} ${number} ${what}${failures[0] ? `: ${failures[0].slice(0, 300)}` : ''}`,
-      );
-    }
-    log(`${needed} of ${flushes.length} are needed`);
-  });
+  mount(row, bench);
+  const recorded = await recordScenario(row.scenarios[0]!, bench);
+  const choice = { seed: 1, random: 0, everywhere: false };
+  const base = new Set<string>();
+  // To the end: the states that may be left when nothing is dropped.
+  for (const _ of crashesOf(recorded.recording, { ...choice, known: base }));
+  const flushes = recorded.recording.moments.flatMap((moment) => (moment.kind === 'flush' ? [moment.what] : []));
+  let needed = 0;
+  for (const [number, what] of flushes.entries()) {
+    const without = { ...choice, flushes: number, known: new Set(base) };
+    const { failures } = await replay(recorded, without, { stopAtFirst: true });
+    if (failures.length > 0) needed++;
+    log(
+      `${failures.length > 0 ? 'needed   ' : 'redundant'} ${number} ${what}${failures[0] ? `: ${failures[0].slice(0, 300)}` : ''}`,
+    );
+  }
+  log(`${needed} of ${flushes.length} are needed`);
 }
 
-async function onTmpfs<T>(mounts: readonly string[], disk: string, act: () => Promise<T>): Promise<T> {
-  for (const mount of mounts) {
-    mkdirSync(`${disk}/${mount}`, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', 'reflake-power', `${disk}/${mount}`]);
+function mount({ across }: Extract<Row, { how: 'replay' }>, { disk }: Bench): void {
+  for (const dir of across === true ? ACROSS : []) {
+    mkdirSync(`${disk}/${dir}`, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'reflake-power', `${disk}/${dir}`]);
   }
-  return await act();
 }

@@ -1,32 +1,21 @@
-// What the power is cut of: machines, specs and commands, laid out in a directory. The machine is `DIR/machine`, what reflake
-// remembers `DIR/state`; either may lie on file systems of their own, which the caller mounts.
+// What the power is cut of: machines, specs and commands.
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { BASES, specOf } from '../plan-cases.ts';
 import { type Literal, layOut, type Rows, rowsOfDisk } from '../trees.ts';
+import { type Bench, demand, reflake } from './bench.ts';
+import { killAt, pointsOf } from './points.ts';
 import { materialise, snapshot } from './snapshot.ts';
-
-/** A place for one scenario; `disk` (a real path) is what loses power, the rest lies elsewhere. */
-export interface Bench {
-  readonly disk: string;
-  readonly spec: string;
-  readonly home: string;
-  /** dist/reflake.cjs */
-  readonly program: string;
-}
-
-export interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-}
 
 export interface Scenario {
   readonly name: string;
   /** Arguments without --root and --state. */
   readonly words: (bench: Bench) => readonly string[];
-  /** Lays it out; what the machine may be afterwards besides what the command makes of it. */
-  readonly prepare: (bench: Bench) => Rows;
+  /** Lays it out. */
+  readonly prepare: (bench: Bench) => void;
+  /** Nothing but what the command ends as is right after a cut: it was decided before it began. */
+  readonly isDecided?: boolean;
 }
 
 const applying = ({ spec }: Bench): readonly string[] => ['apply', '--yes', '--offline', '--spec', spec];
@@ -35,14 +24,20 @@ const applying = ({ spec }: Bench): readonly string[] => ['apply', '--yes', '--o
 const MACHINE: Literal = {
   ...BASES.machines.fresh,
   '/etc/nixos/l': { link: 'configuration.nix' },
+  '/etc/nixos/dangling': { link: '/nowhere', owner: [1000, 0] },
   '/etc/nixos/tool': { file: 'x', mode: '6755' },
   '/etc/nixos/closed': { dir: true, mode: '2500' },
   '/etc/nixos/closed/secret': { file: 'x', mode: '0400', owner: [1000, 0] },
+  '/etc/nixos/two\nlines': 'a name of two lines',
+  '/etc/nixos/latin-\udce9': 'a name that is not UTF-8',
 };
+
+const SPEC = { git: 'track', config: { path: '~/a/nixos' } };
 
 /** Where file systems are mounted in the scenarios across them: home and state, and the root keeps /etc. */
 export const ACROSS = ['machine/home', 'state'];
 
+/** The whole way, from what the installer leaves. */
 export const APPLY: Scenario = {
   name: 'apply',
   words: applying,
@@ -55,68 +50,51 @@ export const APPLY: Scenario = {
     mkdirSync(machine, { recursive: true });
     execFileSync('cp', ['-a', `${pattern}/.`, machine]);
     rmSync(pattern, { recursive: true });
-    writeFileSync(bench.spec, specOf({ spec: { git: 'track', config: { path: '~/a/nixos' } } }));
-    return rowsOfDisk(machine);
+    writeFileSync(bench.spec, specOf({ spec: SPEC }));
   },
 };
 
+/** A machine in sync, and a spec with two wishes more: files are replaced. */
+export const EDITS: Scenario = {
+  name: 'small edits',
+  words: applying,
+  prepare(bench) {
+    ROLLBACK.prepare(bench);
+    const extra = `${bench.disk}/machine/home/srid/a/nixos/extra.nix`;
+    writeFileSync(extra, '{ }\n');
+    chownSync(extra, 1000, 100);
+    const features = ['nix-command', 'flakes', 'ca-derivations'];
+    const config = { ...SPEC.config, modules: ['./configuration.nix', './extra.nix'] };
+    writeFileSync(bench.spec, specOf({ spec: { ...SPEC, config, features } }));
+  },
+};
+
+/** One apply taken back. */
 export const ROLLBACK: Scenario = {
   name: 'rollback',
   words: () => ['rollback', '--yes'],
   prepare(bench) {
     APPLY.prepare(bench);
     demand(reflake(bench, applying(bench)));
-    return rowsOfDisk(`${bench.disk}/machine`);
   },
 };
 
-/** Of an apply that was killed when it had changed nearly everything. */
-export const RECOVER: Scenario = {
-  name: 'recover',
+/** After an apply that was killed when it had done `share` of its calls: back, or forward if it was committed. */
+export const recoveryAfter = (share: number): Scenario => ({
+  name: `recover at ${Math.round(share * 100)} %`,
   words: () => ['recover'],
+  isDecided: true,
   prepare(bench) {
-    const old = APPLY.prepare(bench);
+    APPLY.prepare(bench);
     const start = snapshot(bench.disk);
-    const renames = renamesOf(bench);
+    const points = pointsOf(bench, applying(bench));
     materialise(bench.disk, start);
-    const kill = ['-e', 'trace=rename', '-e', `inject=rename:signal=KILL:when=${Math.floor(renames * 0.8)}`];
-    const { code } = reflake(bench, applying(bench), ['strace', '-f', '-o', '/dev/null', ...kill]);
-    if (code === 0 || same(rowsOfDisk(`${bench.disk}/machine`), old)) throw new Error('there is nothing to recover');
-    return old;
+    const { code, out } = killAt(bench, applying(bench), points[Math.floor(share * points.length)]!);
+    if (code === 0) throw new Error(`it was to be killed: ${out}`);
   },
-};
-
-/** Runs the program; `wrap` in front of it. */
-export function reflake(bench: Bench, words: readonly string[], wrap: readonly string[] = []): Ran {
-  const all = [...wrap, process.execPath, bench.program, ...words, ...placesOf(bench)];
-  const { status, stdout, stderr } = spawnSync(all[0]!, all.slice(1), {
-    encoding: 'utf8',
-    cwd: '/',
-    env: { PATH: process.env.PATH, HOME: bench.home, UV_USE_IO_URING: '0' },
-    maxBuffer: 1 << 28,
-  });
-  return { code: status, out: stdout + stderr };
-}
-
-export const placesOf = ({ disk }: Bench): readonly string[] => [
-  '--root',
-  `${disk}/machine`,
-  '--state',
-  `${disk}/state`,
-];
-
-export function demand({ code, out }: Ran): void {
-  if (code !== 0) throw new Error(`exit ${code}: ${out.slice(-2000)}`);
-}
+});
 
 export const same = (one: Rows, other: Rows): boolean => JSON.stringify(one) === JSON.stringify(other);
 
-/** How many the thread makes that makes the most; strace counts for each. */
-function renamesOf(bench: Bench): number {
-  const log = `${bench.home}/renames`;
-  demand(reflake(bench, applying(bench), ['strace', '-f', '-o', log, '-e', 'trace=rename']));
-  const counts = new Map<string, number>();
-  for (const [, pid] of readFileSync(log, 'utf8').matchAll(/^(\d+) +rename\(/gm))
-    counts.set(pid!, (counts.get(pid!) ?? 0) + 1);
-  return Math.max(...counts.values());
-}
+/** The machine's, without what mkfs makes in each ext4. */
+export const rowsOf = ({ disk }: Bench): Rows => rowsOfDisk(`${disk}/machine`);

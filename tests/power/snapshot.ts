@@ -52,7 +52,7 @@ export function snapshot(root: string): Start {
 /** Makes `root` hold the disk and nothing else. Directories where another file system is mounted stay and are refilled. */
 export function materialise(root: string, what: Disk | Start): void {
   const disk = 'nodes' in what ? what : diskOf(what.inodes, what.entries);
-  empty(Buffer.from(root), lstatSync(root).dev);
+  clear(root);
   const first = new Map<Id, Buffer>();
   const dirs: (readonly [Buffer, number])[] = [];
   for (const [path, id, found] of reachable(disk)) {
@@ -75,6 +75,9 @@ export function materialise(root: string, what: Disk | Start): void {
   // Last, or what is made in a directory with set-group-id would take its group.
   for (const [at, mode] of dirs) chmodSync(at, mode);
 }
+
+/** Takes away all but what is mounted. */
+export const clear = (root: string): void => empty(Buffer.from(root), lstatSync(root).dev);
 
 function empty(dir: Buffer, device: number): void {
   for (const name of readdirSync(dir, { encoding: 'buffer' })) {
