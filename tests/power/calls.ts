@@ -141,17 +141,19 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
     case 'fallocate':
     case 'pwritev2':
     case 'splice':
-    case 'fsetxattr':
-    case 'fremovexattr':
       if (fd(args[0])?.inode !== undefined) throw unknown(call);
       return undefined;
     case 'mknod':
+      if (at(undefined, args[0], false) !== undefined) throw unknown(call);
+      return undefined;
+    case 'fsetxattr':
+    case 'fremovexattr':
+      return attribute(tape, what, fd(args[0])?.inode, call);
     case 'setxattr':
     case 'lsetxattr':
     case 'removexattr':
     case 'lremovexattr':
-      if (at(undefined, args[0], false) !== undefined) throw unknown(call);
-      return undefined;
+      return attribute(tape, what, at(undefined, args[0], !name.startsWith('l'))?.inode, call);
     case 'mknodat':
       if (at(args[0], args[1], false) !== undefined) throw unknown(call);
       return undefined;
@@ -209,6 +211,29 @@ function attributes(
   tape.unit(what(inode), [{ kind: 'meta', inode, mode: kept, uid, gid, ...change }]);
 }
 
+/** An ACL that says no more than the mode does is how cp sets modes; of others nothing is kept here. */
+function attribute(tape: Tape, what: (inode: Id) => string, inode: Id | undefined, call: Call): undefined {
+  if (inode === undefined) return;
+  const name = nameOf(call.args[1]);
+  if (!call.name.includes('remove')) {
+    const mode = name === 'system.posix_acl_access' ? modeOfAcl(bytesOf(call.args[2])) : undefined;
+    if (mode === undefined) throw unknown(call);
+    attributes(tape, what, inode, { mode: (node(tape.disk, inode).mode & 0o7000) | mode });
+  } else if (!name.startsWith('system.posix_acl')) throw unknown(call);
+}
+
+/** acl(5) as the kernel keeps it: a version, then entries of tag, permissions and id. Undefined: more than a mode. */
+function modeOfAcl(acl: Buffer): number | undefined {
+  const shifts: Readonly<Record<number, number>> = { 1: 6, 4: 3, 32: 0 };
+  let mode = 0;
+  for (let at = 4; at < acl.length; at += 8) {
+    const shift = shifts[acl.readUInt16LE(at)];
+    if (shift === undefined) return undefined;
+    mode |= acl.readUInt16LE(at + 2) << shift;
+  }
+  return mode;
+}
+
 function copyBetween(tape: Tape, { name, args, pid, result }: Call, what: (inode: Id) => string): void {
   const isRange = name === 'copy_file_range';
   const source = tape.processes.descriptor(tape, pid, args[isRange ? 0 : 1]);
@@ -217,7 +242,7 @@ function copyBetween(tape: Tape, { name, args, pid, result }: Call, what: (inode
   const [from, to] = [args[isRange ? 1 : 2], isRange ? args[3] : 'NULL'];
   if (source?.inode === undefined) throw new Error(`${name} from outside of what is looked at`);
   const start = (arg: string | undefined, offset: number): number =>
-    arg === 'NULL' || arg === undefined ? offset : Number(/\[(\d+)\]/.exec(arg)?.[1] ?? Number.NaN) - (isRange ? 0 : 0);
+    arg === 'NULL' || arg === undefined ? offset : Number(/\[(\d+)\]/.exec(arg)?.[1] ?? Number.NaN);
   const bytes = contentAt(tape, source.inode).subarray(start(from, source.offset)).subarray(0, result);
   tape.unit(what(target.inode), [{ kind: 'bytes', inode: target.inode, at: start(to, target.offset), bytes }]);
   if (from === 'NULL') source.offset += result;

@@ -13,6 +13,8 @@ export interface Inode {
   readonly gid: number;
   readonly bytes?: Buffer;
   readonly target?: string;
+  /** As the file system knows it, where that is known. */
+  readonly seen?: { readonly ino: number; readonly mtimeMs?: number; readonly ctimeMs?: number };
 }
 
 /** Owner and mode are one record on every disk: an effect has both, as they are after it. */
@@ -37,6 +39,8 @@ export interface Node {
   gid: number;
   readonly entries: Map<string, Id>;
   readonly written: Written[];
+  /** Whether anything changed it since: its times are not those it was born with. */
+  isTouched: boolean;
 }
 
 export interface Disk {
@@ -56,22 +60,36 @@ export function node({ nodes, inodes }: Disk, id: Id): Node {
   const known = nodes.get(id);
   if (known !== undefined) return known;
   const born = inodes[id]!;
-  const made: Node = { born, mode: born.mode, uid: born.uid, gid: born.gid, entries: new Map(), written: [] };
+  const made: Node = {
+    born,
+    mode: born.mode,
+    uid: born.uid,
+    gid: born.gid,
+    entries: new Map(),
+    written: [],
+    isTouched: false,
+  };
   nodes.set(id, made);
   return made;
 }
 
 export function take(disk: Disk, effect: Effect): void {
   if (effect.kind === 'entry') {
-    const { entries } = node(disk, effect.dir);
+    const { entries } = touched(disk, effect.dir);
     if (effect.to === undefined) entries.delete(effect.name);
     else entries.set(effect.name, effect.to);
   } else if (effect.kind === 'meta') {
     const { mode, uid, gid } = effect;
-    Object.assign(node(disk, effect.inode), { mode, uid, gid });
+    Object.assign(touched(disk, effect.inode), { mode, uid, gid });
   } else {
-    node(disk, effect.inode).written.push(effect);
+    touched(disk, effect.inode).written.push(effect);
   }
+}
+
+function touched(disk: Disk, id: Id): Node {
+  const found = node(disk, id);
+  found.isTouched = true;
+  return found;
 }
 
 /** Bytes that were never written are zeros. */

@@ -84,8 +84,8 @@ async function findings(name: string, all: boolean, work: string, log: Options['
 
 /** The last line of what main.ts prints; the others are progress. */
 async function runMain(name: string, extent: string, work: string, log: (line: string) => void): Promise<string> {
-  const program = `${work}/main.cjs`;
-  const bundling = spawnSync(here('../../node_modules/.bin/esbuild'), bundle(program), {
+  const program = `${work}/main.js`;
+  const bundling = spawnSync(here('../../node_modules/.bin/esbuild'), bundle(work), {
     encoding: 'utf8',
   });
   if (bundling.status !== 0) throw new Error(bundling.stderr);
@@ -110,15 +110,16 @@ async function runMain(name: string, extent: string, work: string, log: (line: s
 }
 
 /** Sources that ask where they lie (plan-cases.ts) lie in tests/; all of it is one file here. */
-const bundle = (outfile: string): readonly string[] => [
+const bundle = (outdir: string): readonly string[] => [
   here('main.ts'),
+  here('pretend.ts'),
   '--bundle',
   '--platform=node',
   '--format=cjs',
   '--log-level=error',
   '--define:import.meta.url=__here',
   `--banner:js=const __here=${JSON.stringify(new URL('../plan-cases.ts', import.meta.url).href)};`,
-  `--outfile=${outfile}`,
+  `--outdir=${outdir}`,
 ];
 
 /** What is missing here; undefined: nothing. */

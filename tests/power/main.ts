@@ -8,7 +8,13 @@ import { neededFlushes, ROWS, type RowName, runRow } from './rows.ts';
 
 const [name = '', extent = '', program = '', work = ''] = process.argv.slice(2);
 const row = ROWS[name as RowName];
-const bench: Bench = { disk: `${work}/disk`, home: `${work}/home`, spec: `${work}/spec.json`, program };
+const bench: Bench = {
+  disk: `${work}/disk`,
+  home: `${work}/home`,
+  spec: `${work}/spec.json`,
+  program,
+  pretender: `${work}/pretend.js`,
+};
 const log = (line: string): void => console.log(line);
 
 async function run(): Promise<void> {

@@ -44,7 +44,9 @@ export function processes(): Processes {
     of,
     start(pid, child, isThread) {
       const mine = of(pid);
-      all.set(child, isThread ? mine : { ...mine, open: new Map(mine.open) });
+      // What it did before its parent's call ended is in the log already.
+      const done = all.get(child)?.open ?? [];
+      all.set(child, isThread ? mine : { ...mine, open: new Map([...mine.open, ...done]) });
     },
     umask: (pid) => of(pid).umask,
     cwd: (pid) => of(pid).cwd,

@@ -8,7 +8,8 @@ import { type Choice, type Crash, crashesOf, diskAfter, mark } from './crashes.t
 import { contentOf, type Disk, diskOf, reachable } from './disk.ts';
 import { type Findings, oneLine, type Verdict } from './findings.ts';
 import { reflakeHere } from './here.ts';
-import { type Recording, record } from './recording.ts';
+import { type Pretence, pretend } from './pretend.ts';
+import { type Recording, record, type Start } from './recording.ts';
 import { rowsOf, type Scenario, same } from './scenarios.ts';
 import { materialise, snapshot } from './snapshot.ts';
 import { straceOf } from './strace-log.ts';
@@ -31,6 +32,7 @@ export async function recordScenario(
   options?: { splitRename: boolean },
 ): Promise<Recorded> {
   const { disk } = bench;
+  pretend(new Map());
   scenario.prepare(bench);
   const before = rowsOf(bench);
   const start = snapshot(disk);
@@ -41,15 +43,33 @@ export async function recordScenario(
   const odd = [...told.filter((line) => !real.includes(line)), ...real.filter((line) => !told.includes(line))];
   if (odd.length > 0) throw new Error(`the recording does not end as the disk does: ${odd.slice(0, 6).join('; ')}`);
   const next = rowsOf(bench);
+  const seen = alsoSeen(recording, snapshot(disk));
   const old = scenario.isDecided === true ? next : before;
   // A recovery that finds nothing to do says nothing.
   if (old !== next && !recording.moments.some(({ kind }) => kind === 'told'))
     throw new Error('the program never told how it went');
   const pasts = [(await past(bench)).out];
-  materialise(disk, start);
+  lay(bench, diskOf(start.inodes, start.entries));
   demand(await reflakeHere(bench, ['recover']));
   pasts.unshift((await past(bench)).out);
-  return { scenario, bench, recording, old, new: next, pasts };
+  return { scenario, bench, recording: seen, old, new: next, pasts };
+}
+
+/** The machine as a disk says, and inodes as they were known to who wrote it. */
+function lay(bench: Bench, disk: Disk): Pretence {
+  pretend(new Map());
+  const pretence = materialise(bench.disk, disk);
+  pretend(pretence);
+  return pretence;
+}
+
+/** With the numbers that inodes born meanwhile have at the end; of the others nobody can have made a note that matters. */
+function alsoSeen(recording: Recording, end: Start): Recording {
+  const inos = new Map<string, number>();
+  for (const [path, id] of reachable(diskOf(end.inodes, end.entries))) inos.set(path, end.inodes[id]!.seen!.ino);
+  const inodes = [...recording.inodes];
+  for (const [path, id] of reachable(recording.end)) inodes[id] = { seen: { ino: inos.get(path)! }, ...inodes[id]! };
+  return { ...recording, inodes };
 }
 
 const parts = ({ inodes, entries }: ReturnType<typeof snapshot>) => [inodes, entries] as const;
@@ -109,8 +129,8 @@ interface Judged {
 
 async function judge(recorded: Recorded, crash: Crash, isReal = false): Promise<Judged> {
   const { bench, pasts, recording } = recorded;
-  materialise(bench.disk, diskAfter(recording, crash.kept));
-  const { code, out } = isReal ? reflake(bench, ['recover']) : await reflakeHere(bench, ['recover']);
+  const pretence = lay(bench, diskAfter(recording, crash.kept));
+  const { code, out } = isReal ? reflake(bench, ['recover'], [], pretence) : await reflakeHere(bench, ['recover']);
   const rows = rowsOf(bench);
   if (code !== 0) return { verdict: 'refused', why: `recover ends with ${code}: ${out.trim().slice(0, 400)}` };
   const isNew = same(rows, recorded.new);

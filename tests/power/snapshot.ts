@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { contentOf, type Disk, diskOf, type Id, type Inode, reachable } from './disk.ts';
+import type { Pretence, Seen } from './pretend.ts';
 import type { Start } from './recording.ts';
 
 /** `root` must be a real path. */
@@ -35,6 +36,7 @@ export function snapshot(root: string): Start {
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
+      seen: { ino: stat.ino, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs },
       ...(kind === 'file' && { bytes: readFileSync(path) }),
       ...(kind === 'link' && { target: readlinkSync(path, 'latin1') }),
     });
@@ -49,8 +51,11 @@ export function snapshot(root: string): Start {
   return { root, inodes, entries };
 }
 
-/** Makes `root` hold the disk and nothing else. Directories where another file system is mounted stay and are refilled. */
-export function materialise(root: string, what: Disk | Start): void {
+/**
+ * Makes `root` hold the disk and nothing else; how what was made was seen before. Directories where another file system
+ * is mounted stay and are refilled.
+ */
+export function materialise(root: string, what: Disk | Start): Pretence {
   const disk = 'nodes' in what ? what : diskOf(what.inodes, what.entries);
   clear(root);
   const first = new Map<Id, Buffer>();
@@ -74,6 +79,14 @@ export function materialise(root: string, what: Disk | Start): void {
   }
   // Last, or what is made in a directory with set-group-id would take its group.
   for (const [at, mode] of dirs) chmodSync(at, mode);
+  const pretence = new Map<string, Seen>();
+  for (const [id, at] of first) {
+    const { born, isTouched } = disk.nodes.get(id)!;
+    if (born.seen === undefined) continue;
+    const { dev, ino } = lstatSync(at);
+    pretence.set(`${dev}:${ino}`, isTouched ? { ino: born.seen.ino } : born.seen);
+  }
+  return pretence;
 }
 
 /** Takes away all but what is mounted. */
