@@ -1,10 +1,10 @@
 // The program behind the groups of power cuts. Runs in a mount namespace of its own (groups.ts starts it so): whatever it
-// mounts is gone with it, also when it is killed. Arguments: the row; `all`, `sample`, or `flushes` for a list of those that
-// the row's command needs; dist/reflake.cjs; an empty directory. Prints progress, and the findings as JSON in the last line.
+// mounts is gone with it, also when it is killed. Arguments: the row; `all` or `sample`; dist/reflake.cjs; an empty
+// directory. Prints progress, and the findings as JSON in the last line.
 
 import { mkdirSync } from 'node:fs';
 import type { Bench } from './bench.ts';
-import { neededFlushes, ROWS, type RowName, runRow } from './rows.ts';
+import { ROWS, type RowName, runRow } from './rows.ts';
 
 const [name = '', extent = '', program = '', work = ''] = process.argv.slice(2);
 const row = ROWS[name as RowName];
@@ -19,8 +19,7 @@ const log = (line: string): void => console.log(line);
 
 async function run(): Promise<void> {
   for (const dir of [bench.disk, bench.home]) mkdirSync(dir);
-  if (extent === 'flushes') await neededFlushes(row, bench, log);
-  else log(JSON.stringify(await runRow(row, bench, extent === 'all', log)));
+  log(JSON.stringify(await runRow(row, bench, extent === 'all', log)));
 }
 
 run().catch((thrown: unknown) => {

@@ -100,6 +100,8 @@ export async function replay(
   const counts: Record<Verdict, number> = { old: 0, new: 0, mixed: 0, refused: 0 };
   const failures = new Map<string, number>();
   const all = [...crashesOf(recorded.recording, choice)];
+  // Late in a recording there is most that may be wrong.
+  if (stopAtFirst) all.reverse();
   let shrunk = 0;
   const step = Math.max(1, all.length / limit);
   for (let at = 0; at < all.length; at += step) {
@@ -136,6 +138,11 @@ async function judge(recorded: Recorded, crash: Crash, isReal = false): Promise<
   const isNew = same(rows, recorded.new);
   if (!isNew && !same(rows, recorded.old)) return { verdict: 'mixed', why: oddRows(recorded, rows) };
   if (crash.told !== undefined && !isNew) return { verdict: 'mixed', why: 'told to be done, and is not' };
+  if (isReal) {
+    const again = await reflakeHere(bench, ['recover']);
+    if (again.code !== 0 || !same(rowsOf(bench), rows))
+      return { verdict: 'mixed', why: `a second recover: ${again.out}` };
+  }
   const remembered = await past(bench);
   if (remembered.out !== pasts[isNew ? 1 : 0] && !(same(recorded.old, recorded.new) && pasts.includes(remembered.out)))
     return { verdict: 'mixed', why: `${isNew ? 'new' : 'old'}, but the history tells: ${remembered.out.slice(-300)}` };

@@ -7,7 +7,7 @@ import { crashesOf, type Flushes } from './crashes.ts';
 import { cutAll } from './cuts.ts';
 import type { Findings } from './findings.ts';
 import type { Layout } from './images.ts';
-import { recordScenario, replay } from './replay.ts';
+import { type Recorded, recordScenario, replay } from './replay.ts';
 import { ACROSS, APPLY, EDITS, ROLLBACK, recoveryAfter, type Scenario } from './scenarios.ts';
 import { clear } from './snapshot.ts';
 
@@ -62,7 +62,7 @@ export type RowName = keyof typeof ROWS;
 export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: string) => void): Promise<Findings> {
   if (row.how === 'cut') {
     const { layouts, scenario } = row;
-    return cutAll({ layouts, scenario, limit: all ? Number.POSITIVE_INFINITY : 5 }, bench, `${bench.home}/images`);
+    return cutAll({ layouts, scenario, limit: all ? Number.POSITIVE_INFINITY : 3 }, bench, `${bench.home}/images`);
   }
   mount(row, bench);
   const sum = { counts: { old: 0, new: 0, mixed: 0, refused: 0 }, failures: [] as string[] };
@@ -76,9 +76,10 @@ export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: s
       const { failures } = await replay(recorded, { ...choice, flushes }, { stopAtFirst: true, limit: 400 });
       if (failures.length > 0) seeing.add(flushes);
     }
-    const { counts, failures } = await replay(recorded, choice, all ? { real: 50 } : { limit: 100, real: 40 });
+    const { counts, failures } = await replay(recorded, choice, all ? { real: 50 } : { limit: 80, real: 40 });
     for (const verdict of ['old', 'new', 'mixed', 'refused'] as const) sum.counts[verdict] += counts[verdict];
     sum.failures.push(...failures);
+    if (all && scenario === row.scenarios[0]) await tellNeeded(recorded, log);
     const flushes = moments.filter(({ kind }) => kind === 'flush').length;
     log(`${scenario.name}: ${units.length} changes, ${flushes} flushes, ${JSON.stringify(counts)}`);
   }
@@ -90,26 +91,21 @@ export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: s
 /** Without flushes something must go wrong, or nothing that is found means anything. */
 const CONTROLS = ['none', 'no-directories'] as const;
 
-/** Which flushes of a recorded command are needed: without one of these alone, something goes wrong. */
-export async function neededFlushes(row: Row, bench: Bench, log: (line: string) => void): Promise<void> {
-  if (row.how === 'cut') throw new Error('flushes can be left out of a recording only');
-  mount(row, bench);
-  const recorded = await recordScenario(row.scenarios[0]!, bench);
+/** Tells which flushes the command needs: without one of these alone, something goes wrong. */
+async function tellNeeded(recorded: Recorded, log: (line: string) => void): Promise<void> {
+  const { recording, scenario } = recorded;
   const choice = { seed: 1, random: 0, everywhere: false };
   const base = new Set<string>();
-  // To the end: the states that may be left when nothing is dropped.
-  for (const _ of crashesOf(recorded.recording, { ...choice, known: base }));
-  const flushes = recorded.recording.moments.flatMap((moment) => (moment.kind === 'flush' ? [moment.what] : []));
-  let needed = 0;
+  // To the end: the states that may be left when nothing is left out.
+  for (const _ of crashesOf(recording, { ...choice, known: base }));
+  const flushes = recording.moments.flatMap((moment) => (moment.kind === 'flush' ? [moment.what] : []));
+  const needed: string[] = [];
   for (const [number, what] of flushes.entries()) {
     const without = { ...choice, flushes: number, known: new Set(base) };
     const { failures } = await replay(recorded, without, { stopAtFirst: true });
-    if (failures.length > 0) needed++;
-    log(
-      `${failures.length > 0 ? 'needed   ' : 'redundant'} ${number} ${what}${failures[0] ? `: ${failures[0].slice(0, 300)}` : ''}`,
-    );
+    if (failures.length > 0) needed.push(what);
   }
-  log(`${needed} of ${flushes.length} are needed`);
+  log(`${scenario.name}: ${needed.length} of ${flushes.length} flushes are needed: ${needed.join(', ')}`);
 }
 
 function mount({ across }: Extract<Row, { how: 'replay' }>, { disk }: Bench): void {
