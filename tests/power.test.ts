@@ -137,6 +137,6 @@ describe('recovered from what a power cut left', () => {
     if (skipped !== undefined) throw new Error(`not tried: ${skipped}`);
     expect(failures).toEqual([]);
     expect(mixed).toBe(0);
-    expect(tried).toBeGreaterThan(5);
+    expect(tried).toBeGreaterThan(3);
   });
 });
