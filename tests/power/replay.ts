@@ -50,7 +50,7 @@ export async function recordScenario(
     throw new Error('the program never told how it went');
   const pasts = [(await past(bench)).out];
   lay(bench, diskOf(start.inodes, start.entries));
-  demand(await reflakeHere(bench, ['recover']));
+  demand(await reflakeHere(bench, 'recover'));
   pasts.unshift((await past(bench)).out);
   return { scenario, bench, recording: seen, old, new: next, pasts };
 }
@@ -74,7 +74,7 @@ function alsoSeen(recording: Recording, end: Start): Recording {
 
 const parts = ({ inodes, entries }: ReturnType<typeof snapshot>) => [inodes, entries] as const;
 
-const past = (bench: Bench): Promise<Ran> => reflakeHere(bench, ['history', '--format', 'json']);
+const past = (bench: Bench): Promise<Ran> => reflakeHere(bench, 'history');
 
 const listing = (disk: Disk): readonly string[] =>
   [...reachable(disk)].map(([path, , found]) => {
@@ -132,14 +132,14 @@ interface Judged {
 async function judge(recorded: Recorded, crash: Crash, isReal = false): Promise<Judged> {
   const { bench, pasts, recording } = recorded;
   const pretence = lay(bench, diskAfter(recording, crash.kept));
-  const { code, out } = isReal ? reflake(bench, ['recover'], [], pretence) : await reflakeHere(bench, ['recover']);
+  const { code, out } = isReal ? reflake(bench, ['recover'], [], pretence) : await reflakeHere(bench, 'recover');
   const rows = rowsOf(bench);
   if (code !== 0) return { verdict: 'refused', why: `recover ends with ${code}: ${out.trim().slice(0, 400)}` };
   const isNew = same(rows, recorded.new);
   if (!isNew && !same(rows, recorded.old)) return { verdict: 'mixed', why: oddRows(recorded, rows) };
   if (crash.told !== undefined && !isNew) return { verdict: 'mixed', why: 'told to be done, and is not' };
   if (isReal) {
-    const again = await reflakeHere(bench, ['recover']);
+    const again = await reflakeHere(bench, 'recover');
     if (again.code !== 0 || !same(rowsOf(bench), rows))
       return { verdict: 'mixed', why: `a second recover: ${again.out}` };
   }
