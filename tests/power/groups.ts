@@ -91,6 +91,13 @@ async function runMain(name: string, extent: string, work: string, log: (line: s
   if (bundling.status !== 0) throw new Error(bundling.stderr);
   const argv = ['--mount', '--propagation', 'private', '--', process.execPath, program, name, extent, PROGRAM, work];
   const child = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // The runner leaves at a signal; its `finally` does not run then. What is mounted goes with the child.
+  const leave = (): void => {
+    child.kill('SIGKILL');
+    spawnSync('rm', ['-rf', work]);
+  };
+  process.once('exit', leave);
+  child.once('close', () => process.off('exit', leave));
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
