@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { crashesOf, diskAfter } from './power/crashes.ts';
 import { contentOf, reachable } from './power/disk.ts';
-import { groups } from './power/groups.ts';
+import { POWER } from './power/groups.ts';
 import { type Recording, record } from './power/recording.ts';
 
 const hex = (text: string): string =>
@@ -132,7 +132,7 @@ describe('recovered from what a power cut left', () => {
     'power cut: ext4',
     'power cut: btrfs',
   ])('%s', async (name) => {
-    const group = groups.find((one) => one.name === name)!;
+    const group = POWER.find((one) => one.name === name)!;
     const { failures, mixed, tried, skipped } = await group.run({ all: false, log: () => {} });
     if (skipped !== undefined) throw new Error(`not tried: ${skipped}`);
     expect(failures).toEqual([]);

@@ -17,7 +17,7 @@ const REPLAYED =
 const CUT = 'killed before a system call and the power cut at once, mounted again and recovered; after success too';
 
 /** In the order of the table. */
-export const groups: readonly Group[] = [
+export const POWER: readonly Group[] = [
   row('apply', 'power loss, replayed: apply', `An apply, ${REPLAYED}.`),
   row('edits', 'power loss, replayed: small edits', `An apply that replaces files, ${REPLAYED}.`),
   row('rollback', 'power loss, replayed: rollback', `A rollback, ${REPLAYED}.`),
