@@ -124,7 +124,8 @@ const bundle = (outdir: string): readonly string[] => [
   '--platform=node',
   '--format=cjs',
   '--log-level=error',
-  '--define:import.meta.url=__here',
+  // In parts: scripts/crash.mjs, which bundles this file too, replaces it wherever it is written.
+  `--define:${['import', 'meta', 'url'].join('.')}=__here`,
   `--banner:js=const __here=${JSON.stringify(new URL('../plan-cases.ts', import.meta.url).href)};`,
   `--outdir=${outdir}`,
 ];
