@@ -39,6 +39,10 @@ lack flock util-linux
 lack getfattr attr
 lack setfacl acl
 lack mount mount
+lack mkfs.ext4 e2fsprogs
+lack mkfs.xfs xfsprogs
+lack mkfs.btrfs btrfs-progs
+lack perl perl-base
 lack chroot coreutils
 lack find findutils
 lack prlimit util-linux

@@ -1,0 +1,55 @@
+// A place for one scenario, and the program run on it. The machine is `DISK/machine`, what reflake remembers `DISK/state`;
+// either may lie on file systems of their own.
+
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import type { Pretence } from './pretend.ts';
+
+/** `disk` (a real path) is what loses power; the rest lies elsewhere. `program`: dist/reflake.cjs. */
+export interface Bench {
+  readonly disk: string;
+  readonly spec: string;
+  readonly home: string;
+  readonly program: string;
+  /** pretend.ts, bundled. */
+  readonly pretender: string;
+}
+
+/** `code`: null where it was killed. */
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+}
+
+/** Runs the program; `wrap` in front of it; shown inodes as in `pretence`. */
+export function reflake(
+  bench: Bench,
+  words: readonly string[],
+  wrap: readonly string[] = [],
+  pretence?: Pretence,
+): Ran {
+  const inodes = `${bench.home}/inodes`;
+  if (pretence !== undefined) writeFileSync(inodes, JSON.stringify([...pretence]));
+  const pretending = pretence === undefined ? [] : ['--require', bench.pretender];
+  const all = [...wrap, process.execPath, ...pretending, bench.program, ...words, ...placesOf(bench)];
+  const { status, stdout, stderr } = spawnSync(all[0]!, all.slice(1), {
+    encoding: 'utf8',
+    cwd: '/',
+    env: { PATH: process.env.PATH, HOME: bench.home, UV_USE_IO_URING: '0', REFLAKE_TEST_INODES: inodes },
+    maxBuffer: 1 << 28,
+  });
+  return { code: status, out: stdout + stderr };
+}
+
+/** The arguments that say where. */
+export const placesOf = ({ disk }: Bench): readonly string[] => [
+  '--root',
+  `${disk}/machine`,
+  '--state',
+  `${disk}/state`,
+];
+
+/** Throws what it said where it did not end well. */
+export function demand({ code, out }: Ran): void {
+  if (code !== 0) throw new Error(`exit ${code}: ${out.slice(-2000)}`);
+}

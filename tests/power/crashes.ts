@@ -1,0 +1,149 @@
+// The states that a power cut may leave of a recording: whatever was flushed is there; of the rest any part, as long as no
+// two changes of one name swap.
+
+import { type Disk, diskOf, type Effect, keyOf, take } from './disk.ts';
+import type { Moment, Recording, Unit } from './recording.ts';
+
+/** `all`: as it was recorded. The others are controls: a harness that passes them sees nothing. A number: the flush to drop. */
+export type Flushes = 'all' | 'none' | 'no-directories' | number;
+
+export interface Crash {
+  /** What the program had said before the cut, if it had. */
+  readonly told: string | undefined;
+  /** After how many changes the cut came. */
+  readonly after: number;
+  /** By the number of a unit, 1: it is on the disk; it had been flushed. */
+  readonly kept: Uint8Array;
+  readonly flushed: Uint8Array;
+}
+
+export interface Choice {
+  readonly flushes?: Flushes;
+  /** Random subsets per cut. */
+  readonly random: number;
+  readonly seed: number;
+  /** Whether to try all-but-one and only-one after each change, or only where the next flush comes. */
+  readonly everywhere: boolean;
+  /** Keys of states that are known, and are not to come again; what comes is added. */
+  readonly known?: Set<string>;
+}
+
+/** Each state once; and again if it first came up before the program had told and later comes up after. */
+export function* crashesOf(recording: Recording, choice: Choice): Generator<Crash> {
+  const { units, moments } = recording;
+  const keep = keeperOf(units, choice.flushes ?? 'all');
+  const dependents = dependentsOf(units);
+  const number = numbering();
+  const random = randomOf(choice.seed);
+  const seen = choice.known ?? new Set<string>();
+  const sets = new Set<string>();
+  let told: string | undefined;
+  let after = 0;
+  const pinned = new Uint8Array(units.length);
+
+  const crash = function* (kept: Uint8Array): Generator<Crash> {
+    const bits = `${told !== undefined}${Buffer.from(kept).toString('latin1')}`;
+    if (sets.has(bits)) return;
+    sets.add(bits);
+    const key = keyOf(diskAfter(recording, kept), number);
+    // What holds after the program has told holds before.
+    if (seen.has(`true${key}`) || seen.has(`${told !== undefined}${key}`)) return;
+    seen.add(`${told !== undefined}${key}`);
+    yield { told, after, kept, flushed: pinned.slice() };
+  };
+
+  for (const [at, moment] of moments.entries()) {
+    if (moment.kind === 'told') told = moment.text;
+    else if (moment.kind === 'unit') after = moment.unit + 1;
+    else {
+      keep(pinned, after, moment, moments.slice(0, at).filter(({ kind }) => kind === 'flush').length);
+      continue;
+    }
+    const next = moments[at + 1];
+    const isEdge = next === undefined || next.kind !== 'unit';
+    const whole = pinned.slice().fill(1, 0, after);
+    yield* crash(whole);
+    yield* crash(pinned.slice());
+    if (!isEdge && !choice.everywhere) continue;
+    const open = [...units.keys()].slice(0, after).filter((unit) => !pinned[unit]);
+    for (const unit of open) {
+      const without = whole.slice();
+      for (const lost of dependents(unit, after)) without[lost] = 0;
+      yield* crash(without);
+      const alone = pinned.slice();
+      mark(units, alone, unit);
+      yield* crash(alone);
+    }
+    for (let tries = 0; tries < choice.random; tries++) {
+      const some = pinned.slice();
+      const share = random();
+      for (const unit of open) if (random() < share) mark(units, some, unit);
+      yield* crash(some);
+    }
+  }
+}
+
+/** What is on the disk where only these changes are. */
+export function diskAfter({ inodes, entries, units }: Recording, kept: Uint8Array): Disk {
+  const disk = diskOf(inodes, entries);
+  for (const [at, { effects }] of units.entries()) if (kept[at]) for (const effect of effects) take(disk, effect);
+  return disk;
+}
+
+/** Sets `unit`, and all that is on the disk wherever it is. */
+export function mark(units: readonly Unit[], set: Uint8Array, unit: number): void {
+  if (set[unit]) return;
+  set[unit] = 1;
+  for (const need of units[unit]!.needs) mark(units, set, need);
+}
+
+/** A change, and those that can't be there without it. */
+function dependentsOf(units: readonly Unit[]): (unit: number, below: number) => ReadonlySet<number> {
+  const direct = units.map((): number[] => []);
+  for (const [at, { needs }] of units.entries()) for (const need of needs) direct[need]!.push(at);
+  return (unit, below) => {
+    const found = new Set([unit]);
+    for (const one of found) for (const next of direct[one]!) if (next < below) found.add(next);
+    return found;
+  };
+}
+
+type Flush = Extract<Moment, { kind: 'flush' }>;
+
+/** Marks what a flush makes durable: of a file nothing of its name, of a directory nothing of what its names lead to. */
+function keeperOf(units: readonly Unit[], flushes: Flushes) {
+  const isKept = (effect: Effect, flush: Flush): boolean => {
+    if (flush.of === 'device') return true;
+    if (effect.kind === 'entry') return flush.of === 'dir' && effect.dir === flush.inode;
+    return effect.inode === flush.inode && (flush.of !== 'bytes' || effect.kind !== 'meta');
+  };
+  return (pinned: Uint8Array, after: number, flush: Flush, number: number): void => {
+    if (flushes === 'none' || flushes === number) return;
+    if (flushes === 'no-directories' && flush.of === 'dir') return;
+    for (let at = 0; at < after; at++) {
+      const { effects, device } = units[at]!;
+      if (pinned[at] || (flush.of === 'device' && flush.device !== undefined && flush.device !== device)) continue;
+      if (effects.some((effect) => isKept(effect, flush))) mark(units, pinned, at);
+    }
+  };
+}
+
+function numbering(): (effect: Effect) => number {
+  const known = new Map<Effect, number>();
+  return (effect) => {
+    const number = known.get(effect) ?? known.size;
+    known.set(effect, number);
+    return number;
+  };
+}
+
+/** mulberry32: the same seed, the same states. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
