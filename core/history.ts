@@ -5,7 +5,8 @@ import type { Diagnostic } from './diagnostic.ts';
 import { generations } from './executor.ts';
 import { activeSystem, type Blobs, type Reader } from './host/host.ts';
 import { load, type Transaction } from './journal.ts';
-import { type Activate, type Edit, invert } from './model.ts';
+import { type Activate, type Edit, invert, type Put } from './model.ts';
+import { isWithin, rebase } from './path.ts';
 import { adapt, rehearse } from './rehearse.ts';
 import type { Store } from './store.ts';
 
@@ -107,7 +108,8 @@ export function undoing(
     reader,
     blobs,
   );
-  const batches = [...adapt(reader, files, blobs, { all: force, recorded }), activationOf(selected, reader)];
+  const adapted = adapt(reader, files, blobs, { all: force, recorded });
+  const batches = [...adapted.map(movesFirst), activationOf(selected, reader)];
   return {
     transaction: {
       ...stamp,
@@ -163,6 +165,24 @@ const backwards = ({ transaction }: Generation): readonly Batch[] =>
       .filter(isFileEdit)
       .map((edit) => invert(edit)),
   );
+
+/**
+ * What is done in a tree before it is moved, done in its new place instead: as an apply does it, and as only a copy on
+ * another file system lets it be prepared.
+ */
+function movesFirst(batch: Batch): Batch {
+  const ordered: Edit[] = [];
+  for (const edit of batch) {
+    if (edit.op !== 'move') {
+      ordered.push(edit);
+      continue;
+    }
+    const isInside = (one: Edit): one is Put => one.op === 'put' && isWithin(one.path, edit.from);
+    const inside = ordered.filter(isInside).map((put) => ({ ...put, path: rebase(put.path, edit.from, edit.to)! }));
+    ordered.splice(0, ordered.length, ...ordered.filter((one) => !isInside(one)), edit, ...inside);
+  }
+  return ordered;
+}
 
 /** An apply that is undone and at once done again need not be touched at all. */
 function withoutDetours(batches: readonly Batch[]): readonly Batch[] {

@@ -144,7 +144,14 @@ export function restoreMove(desk: Desk, { from, to }: Move, at: number): Restore
   const target = anchors.at(to);
   const isOurs = isOursAt(desk, { from, to }, at);
   if (known?.how === 'copy') {
-    if (away === undefined || there(away) === undefined) return { changed: false, kept };
+    if (away === undefined || there(away) === undefined) {
+      // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
+      if (!isOurs || there(anchors.at(from)) === undefined) return { changed: false, kept };
+      if (sameTree(anchors.at(from), target)) renameSync(target, site!.place('undo', at));
+      else kept.push(setAside(desk, to));
+      flushMove(desk, { from, to });
+      return { changed: true, kept };
+    }
     if (isOurs && !sameTree(away, target)) kept.push(setAside(desk, to));
     else if (isOurs) renameSync(target, site!.place('undo', at));
     if (there(anchors.at(from)) !== undefined) kept.push(setAside(desk, from));
@@ -181,7 +188,11 @@ function note(site: Site, at: number, known: Omit<Note, 'ino'> & { readonly ino:
 export function noted(site: Site, at: number): Note | undefined {
   const place = site.place('old', at);
   if (there(place) === undefined) return undefined;
-  const text = readFileSync(place, 'utf8');
-  // Cut off while it was written: before anything was visible.
-  return text.endsWith('}') ? (JSON.parse(text) as Note) : undefined;
+  try {
+    return JSON.parse(readFileSync(place, 'utf8')) as Note;
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    // Cut off while it was written: what it is about was not published.
+    return undefined;
+  }
 }

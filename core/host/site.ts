@@ -103,7 +103,11 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       for (const { fd, within } of closing) {
         try {
           // By its name, since a descriptor can't be removed; only if the name still leads to it.
-          if (remove && isStill(anchors, within, tx, fd)) removeTree(childOf(anchors.dir(within), workName(tx)));
+          if (remove && isStill(anchors, within, tx, fd)) {
+            removeTree(childOf(anchors.dir(within), workName(tx)));
+            // Before the record that it is to be swept goes: after a power cut nobody would know of it.
+            syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
+          }
         } catch (thrown) {
           problems.push(thrown);
         } finally {
