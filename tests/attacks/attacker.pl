@@ -76,7 +76,7 @@ sub swap {
   my ($dir, @names) = @args;
   until ($rest) {
     lurk($dir);
-    last if $rest && $struck > 0;
+    last if $rest;
     my $pair = 2 * int(rand(@names / 2));
     my ($one, $other) = @names[$pair, $pair + 1];
     exchange($one, $other) or next;
@@ -98,6 +98,7 @@ sub writer {
   my ($dir, $file) = @args;
   my ($round) = @_;
   lurk($dir);
+  return if $rest;
   my $token = "token-$round-end";
   my $kind = ('append', 'truncate', 'replace')[int rand 3];
   if ($kind eq 'replace') {
@@ -139,6 +140,7 @@ sub take {
   my ($dir, $target, @names) = @args;
   my ($round) = @_;
   lurk($dir);
+  return if $rest;
   my $name = $names[int rand @names];
   my $token = "token-$round-end";
   my $kind = ('file', 'dir', 'link')[int rand 3];
@@ -165,7 +167,7 @@ sub wreck {
   until ($rest) {
     my $dir = $dirs[int rand @dirs];
     for my $name (works($dir)) {
-      idle(rand(300)) if rand() < .5;
+      idle(rand(300)) if rand() < .2;
       my ($here, $away) = ("$dir/$name", "$dir/stolen-$round-" . $count++);
       my $how = int rand 4;
       if ($how == 0) { unlink($here) || rmdir($here); $struck++; next }
@@ -178,7 +180,6 @@ sub wreck {
       # Sometimes it is as if nothing had been.
       if ($how == 3 || rand() < .3) { discard($here); rename($away, $here) && pop @moved }
     }
-    idle(20);
   }
   # In every other round all is put back that can be; else it stays stolen.
   if ($round % 2) { for (reverse @moved) { discard($_->[0]); rename($_->[1], $_->[0]) } }

@@ -16,6 +16,8 @@ export interface Attack {
   readonly crosses?: true;
   /** The attacker only moves things about and puts them back: the tree must end exactly old or exactly new. */
   readonly exact?: true;
+  /** Names of unfinished work are carried off and put back at any time, so some may be left; all else is as it was or shall be. */
+  readonly steals?: true;
   /** What it opens may never answer: a victim that waits has fallen. */
   readonly waits?: true;
   /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
@@ -187,6 +189,8 @@ export const ATTACKS: readonly Attack[] = [
   {
     name: 'work in progress is wrecked',
     describe: 'the hidden work of a transaction is renamed, removed, or replaced by a link or by planted files',
+    exact: true,
+    steals: true,
     conflicts: true,
     words: (root) => ['wreck', `../../..${SECRET}/hosts`, root + TREE],
     scene({ root }) {

@@ -44,7 +44,7 @@ async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome
       `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck; struck ${struck} times`,
     );
     const unfit = fell ? [] : ['the naive twin did not fall: this is no attack'];
-    if (struck < tried / 4) unfit.push(`the attacker struck only ${struck} times`);
+    if (struck * 50 < tried) unfit.push(`the attacker struck only ${struck} times`);
     return {
       tried,
       old: Math.max(0, undone - wrong),

@@ -42,6 +42,9 @@ const KINDS = {
   stuck: 'stuck',
 } as const;
 
+/** What wrecking leaves of work that was in progress. */
+const CARRIED_OFF = /^[^\t]*\/(stolen-|\.reflake-)/;
+
 const [victim, name, tries, dir, script] = process.argv.slice(2);
 const found = ATTACKS.find((one) => one.name === name);
 if (found === undefined || dir === undefined || script === undefined) throw new Error(`no such attack: ${name}`);
@@ -159,10 +162,15 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
   problems.push(...place.harm().map((line) => `after recovery: ${line}`), ...place.lost(seen.told));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
-  if (!isStuck) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
+  if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
   if (attack.exact && !isStuck) {
     const committed = !(outcome instanceof Error) && outcome.status === 'applied';
-    problems.push(...difference(committed ? due : old, rowsOfDisk(place.root)));
+    problems.push(
+      ...difference(
+        committed ? due : old,
+        rowsOfDisk(place.root).filter((row) => !CARRIED_OFF.test(row)),
+      ),
+    );
   }
   // What a conflict leaves is for people; the next try begins anew.
   if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });

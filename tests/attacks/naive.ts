@@ -52,13 +52,15 @@ function made(root: string, { path, before, after }: Put, blobs: Blobs): void {
     chownSync(disk, after.owner.uid, after.owner.gid);
     chmodSync(disk, after.mode);
   } else {
-    const work = `${disk.slice(0, disk.lastIndexOf('/'))}/.reflake-naive`;
+    const cut = disk.lastIndexOf('/');
+    const work = `${disk.slice(0, cut)}/.reflake-naive`;
+    const staged = work + disk.slice(cut);
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { mode: 0o700 });
-    writeFileSync(`${work}/new`, blobs[after.content]!);
-    chownSync(`${work}/new`, after.owner.uid, after.owner.gid);
-    chmodSync(`${work}/new`, after.mode);
-    renameSync(`${work}/new`, disk);
+    writeFileSync(staged, blobs[after.content]!);
+    chownSync(staged, after.owner.uid, after.owner.gid);
+    chmodSync(staged, after.mode);
+    renameSync(staged, disk);
     rmdirSync(work);
   }
 }
