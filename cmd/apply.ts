@@ -80,7 +80,7 @@ export function surroundings(
 export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
   const outcome = await recover(around);
   if (outcome === undefined) return undefined;
-  if (outcome.status === 'stuck') return finish(outcome, around);
+  if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
   if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
   return undefined;
 }

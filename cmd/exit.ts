@@ -22,7 +22,7 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['2', 'drift (check always; plan with --detailed-exitcode)'],
   ['3', 'the saved plan is stale or was altered; nothing written'],
   ['4', 'apply failed or was interrupted; the machine is as before'],
-  ['5', 'undo could not finish; the journal is kept and says what to do'],
+  ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
   ['6', 'refused by a guard: another machine'],
   ['7', 'another apply holds the lock'],
   ['64 / 65', 'wrong usage / invalid spec'],
@@ -45,7 +45,7 @@ export function exitOfOutcome(outcome: Outcome): number {
     case 'refused':
       return outcome.exit;
     case 'rolled-back':
-      return EXIT.failed;
+      return (outcome.kept ?? []).length > 0 ? EXIT.stuck : EXIT.failed;
     case 'stuck':
       return EXIT.stuck;
   }

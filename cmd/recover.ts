@@ -2,7 +2,7 @@
 
 import { recover } from '../core/executor.ts';
 import { finish, surroundings } from './apply.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, exitOfOutcome } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
@@ -15,6 +15,6 @@ export async function recoverCommand(options: GlobalOptions & LockOptions, io: I
     const outcome = await recover(around);
     if (outcome === undefined) return finish({ status: 'unchanged' }, around);
     report({ type: 'finished', outcome });
-    return outcome.status === 'stuck' ? EXIT.stuck : EXIT.ok;
+    return exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok;
   });
 }

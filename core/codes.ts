@@ -160,7 +160,7 @@ export const CODES = {
   RF3004: { title: 'an edit failed', page: 'A write failed. Everything that had been written was undone.' },
   RF3005: {
     title: 'undo found something else',
-    page: 'A path holds neither what was there before nor what this apply wrote: someone else changed it. It is left alone. Mend it by hand and run `reflake recover`.',
+    page: 'A path held neither what was there before nor what this apply wrote: somebody else had changed it meanwhile. What was there before is back; what they made is kept beside it as `NAME.reflake-conflict-…`, and a changed owner or mode is left as it is. Look at it, take over what you need, and remove it.',
   },
   RF3006: {
     title: 'verification failed',

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from './diagnostic.ts';
 import type { Host } from './host/host.ts';
-import type { Edit, Move, Put, Reporter } from './model.ts';
+import type { Reporter } from './model.ts';
 import type { Store } from './store.ts';
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -19,11 +19,7 @@ export interface Surroundings {
   readonly now: () => string;
 }
 
-/** How many edits, counted through all batches, may have changed the machine. `threw`: the last of them did. */
+/** How many edits, counted through all batches, may have changed the machine. */
 export interface Reached {
   begun: number;
-  threw: boolean;
 }
-
-/** The edits that files can express: all but activation. */
-export const filesOf = (edits: readonly Edit[]): (Put | Move)[] => edits.filter((edit) => edit.op !== 'activate');

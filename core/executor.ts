@@ -1,13 +1,25 @@
-// The only caller of Host.write. Executes a transaction or leaves the machine as it was: rehearse, journal, write,
-// verify, commit; undo on any failure. Recovery after a crash is the same undo.
+// The only caller of Host.work, with undo.ts. Executes a transaction or leaves the machine as it was: rehearse, draft,
+// prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
 
 import type { Diagnostic } from './diagnostic.ts';
-import { filesOf, type Reached, type Surroundings } from './execution.ts';
+import type { Reached, Surroundings } from './execution.ts';
 import { failure, interrupted, lastLines } from './failure.ts';
-import type { Blobs, Host } from './host/host.ts';
-import { begin, commit, discard, load, noteActivation, noteBatch, type Transaction } from './journal.ts';
-import { type Activate, matches, type Outcome, type Put, type Witness } from './model.ts';
-import { lookAt, looksInside, rehearse, staleWitnesses } from './rehearse.ts';
+import { type Blobs, isStale, type Work } from './host/host.ts';
+import {
+  begin,
+  commit,
+  discard,
+  draft,
+  drafted,
+  forget,
+  load,
+  noteActivation,
+  noteBatch,
+  type Transaction,
+} from './journal.ts';
+import type { Activate, Outcome, Witness } from './model.ts';
+import type { AbsPath } from './path.ts';
+import { rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
 import { undo } from './undo.ts';
 
@@ -34,35 +46,57 @@ export async function execute(
   if (before !== undefined)
     return { status: 'refused', cause: [interrupted(before)], exit: before === 'SIGINT' ? 130 : 143 };
   const generation = nextGeneration(store);
+  const work = host.work(batches.flat(), transaction.tx);
   try {
-    begin(store, transaction, contents);
-  } catch (thrown) {
-    store.remove('journal.new');
-    // Shown, but not flushed: nothing was written yet, so there is nothing to play back.
-    if (store.read('journal/begin') !== undefined) discard(store);
-    return { status: 'refused', cause: [failure('the journal cannot be written', thrown)], exit: 1 };
+    const refused = prepare(transaction, contents, around, work);
+    if (refused !== undefined) return refused;
+    const reached: Reached = { begun: 0 };
+    try {
+      const failed = await publishAll(transaction, around, work, reached);
+      if (failed.length > 0) return await undo(transaction, contents, failed, around, work, reached);
+      commit(store, generation, around.now());
+    } catch (thrown) {
+      // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
+      // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
+      if (!isCommitted(store, generation))
+        return await undo(transaction, contents, [failure('an edit failed', thrown)], around, work, reached);
+    }
+    sweep(around, work, generation);
+    report({ type: 'progress', text: 'committed' });
+    return { status: 'applied', generation, edits: edits.length };
+  } finally {
+    work.close();
   }
-  const reached: Reached = { begun: 0, threw: false };
+}
+
+/** All that takes space or may be refused. Whatever goes wrong, nobody has seen anything. */
+function prepare(transaction: Transaction, contents: Blobs, { store }: Surroundings, work: Work): Outcome | undefined {
   try {
-    const failed = await writeAll(transaction, contents, around, reached);
-    if (failed.length > 0) return await undo(transaction, contents, failed, around, reached);
-    commit(store, generation, around.now());
+    draft(store, transaction, contents);
+    work.prepare(contents);
+    begin(store);
+    return undefined;
   } catch (thrown) {
-    // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
-    // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
-    if (!isCommitted(store, generation))
-      return await undo(transaction, contents, [failure('an edit failed', thrown)], around, reached);
+    const cause = isStale(thrown)
+      ? staleDiagnostic(thrown, transaction.kind)
+      : failure('it cannot be prepared', thrown);
+    try {
+      work.sweep();
+      // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
+      if (store.read('journal/begin') !== undefined) discard(store);
+      forget(store);
+    } catch {
+      // The draft stays, and by it the next run finds what is to be swept.
+    }
+    return { status: 'refused', cause: [cause], exit: isStale(thrown) ? 3 : 1 };
   }
-  sweep(around, transaction, generation);
-  report({ type: 'progress', text: 'committed' });
-  return { status: 'applied', generation, edits: edits.length };
 }
 
 /** Plays an unfinished journal back. Returns undefined where there is none. */
 export async function recover(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
   host.refresh();
-  store.remove('journal.new');
+  sweepDraft(around);
   store.remove('journal.undone');
   sweepCommitted(around);
   const loaded = load(store, 'journal');
@@ -78,7 +112,12 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
     code: 'RF3014',
     summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
   };
-  return await undo(transaction, blobs, [cause], around, { begun: Number.POSITIVE_INFINITY, threw: false });
+  const work = host.work(transaction.batches.flat(), transaction.tx);
+  try {
+    return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
+  } finally {
+    work.close();
+  }
 }
 
 /** The number that the next apply gets. */
@@ -91,46 +130,66 @@ export const generations = (store: Store): readonly number[] =>
     .filter(Number.isInteger)
     .sort((a, b) => a - b);
 
-async function writeAll(
-  { batches, tx, kind }: Transaction,
-  blobs: Blobs,
+async function publishAll(
+  { batches, kind }: Transaction,
   around: Surroundings,
+  work: Work,
   reached: Reached,
 ): Promise<readonly Diagnostic[]> {
-  const { host, store, report, stopped, verify } = around;
-  const edits = batches.flat();
+  const { store, report, stopped, verify } = around;
+  const total = batches.flat().length;
   let index = 0;
   for (const [number, batch] of batches.entries()) {
-    if (number > 0) noteBatch(store, number);
+    if (number > 0) {
+      work.flush();
+      noteBatch(store, number);
+    }
     for (const edit of batch) {
-      // Lets signal handlers run; writes are synchronous.
+      // Lets signal handlers run; publishing is synchronous.
       await new Promise((resume) => setImmediate(resume));
       const signal = stopped();
       if (signal !== undefined) return [interrupted(signal)];
-      if (edit.op === 'put') {
-        const changed = changedSince(host, edit, kind);
-        if (changed !== undefined) return [changed];
-      }
       reached.begun++;
-      reached.threw = true;
       if (edit.op === 'activate') {
-        host.flush(filesOf(edits));
+        work.flush();
         const failed = await activation(edit, around);
         // Ctrl-C reaches the build as well: it failed because of that. Its end may be heard of before the signal is.
         if (failed !== undefined) await new Promise((resume) => setTimeout(resume, SIGNAL_LAG));
         const during = stopped();
         if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
       } else {
-        host.write(edit, blobs, tx);
+        const unlike = publish(work, index, kind);
+        // It was not done: what is there is not ours to undo.
+        if (unlike !== undefined) reached.begun--;
+        if (unlike !== undefined) return [unlike];
       }
-      reached.threw = false;
-      report({ type: 'edited', edit, index: index++, total: edits.length });
+      report({ type: 'edited', edit, index: index++, total });
     }
   }
-  host.flush(filesOf(edits));
+  work.flush();
   report({ type: 'progress', text: 'verifying' });
   return await verify();
 }
+
+function publish(work: Work, at: number, kind: Transaction['kind']): Diagnostic | undefined {
+  try {
+    work.publish(at);
+    return undefined;
+  } catch (thrown) {
+    if (!isStale(thrown)) throw thrown;
+    return staleDiagnostic(thrown, kind);
+  }
+}
+
+const staleDiagnostic = (
+  { path, message }: Error & { readonly path: AbsPath },
+  kind: Transaction['kind'],
+): Diagnostic => ({
+  severity: 'error',
+  code: kind === 'rollback' ? 'RF3011' : 'RF3001',
+  summary: message,
+  path,
+});
 
 async function activation(edit: Activate, { host, store, report }: Surroundings): Promise<Diagnostic | undefined> {
   const result = await host.activate(edit, {
@@ -148,13 +207,6 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
   };
 }
 
-/** A put is never made over something else than what was rehearsed: it would be lost. */
-function changedSince(host: Host, edit: Put, kind: Transaction['kind']): Diagnostic | undefined {
-  if (matches(edit.before, lookAt(host, edit.path, looksInside(edit)).entry)) return undefined;
-  const code = kind === 'rollback' ? 'RF3011' : 'RF3001';
-  return { severity: 'error', code, summary: `"${edit.path}" was changed at this moment`, path: edit.path };
-}
-
 /** Milliseconds in which a signal to the whole process group reaches us too. */
 const SIGNAL_LAG = 50;
 
@@ -162,9 +214,9 @@ const isCommitted = (store: Store, generation: number): boolean =>
   store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
 
 /** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
-function sweep({ host, store, report }: Surroundings, transaction: Transaction, generation: number): void {
+function sweep({ store, report }: Surroundings, work: Work, generation: number): void {
   try {
-    host.sweep(filesOf(transaction.batches.flat()), transaction.tx);
+    for (const path of work.sweep()) report({ type: 'diagnostic', diagnostic: writtenLate(path) });
     store.remove(`history/${generation}/unswept`);
   } catch (thrown) {
     const { summary } = failure('temporary files are left over', thrown);
@@ -172,12 +224,37 @@ function sweep({ host, store, report }: Surroundings, transaction: Transaction, 
   }
 }
 
-/** A crash between commit and sweep leaves the set-aside original of a move across file systems, and temporary names. */
+const writtenLate = (path: AbsPath): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3005',
+  summary: `somebody wrote to the old file while it was replaced: what they wrote is kept as "${path}"`,
+  path,
+});
+
+/** A crash between commit and sweep leaves work directories, and in them the original of a move across file systems. */
 function sweepCommitted(around: Surroundings): void {
-  const { store } = around;
+  const { host, store } = around;
   for (const number of generations(store)) {
     if (store.read(`history/${number}/unswept`) === undefined) continue;
     const loaded = load(store, `history/${number}`);
-    if (loaded.status === 'loaded') sweep(around, loaded.transaction, number);
+    if (loaded.status !== 'loaded') continue;
+    const { batches, tx } = loaded.transaction;
+    const work = host.work(batches.flat(), tx);
+    sweep(around, work, number);
+    work.close();
   }
+}
+
+/** A crash while things were prepared: nobody has seen any of it. */
+function sweepDraft({ host, store }: Surroundings): void {
+  const transaction = drafted(store);
+  if (transaction !== undefined) {
+    const work = host.work(transaction.batches.flat(), transaction.tx);
+    try {
+      work.sweep();
+    } finally {
+      work.close();
+    }
+  }
+  forget(store);
 }

@@ -29,16 +29,27 @@ export type Loaded =
 
 const MAGIC = 'RFJ1';
 
-/** Writes the journal whole, then shows it by one rename. */
-export function begin(store: Store, transaction: Transaction, blobs: Blobs): void {
+/** Writes the journal whole, but not yet in its place: from then on things may be prepared out of sight. */
+export function draft(store: Store, transaction: Transaction, blobs: Blobs): void {
   store.remove('journal.new');
   for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
   // Until this is gone, temporary names may be left beside the targets.
   store.write('journal.new/unswept', Buffer.from(transaction.tx));
   store.write('journal.new/progress', seal(JSON.stringify(START)));
   store.write('journal.new/begin', seal(JSON.stringify(transaction)));
-  store.rename('journal.new', 'journal');
 }
+
+/** One rename: from here on, edits may be visible. */
+export const begin = (store: Store): void => store.rename('journal.new', 'journal');
+
+/** A draft that was never begun: what was prepared for it is to be swept. */
+export function drafted(store: Store): Transaction | undefined {
+  const record = store.read('journal.new/begin');
+  const text = record && unseal(record);
+  return text === undefined ? undefined : (JSON.parse(text) as Transaction);
+}
+
+export const forget = (store: Store): void => store.remove('journal.new');
 
 /** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
 export function load(store: Store, name: string): Loaded {

@@ -142,15 +142,21 @@ export interface Plan {
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }
 
+/** A path that somebody else had changed. `beside`: the name that their work has now; without one it is where it was. */
+export interface Kept {
+  readonly path: AbsPath;
+  readonly beside?: AbsPath;
+}
+
 /** How an apply, a rollback or a recovery ended. */
 export type Outcome =
   | { readonly status: 'unchanged' }
   | { readonly status: 'applied'; readonly generation: number; readonly edits: number }
   /** Nothing was written. `exit` is the code of DESIGN.md section 7 that says why. */
   | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly exit: 1 | 3 | 6 | 7 | 130 | 143 }
-  /** Something was written and all of it was undone. */
-  | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[] }
-  /** Undo could not finish: the journal is kept. */
+  /** Something was written and all of it was undone. `kept`: what somebody else had done meanwhile, and where it is now. */
+  | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[]; readonly kept?: readonly Kept[] }
+  /** Undo could not finish: the journal is kept. `conflicts`: the paths where it failed. */
   | { readonly status: 'stuck'; readonly cause: readonly Diagnostic[]; readonly conflicts: readonly AbsPath[] };
 
 export type Event =

@@ -1,122 +1,134 @@
-// Takes a transaction back, from whatever point it reached: after an error, and after a crash. Derived from the edits
-// alone; may be cut off and repeated any number of times.
+// Takes a transaction back, from whatever point it reached: after an error, and after a crash. Derived from the edits and
+// what the machine shows; may be cut off and repeated any number of times. What somebody else did is kept, never replaced.
 
 import type { Diagnostic } from './diagnostic.ts';
-import { filesOf, type Reached, type Surroundings } from './execution.ts';
+import type { Reached, Surroundings } from './execution.ts';
 import { failure, lastLines } from './failure.ts';
-import { activeSystem, type Blobs, type Host } from './host/host.ts';
+import { activeSystem, type Blobs, type Host, type Work } from './host/host.ts';
 import { activationBegun, batchReached, discard, noteBatch, type Transaction } from './journal.ts';
-import { type Activate, type Edit, type Entry, invert, type Move, matches, type Outcome, type Put } from './model.ts';
+import {
+  ABSENT,
+  type Activate,
+  type Edit,
+  type Entry,
+  invert,
+  type Kept,
+  matches,
+  type Outcome,
+  type Put,
+} from './model.ts';
 import type { AbsPath } from './path.ts';
 import { lookAt, looksInside } from './rehearse.ts';
 
 /**
  * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
- * that two batches write is where the earlier one left it only when the later one is wholly undone, so a conflict ends it.
+ * that two batches write is where the earlier one left it only when the later one is wholly undone, so a failure ends it.
  */
 export async function undo(
   transaction: Transaction,
   blobs: Blobs,
   cause: readonly Diagnostic[],
   around: Surroundings,
-  { begun, threw }: Reached,
+  work: Work,
+  { begun }: Reached,
 ): Promise<Outcome> {
-  const { host, store, report } = around;
-  const conflicts: AbsPath[] = [];
+  const { store, report } = around;
+  const kept: Kept[] = [];
+  const failed: AbsPath[] = [];
   const problems: Diagnostic[] = [];
   const edits = transaction.batches.flat();
-  const total = edits.length;
   const reached = transaction.batches.slice(0, batchReached(store) + 1);
   for (const [number, batch] of [...reached.entries()].toReversed()) {
     const first = reached.slice(0, number).flat().length;
     const begunHere = batch.slice(0, Math.max(0, begun - first));
     // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
-    const unmoved = begunHere.findIndex((edit) => edit.op === 'move' && !isMoved(host, edit));
+    const unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
     const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
-    try {
-      // What a death in the middle of a put left beside it would keep its directory from being removed.
-      host.sweep(filesOf(open).filter(isPut), transaction.tx);
-    } catch (thrown) {
-      problems.push(failure('undo failed', thrown));
-    }
     for (const [at, edit] of [...open.entries()].toReversed()) {
       // Below a tree that goes back nobody would find what is to be put right.
-      if (edit.op === 'move' && conflicts.length + problems.length > 0) break;
+      if (edit.op === 'move' && problems.length > 0) break;
       try {
-        const failedHere = threw && first + at === begun - 1;
-        const done = await undoOne(edit, { blobs, tx: transaction.tx, failedHere }, around);
-        if (done === 'conflict') conflicts.push(...pathsOf(edit));
-        if (done === 'undone') report({ type: 'undone', edit, index: first + at, total });
+        const done = await undoOne(edit, first + at, blobs, around, work);
+        kept.push(...done.kept);
+        if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
       } catch (thrown) {
-        conflicts.push(...pathsOf(edit).slice(0, 1));
+        failed.push(...pathsOf(edit).slice(0, 1));
         problems.push(failure('undo failed', thrown));
       }
     }
     try {
-      host.flush(filesOf(begunHere).map((edit) => invert(edit) as Put | Move));
-      if (conflicts.length + problems.length > 0) break;
+      work.flush();
+      if (problems.length > 0) break;
       if (number > 0) noteBatch(store, number - 1);
     } catch (thrown) {
       problems.push(failure('undo failed', thrown));
       break;
     }
   }
-  if (conflicts.length + problems.length === 0) {
+  if (problems.length === 0) {
     try {
-      host.sweep(filesOf(edits), transaction.tx);
+      for (const path of work.sweep()) kept.push({ path, beside: path });
       discard(store);
-      return { status: 'rolled-back', cause };
+      const told = [...cause, ...kept.map(diagnosticOf)];
+      return { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
     } catch (thrown) {
       problems.push(failure('undo failed', thrown));
     }
   }
-  const foreign = conflicts.map(
-    (path): Diagnostic => ({
-      severity: 'error',
-      code: 'RF3005',
-      summary: `"${path}" holds neither what was there before nor what was written`,
-      hint: `put "${path}" right by hand, then run: reflake recover`,
-      path,
-    }),
-  );
-  return { status: 'stuck', cause: [...cause, ...problems, ...foreign], conflicts };
+  return { status: 'stuck', cause: [...cause, ...problems, ...kept.map(diagnosticOf)], conflicts: failed };
 }
 
-async function undoOne(
-  edit: Edit,
-  { blobs, tx, failedHere }: UndoState,
-  { host, store, report }: Surroundings,
-): Promise<'undone' | 'untouched' | 'conflict'> {
+function diagnosticOf({ path, beside }: Kept): Diagnostic {
+  const summary = `"${path}" was changed by somebody else meanwhile`;
+  const hint =
+    beside === undefined
+      ? 'it was left as they made it: look at it'
+      : `what they made is kept as "${beside}": look at it`;
+  return { severity: 'error', code: 'RF3005', summary, hint, path };
+}
+
+interface Undone {
+  readonly changed: boolean;
+  readonly kept: readonly Kept[];
+}
+
+const UNTOUCHED: Undone = { changed: false, kept: [] };
+
+async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
+  if (edit.op === 'activate') return await undoActivation(edit, around);
   if (edit.op === 'move') {
-    // Either somebody made a new tree at the old place after the move, or at the new place before it: which one is ours
-    // cannot be told, but for a move that failed just now, which found the new place taken.
-    if (isThere(host, edit.from) && isThere(host, edit.to)) return failedHere ? 'untouched' : 'conflict';
-    return host.undoMove(edit, tx) ? 'undone' : 'untouched';
+    const { changed, kept } = work.restore(at, blobs);
+    return { changed, kept: kept.map((beside): Kept => ({ path: edit.from, beside })) };
   }
-  if (edit.op === 'activate') {
-    const now = activeSystem(host);
-    // Also where the links are as before: an activation that fails half way has changed what lies behind them.
-    if (!activationBegun(store)) return 'untouched';
-    const result = await host.activate(invert(edit, now) as Activate, {
-      progress: (text) => report({ type: 'progress', text }),
-      begins: () => {},
-    });
-    if (result.status === 'failed')
-      throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
-    return 'undone';
-  }
-  const { entry } = lookAt(host, edit.path, looksInside(edit));
-  if (matches(edit.before, entry)) return 'untouched';
-  if (!matches(edit.after, entry) && !isUnderway(edit, entry)) return 'conflict';
-  host.write(invert(edit) as Put, blobs, tx);
-  return 'undone';
+  return undoPut(edit, at, blobs, around.host, work);
 }
 
-interface UndoState {
-  readonly blobs: Blobs;
-  readonly tx: string;
-  /** This edit threw just now, in this process. */
-  readonly failedHere: boolean;
+async function undoActivation(edit: Activate, { host, store, report }: Surroundings): Promise<Undone> {
+  // Also where the links are as before: an activation that fails half way has changed what lies behind them.
+  if (!activationBegun(store)) return UNTOUCHED;
+  const result = await host.activate(invert(edit, activeSystem(host)) as Activate, {
+    progress: (text) => report({ type: 'progress', text }),
+    begins: () => {},
+  });
+  if (result.status === 'failed') throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
+  return { changed: true, kept: [] };
+}
+
+function undoPut(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): Undone {
+  const { path, before, after } = edit;
+  const { entry } = lookAt(host, path, looksInside(edit));
+  if (matches(before, entry)) return UNTOUCHED;
+  // What somebody has put into a directory of ours goes with it, aside.
+  const isInhabited = before.type === 'absent' && entry.type === 'dir' && host.list(path).length > 0;
+  if (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))) {
+    work.restore(at, blobs);
+    return { changed: true, kept: [] };
+  }
+  // Only another owner or mode: theirs stays.
+  if (isSameButForMetadata(edit, entry)) return { changed: false, kept: [{ path }] };
+  const kept: Kept = entry.type === 'absent' ? { path } : { path, beside: work.keepBeside(path) };
+  if (before.type !== 'absent') work.restore(at, blobs);
+  return { changed: true, kept: [kept] };
 }
 
 /**
@@ -124,24 +136,35 @@ interface UndoState {
  * keeps its bytes; everything else changes under another name.
  */
 function isUnderway({ before, after }: Put, entry: Entry): boolean {
-  if (before.type === 'absent' || after.type === 'absent' || before.type !== after.type) return false;
-  if (before.type === 'link' && after.type === 'link' && before.target !== after.target) return false;
-  if (before.type === 'file' && after.type === 'file' && (after.content ?? before.content) !== before.content)
-    return false;
-  const variants = [before, after].flatMap(({ owner }) =>
-    [before, after].flatMap((one): Entry[] => {
-      if (one.type === 'link') return [{ ...one, owner }];
-      return [one.mode, one.type === 'file' ? one.mode & ~0o6000 : one.mode].map((mode) => ({ ...one, mode, owner }));
-    }),
+  if (!keepsBytes(before, after)) return false;
+  const variants = [before, after].flatMap((one) =>
+    one.type === 'absent'
+      ? []
+      : [before, after].flatMap((other): Entry[] => {
+          const owner = other.type === 'absent' ? one.owner : other.owner;
+          if (one.type === 'link') return [{ ...one, owner }];
+          return [one.mode, one.type === 'file' ? one.mode & ~0o6000 : one.mode].map((mode) => ({
+            ...one,
+            mode,
+            owner,
+          }));
+        }),
   );
   return variants.some((variant) => matches(variant, entry));
 }
 
-const isThere = (host: Host, path: AbsPath): boolean => host.stat(path).type !== 'absent';
+function keepsBytes(before: Entry, after: Entry): boolean {
+  if (before.type === 'absent' || before.type !== after.type) return false;
+  if (before.type === 'link' && after.type === 'link') return before.target === after.target;
+  return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
+}
+
+function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
+  if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;
+  if (entry.type === 'file' && before.type === 'file')
+    return before.content === undefined || entry.content === before.content;
+  return entry.type === 'dir' || (entry.type === 'link' && before.type === 'link' && entry.target === before.target);
+}
 
 const pathsOf = (edit: Edit): readonly AbsPath[] =>
   edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
-
-const isPut = (edit: Edit): edit is Put => edit.op === 'put';
-
-const isMoved = (host: Host, { from, to }: Move): boolean => isThere(host, to) && !isThere(host, from);

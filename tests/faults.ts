@@ -18,6 +18,8 @@ export interface Scene {
   readonly open: () => { readonly host: Host; readonly store: Store };
   readonly rows: () => Rows;
   readonly remove: () => void;
+  /** Where a disk's machine is. */
+  readonly root?: string;
 }
 
 export const FACTS: HostFacts = { name: 'nixos', system: 'x86_64-linux', machineId: '' };
@@ -39,6 +41,7 @@ export function diskScene(literal: Literal): Scene {
   return {
     open: () => ({ host: realHost(absolute(machine.dir)), store: diskStore(state.dir) }),
     rows: () => rowsOfDisk(machine.dir),
+    root: machine.dir,
     remove: () => {
       machine.remove();
       state.remove();
@@ -86,11 +89,24 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       stat: (path) => look(() => host.stat(path)),
       read: (path) => look(() => host.read(path)),
       list: (path) => look(() => host.list(path)),
-      write: (edit, blobs, tx) =>
-        step(`write ${edit.op === 'move' ? edit.to : edit.path}`, () => host.write(edit, blobs, tx)),
-      undoMove: (edit, tx) => step(`undoMove ${edit.to}`, () => host.undoMove(edit, tx)),
-      flush: (edits) => step('flush', () => host.flush(edits)),
-      sweep: (edits, tx) => step('sweep', () => host.sweep(edits, tx)),
+      work: (edits, tx) => {
+        const work = host.work(edits, tx);
+        const name = (at: number): string => {
+          const edit = edits[at]!;
+          return edit.op === 'move' ? edit.to : edit.op === 'put' ? edit.path : 'activation';
+        };
+        return {
+          prepare: (blobs) => step('prepare', () => work.prepare(blobs)),
+          publish: (at) => step(`publish ${name(at)}`, () => work.publish(at)),
+          restore: (at, blobs) => step(`restore ${name(at)}`, () => work.restore(at, blobs)),
+          isOurs: (at) => look(() => work.isOurs(at)),
+          keepBeside: (path) => step(`keepBeside ${path}`, () => work.keepBeside(path)),
+          flush: () => step('flush', () => work.flush()),
+          sweep: () => step('sweep', () => work.sweep()),
+          // Of a dead process, by the kernel.
+          close: () => work.close(),
+        };
+      },
       activate: async (edit, progress) => {
         if (isDead) throw DEATH;
         return await host.activate(edit, progress);
@@ -217,7 +233,7 @@ export async function undoable(trial: Trial): Promise<Breaches> {
       const due = outcome?.status === 'applied' ? after : before;
       if (outcome === undefined || outcome.status === 'stuck' || outcome.status === 'unchanged')
         breaches.push(`${where} ${JSON.stringify(outcome)}`);
-      breaches.push(...difference(`${where}, machine`, due, scene.rows()));
+      breaches.push(...difference(`${where}, machine`, due, scene.rows().filter(isVisible)));
       await recover(around(watched(scene.open())));
       breaches.push(...difference(`${where}, then recover`, due, scene.rows()));
       if (scene.open().store.list('journal').length > 0) breaches.push(`${where}: a journal is left`);
@@ -226,6 +242,9 @@ export async function undoable(trial: Trial): Promise<Breaches> {
   }
   return breaches.slice(0, 8);
 }
+
+/** Work directories may be left until the next run. */
+const isVisible = (row: string): boolean => !/^(\/[^\t]*)?\/\.reflake-[0-9a-f]+[\t/]/.test(row);
 
 /** Death before step n, for every n, then recovery, which dies before each of its own steps once: old, or new. */
 export async function recoverable(trial: Trial, { twice = true } = {}): Promise<Breaches> {

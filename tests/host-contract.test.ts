@@ -2,7 +2,7 @@
 // root. What only a disk has (file systems, crashes in the middle, umask, bytes as names) follows at the end.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
@@ -11,6 +11,7 @@ import { memoryHost } from '../core/host/memory.ts';
 import { realHost } from '../core/host/real.ts';
 import { ABSENT, type Entry, type Move, type Put, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
+import { carryOut } from './carry-out.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
 interface Subject {
@@ -147,11 +148,11 @@ describe.each([
     test('writes arrive where looks do, and a missing parent is an error', () => {
       const { host } = machine(LINKS);
       const { content, blobs } = text('new');
-      host.write(put('/turn/n', ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs, TX);
+      carryOut(host, put('/turn/n', ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs);
       expect(read(host, '/a/x-dir/n')).toBe('new');
       for (const path of ['/loop/n', '/dangling/n', '/file-as-dir/n', '/none/n'])
         expect(() =>
-          host.write(put(path, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs, TX),
+          carryOut(host, put(path, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs),
         ).toThrow();
     });
 
@@ -202,14 +203,11 @@ describe.each([
     test.each(KINDS)('%s, and back', (_what, before, after) => {
       const { host, rows } = machine({ '/t': { dir: true }, ...leaf(before) });
       const started = rows();
-      host.write(put('/t/x', before, after), blobs, TX);
+      carryOut(host, put('/t/x', before, after), blobs);
       const { content: wanted, ...bare } = after as Extract<Entry, { type: 'file' }>;
       expect(host.stat(p('/t/x'))).toEqual(bare);
       if (after.type === 'file') expect(read(host, '/t/x')).toBe(wanted === next.content ? 'new' : 'old');
-      host.flush([put('/t/x', before, after)]);
-      host.write(put('/t/x', after, before), blobs, TX);
-      expect(rows()).toEqual(started);
-      host.sweep([put('/t/x', before, after)], TX);
+      carryOut(host, put('/t/x', after, before), blobs);
       expect(rows()).toEqual(started);
     });
 
@@ -229,8 +227,7 @@ describe.each([
     test.each(REFUSED)('refuses %s', (_what, literal, edit) => {
       const { host, rows } = machine(literal);
       const started = rows();
-      expect(() => host.write(edit, blobs, TX)).toThrow();
-      host.sweep([edit], TX);
+      expect(() => carryOut(host, edit, blobs)).toThrow();
       expect(rows()).toEqual(started);
     });
   });
@@ -248,21 +245,19 @@ describe.each([
     test('a whole tree, and back', () => {
       const { host, rows } = machine(TREE);
       const started = rows();
-      host.write(edit, {}, TX);
+      carryOut(host, edit, {});
       expect(host.stat(edit.from)).toEqual(ABSENT);
       expect(rows()).toEqual(
         started.map((row) => row.replace(/^\/etc\/nixos/, '/home/srid/c')).sort((a, b) => (a < b ? -1 : 1)),
       );
-      expect(host.undoMove(edit, TX)).toBe(true);
-      expect(rows()).toEqual(started);
-      expect(host.undoMove(edit, TX)).toBe(false);
+      carryOut(host, { op: 'move', from: edit.to, to: edit.from }, {});
       expect(rows()).toEqual(started);
     });
 
     test('a single file, a link', () => {
       const { host } = machine({ '/f': 'x', '/l': { link: 'f' } });
-      host.write({ op: 'move', from: p('/f'), to: p('/g') }, {}, TX);
-      host.write({ op: 'move', from: p('/l'), to: p('/m') }, {}, TX);
+      carryOut(host, { op: 'move', from: p('/f'), to: p('/g') }, {});
+      carryOut(host, { op: 'move', from: p('/l'), to: p('/m') }, {});
       expect(read(host, '/g')).toBe('x');
       expect(host.stat(p('/m'))).toMatchObject({ type: 'link', target: 'f' });
     });
@@ -275,15 +270,17 @@ describe.each([
     ] as const)('refuses a move %s', (_what, wrong) => {
       const { host, rows } = machine(TREE);
       const started = rows();
-      expect(() => host.write(wrong, {}, TX)).toThrow();
+      expect(() => carryOut(host, wrong, {})).toThrow();
       expect(rows()).toEqual(started);
     });
 
     test('undoes nothing where the new parent was never made', () => {
       const { host, rows } = machine(TREE);
       const started = rows();
-      expect(host.undoMove({ ...edit, to: p('/home/srid/not/made/c') }, TX)).toBe(false);
-      host.sweep([{ ...edit, to: p('/home/srid/not/made/c') }], TX);
+      const work = host.work([{ ...edit, to: p('/home/srid/not/made/c') }], TX);
+      expect(work.isOurs(0)).toBe(false);
+      expect(work.restore(0, {})).toEqual({ changed: false, kept: [] });
+      expect(work.sweep()).toEqual([]);
       expect(rows()).toEqual(started);
     });
   });
@@ -302,13 +299,13 @@ describe.each([
     const { host, rows } = machine({ '/d': { dir: true } });
     const { content, blobs } = text('x');
     for (const name of names)
-      host.write(put(`/d/${name}`, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs, TX);
+      carryOut(host, put(`/d/${name}`, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs);
     expect(new Set(host.list(p('/d')))).toEqual(new Set(names));
-    host.write({ op: 'move', from: p('/d'), to: p('/e') }, {}, TX);
+    carryOut(host, { op: 'move', from: p('/d'), to: p('/e') }, {});
     for (const name of names) expect(read(host, `/e/${name}`)).toBe('x');
-    host.write({ op: 'move', from: p('/e'), to: p('/d') }, {}, TX);
+    carryOut(host, { op: 'move', from: p('/e'), to: p('/d') }, {});
     for (const name of names)
-      host.write(put(`/d/${name}`, { type: 'file', content, mode: 0o644, owner: ME }, ABSENT), blobs, TX);
+      carryOut(host, put(`/d/${name}`, { type: 'file', content, mode: 0o644, owner: ME }, ABSENT), blobs);
     expect(rows()).toHaveLength(1);
   });
 });
@@ -349,10 +346,9 @@ describe('memory and disk agree', () => {
                 ? { op: 'move', from: p(one.from), to: p(one.to) }
                 : put(one.path, host.stat(p(one.path)) as Puttable, one.after);
             try {
-              host.write(edit, blobs, TX);
+              carryOut(host, edit, blobs);
               return 'done';
             } catch {
-              host.sweep([edit], TX);
               return 'refused';
             }
           });
@@ -385,8 +381,8 @@ describe('the disk', () => {
     const { content, blobs } = text('x');
     const before = process.umask(mask);
     try {
-      host.write(put('/d/f', ABSENT, { type: 'file', content, mode: 0o664, owner: ME }), blobs, TX);
-      host.write(put('/d/e', ABSENT, { type: 'dir', mode: 0o2775, owner: SRID }), blobs, TX);
+      carryOut(host, put('/d/f', ABSENT, { type: 'file', content, mode: 0o664, owner: ME }), blobs);
+      carryOut(host, put('/d/e', ABSENT, { type: 'dir', mode: 0o2775, owner: SRID }), blobs);
     } finally {
       process.umask(before);
     }
@@ -405,8 +401,7 @@ describe('the disk', () => {
       { type: 'dir', mode: 0o755, owner: ME },
       { type: 'file', content, mode: 0o644, owner: ME },
     );
-    expect(() => host.write(over, blobs, TX)).toThrow();
-    host.sweep([over], TX);
+    expect(() => carryOut(host, over, blobs)).toThrow();
     expect(readdirSync(`${root}/d`)).toEqual(['x']);
   });
 
@@ -426,9 +421,9 @@ describe('the disk', () => {
       expect(host.read(p(`${way}/secret`))).toBeUndefined();
       expect(host.list(p(way))).toEqual([]);
       expect(() =>
-        host.write(put(`${way}/n`, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs, TX),
+        carryOut(host, put(`${way}/n`, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs),
       ).toThrow();
-      expect(() => host.write({ op: 'move', from: p(`${way}/secret`), to: p('/stolen') }, {}, TX)).toThrow();
+      expect(() => carryOut(host, { op: 'move', from: p(`${way}/secret`), to: p('/stolen') }, {})).toThrow();
     }
     expect(readdirSync(outside.dir)).toEqual(['secret']);
   });
@@ -442,123 +437,5 @@ describe('the disk', () => {
     execFileSync('sh', ['-c', `mv ${root}/d ${root}/e && ln -s ${outside.dir} ${root}/d`]);
     host.refresh();
     expect(read(host, '/d/f')).toBeUndefined();
-  });
-});
-
-/** Every state that a crash can leave a move across file systems in, made by hand; undone from each. */
-describe('a move across file systems', () => {
-  const TREE: Literal = {
-    '/etc/nixos/a.nix': { file: 'a', mode: '0640', owner: [1000, 100] },
-    '/etc/nixos/sub/b': { file: 'b'.repeat(3_000_000), mode: '4711' },
-    '/etc/nixos/sub/l': { link: '../a.nix', owner: [1000, 100] },
-    '/etc/nixos/odd\nname': '',
-    '/etc/nixos/empty': { dir: true, mode: '3770' },
-    '/home': { dir: true },
-  };
-  const edit: Move = { op: 'move', from: p('/etc/nixos'), to: p('/home/c') };
-  const IN = `/home/.reflake-${TX}-in`;
-  const BACK = `/home/.reflake-${TX}-back`;
-  const OUT = `/etc/.reflake-${TX}-out`;
-
-  /** Undefined where nothing may be mounted here: in a container without the right to. */
-  function machineWithMount(): Subject | undefined {
-    const machine = onDisk(TREE);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', `${machine.root}/home`], { stdio: 'pipe' });
-    } catch (thrown) {
-      // Said, not hidden: without it the test proves nothing.
-      process.stderr.write(`not tried across file systems: nothing can be mounted here (${String(thrown)})\n`);
-      return undefined;
-    }
-    cleanups.push(() => void execFileSync('umount', [`${machine.root}/home`]));
-    return machine;
-  }
-
-  test('copies names, bytes, modes, owners and times, and sweeps the original', () => {
-    const machine = machineWithMount();
-    if (machine === undefined) return;
-    const { host, rows, root } = machine;
-    const started = rows();
-    const written = host.writtenAt(p('/etc/nixos/a.nix'));
-    host.write(edit, {}, TX);
-    expect(readFileSync(`${root}/home/c/a.nix`, 'utf8')).toBe('a');
-    expect(host.writtenAt(p('/home/c/a.nix'))).toBe(written);
-    host.sweep([edit], TX);
-    const moved = started.map((row) => row.replace(/^\/etc\/nixos/, '/home/c'));
-    expect(new Set(rows())).toEqual(new Set(moved));
-  });
-
-  const copy = (from: string, to: string) => `cp -a "$R${from}" "$R${to}"`;
-  const move = (from: string, to: string) => `mv "$R${from}" "$R${to}"`;
-  const STATES: readonly (readonly [string, readonly string[]])[] = [
-    ['nothing was done', []],
-    ['the copy is half made', [`mkdir -m 700 "$R${IN}"`, copy('/etc/nixos/a.nix', `${IN}/a.nix`)]],
-    ['the copy is made', [copy('/etc/nixos', IN)]],
-    ['the original is set aside', [copy('/etc/nixos', IN), move('/etc/nixos', OUT)]],
-    ['the copy is in place', [copy('/etc/nixos', '/home/c'), move('/etc/nixos', OUT)]],
-    ['the copy is taken back', [copy('/etc/nixos', BACK), move('/etc/nixos', OUT)]],
-    ['the original is back', [copy('/etc/nixos', BACK)]],
-    ['the copy is half removed', [copy('/etc/nixos', BACK), `rm "$R${BACK}/a.nix"`]],
-  ];
-  test.each(STATES)('is undone where %s', (_what, commands) => {
-    const machine = machineWithMount();
-    if (machine === undefined) return;
-    const { host, rows, root } = machine;
-    const started = rows();
-    execFileSync('sh', ['-euc', commands.join('\n') || ':'], { env: { ...process.env, R: root } });
-    host.undoMove(edit, TX);
-    host.sweep([edit], TX);
-    expect(rows()).toEqual(started);
-    expect(host.undoMove(edit, TX)).toBe(false);
-    expect(rows()).toEqual(started);
-  });
-
-  const FOREIGN: readonly (readonly [string, readonly string[], string])[] = [
-    [
-      'somebody worked on the copy',
-      [copy('/etc/nixos', '/home/c'), move('/etc/nixos', OUT), '(echo; echo mine) >> "$R/home/c/a.nix"'],
-      'mine',
-    ],
-    [
-      'somebody made a new tree at the old place',
-      [copy('/etc/nixos', '/home/c'), move('/etc/nixos', OUT), 'mkdir "$R/etc/nixos"; echo mine > "$R/etc/nixos/n"'],
-      'mine',
-    ],
-  ];
-  test.each(FOREIGN)('is not undone over %s', (_what, commands, bytes) => {
-    const machine = machineWithMount();
-    if (machine === undefined) return;
-    const { host, root } = machine;
-    execFileSync('sh', ['-euc', commands.join('\n')], { env: { ...process.env, R: root } });
-    expect(() => host.undoMove(edit, TX)).toThrow();
-    expect(execFileSync('grep', ['-rlx', bytes, `${root}/home`, `${root}/etc`], { encoding: 'utf8' })).not.toBe('');
-    expect(readFileSync(`${root}${OUT}/a.nix`, 'utf8')).toBe('a');
-  });
-
-  test('a tree that somebody put at the new place before us stays, and ours goes back', () => {
-    const machine = machineWithMount();
-    if (machine === undefined) return;
-    const { host, root } = machine;
-    const commands = [copy('/etc/nixos', IN), move('/etc/nixos', OUT), 'mkdir "$R/home/c"; echo mine > "$R/home/c/n"'];
-    execFileSync('sh', ['-euc', commands.join('\n')], { env: { ...process.env, R: root } });
-    expect(host.undoMove(edit, TX)).toBe(true);
-    expect(readFileSync(`${root}/home/c/n`, 'utf8')).toBe('mine\n');
-    expect(readFileSync(`${root}/etc/nixos/a.nix`, 'utf8')).toBe('a');
-    expect(readdirSync(`${root}/home`)).toEqual(['c']);
-  });
-
-  test('refuses what it cannot copy truly, before anything shows', () => {
-    const machine = machineWithMount();
-    if (machine === undefined) return;
-    const { host, rows, root } = machine;
-    mkdirSync(`${root}/etc/nixos/z`);
-    for (const make of [`mkfifo ${root}/etc/nixos/z/p`, `ln ${root}/etc/nixos/a.nix ${root}/etc/nixos/z/hard`]) {
-      execFileSync('sh', ['-euc', make]);
-      const started = rows();
-      expect(() => host.write(edit, {}, TX)).toThrow();
-      host.undoMove(edit, TX);
-      expect(rows()).toEqual(started);
-      execFileSync('sh', ['-euc', `rm ${root}/etc/nixos/z/*`]);
-    }
   });
 });

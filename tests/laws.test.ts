@@ -160,16 +160,23 @@ function honest(plan: Plan, host: Host): readonly string[] {
     const bytes = host.read(path);
     return entry.type === 'file' && bytes !== undefined ? { ...entry, content: digestOf(bytes) } : entry;
   };
-  for (const edit of edits) {
+  const work = host.work(edits, 'f00d');
+  try {
+    work.prepare(plan.blobs);
+  } catch (thrown) {
+    lies.push(`cannot be prepared: ${String(thrown)}`);
+  }
+  for (const [at, edit] of edits.entries()) {
     if (edit.op === 'activate') continue;
     if (edit.op === 'put' && !matches(edit.before, there(edit.path)))
       lies.push(`${edit.path} is ${JSON.stringify(there(edit.path))}, not ${JSON.stringify(edit.before)}`);
     try {
-      host.write(edit, plan.blobs, 'honest');
+      work.publish(at);
     } catch (thrown) {
       lies.push(`${edit.op === 'move' ? edit.to : edit.path}: ${String(thrown)}`);
     }
   }
+  work.sweep();
   for (const edit of edits)
     if (edit.op === 'put' && !matches(edit.after, there(edit.path))) lies.push(`${edit.path} is not as planned`);
   return lies;

@@ -1,6 +1,6 @@
 // What an apply, a rollback or a recovery says while it goes on and when it ends.
 
-import type { Edit, Outcome, Put } from '../../core/model.ts';
+import type { Edit, Kept, Outcome, Put } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Look } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
@@ -84,7 +84,7 @@ export function endingScreen(outcome: Outcome, words: EndWords, look: Look): str
         ...(words.verb === 'apply' ? (NEXT[outcome.exit] ?? []) : []),
       ].join(' ');
     case 'rolled-back':
-      return rolledBack(words, look);
+      return rolledBack(outcome.kept ?? [], words, look);
     case 'stuck':
       return stuck(outcome.conflicts, words, look);
   }
@@ -101,26 +101,42 @@ const NEXT: Readonly<Record<number, readonly string[]>> = {
   7: ['Try again when the other apply has ended.'],
 };
 
-function rolledBack({ verb, undone, dir }: EndWords, look: Look): string {
+function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, look: Look): string {
   const count =
     undone.length === 0
       ? 'Nothing had been changed'
       : `${countOf(undone.length, 'edit')} ${undone.length === 1 ? 'was' : 'were'} undone`;
-  const states = pathsOf(undone, dir).map((name) => `  ${padEnd(look.show(name), 40)} as before`);
+  const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
+  const states = pathsOf(undone, dir).map((name) => state(name, 'as before'));
+  const theirs = kept.map(({ path, beside }) =>
+    state(
+      nameIn(path, dir),
+      look.paint('error', beside === undefined ? 'left as it is' : `kept as ${nameIn(beside, dir)}`),
+    ),
+  );
+  const end =
+    kept.length === 0
+      ? 'the machine is as it was before.'
+      : 'but somebody else had changed something meanwhile, which is kept:';
   const next =
     verb === 'recover'
       ? 'Go on: reflake plan'
       : `Go on: mend the cause, then run reflake plan and reflake ${verb} again`;
-  return [look.paint('bold', `${count}; the machine is as it was before.`), ...few(states), next].join('\n');
+  return [
+    look.paint('bold', `${count}; ${end}`),
+    ...theirs,
+    ...few(states),
+    kept.length === 0 ? next : 'Go on: look at what is kept, take over what you need, then run: reflake plan',
+  ].join('\n');
 }
 
 function stuck(conflicts: readonly AbsPath[], { undone, dir }: EndWords, look: Look): string {
   const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
   return [
     look.paint('error', 'Undo could not finish; the journal is kept.'),
-    ...conflicts.map((path) => state(nameIn(path, dir), look.paint('error', 'changed by someone else, left alone'))),
+    ...conflicts.map((path) => state(nameIn(path, dir), look.paint('error', 'could not be put back'))),
     ...few(pathsOf(undone, dir).map((name) => state(name, 'as before'))),
-    'Go on: put the paths above right by hand, then run: reflake recover',
+    'Go on: mend what is said above, then run: reflake recover',
   ].join('\n');
 }
 

@@ -1,7 +1,7 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
-import type { Activate, ActiveSystem, Digest, Entry, HostFacts, Move, Person, Put } from '../model.ts';
+import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
@@ -74,20 +74,48 @@ export function activeSystem(reader: Reader): ActiveSystem {
 
 export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 
-/** `tx` names a transaction: temporary names beside a target are derived from it, so that any later run can sweep them. */
 export interface Host extends Reader {
-  /** Atomic and, but for owner and mode, durable on return: at any moment the path is `before` or `after`. */
-  write(edit: Put | Move, blobs: Blobs, tx: string): void;
-  /** Takes a move back from any state that a crash may have left; true where something was done. Never replaces anything. */
-  undoMove(edit: Move, tx: string): boolean;
+  /**
+   * The means to carry out `edits`, numbered by their place in the list, or to take them back. `tx` names the transaction:
+   * what it makes out of sight is found by that name, by a later process too.
+   */
+  work(edits: readonly Edit[], tx: string): Work;
   /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
   refresh(): void;
-  /** Makes owners and modes durable. */
-  flush(edits: readonly (Put | Move)[]): void;
-  /** Removes what `tx` left beside its targets. Called only once its outcome is durable. */
-  sweep(edits: readonly (Put | Move)[], tx: string): void;
   /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */
   activate(edit: Activate, told: ActivationTold): Promise<ActivationResult>;
+}
+
+/** One transaction's hands. Activations among its edits are not its business. */
+export interface Work {
+  /**
+   * Does, out of sight and durably, all that takes space or may be refused. Throws ESTALE where a path is not what its edit
+   * expects. Nothing that anybody sees has changed, whatever comes of it.
+   */
+  prepare(blobs: Blobs): void;
+  /** Makes edit `at` visible: at any moment its path is `before` or `after`. Throws ESTALE as `prepare`. */
+  publish(at: number): void;
+  /**
+   * Puts `before` back where `after` is, some state between the two, or nothing. Of a move: from any state that a crash may
+   * have left, and what is in its way is kept beside.
+   */
+  restore(at: number, blobs: Blobs): Restored;
+  /** Whether the tree at the new place of move `at` is the one that it moved there. */
+  isOurs(at: number): boolean;
+  /** Gives what is at the path another name beside it, which it returns. */
+  keepBeside(path: AbsPath): AbsPath;
+  /** Makes all that was published or restored so far durable. */
+  flush(): void;
+  /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
+  sweep(): readonly AbsPath[];
+  /** Lets go of the machine; what is out of sight stays. */
+  close(): void;
+}
+
+/** `changed`: whether there was something to put back. */
+export interface Restored {
+  readonly changed: boolean;
+  readonly kept: readonly AbsPath[];
 }
 
 /** `begins` is called once, after the build and before anything of the running system is touched. */
@@ -108,3 +136,10 @@ export const unreadable = (path: AbsPath, why: string): Error =>
 
 export const isUnreadable = (thrown: unknown): thrown is Error & { readonly path: AbsPath; readonly why: string } =>
   thrown instanceof Error && UNREADABLE in thrown;
+
+/** A thrown value, not a bug: what an edit relies on was changed by somebody, between the look and now. */
+export const staleAt = (path: AbsPath): Error =>
+  Object.assign(new Error(`"${path}" was changed at this moment`), { code: 'ESTALE', path });
+
+export const isStale = (thrown: unknown): thrown is Error & { readonly path: AbsPath } =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === 'ESTALE' && 'path' in thrown;

@@ -1,9 +1,10 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
+import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
-import type { Digest, Entry, HostFacts, Move, Put } from '../model.ts';
+import { ABSENT, type Digest, type Edit, type Entry, type HostFacts, type Move, matches, type Put } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
-import type { Blobs, Host, Job, JobResult } from './host.ts';
+import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
 export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
@@ -82,6 +83,56 @@ export function memoryHost(
     }
   };
 
+  const isThere = (path: AbsPath): boolean => at(path) !== undefined;
+
+  const keepBeside = (path: AbsPath): AbsPath => {
+    const beside = `${path}.reflake-conflict` as AbsPath;
+    move({ op: 'move', from: path, to: beside });
+    return beside;
+  };
+
+  const memoryWork = (edits: readonly Edit[]): Work => {
+    let contents: Blobs = {};
+    return {
+      prepare: (blobs) => {
+        contents = blobs;
+      },
+      publish(number) {
+        const edit = edits[number]!;
+        if (edit.op === 'move') {
+          if (isThere(edit.to)) throw staleAt(edit.to);
+          move(edit);
+        } else if (edit.op === 'put') {
+          const there = at(edit.path);
+          const content = there?.bytes && digestOf(there.bytes);
+          const entry = there === undefined ? ABSENT : { ...there.entry, ...(content && { content }) };
+          if (!matches(edit.before, entry as Entry)) throw staleAt(edit.path);
+          put(edit, contents);
+        }
+      },
+      restore(number, blobs) {
+        const edit = edits[number]!;
+        if (edit.op === 'activate') return { changed: false, kept: [] };
+        if (edit.op === 'put') {
+          const before = isThere(edit.path) ? edit.after : ABSENT;
+          put({ ...edit, before, after: edit.before }, blobs);
+          return { changed: true, kept: [] };
+        }
+        if (isThere(edit.from) || !isThere(edit.to)) return { changed: false, kept: [] };
+        move({ op: 'move', from: edit.to, to: edit.from });
+        return { changed: true, kept: [] };
+      },
+      isOurs(number) {
+        const edit = edits[number]!;
+        return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
+      },
+      keepBeside,
+      flush: () => {},
+      sweep: () => [],
+      close: () => {},
+    };
+  };
+
   return {
     facts,
     stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
@@ -100,15 +151,8 @@ export function memoryHost(
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
-    write: (edit, blobs) => (edit.op === 'move' ? move(edit) : put(edit, blobs)),
-    undoMove: ({ from, to }) => {
-      if (at(from) !== undefined || at(to) === undefined) return false;
-      move({ op: 'move', from: to, to: from });
-      return true;
-    },
+    work: (edits) => memoryWork(edits),
     refresh: () => {},
-    flush: () => {},
-    sweep: () => {},
     activate: async () => ({ status: 'failed', phase: 'build', log: 'a machine in memory cannot build' }),
   };
 }

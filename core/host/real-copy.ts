@@ -1,12 +1,15 @@
-// Copies a tree to another file system with owners, modes and times, every file flushed. Refuses what it can't copy truly.
+// Copies a tree to another file system: bytes, owners, modes, times, holes; and says so well what it copied that a change
+// of the original shows. Goes through open directories, follows no link, waits for nothing, refuses what it can't copy truly.
 
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
   constants,
   fchmodSync,
   fchownSync,
-  fsyncSync,
+  fstatSync,
+  ftruncateSync,
   futimesSync,
   lchownSync,
   lstatSync,
@@ -21,17 +24,131 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
+import { errno, O_PATH } from './anchor.ts';
 import type { DiskPath } from './real-paths.ts';
 
 const CHUNK = 1 << 20;
 
-/** `target` must be free. On error the partial copy stays, under a name that its caller sweeps. */
-export function copyAcross(source: DiskPath, target: DiskPath): void {
-  const stat = lstatSync(source);
-  if (stat.isDirectory()) copyDir(source, target, stat);
-  else if (stat.isFile()) copyFile(source, target, stat);
-  else if (stat.isSymbolicLink()) copyLink(source, target, stat);
-  else throw Object.assign(new Error(`a special file cannot be copied: ${source}`), { code: 'EINVAL' });
+/** Holes of more than this are not filled and not searched for: it could take hours. */
+const MOST_HOLES = 1 << 30;
+
+/** A change of a file in the tick of the clock in which it was looked at does not show in its times. */
+const TICK = 50;
+
+/** What was copied: equal for a tree that nobody touched, times of change included. */
+export interface Manifest {
+  readonly digest: string;
+  /** Files that were so young that a further change might not show in their times; below the tree's root. */
+  readonly young: readonly Buffer[];
+}
+
+/** `target` must be free and private. On error the partial copy stays for its caller to sweep. Not durable yet. */
+export function copyTree(source: DiskPath, target: DiskPath): Manifest {
+  return walk(source, (step) => {
+    const to = step.below.length === 0 ? target : Buffer.concat([target, Buffer.from('/'), step.below]);
+    if (step.type === 'dir') mkdirSync(to, 0o700);
+    else if (step.type === 'dir-end') likeDir(to, step.stat);
+    else if (step.type === 'file') copyFile(step.fd, to, step.stat);
+    else copyLink(step.target, to, step.stat);
+  });
+}
+
+/** The manifest of the tree as it is now. */
+export const manifestOf = (source: DiskPath): Manifest => walk(source, () => {});
+
+type Step = { readonly below: Buffer; readonly stat: Stats } & (
+  | { readonly type: 'dir' }
+  | { readonly type: 'dir-end' }
+  | { readonly type: 'file'; readonly fd: number }
+  | { readonly type: 'link'; readonly target: Buffer }
+);
+
+function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
+  const hash = createHash('sha256');
+  const young: Buffer[] = [];
+  const started = Date.now();
+  const device = lstatSync(root).dev;
+  const note = (below: Buffer, stat: Stats, more: Buffer | string = ''): void => {
+    // The root itself is renamed between two looks, which counts as a change of it.
+    const changed = below.length === 0 ? 0 : stat.ctimeMs;
+    hash
+      .update(below)
+      .update(`\0${stat.ino} ${stat.mode} ${stat.uid} ${stat.gid} ${stat.size} ${stat.mtimeMs} ${changed}\0`);
+    hash.update(more).update('\0');
+    if (stat.isFile() && stat.ctimeMs > started - TICK) young.push(below);
+  };
+  const one = (place: DiskPath, below: Buffer): void => {
+    // Pinned first: what is opened then is what was looked at, and a FIFO is not waited for.
+    const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
+    try {
+      const stat = fstatSync(pin);
+      if (stat.dev !== device) throw errno('EXDEV', `another file system is mounted at ${below}`);
+      if (stat.isDirectory()) {
+        note(below, stat);
+        visit({ type: 'dir', below, stat });
+        for (const name of readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).sort(Buffer.compare)) {
+          const next = below.length === 0 ? name : Buffer.concat([below, Buffer.from('/'), name]);
+          one(Buffer.concat([Buffer.from(`/proc/self/fd/${pin}/`), name]), next);
+        }
+        visit({ type: 'dir-end', below, stat });
+      } else if (stat.isSymbolicLink()) {
+        const target = readlinkSync(place, { encoding: 'buffer' });
+        note(below, stat, target);
+        visit({ type: 'link', below, stat, target });
+      } else if (stat.isFile()) {
+        if (stat.nlink > 1) throw errno('EMLINK', `a file with several names cannot be moved: ${below}`);
+        if (stat.size - stat.blocks * 512 > MOST_HOLES) throw errno('EFBIG', `a file that is mostly holes: ${below}`);
+        note(below, stat);
+        const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
+        try {
+          visit({ type: 'file', below, stat, fd });
+        } finally {
+          closeSync(fd);
+        }
+      } else {
+        throw errno('EINVAL', `a special file cannot be moved: ${below}`);
+      }
+    } finally {
+      closeSync(pin);
+    }
+  };
+  one(root, Buffer.alloc(0));
+  return { digest: hash.digest('hex'), young };
+}
+
+function likeDir(target: DiskPath, stat: Stats): void {
+  lchownSync(target, stat.uid, stat.gid);
+  chmodSync(target, stat.mode & 0o7777);
+  // Last, since each entry made in it changes it.
+  utimesSync(target, stat.atime, stat.mtime);
+}
+
+function copyFile(from: number, target: DiskPath, stat: Stats): void {
+  const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  try {
+    const isSparse = stat.blocks * 512 < stat.size;
+    let size = 0;
+    for (let got = readSync(from, buffer); got > 0; got = readSync(from, buffer)) {
+      const isHole = isSparse && buffer.subarray(0, got).every((byte) => byte === 0);
+      for (let at = 0; at < got && !isHole; ) at += writeSync(to, buffer, at, got - at, size + at);
+      size += got;
+    }
+    if (isSparse) ftruncateSync(to, size);
+    fchownSync(to, stat.uid, stat.gid);
+    fchmodSync(to, stat.mode & 0o7777);
+    futimesSync(to, stat.atime, stat.mtime);
+  } finally {
+    closeSync(to);
+  }
+}
+
+/** One for all, since one file is copied at a time. */
+const buffer = Buffer.allocUnsafe(CHUNK);
+
+function copyLink(to: Buffer, target: DiskPath, stat: Stats): void {
+  symlinkSync(to, target);
+  lchownSync(target, stat.uid, stat.gid);
+  lutimesSync(target, stat.atime, stat.mtime);
 }
 
 /** Whether two trees hold the same names, bytes, modes, owners and link targets; times apart. */
@@ -54,7 +171,8 @@ const namesIn = (dir: DiskPath): Buffer[] => readdirSync(dir, { encoding: 'buffe
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-function sameBytes(one: DiskPath, other: DiskPath): boolean {
+/** Of two regular files. */
+export function sameBytes(one: DiskPath, other: DiskPath): boolean {
   const a = openSync(one, READ);
   const b = openSync(other, READ);
   try {
@@ -69,45 +187,6 @@ function sameBytes(one: DiskPath, other: DiskPath): boolean {
     closeSync(a);
     closeSync(b);
   }
-}
-
-function copyDir(source: DiskPath, target: DiskPath, stat: Stats): void {
-  mkdirSync(target, 0o700);
-  for (const name of readdirSync(source, { encoding: 'buffer' }))
-    copyAcross(inside(source, name), inside(target, name));
-  lchownSync(target, stat.uid, stat.gid);
-  chmodSync(target, stat.mode & 0o7777);
-  // Last, since each entry made in it changes it.
-  utimesSync(target, stat.atime, stat.mtime);
-  const fd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
-  fsyncSync(fd);
-  closeSync(fd);
-}
-
-function copyFile(source: DiskPath, target: DiskPath, stat: Stats): void {
-  if (stat.nlink > 1)
-    throw Object.assign(new Error(`a file with several links cannot be moved: ${source}`), { code: 'EMLINK' });
-  const from = openSync(source, READ);
-  const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-  try {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, stat.size + 1));
-    for (let got = readSync(from, buffer); got > 0; got = readSync(from, buffer)) {
-      for (let at = 0; at < got; ) at += writeSync(to, buffer, at, got - at);
-    }
-    fchownSync(to, stat.uid, stat.gid);
-    fchmodSync(to, stat.mode & 0o7777);
-    futimesSync(to, stat.atime, stat.mtime);
-    fsyncSync(to);
-  } finally {
-    closeSync(from);
-    closeSync(to);
-  }
-}
-
-function copyLink(source: DiskPath, target: DiskPath, stat: Stats): void {
-  symlinkSync(readlinkSync(source, { encoding: 'buffer' }), target);
-  lchownSync(target, stat.uid, stat.gid);
-  lutimesSync(target, stat.atime, stat.mtime);
 }
 
 const inside = (dir: DiskPath, name: Buffer): DiskPath => Buffer.concat([dir, Buffer.from('/'), name]);

@@ -16,6 +16,7 @@ import type { Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
 import type { Reader } from './host.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
+import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
@@ -51,14 +52,19 @@ function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   if (fd === undefined) return [];
   try {
     const opened = `/proc/self/fd/${fd}`;
-    const names = readdirSync(opened);
+    const names = readdirSync(opened).filter((name) => !isWorkName(name));
     // Text where that loses nothing: what is not UTF-8 comes as U+FFFD.
     const isPlain = !names.some((name) => name.includes('\uFFFD'));
-    return inByteOrder(isPlain ? names : readdirSync(opened, { encoding: 'buffer' }).map(fromBytes));
+    return inByteOrder(isPlain ? names : namesOf(opened));
   } finally {
     closeSync(fd);
   }
 }
+
+const namesOf = (opened: string): string[] =>
+  readdirSync(opened, { encoding: 'buffer' })
+    .map(fromBytes)
+    .filter((name) => !isWorkName(name));
 
 /** Undefined: it is none. That is refused before anything else is opened, so that nothing waits. */
 function openDirectory(disk: OnDisk, flags: number): number | undefined {
@@ -78,7 +84,8 @@ function rootEntry(disk: OnDisk | undefined): Entry {
 
 const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
 
-function entryOf(stat: Stats, target: () => string): Entry {
+/** What a stat says, `target` of a link asked only where it is one. */
+export function entryOf(stat: Stats, target: () => string): Entry {
   const owner = { uid: stat.uid, gid: stat.gid };
   const mode = stat.mode & 0o7777;
   switch (stat.mode & constants.S_IFMT) {
@@ -105,7 +112,8 @@ function readRegular(disk: OnDisk): Uint8Array | undefined {
   }
 }
 
-function readAll(fd: number, size: number): Uint8Array {
+/** The first `size` bytes of an open file, or as many as it has. */
+export function readAll(fd: number, size: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   while (at < size) {

@@ -8,7 +8,7 @@ import { activate, kernelHostname } from './activate.ts';
 import type { Host } from './host.ts';
 import { look } from './real-look.ts';
 import { places } from './real-paths.ts';
-import { flush, sweep, undoMove, write } from './real-write.ts';
+import { realWork } from './real-work.ts';
 import { compute } from './scratch.ts';
 
 /** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
@@ -23,11 +23,8 @@ export function realHost(root: AbsPath): Host {
     writtenAt,
     planned: () => false,
     compute,
-    write: (edit, blobs, tx) => write(where, edit, blobs, tx),
-    undoMove: (edit, tx) => undoMove(where, edit, tx),
+    work: (edits, tx) => realWork(root, where, edits, tx),
     refresh: () => where.forget(),
-    flush: (edits) => flush(where, edits),
-    sweep: (edits, tx) => sweep(where, edits, tx),
     activate,
   };
 }

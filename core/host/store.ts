@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Lock, Store } from '../store.ts';
-import { syncDir } from './real-write.ts';
+import { syncAt } from './durable.ts';
 import { findTool } from './run.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
@@ -48,13 +48,13 @@ export function diskStore(dir: string): Store {
         closeSync(fd);
       }
       renameSync(`${at(name)}.tmp`, at(name));
-      syncDir(dirname(at(name)));
+      syncAt(dirname(at(name)));
     },
     rename(from, to) {
       ensureParent(to);
       renameSync(at(from), at(to));
-      syncDir(dirname(at(to)));
-      if (dirname(at(from)) !== dirname(at(to))) syncDir(dirname(at(from)));
+      syncAt(dirname(at(to)));
+      if (dirname(at(from)) !== dirname(at(to))) syncAt(dirname(at(from)));
     },
     remove(name) {
       rmSync(at(name), { recursive: true, force: true });
@@ -93,7 +93,7 @@ function makeDirs(dir: string): void {
     // Another reflake that starts at the same moment.
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
   }
-  syncDir(dirname(dir));
+  syncAt(dirname(dir));
 }
 
 function missingIs<T>(otherwise: T, look: () => T): T {

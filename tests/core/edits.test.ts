@@ -6,6 +6,7 @@ import { editsOf } from '../../core/edits.ts';
 import { memoryHost } from '../../core/host/memory.ts';
 import { ABSENT, type Digest, type Edit, type Put, type Puttable } from '../../core/model.ts';
 import { type AbsPath, absolute, fromBytes, join, parent, rebase, relativeTo, toBytes } from '../../core/path.ts';
+import { carryOut } from '../carry-out.ts';
 import { FACTS } from '../faults.ts';
 import { memoryTree } from '../trees.ts';
 
@@ -117,9 +118,9 @@ test('any set of births, in whatever order it was planned, can be written; and s
       const births = shuffled.map(([, path]) => put(path, ABSENT, dir));
       const tree = memoryTree({});
       const host = memoryHost(tree, FACTS);
-      for (const edit of of(...births)) host.write(edit as Put, {}, 'tx');
+      for (const edit of of(...births)) carryOut(host, edit, {});
       expect(tree.size).toBe(all.length);
-      for (const edit of of(...births.map(({ path }) => put(path, dir, ABSENT)))) host.write(edit as Put, {}, 'tx');
+      for (const edit of of(...births.map(({ path }) => put(path, dir, ABSENT)))) carryOut(host, edit, {});
       expect(tree.size).toBe(0);
     }),
   );

@@ -1,5 +1,6 @@
 // The transaction: all of it, or the machine as it was; after a fault, a death, a signal, a foreign hand, at any step.
 
+import { appendFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../core/canonical.ts';
 import { execute, recover } from '../../core/executor.ts';
@@ -8,6 +9,7 @@ import type { Blobs } from '../../core/host/host.ts';
 import type { Transaction } from '../../core/journal.ts';
 import { ABSENT, type Edit, type Event, invert, type Outcome, type Put, type Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
+import { carryOut } from '../carry-out.ts';
 import {
   around,
   course,
@@ -289,7 +291,7 @@ describe('stale', () => {
     const edits = [put('/a', file('old'), file('new')), put('/b', file('old'), file('new'))];
     const report = (event: Event): void => {
       if (event.type === 'edited' && event.index === 0)
-        host.write(put('/b', file('old'), file('theirs')), blobsOf('theirs'), 'other');
+        carryOut(host, put('/b', file('old'), file('theirs')), blobsOf('theirs'));
     };
     const outcome = await execute(transaction([edits]), blobsOf('new'), around({ host, store }, { report }));
     expect(outcome).toMatchObject({ status: 'rolled-back', cause: [{ code: 'RF3001', path: '/b' }] });
@@ -336,48 +338,93 @@ describe('a foreign hand between death and recovery', () => {
     await untilDeath(() => execute(transaction([edits]), blobs, around(dying)));
   };
 
-  test('stuck, its bytes survive, the rest is undone; mended by hand, recovery ends it', async () => {
+  test('its bytes are kept beside, all is undone, and it is said', async () => {
     const one = diskScene({ '/d/a': 'old', '/d/b': 'old', '/d/c': 'old' });
     const before = one.rows();
     const edits = ['a', 'b', 'c'].map((name) => put(`/d/${name}`, file('old'), file('new')));
     await cutOff(one, edits, blobsOf('new'));
     const { host } = one.open();
-    host.write(put('/d/b', file('new'), file('theirs')), blobsOf('theirs'), 'other');
-    for (const _time of [1, 2]) {
-      const outcome = await recover(around(one.open()));
-      expect(outcome).toMatchObject({ status: 'stuck', conflicts: ['/d/b'] });
-      expect((outcome as Outcome & { status: 'stuck' }).cause.map(({ code }) => code)).toContain('RF3005');
-      expect(['a', 'b', 'c'].map((name) => Buffer.from(host.read(absolute(`/d/${name}`))!).toString())).toEqual([
-        'old',
-        'theirs',
-        'old',
-      ]);
-    }
-    host.write(put('/d/b', file('theirs'), file('old')), blobsOf('old'), 'other');
-    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back' });
-    expect(one.rows()).toEqual(before);
+    carryOut(host, put('/d/b', file('new'), file('theirs')), blobsOf('theirs'));
+    const outcome = await recover(around(one.open()));
+    const beside = '/d/b.reflake-conflict-cafe';
+    expect(outcome).toMatchObject({ status: 'rolled-back', kept: [{ path: '/d/b', beside }] });
+    expect((outcome as Outcome & { status: 'rolled-back' }).cause.map(({ code }) => code)).toContain('RF3005');
+    expect(Buffer.from(host.read(absolute(beside))!).toString()).toBe('theirs');
+    expect(one.rows().filter((row) => !row.startsWith(beside))).toEqual(before);
+    expect(await recover(around(one.open()))).toBeUndefined();
     one.remove();
   });
 
-  test('a new tree at the old place: both stay, stuck; taken away, recovery ends it', async () => {
+  test.each([
+    ['a file that is gone', ABSENT, []],
+    ['a directory in its place', dir(), ['/d/b.reflake-conflict-cafe']],
+    ['what we wrote, in other hands', file('new', 0o644, SRID), ['/d/b.reflake-conflict-cafe']],
+    ['a link in its place', link('/etc/shadow'), ['/d/b.reflake-conflict-cafe']],
+  ] as const)('%s', async (_what, theirs, beside) => {
+    const one = diskScene({ '/d/b': 'old' });
+    await cutOff(one, [put('/d/b', file('old'), file('new'))], blobsOf('new'));
+    const { host } = one.open();
+    carryOut(host, put('/d/b', file('new'), ABSENT), blobsOf('new'));
+    if (theirs !== ABSENT) carryOut(host, put('/d/b', ABSENT, theirs), blobsOf('new'));
+    const outcome = await recover(around(one.open()));
+    expect(outcome).toMatchObject({ status: 'rolled-back', kept: [{ path: '/d/b' }] });
+    expect(host.list(absolute('/d')).map((name) => `/d/${name}`)).toEqual(['/d/b', ...beside]);
+    one.remove();
+  });
+
+  test('an owner that somebody gave it where we had changed nothing else: it stays', async () => {
+    const one = diskScene({ '/d/b': 'old' });
+    await cutOff(one, [put('/d/b', file(undefined), file(undefined, 0o600))], {});
+    const { host } = one.open();
+    carryOut(host, put('/d/b', file(undefined, 0o600), file(undefined, 0o640, SRID)), {});
+    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back', kept: [{ path: '/d/b' }] });
+    expect(host.stat(absolute('/d/b'))).toMatchObject({ mode: 0o640, owner: SRID });
+    expect(host.list(absolute('/d'))).toEqual(['b']);
+    one.remove();
+  });
+
+  test('what somebody put into a directory that we had made goes aside with it', async () => {
+    const one = diskScene({ '/d': { dir: true } });
+    await cutOff(one, [put('/d/e', ABSENT, dir()), put('/d/e/ours', ABSENT, file('new'))], blobsOf('new'));
+    const { host } = one.open();
+    carryOut(host, put('/d/e/theirs', ABSENT, file('theirs')), blobsOf('theirs'));
+    const outcome = await recover(around(one.open()));
+    expect(outcome).toMatchObject({ status: 'rolled-back', kept: [{ path: '/d/e' }] });
+    expect(host.list(absolute('/d'))).toEqual(['e.reflake-conflict-cafe']);
+    expect(host.list(absolute('/d/e.reflake-conflict-cafe'))).toEqual(['theirs']);
+    one.remove();
+  });
+
+  test('what was written into the old file through a descriptor from before is kept, and the old file comes back', async () => {
+    const one = diskScene({ '/d/a': 'old' });
+    const before = one.rows();
+    const open = one.open();
+    await cutOff(one, [put('/d/a', file('old'), file('new'))], blobsOf('new'));
+    appendFileSync(`${one.root}/.reflake-cafe/old/0`, ' and more');
+    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back', kept: [{}] });
+    const beside = '/d/a.reflake-conflict-cafe';
+    expect(Buffer.from(open.host.read(absolute(beside))!).toString()).toBe('old and more');
+    expect(one.rows().filter((row) => !row.startsWith(beside))).toEqual(before);
+    one.remove();
+  });
+
+  test('a new tree at the old place is kept beside, and the old one comes back', async () => {
     const one = diskScene({ '/etc/nixos/a': 'old', '/home': { dir: true } });
     const before = one.rows();
     const edits = [move('/etc/nixos', '/home/c'), put('/home/c/a', file('old'), file('new'))];
     await cutOff(one, edits, blobsOf('new'));
     const { host } = one.open();
-    host.write(put('/etc/nixos', ABSENT, dir()), {}, 'other');
-    host.write(put('/etc/nixos/theirs', ABSENT, file('theirs')), blobsOf('theirs'), 'other');
-    expect(await recover(around(one.open()))).toMatchObject({ status: 'stuck', conflicts: ['/etc/nixos', '/home/c'] });
-    expect(Buffer.from(host.read(absolute('/etc/nixos/theirs'))!).toString()).toBe('theirs');
-    expect(Buffer.from(host.read(absolute('/home/c/a'))!).toString()).toBe('new');
-    host.write(move('/etc/nixos', '/kept') as never, {}, 'other');
-    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back' });
-    expect(one.rows().filter((row) => !row.startsWith('/kept'))).toEqual(before);
+    carryOut(host, put('/etc/nixos', ABSENT, dir()), {});
+    carryOut(host, put('/etc/nixos/theirs', ABSENT, file('theirs')), blobsOf('theirs'));
+    const beside = '/etc/nixos.reflake-conflict-cafe';
+    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back', kept: [{ beside }] });
+    expect(Buffer.from(host.read(absolute(`${beside}/theirs`))!).toString()).toBe('theirs');
+    expect(one.rows().filter((row) => !row.startsWith(beside))).toEqual(before);
     one.remove();
   });
 
-  test('a conflict in a later batch keeps the earlier ones as they are until it is mended', async () => {
-    const one = memoryScene({ '/p': 'A', '/q': 'A' });
+  test('in a later batch: the earlier ones are undone too', async () => {
+    const one = diskScene({ '/p': 'A', '/q': 'A' });
     const before = one.rows();
     const batches = [
       [put('/p', file('A'), file('B')), put('/q', file('A'), file('B'))],
@@ -386,12 +433,10 @@ describe('a foreign hand between death and recovery', () => {
     const dying = watched(one.open(), beforeCommit);
     await untilDeath(() => execute(transaction(batches), blobsOf('B', 'C'), around(dying)));
     const { host } = one.open();
-    host.write(put('/p', file('C'), file('theirs')), blobsOf('theirs'), 'other');
-    expect(await recover(around(one.open()))).toMatchObject({ status: 'stuck', conflicts: ['/p'] });
-    expect(Buffer.from(host.read(absolute('/q'))!).toString()).toBe('B');
-    host.write(put('/p', file('theirs'), file('B')), blobsOf('B'), 'other');
-    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back' });
-    expect(one.rows()).toEqual(before);
+    carryOut(host, put('/p', file('C'), file('theirs')), blobsOf('theirs'));
+    expect(await recover(around(one.open()))).toMatchObject({ status: 'rolled-back', kept: [{ path: '/p' }] });
+    expect(one.rows().filter((row) => !row.startsWith('/p.reflake'))).toEqual(before);
+    one.remove();
   });
 });
 

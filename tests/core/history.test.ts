@@ -8,6 +8,7 @@ import { past, select, type Target, undoing } from '../../core/history.ts';
 import type { Transaction } from '../../core/journal.ts';
 import { ABSENT, type Edit, type Outcome, type Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
+import { carryOut } from '../carry-out.ts';
 import { around, diskScene, FACTS, memoryScene, recoverable, type Scene, undoable } from '../faults.ts';
 import type { Literal, Rows } from '../trees.ts';
 
@@ -101,7 +102,7 @@ describe.each([
     const one = scene(MACHINE);
     await applied(one);
     const { host } = one.open();
-    host.write(put('/home/x/c/a', file('3'), file('1')) as never, BLOBS, 'other');
+    carryOut(host, put('/home/x/c/a', file('3'), file('1')), BLOBS);
     const before = one.rows();
     expect(await rollback(one, { kind: 'newest' })).toMatchObject({ status: 'refused', cause: [{ code: 'RF3011' }] });
     expect(one.rows()).toEqual(before);

@@ -7,6 +7,7 @@ import { type AbsPath, absolute, parent } from '../../core/path.ts';
 import { resolve, type Wishes } from '../../core/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
+import { carryOut } from '../carry-out.ts';
 
 const SYSTEM = '/etc/nix/nix.conf';
 const USER = '/home/srid/.config/nix/nix.conf';
@@ -59,7 +60,7 @@ async function look(files: Readonly<Record<string, string>>) {
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host);
   const { changes, edits, diagnostics, blobs = {} } = found ?? { changes: [], edits: [], diagnostics: [] };
-  for (const edit of edits) if (edit.op !== 'activate') host.write(edit, blobs, 'tx');
+  for (const edit of edits) carryOut(host, edit, blobs);
   const text = (path: string): string => Buffer.from(host.read(absolute(path)) ?? []).toString('utf8');
   const left = await nixConf.look(wishes, host);
   return {

@@ -1,0 +1,208 @@
+// A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
+// Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
+
+import { closeSync, constants, fstatSync, openSync, renameSync } from 'node:fs';
+import { digestOf } from '../canonical.ts';
+import type { Edit, Move, Put } from '../model.ts';
+import { type AbsPath, parent } from '../path.ts';
+import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
+import { likeOld } from './attributes.ts';
+import { syncAt, syncFileSystem } from './durable.ts';
+import type { Blobs, Work } from './host.ts';
+import { manifestOf } from './real-copy.ts';
+import { readAll } from './real-look.ts';
+import { noted, prepareMove, publishMove, restoreMove, setAside } from './real-move.ts';
+import type { DiskPath, Places } from './real-paths.ts';
+import { finishPut, kindOf, preparePut, publishPut, restorePut } from './real-put.ts';
+import { type Site, sites, thereOrNot } from './site.ts';
+import { aliases, conflictName, type Desk, isSameInode, there } from './work.ts';
+
+/** From this many owners and modes on, flushing the file system is faster than flushing each. */
+const MANY = 64;
+
+export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string): Work {
+  let opened: Desk | undefined;
+  const desk = (): Desk => (opened ??= openDesk(root, edits, tx));
+  /** Edits whose effect is not durable yet. */
+  let loose: (Put | Move)[] = [];
+
+  const flush = (): void => {
+    flushEdits(desk(), loose);
+    loose = [];
+  };
+  /** What the looks know about directories does not hold any more. */
+  const changing = <T>(act: () => T): T => {
+    try {
+      return act();
+    } finally {
+      places.forget();
+    }
+  };
+  /** Where directories go elsewhere, nor do our own descriptors. */
+  const rearranging = <T>(act: () => T): T => {
+    desk().anchors.release();
+    try {
+      return changing(act);
+    } finally {
+      desk().anchors.release();
+    }
+  };
+
+  const letGo = (remove: boolean): void => {
+    opened?.sites.close(remove);
+    opened?.anchors.release();
+    opened = undefined;
+  };
+
+  return {
+    prepare(blobs) {
+      if (edits.every((edit) => edit.op === 'activate')) return;
+      rearranging(() => prepareAll(desk(), edits, blobs));
+    },
+    publish(at) {
+      const edit = edits[at]!;
+      if (edit.op === 'move') {
+        // What was published in the tree must not come after the move on the disk, nor what follows before it.
+        flush();
+        rearranging(() => publishMove(desk(), edit, at));
+      } else if (edit.op === 'put') {
+        loose.push(edit);
+        const act = (): void => publishPut(desk(), edit, at);
+        if (kindOf(edit) === 'metadata') act();
+        else if (edit.after.type === 'absent') rearranging(act);
+        else changing(act);
+      }
+    },
+    restore(at, blobs) {
+      const edit = edits[at]!;
+      if (edit.op === 'move') {
+        flush();
+        return rearranging(() => restoreMove(desk(), edit, at));
+      }
+      if (edit.op !== 'put') return { changed: false, kept: [] };
+      loose.push(edit);
+      rearranging(() => restorePut(desk(), edit, at, blobs));
+      return { changed: true, kept: [] };
+    },
+    isOurs(at) {
+      const edit = edits[at]!;
+      if (edit.op !== 'move') return false;
+      const dir = thereOrNot(() => desk().anchors.dir(parent(edit.to)));
+      const site = dir && desk().sites.find(dir);
+      const known = site && noted(site, at);
+      return known !== undefined && there(desk().anchors.at(edit.to))?.ino === known.ino;
+    },
+    keepBeside: (path) => rearranging(() => setAside(desk(), path)),
+    flush,
+    sweep() {
+      const kept = rearranging(() => keepChanged(desk(), edits));
+      letGo(true);
+      return kept;
+    },
+    close: () => letGo(false),
+  };
+}
+
+function openDesk(root: AbsPath, edits: readonly Edit[], tx: string): Desk {
+  mustHaveProc();
+  const held: Anchors = anchors(root);
+  const near = edits.flatMap((edit) =>
+    edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
+  );
+  return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), touched: new Set() };
+}
+
+function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
+  const now = aliases();
+  const alike = new Map<Site, number[]>();
+  const finish: (() => void)[] = [];
+  for (const [at, edit] of edits.entries()) {
+    if (edit.op === 'move') prepareMove(desk, edit, at, now);
+    if (edit.op !== 'put') continue;
+    const prepared = preparePut(desk, edit, at, now, blobs);
+    if (prepared === undefined) continue;
+    const { site, isAlike } = prepared;
+    if (isAlike) alike.set(site, [...(alike.get(site) ?? []), at]);
+    finish.push(() => finishPut(prepared, edit, at));
+  }
+  // Attributes first: a change of owner would take some away, and the mode is set last.
+  for (const [{ fd }, names] of alike) likeOld(fd, names);
+  for (const one of finish) one();
+  desk.sites.flush();
+}
+
+/** Entries, owners and modes: an fsync of a directory holds its names, but nothing of what they name. */
+function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | Move)[]): void {
+  const puts = edits.filter((edit) => edit.op === 'put');
+  const metadata = puts.filter((edit) => kindOf(edit) === 'metadata');
+  // A link's own inode cannot be opened, so its owner can't be flushed alone.
+  const isMany = metadata.length > MANY || metadata.some(({ after }) => after.type === 'link');
+  const dirs = new Set(puts.map(({ path }) => parent(path)));
+  if (isMany) {
+    const devices = new Set<number>();
+    for (const dir of dirs) {
+      const anchor = thereOrNot(() => held.dir(dir));
+      const device = anchor && fstatSync(anchor.fd).dev;
+      if (anchor === undefined || device === undefined || devices.has(device)) continue;
+      devices.add(device);
+      syncFileSystem(anchor.fd);
+    }
+    return;
+  }
+  for (const { path } of metadata) {
+    const place = thereOrNot(() => held.at(path));
+    const stat = place && there(place);
+    // A later edit, or somebody else, may have made something of another kind of it.
+    if (place !== undefined && (stat?.isFile() || stat?.isDirectory())) syncAt(place);
+  }
+  const changed = new Set(puts.filter((edit) => kindOf(edit) !== 'metadata').map(({ path }) => parent(path)));
+  for (const dir of changed) {
+    const anchor = thereOrNot(() => held.dir(dir));
+    if (anchor !== undefined) syncAt(`/proc/self/fd/${anchor.fd}`);
+  }
+  if (changed.size > 0) for (const { fd } of all.all()) syncAt(`/proc/self/fd/${fd}/away`);
+}
+
+/**
+ * What somebody wrote to a thing that we had replaced or set aside (through a name or a descriptor from before) is not
+ * thrown away with it: it is kept beside.
+ */
+function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
+  return edits.flatMap((edit, at): AbsPath[] => {
+    if (edit.op === 'activate') return [];
+    const dir = thereOrNot(() => desk.anchors.dir(parent(edit.op === 'put' ? edit.path : edit.from)));
+    const site = dir && desk.sites.find(dir);
+    if (site === undefined) return [];
+    const target = desk.anchors.at(edit.op === 'put' ? edit.path : edit.from);
+    if (edit.op === 'put') {
+      const old = site.place('old', at);
+      if (edit.before.type !== 'file' || edit.before.content === undefined || kindOf(edit) === 'metadata') return [];
+      const now = there(target);
+      const was = there(old);
+      // Still in its place: nothing was replaced.
+      if (was === undefined || !was.isFile() || (now !== undefined && isSameInode(now, was))) return [];
+      return digestAt(old) === edit.before.content ? [] : [keep(desk, edit.path, old)];
+    }
+    const away = site.place('away', at);
+    const targetDir = thereOrNot(() => desk.anchors.dir(parent(edit.to)));
+    const known = targetDir && desk.sites.find(targetDir);
+    const manifest = known && noted(known, at)?.manifest;
+    if (manifest === undefined || there(away) === undefined || manifestOf(away).digest === manifest) return [];
+    return [keep(desk, edit.from, away)];
+  });
+}
+
+function keep(desk: Desk, path: AbsPath, place: DiskPath): AbsPath {
+  const free = conflictName(desk, path);
+  renameSync(place, desk.anchors.at(free));
+  return free;
+}
+
+function digestAt(file: DiskPath): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return digestOf(readAll(fd, fstatSync(fd).size));
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,158 @@
+// Where a transaction works out of sight: one private directory on each mount it touches, as high up as may be, so that
+// it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
+
+import { closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { below } from '../links.ts';
+import { type AbsPath, parent, ROOT } from '../path.ts';
+import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH } from './anchor.ts';
+import { syncAt } from './durable.ts';
+import type { DiskPath } from './real-paths.ts';
+import { removeTree } from './remove-tree.ts';
+import { workName } from './work-name.ts';
+
+/** `new`: to be published; `old`: links to what will be replaced, and notes; `away`: what was there; `undo`: on its way back. */
+export type Shelf = 'new' | 'old' | 'away' | 'undo';
+
+const SHELVES: readonly Shelf[] = ['new', 'old', 'away', 'undo'];
+
+export interface Site {
+  /** The work directory, held. */
+  readonly fd: number;
+  /** The directory it lies in. */
+  readonly within: AbsPath;
+  /** Edit `at`'s thing on a shelf. */
+  place(shelf: Shelf, at: number): DiskPath;
+  /** The same as a path of the machine. */
+  path(shelf: Shelf, at: number): AbsPath;
+}
+
+export interface Sites {
+  /** The site for what is in `dir`; made, if `dir`'s mount has none yet. */
+  make(dir: Anchor): Site;
+  /** The site there is. */
+  find(dir: Anchor): Site | undefined;
+  readonly all: () => readonly Site[];
+  /** Makes the names in all sites durable, and the sites themselves. */
+  flush(): void;
+  /** Lets go; with `remove`, what is in them is gone. */
+  close(remove: boolean): void;
+}
+
+/** `near`: every path that the transaction names, from which sites that are already there are found. */
+export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Sites {
+  const byMount = new Map<string, Site>();
+  for (const dir of ancestors(near)) {
+    const anchor = thereOrNot(() => anchors.dir(dir));
+    const site = anchor && opened(anchor, tx);
+    if (site !== undefined) byMount.set(mountOf(site.fd), site);
+  }
+
+  const make = (dir: Anchor): Site => {
+    const mount = mountOf(dir.fd);
+    const known = byMount.get(mount);
+    if (known !== undefined) return known;
+    let problem: unknown = errno('EACCES', `no place to work in near ${dir.real}`);
+    for (const candidate of candidates(dir, mount)) {
+      const anchor = anchors.dir(candidate);
+      try {
+        mkdirSync(childOf(anchor, workName(tx)), 0o700);
+      } catch (thrown) {
+        if (!UNWRITABLE.has((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
+        problem = thrown;
+        continue;
+      }
+      const site = opened(anchor, tx);
+      if (site === undefined) break;
+      for (const shelf of SHELVES) mkdirSync(`/proc/self/fd/${site.fd}/${shelf}`, 0o700);
+      byMount.set(mount, site);
+      return site;
+    }
+    throw problem;
+  };
+
+  /** The highest directory of the mount first; for who is not root only what is theirs, without a gap. */
+  const candidates = (dir: Anchor, mount: string): readonly AbsPath[] => {
+    const found: AbsPath[] = [];
+    const me = process.geteuid?.();
+    for (let at = dir.real; ; at = parent(at)) {
+      const anchor = anchors.dir(at);
+      const isOurs = me === 0 || anchor.uid === me || at === dir.real;
+      if (mountOf(anchor.fd) !== mount || !isOurs) break;
+      found.unshift(at);
+      if (at === ROOT) break;
+    }
+    return found;
+  };
+
+  const all = (): readonly Site[] => [...byMount.values()];
+  return {
+    make,
+    find: (dir) => byMount.get(mountOf(dir.fd)),
+    all,
+    flush() {
+      for (const { fd, within } of all()) {
+        for (const shelf of SHELVES) syncAt(`/proc/self/fd/${fd}/${shelf}`);
+        syncAt(`/proc/self/fd/${fd}`);
+        syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
+      }
+    },
+    close(remove) {
+      for (const { fd, within } of all()) {
+        // By its name, since a descriptor can't be removed; only if the name still leads to it.
+        if (remove && isStill(anchors, within, tx, fd)) removeTree(childOf(anchors.dir(within), workName(tx)));
+        closeSync(fd);
+      }
+      byMount.clear();
+    },
+  };
+}
+
+/** Where the next directory down may do. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** Undefined: there is none, or it is not ours: somebody else's under that name is never worked in. */
+function opened(within: Anchor, tx: string): Site | undefined {
+  const fd = thereOrNot(() =>
+    openSync(childOf(within, workName(tx)), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW),
+  );
+  if (fd === undefined) return undefined;
+  const { uid, mode } = fstatSync(fd);
+  if (uid !== process.geteuid?.() || (mode & 0o7777) !== 0o700) {
+    closeSync(fd);
+    return undefined;
+  }
+  return {
+    fd,
+    within: within.real,
+    place: (shelf, at) => Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}`),
+    path: (shelf, at) => below(below(below(within.real, workName(tx)), shelf), String(at)),
+  };
+}
+
+function isStill(anchors: Anchors, within: AbsPath, tx: string, fd: number): boolean {
+  const site = thereOrNot(() => opened(anchors.dir(within), tx));
+  if (site === undefined) return false;
+  const [there, ours] = [fstatSync(site.fd), fstatSync(fd)];
+  closeSync(site.fd);
+  return there.ino === ours.ino && there.dev === ours.dev;
+}
+
+/** Every directory above any of the paths, once. */
+function ancestors(paths: Iterable<AbsPath>): ReadonlySet<AbsPath> {
+  const found = new Set<AbsPath>();
+  for (const path of paths) {
+    for (let at = parent(path); !found.has(at); at = parent(at)) found.add(at);
+  }
+  return found;
+}
+
+/** Undefined where a part of the way is missing or no directory. */
+export function thereOrNot<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,83 @@
+// What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
+
+import { lstatSync, type Stats } from 'node:fs';
+import { below } from '../links.ts';
+import { type AbsPath, basename, isWithin, parent, ROOT, rebase } from '../path.ts';
+import type { Anchors } from './anchor.ts';
+import { staleAt } from './host.ts';
+import type { DiskPath } from './real-paths.ts';
+import type { Sites } from './site.ts';
+
+export interface Desk {
+  readonly tx: string;
+  readonly anchors: Anchors;
+  readonly sites: Sites;
+  /**
+   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
+   * is known to a later process.
+   */
+  readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
+  /** Where things lie that an edit of ours changes before it is another's turn. */
+  readonly touched: Set<AbsPath>;
+}
+
+export type Identity = Pick<Stats, 'dev' | 'ino'>;
+
+export const isSameInode = (a: Identity, b: Identity): boolean => a.ino === b.ino && a.dev === b.dev;
+
+export const there = (place: DiskPath): Stats | undefined => lstatSync(place, { throwIfNoEntry: false });
+
+export function mustBeFree(place: DiskPath, path: AbsPath): void {
+  if (there(place) !== undefined) throw staleAt(path);
+}
+
+/** The first of `path`'s conflict names that is free. */
+export function conflictName({ anchors, tx }: Pick<Desk, 'anchors' | 'tx'>, path: AbsPath): AbsPath {
+  const name = basename(path);
+  // A name has at most 255 bytes.
+  const base = Buffer.byteLength(name) > 200 ? name.slice(0, 50) : name;
+  for (let n = 1; ; n++) {
+    const free = below(parent(path), `${base}.reflake-conflict-${tx}${n === 1 ? '' : `-${n}`}`);
+    if (there(anchors.at(free)) === undefined) return free;
+  }
+}
+
+/**
+ * Where things are while they are prepared: what earlier edits of the same transaction will have put at a path lies on a
+ * shelf, or where it is before a move.
+ */
+export interface Aliases {
+  readonly put: (path: AbsPath, shelf: AbsPath) => void;
+  readonly move: (from: AbsPath, to: AbsPath) => void;
+  readonly now: (path: AbsPath) => AbsPath;
+}
+
+export function aliases(): Aliases {
+  const puts = new Map<AbsPath, { readonly shelf: AbsPath; readonly order: number }>();
+  const moves: { readonly from: AbsPath; readonly to: AbsPath; readonly order: number }[] = [];
+  let count = 0;
+  /** The latest put before `order` of the path or of what it lies in. */
+  const putOf = (path: AbsPath, order: number) => {
+    let best: { readonly at: AbsPath; readonly shelf: AbsPath; readonly order: number } | undefined;
+    for (let at = path; at !== ROOT; at = parent(at)) {
+      const put = puts.get(at);
+      if (put !== undefined && put.order < order && put.order > (best?.order ?? -1)) best = { at, ...put };
+    }
+    return best;
+  };
+  return {
+    put: (path, shelf) => void puts.set(path, { shelf, order: count++ }),
+    move: (from, to) => void moves.push({ from, to, order: count++ }),
+    now(path) {
+      let at = path;
+      for (let order = count; ; ) {
+        const put = putOf(at, order);
+        const move = moves.findLast((one) => one.order < order && isWithin(at, one.to));
+        if (put !== undefined && put.order > (move?.order ?? -1)) return rebase(at, put.at, put.shelf) ?? at;
+        if (move === undefined) return at;
+        at = rebase(at, move.to, move.from) ?? at;
+        order = move.order;
+      }
+    },
+  };
+}
