@@ -52,11 +52,15 @@ export const SECRET = '/etc/secret';
 export const PUBLIC = '{ public = true; }\n';
 const MARK = 'ROOT-ONLY';
 
+export const machineIn = (dir: string): string => `${dir}/machine`;
+
 /** In `dir`, which must be empty, and the whole way to it open to everybody. */
 export function arena(dir: string): Arena {
-  const root = `${dir}/machine`;
+  const root = machineIn(dir);
   const secret = root + SECRET;
-  for (const made of [root, `${root}/etc`, `${root}/home`, `${root}/var`]) mkdirSync(made, { mode: 0o755 });
+  for (const made of [root, `${root}/etc`, `${root}/home`, root + HOME])
+    mkdirSync(made, { mode: 0o755, recursive: true });
+  chownSync(root + HOME, OWNER, OWNER);
   mkdirSync(secret, { mode: 0o700 });
   mkdirSync(`${secret}/hosts`, { mode: 0o755 });
   mkdirSync(`${dir}/state`, { mode: 0o700 });
@@ -74,17 +78,19 @@ export function arena(dir: string): Arena {
     state: `${dir}/state`,
     secret,
     layOut(more) {
-      emptied(`${root}/home`);
+      // The home may be a mount.
+      emptied(root + HOME);
+      for (const above of [root, `${root}/home`])
+        for (const name of readdirSync(above))
+          if (name.startsWith('.')) rmSync(`${above}/${name}`, { recursive: true });
       emptied(`${root}/etc`, 'secret');
       if (secretRows().join() !== untouched.join()) {
         emptied(secret);
         mkdirSync(`${secret}/hosts`, { mode: 0o755 });
         rootsOwn();
       }
-      for (const made of [HOME, TREE]) {
-        mkdirSync(root + made, { mode: 0o755 });
-        chownSync(root + made, OWNER, OWNER);
-      }
+      mkdirSync(root + TREE, { mode: 0o755 });
+      chownSync(root + TREE, OWNER, OWNER);
       more();
     },
     harm: () => [...differing(untouched, secretRows()), ...places().flatMap(exposure)],

@@ -35,16 +35,18 @@ while (1) {
   exit 0 if $round eq 'quit';
   ($struck, @told) = (0);
   $act->($round);
+  # The signal may come long after the one strike of a round.
+  select(undef, undef, undef, .001) until $rest;
   $rest = 0;
   syswrite($report, join(' ', $struck, @told) . "\n");
 }
 
 # From a microsecond to some milliseconds, each order of magnitude as likely: phases of every length are hit.
-sub moment { return exp(rand(log(6000))) }
+sub moment { return exp(rand(log(15_000))) }
 
 sub idle {
   my ($microseconds) = @_;
-  if ($microseconds > 150) { select(undef, undef, undef, $microseconds / 1e6) unless $rest; return }
+  if ($microseconds > 400) { select(undef, undef, undef, $microseconds / 1e6) unless $rest; return }
   for (1 .. $microseconds * 12) { return if $rest }
 }
 
@@ -57,21 +59,22 @@ sub works {
   return @found;
 }
 
+# Until a transaction is seen to be at work in one of the directories (joined by colons), or a while.
 sub await_work {
-  my ($dir) = @_;
-  for (1 .. 400) {
+  my @dirs = split /:/, $_[0];
+  for (1 .. 1500) {
     return if $rest;
-    last if works($dir);
+    last if grep { works($_) } @dirs;
   }
-  idle(rand(400)) if rand() < .6;
+  idle(moment()) if rand() < .9;
 }
 
 # At any moment, or where a transaction is seen to be at work.
-sub lurk { my ($dir) = @_; rand() < .4 ? idle(moment()) : await_work($dir) }
+sub lurk { my ($dirs) = @_; rand() < .4 ? idle(moment()) : await_work($dirs) }
 
 sub exchange { return syscall($renameat2, -100, $_[0], -100, $_[1], 2) == 0 }
 
-# DIR A B [A B...]: the one is the other for a moment.
+# DIRS A B [A B...]: the one is the other for a moment.
 sub swap {
   my ($dir, @names) = @args;
   until ($rest) {
@@ -93,7 +96,7 @@ sub shows {
   return @there && @written && $there[1] == $written[1] && $there[0] == $written[0] ? 1 : 0;
 }
 
-# DIR FILE: one edit of the file in each round, as editors and loggers make them.
+# DIRS FILE: one edit of the file in each round, as editors and loggers make them.
 sub writer {
   my ($dir, $file) = @args;
   my ($round) = @_;
@@ -114,7 +117,7 @@ sub writer {
   $struck++;
 }
 
-# DIR OLD NEW: lines to a log that is at one of two paths, through one descriptor that is held, or opened each time.
+# DIRS OLD NEW: lines to a log that is at one of two paths, through one descriptor that is held, or opened each time.
 sub logger {
   my ($dir, @paths) = @args;
   my ($round) = @_;
@@ -135,7 +138,7 @@ sub logger {
   }
 }
 
-# DIR LINK_TARGET NAME...: one of the names is taken at some moment, by a file, a directory or a link.
+# DIRS LINK_TARGET NAME...: one of the names is taken at some moment, by a file, a directory or a link.
 sub take {
   my ($dir, $target, @names) = @args;
   my ($round) = @_;

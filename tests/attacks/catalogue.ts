@@ -12,8 +12,8 @@ export interface Attack {
   /** A few words; it is chosen by them. */
   readonly name: string;
   readonly describe: string;
-  /** The owner's home is on a file system of its own. */
-  readonly crosses?: true;
+  /** Where another file system is mounted: above the owner's home, or the home itself, so that it lies all in his hands. */
+  readonly mount?: '/home' | typeof HOME;
   /** The attacker only moves things about and puts them back: the tree must end exactly old or exactly new. */
   readonly exact?: true;
   /** Names of unfinished work are carried off and put back at any time, so some may be left; all else is as it was or shall be. */
@@ -69,7 +69,7 @@ const EVERYTHING: readonly Edit[] = [
 /** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
 const withTraps = (names: readonly string[]) => (root: string) => [
   'swap',
-  root + TREE,
+  `${root}:${root}${TREE}`,
   ...names.flatMap((name) => [`${root}${TREE}/${name}`, `${root}${TREE}/${name}.trap`]),
 ];
 
@@ -88,7 +88,7 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a directory for a link',
     describe: 'a directory of the tree is swapped for a link to a directory of root with the same names',
     exact: true,
-    words: (root) => ['swap', `${root}${HOSTS}`, `${root}${HOSTS}`, `${root}${TREE}/trap`],
+    words: (root) => ['swap', `${root}:${root}${HOSTS}`, `${root}${HOSTS}`, `${root}${TREE}/trap`],
     scene({ root }) {
       hosts(root + HOSTS);
       TRAPS.link(`${root}${TREE}/trap`, '../../../etc/secret/hosts');
@@ -99,7 +99,7 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a parent for a link',
     describe: 'the tree itself is swapped for a link to a directory of root with the same names',
     exact: true,
-    words: (root) => ['swap', `${root}${HOSTS}`, `${root}${TREE}`, `${root}${HOME}/trap`],
+    words: (root) => ['swap', `${root}:${root}${HOSTS}`, `${root}${TREE}`, `${root}${HOME}/trap`],
     scene({ root }) {
       hosts(root + HOSTS);
       TRAPS.link(`${root}${HOME}/trap`, '../../etc/secret');
@@ -133,7 +133,7 @@ export const ATTACKS: readonly Attack[] = [
     describe:
       'the owner appends to, truncates or replaces the very file that is edited: what he was told is written is kept',
     conflicts: true,
-    words: (root) => ['write', root + TREE, `${root}${TREE}/b`],
+    words: (root) => ['write', `${root}:${root}${TREE}`, `${root}${TREE}/b`],
     scene: ({ root }) => put(`${root}${TREE}/b`, PUBLIC, 0o644, OWNER),
     edits: [
       edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW))),
@@ -144,24 +144,24 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a removed file is written',
     describe: 'the owner writes to a file while it is removed: what he was told is written is kept',
     conflicts: true,
-    words: (root) => ['write', root + TREE, `${root}${TREE}/b`],
+    words: (root) => ['write', `${root}:${root}${TREE}`, `${root}${TREE}/b`],
     scene: ({ root }) => put(`${root}${TREE}/b`, PUBLIC, 0o644, OWNER),
     edits: [edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), nothing), born(TREE, 'new')],
   },
   {
     name: 'a tree is written while it is copied',
     describe: 'the owner writes to a log in a tree that goes to another file system: no line is lost',
-    crosses: true,
+    mount: '/home',
     conflicts: true,
-    words: (root) => ['log', root + HOME, `${root}/etc/nixos/log`, `${root}${TREE}/log`],
+    words: (root) => ['log', `${root}:${root}/home`, `${root}/etc/nixos/log`, `${root}${TREE}/log`],
     scene: ({ root }) => nixos(root),
     edits: [move('/etc/nixos', TREE), given(TREE, 'hosts/a')],
   },
   {
     name: 'a directory for a link while it is copied',
     describe: 'a directory of a tree that goes to another file system is swapped for a link to a directory of root',
-    crosses: true,
-    words: (root) => ['swap', root + HOME, `${root}/etc/nixos/hosts`, `${root}/etc/nixos/trap`],
+    mount: '/home',
+    words: (root) => ['swap', `${root}:${root}/home`, `${root}/etc/nixos/hosts`, `${root}/etc/nixos/trap`],
     scene({ root }) {
       nixos(root);
       TRAPS.link(`${root}/etc/nixos/trap`, '../secret/hosts');
@@ -174,7 +174,7 @@ export const ATTACKS: readonly Attack[] = [
     conflicts: true,
     words: (root) => [
       'take',
-      root + TREE,
+      `${root}:${root}${TREE}`,
       `../../..${SECRET}/hosts/planted`,
       ...['new', 'dir', 'link', 'n'].map((name) => `${root}${TREE}/${name}`),
     ],
@@ -191,8 +191,9 @@ export const ATTACKS: readonly Attack[] = [
     describe: 'the hidden work of a transaction is renamed, removed, or replaced by a link or by planted files',
     exact: true,
     steals: true,
+    mount: HOME,
     conflicts: true,
-    words: (root) => ['wreck', `../../..${SECRET}/hosts`, root + TREE],
+    words: (root) => ['wreck', `../..${SECRET}/hosts`, root + HOME, root + TREE],
     scene({ root }) {
       put(`${root}${TREE}/b`, PUBLIC, 0o600);
       put(`${root}${TREE}/c`, PUBLIC, 0o600);

@@ -15,7 +15,7 @@ import { absolute } from '../../core/path.ts';
 import type { Store } from '../../core/store.ts';
 import { around, FACTS } from '../faults.ts';
 import { type Rows, rowsOfDisk } from '../trees.ts';
-import { arena } from './arena.ts';
+import { arena, machineIn } from './arena.ts';
 import { attacker, type Struck } from './attacker.ts';
 import { ATTACKS, type Attack, BLOBS } from './catalogue.ts';
 import { naively } from './naive.ts';
@@ -30,9 +30,21 @@ export interface Summary {
   readonly struck: number;
   readonly wrong: number;
   readonly failures: readonly string[];
+  /** Why the first of those that were stuck were. */
+  readonly reasons: readonly string[];
 }
 
-const NONE: Summary = { tried: 0, applied: 0, undone: 0, refused: 0, stuck: 0, struck: 0, wrong: 0, failures: [] };
+const NONE: Summary = {
+  tried: 0,
+  applied: 0,
+  undone: 0,
+  refused: 0,
+  stuck: 0,
+  struck: 0,
+  wrong: 0,
+  failures: [],
+  reasons: [],
+};
 
 const KINDS = {
   unchanged: 'refused',
@@ -50,8 +62,8 @@ const found = ATTACKS.find((one) => one.name === name);
 if (found === undefined || dir === undefined || script === undefined) throw new Error(`no such attack: ${name}`);
 const attack: Attack = found;
 mount(dir);
+if (attack.mount !== undefined) mount(machineIn(dir) + attack.mount);
 const place = arena(dir);
-if (attack.crosses) mount(`${place.root}/home`);
 mkdirSync(`${dir}/control`);
 const owner = attacker(script, `${dir}/control`, attack.words(place.root));
 say(victim === 'naive' ? naiveTwin(Number(tries)) : await reflake(Number(tries)));
@@ -59,6 +71,7 @@ owner.end();
 
 /** A disk in memory, which is gone with this process. */
 function mount(at: string): void {
+  mkdirSync(at, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', at]);
   chmodSync(at, 0o755);
 }
@@ -90,6 +103,7 @@ function naiveTwin(limit: number): Summary {
 async function reflake(limit: number): Promise<Summary> {
   const counts = { applied: 0, undone: 0, refused: 0, stuck: 0 };
   const failures: string[] = [];
+  const reasons: string[] = [];
   let [struck, wrong] = [0, 0];
   const [old, due] = await undisturbed();
   for (let n = 1; n <= limit; n++) {
@@ -102,15 +116,17 @@ async function reflake(limit: number): Promise<Summary> {
     struck += seen.times;
     const problems = await judged(outcome, seen, old, due);
     if (!(outcome instanceof Error)) counts[KINDS[outcome.status]]++;
+    if (!(outcome instanceof Error) && outcome.status === 'stuck' && reasons.length < 3)
+      reasons.push(`try ${n}, ${wordsOf(outcome)}`);
     if (problems.length === 0) continue;
     wrong++;
-    if (failures.length < 12) failures.push(`try ${n}, ${wordsOf(outcome)}: ${problems.slice(0, 4).join('; ')}`);
+    if (failures.length < 12) failures.push(`try ${n}, ${wordsOf(outcome)}: ${problems.slice(0, 14).join('; ')}`);
   }
-  return { tried: limit, ...counts, struck, wrong, failures };
+  return { tried: limit, ...counts, struck, wrong, failures, reasons };
 }
 
 function wordsOf(outcome: Outcome | Error): string {
-  if (outcome instanceof Error) return `thrown ${outcome.stack?.split('\n').slice(0, 3).join(' ')}`;
+  if (outcome instanceof Error) return `thrown ${outcome.stack?.split('\n').slice(0, 8).join(' ')}`;
   return `${outcome.status}${'cause' in outcome ? ` (${outcome.cause.map(({ summary }) => summary).join(', ')})` : ''}`;
 }
 
@@ -163,18 +179,24 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   problems.push(...place.harm().map((line) => `after recovery: ${line}`), ...place.lost(seen.told));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
-  if (attack.exact && !isStuck) {
+  // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.
+  if (attack.exact && !isStuck && !hasKept(outcome) && !hasKept(after)) {
     const committed = !(outcome instanceof Error) && outcome.status === 'applied';
-    problems.push(
-      ...difference(
-        committed ? due : old,
-        rowsOfDisk(place.root).filter((row) => !CARRIED_OFF.test(row)),
-      ),
-    );
+    problems.push(...difference(committed ? due : old, tree()));
   }
   // What a conflict leaves is for people; the next try begins anew.
   if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });
   return problems;
+}
+
+function hasKept(outcome: Outcome | Error): boolean {
+  return !(outcome instanceof Error) && 'cause' in outcome && outcome.cause.some(({ code }) => code === 'RF3005');
+}
+
+/** What was carried off has other names of what is there. */
+function tree(): Rows {
+  const rows = rowsOfDisk(place.root);
+  return attack.steals ? rows.filter((row) => !CARRIED_OFF.test(row)).map((row) => row.replace(' shared', '')) : rows;
 }
 
 function difference(expected: Rows, there: Rows): readonly string[] {
