@@ -22,12 +22,10 @@ export function compare(commands, rounds) {
 
 /** What one run of a command cost; throws where the measuring itself fails. */
 export function runOnce({ argv, env, cwd }) {
-  const began = performance.now();
   const { stdout, stderr, status } = spawnSync('perl', [MEASURE, ...argv], { env, cwd, encoding: 'utf8' });
-  const wall = performance.now() - began;
   if (status !== 0) throw new Error(`measure.pl: ${stderr}`);
-  const [user, system, rss, code] = stdout.trim().split(' ').map(Number);
-  return { cpu: (user + system) / 1000, wall, rss, code: code >> 8 || code & 127 };
+  const [user, system, wall, rss, code] = stdout.trim().split(' ').map(Number);
+  return { cpu: (user + system) / 1000, wall: wall / 1000, rss, code: code >> 8 || code & 127 };
 }
 
 export const median = (values) => {

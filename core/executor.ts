@@ -71,15 +71,15 @@ export async function execute(
 
 /** All that takes space or may be refused. Whatever goes wrong, nobody has seen anything. */
 function prepare(transaction: Transaction, contents: Blobs, { store }: Surroundings, work: Work): Outcome | undefined {
+  let what = 'the journal cannot be written';
   try {
     draft(store, transaction, contents);
+    what = 'it cannot be prepared';
     work.prepare(contents);
     begin(store);
     return undefined;
   } catch (thrown) {
-    const cause = isStale(thrown)
-      ? staleDiagnostic(thrown, transaction.kind)
-      : failure('it cannot be prepared', thrown);
+    const cause = isStale(thrown) ? staleDiagnostic(thrown, transaction.kind) : failure(what, thrown);
     try {
       work.sweep();
       // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.

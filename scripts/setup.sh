@@ -34,6 +34,8 @@ lack strace strace
 lack unshare util-linux
 lack setpriv util-linux
 lack flock util-linux
+lack getfattr attr
+lack setfacl acl
 lack mount mount
 lack chroot coreutils
 lack find findutils

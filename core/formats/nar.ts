@@ -2,6 +2,7 @@
 // Streams: memory stays flat whatever the tree's size. NIX.md section 5.
 
 import { createHash } from 'node:crypto';
+import { type NarWriter, narWriter } from './nar-writer.ts';
 
 /** A node of a tree, as a walker sees it. Reading `chunks` or `entries` may throw the walker's own errors. */
 export type NarNode =
@@ -31,8 +32,13 @@ export interface NarProblem {
 
 /** The NAR's SHA-256 in SRI form, `sha256-…=`, as `nix hash path` prints it. Throws `Error & NarProblem`. */
 export function narHash(root: NarNode, options?: NarOptions): string {
+  return hashOf((sink) => writeNar(root, sink, options));
+}
+
+/** The same of the NAR that `write` gives to its sink, for a walker that writes it by itself. */
+export function hashOf(write: (sink: (bytes: Uint8Array) => void) => void): string {
   const hash = createHash('sha256');
-  writeNar(root, (bytes) => hash.update(bytes), options);
+  write((bytes) => hash.update(bytes));
   return `sha256-${hash.digest('base64')}`;
 }
 
@@ -41,34 +47,30 @@ export function narHash(root: NarNode, options?: NarOptions): string {
  * Entries must come in byte order. Throws `Error & NarProblem`.
  */
 export function writeNar(root: NarNode, sink: (bytes: Uint8Array) => void, { depthLimit = 64 }: NarOptions = {}): void {
-  const out = bufferedSink(sink);
+  const out = narWriter(sink);
   const path: Buffer[] = [];
   const visit = (node: NarNode): void => {
-    if (path.length >= depthLimit) throw narError('NAR_TOO_DEEP', joined(path), `is ${depthLimit} levels deep`);
+    if (path.length >= depthLimit) throw narTooDeep(joined(path), depthLimit);
     if (node.type === 'file') {
       writeFile(node, out, path);
     } else if (node.type === 'link') {
-      out.bytes(LINK);
-      out.string(node.target);
+      out.link(latin1(node.target));
     } else {
-      out.bytes(DIRECTORY);
+      out.directory();
       let previous: Buffer | undefined;
       for (const [name, child] of node.entries()) {
         checkName(name, previous, path);
         previous = name;
-        out.bytes(ENTRY);
-        out.string(name);
-        out.bytes(NODE);
+        out.entry(name.toString('latin1'));
         path.push(name);
         visit(child);
         path.pop();
-        out.bytes(CLOSE);
+        out.closeEntry();
       }
     }
-    out.bytes(CLOSE);
   };
-  out.bytes(MAGIC);
   visit(root);
+  out.close();
   out.flush();
 }
 
@@ -77,18 +79,28 @@ export function narError(code: NarProblem['code'], path: Buffer, what: string): 
   return Object.assign(new Error(`'${path}' ${what}`), { code, path });
 }
 
+/** A level too many, at `path`. */
+export const narTooDeep = (path: Buffer, depthLimit: number): Error & NarProblem =>
+  narError('NAR_TOO_DEEP', path, `is ${depthLimit} levels deep`);
+
+/** A file that has another size than it said, for it was changed while it was read. */
+export const narSize = (path: Buffer, seen: number, size: number): Error & NarProblem =>
+  narError('NAR_SIZE', path, `has ${seen} bytes instead of ${size}`);
+
 const joined = (path: readonly Buffer[]): Buffer =>
   Buffer.from(path.map((name) => name.toString('latin1')).join('/'), 'latin1');
 
-function writeFile(node: NarNode & { readonly type: 'file' }, out: Sink, path: readonly Buffer[]): void {
-  out.bytes(node.executable ? EXECUTABLE : REGULAR);
-  out.length(node.size);
+const latin1 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+
+function writeFile(node: NarNode & { readonly type: 'file' }, out: NarWriter, path: readonly Buffer[]): void {
+  out.file(node.executable, node.size);
   let seen = 0;
   for (const chunk of node.chunks) {
     seen += chunk.length;
     out.bytes(chunk);
   }
-  if (seen !== node.size) throw narError('NAR_SIZE', joined(path), `has ${seen} bytes instead of ${node.size}`);
+  if (seen !== node.size) throw narSize(joined(path), seen, node.size);
   out.pad(seen);
 }
 
@@ -100,71 +112,4 @@ function checkName(name: Buffer, previous: Buffer | undefined, path: readonly Bu
   if (previous && Buffer.compare(previous, name) >= 0) {
     throw narError('NAR_UNSORTED', joined([...path, name]), 'is out of order');
   }
-}
-
-const string = (text: string): Buffer => {
-  const length = Buffer.alloc(8);
-  length.writeUInt32LE(text.length);
-  return Buffer.concat([length, Buffer.from(text), Buffer.alloc(-text.length & 7)]);
-};
-const tokens = (...texts: string[]): Buffer => Buffer.concat(texts.map(string));
-
-const MAGIC = tokens('nix-archive-1');
-const REGULAR = tokens('(', 'type', 'regular', 'contents');
-const EXECUTABLE = tokens('(', 'type', 'regular', 'executable', '', 'contents');
-const LINK = tokens('(', 'type', 'symlink', 'target');
-const DIRECTORY = tokens('(', 'type', 'directory');
-const ENTRY = tokens('entry', '(', 'name');
-const NODE = tokens('node');
-const CLOSE = tokens(')');
-
-interface Sink {
-  string(bytes: Uint8Array): void;
-  length(size: number): void;
-  bytes(bytes: Uint8Array): void;
-  pad(size: number): void;
-  flush(): void;
-}
-
-/** Gathers the many small tokens: hashing in large pieces is several times faster. */
-function bufferedSink(sink: (bytes: Uint8Array) => void): Sink {
-  const buffer = Buffer.allocUnsafe(1 << 16);
-  let used = 0;
-  const flush = (): void => {
-    if (used > 0) sink(buffer.subarray(0, used));
-    used = 0;
-  };
-  const bytes = (piece: Uint8Array): void => {
-    const isLarge = piece.length > buffer.length / 2;
-    if (isLarge || used + piece.length > buffer.length) flush();
-    if (isLarge) {
-      sink(piece);
-    } else {
-      buffer.set(piece, used);
-      used += piece.length;
-    }
-  };
-  const length = (size: number): void => {
-    if (used + 8 > buffer.length) flush();
-    buffer.writeUInt32LE(size % 2 ** 32, used);
-    buffer.writeUInt32LE(Math.floor(size / 2 ** 32), used + 4);
-    used += 8;
-  };
-  const pad = (size: number): void => {
-    const count = -size & 7;
-    if (used + count > buffer.length) flush();
-    buffer.fill(0, used, used + count);
-    used += count;
-  };
-  return {
-    bytes,
-    length,
-    pad,
-    flush,
-    string(piece) {
-      length(piece.length);
-      bytes(piece);
-      pad(piece.length);
-    },
-  };
 }

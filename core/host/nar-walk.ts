@@ -1,21 +1,34 @@
-// Walks a tree on the disk for its NAR hash. Never follows a link, reads in chunks, changes nothing.
+// Walks a tree on the disk for its NAR hash. Never follows a link, reads in chunks, changes nothing. Written for trees of
+// many small files, where every call into Node counts: a file is opened, looked at, read into place and closed, no more.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
-import { type NarNode, type NarOptions, narError, narHash } from '../formats/nar.ts';
+import { hashOf, type NarOptions, narError, narSize, narTooDeep } from '../formats/nar.ts';
+import { type NarWriter, narWriter } from '../formats/nar-writer.ts';
 
 /**
  * The NAR hash (SRI) of the file, link or directory at `path`, as `nix hash path` computes it.
  * Throws the file system's errors and `Error & NarProblem`; a FIFO, socket or device is NAR_UNSUPPORTED.
  */
-export function hashTree(path: string, options?: NarOptions): string {
-  const root = Buffer.from(path);
-  const walk: Walk = { chunk: Buffer.allocUnsafe(1 << 20), root: root.length + 1 };
-  return narHash(nodeOf(root, lstatSync(root), walk), options);
+export function hashTree(path: string, { depthLimit = 64 }: NarOptions = {}): string {
+  return hashOf((sink) => {
+    const out = narWriter(sink);
+    const walk: Walk = { out, fill, fd: -1, depthLimit, root: Buffer.byteLength(path) + 1 };
+    // One function for all files.
+    function fill(buffer: Buffer, offset: number, length: number): number {
+      return readSync(walk.fd, buffer, offset, length, -1);
+    }
+    writeNode(path, lstatSync(path), 0, walk);
+    out.close();
+    out.flush();
+  });
 }
 
-/** `chunk` is where all reading goes; `root`: how many bytes of each path precede the place in the tree. */
+/** `fd`: the file that `fill` reads from; `root`: how many bytes of each path precede the place in the tree. */
 interface Walk {
-  readonly chunk: Buffer;
+  readonly out: NarWriter;
+  readonly fill: (buffer: Buffer, offset: number, length: number) => number;
+  fd: number;
+  readonly depthLimit: number;
   readonly root: number;
 }
 
@@ -26,62 +39,82 @@ interface Kind {
   isSymbolicLink(): boolean;
 }
 
-function nodeOf(path: Buffer, kind: Kind, walk: Walk): NarNode {
-  if (kind.isFile()) return fileNode(path, walk);
-  if (kind.isDirectory()) return { type: 'dir', entries: () => entriesOf(path, walk) };
-  if (kind.isSymbolicLink()) return { type: 'link', target: readlinkSync(path, 'buffer') };
-  throw unsupported(path, walk);
+/** As a string where that names the same bytes: it is the faster one. */
+type Place = string | Buffer;
+
+function writeNode(path: Place, kind: Kind, depth: number, walk: Walk): void {
+  const { out } = walk;
+  if (depth >= walk.depthLimit) throw narTooDeep(inTree(path, walk), walk.depthLimit);
+  if (kind.isFile()) {
+    writeFile(path, walk);
+  } else if (kind.isDirectory()) {
+    out.directory();
+    if (typeof path !== 'string' || !writeAscii(path, depth, walk)) writeEntries(path, depth, walk);
+  } else if (kind.isSymbolicLink()) {
+    out.link(readlinkSync(path, 'latin1'));
+  } else {
+    throw unsupported(path, walk);
+  }
 }
 
-function* entriesOf(path: Buffer, walk: Walk): Generator<readonly [Buffer, NarNode]> {
-  const prefix = Buffer.concat([path, SLASH]);
+/** The entries of a directory, unless a name is not ASCII: of such ones a string may say other bytes, or sort elsewhere. */
+function writeAscii(path: string, depth: number, walk: Walk): boolean {
+  const { out } = walk;
+  const prefix = `${path}/`;
+  const entries = readdirSync(path, { withFileTypes: true });
+  let names = '';
+  let previous = '';
+  let isSorted = true;
+  for (const { name } of entries) {
+    names += name;
+    isSorted &&= previous < name;
+    previous = name;
+  }
+  if (NOT_ASCII.test(names)) return false;
+  // What Node gives comes sorted, but nothing promises it.
+  if (!isSorted) entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    out.entry(entry.name);
+    writeNode(prefix + entry.name, entry, depth + 1, walk);
+    out.closeEntry();
+  }
+  return true;
+}
+
+const NOT_ASCII = /[^\0-\x7f]/;
+
+function writeEntries(path: Place, depth: number, walk: Walk): void {
+  const prefix = Buffer.concat([Buffer.from(path as string), SLASH]);
   const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
   for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
-    yield [entry.name, nodeOf(Buffer.concat([prefix, entry.name]), entry, walk)];
+    walk.out.entry(entry.name.toString('latin1'));
+    writeNode(Buffer.concat([prefix, entry.name]), entry, depth + 1, walk);
+    walk.out.closeEntry();
   }
 }
 
 const SLASH = Buffer.from('/');
 
-const unsupported = (path: Buffer, { root }: Walk) =>
-  narError('NAR_UNSUPPORTED', path.subarray(root), 'has an unsupported type');
-
 // NONBLOCK: should a FIFO take the file's place, opening it must not wait.
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const { S_IFMT, S_IFREG } = constants;
 
-/** Mode, size and bytes are of one open file. One that fits into a chunk is read and closed here, else by its chunks. */
-function fileNode(path: Buffer, walk: Walk): NarNode {
-  const fd = openSync(path, FLAGS);
-  let isOurs = true;
+/** Mode, size and bytes are of one open file. What is appended while it is read is the next hash's business. */
+function writeFile(path: Place, walk: Walk): void {
+  const fd = openSync(path, FLAGS, 0);
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw unsupported(path, walk);
-    const { size } = stat;
-    const executable = (stat.mode & 0o100) !== 0;
-    if (size > walk.chunk.length) {
-      isOurs = false;
-      return { type: 'file', executable, size, chunks: chunksOf(fd, size, walk.chunk) };
-    }
-    let filled = 0;
-    for (let count = 1; filled < size && count > 0; filled += count) {
-      count = readSync(fd, walk.chunk, filled, size - filled, null);
-    }
-    return { type: 'file', executable, size, chunks: [walk.chunk.subarray(0, filled)] };
-  } finally {
-    if (isOurs) closeSync(fd);
-  }
-}
-
-function* chunksOf(fd: number, size: number, chunk: Buffer): Generator<Buffer> {
-  try {
-    // Up to the size and not one read more: what is appended meanwhile is the next hash's business.
-    for (let left = size; left > 0; ) {
-      const count = readSync(fd, chunk, 0, Math.min(left, chunk.length), null);
-      if (count === 0) return;
-      left -= count;
-      yield chunk.subarray(0, count);
-    }
+    const { mode, size } = fstatSync(fd);
+    if ((mode & S_IFMT) !== S_IFREG) throw unsupported(path, walk);
+    walk.out.file((mode & 0o100) !== 0, size);
+    walk.fd = fd;
+    const seen = walk.out.read(size, walk.fill);
+    if (seen !== size) throw narSize(inTree(path, walk), seen, size);
   } finally {
     closeSync(fd);
   }
 }
+
+const unsupported = (path: Place, walk: Walk) =>
+  narError('NAR_UNSUPPORTED', inTree(path, walk), 'has an unsupported type');
+
+const inTree = (path: Place, { root }: Walk): Buffer => Buffer.from(path as string).subarray(root);

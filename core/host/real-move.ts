@@ -12,8 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { Move } from '../model.ts';
-import { type AbsPath, parent } from '../path.ts';
-import { errno, mountOf, O_PATH } from './anchor.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
+import { childOf, errno, mountOf, O_PATH } from './anchor.ts';
 import { likeFile, likeTree } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import { type Restored, staleAt } from './host.ts';
@@ -114,6 +114,22 @@ function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: numbe
 const inside = (tree: DiskPath, name: string): DiskPath =>
   name === '' ? tree : Buffer.concat([tree, Buffer.from(`/${name}`, 'latin1')]);
 
+/**
+ * Whether what is at the new place is what the move put there. By its inode; where nothing else it could be is anywhere,
+ * without: a machine that was restored from a copy has other inodes.
+ */
+export function isOursAt({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number): boolean {
+  const targetDir = thereOrNot(() => anchors.dir(parent(to)));
+  const site = targetDir && sites.find(targetDir);
+  const known = site && noted(site, at);
+  const inode = known && inodeAt(anchors.at(to));
+  if (site === undefined || known === undefined || inode === undefined) return false;
+  const isOnShelf = (['new', 'undo'] as const).some((shelf) => there(site.place(shelf, at)) !== undefined);
+  const sourceDir = thereOrNot(() => anchors.dir(parent(from)));
+  const isGone = sourceDir === undefined || there(childOf(sourceDir, basename(from))) === undefined;
+  return inode === known.ino || (isGone && !isOnShelf);
+}
+
 /** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
 export function restoreMove(desk: Desk, { from, to }: Move, at: number): Restored {
   const { anchors, sites } = desk;
@@ -126,7 +142,7 @@ export function restoreMove(desk: Desk, { from, to }: Move, at: number): Restore
   const away = sites.find(sourceDir)?.place('away', at);
   const kept: AbsPath[] = [];
   const target = anchors.at(to);
-  const isOurs = there(target)?.ino === known?.ino && known !== undefined;
+  const isOurs = isOursAt(desk, { from, to }, at);
   if (known?.how === 'copy') {
     if (away === undefined || there(away) === undefined) return { changed: false, kept };
     if (isOurs && !sameTree(away, target)) kept.push(setAside(desk, to));

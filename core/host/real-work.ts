@@ -11,7 +11,7 @@ import { syncAt, syncFileSystem } from './durable.ts';
 import type { Blobs, Work } from './host.ts';
 import { manifestOf } from './real-copy.ts';
 import { readAll } from './real-look.ts';
-import { noted, prepareMove, publishMove, restoreMove, setAside } from './real-move.ts';
+import { isOursAt, noted, prepareMove, publishMove, restoreMove, setAside } from './real-move.ts';
 import type { DiskPath, Places } from './real-paths.ts';
 import { finishPut, kindOf, preparePut, publishPut, restorePut } from './real-put.ts';
 import { type Site, sites, thereOrNot } from './site.ts';
@@ -86,11 +86,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
     },
     isOurs(at) {
       const edit = edits[at]!;
-      if (edit.op !== 'move') return false;
-      const dir = thereOrNot(() => desk().anchors.dir(parent(edit.to)));
-      const site = dir && desk().sites.find(dir);
-      const known = site && noted(site, at);
-      return known !== undefined && there(desk().anchors.at(edit.to))?.ino === known.ino;
+      return edit.op === 'move' && isOursAt(desk(), edit, at);
     },
     keepBeside: (path) => rearranging(() => setAside(desk(), path)),
     flush,
