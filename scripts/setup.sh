@@ -36,6 +36,9 @@ lack setpriv util-linux
 lack flock util-linux
 lack getfattr attr
 lack setfacl acl
+lack chattr e2fsprogs
+lack faketime faketime
+lack perl perl-base
 lack mount mount
 lack chroot coreutils
 lack find findutils

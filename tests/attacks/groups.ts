@@ -13,7 +13,7 @@ import type { Summary } from './main.ts';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const TRIES = { sample: 250, all: 10_000, naive: 20_000 };
 /** Milliseconds without a sign of life. A naive twin at a FIFO would wait for ever; it has fallen then. */
-const SILENCE = { naive: 4_000, reflake: 30_000 };
+const SILENCE = { naive: 3_000, reflake: 30_000 };
 
 /** One for each attack of the catalogue, in its order. Need root, for namespaces and for somebody else's files. */
 export const groups: readonly Group[] = ATTACKS.map((attack) => ({
@@ -39,15 +39,18 @@ async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome
       const how = ran.hung ? `it hung in try ${ran.tries}` : `it ended: ${ran.errors.slice(0, 600)}`;
       return { ...NOTHING, tried: Math.max(1, ran.tries), mixed: Math.max(1, ran.tries), failures: [how] };
     }
-    const { tried, applied, undone, refused, stuck, struck, wrong, failures } = summary;
+    const { tried, applied, undone, refused, stuck, struck, wrong, window, failures } = summary;
     log(
-      `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck; struck ${struck} times`,
+      `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck, ${wrong} wrong; the attacker struck ${struck} times, ${window} of them unseen`,
     );
-    const unfit = fell ? [] : ['the naive twin did not fall: this is no attack'];
-    if (struck * 50 < tried) unfit.push(`the attacker struck only ${struck} times`);
+    const unfit = [
+      ...(fell ? [] : ['the naive twin did not fall: this is no attack']),
+      ...(struck * 50 < tried ? [`the attacker struck only ${struck} times`] : []),
+      ...(window * 100 > tried ? [`${window} files that were renamed there meanwhile are lost`] : []),
+    ];
     return {
-      tried,
-      old: Math.max(0, undone - wrong),
+      tried: tried + unfit.length,
+      old: undone,
       new: applied,
       refused: refused + stuck,
       mixed: wrong + unfit.length,

@@ -51,7 +51,6 @@ function isSound(words: readonly string[], { code, out }: Ran): void {
     },
   );
   expect(out).not.toMatch(/internal error|^\s+at .*:\d+:\d+/m);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
   expect(out.replaceAll('\n', '').match(/[\x00-\x08\x0b-\x1f\x7f]/)?.[0] ?? '').toBe('');
 }
 

@@ -29,6 +29,8 @@ export interface Summary {
   readonly stuck: number;
   readonly struck: number;
   readonly wrong: number;
+  /** How often a file that its owner renamed there between our last look and our own rename was replaced: see `judged`. */
+  readonly window: number;
   readonly failures: readonly string[];
   /** Why the first of those that were stuck were. */
   readonly reasons: readonly string[];
@@ -42,6 +44,7 @@ const NONE: Summary = {
   stuck: 0,
   struck: 0,
   wrong: 0,
+  window: 0,
   failures: [],
   reasons: [],
 };
@@ -104,7 +107,7 @@ async function reflake(limit: number): Promise<Summary> {
   const counts = { applied: 0, undone: 0, refused: 0, stuck: 0 };
   const failures: string[] = [];
   const reasons: string[] = [];
-  let [struck, wrong] = [0, 0];
+  let [struck, wrong, window] = [0, 0, 0];
   const [old, due] = await undisturbed();
   for (let n = 1; n <= limit; n++) {
     say({ n });
@@ -114,15 +117,18 @@ async function reflake(limit: number): Promise<Summary> {
     const outcome = await attempt(n);
     const seen = owner.rest();
     struck += seen.times;
-    const problems = await judged(outcome, seen, old, due);
-    if (!(outcome instanceof Error)) counts[KINDS[outcome.status]]++;
+    const { problems, late } = await judged(outcome, seen, old, due);
+    window += late;
     if (!(outcome instanceof Error) && outcome.status === 'stuck' && reasons.length < 3)
       reasons.push(`try ${n}, ${wordsOf(outcome)}`);
-    if (problems.length === 0) continue;
+    if (problems.length === 0 && !(outcome instanceof Error)) {
+      counts[KINDS[outcome.status]]++;
+      continue;
+    }
     wrong++;
     if (failures.length < 12) failures.push(`try ${n}, ${wordsOf(outcome)}: ${problems.slice(0, 14).join('; ')}`);
   }
-  return { tried: limit, ...counts, struck, wrong, failures, reasons };
+  return { tried: limit, ...counts, struck, wrong, window, failures, reasons };
 }
 
 function wordsOf(outcome: Outcome | Error): string {
@@ -169,14 +175,20 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
   }
 }
 
-/** With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. */
-async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Rows): Promise<readonly string[]> {
+/**
+ * With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. `late` apart: without
+ * RENAME_EXCHANGE, which Node lacks, nobody can tell what a rename has just replaced. Two system calls long, it is counted.
+ */
+async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Rows): Promise<Judgement> {
   const problems = [...place.harm()];
   if (outcome instanceof Error) problems.push('it threw');
   const after = await settled(async () => (await recover(around(opened()))) ?? { status: 'unchanged' });
   if (after instanceof Error) problems.push(`recovery: ${wordsOf(after)}`);
   else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
-  problems.push(...place.harm().map((line) => `after recovery: ${line}`), ...place.lost(seen.told));
+  problems.push(...place.harm().map((line) => `after recovery: ${line}`));
+  const lost = place.lost(seen.told);
+  const late = lost.filter((line) => line.startsWith('replace '));
+  problems.push(...lost.filter((line) => !late.includes(line)));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
   // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.
@@ -186,7 +198,12 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   }
   // What a conflict leaves is for people; the next try begins anew.
   if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });
-  return problems;
+  return { problems, late: late.length };
+}
+
+interface Judgement {
+  readonly problems: readonly string[];
+  readonly late: number;
 }
 
 function hasKept(outcome: Outcome | Error): boolean {
