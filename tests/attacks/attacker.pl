@@ -1,5 +1,5 @@
 # The owner of a tree who races a root process: swaps, takes, writes and wrecks what lies in it, in a tight loop.
-#   perl attacker.pl UID GO DONE MODE ARGS...
+#   perl attacker.pl UID GO DONE PACE MODE ARGS...
 # Run by root, drops to UID at once. Each line on the FIFO GO begins a round; SIGUSR1 ends it, with everything swapped back;
 # then one line goes to DONE: how often it struck, and what it was told is written (kind:token:1 where its path shows it).
 # Only what perl-base has: the machine needs nothing else.
@@ -8,7 +8,8 @@ use warnings;
 use Fcntl qw(O_WRONLY O_CREAT O_EXCL O_APPEND O_TRUNC);
 use POSIX ();
 
-my ($uid, $go, $done, $mode, @args) = @ARGV;
+# PACE: microseconds that the victim takes at most.
+my ($uid, $go, $done, $pace, $mode, @args) = @ARGV;
 my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, wreck => \&wreck);
 my $act = $modes{$mode} or die "no such mode: $mode\n";
 my $machine = (POSIX::uname())[4];
@@ -41,8 +42,8 @@ while (1) {
   syswrite($report, join(' ', $struck, @told) . "\n");
 }
 
-# From a microsecond to some milliseconds, each order of magnitude as likely: phases of every length are hit.
-sub moment { return exp(rand(log(15_000))) }
+# From a microsecond to the victim's time, each order of magnitude as likely: phases of every length are hit.
+sub moment { return exp(rand(log($pace))) }
 
 sub idle {
   my ($microseconds) = @_;
@@ -62,7 +63,7 @@ sub works {
 # Until a transaction is seen to be at work in one of the directories (joined by colons), or a while.
 sub await_work {
   my @dirs = split /:/, $_[0];
-  for (1 .. 1500) {
+  for (1 .. $pace / 8) {
     return if $rest;
     last if grep { works($_) } @dirs;
   }

@@ -27,14 +27,22 @@ export interface Attacker {
   readonly end: () => void;
 }
 
-/** `script`: where attacker.pl is; `control`: an empty directory for its FIFOs; `words`: its mode and arguments. */
-export function attacker(script: string, control: string, words: readonly string[]): Attacker {
+/** Where the attacker's program and its FIFOs are, and for how many microseconds a victim is at work. */
+interface Stand {
+  readonly script: string;
+  /** An empty directory. */
+  readonly control: string;
+  readonly pace: number;
+}
+
+/** `words`: mode and arguments of attacker.pl. */
+export function attacker({ script, control, pace }: Stand, words: readonly string[]): Attacker {
   const [go, done] = [`${control}/go`, `${control}/done`];
   execFileSync('mkfifo', [go, done]);
   // Both ways, so that neither end waits for the other to open it.
   const orders = openSync(go, 'r+');
   const reports = openSync(done, 'r+');
-  const child: ChildProcess = spawn('perl', [script, String(OWNER), go, done, ...words], {
+  const child: ChildProcess = spawn('perl', [script, String(OWNER), go, done, String(pace), ...words], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { PATH: process.env.PATH },
   });

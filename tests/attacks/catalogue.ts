@@ -20,6 +20,8 @@ export interface Attack {
   readonly steals?: true;
   /** What it opens may never answer: a victim that waits has fallen. */
   readonly waits?: true;
+  /** What a rename of ours replaces in the very moment cannot be seen: counted, and wrong only where it is no rarity. */
+  readonly unseen?: true;
   /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
   readonly conflicts?: true;
   /** Mode and arguments of attacker.pl. */
@@ -130,6 +132,7 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'an edited file is written',
+    unseen: true,
     describe:
       'the owner appends to, truncates or replaces the very file that is edited: what he was told is written is kept',
     conflicts: true,

@@ -68,7 +68,8 @@ mount(dir);
 if (attack.mount !== undefined) mount(machineIn(dir) + attack.mount);
 const place = arena(dir);
 mkdirSync(`${dir}/control`);
-const owner = attacker(script, `${dir}/control`, attack.words(place.root));
+const pace = victim === 'naive' ? 300 : 15_000;
+const owner = attacker({ script, control: `${dir}/control`, pace }, attack.words(place.root));
 say(victim === 'naive' ? naiveTwin(Number(tries)) : await reflake(Number(tries)));
 owner.end();
 
@@ -187,7 +188,7 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
   problems.push(...place.harm().map((line) => `after recovery: ${line}`));
   const lost = place.lost(seen.told);
-  const late = lost.filter((line) => line.startsWith('replace '));
+  const late = lost.filter((line) => attack.unseen === true && line.startsWith('replace '));
   problems.push(...lost.filter((line) => !late.includes(line)));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
