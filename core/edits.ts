@@ -1,7 +1,6 @@
 // From what providers want to what is written: one edit per path, in an order that always works.
 
-import { canonicalJson } from './canonical.ts';
-import type { Edit, Move, Put, Puttable, Step } from './model.ts';
+import { type Edit, type Move, matches, type Put, type Puttable, type Step } from './model.ts';
 import { type AbsPath, byteOrder, depth, isWithin } from './path.ts';
 
 /** All edits of a plan, merged by path and ordered: new parents of moves, moves, puts, activation. */
@@ -37,7 +36,8 @@ function withContentOf(entry: Puttable, other: Puttable): Puttable {
   return other.type === 'file' && other.content !== undefined ? { ...entry, content: other.content } : entry;
 }
 
-const isNothing = (before: Puttable, after: Puttable): boolean => canonicalJson(before) === canonicalJson(after);
+/** Both ways, since an entry without content matches one with any. */
+const isNothing = (before: Puttable, after: Puttable): boolean => matches(before, after) && matches(after, before);
 
 /** Parents before children, but children before parents where something goes away. */
 function putOrder(a: Put, b: Put): number {

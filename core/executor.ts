@@ -138,6 +138,7 @@ async function publishAll(
 ): Promise<readonly Diagnostic[]> {
   const { store, report, stopped, verify } = around;
   const total = batches.flat().length;
+  const breath = breather();
   let index = 0;
   for (const [number, batch] of batches.entries()) {
     if (number > 0) {
@@ -145,8 +146,7 @@ async function publishAll(
       noteBatch(store, number);
     }
     for (const edit of batch) {
-      // Lets signal handlers run; publishing is synchronous.
-      await new Promise((resume) => setImmediate(resume));
+      await breath();
       const signal = stopped();
       if (signal !== undefined) return [interrupted(signal)];
       reached.begun++;
@@ -170,6 +170,19 @@ async function publishAll(
   report({ type: 'progress', text: 'verifying' });
   return await verify();
 }
+
+/** Lets what else there is (signal handlers, a screen) have its turn now and then; publishing is synchronous. */
+function breather(): () => Promise<void> {
+  let last = 0;
+  return async () => {
+    if (Date.now() - last < BREATH) return;
+    await new Promise((resume) => setImmediate(resume));
+    last = Date.now();
+  };
+}
+
+/** Milliseconds. */
+const BREATH = 5;
 
 function publish(work: Work, at: number, kind: Transaction['kind']): Diagnostic | undefined {
   try {

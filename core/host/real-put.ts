@@ -28,7 +28,7 @@ import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
 import { entryOf, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
-import type { Site } from './site.ts';
+import { type Site, thereOrNot } from './site.ts';
 import { type Aliases, type Desk, type Identity, isSameInode, mustBeFree, there } from './work.ts';
 
 /** What a put does with the inode at its path: changes owner and mode, makes, replaces or removes it. */
@@ -326,10 +326,8 @@ function freed(place: DiskPath): DiskPath {
 }
 
 /** Undefined: nothing is there. Opens without side effects, whatever it is. */
-function openPinned(place: DiskPath): number | undefined {
-  if (there(place) === undefined) return undefined;
-  return openSync(place, O_PATH | constants.O_NOFOLLOW);
-}
+const openPinned = (place: DiskPath): number | undefined =>
+  thereOrNot(() => openSync(place, O_PATH | constants.O_NOFOLLOW));
 
 /** Owner and mode of exactly the inode that is there now: pinned, so that no name is followed twice. */
 function setMetadata(place: DiskPath, after: Exclude<Puttable, { type: 'absent' }>): void {
@@ -350,7 +348,9 @@ function setPinned(pin: number, place: DiskPath, stat: Stats, after: Exclude<Put
   const isOwned = stat.uid === uid && stat.gid === gid;
   if (!isOwned) chownSync(pinned, uid, gid);
   // After chown, which clears the set-id bits; explicit, whatever the umask.
-  if (after.type !== 'link' && (!isOwned || (stat.mode & 0o7777) !== after.mode)) chmodSync(pinned, after.mode);
+  if (after.type === 'link') return;
+  const isAsWanted = (stat.mode & 0o7777) === after.mode && (isOwned || (stat.mode & 0o6000) === 0);
+  if (!isAsWanted) chmodSync(pinned, after.mode);
 }
 
 /** An ordinary user may not chown at all, not even to what is already so on some file systems. */

@@ -165,14 +165,15 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
  */
 function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
   return edits.flatMap((edit, at): AbsPath[] => {
-    if (edit.op === 'activate') return [];
+    // Asked first: most edits of a large tree are these, and nothing of theirs is on a shelf.
+    if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
     const dir = thereOrNot(() => desk.anchors.dir(parent(edit.op === 'put' ? edit.path : edit.from)));
     const site = dir && desk.sites.find(dir);
     if (site === undefined) return [];
     const target = desk.anchors.at(edit.op === 'put' ? edit.path : edit.from);
     if (edit.op === 'put') {
       const old = site.place('old', at);
-      if (edit.before.type !== 'file' || edit.before.content === undefined || kindOf(edit) === 'metadata') return [];
+      if (edit.before.type !== 'file' || edit.before.content === undefined) return [];
       const now = there(target);
       const was = there(old);
       // Still in its place: nothing was replaced.
