@@ -2,7 +2,7 @@
 // their own, since one that waits at a FIFO for ever can only be killed.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome
   if (missing !== undefined) return { ...NOTHING, skipped: missing };
   const work = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/reflake-attack-`);
   try {
+    // The attacker has to find the way in.
+    chmodSync(work, 0o755);
     const program = compiled(work);
     const twin = await victim(program, work, 'naive', attack, TRIES.naive);
     const fell = (attack.waits === true && twin.hung) || (twin.summary?.wrong ?? 0) > 0;
@@ -65,7 +67,7 @@ const NOTHING: Outcome = { tried: 0, old: 0, new: 0, mixed: 0, refused: 0, failu
 
 function lacking(): string | undefined {
   if (process.getuid?.() !== 0) return 'root, for namespaces and the files of others';
-  const tool = ['perl', 'unshare', 'mount', 'mkfifo'].find((name) => !inPath(name));
+  const tool = ['perl', 'unshare', 'setpriv', 'mount', 'mkfifo'].find((name) => !inPath(name));
   return tool === undefined ? undefined : `${tool} is not installed`;
 }
 
@@ -97,9 +99,23 @@ const howItFell = ({ hung, tries, summary }: Ran): string =>
 function victim(program: string, work: string, who: 'naive' | 'reflake', attack: Attack, tries: number): Promise<Ran> {
   const dir = `${work}/${who}`;
   mkdirSync(dir);
-  const apart = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'];
-  const child = spawn(
+  // Nor does it outlive us.
+  const apart = [
+    '--pdeathsig',
+    'KILL',
+    '--',
     'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--propagation',
+    'private',
+    '--',
+  ];
+  const child = spawn(
+    'setpriv',
     [...apart, process.execPath, program, who, attack.name, String(tries), dir, `${HERE}attacker.pl`],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
   );
