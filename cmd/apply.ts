@@ -3,26 +3,30 @@
 import { randomBytes } from 'node:crypto';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
-import type { Surroundings } from '../core/execution.ts';
-import { execute, recover } from '../core/executor.ts';
+import { execute } from '../core/executor.ts';
 import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';
-import type { Edit, Outcome, Plan } from '../core/model.ts';
+import type { Edit, Plan } from '../core/model.ts';
+import type { AbsPath } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
-import { EXIT, exitOfOutcome, exitOfProblems } from './exit.ts';
+import type { Lock } from '../core/store.ts';
+import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { type LockOptions, underLock } from './lock.ts';
+import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
+import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
-import { openSession, type Place, type Session } from './session.ts';
+import { openSession, type Session } from './session.ts';
+import { finish, now, recoverFirst, stoppedBy, surroundings, unlessStopped } from './transaction.ts';
 
-export interface ApplyOptions extends GlobalOptions, LockOptions {
+export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;
 }
 
 export async function applyCommand(options: ApplyOptions, io: Io): Promise<number> {
+  const limits = limitsOf(options);
   const opened = await openSession('apply', options, io);
   if (!opened.ok) return opened.exit;
   const { session } = opened;
@@ -34,11 +38,15 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
-  return await underLock(session, options, io, report, async () => {
-    const around = surroundings(session, io, async () => await remaining(session));
+  const dirs = placesOf(session);
+  const act = async (lock: Lock): Promise<number> => {
+    const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
     const recovered = await recoverFirst(around);
     if (recovered !== undefined) return recovered;
     const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const signal = io.stopped();
+    // Whatever else is wrong with the plan: programs that it needed were stopped too.
+    if (signal !== undefined) return finish(stoppedBy(signal), around);
     const mismatch = saved && foreignPlan(plan, session);
     if (mismatch) return refuse(mismatch, EXIT.stale);
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
@@ -54,41 +62,26 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return io.stopped() === undefined ? EXIT.ok : 130;
+    if (!confirmed) return unlessStopped(io, around);
     const transaction: Transaction = {
       ...stamp(io),
       kind: 'apply',
       plan: plan.id,
       host: plan.host,
       undoes: [],
+      dirs,
       batches: [editsOf(plan.steps)],
     };
-    return finish(await execute(transaction, plan.blobs, around, plan.witnesses), around);
-  });
+    const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
+    keepWithin(limits, outcome, around);
+    return finish(outcome, around);
+  };
+  return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
 
-/** What an executor needs of a command. */
-export function surroundings(
-  place: Place & Pick<Session, 'report'>,
-  io: Io,
-  verify: Surroundings['verify'],
-): Surroundings {
-  return { host: place.host, store: place.store, report: place.report, stopped: io.stopped, now, verify };
-}
-
-/** An unfinished apply is played back first. Undefined: go on. */
-export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
-  const outcome = await recover(around);
-  if (outcome === undefined) return undefined;
-  if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
-  if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
-  return undefined;
-}
-
-export function finish(outcome: Outcome, { report }: Pick<Surroundings, 'report'>): number {
-  report({ type: 'finished', outcome });
-  return exitOfOutcome(outcome);
-}
+/** Where the configuration lies before the apply, and after it. */
+const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
+  from === undefined || from === dir ? [dir] : [dir, from];
 
 /** undefined: nobody is there to be asked. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<boolean | undefined> {
@@ -109,8 +102,6 @@ export const unconfirmed: Diagnostic = {
   summary: 'nobody can be asked here',
   hint: 'add --yes, or apply a saved plan with --expect ID',
 };
-
-const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Looks again after the last write. Quietly: what is said here is only of interest if something is left. */
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {

@@ -1,6 +1,7 @@
 // The exit codes: DESIGN.md section 7 is the contract.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Signal } from '../core/execution.ts';
 import type { Outcome } from '../core/model.ts';
 
 export const EXIT = {
@@ -21,13 +22,16 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['1', 'error: could not plan, or an internal error'],
   ['2', 'drift (check always; plan with --detailed-exitcode)'],
   ['3', 'the saved plan is stale or was altered; nothing written'],
-  ['4', 'apply failed or was interrupted; the machine is as before'],
+  ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
   ['6', 'refused by a guard: another machine'],
   ['7', 'another apply holds the lock'],
   ['64 / 65', 'wrong usage / invalid spec'],
   ['130 / 143', 'interrupted before anything was written'],
 ];
+
+/** Of what a signal ended before anything was written. */
+export const exitOfSignal = (signal: Signal): 130 | 143 => (signal === 'SIGINT' ? 130 : 143);
 
 /** Of problems that keep a plan from being carried out. */
 export function exitOfProblems(problems: readonly Diagnostic[]): number {

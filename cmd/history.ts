@@ -1,6 +1,7 @@
 // reflake history and show: past applies, one of them, or a saved plan.
 
-import { type Generation, past } from '../core/history.ts';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { type Generation, goneThrough, past } from '../core/history.ts';
 import type { Edit } from '../core/model.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -15,12 +16,32 @@ export function historyCommand(options: GlobalOptions, io: Io): number {
     return EXIT.stuck;
   }
   const { generations } = history;
+  const gone = goneThrough(generations);
   if (options.format === 'json') {
     io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n`);
+    if (gone > 0) io.out(`${JSON.stringify({ type: 'removed', through: gone })}\n`);
     for (const one of generations) io.out(`${JSON.stringify({ type: 'generation', ...published(one) })}\n`);
   } else if (generations.length === 0) io.out('No apply yet.\n');
-  else for (const one of generations) io.out(`${row(one)}\n`);
+  else {
+    if (gone > 0)
+      io.out(
+        `      ${gone === 1 ? 'apply 1 was' : `applies 1 to ${gone} were`} removed, as --keep and --keep-size say\n`,
+      );
+    for (const one of generations) io.out(`${row(one)}\n`);
+  }
   return EXIT.ok;
+}
+
+/** Without a number the newest was meant. */
+export function noSuchApply(number: number | undefined, generations: readonly Generation[]): Diagnostic {
+  const isGone = number !== undefined && number > 0 && number <= goneThrough(generations);
+  const summary = isGone ? `apply ${number} was removed from the history` : `there is no apply ${number}`;
+  return {
+    severity: 'error',
+    code: 'RF3010',
+    summary: number === undefined ? 'there was no apply yet' : summary,
+    hint: 'look at reflake history',
+  };
 }
 
 export interface ShowOptions extends GlobalOptions {
@@ -43,12 +64,7 @@ export async function showCommand(options: ShowOptions, io: Io): Promise<number>
   if (found === undefined) {
     report({
       type: 'diagnostic',
-      diagnostic: {
-        severity: 'error',
-        code: 'RF3010',
-        summary: options.what ? `there is no apply ${options.what}` : 'there was no apply yet',
-        hint: 'look at reflake history',
-      },
+      diagnostic: noSuchApply(options.what === undefined ? undefined : Number(options.what), history.generations),
     });
     return EXIT.usage;
   }

@@ -11,8 +11,10 @@ export interface Io {
   readonly now: () => number;
   /** Asks on stderr and reads a line; undefined at the end of input. */
   readonly ask: (question: string) => Promise<string | undefined>;
-  /** The last signal that came, if one did. */
+  /** The first signal that came, if one did. */
   readonly stopped: () => 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined;
+  /** Said before the first write: who leaves at once from here on leaves something to `recover`. */
+  readonly writes: () => void;
 }
 
 /** The options that every command has. */

@@ -1,50 +1,100 @@
-// One at a time: commands that write take the lock of the state directory, say who holds it, and wait if asked to.
+// One at a time: commands that write take the lock of the state directory, then those of the directories of the
+// configuration; they say who holds them, and wait if asked to.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Generation } from '../core/history.ts';
+import { lockDirectories } from '../core/host/flock.ts';
 import { callerOf } from '../core/host/surroundings.ts';
+import { load } from '../core/journal.ts';
 import type { Reporter } from '../core/model.ts';
-import type { Lock } from '../core/store.ts';
+import { type AbsPath, absolute } from '../core/path.ts';
+import type { Held, Lock, Store } from '../core/store.ts';
 import { EXIT } from './exit.ts';
 import type { Io, Usage } from './io.ts';
 import type { Place } from './session.ts';
+import { finish, now, stoppedBy } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */
 export interface LockOptions {
   readonly wait?: string | undefined;
 }
 
-/** Runs `act` under the lock, and gives it free whatever comes. The exit code of `act`, or why it did not run. */
+export interface Locked {
+  readonly io: Io;
+  readonly report: Reporter;
+  /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's lock. */
+  readonly dirs: () => readonly AbsPath[];
+  readonly act: (lock: Lock) => Promise<number>;
+}
+
+/** Runs `act` under the locks, and gives them free whatever comes. The exit code of `act`, or why it did not run. */
 export async function underLock(
-  { store }: Place,
+  place: Place,
   { wait = '0s' }: LockOptions,
-  io: Io,
-  report: Reporter,
-  act: () => Promise<number>,
+  { io, report, dirs, act }: Locked,
 ): Promise<number> {
-  const refuse = (diagnostic: Diagnostic, exit: number): number => {
-    report({ type: 'diagnostic', diagnostic });
-    return exit;
-  };
+  const say = (diagnostic: Diagnostic): void => report({ type: 'diagnostic', diagnostic });
   const deadline = io.now() + millisecondsOf(wait);
   for (;;) {
-    let lock: Lock | { readonly heldBy: string };
+    let lock: ReturnType<typeof lockAll>;
     try {
-      lock = store.lock(`process ${process.pid} of ${callerOf(io.env).name} since ${new Date().toISOString()}`);
+      lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
       if (code === undefined) throw thrown;
-      return refuse(unusable(store.where, code), EXIT.error);
+      say(unusable(place.store.where, code));
+      return EXIT.error;
     }
     if ('release' in lock) {
       try {
-        return await act();
+        for (const path of lock.lacking) say(unlockable(path));
+        return await act(lock);
       } finally {
         lock.release();
       }
     }
-    if (io.now() >= deadline || io.stopped() !== undefined) return refuse(locked(lock.heldBy), EXIT.locked);
+    const signal = io.stopped();
+    if (signal !== undefined) return finish(stoppedBy(signal), { report });
+    if (io.now() >= deadline) {
+      say(locked(lock.heldBy));
+      return EXIT.locked;
+    }
     report({ type: 'progress', text: `waiting for another apply: ${lock.heldBy}` });
     await new Promise((resume) => setTimeout(resume, POLL));
+  }
+}
+
+/** Where the configuration lies that an unfinished apply, or one of these, was about. */
+export const dirsOf = (store: Store, past: readonly Generation[] = []): readonly AbsPath[] => {
+  const unfinished = load(store, 'journal');
+  const transactions = past.map(({ transaction }) => transaction);
+  if (unfinished.status === 'loaded') transactions.push(unfinished.transaction);
+  return [...new Set(transactions.flatMap(({ dirs = [] }) => dirs))];
+};
+
+/** All or none, and none is waited for while another is held: so nobody waits for us in turn. */
+function lockAll(
+  { store, host, root }: Place,
+  dirs: () => readonly AbsPath[],
+  holder: string,
+): (Lock & { readonly lacking: readonly AbsPath[] }) | Held {
+  const state = store.lock(holder);
+  if ('heldBy' in state) return state;
+  try {
+    host.refresh();
+    const below = lockDirectories(absolute(root), host, dirs());
+    if ('heldBy' in below) {
+      state.release();
+      return below;
+    }
+    const release = (): void => {
+      below.release();
+      state.release();
+    };
+    return { descriptors: [...state.descriptors, ...below.descriptors], lacking: below.lacking, release };
+  } catch (thrown) {
+    state.release();
+    throw thrown;
   }
 }
 
@@ -70,4 +120,11 @@ const unusable = (where: string, errno: string): Diagnostic => ({
   code: 'RF3015',
   summary: `the state directory "${where}" cannot be used: ${errno}`,
   hint: 'run the command with sudo, or name another directory with --state',
+});
+
+const unlockable = (path: AbsPath): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3007',
+  summary: `the file system of "${path}" has no locks: that nobody else applies there at this moment is not known`,
+  path,
 });

@@ -1,6 +1,7 @@
 // The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
+import { isRoot } from '../core/host/run.ts';
 import { closest } from '../core/suggest.ts';
 import { readArguments } from './arguments.ts';
 import { checkCommand } from './check.ts';
@@ -25,6 +26,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return EXIT.usage;
   }
   try {
+    refuseForeignCode(io.env);
     const typed = readArguments(argv);
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
@@ -33,6 +35,21 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return EXIT.usage;
   }
 }
+
+/**
+ * Under sudo, what these name has been loaded into root's process already: nobody is to get used to that. Whoever runs as
+ * root without sudo has set them as root.
+ */
+function refuseForeignCode(env: Io['env']): void {
+  if (!env.SUDO_UID || env.SUDO_UID === '0' || !isRoot()) return;
+  const name = Object.keys(env).find((one) => FOREIGN_CODE.test(one) && env[one] !== '');
+  if (name === undefined) return;
+  throw {
+    usage: `${name} is set, and root does not run what somebody else's environment names: sudo env -u ${name} reflake …`,
+  } satisfies Usage;
+}
+
+const FOREIGN_CODE = /^(NODE_OPTIONS|NODE_PATH|LD_.*)$/;
 
 type Run = (options: unknown, io: Io) => number | Promise<number>;
 
@@ -46,12 +63,12 @@ const later =
 const RUN: Readonly<Record<CommandName, Run>> = {
   init: later(async () => (await import('./init.ts')).initCommand),
   plan: planCommand as Run,
-  apply: later(async () => (await import('./apply.ts')).applyCommand),
+  apply: later(async () => (await import('./writing.ts')).writing('apply')),
   check: checkCommand as Run,
-  rollback: later(async () => (await import('./rollback.ts')).rollbackCommand),
+  rollback: later(async () => (await import('./writing.ts')).writing('rollback')),
   history: later(async () => (await import('./history.ts')).historyCommand),
   show: later(async () => (await import('./history.ts')).showCommand),
-  recover: later(async () => (await import('./recover.ts')).recoverCommand),
+  recover: later(async () => (await import('./writing.ts')).writing('recover')),
   validate: later(async () => (await import('./reference.ts')).validateCommand),
   schema: later(async () => (await import('./reference.ts')).schemaCommand),
   explain: later(async () => (await import('./reference.ts')).explainCommand),

@@ -53,6 +53,11 @@ const WAIT = {
   wait: { type: 'string', requiresArg: true, describe: 'how long to wait for another apply that runs: 60s, 5m' },
 } as const;
 
+const KEEP = {
+  keep: { type: 'string', requiresArg: true, describe: 'how many applies the history keeps; 50 by default' },
+  'keep-size': { type: 'string', requiresArg: true, describe: 'how large the history may be: 256M by default' },
+} as const;
+
 const YES = { yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' } } as const satisfies Options;
 
 /** In the order of the help. */
@@ -93,6 +98,7 @@ export const COMMANDS = {
     options: {
       ...YES,
       ...WAIT,
+      ...KEEP,
       expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
     },
     examples: [
@@ -110,6 +116,7 @@ export const COMMANDS = {
     options: {
       ...YES,
       ...WAIT,
+      ...KEEP,
       to: { type: 'number', requiresArg: true, describe: 'take everything after this apply back; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
     },

@@ -1,20 +1,21 @@
 // reflake recover: finishes what a crash left. Every other command that writes does the same first.
 
-import { recover } from '../core/executor.ts';
-import { finish, surroundings } from './apply.ts';
+import type { Lock } from '../core/store.ts';
 import { EXIT, exitOfOutcome } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { type LockOptions, underLock } from './lock.ts';
+import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
+import { finish, playBack, surroundings } from './transaction.ts';
 
 export async function recoverCommand(options: GlobalOptions & LockOptions, io: Io): Promise<number> {
   const place = placeOf(options, io);
   const report = reporterFor('recover', options, io, { file: '', text: '', host: place.host });
-  return await underLock(place, options, io, report, async () => {
-    const around = surroundings({ ...place, report }, io, async () => []);
-    const outcome = await recover(around);
+  const act = async (lock: Lock): Promise<number> => {
+    const around = surroundings({ ...place, report, lock }, io, async () => []);
+    const outcome = await playBack(around);
     if (outcome === undefined) return finish({ status: 'unchanged' }, around);
     report({ type: 'finished', outcome });
     return exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok;
-  });
+  };
+  return await underLock(place, options, { io, report, dirs: () => dirsOf(place.store), act });
 }

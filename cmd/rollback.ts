@@ -2,16 +2,21 @@
 
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
-import { type Generation, past, select, type Target, undoing } from '../core/history.ts';
+import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
 import { isRoot } from '../core/host/run.ts';
 import type { Edit } from '../core/model.ts';
-import { confirm, finish, recoverFirst, stamp, surroundings, unconfirmed } from './apply.ts';
+import type { AbsPath } from '../core/path.ts';
+import type { Lock } from '../core/store.ts';
+import { confirm, stamp, unconfirmed } from './apply.ts';
 import { EXIT } from './exit.ts';
+import { noSuchApply } from './history.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { type LockOptions, underLock } from './lock.ts';
+import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
+import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { placeOf, reporterFor } from './session.ts';
+import { finish, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
-export interface RollbackOptions extends GlobalOptions, LockOptions {
+export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly generation?: number | undefined;
   readonly to?: number | undefined;
   readonly yes: boolean;
@@ -20,29 +25,38 @@ export interface RollbackOptions extends GlobalOptions, LockOptions {
 }
 
 export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
+  const limits = limitsOf(options);
   const place = placeOf(options, io);
   const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
   const refuse = (diagnostic: Diagnostic, exit: number): number => {
     report({ type: 'diagnostic', diagnostic });
     return exit;
   };
-  return await underLock(place, options, io, report, async () => {
+  const act = async (lock: Lock): Promise<number> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
-    const around = surroundings({ ...place, report }, io, async () => []);
+    const around = surroundings({ ...place, report, lock }, io, async () => []);
     const recovered = await recoverFirst(around);
     if (recovered !== undefined) return recovered;
     const history = past(place.store);
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.generations, targetOf(options));
-    if (selected === undefined) return refuse(unknown(options.generation ?? options.to ?? 0), EXIT.usage);
+    if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
     if (selected.length === 0) return finish({ status: 'unchanged' }, around);
     const { transaction, blobs } = undoing(selected, history.generations, place.host, stamp(io), options.force);
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return EXIT.ok;
-    return finish(await execute(transaction, blobs, around), around);
-  });
+    if (!confirmed) return unlessStopped(io, around);
+    const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
+    const outcome = await execute({ ...transaction, dirs }, blobs, around);
+    keepWithin(limits, outcome, around);
+    return finish(outcome, around);
+  };
+  const dirs = (): readonly AbsPath[] => {
+    const history = past(place.store);
+    return dirsOf(place.store, history.ok ? history.generations : []);
+  };
+  return await underLock(place, options, { io, report, dirs, act });
 }
 
 function targetOf({ generation, to }: RollbackOptions): Target {
@@ -53,12 +67,16 @@ function targetOf({ generation, to }: RollbackOptions): Target {
 const namesOf = (selected: readonly Generation[]): string =>
   selected.length === 1 ? `apply ${selected[0]!.number}` : `applies ${selected.map(({ number }) => number).join(', ')}`;
 
-const unknown = (number: number): Diagnostic => ({
-  severity: 'error',
-  code: 'RF3010',
-  summary: `there is no apply ${number}`,
-  hint: 'look at reflake history',
-});
+function notThere({ generation, to }: RollbackOptions, generations: readonly Generation[]): Diagnostic {
+  const gone = goneThrough(generations);
+  if (to === undefined || to >= gone) return noSuchApply(generation ?? to, generations);
+  return {
+    severity: 'error',
+    code: 'RF3010',
+    summary: `the history does not reach back so far: applies 1 to ${gone} were removed from it`,
+    hint: `the furthest back is: reflake rollback --to ${gone}`,
+  };
+}
 
 const rootNeeded: Diagnostic = {
   severity: 'error',

@@ -168,7 +168,7 @@ export const CODES = {
   },
   RF3007: {
     title: 'another apply is running',
-    page: 'The lock is held by a living process; it frees itself when that process ends.',
+    page: 'A living process holds the lock of the state directory or of the directory of the configuration, and is named. It frees itself when that process ends, or the activation that it left behind. Wait for it with --wait 60s. A file system without locks (NFS, some FUSE) is a warning.',
   },
   RF3008: {
     title: 'confirmation needed',
@@ -176,9 +176,12 @@ export const CODES = {
   },
   RF3009: {
     title: 'interrupted',
-    page: 'A signal stopped the run between two writes; what had been written was undone.',
+    page: 'A signal stopped the run between two writes, or before the commit; what had been written was undone. A build is ended by it; an activation is not cut off but waited for. A second signal leaves at once: then `reflake recover` undoes the rest.',
   },
-  RF3010: { title: 'no such apply', page: '`reflake history` lists the applies that can be shown or rolled back.' },
+  RF3010: {
+    title: 'no such apply',
+    page: '`reflake history` lists the applies that can be shown or rolled back. It keeps the newest 50, or what 256 MiB hold (--keep, --keep-size); the newest always stays, and so does what a kept rollback took back.',
+  },
   RF3011: {
     title: 'changed since',
     page: 'A path was changed after the apply that is to be undone. `rollback` leaves other people’s work alone.',

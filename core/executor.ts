@@ -2,7 +2,7 @@
 // prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
 
 import type { Diagnostic } from './diagnostic.ts';
-import type { Reached, Surroundings } from './execution.ts';
+import type { Reached, Signal, Surroundings } from './execution.ts';
 import { failure, interrupted, lastLines } from './failure.ts';
 import { type Blobs, isStale, type Work } from './host/host.ts';
 import {
@@ -43,8 +43,7 @@ export async function execute(
   const transaction: Transaction = { ...asked, batches };
   const contents: Blobs = { ...blobs, ...replaced };
   const before = stopped();
-  if (before !== undefined)
-    return { status: 'refused', cause: [interrupted(before)], exit: before === 'SIGINT' ? 130 : 143 };
+  if (before !== undefined) return stoppedBy(before);
   const generation = nextGeneration(store);
   const work = host.work(batches.flat(), transaction.tx);
   try {
@@ -70,25 +69,46 @@ export async function execute(
 }
 
 /** All that takes space or may be refused. Whatever goes wrong, nobody has seen anything. */
-function prepare(transaction: Transaction, contents: Blobs, { store }: Surroundings, work: Work): Outcome | undefined {
+function prepare(
+  transaction: Transaction,
+  contents: Blobs,
+  { store, stopped }: Surroundings,
+  work: Work,
+): Outcome | undefined {
   let what = 'the journal cannot be written';
   try {
     draft(store, transaction, contents);
     what = 'it cannot be prepared';
     work.prepare(contents);
+    const signal = stopped();
+    if (signal !== undefined) {
+      unprepare(store, work);
+      return stoppedBy(signal);
+    }
     begin(store);
     return undefined;
   } catch (thrown) {
     const cause = isStale(thrown) ? staleDiagnostic(thrown, transaction.kind) : failure(what, thrown);
-    try {
-      work.sweep();
-      // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
-      if (store.read('journal/begin') !== undefined) discard(store);
-      forget(store);
-    } catch {
-      // The draft stays, and by it the next run finds what is to be swept.
-    }
+    unprepare(store, work);
     return { status: 'refused', cause: [cause], exit: isStale(thrown) ? 3 : 1 };
+  }
+}
+
+/** Nothing was visible yet. */
+const stoppedBy = (signal: Signal): Outcome => ({
+  status: 'refused',
+  cause: [interrupted(signal)],
+  exit: signal === 'SIGINT' ? 130 : 143,
+});
+
+function unprepare(store: Store, work: Work): void {
+  try {
+    work.sweep();
+    // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
+    if (store.read('journal/begin') !== undefined) discard(store);
+    forget(store);
+  } catch {
+    // The draft stays, and by it the next run finds what is to be swept.
   }
 }
 

@@ -48,7 +48,7 @@ function undoneBy(found: readonly Omit<Generation, 'undone'>[]): ReadonlySet<num
   return undone;
 }
 
-/** What a rollback is asked for: one apply, or everything after one (0: back to the first machine). */
+/** What a rollback is asked for: one apply, or everything after one (0: back to the first machine, where nothing is gone). */
 export type Target =
   | { readonly kind: 'newest' }
   | { readonly kind: 'one'; readonly number: number }
@@ -65,7 +65,8 @@ export function select(generations: readonly Generation[], target: Target): read
         ? generations.filter(({ number, undone }) => number === target.number && !undone)
         : undefined;
     case 'to':
-      if (target.number !== 0 && !generations.some(({ number }) => number === target.number)) return undefined;
+      if (target.number !== goneThrough(generations) && !generations.some(({ number }) => number === target.number))
+        return undefined;
       // A rollback of what lies after N needs no undoing: both are gone together.
       return generations
         .filter(({ number, undone }) => number > target.number && !undone)
@@ -75,6 +76,9 @@ export function select(generations: readonly Generation[], target: Target): read
         .reverse();
   }
 }
+
+/** Everything up to this apply is no longer in the history; 0 where all of it is. */
+export const goneThrough = (generations: readonly Generation[]): number => (generations[0]?.number ?? 1) - 1;
 
 export interface Undoing {
   readonly transaction: Transaction;

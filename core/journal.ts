@@ -4,6 +4,7 @@
 import { digestOf } from './canonical.ts';
 import type { Blobs } from './host/host.ts';
 import type { Digest, Edit, HostFacts } from './model.ts';
+import type { AbsPath } from './path.ts';
 import type { Store } from './store.ts';
 
 /** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
@@ -19,6 +20,8 @@ export interface Transaction {
   /** RFC 3339, UTC; for people only, nothing is decided by it. */
   readonly startedAt: string;
   readonly by: string;
+  /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
+  readonly dirs?: readonly AbsPath[];
   readonly batches: readonly (readonly Edit[])[];
 }
 
@@ -76,16 +79,20 @@ const UNFINISHED = 'journal';
 
 /**
  * How far the unfinished transaction is. `batch`: what comes after it has not been touched, or is undone, whatever it
- * looks like. `activating`: an activation may have begun, so undo has to look at the running system too.
+ * looks like. `activating`: an activation may have begun, so undo has to look at the running system too. `activated`: it
+ * has come to its end, which is told to people alone.
  */
 interface Progress {
   readonly batch: number;
   readonly activating: boolean;
+  readonly activated?: boolean;
 }
 
 const START: Progress = { batch: 0, activating: false };
 
 export const noteActivation = (store: Store): void => note(store, { activating: true });
+export const noteActivated = (store: Store): void => note(store, { activated: true });
+export const activationEnded = (store: Store): boolean => known(store).activated === true;
 export const activationBegun = (store: Store): boolean => known(store).activating;
 
 /** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */

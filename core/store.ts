@@ -11,11 +11,20 @@ export interface Store {
   /** A file or a whole directory; not durable: what it leaves behind must be harmless. */
   remove(name: string): void;
   /** `holder` is told to whoever comes second. */
-  lock(holder: string): Lock | { readonly heldBy: string };
+  lock(holder: string): Lock | Held;
+  /** Bytes below a name; 0 where nothing is. */
+  size(name: string): number;
 }
 
 export interface Lock {
+  /** A child that is given these keeps the lock when we are gone. */
+  readonly descriptors: readonly number[];
   release(): void;
+}
+
+/** Somebody else has it; in words, empty where they have not said. */
+export interface Held {
+  readonly heldBy: string;
 }
 
 /** A store in memory, for the laws. */
@@ -36,6 +45,7 @@ export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
     remove: (name) => {
       for (const file of below(name)) files.delete(file);
     },
-    lock: () => ({ release: () => {} }),
+    lock: () => ({ descriptors: [], release: () => {} }),
+    size: (name) => below(name).reduce((sum, file) => sum + files.get(file)!.length, 0),
   };
 }

@@ -31,6 +31,8 @@ lack() {
 lack nix 'nix-bin nix-setup-systemd'
 lack git git
 lack strace strace
+lack script bsdutils
+lack setsid util-linux
 lack unshare util-linux
 lack setpriv util-linux
 lack flock util-linux
@@ -42,6 +44,9 @@ lack perl perl-base
 lack mount mount
 lack chroot coreutils
 lack find findutils
+lack prlimit util-linux
+lack chattr e2fsprogs
+lack faketime faketime
 
 if [ -n "$missing" ]; then
   command -v apt-get > /dev/null || fail "install these by hand, there is no apt-get here:$missing"

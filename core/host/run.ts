@@ -2,6 +2,7 @@
 // loaded only when something is run: most plans run nothing.
 
 import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
+import type { Signal } from '../execution.ts';
 import type { Person } from '../model.ts';
 import type { Argv } from './host.ts';
 
@@ -31,19 +32,17 @@ const NOT_FOR_ROOT = /^(NIX_CONFIG|NIX_USER_CONF_FILES|NIX_PATH)$/;
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
-/** Runs a program to its end. Never throws for what the program does. */
+/**
+ * Runs a program to its end, or to the first signal that comes to us: it gets that too. Never throws for what the program
+ * does.
+ */
 export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
-  const drops = isRoot() && options.as !== undefined && options.as.uid !== 0;
-  const path = searchPath();
-  const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
-  if (program === undefined) return { status: 'missing', tool: argv[0] };
-  const setpriv = drops ? find('setpriv', path) : undefined;
-  if (drops && setpriv === undefined) return { status: 'missing', tool: 'setpriv' };
-  const command = drops ? [setpriv!, ...dropTo(options.as!), program, ...argv.slice(1)] : [program, ...argv.slice(1)];
+  const command = commandOf(argv, options.as);
+  if ('missing' in command) return { status: 'missing', tool: command.missing };
   const { execa } = await import('execa');
-  const child = execa(command[0]!, command.slice(1), {
+  const child = execa(command.program, command.args, {
     cwd: options.cwd,
-    env: { ...environment(path, drops ? options.as : undefined), ...options.env },
+    env: { ...command.env, ...options.env },
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
@@ -52,10 +51,43 @@ export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
     maxBuffer: 64 << 20,
   });
   if (options.onLine) child.stderr.on('data', lines(options.onLine));
-  const result = await child;
+  const watch = setInterval(() => {
+    const signal = stopped();
+    if (signal !== undefined && child.kill(signal)) clearInterval(watch);
+  }, WATCH);
+  const result = await child.finally(() => clearInterval(watch));
   if (result.exitCode === 0) return { status: 'done', stdout: result.stdout, stderr: result.stderr };
   const stderr = result.stderr || (result.signal ? `killed by ${result.signal}` : (result.originalMessage ?? ''));
   return { status: 'failed', exitCode: result.exitCode, stderr, stdout: result.stdout ?? '' };
+}
+
+/** Milliseconds between two looks for a signal: of children alone, since only they can keep us waiting. */
+const WATCH = 50;
+
+let stopped: () => Signal | undefined = () => undefined;
+
+/** Signals come to the process, not to one of its commands: so this is set once, where they are heard. */
+export function passSignalsOn(from: () => Signal | undefined): void {
+  stopped = from;
+}
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a program is started: from a trusted place, with this person's rights where we are root and they are not. */
+export function commandOf(argv: Argv, as: Person | undefined): Command | { readonly missing: string } {
+  const drops = isRoot() && as !== undefined && as.uid !== 0;
+  const path = searchPath();
+  const env = environment(path, drops ? as : undefined);
+  const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
+  if (program === undefined) return { missing: argv[0] };
+  if (!drops) return { program, args: argv.slice(1), env };
+  const setpriv = find('setpriv', path);
+  if (setpriv === undefined) return { missing: 'setpriv' };
+  return { program: setpriv, args: [...dropTo(as), program, ...argv.slice(1)], env };
 }
 
 /** Directories of PATH that can be trusted: absolute ones; for root, only those that nobody else can write. */

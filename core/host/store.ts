@@ -1,24 +1,25 @@
 // The state directory: durable files by relative name, for the journal and the history, and the one-at-a-time lock.
 
-import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
   fsyncSync,
-  ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Lock, Store } from '../store.ts';
+import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
-import { findTool } from './run.ts';
+import { lockFile } from './flock.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -60,40 +61,64 @@ export function diskStore(dir: string): Store {
       rmSync(at(name), { recursive: true, force: true });
     },
     lock(holder) {
-      ensureParent('lock');
-      return takeLock(at('lock'), holder);
+      return takeLock(dir, holder);
+    },
+    size(name) {
+      return missingIs(0, () => sizeOf(at(name)));
     },
   };
 }
 
-/** flock on a descriptor of ours: the lock dies with the process, and there is no stale file to delete by hand. */
-function takeLock(file: string, holder: string): Lock | { readonly heldBy: string } {
-  const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  const flock = findTool('flock');
-  if (flock === undefined) throw new Error('flock (of util-linux) is not installed');
-  const { status, error } = spawnSync(flock, ['-xnE75', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-  if (status !== 0) {
-    const heldBy = readFileSync(file, 'utf8').trim();
-    closeSync(fd);
-    if (status !== 75) throw new Error(`flock failed: ${error?.message ?? `exit ${status}`}`);
-    return { heldBy };
+/**
+ * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
+ * state behind.
+ */
+function takeLock(dir: string, holder: string): Lock | Held {
+  for (let tries = 1; ; tries++) {
+    try {
+      const made = makeDirs(dir);
+      const lock = lockFile(`${dir}/lock`, holder);
+      if ('heldBy' in lock || made.length === 0) return lock;
+      return {
+        ...lock,
+        release() {
+          removeUnused(dir, made);
+          lock.release();
+        },
+      };
+    } catch (thrown) {
+      // Whoever made it, or a parent, has just taken it away again; or a link leads nowhere, which more tries won't mend.
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
   }
-  ftruncateSync(fd);
-  writeSync(fd, `${holder}\n`, 0);
-  return { release: () => closeSync(fd) };
 }
 
-/** Durable, and each with mode 0700. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
-function makeDirs(dir: string): void {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
-  if (dir !== dirname(dir)) makeDirs(dirname(dir));
+const MOST_TRIES = 20;
+
+/** Under the lock: whoever waits for it finds another inode at its name, and begins anew. */
+function removeUnused(dir: string, made: readonly string[]): void {
+  try {
+    if (readdirSync(dir).join() !== 'lock') return;
+    unlinkSync(`${dir}/lock`);
+    for (const one of made.toReversed()) rmdirSync(one);
+  } catch {
+    // Somebody has put something there, which is to stay.
+  }
+}
+
+/** Durable, and each with mode 0700; which ones it made, the uppermost first. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
+function makeDirs(dir: string): readonly string[] {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
+  const above = dir === dirname(dir) ? [] : makeDirs(dirname(dir));
   try {
     mkdirSync(dir, { mode: 0o700 });
   } catch (thrown) {
     // Another reflake that starts at the same moment.
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
+    return above;
   }
   syncAt(dirname(dir));
+  return [...above, dir];
 }
 
 function missingIs<T>(otherwise: T, look: () => T): T {
@@ -103,4 +128,10 @@ function missingIs<T>(otherwise: T, look: () => T): T {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return otherwise;
     throw thrown;
   }
+}
+
+function sizeOf(path: string): number {
+  const stat = lstatSync(path);
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
 }

@@ -1,5 +1,5 @@
 // What a group of crash tests is: many points of disturbance against the real program, each ending old, new or wrong.
-// The runner (tests/crash/run.ts) runs groups, prints the table of docs/reliability.md and fails where one is wrong.
+// tests/crash/groups.ts lists them; the runner (run.ts) prints the table of docs/reliability.md and fails where one is wrong.
 
 /** What a group found. Every point tried is counted once: `tried` is the sum of the four that follow. */
 export interface Outcome {
@@ -20,13 +20,15 @@ export interface Outcome {
 
 /** How a group is run. */
 export interface Options {
-  /** Every point there is (minutes); else a sample that a developer waits for. */
+  /** Every point there is (minutes); else a sample. */
   readonly all: boolean;
+  /** With `all` false: only the few points that `npm test` has time for. */
+  readonly few?: boolean;
   /** One line of progress, for people. */
   readonly log: (line: string) => void;
 }
 
-/** One row of the table. A module of a group exports it as `group`. */
+/** One row of the table. */
 export interface Group {
   /** A few words, the first column; `npm run test:crash -- --only WORDS` selects by it. */
   readonly name: string;

@@ -1,0 +1,92 @@
+// What the commands that write have in common around a transaction: what the executor is given, what a crash left, how it ends.
+
+import type { Signal, Surroundings } from '../core/execution.ts';
+import { recover } from '../core/executor.ts';
+import { interrupted } from '../core/failure.ts';
+import { activate } from '../core/host/activate.ts';
+import { activationBegun, activationEnded, load, noteActivated } from '../core/journal.ts';
+import type { Outcome } from '../core/model.ts';
+import type { Lock } from '../core/store.ts';
+import { EXIT, exitOfOutcome, exitOfSignal } from './exit.ts';
+import type { Io } from './io.ts';
+import type { Place, Session } from './session.ts';
+
+/** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
+export function surroundings(
+  { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
+  io: Io,
+  verify: Surroundings['verify'],
+): Surroundings {
+  const { stopped } = io;
+  const beside = { keep: lock.descriptors, stopped };
+  return {
+    host: {
+      ...host,
+      async activate(edit, told) {
+        const result = await activate(edit, told, beside);
+        if (result.status === 'done' && activationBegun(store)) noteActivated(store);
+        return result;
+      },
+    },
+    store: {
+      ...store,
+      write(name, bytes) {
+        io.writes();
+        store.write(name, bytes);
+      },
+      rename(from, to) {
+        io.writes();
+        store.rename(from, to);
+      },
+    },
+    report,
+    stopped,
+    now,
+    verify: async () => {
+      const left = await verify();
+      await new Promise((resume) => setImmediate(resume));
+      const signal = stopped();
+      return signal === undefined ? left : [interrupted(signal)];
+    },
+  };
+}
+
+/** The end of what was stopped before its first write. */
+export const stoppedBy = (signal: Signal): Outcome => ({
+  status: 'refused',
+  cause: [interrupted(signal)],
+  exit: exitOfSignal(signal),
+});
+
+/** The end of what somebody did not confirm, or left by a signal. */
+export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): number {
+  const signal = io.stopped();
+  return signal === undefined ? EXIT.ok : finish(stoppedBy(signal), around);
+}
+
+/** Plays an unfinished apply back. Undefined: there is none. */
+export async function playBack(around: Surroundings): Promise<Outcome | undefined> {
+  const { store, report } = around;
+  if (load(store, 'journal').status === 'loaded' && activationBegun(store)) {
+    const how = activationEnded(store) ? 'an activation had ended' : 'an activation was cut off';
+    report({ type: 'progress', text: `${how}: the system that ran before is activated again` });
+  }
+  return await recover(around);
+}
+
+/** An unfinished apply is played back first. Undefined: go on. */
+export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
+  const outcome = await playBack(around);
+  if (outcome === undefined) return undefined;
+  if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
+  if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
+  return undefined;
+}
+
+export function finish(outcome: Outcome, { report }: Pick<Surroundings, 'report'>): number {
+  report({ type: 'finished', outcome });
+  return exitOfOutcome(outcome);
+}
+
+/** The time, for records that people read. */
+export const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');

@@ -1,0 +1,42 @@
+// The other side of writing.ts: in the thread, a command and an Io whose every word is a message.
+
+import { passSignalsOn } from '../core/host/run.ts';
+import { applyCommand } from './apply.ts';
+import type { Io, Usage } from './io.ts';
+import { recoverCommand } from './recover.ts';
+import { rollbackCommand } from './rollback.ts';
+import { type Assignment, type Said, SIGNALS, type WritingCommand } from './writing.ts';
+
+const RUN: Readonly<Record<WritingCommand, (options: never, io: Io) => Promise<number>>> = {
+  apply: applyCommand,
+  rollback: rollbackCommand,
+  recover: recoverCommand,
+};
+
+/** Runs what was assigned, says its exit code. Throws what the command throws, and main tells of it. */
+export async function work({ workerData, parentPort }: typeof import('node:worker_threads')): Promise<void> {
+  const { command, options, io: given, flags } = workerData as Assignment;
+  const shared = new Int32Array(flags);
+  const say = (said: Said): void => parentPort!.postMessage(said);
+  const stopped = (): ReturnType<Io['stopped']> => SIGNALS[Atomics.load(shared, 0) - 1];
+  const io: Io = {
+    ...given,
+    out: (out) => say({ out }),
+    err: (err) => say({ err }),
+    now: () => Number(process.hrtime.bigint()) / 1e6,
+    ask: (question) =>
+      new Promise((resolve) => {
+        parentPort!.once('message', ({ answer }: { answer: string | undefined }) => resolve(answer));
+        say({ ask: question });
+      }),
+    stopped,
+    writes: () => void Atomics.store(shared, 1, 1),
+  };
+  passSignalsOn(stopped);
+  try {
+    say({ exit: await RUN[command](options as never, io) });
+  } catch (thrown) {
+    if (typeof thrown === 'object' && thrown !== null && 'usage' in thrown) say({ usage: (thrown as Usage).usage });
+    else throw thrown;
+  }
+}

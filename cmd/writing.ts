@@ -1,0 +1,97 @@
+// The commands that write run in a thread of their own: so signals are heard at once, whatever the writing one is at. The
+// flag that they leave is polled there between two writes.
+
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { EXIT, exitOfSignal } from './exit.ts';
+import type { Io } from './io.ts';
+
+export type WritingCommand = 'apply' | 'rollback' | 'recover';
+
+/** What the thread is given: all of `Io` that is data. */
+export interface Assignment {
+  readonly command: WritingCommand;
+  readonly options: unknown;
+  readonly io: Pick<Io, 'env' | 'cwd' | 'columns'> & { readonly tty: { in: boolean; out: boolean; err: boolean } };
+  /** Two 32-bit numbers, shared: at 0 the place of the signal in SIGNALS, from 1; at 1 whether something was written. */
+  readonly flags: SharedArrayBuffer;
+}
+
+/** What the thread says, in order. */
+export type Said =
+  | { readonly out: string }
+  | { readonly err: string }
+  | { readonly ask: string }
+  | { readonly usage: string }
+  | { readonly exit: number };
+
+/** In the order of their numbers in the flag. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Runs the command there; its exit code. Rejects with what it throws. */
+export function writing(command: WritingCommand): (options: unknown, io: Io) => Promise<number> {
+  return (options, io) => {
+    const { env, cwd, columns, tty } = io;
+    const flags = new SharedArrayBuffer(8);
+    const assignment: Assignment = {
+      command,
+      options,
+      io: { env: { ...env }, cwd, columns, tty: { in: tty.in, out: tty.out, err: tty.err } },
+      flags,
+    };
+    const before = io.stopped();
+    if (before !== undefined) raise(new Int32Array(flags), before);
+    takeSignals(new Int32Array(flags), io);
+    const file = JSON.stringify(fileURLToPath(import.meta.url));
+    const thread = new Worker(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
+      eval: true,
+      workerData: assignment,
+      // A nursery for the edits of ten thousand files, or most of the time would go into copying what lives.
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    });
+    return new Promise((resolve, reject) => {
+      thread.on('message', (said: Said) => {
+        if ('out' in said) io.out(said.out);
+        else if ('err' in said) io.err(said.err);
+        else if ('ask' in said) void io.ask(said.ask).then((answer) => thread.postMessage({ answer }));
+        else if ('usage' in said) reject(said);
+        else resolve(said.exit);
+      });
+      thread.once('error', reject);
+      thread.once('exit', (code) => reject(new Error(`the thread that writes has ended: ${code}`)));
+    });
+  };
+}
+
+type Signal = (typeof SIGNALS)[number];
+
+const raise = (flags: Int32Array, signal: Signal): void => void Atomics.store(flags, 0, SIGNALS.indexOf(signal) + 1);
+
+/**
+ * The first signal stops before the next write; the second leaves at once, and what was begun is for `recover`. A closed
+ * terminal is told twice (by the kernel, by the shell) and is never the second; nor is one signal that comes twice in a
+ * moment (to us, and to our whole group: timeout does that).
+ */
+function takeSignals(flags: Int32Array, io: Io): void {
+  let first: { readonly signal: Signal; readonly at: number } | undefined;
+  const hear = (signal: Signal): void => {
+    if (first === undefined) {
+      first = { signal, at: io.now() };
+      raise(flags, signal);
+    } else if (signal !== 'SIGHUP' && !(signal === first.signal && io.now() - first.at < SAME_MOMENT)) {
+      leave(signal);
+    }
+  };
+  const leave = (signal: Signal): void => {
+    const hasWritten = Atomics.load(flags, 1) === 1;
+    if (hasWritten) io.err(`\n${signal}: left at once. What was begun is undone by: reflake recover\n`);
+    process.exit(hasWritten ? EXIT.failed : exitOfSignal(signal));
+  };
+  for (const signal of SIGNALS) {
+    process.removeAllListeners(signal);
+    process.on(signal, hear);
+  }
+}
+
+/** Milliseconds. */
+const SAME_MOMENT = 200;

@@ -1,0 +1,110 @@
+// An error instead of one system call, or of it and all that follow: the run ends with a code of the contract that is
+// true of the machine, which is old or new; what is left to do, the next run does.
+
+import type { Group } from './group.ts';
+import {
+  brief,
+  chosen,
+  misbehaviour,
+  mixed,
+  recovered,
+  repeats,
+  tally,
+  type Verdict,
+  worldToBeSwept,
+} from './judge.ts';
+import { dirsOf, inWorkshop, recordedAfresh } from './kill.ts';
+import { ACROSS, EDITS, FRESH, ROLLBACK_ALL } from './scenarios.ts';
+import { callsOf, hit, type Point } from './trace.ts';
+import { injecting, type Place, type Ran, type Scenario, type Workshop } from './workshop.ts';
+
+const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EMFILE'];
+
+/** What may fail on a bad or full disk, or for want of rights. */
+const CALLS = new Set(
+  (
+    'open openat creat write pwrite64 writev fsync fdatasync syncfs mkdir mkdirat rename renameat renameat2 link linkat ' +
+    'symlink symlinkat unlink unlinkat rmdir chmod fchmod fchmodat chown fchown lchown fchownat utimensat truncate ' +
+    'ftruncate fallocate copy_file_range sendfile'
+  ).split(' '),
+);
+
+/** One error at every call; and every call from there on. */
+export const FAULTS: readonly Group[] = [
+  ...[FRESH, ACROSS, EDITS, ROLLBACK_ALL].map((scenario) => failing(scenario, 'once')),
+  ...[FRESH, ROLLBACK_ALL].map((scenario) => failing(scenario, 'from then on')),
+];
+
+function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
+  return {
+    name: `fault ${how}: ${scenario.name}`,
+    describe:
+      how === 'once'
+        ? `${ERRORS.join(', ')} at each open, write, flush, rename, link, chown, chmod, mkdir, symlink, unlink, one run each.`
+        : 'One of these errors at each such call and at all later ones of its name.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const points = callsOf(await recordedAfresh(shop), dirsOf(shop), CALLS).filter(
+          // Node writes to itself and to the screen too; a full disk is tried for real (real.ts).
+          ({ call }) => how === 'once' || !call.includes('write'),
+        );
+        const faults =
+          how === 'once' && options.all
+            ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
+            : chosen(points, options, [8, 30]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
+        // Each call fails in six ways; that the run can be repeated afterwards is tried after one of them.
+        const isLast = new Set(faults.filter((_, at) => at % ERRORS.length === 5));
+        options.log(`  ${points.length} calls may fail`);
+        const verdicts = await shop.each(faults, (place, fault) => {
+          const { point, error } = fault;
+          const when = how === 'once' ? `${point.nth}` : `${point.nth}+`;
+          return failed(shop, place, point, `${point.call}:error=${error}:when=${when}`, isLast.has(fault));
+        });
+        return tally(
+          faults.map(({ point, error }, at) => ({ label: `${error} at ${point.label}`, verdict: verdicts[at]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+async function failed(
+  shop: Workshop,
+  place: Place,
+  point: Point,
+  inject: string,
+  isThorough: boolean,
+): Promise<Verdict> {
+  let ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
+  // A write that wakes the event loop must not fail: that is no fault of a disk.
+  for (let tries = 0; hit(place.trace(), point) !== 'there'; tries++) {
+    if (tries === 4) return { end: 'missed' };
+    place.reset();
+    ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
+  }
+  const verdict = await told(shop, place, ran);
+  if (verdict.end === 'mixed' || !isThorough) return verdict;
+  const again = await repeats(shop, place);
+  return again.end === 'mixed' ? again : verdict;
+}
+
+/**
+ * What a run that was disturbed says is true; and after `recover`, without disturbance (`lift` ends it), nothing is left
+ * of it.
+ */
+export async function told(shop: Workshop, place: Place, ran: Ran, lift: () => void = () => {}): Promise<Verdict> {
+  const wrong = misbehaviour(ran);
+  const at = worldToBeSwept(shop, place);
+  if (wrong !== undefined) return mixed(`exit ${ran.code}, ${at.end === 'mixed' ? at.why : at.end}; ${wrong}`);
+  if (ran.code !== 5) {
+    const due = ran.code === 0 ? 'new' : 'old';
+    if (at.end === 'mixed') return mixed(`it ends with ${ran.code}; ${at.why} (${brief(ran.out)})`);
+    if (at.end !== due) return mixed(`it ends with ${ran.code}, but the machine is ${at.end}: ${brief(ran.out)}`);
+  }
+  lift();
+  const later = await recovered(shop, place);
+  if (later.end === 'mixed') return mixed(`after ${ran.code}: ${later.why}`);
+  if (ran.code !== 5 && at.end !== later.end)
+    return mixed(`it ends with ${ran.code}, ${at.end}; recover makes it ${later.end}`);
+  return later;
+}

@@ -1,0 +1,11 @@
+// Every group of crash tests, in the order of the table.
+
+import { FAULTS } from './fault.ts';
+import { FOREIGN } from './foreign.ts';
+import type { Group } from './group.ts';
+import { JOURNALS } from './journal.ts';
+import { KEPT } from './kept.ts';
+import { KILLS } from './kill.ts';
+import { REAL } from './real.ts';
+
+export const GROUPS: readonly Group[] = [...KEPT, ...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];

@@ -1,0 +1,181 @@
+// SIGKILL before every system call that changes something: of an apply, a rollback, the undo of a failed apply, and of
+// the recovery from such a death. Then the machine is recovered, and is old or new.
+
+import type { Group, Outcome } from './group.ts';
+import { chosen, mixed, recovered, repeats, tally, type Verdict } from './judge.ts';
+import { ACROSS, EDITS, FRESH, ROLLBACK, ROLLBACK_ALL } from './scenarios.ts';
+import { callsOf, hit, killPoints, type Point } from './trace.ts';
+import { injecting, open, type Place, recorded, type Scenario, type Workshop } from './workshop.ts';
+
+/** Runs killed at every point, and the same of the recovery from a death near their end. */
+export const KILLS: readonly Group[] = [
+  ...[FRESH, ACROSS, EDITS, ROLLBACK, ROLLBACK_ALL].map(killed),
+  ...[FRESH, ACROSS, ROLLBACK_ALL].map(recoveryKilled),
+  undoKilled(FRESH),
+];
+
+function killed(scenario: Scenario): Group {
+  return {
+    name: `kill: ${scenario.name}`,
+    describe: 'SIGKILL before each system call that changes the machine or the state directory; then `recover`.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
+        options.log(`  ${points.length} calls change something`);
+        const picked = chosen(points, options, [10, 30]).map((point, at) => ({ point, at }));
+        const verdicts = await shop.each(picked, async (place, { point, at }): Promise<Verdict> => {
+          if (!(await struck(place, point, scenario.words, kill(point)))) return { end: 'missed' };
+          // The next run recovers by itself; `recover` is only the other way to say so.
+          if (at % 4 === 3) return await repeats(shop, place);
+          return await recovered(shop, place);
+        });
+        return tally(
+          picked.map(({ point }, at) => ({ label: point.label, verdict: verdicts[at]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+function recoveryKilled(scenario: Scenario): Group {
+  return {
+    name: `kill: recovery of ${scenario.name}`,
+    describe:
+      'The run killed as late as it is still undone, its recovery before each of its calls; then `recover` again.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const cut = await lastUndone(shop);
+        const cutOff = async (place: Place): Promise<void> => {
+          await place.run(scenario.words, { prefix: kill(cut) });
+        };
+        shop.place.reset();
+        await cutOff(shop.place);
+        const points = killPoints(await recorded(shop, ['recover']), dirsOf(shop));
+        options.log(`  cut off at ${cut.label}; its recovery makes ${points.length} calls that change something`);
+        const picked = chosen(points, options, [6, 16]);
+        const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
+          if (!(await struck(place, point, ['recover'], kill(point), cutOff))) return { end: 'missed' };
+          return mustBe('old', await recovered(shop, place));
+        });
+        return tally(
+          picked.map((point, at) => ({ label: point.label, verdict: verdicts[at]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+function undoKilled(scenario: Scenario): Group {
+  return {
+    name: `kill: undo of ${scenario.name}`,
+    describe:
+      'A late flush fails, so that the run undoes itself; killed before each call from there on; then `recover`.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const fault = await lastFlushUndone(shop);
+        const inject = `${fault.call}:error=EIO:when=${fault.nth}`;
+        shop.place.reset();
+        const calls = await recorded(shop, scenario.words, [inject]);
+        const at = calls.findIndex(({ name, nth }) => name === fault.call && nth === fault.nth);
+        const behind = new Set(calls.slice(at + 1));
+        const after = killPoints(calls, dirsOf(shop)).filter(({ call, nth }) =>
+          [...behind].some((one) => one.name === call && one.nth === nth),
+        );
+        // strace takes one injection for a call, and a flush changes nothing that a SIGKILL could show.
+        const points = after.filter(({ call }) => call !== fault.call);
+        options.log(`  ${fault.label} fails; ${points.length} calls undo it`);
+        const picked = chosen(points, options, [6, 16]);
+        const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
+          const both = injecting(point, inject, `${point.call}:signal=KILL:when=${point.nth}`);
+          if (!(await struck(place, point, scenario.words, both))) return { end: 'missed' };
+          return mustBe('old', await recovered(shop, place));
+        });
+        return tally(
+          picked.map((point, n) => ({ label: point.label, verdict: verdicts[n]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+/** Runs and kills in a place; again, if another call was hit than the one that was meant. */
+async function struck(
+  place: Place,
+  point: Point,
+  words: readonly string[],
+  prefix: readonly string[],
+  before: (place: Place) => Promise<void> = async () => {},
+): Promise<boolean> {
+  for (let tries = 0; ; tries++) {
+    place.reset();
+    await before(place);
+    await place.run(words, { prefix });
+    const where = hit(place.trace(), point);
+    // A death at the wrong place is one all the same.
+    if (where === 'there' || (where === 'elsewhere' && tries >= 3)) return true;
+    if (where === 'no' && tries >= (point.isFirst ? 3 : 1)) return false;
+  }
+}
+
+/** Lays the scenario out for one use. */
+export async function inWorkshop(scenario: Scenario, use: (shop: Workshop) => Promise<Outcome>): Promise<Outcome> {
+  const shop = await open(scenario);
+  try {
+    return await use(shop);
+  } finally {
+    shop.remove();
+  }
+}
+
+/** strace that kills at a point. */
+export const kill = (point: Point): readonly string[] =>
+  injecting(point, `${point.call}:signal=KILL:when=${point.nth}`);
+
+export const dirsOf = ({ place }: Workshop): readonly string[] => [place.machine, place.state];
+
+/** The calls of the undisturbed run. */
+export async function recordedAfresh(shop: Workshop): Promise<Awaited<ReturnType<typeof recorded>>> {
+  shop.place.reset();
+  return await recorded(shop, shop.scenario.words);
+}
+
+/** The last point after whose kill the run is undone: all is there, and nothing is committed. By halving; found once. */
+export async function lastUndone(shop: Workshop): Promise<Point> {
+  const known = LAST.get(shop.scenario);
+  if (known !== undefined) return known;
+  const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
+  const isUndone = async (point: Point): Promise<boolean> => {
+    shop.place.reset();
+    await shop.place.run(shop.scenario.words, { prefix: kill(point) });
+    return (await recovered(shop, shop.place)).end !== 'new';
+  };
+  // The commit is near the end.
+  let [undone, done] = [Math.max(0, points.length - 16), points.length];
+  if (!(await isUndone(points[undone]!))) [undone, done] = [0, undone];
+  while (done - undone > 1) {
+    const middle = (undone + done) >> 1;
+    if (await isUndone(points[middle]!)) undone = middle;
+    else done = middle;
+  }
+  LAST.set(shop.scenario, points[undone]!);
+  return points[undone]!;
+}
+
+/** The same run makes the same calls. */
+const LAST = new Map<Scenario, Point>();
+
+/** The last flush whose failure makes the run undo itself (exit 4). */
+async function lastFlushUndone(shop: Workshop): Promise<Point> {
+  const flushes = callsOf(await recordedAfresh(shop), dirsOf(shop), new Set(['fsync', 'fdatasync']));
+  for (const flush of flushes.toReversed().slice(0, 30)) {
+    shop.place.reset();
+    const ran = await shop.place.run(shop.scenario.words, {
+      prefix: injecting(flush, `${flush.call}:error=EIO:when=${flush.nth}`),
+    });
+    if (ran.code === 4) return flush;
+  }
+  throw new Error('no flush whose failure is undone');
+}
+
+const mustBe = (end: 'old' | 'new', verdict: Verdict): Verdict =>
+  verdict.end === 'mixed' || verdict.end === end ? verdict : mixed(`ended ${verdict.end} where ${end} is due`);

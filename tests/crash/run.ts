@@ -1,0 +1,53 @@
+// Runs the groups one after another, prints what each found, and fails where one is wrong; on demand writes the table of
+// docs/reliability.md. Arguments: --all (every point, not a sample), --only WORDS, --write-docs, --list (and runs nothing).
+
+import type { Group, Outcome } from './group.ts';
+import { GROUPS } from './groups.ts';
+import { writeTable } from './table.ts';
+
+const args = process.argv.slice(2);
+const all = args.includes('--all');
+const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '') : '';
+const log = (line: string): void => console.log(line);
+// Exit handlers remove what a group made.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+
+const results: { readonly group: Group; readonly outcome: Outcome }[] = [];
+for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
+  log(group.name);
+  if (args.includes('--list')) continue;
+  const started = Date.now();
+  const outcome = await group.run({ all, log });
+  results.push({ group, outcome });
+  const { tried, old, mixed, refused, failures, skipped } = outcome;
+  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  log(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
+  for (const line of alike(failures)) log(`  ! ${line}`);
+}
+const sum = (of: (outcome: Outcome) => number): number =>
+  results.reduce((total, { outcome }) => total + of(outcome), 0);
+const [tried, wrong] = [sum((outcome) => outcome.tried), sum((outcome) => outcome.mixed)];
+if (!args.includes('--list')) {
+  log(`${tried} points tried, ${wrong} mixed`);
+  if (wrong > 0 || tried === 0) process.exitCode = 1;
+  if (args.includes('--write-docs')) {
+    if (only !== '') throw new Error('the table is written from all groups');
+    writeTable(results, all);
+    log('wrote the table of docs/reliability.md');
+  }
+}
+
+/** Failures that differ in numbers and random names only, once each. */
+function alike(failures: readonly string[]): readonly string[] {
+  const kinds = new Map<string, string[]>();
+  for (const failure of failures) {
+    const kind = failure
+      .slice(failure.indexOf(':'))
+      .replace(/[0-9a-f]{6,}|\d+|\b[a-z]{1,2}\b|"[^"]*"|'[^']*'/gi, '#')
+      .slice(0, 160);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), failure]);
+  }
+  return [...kinds.values()].map(
+    (same) => `${same[0]!.slice(0, 500)}${same.length > 1 ? ` (and ${same.length - 1} like it)` : ''}`,
+  );
+}

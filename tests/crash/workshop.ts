@@ -1,0 +1,246 @@
+// Where points are tried: a picture of a machine before the run, and as many copies of it as there are processors, each
+// of which is made new for each point. Runs the real program; nothing here knows how it works.
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { type Literal, layOut } from '../trees.ts';
+import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
+import { type Call, type Point, RECORDED, readTrace } from './trace.ts';
+
+/** A machine, what happened to it before, and the run that is disturbed. `{spec}` in the words is the spec's file. */
+export interface Scenario {
+  readonly name: string;
+  readonly machine: Literal;
+  readonly spec: string;
+  /** After the machine is laid out: further facts, earlier applies. */
+  readonly earlier?: (
+    machine: string,
+    run: (words: readonly string[], spec?: string) => Promise<void>,
+  ) => Promise<void>;
+  readonly words: readonly string[];
+  /** Paths of the machine that are file systems of their own. */
+  readonly mounts?: readonly string[];
+}
+
+/** How a run is disturbed. */
+export interface Around {
+  /** Before the program's own words: strace and its options, prlimit, … `{log}` is the place's trace. */
+  readonly prefix?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Instead of the place's own. */
+  readonly state?: string;
+}
+
+/** How a run ended. */
+export interface Ran {
+  /** Null: by a signal. */
+  readonly code: number | null;
+  readonly out: string;
+  readonly isHung: boolean;
+}
+
+/** One copy, for one point at a time. */
+export interface Place {
+  readonly machine: string;
+  readonly state: string;
+  /** The trace of the last run, empty where it had none. */
+  readonly trace: () => string;
+  /** Makes the copy new. */
+  readonly reset: () => void;
+  readonly run: (words: readonly string[], around?: Around) => Promise<Ran>;
+}
+
+/** A scenario that has been run once without disturbance. */
+export interface Workshop {
+  readonly scenario: Scenario;
+  readonly old: Snapshot;
+  readonly new: Snapshot;
+  /** Contents that a run leaves alone, whose times must be kept. */
+  readonly kept: ReadonlySet<string>;
+  /** Names that the state directory may hold when nothing is unfinished. */
+  readonly settled: ReadonlySet<string>;
+  readonly place: Place;
+  /** Tries each point in a new copy, as many at once as there are processors; the answers in the order of the points. */
+  readonly each: <P, A>(points: readonly P[], act: (place: Place, point: P) => Promise<A>) => Promise<readonly A[]>;
+  readonly remove: () => void;
+}
+
+const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
+
+/** Milliseconds after which a run is a hang: hundreds of times what it takes. */
+const TOO_LONG = 30_000;
+
+/** Lays the scenario out, runs it once, and keeps what was before and after. `remove` it, whatever comes. */
+export async function open(scenario: Scenario, { dir = memory() } = {}): Promise<Workshop> {
+  if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
+  const home = mkdtempSync(`${dir}/reflake-crash-${process.pid}-`);
+  const mounted: string[] = [];
+  const remove = (): void => {
+    for (const at of mounted.splice(0)) execFileSync('umount', ['-l', at]);
+    spawnSync('rm', ['-rf', '--', home]);
+    process.off('exit', remove);
+  };
+  process.on('exit', remove);
+  try {
+    const picture = `${home}/picture`;
+    writeFileSync(`${home}/spec.json`, scenario.spec);
+    const places: Place[] = [];
+    const placeAt = (name: string): Place => {
+      const place = placeIn(home, name, picture);
+      mkdirSync(place.machine, { recursive: true });
+      for (const path of scenario.mounts ?? []) {
+        mkdirSync(place.machine + path, { recursive: true });
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=755', 'reflake-crash', place.machine + path]);
+        mounted.push(place.machine + path);
+      }
+      return place;
+    };
+    mkdirSync(`${picture}/machine`, { recursive: true });
+    layOut(`${picture}/machine`, scenario.machine);
+    const original = placeIn(home, 'picture', picture);
+    await scenario.earlier?.(original.machine, async (words, spec) => {
+      writeFileSync(`${home}/earlier.json`, spec ?? scenario.spec);
+      const ran = await original.run(words.map((word) => (word === '{spec}' ? `${home}/earlier.json` : word)));
+      if (ran.code !== 0)
+        throw new Error(`${scenario.name}, before: ${words.join(' ')} ended with ${ran.code}: ${ran.out}`);
+    });
+    age(original.machine);
+    const old = snapshotOf(original.machine);
+    const place = placeAt('place-0');
+    places.push(place);
+    place.reset();
+    const ran = await place.run(scenario.words);
+    if (ran.code !== 0) throw new Error(`${scenario.name} ended with ${ran.code}: ${ran.out}`);
+    const next = snapshotOf(place.machine);
+    const kept = untouched(next);
+    const settled = new Set([...stateNames(original.state), ...stateNames(place.state), 'lock', 'history']);
+    return {
+      scenario,
+      old,
+      new: next,
+      kept,
+      settled,
+      place,
+      remove,
+      async each(points, act) {
+        while (places.length < Math.min(availableParallelism(), points.length))
+          places.push(placeAt(`place-${places.length}`));
+        const answers: Awaited<ReturnType<typeof act>>[] = [];
+        let at = 0;
+        const work = async (own: Place): Promise<void> => {
+          for (let mine = at++; mine < points.length; mine = at++) {
+            own.reset();
+            answers[mine] = await act(own, points[mine]!);
+          }
+        };
+        await Promise.all(places.map(work));
+        return answers;
+      },
+    };
+  } catch (thrown) {
+    remove();
+    throw thrown;
+  }
+}
+
+/** The calls of a run, in a new copy that it leaves as it is. */
+export async function recorded(
+  { place }: Pick<Workshop, 'place'>,
+  words: readonly string[],
+  inject: readonly string[] = [],
+): Promise<readonly Call[]> {
+  await place.run(words, {
+    prefix: [...STRACE, '-f', '-e', `trace=${RECORDED}`, ...inject.flatMap((one) => ['-e', `inject=${one}`])],
+  });
+  return readTrace(place.trace());
+}
+
+/** File descriptors are printed by their paths. */
+const STRACE: readonly string[] = ['strace', '-y', '-qq', '-o', '{log}'];
+
+/** strace that disturbs calls (`rename:signal=KILL:when=3`) of a point's thread; only the first one can be had alone. */
+export const injecting = ({ isFirst }: Pick<Point, 'isFirst'>, ...what: readonly string[]): readonly string[] => [
+  ...STRACE,
+  ...(isFirst ? [] : ['-f']),
+  '-e',
+  `trace=execve,${what.map((one) => one.slice(0, one.indexOf(':'))).join(',')}`,
+  ...what.flatMap((one) => ['-e', `inject=${one}`]),
+];
+
+/** The names below a state directory, with numbers and digests taken for equal. */
+export function stateNames(state: string, below = ''): readonly string[] {
+  if (!existsSync(state)) return [];
+  return readdirSync(state, { withFileTypes: true }).flatMap((entry) => {
+    const name = below + entry.name.replace(/[0-9a-f]{8,}/g, '#').replace(/^\d+$/, 'N');
+    return [name, ...(entry.isDirectory() ? stateNames(`${state}/${entry.name}`, `${name}/`) : [])];
+  });
+}
+
+function placeIn(home: string, name: string, picture: string): Place {
+  const dir = `${home}/${name}`;
+  const machine = `${dir}/machine`;
+  const state = `${dir}/state`;
+  const log = `${dir}/trace`;
+  return {
+    machine,
+    state,
+    trace: () => (existsSync(log) ? readFileSync(log, 'latin1') : ''),
+    reset: () => {
+      mkdirSync(machine, { recursive: true });
+      empty(machine);
+      spawnSync('rm', ['-rf', ...['state', 'tmp', 'trace'].map((part) => `${dir}/${part}`)]);
+      execFileSync('cp', ['-a', `${picture}/machine`, dir]);
+      if (existsSync(`${picture}/state`)) execFileSync('cp', ['-a', `${picture}/state`, dir]);
+    },
+    run: (words, around = {}) => {
+      mkdirSync(`${dir}/tmp`, { recursive: true });
+      rmSync(log, { force: true });
+      const own = words.map((word) => (word === '{spec}' ? `${home}/spec.json` : word));
+      const prefix = (around.prefix ?? []).map((word) => (word === '{log}' ? log : word));
+      const argv = [...prefix, process.execPath, PROGRAM, ...own, '--root', machine, '--state', around.state ?? state];
+      const env = {
+        PATH: process.env.PATH ?? '',
+        HOME: dir,
+        TMPDIR: `${dir}/tmp`,
+        UV_USE_IO_URING: '0',
+        ...around.env,
+      };
+      return finished(argv, env, dir);
+    },
+  };
+}
+
+function finished(
+  [command, ...words]: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    // A group of its own: strace that is killed would leave what it traces.
+    const child = spawn(command!, words, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let out = '';
+    let isHung = false;
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => (out += text));
+    const timer = setTimeout(() => {
+      isHung = true;
+      process.kill(-child.pid!, 'SIGKILL');
+    }, TOO_LONG);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, out, isHung });
+    });
+  });
+}
+
+/** Takes all out of a directory; file systems mounted in it stay and are emptied. By a tool that takes names as bytes. */
+function empty(dir: string): void {
+  // Its complaint is that a mount point is busy.
+  spawnSync('find', [dir, '-mindepth', '1', '-delete'], { stdio: 'ignore' });
+}
+
+/** A directory in memory, where thousands of flushes take no time. */
+const memory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir());

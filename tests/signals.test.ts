@@ -1,0 +1,265 @@
+// The real program and signals: at a moment that strace chooses, and from a terminal. Whatever the moment, the exit code
+// and the machine agree: 130 and 143 say that nothing was written, 4 that all is as before, 0 that all is done.
+
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { BASES, specOf } from './plan-cases.ts';
+import { layOut, type Rows, rowsOfDisk, temporary } from './trees.ts';
+
+const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
+
+/** Without git: no other program renames anything. */
+const SPEC = specOf({ spec: { git: 'off', config: { path: '~/a/nixos' } } });
+
+const home = temporary({ fast: true });
+const state = `${home.dir}/state`;
+const machine = `${home.dir}/machine`;
+const pristine = `${home.dir}/pristine`;
+const spec = `${home.dir}/spec.json`;
+const env = { PATH: process.env.PATH ?? '', HOME: home.dir, UV_USE_IO_URING: '0', TERM: 'dumb' };
+
+let old: Rows;
+let next: Rows;
+
+const command = (...words: string[]): readonly string[] => [
+  process.execPath,
+  PROGRAM,
+  ...words,
+  '--root',
+  machine,
+  '--state',
+  state,
+];
+const APPLY = command('apply', '--yes', '--offline', '--spec', spec);
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+}
+
+function run([program, ...words]: readonly string[], more: Record<string, string> = {}): Ran {
+  const { status, stdout, stderr } = spawnSync(program!, words, { encoding: 'utf8', env: { ...env, ...more } });
+  return { code: status, out: stdout + stderr };
+}
+
+/** Under strace, which sends signals at chosen calls of whatever thread makes them. */
+function traced(inject: readonly string[], argv: readonly string[] = APPLY): Ran {
+  const flags = inject.flatMap((one) => ['-e', `inject=${one}`]);
+  return run(['strace', '-f', '-o', '/dev/null', '-e', 'trace=rename,fsync', ...flags, ...argv]);
+}
+
+/** One at the nth rename. It is heard by another thread, so whatever is flushed afterwards takes a moment. */
+const signalled = (signal: string, at: number): Ran =>
+  traced([`rename:signal=${signal}:when=${at}`, 'fsync:delay_exit=15000']);
+
+/** One at the nth rename, and when that was heard more at the next ones: on a busy machine two may count as one. */
+const signalledTwice = (signal: string, at: number): Ran =>
+  traced([`rename:signal=${signal}:delay_exit=300000:when=${at}..${at + 3}`]);
+
+/** How many renames an apply makes, and which of them begins it: before that one nothing is visible. */
+function renames(): { readonly count: number; readonly first: number } {
+  const log = `${home.dir}/calls`;
+  const ran = run(['strace', '-f', '-o', log, '-e', 'trace=rename', ...APPLY]);
+  if (ran.code !== 0) throw new Error(ran.out);
+  const calls = readFileSync(log, 'utf8').match(/ rename\(.*/g) ?? [];
+  return { count: calls.length, first: calls.findIndex((call) => /journal\.new", /.test(call)) + 1 };
+}
+
+function begin(): void {
+  rmSync(machine, { recursive: true, force: true });
+  rmSync(state, { recursive: true, force: true });
+  execFileSync('cp', ['-a', pristine, machine]);
+}
+
+/** What does not agree with how it ended; empty where all does. */
+function wrong(where: string, { code, out }: Ran): readonly string[] {
+  const due = code === 0 ? next : old;
+  const problems = [];
+  if (code === null || ![0, 4, 130, 143].includes(code)) problems.push(`${where}: exit ${code}: ${out}`);
+  if (JSON.stringify(rowsOfDisk(machine)) !== JSON.stringify(due))
+    problems.push(`${where}: exit ${code}, another machine`);
+  if (existsSync(`${state}/journal`)) problems.push(`${where}: exit ${code}, and a journal is left`);
+  if (existsSync(`${state}/history`) !== (code === 0)) problems.push(`${where}: exit ${code}, another history`);
+  if ((code === 130 || code === 143) && existsSync(state)) problems.push(`${where}: exit ${code}, and a state`);
+  return problems;
+}
+
+let count = 0;
+let first = 0;
+beforeAll(() => {
+  if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
+  writeFileSync(spec, SPEC);
+  mkdirSync(pristine);
+  layOut(pristine, BASES.machines.fresh as never);
+  old = rowsOfDisk(pristine);
+  begin();
+  ({ count, first } = renames());
+  next = rowsOfDisk(machine);
+});
+beforeEach(begin);
+afterAll(() => home.remove());
+
+/** Of the numbers from 1 to `count`, about `most`, the first and the last among them. */
+const spread = (count: number, most: number): readonly number[] => [
+  ...new Set(Array.from({ length: most }, (_, at) => 1 + Math.round((at * (count - 1)) / (most - 1)))),
+];
+
+const SAMPLE = (count: number, most: number): readonly number[] =>
+  spread(count, process.env.CRASH === 'all' ? count : most);
+
+/** Runs a program that says `ready` at some time, does `act` then, and waits for its end. */
+async function meeting(argv: readonly string[], ready: RegExp, act: (child: ChildProcess) => void): Promise<Ran> {
+  const child = spawn(argv[0]!, argv.slice(1), { env, stdio: 'pipe' });
+  let out = '';
+  let isReady = false;
+  const hear = (chunk: Buffer): void => {
+    out += chunk;
+    if (isReady || !ready.test(out)) return;
+    isReady = true;
+    act(child);
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, out };
+}
+
+/** Another process that has the lock of the state directory; gives it free when killed. */
+async function locked(): Promise<ChildProcess> {
+  mkdirSync(state, { recursive: true });
+  const holder = spawn('flock', ['-xnF', `${state}/lock`, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: 'pipe' });
+  await once(holder.stdout!, 'data');
+  return holder;
+}
+
+describe('the first signal', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 143],
+  ] as const)('%s while another apply is waited for: %d', async (signal, code) => {
+    const holder = await locked();
+    const ran = await meeting([...APPLY, '--wait', '50s', '-v'], /waiting for/, (child) => child.kill(signal));
+    holder.kill('SIGKILL');
+    rmSync(state, { recursive: true });
+    expect([...wrong(signal, ran), ran.code]).toEqual([code]);
+    expect(ran.out).toMatch(new RegExp(`stopped by ${signal}.*RF3009`));
+  });
+
+  test.each([
+    ['INT', 130],
+    ['TERM', 143],
+  ] as const)('SIG%s while a program works for the plan: that is told, %d', (signal, code) => {
+    mkdirSync(`${home.dir}/bin`, { recursive: true });
+    // Left alone, it would come to its end.
+    const late = `setTimeout(() => fs.writeFileSync('${home.dir}/ended', ''), 10_000)`;
+    const git = `#!/bin/sh\nkill -${signal} $PPID\nexec ${process.execPath} -e "${late}"\n`;
+    writeFileSync(`${home.dir}/bin/git`, git, { mode: 0o755 });
+    for (const apply of [true, false]) {
+      writeFileSync(spec, specOf({ spec: { git: 'track', config: { path: '~/a/nixos' } } }));
+      const argv = apply ? APPLY : command('plan', '--offline', '--spec', spec);
+      const ran = run(argv, { PATH: `${home.dir}/bin:${env.PATH}` });
+      writeFileSync(spec, SPEC);
+      expect([...wrong(signal, ran), ran.code]).toEqual([code]);
+      expect(existsSync(`${home.dir}/ended`)).toBe(false);
+    }
+  });
+
+  test('at any write: it is the last one, and all is undone', () => {
+    // Of the last ones, the journal's own, nothing depends on what comes after.
+    expect([count > 10, first > 1]).toEqual([true, true]);
+    const problems = SAMPLE(count, 8).flatMap((at) => {
+      begin();
+      const signal = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const)[at % 3]!;
+      const ran = signalled(signal, at);
+      const isLate = at > count - 3 && ran.code === 0;
+      const due = at >= first ? 4 : signal === 'SIGINT' ? 130 : 143;
+      return [
+        ...wrong(`${signal} at rename ${at}`, ran),
+        ...(ran.code === due || isLate ? [] : [`${signal} at rename ${at} of ${count}: exit ${ran.code}`]),
+      ];
+    });
+    expect(problems).toEqual([]);
+  });
+});
+
+test('a signal while it verifies: not committed, all is undone', async () => {
+  // Slow enough to look, that the signal comes before the end of it.
+  const slow = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=statx', '-e', 'inject=statx:delay_exit=4000'];
+  const ran = await meeting([...slow, ...APPLY, '-v'], /verifying/, () => {
+    const pid = /^process (\d+) of /.exec(readFileSync(`${state}/lock`, 'utf8'))?.[1];
+    process.kill(Number(pid), 'SIGTERM');
+  });
+  expect([...wrong('verifying', ran), ran.code]).toEqual([4]);
+});
+
+describe('the second signal', () => {
+  test.each(['SIGINT', 'SIGTERM'])('%s leaves at once, and recover takes back what was begun', (signal) => {
+    const left = SAMPLE(count - 2 - first, 4).flatMap((behind) => {
+      const at = first - 1 + behind;
+      begin();
+      const ran = signalledTwice(signal, at);
+      expect([at, ran.code, /left at once.*reflake recover/.test(ran.out)]).toEqual([at, 4, true]);
+      const isUnfinished = existsSync(`${state}/journal`);
+      const recovered = run(command('recover'));
+      expect([at, recovered.code, recovered.out]).toEqual([at, 0, expect.any(String)]);
+      expect(rowsOfDisk(machine)).toEqual(old);
+      return isUnfinished ? [at] : [];
+    });
+    expect(left.length).toBeGreaterThan(0);
+  });
+
+  test('a closed terminal is told twice, and is no second signal', () => {
+    const ran = signalledTwice('SIGHUP', first);
+    expect([...wrong('SIGHUP', ran), ran.code]).toEqual([4]);
+  });
+});
+
+describe('a closed pipe or terminal changes nothing', () => {
+  test.each(['| head -c 1', '| true', '2>&1 | true', '> /dev/full 2>&1'])('apply %s', (rest) => {
+    const ran = run(['bash', '-o', 'pipefail', '-c', `"$@" ${rest}`, 'bash', ...APPLY]);
+    expect(wrong(rest, { ...ran, code: 0 })).toEqual([]);
+    expect(ran.code).toBe(0);
+  });
+
+  const typescript = (...argv: readonly string[]): readonly string[] => [
+    'script',
+    '-qefc',
+    argv.map((word) => `'${word}'`).join(' '),
+    '/dev/null',
+  ];
+  const ASKING = command('apply', '--offline', '--spec', spec);
+
+  test('Ctrl-C at the question: 130', async () => {
+    const ran = await meeting(typescript(...ASKING), /Type yes/, (child) => child.stdin!.write('\u0003'));
+    expect([...wrong('Ctrl-C', ran), ran.code]).toEqual([130]);
+  });
+
+  test('an answer in the terminal', async () => {
+    const ran = await meeting(typescript(...ASKING), /Type yes/, (child) => child.stdin!.write('yes\n'));
+    expect([...wrong('yes', ran), ran.code]).toEqual([0]);
+  });
+
+  test('the terminal is closed at the question, or while it is written', async () => {
+    const problems: string[] = [];
+    for (const [argv, ready] of [
+      [ASKING, /Type yes/],
+      [
+        ['strace', '-f', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:delay_exit=30000', ...APPLY],
+        /move/,
+      ],
+    ] as const) {
+      begin();
+      const pid = `${home.dir}/pid`;
+      const child = typescript('sh', '-c', `echo $$ > ${pid}; exec "$@"`, 'sh', ...argv);
+      await meeting(child, ready, (script) => script.kill('SIGKILL'));
+      while (existsSync(`/proc/${readFileSync(pid, 'utf8').trim()}/cwd`))
+        await new Promise((resume) => setTimeout(resume, 20));
+      problems.push(...wrong(`closed at ${ready}`, { code: 4, out: '' }));
+    }
+    expect(problems).toEqual([]);
+  });
+});
