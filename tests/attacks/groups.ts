@@ -80,7 +80,7 @@ function compiled(work: string): string {
   const esbuild = fileURLToPath(new URL('../../node_modules/esbuild/bin/esbuild', import.meta.url));
   const settings = ['--bundle', '--platform=node', '--format=esm', '--target=node20.19', '--log-level=error'];
   const banner =
-    "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(process.execPath);";
   execFileSync(esbuild, [`${HERE}main.ts`, ...settings, banner, `--outfile=${program}`], { stdio: 'pipe' });
   return program;
 }

@@ -1,5 +1,6 @@
 // Every group of crash tests, in the order of the table.
 
+import { groups as ATTACKS } from '../attacks/groups.ts';
 import { FAULTS } from './fault.ts';
 import { FOREIGN } from './foreign.ts';
 import type { Group } from './group.ts';
@@ -8,4 +9,4 @@ import { KEPT } from './kept.ts';
 import { KILLS } from './kill.ts';
 import { REAL } from './real.ts';
 
-export const GROUPS: readonly Group[] = [...KEPT, ...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
+export const GROUPS: readonly Group[] = [...KEPT, ...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN, ...ATTACKS];
