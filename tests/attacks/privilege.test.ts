@@ -120,8 +120,6 @@ describe('the environment', () => {
     BASH_ENV: '/home/srid/canary',
     ENV: '/home/srid/canary',
     PERL5OPT: '-M/home/srid/canary',
-    NODE_OPTIONS: '--no-warnings',
-    LD_LIBRARY_PATH: '/home/srid/bin',
     NIX_CONFIG: 'plugin-files = /home/srid/canary',
     NIX_USER_CONF_FILES: '/home/srid/nix.conf',
     SECRET_TOKEN: 'hunter2',
@@ -145,6 +143,17 @@ describe('the environment', () => {
       expect(env).toContain('HOME=/home/srid');
     }
     expect(snapped()).toEqual([]);
+  });
+
+  test.each([
+    ['NODE_OPTIONS', '--no-warnings'],
+    ['NODE_PATH', '/home/srid/bin'],
+    ['LD_LIBRARY_PATH', '/home/srid/bin'],
+    ['LD_PRELOAD', '/home/srid/none.so'],
+  ])('%s names code of others: root does not begin', async (name, value) => {
+    const ran = await reflake('apply --yes', '', { env: { [name]: value } });
+    expectCode(ran, 64);
+    expect(ran.stderr).toMatch(name);
   });
 
   test.each(['abc', '-1', '4294967295', '1000.5', ''])(
