@@ -38,6 +38,9 @@ lack setpriv util-linux
 lack flock util-linux
 lack getfattr attr
 lack setfacl acl
+lack chattr e2fsprogs
+lack faketime faketime
+lack perl perl-base
 lack mount mount
 lack mkfs.ext4 e2fsprogs
 lack mkfs.xfs xfsprogs

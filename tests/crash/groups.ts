@@ -1,5 +1,7 @@
 // Every group of crash tests, in the order of the table.
 
+import { groups as ATTACKS } from '../attacks/groups.ts';
+import { POWER } from '../power/groups.ts';
 import { FAULTS } from './fault.ts';
 import { FOREIGN } from './foreign.ts';
 import type { Group } from './group.ts';
@@ -8,4 +10,13 @@ import { KEPT } from './kept.ts';
 import { KILLS } from './kill.ts';
 import { REAL } from './real.ts';
 
-export const GROUPS: readonly Group[] = [...KEPT, ...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
+export const GROUPS: readonly Group[] = [
+  ...KEPT,
+  ...KILLS,
+  ...FAULTS,
+  ...REAL,
+  ...JOURNALS,
+  ...FOREIGN,
+  ...POWER,
+  ...ATTACKS,
+];

@@ -1,0 +1,17 @@
+// Each attack on a running apply, a sample of tries: the naive twin falls, reflake does not. All tries: npm run test:crash.
+import { describe, expect, test } from '@jest/globals';
+import { groups } from './attacks/groups.ts';
+
+describe('attacks by the owner of the tree', () => {
+  test.each(groups.map((group) => [group.name, group] as const))(
+    '%s',
+    async (_name, group) => {
+      const said: string[] = [];
+      const outcome = await group.run({ all: process.env.CRASH === 'all', log: (line) => said.push(line) });
+      expect({ said, failures: outcome.failures }).toEqual({ said, failures: [] });
+      expect(outcome.skipped).toBeUndefined();
+      expect(outcome.new).toBeGreaterThan(0);
+    },
+    1_200_000,
+  );
+});

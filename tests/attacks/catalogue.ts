@@ -1,0 +1,221 @@
+// The attacks: where the attacker stands, what he does, and what root is about to do there. Data; main.ts runs them.
+
+import { rmdirSync } from 'node:fs';
+import { digestOf } from '../../core/canonical.ts';
+import type { Blobs } from '../../core/host/host.ts';
+import type { Digest, Edit, Owner, Puttable } from '../../core/model.ts';
+import { absolute, join } from '../../core/path.ts';
+import { type Arena, HOME, HOSTS, hosts, PUBLIC, put, SECRET, TRAPS, TREE } from './arena.ts';
+import { OWNER } from './attacker.ts';
+
+export interface Attack {
+  /** A few words; it is chosen by them. */
+  readonly name: string;
+  readonly describe: string;
+  /** Where another file system is mounted: above the owner's home, or the home itself, so that it lies all in his hands. */
+  readonly mount?: '/home' | typeof HOME;
+  /** The attacker only moves things about and puts them back: the tree must end exactly old or exactly new. */
+  readonly exact?: true;
+  /** Names of unfinished work are carried off and put back at any time, so some may be left; all else is as it was or shall be. */
+  readonly steals?: true;
+  /** What it opens may never answer: a victim that waits has fallen. */
+  readonly waits?: true;
+  /** What a rename of ours replaces in the very moment cannot be seen: counted, and wrong only where it is no rarity. */
+  readonly unseen?: true;
+  /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
+  readonly conflicts?: true;
+  /** Mode and arguments of attacker.pl. */
+  readonly words: (root: string) => readonly string[];
+  /** What try `n` finds. The home of the owner and an empty tree are there. */
+  readonly scene: (arena: Arena, n: number) => void;
+  readonly edits: readonly Edit[];
+}
+
+const ROOTS: Owner = { uid: 0, gid: 0 };
+const OWNERS: Owner = { uid: OWNER, gid: OWNER };
+const NEW = '{ new = true; }\n';
+const TOOL = '#!/bin/sh\n# planned\n';
+
+/** What the edits put. */
+export const BLOBS: Blobs = Object.fromEntries([PUBLIC, NEW, TOOL].map((text) => [digestOf(text), Buffer.from(text)]));
+
+const file = (owner: Owner, mode: number, content?: Digest): Puttable =>
+  content === undefined ? { type: 'file', mode, owner } : { type: 'file', mode, owner, content };
+const directory = (mode: number, owner = OWNERS): Puttable => ({ type: 'dir', mode, owner });
+const nothing: Puttable = { type: 'absent' };
+const edit = (dir: string, name: string, before: Puttable, after: Puttable): Edit => ({
+  op: 'put',
+  path: join(absolute(dir), name),
+  before,
+  after,
+});
+const move = (from: string, to: string): Edit => ({ op: 'move', from: absolute(from), to: absolute(to) });
+const given = (dir: string, name: string): Edit => edit(dir, name, file(ROOTS, 0o600), file(OWNERS, 0o644));
+const edited = (dir: string, name: string): Edit =>
+  edit(dir, name, file(ROOTS, 0o600, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW)));
+const born = (dir: string, name: string): Edit => edit(dir, name, nothing, file(OWNERS, 0o644, digestOf(NEW)));
+
+/** One of everything in `hosts`, which root's own directory would allow as well. */
+const EVERYTHING: readonly Edit[] = [
+  move(`${HOSTS}/m`, `${HOSTS}/n`),
+  edit(TREE, 'hosts', directory(0o755), directory(0o750)),
+  given(HOSTS, 'a'),
+  edited(HOSTS, 'b'),
+  edit(HOSTS, 'c', file(ROOTS, 0o600), nothing),
+  edit(HOSTS, 'd', nothing, directory(0o755)),
+  born(HOSTS, 'd/inner'),
+  born(HOSTS, 'new'),
+  edit(HOSTS, 'l', nothing, { type: 'link', target: 'new', owner: OWNERS }),
+];
+
+/** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
+const withTraps = (names: readonly string[]) => (root: string) => [
+  'swap',
+  `${root}:${root}${TREE}`,
+  ...names.flatMap((name) => [`${root}${TREE}/${name}`, `${root}${TREE}/${name}.trap`]),
+];
+
+const trapped = (lay: (path: string, name: string, arena: Arena, n: number) => void) => (arena: Arena, n: number) => {
+  const dir = arena.root + TREE;
+  put(`${dir}/a`, '{ name = "a"; }\n', 0o600);
+  put(`${dir}/b`, PUBLIC, 0o600);
+  for (const name of ['a', 'b']) lay(`${dir}/${name}.trap`, name, arena, n);
+};
+
+const FILES: readonly Edit[] = [edited(TREE, 'b'), given(TREE, 'a'), born(TREE, 'new')];
+const OTHERS = [TRAPS.fifo, TRAPS.device, TRAPS.dir];
+
+export const ATTACKS: readonly Attack[] = [
+  {
+    name: 'a directory for a link',
+    describe: 'a directory of the tree is swapped for a link to a directory of root with the same names',
+    exact: true,
+    words: (root) => ['swap', `${root}:${root}${HOSTS}`, `${root}${HOSTS}`, `${root}${TREE}/trap`],
+    scene({ root }) {
+      hosts(root + HOSTS);
+      TRAPS.link(`${root}${TREE}/trap`, '../../../etc/secret/hosts');
+    },
+    edits: EVERYTHING,
+  },
+  {
+    name: 'a parent for a link',
+    describe: 'the tree itself is swapped for a link to a directory of root with the same names',
+    exact: true,
+    words: (root) => ['swap', `${root}:${root}${HOSTS}`, `${root}${TREE}`, `${root}${HOME}/trap`],
+    scene({ root }) {
+      hosts(root + HOSTS);
+      TRAPS.link(`${root}${HOME}/trap`, '../../etc/secret');
+    },
+    edits: EVERYTHING,
+  },
+  {
+    name: 'a file for a hard link',
+    describe: "a file of the tree is swapped for a second name of root's file",
+    words: withTraps(['a', 'b']),
+    scene: trapped((path, name, { secret }) => TRAPS.hardLink(path, `${secret}/hosts/${name}`)),
+    edits: FILES,
+  },
+  {
+    name: 'a file for a link',
+    describe: "a file of the tree is swapped for a link to root's file",
+    words: withTraps(['a', 'b']),
+    scene: trapped((path, name) => TRAPS.link(path, `../../..${SECRET}/hosts/${name}`)),
+    edits: FILES,
+  },
+  {
+    name: 'a file for a FIFO, a device or a directory',
+    describe: 'a file of the tree is swapped for something that waits, acts or is full when it is opened',
+    waits: true,
+    words: withTraps(['a', 'b']),
+    scene: trapped((path, name, _arena, n) => OTHERS[(n + (name === 'a' ? 1 : 0)) % OTHERS.length]!(path)),
+    edits: FILES,
+  },
+  {
+    name: 'an edited file is written',
+    unseen: true,
+    describe:
+      'the owner appends to, truncates or replaces the very file that is edited: what he was told is written is kept',
+    conflicts: true,
+    words: (root) => ['write', `${root}:${root}${TREE}`, `${root}${TREE}/b`],
+    scene: ({ root }) => put(`${root}${TREE}/b`, PUBLIC, 0o644, OWNER),
+    edits: [
+      edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW))),
+      born(TREE, 'new'),
+    ],
+  },
+  {
+    name: 'a removed file is written',
+    describe: 'the owner writes to a file while it is removed: what he was told is written is kept',
+    conflicts: true,
+    words: (root) => ['write', `${root}:${root}${TREE}`, `${root}${TREE}/b`],
+    scene: ({ root }) => put(`${root}${TREE}/b`, PUBLIC, 0o644, OWNER),
+    edits: [edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), nothing), born(TREE, 'new')],
+  },
+  {
+    name: 'a tree is written while it is copied',
+    describe: 'the owner writes to a log in a tree that goes to another file system: no line is lost',
+    mount: '/home',
+    conflicts: true,
+    words: (root) => ['log', `${root}:${root}/home`, `${root}/etc/nixos/log`, `${root}${TREE}/log`],
+    scene: ({ root }) => nixos(root),
+    edits: [move('/etc/nixos', TREE), given(TREE, 'hosts/a')],
+  },
+  {
+    name: 'a directory for a link while it is copied',
+    describe: 'a directory of a tree that goes to another file system is swapped for a link to a directory of root',
+    mount: '/home',
+    words: (root) => ['swap', `${root}:${root}/home`, `${root}/etc/nixos/hosts`, `${root}/etc/nixos/trap`],
+    scene({ root }) {
+      nixos(root);
+      TRAPS.link(`${root}/etc/nixos/trap`, '../secret/hosts');
+    },
+    edits: [move('/etc/nixos', TREE), ...['a', 'c', 'm'].map((name) => given(TREE, `hosts/${name}`))],
+  },
+  {
+    name: 'the name is taken',
+    describe: 'where something is to be made, the owner makes a file, a directory or a link of the same name first',
+    conflicts: true,
+    words: (root) => [
+      'take',
+      `${root}:${root}${TREE}`,
+      `../../..${SECRET}/hosts/planted`,
+      ...['new', 'dir', 'link', 'n'].map((name) => `${root}${TREE}/${name}`),
+    ],
+    scene: ({ root }) => put(`${root}${TREE}/m`, PUBLIC, 0o644, OWNER),
+    edits: [
+      move(`${TREE}/m`, `${TREE}/n`),
+      born(TREE, 'new'),
+      edit(TREE, 'dir', nothing, directory(0o755)),
+      edit(TREE, 'link', nothing, { type: 'link', target: 'new', owner: OWNERS }),
+    ],
+  },
+  {
+    name: 'work in progress is wrecked',
+    describe: 'the hidden work of a transaction is renamed, removed, or replaced by a link or by planted files',
+    exact: true,
+    steals: true,
+    mount: HOME,
+    conflicts: true,
+    words: (root) => ['wreck', `../..${SECRET}/hosts`, root + HOME, root + TREE],
+    scene({ root }) {
+      put(`${root}${TREE}/b`, PUBLIC, 0o600);
+      put(`${root}${TREE}/c`, PUBLIC, 0o600);
+    },
+    edits: [
+      edited(TREE, 'b'),
+      edit(TREE, 'c', file(ROOTS, 0o600, digestOf(PUBLIC)), nothing),
+      edit(TREE, 'tool', nothing, file(ROOTS, 0o4755, digestOf(TOOL))),
+      edit(TREE, 'd', nothing, directory(0o755)),
+      born(TREE, 'd/inner'),
+      born(TREE, 'new'),
+    ],
+  },
+];
+
+/** A tree outside the home, which is to be moved into it. */
+function nixos(root: string): void {
+  hosts(`${root}/etc/nixos`);
+  hosts(`${root}/etc/nixos/hosts`);
+  put(`${root}/etc/nixos/log`, 'first\n', 0o644, OWNER);
+  rmdirSync(root + TREE);
+}

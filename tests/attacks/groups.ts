@@ -1,0 +1,144 @@
+// Each attack as a group of crash tests: a naive twin must fall to it, reflake must not. The victims run in processes of
+// their own, since one that waits at a FIFO for ever can only be killed.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Group, Options, Outcome } from '../crash/group.ts';
+import { ATTACKS, type Attack } from './catalogue.ts';
+import type { Summary } from './main.ts';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const TRIES = { sample: 100, all: 10_000, naive: 20_000 };
+/** Milliseconds without a sign of life. A naive twin at a FIFO would wait for ever; it has fallen then. */
+const SILENCE = { naive: 3_000, reflake: 30_000 };
+
+/** One for each attack of the catalogue, in its order. Need root, for namespaces and for somebody else's files. */
+export const groups: readonly Group[] = ATTACKS.map((attack) => ({
+  name: `attack: ${attack.name}`,
+  describe: attack.describe,
+  run: (options) => runAttack(attack, options),
+}));
+
+async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome> {
+  const missing = lacking();
+  if (missing !== undefined) return { ...NOTHING, skipped: missing };
+  const work = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/reflake-attack-`);
+  try {
+    // The attacker has to find the way in.
+    chmodSync(work, 0o755);
+    const program = compiled(work);
+    const twin = await victim(program, work, 'naive', attack, TRIES.naive);
+    const fell = (attack.waits === true && twin.hung) || (twin.summary?.wrong ?? 0) > 0;
+    log(
+      `the naive twin ${fell ? 'fell' : 'stood'}: ${fell ? howItFell(twin) : `${twin.tries} tries ${twin.hung ? 'and hangs' : ''} ${twin.errors.slice(0, 400)}`}`,
+    );
+    const ran = await victim(program, work, 'reflake', attack, all ? TRIES.all : TRIES.sample);
+    const { summary } = ran;
+    if (summary === undefined) {
+      const how = ran.hung ? `it hung in try ${ran.tries}` : `it ended: ${ran.errors.slice(0, 600)}`;
+      return { ...NOTHING, tried: Math.max(1, ran.tries), mixed: Math.max(1, ran.tries), failures: [how] };
+    }
+    const { tried, applied, undone, refused, stuck, struck, wrong, window, failures } = summary;
+    log(
+      `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck, ${wrong} wrong; the attacker struck ${struck} times, ${window} of them unseen`,
+    );
+    const unfit = [
+      ...(fell ? [] : ['the naive twin did not fall: this is no attack']),
+      ...(struck * 50 < tried ? [`the attacker struck only ${struck} times`] : []),
+      ...(window * 100 > tried ? [`${window} files that were renamed there meanwhile are lost`] : []),
+    ];
+    return {
+      tried: tried + unfit.length,
+      old: undone,
+      new: applied,
+      refused: refused + stuck,
+      mixed: wrong + unfit.length,
+      failures: [...unfit, ...failures],
+    };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const NOTHING: Outcome = { tried: 0, old: 0, new: 0, mixed: 0, refused: 0, failures: [] };
+
+function lacking(): string | undefined {
+  if (process.getuid?.() !== 0) return 'root, for namespaces and the files of others';
+  const tool = ['perl', 'unshare', 'setpriv', 'mount', 'mkfifo'].find((name) => !inPath(name));
+  return tool === undefined ? undefined : `${tool} is not installed`;
+}
+
+const inPath = (tool: string): boolean =>
+  (process.env.PATH ?? '').split(':').some((dir) => existsSync(`${dir}/${tool}`));
+
+/** The victim as one file: the sources are TypeScript, and Node 20 runs none. */
+function compiled(work: string): string {
+  const program = `${work}/main.mjs`;
+  const esbuild = fileURLToPath(new URL('../../node_modules/esbuild/bin/esbuild', import.meta.url));
+  const settings = ['--bundle', '--platform=node', '--format=esm', '--target=node20.19', '--log-level=error'];
+  const banner =
+    "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(process.execPath);";
+  execFileSync(esbuild, [`${HERE}main.ts`, ...settings, banner, `--outfile=${program}`], { stdio: 'pipe' });
+  return program;
+}
+
+interface Ran {
+  readonly summary: Summary | undefined;
+  readonly hung: boolean;
+  readonly tries: number;
+  readonly errors: string;
+}
+
+const howItFell = ({ hung, tries, summary }: Ran): string =>
+  hung ? `it waits for ever in try ${tries}` : `in try ${summary?.tried}, ${summary?.failures[0]}`;
+
+/** In namespaces of its own: its mounts and the attacker end with it, however it ends. */
+function victim(program: string, work: string, who: 'naive' | 'reflake', attack: Attack, tries: number): Promise<Ran> {
+  const dir = `${work}/${who}`;
+  mkdirSync(dir);
+  // Nor does it outlive us.
+  const apart = [
+    '--pdeathsig',
+    'KILL',
+    '--',
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--propagation',
+    'private',
+    '--',
+  ];
+  const child = spawn(
+    'setpriv',
+    [...apart, process.execPath, program, who, attack.name, String(tries), dir, `${HERE}attacker.pl`],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
+  );
+  return new Promise((resolve, reject) => {
+    let [summary, hung, last, errors]: [Summary | undefined, boolean, number, string] = [undefined, false, 0, ''];
+    const silence = (): NodeJS.Timeout =>
+      setTimeout(() => {
+        hung = true;
+        child.kill('SIGKILL');
+      }, SILENCE[who]);
+    let alarm = silence();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const said = JSON.parse(line) as { n: number } | Summary;
+      if ('n' in said) last = said.n;
+      else summary = said;
+      clearTimeout(alarm);
+      alarm = silence();
+    });
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => (errors += piece));
+    child.on('error', reject);
+    child.on('close', () => {
+      clearTimeout(alarm);
+      resolve({ summary, hung, tries: last, errors });
+    });
+  });
+}

@@ -1,0 +1,223 @@
+// A program: runs one attack against one victim, in namespaces of its own that take everything along when it ends.
+//   main.mjs naive|reflake NAME TRIES DIR ATTACKER.PL
+// Prints one line of JSON for each try, and at the end what came of all. It may hang where its victim does: groups.ts looks.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync, writeSync } from 'node:fs';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { execute, recover } from '../../core/executor.ts';
+import { type Host, isUnreadable } from '../../core/host/host.ts';
+import { realHost } from '../../core/host/real.ts';
+import { diskStore } from '../../core/host/store.ts';
+import type { Transaction } from '../../core/journal.ts';
+import type { Outcome } from '../../core/model.ts';
+import { absolute } from '../../core/path.ts';
+import type { Store } from '../../core/store.ts';
+import { around, FACTS } from '../faults.ts';
+import { type Rows, rowsOfDisk } from '../trees.ts';
+import { arena, machineIn } from './arena.ts';
+import { attacker, type Struck } from './attacker.ts';
+import { ATTACKS, type Attack, BLOBS } from './catalogue.ts';
+import { naively } from './naive.ts';
+
+/** The last line of the program. `struck`: how often the attacker did what he does; `failures`: one line for each wrong try. */
+export interface Summary {
+  readonly tried: number;
+  readonly applied: number;
+  readonly undone: number;
+  readonly refused: number;
+  readonly stuck: number;
+  readonly struck: number;
+  readonly wrong: number;
+  /** How often a file that its owner renamed there between our last look and our own rename was replaced: see `judged`. */
+  readonly window: number;
+  readonly failures: readonly string[];
+  /** Why the first of those that were stuck were. */
+  readonly reasons: readonly string[];
+}
+
+const NONE: Summary = {
+  tried: 0,
+  applied: 0,
+  undone: 0,
+  refused: 0,
+  stuck: 0,
+  struck: 0,
+  wrong: 0,
+  window: 0,
+  failures: [],
+  reasons: [],
+};
+
+const KINDS = {
+  unchanged: 'refused',
+  refused: 'refused',
+  applied: 'applied',
+  'rolled-back': 'undone',
+  stuck: 'stuck',
+} as const;
+
+/** What wrecking leaves of work that was in progress. */
+const CARRIED_OFF = /^[^\t]*\/(stolen-|\.reflake-)/;
+
+const [victim, name, tries, dir, script] = process.argv.slice(2);
+const found = ATTACKS.find((one) => one.name === name);
+if (found === undefined || dir === undefined || script === undefined) throw new Error(`no such attack: ${name}`);
+const attack: Attack = found;
+mount(dir);
+if (attack.mount !== undefined) mount(machineIn(dir) + attack.mount);
+const place = arena(dir);
+mkdirSync(`${dir}/control`);
+const pace = victim === 'naive' ? 300 : 15_000;
+const owner = attacker({ script, control: `${dir}/control`, pace }, attack.words(place.root));
+say(victim === 'naive' ? naiveTwin(Number(tries)) : await reflake(Number(tries)));
+owner.end();
+
+/** A disk in memory, which is gone with this process. */
+function mount(at: string): void {
+  mkdirSync(at, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', at]);
+  chmodSync(at, 0o755);
+}
+
+function say(what: unknown): void {
+  writeSync(1, `${JSON.stringify(what)}\n`);
+}
+
+/** Ends with the first harm: then it has fallen. */
+function naiveTwin(limit: number): Summary {
+  let struck = 0;
+  for (let n = 1; n <= limit; n++) {
+    say({ n });
+    place.layOut(() => attack.scene(place, n));
+    owner.go(n);
+    try {
+      naively(place.root, attack.edits, BLOBS);
+    } catch {
+      // It saw in time that something is not as planned, or was stopped by the kernel.
+    }
+    const seen = owner.rest();
+    struck += seen.times;
+    const failures = [...place.harm(), ...place.lost(seen.told)];
+    if (failures.length > 0) return { ...NONE, tried: n, struck, wrong: 1, failures };
+  }
+  return { ...NONE, tried: limit, struck };
+}
+
+async function reflake(limit: number): Promise<Summary> {
+  const counts = { applied: 0, undone: 0, refused: 0, stuck: 0 };
+  const failures: string[] = [];
+  const reasons: string[] = [];
+  let [struck, wrong, window] = [0, 0, 0];
+  const [old, due] = await undisturbed();
+  for (let n = 1; n <= limit; n++) {
+    say({ n });
+    if (n % 50 === 0) rmSync(place.state, { recursive: true, force: true });
+    place.layOut(() => attack.scene(place, n));
+    owner.go(n);
+    const outcome = await attempt(n);
+    const seen = owner.rest();
+    struck += seen.times;
+    const { problems, late } = await judged(outcome, seen, old, due);
+    window += late;
+    if (!(outcome instanceof Error) && outcome.status === 'stuck' && reasons.length < 3)
+      reasons.push(`try ${n}, ${wordsOf(outcome)}`);
+    if (problems.length === 0 && !(outcome instanceof Error)) {
+      counts[KINDS[outcome.status]]++;
+      continue;
+    }
+    wrong++;
+    if (failures.length < 12) failures.push(`try ${n}, ${wordsOf(outcome)}: ${problems.slice(0, 14).join('; ')}`);
+  }
+  return { tried: limit, ...counts, struck, wrong, window, failures, reasons };
+}
+
+function wordsOf(outcome: Outcome | Error): string {
+  if (outcome instanceof Error) return `thrown ${outcome.stack?.split('\n').slice(0, 8).join(' ')}`;
+  return `${outcome.status}${'cause' in outcome ? ` (${outcome.cause.map(({ summary }) => summary).join(', ')})` : ''}`;
+}
+
+/** The tree as it is before, and as it is after a transaction that nobody disturbs; or the attack attacks nothing. */
+async function undisturbed(): Promise<readonly [Rows, Rows]> {
+  place.layOut(() => attack.scene(place, 1));
+  const old = rowsOfDisk(place.root);
+  const outcome = await attempt(1);
+  if (outcome instanceof Error || outcome.status !== 'applied') throw new Error(`undisturbed: ${wordsOf(outcome)}`);
+  return [old, rowsOfDisk(place.root)];
+}
+
+/** Every third fails at the end, so that undo is attacked as well. */
+async function attempt(n: number): Promise<Outcome | Error> {
+  const transaction: Transaction = {
+    tx: `${n.toString(16)}`.padStart(8, '0'),
+    kind: 'apply',
+    plan: 'sha256:00',
+    host: FACTS,
+    undoes: [],
+    startedAt: '2026-01-01T00:00:00Z',
+    by: 'attacked',
+    batches: [attack.edits],
+  };
+  const failing: Diagnostic = { severity: 'error', code: 'RF3003', summary: 'it fails at the end' };
+  const verify = async (): Promise<readonly Diagnostic[]> => (n % 3 === 0 ? [failing] : []);
+  return await settled(() => execute(transaction, BLOBS, around(opened(), { verify })));
+}
+
+function opened(): { host: Host; store: Store } {
+  return { host: realHost(absolute(place.root)), store: diskStore(place.state) };
+}
+
+async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return { status: 'refused', cause: [], exit: 1 };
+    return thrown instanceof Error ? thrown : new Error(String(thrown));
+  }
+}
+
+/**
+ * With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. `late` apart: without
+ * RENAME_EXCHANGE, which Node lacks, nobody can tell what a rename has just replaced. Two system calls long, it is counted.
+ */
+async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Rows): Promise<Judgement> {
+  const problems = [...place.harm()];
+  if (outcome instanceof Error) problems.push('it threw');
+  const after = await settled(async () => (await recover(around(opened()))) ?? { status: 'unchanged' });
+  if (after instanceof Error) problems.push(`recovery: ${wordsOf(after)}`);
+  else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
+  problems.push(...place.harm().map((line) => `after recovery: ${line}`));
+  const lost = place.lost(seen.told);
+  const late = lost.filter((line) => attack.unseen === true && line.startsWith('replace '));
+  problems.push(...lost.filter((line) => !late.includes(line)));
+  const isStuck = !(after instanceof Error) && after.status === 'stuck';
+  if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
+  // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.
+  if (attack.exact && !isStuck && !hasKept(outcome) && !hasKept(after)) {
+    const committed = !(outcome instanceof Error) && outcome.status === 'applied';
+    problems.push(...difference(committed ? due : old, tree()));
+  }
+  // What a conflict leaves is for people; the next try begins anew.
+  if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });
+  return { problems, late: late.length };
+}
+
+interface Judgement {
+  readonly problems: readonly string[];
+  readonly late: number;
+}
+
+function hasKept(outcome: Outcome | Error): boolean {
+  return !(outcome instanceof Error) && 'cause' in outcome && outcome.cause.some(({ code }) => code === 'RF3005');
+}
+
+/** What was carried off has other names of what is there. */
+function tree(): Rows {
+  const rows = rowsOfDisk(place.root);
+  return attack.steals ? rows.filter((row) => !CARRIED_OFF.test(row)).map((row) => row.replace(' shared', '')) : rows;
+}
+
+function difference(expected: Rows, there: Rows): readonly string[] {
+  const gone = expected.filter((row) => !there.includes(row)).map((row) => `- ${row}`);
+  return [...gone, ...there.filter((row) => !expected.includes(row)).map((row) => `+ ${row}`)];
+}
