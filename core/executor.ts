@@ -36,10 +36,14 @@ export async function execute(
   if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
   const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
   host.refresh();
-  const unlike = staleWitnesses(host, witnesses);
-  if (unlike.length > 0) return { status: 'refused', cause: unlike, exit: 3 };
-  const { stale, replaced, batches } = rehearse(host, asked.batches, blobs, code);
-  if (stale.length > 0) return { status: 'refused', cause: stale, exit: 3 };
+  const rehearsed = look(() => {
+    const unlike = staleWitnesses(host, witnesses);
+    return unlike.length > 0 ? { stale: unlike } : rehearse(host, asked.batches, blobs, code);
+  });
+  if ('status' in rehearsed) return rehearsed;
+  if (rehearsed.stale.length > 0 || !('batches' in rehearsed))
+    return { status: 'refused', cause: rehearsed.stale, exit: 3 };
+  const { replaced, batches } = rehearsed;
   const transaction: Transaction = { ...asked, batches };
   const contents: Blobs = { ...blobs, ...replaced };
   const before = stopped();
@@ -67,6 +71,15 @@ export async function execute(
     return { status: 'applied', generation, edits: edits.length };
   } finally {
     work.close();
+  }
+}
+
+/** What cannot be looked at is not written to. */
+function look<T>(act: () => T): T | Extract<Outcome, { status: 'refused' }> {
+  try {
+    return act();
+  } catch (thrown) {
+    return { status: 'refused', cause: [failure('the machine cannot be looked at', thrown)], exit: 1 };
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Diagnostic } from './diagnostic.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { failure, lastLines } from './failure.ts';
-import { activeSystem, type Blobs, type Host, type Work } from './host/host.ts';
+import { activeSystem, type Blobs, type Host, isStale, type Work } from './host/host.ts';
 import { activationBegun, batchReached, discard, noteBatch, type Transaction } from './journal.ts';
 import {
   ABSENT,
@@ -42,7 +42,13 @@ export async function undo(
     const first = reached.slice(0, number).flat().length;
     const begunHere = batch.slice(0, Math.max(0, begun - first));
     // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
-    const unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+    let unmoved: number;
+    try {
+      unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+      break;
+    }
     const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
     for (const [at, edit] of [...open.entries()].toReversed()) {
       // Below a tree that goes back nobody would find what is to be put right.
@@ -114,7 +120,20 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
   return { changed: true, kept: [] };
 }
 
+/** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
 function undoPut(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): Undone {
+  try {
+    return undoPutAsSeen(edit, at, blobs, host, work);
+  } catch (thrown) {
+    if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, host, work);
+    // The directory that it was in is not there any more, or no way to it is: theirs to mend.
+    const { code = '' } = thrown as NodeJS.ErrnoException;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return { changed: false, kept: [{ path: edit.path }] };
+    throw thrown;
+  }
+}
+
+function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): Undone {
   const { path, before, after } = edit;
   const { entry } = lookAt(host, path, looksInside(edit));
   if (matches(before, entry)) return UNTOUCHED;
@@ -124,8 +143,8 @@ function undoPut(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): U
     work.restore(at, blobs);
     return { changed: true, kept: [] };
   }
-  // Only another owner or mode: theirs stays.
-  if (isSameButForMetadata(edit, entry)) return { changed: false, kept: [{ path }] };
+  // Another owner or mode, or something else where we had changed only those: theirs stays.
+  if (isSameButForMetadata(edit, entry) || changesMetadataOnly(edit)) return { changed: false, kept: [{ path }] };
   const kept: Kept = entry.type === 'absent' ? { path } : { path, beside: work.keepBeside(path) };
   if (before.type !== 'absent') work.restore(at, blobs);
   return { changed: true, kept: [kept] };
@@ -158,6 +177,9 @@ function keepsBytes(before: Entry, after: Entry): boolean {
   if (before.type === 'link' && after.type === 'link') return before.target === after.target;
   return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
 }
+
+const changesMetadataOnly = ({ before, after }: Put): boolean =>
+  keepsBytes(before, after) && !(after.type === 'file' && after.content !== undefined);
 
 function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
   if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;

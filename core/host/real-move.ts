@@ -19,6 +19,7 @@ import { syncAt, syncFileSystem } from './durable.ts';
 import { type Restored, staleAt } from './host.ts';
 import { copyTree, manifestOf, sameBytes, sameTree } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
+import { placeNew } from './real-put.ts';
 import { type Site, thereOrNot } from './site.ts';
 import { type Aliases, conflictName, type Desk, mustBeFree, there } from './work.ts';
 
@@ -79,8 +80,10 @@ export function publishMove(desk: Desk, { from, to }: Move, at: number): void {
   // rename would silently replace an empty directory or a file that someone has just put there.
   mustBeFree(target, to);
   if (known.how === 'rename') {
-    if (inodeAt(source) !== known.ino) throw staleAt(from);
-    renameSync(source, target);
+    const stat = there(source);
+    if (stat === undefined || stat.ino !== known.ino) throw staleAt(from);
+    if (stat.isDirectory()) renameSync(source, target);
+    else placeNew(source, target, to);
     if (inodeAt(target) !== known.ino) {
       mustBeFree(source, from);
       renameSync(target, source);

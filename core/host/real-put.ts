@@ -189,8 +189,8 @@ function isStill(place: DiskPath, known: Identity | undefined, since?: number): 
   return since === undefined || stat.isDirectory() || stat.ctimeMs === since;
 }
 
-/** A link never replaces anything, which a rename would. */
-function placeNew(staged: DiskPath, target: DiskPath, path: AbsPath): void {
+/** Something that is no directory gets its name. A link never replaces anything, which a rename would. */
+export function placeNew(staged: DiskPath, target: DiskPath, path: AbsPath): void {
   try {
     linkSync(staged, target);
     unlinkSync(staged);
@@ -297,9 +297,21 @@ export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): voi
     else setMetadata(back, before);
     if (before.type !== 'link') syncAt(back);
   }
-  if (there(target) === undefined && before.type !== 'dir') placeNew(back, target, path);
-  else if (before.type === 'dir') placeDir(back, target, path);
-  else renameSync(back, target);
+  if (before.type === 'dir') placeDir(back, target, path);
+  else if (kind === 'remove' || there(target) === undefined) placeNew(back, target, path);
+  else replaceOurs(back, target, site.place('away', at), path);
+}
+
+/** What we had published goes, but stays on the shelf: somebody may have written to it since it was looked at. */
+function replaceOurs(back: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
+  linkIfPossible(target, freed(away));
+  try {
+    renameSync(back, target);
+  } catch (thrown) {
+    // Not what it was a moment ago.
+    if (['EISDIR', 'ENOTDIR', 'EEXIST'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw staleAt(path);
+    throw thrown;
+  }
 }
 
 /** The old inode itself, where it still is what it was; never moved, so that this can be done again after a crash. */

@@ -176,13 +176,7 @@ function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
     if (site === undefined) return [];
     const target = desk.anchors.at(edit.op === 'put' ? edit.path : edit.from);
     if (edit.op === 'put') {
-      const old = site.place('old', at);
-      if (edit.before.type !== 'file' || edit.before.content === undefined) return [];
-      const now = there(target);
-      const was = there(old);
-      // Still in its place: nothing was replaced.
-      if (was === undefined || !was.isFile() || (now !== undefined && isSameInode(now, was))) return [];
-      return digestAt(old) === edit.before.content ? [] : [keep(desk, edit.path, old)];
+      return keepChangedPut(desk, edit, at, site, target);
     }
     const away = site.place('away', at);
     const targetDir = thereOrNot(() => desk.anchors.dir(parent(edit.to)));
@@ -190,6 +184,24 @@ function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
     const manifest = known && noted(known, at)?.manifest;
     if (manifest === undefined || there(away) === undefined || manifestOf(away).digest === manifest) return [];
     return [keep(desk, edit.from, away)];
+  });
+}
+
+/** The old file, and, where the put was taken back, the new one: both are on shelves, under names that nobody reaches. */
+function keepChangedPut(desk: Desk, edit: Put, at: number, site: Site, target: DiskPath): readonly AbsPath[] {
+  const { path, before, after } = edit;
+  const ours = site.place(kindOf(edit) === 'make' ? 'undo' : 'away', at);
+  const shelved = [
+    { place: site.place('old', at), entry: before },
+    ...(kindOf(edit) === 'remove' ? [] : [{ place: ours, entry: after }]),
+  ];
+  return shelved.flatMap(({ place, entry }) => {
+    const was = there(place);
+    const now = there(target);
+    if (entry.type !== 'file' || entry.content === undefined || !was?.isFile()) return [];
+    // Still in its place: nothing was replaced.
+    if (now !== undefined && isSameInode(now, was)) return [];
+    return digestAt(place) === entry.content ? [] : [keep(desk, path, place)];
   });
 }
 
