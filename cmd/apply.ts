@@ -11,6 +11,7 @@ import type { Edit, Plan } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
+import type { Wishes } from '../core/wishes.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
@@ -113,13 +114,28 @@ async function remaining(session: Session): Promise<readonly Diagnostic[]> {
 }
 
 /** A saved plan is for one machine and one spec. */
-function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefined {
+function foreignPlan(plan: Plan, { host, digest, wishes }: Session): Diagnostic | undefined {
   const { facts } = host;
   const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
-  if (sameHost && plan.spec === digest) return undefined;
+  if (sameHost && plan.spec === digest) return foreignActivation(plan, wishes);
   const summary = sameHost
     ? 'the spec has changed since the plan was made'
     : `the plan is for the machine "${plan.host.name}"`;
+  return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
+}
+
+/**
+ * The id of a plan says that nobody altered it, but not who made it. What runs as root is the system of this spec's flake,
+ * built as this spec's person, whatever a file says.
+ */
+function foreignActivation(plan: Plan, { dir, person }: Wishes): Diagnostic | undefined {
+  const isForeign = editsOf(plan.steps).some(
+    (edit) =>
+      edit.op === 'activate' &&
+      (edit.target.kind !== 'flake' || !edit.target.installable.startsWith(`${dir}#`) || edit.as.uid !== person.uid),
+  );
+  if (!isForeign) return undefined;
+  const summary = 'the plan activates something else than the system of this spec';
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
 

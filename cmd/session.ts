@@ -2,6 +2,7 @@
 
 import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
+import { mustHaveProc } from '../core/host/anchor.ts';
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
@@ -47,6 +48,7 @@ export interface Session extends Place {
 export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
 
 export function placeOf(options: GlobalOptions, io: Io): Place {
+  mustHaveProc();
   const root = absolute(resolvePath(io.cwd, options.root));
   if (!isDirectory(root))
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;

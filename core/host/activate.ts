@@ -48,7 +48,7 @@ async function build(
   progress: (text: string) => void,
 ): Promise<string | ActivationResult> {
   progress('building the system');
-  const words = ['build', '--no-link', '--json', '--no-update-lock-file', installable];
+  const words = ['build', '--no-link', '--json', '--no-update-lock-file', '--', installable];
   const built = await run(['nix', ...FLAKE_FLAGS, ...words], { cwd: '/', onLine: progress, as: edit.as });
   if (built.status !== 'done') return { status: 'failed', phase: 'build', log: logOf(built) };
   const system = outPathIn(built.stdout);

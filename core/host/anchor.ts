@@ -93,7 +93,9 @@ export function mountOf(fd: number): string {
 /** To be asked before anything is written: without /proc no name can be anchored. */
 export function mustHaveProc(): void {
   if (statSync('/proc/self/fd', { throwIfNoEntry: false }) === undefined)
-    throw errno('ENOTSUP', '/proc is not mounted, and without it nothing can be written safely');
+    throw Object.assign(errno('ENOTSUP', '/proc is not mounted, and without it nothing can be done safely'), {
+      tool: 'proc',
+    });
 }
 
 /** Undefined: it is a link. */

@@ -106,11 +106,15 @@ function readRegular(disk: OnDisk): Uint8Array | undefined {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
+    if (stat.size > MOST_BYTES) throw Object.assign(new Error('too large'), { code: 'EFBIG', syscall: 'read' });
     return readAll(fd, stat.size);
   } finally {
     closeSync(fd);
   }
 }
+
+/** What is read is text of a configuration, or git's; a sparse file of terabytes would end the process. */
+const MOST_BYTES = 1 << 30;
 
 /** The first `size` bytes of an open file, or as many as it has. */
 export function readAll(fd: number, size: number): Uint8Array {

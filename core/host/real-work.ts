@@ -176,7 +176,7 @@ function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
     if (site === undefined) return [];
     const target = desk.anchors.at(edit.op === 'put' ? edit.path : edit.from);
     if (edit.op === 'put') {
-      return keepChangedPut(desk, edit, at, site, target);
+      return [...keepChangedPut(desk, edit, at, site, target)];
     }
     const away = site.place('away', at);
     const targetDir = thereOrNot(() => desk.anchors.dir(parent(edit.to)));

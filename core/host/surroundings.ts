@@ -72,7 +72,9 @@ export function readUserFile(
     // A FIFO would be waited for.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if (!fstatSync(fd).isFile()) return { ok: false, why: 'it is not a regular file' };
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) return { ok: false, why: 'it is not a regular file' };
+      if (stat.size > MOST_BYTES) return { ok: false, why: `it has ${stat.size} bytes, more than a file of its kind` };
       return { ok: true, text: readFileSync(fd, 'utf8') };
     } finally {
       closeSync(fd);
@@ -85,6 +87,9 @@ export function readUserFile(
     };
   }
 }
+
+/** Of a spec or a saved plan. */
+const MOST_BYTES = 256 << 20;
 
 /**
  * Writes a file that the user asked for, whole or not at all; under sudo it belongs to the one who called.
