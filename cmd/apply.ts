@@ -8,7 +8,7 @@ import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';
 import type { Edit, Plan } from '../core/model.ts';
-import type { AbsPath } from '../core/path.ts';
+import { type AbsPath, absolute, isWithin } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Wishes } from '../core/wishes.ts';
@@ -117,7 +117,7 @@ async function remaining(session: Session): Promise<readonly Diagnostic[]> {
 function foreignPlan(plan: Plan, { host, digest, wishes }: Session): Diagnostic | undefined {
   const { facts } = host;
   const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
-  if (sameHost && plan.spec === digest) return foreignActivation(plan, wishes);
+  if (sameHost && plan.spec === digest) return foreignActivation(plan, wishes) ?? foreignPath(plan, wishes);
   const summary = sameHost
     ? 'the spec has changed since the plan was made'
     : `the plan is for the machine "${plan.host.name}"`;
@@ -138,6 +138,33 @@ function foreignActivation(plan: Plan, { dir, person }: Wishes): Diagnostic | un
   const summary = 'the plan activates something else than the system of this spec';
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
+
+/** Nor does it write where the wishes of a spec never lead, whoever sealed it. */
+function foreignPath(plan: Plan, { dir, from, person }: Wishes): Diagnostic | undefined {
+  const places = [dir, from ?? dir, ...['/etc/nix', `${person.home}/.config/nix`, SET_ASIDE].map(absolute)];
+  const isPlace = (path: AbsPath): boolean => places.some((place) => isWithin(path, place));
+  const foreign = editsOf(plan.steps)
+    .flatMap((edit): readonly AbsPath[] => {
+      if (edit.op === 'activate') return [];
+      if (edit.op === 'move') return [edit.from, edit.to];
+      // The directories on the way are made with them.
+      const isParent = edit.after.type === 'dir' && places.some((place) => isWithin(place, edit.path));
+      return isParent ? [] : [edit.path];
+    })
+    .find((path) => !isPlace(path));
+  if (foreign === undefined) return undefined;
+  const summary = `the plan writes to "${foreign}", which no wish of this spec is about`;
+  return {
+    severity: 'error',
+    code: 'RF3003',
+    summary,
+    hint: 'apply without a saved plan: reflake apply',
+    path: foreign,
+  };
+}
+
+/** Where the location provider keeps what is in the way. */
+const SET_ASIDE = '/var/lib/reflake/set-aside';
 
 const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
   severity: 'error',

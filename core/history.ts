@@ -3,8 +3,9 @@
 import { digestOf } from './canonical.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { generations } from './executor.ts';
+import { failure } from './failure.ts';
 import { activeSystem, type Blobs, type Reader } from './host/host.ts';
-import { load, type Transaction } from './journal.ts';
+import { type Loaded, load, type Transaction } from './journal.ts';
 import { type Activate, type Edit, invert, type Put } from './model.ts';
 import { isWithin, rebase } from './path.ts';
 import { adapt, rehearse } from './rehearse.ts';
@@ -27,7 +28,7 @@ export type Past =
 export function past(store: Store): Past {
   const found: Omit<Generation, 'undone'>[] = [];
   for (const number of generations(store)) {
-    const loaded = load(store, `history/${number}`);
+    const loaded = loadOrSay(store, `history/${number}`);
     if (loaded.status !== 'loaded') {
       const what = loaded.status === 'damaged' ? loaded.what : 'it is empty';
       const summary = `the record of apply ${number} is damaged: ${what}`;
@@ -38,6 +39,14 @@ export function past(store: Store): Past {
   }
   const undone = undoneBy(found);
   return { ok: true, generations: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
+}
+
+function loadOrSay(store: Store, name: string): Loaded {
+  try {
+    return load(store, name);
+  } catch (thrown) {
+    return { status: 'damaged', what: failure('it cannot be read', thrown).summary };
+  }
 }
 
 /** A rollback that was itself rolled back leaves standing what it had undone. */

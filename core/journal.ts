@@ -5,6 +5,7 @@ import { digestOf } from './canonical.ts';
 import type { Blobs } from './host/host.ts';
 import type { Digest, Edit, HostFacts } from './model.ts';
 import type { AbsPath } from './path.ts';
+import { absolute } from './path.ts';
 import type { Store } from './store.ts';
 
 /** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
@@ -52,7 +53,10 @@ export function drafted(store: Store): Drafted {
   if (record === undefined) return { status: 'none' };
   const opened = unseal(record);
   if (!opened.ok) return { status: 'damaged', what: `journal.new/begin ${opened.why}` };
-  return { status: 'loaded', transaction: JSON.parse(opened.text) as Transaction };
+  const transaction = transactionIn(opened.text);
+  return transaction === undefined
+    ? { status: 'damaged', what: 'journal.new/begin is no record of an apply' }
+    : { status: 'loaded', transaction };
 }
 
 type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
@@ -67,7 +71,8 @@ export function load(store: Store, name: string): Loaded {
   }
   const opened = unseal(record);
   if (!opened.ok) return { status: 'damaged', what: `${name}/begin ${opened.why}` };
-  const transaction = JSON.parse(opened.text) as Transaction;
+  const transaction = transactionIn(opened.text);
+  if (transaction === undefined) return { status: 'damaged', what: `${name}/begin is no record of an apply` };
   const blobs: Record<Digest, Uint8Array> = {};
   for (const digest of digestsOf(transaction)) {
     const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);
@@ -79,6 +84,42 @@ export function load(store: Store, name: string): Loaded {
   if (name === UNFINISHED && progressOf(store) === undefined) return { status: 'damaged', what: `${name}/progress` };
   return { status: 'loaded', transaction, blobs };
 }
+
+/** What is sealed rightly may still be something else: undo must not find that out half way. */
+function transactionIn(text: string): Transaction | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Transaction> | null;
+    const { batches, tx, undoes } = value ?? {};
+    const isOne =
+      typeof tx === 'string' &&
+      Array.isArray(undoes) &&
+      Array.isArray(batches) &&
+      batches.every((batch) => Array.isArray(batch) && batch.every(isEdit));
+    return isOne ? (value as Transaction) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEdit(value: unknown): boolean {
+  const edit = (value ?? {}) as Partial<Record<string, unknown>>;
+  switch (edit.op) {
+    case 'put':
+      return isPath(edit.path) && isEntry(edit.before) && isEntry(edit.after);
+    case 'move':
+      return isPath(edit.from) && isPath(edit.to);
+    case 'activate':
+      return typeof edit.target === 'object' && typeof edit.as === 'object' && typeof edit.before === 'object';
+    default:
+      return false;
+  }
+}
+
+const isPath = (value: unknown): boolean =>
+  typeof value === 'string' && value.startsWith('/') && !value.includes('\0') && absolute(value) === value;
+
+const isEntry = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
 
 const UNFINISHED = 'journal';
 

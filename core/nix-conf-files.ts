@@ -2,7 +2,7 @@
 
 import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from './formats/nix-conf.ts';
 import { type Generated, isGenerated, nixConfFiles } from './formats/nix-conf-files.ts';
-import type { Reader } from './host/host.ts';
+import { type Reader, unreadable } from './host/host.ts';
 import { follow } from './links.ts';
 import { type AbsPath, absolute } from './path.ts';
 
@@ -27,8 +27,17 @@ export interface NixConfFiles {
 export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefined {
   const { entry, path: end, viaStore } = follow(reader, path);
   if (entry.type !== 'file') return undefined;
-  const text = Buffer.from(reader.read(end) ?? []).toString('utf8');
+  const text = confText(reader, end);
   return { path, text, built: viaStore, generated: isGenerated(text) };
+}
+
+/** Bytes; a nix.conf has a thousandth of it. What is larger was made to be a trouble. */
+const MOST_BYTES = 1 << 20;
+
+function confText(reader: Reader, path: AbsPath): string {
+  const bytes = reader.read(path) ?? new Uint8Array();
+  if (bytes.length > MOST_BYTES) throw unreadable(path, `it has ${bytes.length} bytes, more than a nix.conf ever has`);
+  return Buffer.from(bytes).toString('utf8');
 }
 
 /** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
@@ -39,9 +48,7 @@ export function nixConfOf(
 ): NixConfFiles {
   const textAt = (path: string): string | undefined => {
     const { entry, path: end } = follow(reader, absolute(path));
-    return (
-      changed.get(path) ?? (entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : undefined)
-    );
+    return changed.get(path) ?? (entry.type === 'file' ? confText(reader, end) : undefined);
   };
   const include: ReadInclude = textAt;
   const files: NixConfFile[] = [];

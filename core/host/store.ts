@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -30,7 +31,7 @@ export function diskStore(dir: string): Store {
   return {
     where: dir,
     read(name) {
-      return missingIs(undefined, () => readFileSync(at(name)));
+      return missingIs(undefined, () => readRecord(at(name)));
     },
     list(name) {
       return missingIs([], () => readdirSync(at(name)).sort());
@@ -120,6 +121,22 @@ function makeDirs(dir: string): readonly string[] {
   syncAt(dirname(dir));
   return [...above, dir];
 }
+
+/** A regular file, and nothing that would be waited for or never end. */
+function readRecord(file: string): Uint8Array {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile() && stat.size <= MOST_BYTES) return readFileSync(fd);
+    const what = stat.isFile() ? `too large (${stat.size} bytes)` : 'no regular file';
+    throw Object.assign(new Error(`${what}: ${file}`), { code: 'EINVAL', syscall: 'read' });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Of one record, or of one file that was replaced. */
+const MOST_BYTES = 1 << 30;
 
 function missingIs<T>(otherwise: T, look: () => T): T {
   try {
