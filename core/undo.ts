@@ -126,9 +126,8 @@ function undoPut(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): U
     return undoPutAsSeen(edit, at, blobs, host, work);
   } catch (thrown) {
     if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, host, work);
-    // The directory that it was in is not there any more, or no way to it is: theirs to mend.
-    const { code = '' } = thrown as NodeJS.ErrnoException;
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return { changed: false, kept: [{ path: edit.path }] };
+    // The directory that it was in is not there any more: theirs to mend.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: false, kept: [{ path: edit.path }] };
     throw thrown;
   }
 }

@@ -58,6 +58,7 @@ function made(root: string, { path, before, after }: Put, blobs: Blobs): void {
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { mode: 0o700 });
     writeFileSync(staged, blobs[after.content]!);
+    if (digestOf(readFileSync(staged)) !== after.content) throw new Error(`not written: ${path}`);
     chownSync(staged, after.owner.uid, after.owner.gid);
     chmodSync(staged, after.mode);
     renameSync(staged, disk);

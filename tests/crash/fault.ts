@@ -51,7 +51,7 @@ function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
         const faults =
           how === 'once' && options.all
             ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
-            : chosen(points, options, [8, 30]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
+            : chosen(points, options, [8, 24]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
         // Each call fails in six ways; that the run can be repeated afterwards is tried after one of them.
         const isLast = new Set(faults.filter((_, at) => at % ERRORS.length === 5));
         options.log(`  ${points.length} calls may fail`);
@@ -82,6 +82,8 @@ async function failed(
     place.reset();
     ran = await place.run(shop.scenario.words, { prefix: injecting(point, inject) });
   }
+  // strace counts in each thread: the same number struck the other one, which Node wakes by a write and aborts without.
+  if (ran.code === null && point.call.includes('write')) return { end: 'missed' };
   const verdict = await told(shop, place, ran);
   if (verdict.end === 'mixed' || !isThorough) return verdict;
   const again = await repeats(shop, place);
