@@ -4,11 +4,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { applyRows } from './apply.mjs';
 import { makeMachine, moduleText } from './machine.mjs';
 import { compare, median, runOnce } from './measure.mjs';
 import { ansible, nix, terraform } from './others.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 15);
+const [of = '15', ofApply = '5'] = process.argv.slice(2);
+// 0: none of the others.
+const ROUNDS = Number(of);
 const project = new URL('..', import.meta.url).pathname;
 const reflake = `${project}dist/reflake.cjs`;
 
@@ -17,15 +20,20 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 delete process.env.NODE_OPTIONS;
 
 const temporary = mkdtempSync(join(tmpdir(), 'reflake-bench-'));
-try {
-  console.log(`reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds\n`);
+// With a handler an interrupt ends what is measured, which is an error here, and nothing stays behind.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
+
+console.log(
+  `reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds, of apply ${ofApply}\n`,
+);
+if (ROUNDS > 0) {
   await small();
   await large();
   sizes();
   await parser();
-} finally {
-  rmSync(temporary, { recursive: true });
 }
+for (const [title, rows] of applyRows(temporary, Number(ofApply))) print(title, rows);
 
 /** The plan of an ordinary configuration, beside Node alone and beside what else plans. */
 async function small() {
