@@ -18,7 +18,7 @@ export interface Anchor {
 }
 
 export interface Anchors {
-  /** The directory at `path`, held. Throws ENOENT, ENOTDIR; ELOOP also where a link leads out of its owner's hands. */
+  /** The directory at `path`, held. Throws ENOENT, ENOTDIR, ELOOP; EPERM where a link leads out of its owner's hands. */
   dir(path: AbsPath): Anchor;
   /** `path` as a name in its held directory: good for the next few calls. */
   at(path: AbsPath): DiskPath;
@@ -67,7 +67,7 @@ export function anchors(root: AbsPath): Anchors {
     const led = traverse(parent(real), target, (next) => open(next, budget - 1).real);
     const found = open(led ?? real, budget - 1);
     if (mayLead(above, found)) return found;
-    throw errno('ELOOP', `the link ${real} leads out of the hands of its owner, to ${found.real}`);
+    throw errno('EPERM', `the link ${real} leads out of the hands of its owner, to ${found.real}`);
   };
 
   return {

@@ -170,13 +170,13 @@ function ancestors(paths: Iterable<AbsPath>): ReadonlySet<AbsPath> {
   return found;
 }
 
-/** Undefined where a part of the way is missing or no directory. */
+/** Undefined where a part of the way is missing, no directory, or a link that leads nowhere. */
 export function thereOrNot<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw thrown;
   }
 }
