@@ -151,7 +151,7 @@ function owned({ root, dir, env }) {
   return { argv: ['chown', '-R', '1000:100', dir], env, cwd: root };
 }
 
-/** A machine of 60 modules, and files of some lines (13 KB at 1,000) beside them, a hundred to a directory; `entries` with these. */
+/** A machine of 60 modules, and `entries` files and directories of data beside them: a hundred files to a directory. */
 function makeTree(base, entries, lines = 100) {
   const machine = makeMachine(base, 60);
   const directories = Math.ceil(entries / 101);
@@ -161,7 +161,8 @@ function makeTree(base, entries, lines = 100) {
     writeFileSync(join(directory, `f${index}.txt`), `file ${index}\n`.repeat(lines));
   }
   // Of what is above the threshold git makes one pack at once; else as many objects as there are files come and go.
-  const git = 'cd "$1"; git -c core.bigFileThreshold=1 add .; git commit --quiet --message=files; git gc --quiet; chown -R 1000:100 .';
+  const git =
+    'cd "$1"; git -c core.bigFileThreshold=1 add .; git commit --quiet --message=files; git gc --quiet; chown -R 1000:100 .';
   sh(git, machine.dir, machine.env);
   return machine;
 }
