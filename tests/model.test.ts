@@ -11,12 +11,10 @@ import type { Leaf } from './trees.ts';
 
 const RUNS = Number(process.env.RUNS ?? 300);
 
-describe.each(savedCases())('%s', (_name, one) => {
-  test.each(['memory', 'disk'] as const)('%s', async (where) => {
-    const { breaches } = await run(one, where);
-    if (one.known === undefined || where === 'memory') expect(breaches).toEqual([]);
-    else expect(breaches).not.toEqual([]);
-  });
+test.each(savedCases())('%s', async (_name, one) => {
+  const breaches = [await run(one, 'memory'), await run(one, 'disk')].flatMap((ran) => ran.breaches);
+  if (one.known === undefined) expect(breaches).toEqual([]);
+  else expect(breaches).not.toEqual([]);
 });
 
 describe.each([
@@ -33,7 +31,7 @@ describe.each([
         if (ran.breaches.length > 0) broken = one;
         expect(ran.breaches).toEqual([]);
       }),
-      { numRuns: runs, interruptAfterTimeLimit: 55_000, ...(process.env.SEED && { seed: Number(process.env.SEED) }) },
+      { numRuns: runs, interruptAfterTimeLimit: 400_000, ...(process.env.SEED && { seed: Number(process.env.SEED) }) },
     );
     if (process.env.MET) process.stderr.write(`${where}: ${JSON.stringify([...met].sort())}\n`);
     if (result.failed) {
@@ -41,8 +39,9 @@ describe.each([
       const name = smallest && save(smallest, `seed ${result.seed}, ${where}`);
       throw new Error(`${name ?? 'a run'}: ${String(result.errorInstance)}`);
     }
-    // A draw that meets nothing proves nothing.
-    for (const what of ['applied', 'dead', 'rolled-back', 'refused', 'acted', 'second applied'])
+    // Draws that meet nothing prove nothing; what is rare is looked for among the many.
+    const rare = where === 'memory' ? ['rolled-back', 'refused', 'acted', 'second dead'] : [];
+    for (const what of ['applied', 'dead', 'second applied', ...rare])
       expect([what, (met.get(what) ?? 0) > 0]).toEqual([what, true]);
   }, 600_000);
 });
@@ -54,7 +53,8 @@ function cases(): fc.Arbitrary<Case> {
   const mode = fc.constantFrom(0o644, 0o600, 0o755);
   const dirMode = fc.constantFrom(0o755, 0o700, 0o2750);
   const body = fc.constantFrom('one', 'two', 'three');
-  const target = fc.constantFrom('nowhere', 'a');
+  // None leads to itself, whatever moves where: that is a case of its own.
+  const target = fc.constantFrom('nowhere', '/z');
   const wish: fc.Arbitrary<Wish> = fc.oneof(
     { weight: 4, arbitrary: fc.record({ op: fc.constant('file' as const), path, body, mode, owner }) },
     { weight: 2, arbitrary: fc.record({ op: fc.constant('dir' as const), path, mode: dirMode, owner }) },
@@ -64,12 +64,12 @@ function cases(): fc.Arbitrary<Case> {
     { weight: 3, arbitrary: fc.record({ op: fc.constant('move' as const), from: path, to: path }) },
   );
   const how = fc.constantFrom('before' as const, 'after' as const, 'death' as const, 'death' as const);
-  const fault = fc.option(fc.record({ at: fc.nat({ max: 24 }), how }), { nil: undefined, freq: 3 });
+  const fault = fc.option(fc.record({ at: fc.nat({ max: 20 }), how }), { nil: undefined, freq: 3 });
   const apply: fc.Arbitrary<Apply> = fc
     .record({ wishes: fc.array(wish, { minLength: 2, maxLength: 7 }), fault })
     .map(({ wishes, fault: struck }) => ({ wishes, ...(struck && { fault: struck }) }));
   const act: fc.Arbitrary<Act> = fc.record({
-    when: fc.oneof(fc.nat({ max: 20 }), fc.nat({ max: 20 }), fc.constant('between')),
+    when: fc.oneof(fc.nat({ max: 16 }), fc.nat({ max: 16 }), fc.constant('between')),
     act: fc.constantFrom('replace' as const, 'edit', 'delete', 'chmod', 'file', 'tree'),
     path,
   });
@@ -80,7 +80,7 @@ function cases(): fc.Arbitrary<Case> {
   );
   const machine = fc
     .array(fc.tuple(path, leaf), { minLength: 2, maxLength: 9 })
-    .map((leaves) => Object.fromEntries(leaves.filter(([at]) => isFree(at, leaves))));
+    .map((leaves) => ({ '/z/kept': 'kept', ...Object.fromEntries(leaves.filter(([at]) => isFree(at, leaves))) }));
   return fc
     .record({
       machine,
@@ -88,7 +88,7 @@ function cases(): fc.Arbitrary<Case> {
       second: fc.option(apply, { nil: undefined }),
       recoveryDies: fc.option(fc.nat({ max: 12 }), { nil: undefined, freq: 1 }),
       asksForLock: fc.option(fc.nat({ max: 20 }), { nil: undefined, freq: 1 }),
-      actor: fc.oneof(fc.constant([]), fc.array(act, { minLength: 1, maxLength: 3 })),
+      actor: fc.oneof(fc.constant([]), fc.array(act, { minLength: 2, maxLength: 4 })),
     })
     .map(({ second, recoveryDies, asksForLock, ...one }) => ({
       ...one,

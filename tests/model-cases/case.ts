@@ -12,7 +12,7 @@ import type { Literal } from '../trees.ts';
 export interface Case {
   /** For people: what it is about. */
   readonly why?: string;
-  /** A bug that is known: the case is expected to break a law. */
+  /** A bug that is known: the case is expected to break a law, in memory or on the disk. */
   readonly known?: string;
   readonly machine: Literal;
   readonly first: Apply;
@@ -26,6 +26,8 @@ export interface Case {
 
 export interface Apply {
   readonly wishes: readonly Wish[];
+  /** Also where a path comes twice. */
+  readonly inOneBatch?: boolean;
   readonly fault?: { readonly at: At; readonly how: 'before' | 'after' | 'death' };
 }
 
@@ -88,8 +90,8 @@ export interface Built {
   readonly after: Paths;
 }
 
-/** Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch. */
-export function build(world: Paths, wishes: readonly Wish[]): Built {
+/** Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch, but for what a move has put there. */
+export function build(world: Paths, { wishes, inOneBatch = false }: Apply): Built {
   const after: Paths = new Map(world);
   const blobs: Record<string, Uint8Array> = {};
   const batches: Edit[][] = [[]];
@@ -97,10 +99,12 @@ export function build(world: Paths, wishes: readonly Wish[]): Built {
 
   const add = (edit: Edit): void => {
     const paths = edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
-    const again = paths.some(
-      (path) => named.now.has(path) || (edit.op === 'move' && [...named.movedTo].some((to) => overlap(to, path))),
-    );
-    if (again) {
+    const isAgain = (path: AbsPath): boolean => {
+      if (named.now.has(path)) return true;
+      if (edit.op === 'move') return [...named.movedTo].some((other) => overlap(other, path));
+      return edit.op === 'put' && edit.after.type === 'absent' && named.movedTo.has(path);
+    };
+    if (!inOneBatch && paths.some(isAgain)) {
       batches.push([]);
       named.now.clear();
       named.movedTo.clear();
