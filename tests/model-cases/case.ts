@@ -6,7 +6,18 @@ import { digestOf } from '../../core/canonical.ts';
 import type { Blobs, Reader } from '../../core/host/host.ts';
 import type { Paths } from '../../core/host/memory.ts';
 import { ABSENT, type Edit, type Entry, type Owner, type Put, type Puttable } from '../../core/model.ts';
-import { type AbsPath, absolute, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../../core/path.ts';
+import {
+  type AbsPath,
+  absolute,
+  basename,
+  byteOrder,
+  depth,
+  isWithin,
+  join,
+  parent,
+  ROOT,
+  rebase,
+} from '../../core/path.ts';
 import type { Literal } from '../trees.ts';
 
 export interface Case {
@@ -198,11 +209,14 @@ export function carried(paths: readonly string[], edits: readonly Edit[]): reado
   for (const path of found)
     for (const [one, other] of both) {
       const moved = rebase(path, one, other);
-      if (moved !== undefined) found.add(moved);
+      // Moves into one another would lead ever deeper; no case does.
+      if (moved !== undefined && depth(moved) <= DEEPEST) found.add(moved);
       else if (isWithin(one, path)) found.add(other);
     }
   return [...found];
 }
+
+const DEEPEST = 12;
 
 /** `/d/x` of `/d/x.reflake-conflict-cafe/y`: what had that name before it was kept beside. */
 export const isKeptBeside = (path: string): boolean =>
