@@ -201,22 +201,17 @@ const overlap = (a: string, b: string): boolean =>
 
 /** Every place that what is done at `paths` may show at, as the moves carry it there or back. */
 export function carried(paths: readonly string[], edits: readonly Edit[]): readonly AbsPath[] {
+  const moves = edits.flatMap((edit) => (edit.op === 'move' ? [[edit.from, edit.to] as const] : []));
+  const back = moves.map(([from, to]) => [to, from] as const).reverse();
   const found = new Set(paths as readonly AbsPath[]);
-  const both = edits.flatMap((edit) =>
-    edit.op === 'move' ? [[edit.from, edit.to] as const, [edit.to, edit.from] as const] : [],
-  );
-  // A Set is walked with what is added to it meanwhile.
-  for (const path of found)
-    for (const [one, other] of both) {
+  for (const [one, other] of [...moves, ...back])
+    for (const path of [...found]) {
       const moved = rebase(path, one, other);
-      // Moves into one another would lead ever deeper; no case does.
-      if (moved !== undefined && depth(moved) <= DEEPEST) found.add(moved);
+      if (moved !== undefined) found.add(moved);
       else if (isWithin(one, path)) found.add(other);
     }
   return [...found];
 }
-
-const DEEPEST = 12;
 
 /** `/d/x` of `/d/x.reflake-conflict-cafe/y`: what had that name before it was kept beside. */
 export const isKeptBeside = (path: string): boolean =>
