@@ -45,6 +45,8 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     const stat = fstatSync(pin);
     if (home === there && !(stat.isDirectory() && isOverlay(pin))) {
       note(site, at, { how: 'rename', ino: stat.ino });
+      // It gets its new name by a link, which counts as a change of it.
+      if (!stat.isDirectory()) desk.touched.add(now.now(from));
       now.move(from, to);
       return;
     }
