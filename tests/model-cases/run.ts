@@ -16,7 +16,7 @@ import { digestOf } from '../../core/canonical.ts';
 import { execute, generations, recover } from '../../core/executor.ts';
 import { memoryHost } from '../../core/host/memory.ts';
 import type { Transaction } from '../../core/journal.ts';
-import type { Edit, Outcome } from '../../core/model.ts';
+import type { Outcome } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../core/path.ts';
 import { memoryStore } from '../../core/store.ts';
 import {
@@ -79,7 +79,7 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
   const committed = generations(scene.open().store).length > 0;
   if (!disturbed())
     breaches.push(...judged('first', outcome, committed, before, rowsOfMemory(first.after), scene.rows()));
-  if (!disturbed() && !isStruck) breaches.push(...smooth('first', outcome, first.batches.flat()));
+  if (!disturbed() && !isStruck) breaches.push(...smooth('first', outcome));
   for (const act of one.actor ?? []) if (act.when === 'between') actor.act(act);
   if (disturbed()) met.push('acted', `acted, ${outcome?.status ?? 'dead'}`);
 
@@ -114,7 +114,7 @@ async function runSecond(scene: Scene, apply: Apply, met: string[]): Promise<Bre
   met.push(`second ${outcome?.status ?? 'dead'}`);
   const committed = generations(store).length > past;
   const breaches: string[] = [];
-  if (!isStruck) breaches.push(...smooth('second', outcome, built.batches.flat()));
+  if (!isStruck) breaches.push(...smooth('second', outcome));
   breaches.push(...judged('second', outcome, committed, before, after, scene.rows()));
   const recovered = await recoverAll(scene, undefined, breaches);
   if (recovered?.status === 'stuck') breaches.push(`recovery of the second is stuck: ${JSON.stringify(recovered)}`);
@@ -173,14 +173,9 @@ async function recoverAll(scene: Scene, dies: number | undefined, breaches: stri
   return again ?? outcome;
 }
 
-/**
- * Its edits are honest: with nothing in the way there is no reason not to do them. KNOWN: a file or link that is moved and
- * then put is taken for changed when the tick of the clock has passed since, as the move's own link changes its ctime.
- */
-const smooth = (which: string, outcome: Outcome | undefined, edits: readonly Edit[]): Breaches =>
-  outcome?.status === 'applied' ||
-  outcome?.status === 'unchanged' ||
-  (outcome?.status === 'rolled-back' && outcome.cause[0]?.code === 'RF3001' && edits.some(({ op }) => op === 'move'))
+/** Its edits are honest: with nothing in the way there is no reason not to do them. */
+const smooth = (which: string, outcome: Outcome | undefined): Breaches =>
+  outcome?.status === 'applied' || outcome?.status === 'unchanged'
     ? []
     : [`${which}, undisturbed: ${JSON.stringify(outcome)}`];
 
