@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
+import { stoppedBy } from '../core/failure.ts';
 import { isRoot } from '../core/host/run.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Transaction } from '../core/journal.ts';
@@ -12,13 +13,14 @@ import { type AbsPath, absolute, isWithin } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Wishes } from '../core/wishes.ts';
+import { ASIDE } from '../providers/location.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
 import { openSession, type Session } from './session.ts';
-import { finish, now, recoverFirst, stoppedBy, surroundings, unlessStopped } from './transaction.ts';
+import { finish, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
@@ -141,7 +143,7 @@ function foreignActivation(plan: Plan, { dir, person }: Wishes): Diagnostic | un
 
 /** Nor does it write where the wishes of a spec never lead, whoever sealed it. */
 function foreignPath(plan: Plan, { dir, from, person }: Wishes): Diagnostic | undefined {
-  const places = [dir, from ?? dir, ...['/etc/nix', `${person.home}/.config/nix`, SET_ASIDE].map(absolute)];
+  const places = [dir, from ?? dir, ASIDE, ...['/etc/nix', `${person.home}/.config/nix`].map(absolute)];
   const isPlace = (path: AbsPath): boolean => places.some((place) => isWithin(path, place));
   const foreign = editsOf(plan.steps)
     .flatMap((edit): readonly AbsPath[] => {
@@ -162,9 +164,6 @@ function foreignPath(plan: Plan, { dir, from, person }: Wishes): Diagnostic | un
     path: foreign,
   };
 }
-
-/** Where the location provider keeps what is in the way. */
-const SET_ASIDE = '/var/lib/reflake/set-aside';
 
 const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
   severity: 'error',

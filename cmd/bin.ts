@@ -1,9 +1,9 @@
 // The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
 import { setFlagsFromString } from 'node:v8';
+import { exitOfSignal } from '../core/execution.ts';
 import { failure } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
-import { exitOfSignal } from './exit.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
 

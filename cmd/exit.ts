@@ -1,7 +1,6 @@
 // The exit codes: DESIGN.md section 7 is the contract.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
-import type { Signal } from '../core/execution.ts';
 import type { Outcome } from '../core/model.ts';
 
 export const EXIT = {
@@ -29,9 +28,6 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['64 / 65', 'wrong usage / invalid spec'],
   ['130 / 143', 'interrupted before anything was written'],
 ];
-
-/** Of what a signal ended before anything was written. */
-export const exitOfSignal = (signal: Signal): 130 | 143 => (signal === 'SIGINT' ? 130 : 143);
 
 /** Of problems that keep a plan from being carried out. */
 export function exitOfProblems(problems: readonly Diagnostic[]): number {

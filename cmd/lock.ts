@@ -2,6 +2,7 @@
 // configuration; they say who holds them, and wait if asked to.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { stoppedBy } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
 import { lockDirectories } from '../core/host/flock.ts';
 import { callerOf } from '../core/host/surroundings.ts';
@@ -12,7 +13,7 @@ import type { Held, Lock, Store } from '../core/store.ts';
 import { EXIT } from './exit.ts';
 import type { Io, Usage } from './io.ts';
 import type { Place } from './session.ts';
-import { finish, now, stoppedBy } from './transaction.ts';
+import { finish, now } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */
 export interface LockOptions {

@@ -1,13 +1,13 @@
 // What the commands that write have in common around a transaction: what the executor is given, what a crash left, how it ends.
 
-import type { Signal, Surroundings } from '../core/execution.ts';
+import type { Surroundings } from '../core/execution.ts';
 import { recover } from '../core/executor.ts';
-import { interrupted } from '../core/failure.ts';
+import { interrupted, stoppedBy } from '../core/failure.ts';
 import { activate } from '../core/host/activate.ts';
 import { activationBegun, activationEnded, load, noteActivated } from '../core/journal.ts';
 import type { Outcome } from '../core/model.ts';
 import type { Lock } from '../core/store.ts';
-import { EXIT, exitOfOutcome, exitOfSignal } from './exit.ts';
+import { EXIT, exitOfOutcome } from './exit.ts';
 import type { Io } from './io.ts';
 import type { Place, Session } from './session.ts';
 
@@ -50,13 +50,6 @@ export function surroundings(
     },
   };
 }
-
-/** The end of what was stopped before its first write. */
-export const stoppedBy = (signal: Signal): Outcome => ({
-  status: 'refused',
-  cause: [interrupted(signal)],
-  exit: exitOfSignal(signal),
-});
 
 /** The end of what somebody did not confirm, or left by a signal. */
 export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): number {

@@ -3,7 +3,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { EXIT, exitOfSignal } from './exit.ts';
+import { exitOfSignal } from '../core/execution.ts';
+import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 
 export type WritingCommand = 'apply' | 'rollback' | 'recover';

@@ -7,6 +7,9 @@ import type { Store } from './store.ts';
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
+/** Of what a signal ended before anything was written. */
+export const exitOfSignal = (signal: Signal): 130 | 143 => (signal === 'SIGINT' ? 130 : 143);
+
 export interface Surroundings {
   readonly host: Host;
   readonly store: Store;

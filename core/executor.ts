@@ -2,8 +2,8 @@
 // prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
 
 import type { Diagnostic } from './diagnostic.ts';
-import type { Reached, Signal, Surroundings } from './execution.ts';
-import { failure, interrupted, lastLines } from './failure.ts';
+import type { Reached, Surroundings } from './execution.ts';
+import { failure, interrupted, lastLines, stoppedBy } from './failure.ts';
 import { type Blobs, isStale, type Work } from './host/host.ts';
 import {
   begin,
@@ -109,13 +109,6 @@ function prepare(
   }
 }
 
-/** Nothing was visible yet. */
-const stoppedBy = (signal: Signal): Outcome => ({
-  status: 'refused',
-  cause: [interrupted(signal)],
-  exit: signal === 'SIGINT' ? 130 : 143,
-});
-
 function unprepare(store: Store, work: Work): void {
   try {
     work.sweep();
@@ -205,9 +198,11 @@ async function publishAll(
         if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
       } else {
         const unlike = publish(work, index, kind);
-        // It was not done: what is there is not ours to undo.
-        if (unlike !== undefined) reached.begun--;
-        if (unlike !== undefined) return [unlike];
+        if (unlike !== undefined) {
+          // It was not done: what is there is not ours to undo.
+          reached.begun--;
+          return [unlike];
+        }
       }
       report({ type: 'edited', edit, index: index++, total });
     }

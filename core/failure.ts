@@ -1,12 +1,20 @@
 // What stops an execution, in words: a signal, an errno.
 
 import type { Diagnostic } from './diagnostic.ts';
-import type { Signal } from './execution.ts';
+import { exitOfSignal, type Signal } from './execution.ts';
+import type { Outcome } from './model.ts';
 
 export const interrupted = (signal: Signal): Diagnostic => ({
   severity: 'error',
   code: 'RF3009',
   summary: `stopped by ${signal}`,
+});
+
+/** The end of what was stopped before anything was visible. */
+export const stoppedBy = (signal: Signal): Outcome => ({
+  status: 'refused',
+  cause: [interrupted(signal)],
+  exit: exitOfSignal(signal),
 });
 
 /** The diagnostic of something thrown while `what` was done. What is no error at all is thrown on. */

@@ -184,6 +184,17 @@ export function invert(edit: Edit, now: ActiveSystem = {}): Edit {
   }
 }
 
+/** What a put does with the inode at its path: changes owner and mode, makes, replaces or removes it. */
+type PutKind = 'metadata' | 'make' | 'replace' | 'remove';
+
+export function kindOf({ before, after }: Put): PutKind {
+  if (after.type === 'absent') return 'remove';
+  if (before.type === 'absent') return 'make';
+  if (after.type === 'file' && after.content !== undefined) return 'replace';
+  if (after.type === 'link' && !(before.type === 'link' && before.target === after.target)) return 'replace';
+  return 'metadata';
+}
+
 export const sameOwner = (a: Owner, b: Owner): boolean => a.uid === b.uid && a.gid === b.gid;
 
 /**

@@ -13,6 +13,7 @@ import {
   type Entry,
   invert,
   type Kept,
+  kindOf,
   matches,
   type Outcome,
   type Put,
@@ -143,7 +144,7 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, host: Host, work: Wo
     return { changed: true, kept: [] };
   }
   // Another owner or mode, or something else where we had changed only those: theirs stays.
-  if (isSameButForMetadata(edit, entry) || changesMetadataOnly(edit)) return { changed: false, kept: [{ path }] };
+  if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, kept: [{ path }] };
   const kept: Kept = entry.type === 'absent' ? { path } : { path, beside: work.keepBeside(path) };
   if (before.type !== 'absent') work.restore(at, blobs);
   return { changed: true, kept: [kept] };
@@ -176,9 +177,6 @@ function keepsBytes(before: Entry, after: Entry): boolean {
   if (before.type === 'link' && after.type === 'link') return before.target === after.target;
   return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
 }
-
-const changesMetadataOnly = ({ before, after }: Put): boolean =>
-  keepsBytes(before, after) && !(after.type === 'file' && after.content !== undefined);
 
 function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
   if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;

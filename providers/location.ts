@@ -34,7 +34,7 @@ interface Observed {
 }
 
 /** Beside reflake's own state: kept for good, out of everybody's way, private to root. */
-const ASIDE = absolute('/var/lib/reflake/set-aside');
+export const ASIDE = absolute('/var/lib/reflake/set-aside');
 
 export const location = provider<Desired, Observed>({
   name: 'location',

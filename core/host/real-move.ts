@@ -21,7 +21,7 @@ import { copyTree, manifestOf, sameBytes, sameTree } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
 import { placeNew } from './real-put.ts';
 import { type Site, thereOrNot } from './site.ts';
-import { type Aliases, conflictName, type Desk, mustBeFree, there } from './work.ts';
+import { type Aliases, type Desk, keepBeside, mustBeFree, there } from './work.ts';
 
 /** What is noted beside a prepared move, for whoever takes it back: the inode that is ours at the new place. */
 interface Note {
@@ -172,9 +172,7 @@ export function restoreMove(desk: Desk, { from, to }: Move, at: number): Restore
 
 /** Renames what is at the path to its conflict name, which it returns. */
 export function setAside(desk: Desk, path: AbsPath): AbsPath {
-  const free = conflictName(desk, path);
-  renameSync(desk.anchors.at(path), desk.anchors.at(free));
-  return free;
+  return keepBeside(desk, path, desk.anchors.at(path));
 }
 
 function flushMove({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>): void {

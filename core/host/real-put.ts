@@ -21,26 +21,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { digestOf } from '../canonical.ts';
-import { matches, type Owner, type Put, type Puttable } from '../model.ts';
+import { kindOf, matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, toBytes } from '../path.ts';
 import { childOf, errno, O_PATH } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
 import { entryOf, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
-import { type Site, thereOrNot } from './site.ts';
+import { SHELVES, type Site, thereOrNot } from './site.ts';
 import { type Aliases, type Desk, type Identity, isSameInode, mustBeFree, there } from './work.ts';
-
-/** What a put does with the inode at its path: changes owner and mode, makes, replaces or removes it. */
-export type PutKind = 'metadata' | 'make' | 'replace' | 'remove';
-
-export function kindOf({ before, after }: Put): PutKind {
-  if (after.type === 'absent') return 'remove';
-  if (before.type === 'absent') return 'make';
-  if (after.type === 'file' && after.content !== undefined) return 'replace';
-  if (after.type === 'link' && !(before.type === 'link' && before.target === after.target)) return 'replace';
-  return 'metadata';
-}
 
 /** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
 export interface Prepared {
@@ -258,9 +247,7 @@ function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
 
 /** How many names of this inode lie on our shelves. */
 function shelvedLinks({ sites }: Desk, stat: Stats): number {
-  const shelves = sites
-    .all()
-    .flatMap(({ fd }) => ['old', 'new', 'away', 'undo'].map((name) => `/proc/self/fd/${fd}/${name}`));
+  const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
   return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
 }
 

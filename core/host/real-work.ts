@@ -1,9 +1,9 @@
 // A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
-import { closeSync, constants, fstatSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { digestOf } from '../canonical.ts';
-import type { Edit, Move, Put } from '../model.ts';
+import { type Edit, kindOf, type Move, type Put } from '../model.ts';
 import { type AbsPath, parent } from '../path.ts';
 import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
 import { likeOld } from './attributes.ts';
@@ -13,9 +13,9 @@ import { manifestOf } from './real-copy.ts';
 import { readAll } from './real-look.ts';
 import { isOursAt, noted, prepareMove, publishMove, restoreMove, setAside } from './real-move.ts';
 import type { DiskPath, Places } from './real-paths.ts';
-import { finishPut, kindOf, preparePut, publishPut, restorePut } from './real-put.ts';
+import { finishPut, preparePut, publishPut, restorePut } from './real-put.ts';
 import { type Site, sites, thereOrNot } from './site.ts';
-import { aliases, conflictName, type Desk, isSameInode, there } from './work.ts';
+import { aliases, type Desk, isSameInode, keepBeside, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
 const MANY = 64;
@@ -183,7 +183,7 @@ function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
     const known = targetDir && desk.sites.find(targetDir);
     const manifest = known && noted(known, at)?.manifest;
     if (manifest === undefined || there(away) === undefined || manifestOf(away).digest === manifest) return [];
-    return [keep(desk, edit.from, away)];
+    return [keepBeside(desk, edit.from, away)];
   });
 }
 
@@ -201,14 +201,8 @@ function keepChangedPut(desk: Desk, edit: Put, at: number, site: Site, target: D
     if (entry.type !== 'file' || entry.content === undefined || !was?.isFile()) return [];
     // Still in its place: nothing was replaced.
     if (now !== undefined && isSameInode(now, was)) return [];
-    return digestAt(place) === entry.content ? [] : [keep(desk, path, place)];
+    return digestAt(place) === entry.content ? [] : [keepBeside(desk, path, place)];
   });
-}
-
-function keep(desk: Desk, path: AbsPath, place: DiskPath): AbsPath {
-  const free = conflictName(desk, path);
-  renameSync(place, desk.anchors.at(free));
-  return free;
 }
 
 function digestAt(file: DiskPath): string {

@@ -13,7 +13,7 @@ import { workName } from './work-name.ts';
 /** `new`: to be published; `old`: links to what will be replaced, and notes; `away`: what was there; `undo`: on its way back. */
 export type Shelf = 'new' | 'old' | 'away' | 'undo';
 
-const SHELVES: readonly Shelf[] = ['new', 'old', 'away', 'undo'];
+export const SHELVES: readonly Shelf[] = ['new', 'old', 'away', 'undo'];
 
 export interface Site {
   /** The work directory, held. */

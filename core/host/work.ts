@@ -1,6 +1,6 @@
 // What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
 
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, renameSync, type Stats } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, basename, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Anchors } from './anchor.ts';
@@ -31,8 +31,14 @@ export function mustBeFree(place: DiskPath, path: AbsPath): void {
   if (there(place) !== undefined) throw staleAt(path);
 }
 
-/** The first of `path`'s conflict names that is free. */
-export function conflictName({ anchors, tx }: Pick<Desk, 'anchors' | 'tx'>, path: AbsPath): AbsPath {
+/** Gives `place`, which is or was at the path, the first of the path's conflict names that is free; returns that. */
+export function keepBeside(desk: Desk, path: AbsPath, place: DiskPath): AbsPath {
+  const free = conflictName(desk, path);
+  renameSync(place, desk.anchors.at(free));
+  return free;
+}
+
+function conflictName({ anchors, tx }: Pick<Desk, 'anchors' | 'tx'>, path: AbsPath): AbsPath {
   const name = basename(path);
   // A name has at most 255 bytes.
   const base = Buffer.byteLength(name) > 200 ? name.slice(0, 50) : name;
