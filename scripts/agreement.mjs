@@ -5,10 +5,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundleTests, root } from './bundle.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const page = join(root, 'docs/nix.md');
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : '';
@@ -18,35 +16,12 @@ const versions = process.env.REFLAKE_NIX_VERSIONS || join(cache, 'reflake-nix');
 const work = mkdtempSync(join(tmpdir(), 'agreement-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 const program = join(work, 'main.mjs');
-await compile();
+await bundleTests('tests/nix/main.ts', program);
 const [areas] = await run('', []);
 const nixes = ['', ...['2.26', '2.34'].map((name) => join(versions, name, 'bin'))].filter(isThere);
 const jobs = areas.filter((area) => area.includes(only)).flatMap((area) => nixes.map((nix) => ({ area, nix })));
 const results = await all(jobs);
 report();
-
-/** One file of the sources of the tests; each keeps its own place, beside which it looks for its cases. */
-async function compile() {
-  const place = {
-    name: 'place',
-    setup: ({ onLoad }) =>
-      onLoad({ filter: /\.m?ts$|nar-build\.mjs$/ }, ({ path }) => ({
-        contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
-        loader: 'ts',
-      })),
-  };
-  await build({
-    entryPoints: [join(root, 'tests/nix/main.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    plugins: [place],
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    logLevel: 'warning',
-  });
-}
 
 function isThere(bin) {
   if (bin === '' || existsSync(join(bin, 'nix'))) return true;
