@@ -38,7 +38,9 @@ export const isWithin = (path: AbsPath, tree: AbsPath): boolean =>
 /** `path` below `from`, said below `to` instead; undefined where it is not below `from`. */
 export function rebase(path: AbsPath, from: AbsPath, to: AbsPath): AbsPath | undefined {
   if (path === from) return to;
-  return isWithin(path, from) ? absolute(`${to}/${path.slice(from === ROOT ? 1 : from.length + 1)}`) : undefined;
+  if (!isWithin(path, from)) return undefined;
+  // Both are normalised already, and so is what is put together of them.
+  return `${to === ROOT ? '' : to}${from === ROOT ? path : path.slice(from.length)}` as AbsPath;
 }
 
 /** `path` as seen from `dir`: `a/b` below it, `.` for itself, else the absolute path. */

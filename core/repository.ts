@@ -2,9 +2,12 @@
 
 import { readGitConfig } from './formats/git-config.ts';
 import { type IgnoreRules, ignored } from './formats/git-ignore.ts';
-import { type IndexError, type ObjectFormat, readIndex } from './formats/git-index.ts';
+import type { IndexError, ObjectFormat } from './formats/git-index.ts';
+import { NO_PATHS, readIndexPaths, type TrackedPaths } from './formats/git-index-paths.ts';
 import type { Reader } from './host/host.ts';
 import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
+
+type Tracked = { readonly ok: true; readonly paths: TrackedPaths } | IndexError;
 
 export interface Repository {
   /** The work tree. */
@@ -14,7 +17,7 @@ export interface Repository {
   readonly index: AbsPath;
   /** Undefined where no index was written yet. */
   readonly indexBytes: Uint8Array | undefined;
-  readonly tracked: { readonly ok: true; readonly paths: ReadonlySet<string> } | IndexError;
+  readonly tracked: Tracked;
 }
 
 /** The nearest one, upwards from `dir`; undefined where there is none. */
@@ -68,9 +71,19 @@ function open(top: AbsPath, gitDir: AbsPath, reader: Reader): Repository {
   const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
   const index = join(gitDir, 'index');
   const indexBytes = reader.read(index);
-  const read = indexBytes && readIndex(indexBytes, format);
-  const paths = new Set(read?.ok ? read.index.entries.map((entry) => entry.path.toString('utf8')) : []);
-  return { top, gitDir, format, index, indexBytes, tracked: read?.ok === false ? read : { ok: true, paths } };
+  const tracked: Tracked = indexBytes === undefined ? { ok: true, paths: NO_PATHS } : trackedIn(indexBytes, format);
+  return { top, gitDir, format, index, indexBytes, tracked };
 }
+
+/** Several providers ask about the same repository: the same bytes are read once. */
+function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {
+  const known = readBefore.get(bytes);
+  if (known?.format === format) return known.tracked;
+  const tracked = readIndexPaths(bytes, format);
+  readBefore.set(bytes, { format, tracked });
+  return tracked;
+}
+
+const readBefore = new WeakMap<Uint8Array, { readonly format: ObjectFormat; readonly tracked: Tracked }>();
 
 const textOf = (reader: Reader, path: AbsPath): string => Buffer.from(reader.read(path) ?? []).toString('utf8');

@@ -21,12 +21,9 @@ interface Found {
 export const ownership = provider<Desired, readonly Found[]>({
   name: 'ownership',
   desire: ({ dir, owner, people }) => owner && { dir, owner, nameOf: people.name },
-  observe: async ({ dir }, reader) => walk(dir, reader, []),
-  reconcile({ dir, owner, nameOf }, found) {
-    const isForeign = ({ entry }: Found): boolean => !sameOwner(entry.owner, owner);
-    const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
-    const touched = found.filter((one) => isForeign(one) || isClosed(one));
-    const foreign = touched.filter(isForeign);
+  observe: async ({ dir, owner }, reader) => unlike(dir, owner, reader),
+  reconcile({ dir, owner, nameOf }, touched) {
+    const foreign = touched.filter(({ entry }) => !sameOwner(entry.owner, owner));
     const closed = touched.filter(isClosed);
     const diagnostics = [...refusals(touched, dir)];
     if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
@@ -38,14 +35,21 @@ export const ownership = provider<Desired, readonly Found[]>({
   },
 });
 
-/** What is at `path` and below it, onto `found`. */
-function walk(path: AbsPath, reader: Reader, found: Found[]): readonly Found[] {
-  const entry = reader.stat(path);
-  if (entry.type === 'absent') return found;
-  found.push({ path, entry });
-  if (entry.type === 'dir') for (const name of reader.list(path)) walk(below(path, name), reader, found);
+/** What is not as wished at `dir` and below it, parents first; of a large tree all the rest would only be carried along. */
+function unlike(dir: AbsPath, owner: Owner, reader: Reader): readonly Found[] {
+  const found: Found[] = [];
+  const visit = (path: AbsPath, entry: Entry): void => {
+    if (entry.type === 'absent') return;
+    const one = { path, entry };
+    if (!sameOwner(entry.owner, owner) || isClosed(one)) found.push(one);
+    if (entry.type === 'dir') for (const child of reader.entries(path)) visit(below(path, child.name), child.entry);
+  };
+  visit(dir, reader.stat(dir));
   return found;
 }
+
+/** Its owner can't do with it what owners do. */
+const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
 
 const modeOf = (entry: Found['entry']): number => (entry.type === 'link' ? 0 : entry.mode);
 

@@ -89,6 +89,7 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       stat: (path) => look(() => host.stat(path)),
       read: (path) => look(() => host.read(path)),
       list: (path) => look(() => host.list(path)),
+      entries: (path) => look(() => host.entries(path)),
       work: (edits, tx) => {
         const work = host.work(edits, tx);
         const name = (at: number): string => {

@@ -6,9 +6,11 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
-import type { Blobs, Host } from '../core/host/host.ts';
+import type { Blobs, Host, Reader } from '../core/host/host.ts';
 import { memoryHost } from '../core/host/memory.ts';
+import { overlay } from '../core/host/overlay.ts';
 import { realHost } from '../core/host/real.ts';
+import { below } from '../core/links.ts';
 import { ABSENT, type Entry, type Move, type Put, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
 import { carryOut } from './carry-out.ts';
@@ -48,6 +50,12 @@ const text = (content: string): { readonly content: ReturnType<typeof digestOf>;
   content: digestOf(content),
   blobs: { [digestOf(content)]: Buffer.from(content) },
 });
+/** The law of `entries`: what `list` and `stat` say. */
+function expectEntries(reader: Reader, path: AbsPath): void {
+  const asked = reader.list(path).map((name) => ({ name, entry: reader.stat(below(path, name)) }));
+  expect(reader.entries(path)).toEqual(asked);
+}
+
 const put = (path: string, before: Puttable, after: Puttable): Put => ({ op: 'put', path: p(path), before, after });
 const read = (host: Host, path: string): string | undefined => {
   const bytes = host.read(p(path));
@@ -98,6 +106,7 @@ describe.each([
       expect(host.list(p('/d'))).toEqual(['a', 'b', 'é', '｡', '\u{1F600}']);
       for (const path of ['/l', '/d/a', '/none', '/none/at/all']) expect(host.list(p(path))).toEqual([]);
       expect(host.list(p('/'))).toEqual(['d', 'l']);
+      for (const path of ['/', '/d', '/l', '/d/a', '/none']) expectEntries(host, p(path));
     });
 
     test('at when a file was written, in whole seconds', () => {
@@ -339,12 +348,15 @@ describe('memory and disk agree', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 14 }), (operations) => {
         const [memory, disk] = [inMemory({ '/a/b': 'x' }), onDisk({ '/a/b': 'x' })];
+        const stage = overlay(inMemory({ '/a/b': 'x' }).host);
+        // It does not follow links that are only planned.
+        let hasLinks = false;
         for (const one of operations) {
+          const edit: Put | Move =
+            one.op === 'move'
+              ? { op: 'move', from: p(one.from), to: p(one.to) }
+              : put(one.path, memory.host.stat(p(one.path)) as Puttable, one.after);
           const verdicts = [memory, disk].map(({ host }) => {
-            const edit: Put | Move =
-              one.op === 'move'
-                ? { op: 'move', from: p(one.from), to: p(one.to) }
-                : put(one.path, host.stat(p(one.path)) as Puttable, one.after);
             try {
               carryOut(host, edit, blobs);
               return 'done';
@@ -353,10 +365,18 @@ describe('memory and disk agree', () => {
             }
           });
           expect(verdicts[0]).toBe(verdicts[1]);
+          if (verdicts[0] === 'done') stage.apply(edit, blobs);
+          hasLinks ||= one.op === 'put' && one.after.type === 'link';
           expect(memory.rows()).toEqual(disk.rows());
           for (const name of ['/a/a', '/b/a', '/c/b/a']) {
             expect(memory.host.stat(p(name))).toEqual(disk.host.stat(p(name)));
             expect(memory.host.list(p(name))).toEqual(disk.host.list(p(name)));
+            for (const { host } of [memory, disk]) expectEntries(host, p(name));
+            // An overlay shows beforehand what the edits lead to.
+            if (hasLinks) continue;
+            expect(stage.stat(p(name))).toEqual(disk.host.stat(p(name)));
+            expect(stage.list(p(name))).toEqual(disk.host.list(p(name)));
+            expectEntries(stage, p(name));
           }
         }
         for (const clean of cleanups.splice(0)) clean();

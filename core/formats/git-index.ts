@@ -54,6 +54,20 @@ export function readIndex(
   bytes: Uint8Array,
   format: ObjectFormat = 'sha1',
 ): { readonly ok: true; readonly index: GitIndex } | IndexError {
+  const opened = openIndex(bytes, format);
+  return opened.ok ? parse(opened) : opened;
+}
+
+/** An index without its checksum, which is right. `idLength`: bytes of an object's id. */
+export interface IndexBody {
+  readonly ok: true;
+  readonly body: Buffer;
+  readonly version: GitIndex['version'];
+  readonly idLength: number;
+}
+
+/** What must be so before any entry is read. */
+export function openIndex(bytes: Uint8Array, format: ObjectFormat): IndexBody | IndexError {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const idLength = ID_LENGTH[format];
   if (data.length < 12 + idLength) return damaged('it is too short');
@@ -68,20 +82,22 @@ export function readIndex(
   if (trailer.some((byte) => byte !== 0) && !createHash(format).update(body).digest().equals(trailer)) {
     return damaged('its checksum does not match');
   }
-  return parse(body, version, idLength);
+  return { ok: true, body, version, idLength };
 }
 
 const ID_LENGTH: Readonly<Record<ObjectFormat, number>> = { sha1: 20, sha256: 32 };
 
-const EXTENDED = 0x4000;
+/** In the flags of an entry: two more bytes of them follow. */
+export const EXTENDED = 0x4000;
 
-function damaged(what: string): IndexError {
+/** An index that git did not write like this. */
+export function damaged(what: string): IndexError {
   return { ok: false, reason: 'damaged', message: `the git index is damaged: ${what}` };
 }
 
 type Read = { readonly ok: true; readonly index: GitIndex } | IndexError;
 
-function parse(body: Buffer, version: 2 | 3 | 4, idLength: number): Read {
+function parse({ body, version, idLength }: IndexBody): Read {
   const count = body.readUInt32BE(8);
   const entries: IndexEntry[] = [];
   let at = 12;
@@ -95,10 +111,7 @@ function parse(body: Buffer, version: 2 | 3 | 4, idLength: number): Read {
     entries.push(entry);
   }
   const extensions = readExtensions(body, at);
-  if (typeof extensions === 'string') return damaged(extensions);
-  // A sparse index (sdir) can be read as it is; the entries of a split one (link) mean nothing without the other file.
-  const unknown = extensions.find(({ signature }) => !/^[A-Z]/.test(signature) && signature !== 'sdir');
-  if (unknown) return mandatory(unknown.signature);
+  if (!Array.isArray(extensions)) return extensions;
   return disorder === undefined ? { ok: true, index: { version, entries, extensions } } : damaged(disorder);
 }
 
@@ -108,7 +121,8 @@ export function mandatory(signature: string): IndexError {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
-const TRUNCATED = 'it is truncated';
+/** Of an index that ends too early. */
+export const TRUNCATED = 'it is truncated';
 
 function readEntry(body: Buffer, at: number, version: number, idLength: number, before: Buffer): IndexEntry | string {
   if (at + 44 + idLength > body.length) return TRUNCATED;
@@ -168,16 +182,20 @@ function readVarint(body: Buffer, start: number): { readonly value: number; read
   return undefined;
 }
 
-function readExtensions(body: Buffer, start: number): readonly IndexExtension[] | string {
+/** What follows the last entry, from `start` on; and why the index can't be used because of it. */
+export function readExtensions(body: Buffer, start: number): IndexExtension[] | IndexError {
   const extensions: IndexExtension[] = [];
   for (let at = start; at < body.length; ) {
-    if (at + 8 > body.length) return TRUNCATED;
+    if (at + 8 > body.length) return damaged(TRUNCATED);
     const length = body.readUInt32BE(at + 4);
     const content = body.subarray(at + 8, at + 8 + length);
-    if (content.length !== length) return 'an extension is truncated';
+    if (content.length !== length) return damaged('an extension is truncated');
     extensions.push({ signature: body.toString('latin1', at, at + 4), content });
     at += 8 + length;
   }
+  // A sparse index (sdir) can be read as it is; the entries of a split one (link) mean nothing without the other file.
+  const unknown = extensions.find(({ signature }) => !/^[A-Z]/.test(signature) && signature !== 'sdir');
+  if (unknown !== undefined) return mandatory(unknown.signature);
   return extensions;
 }
 

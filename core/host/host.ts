@@ -42,6 +42,12 @@ export type JobResult =
   | { readonly status: 'missing'; readonly tool: string }
   | { readonly status: 'withheld' };
 
+/** A name in a directory, and what has it. */
+export interface Named {
+  readonly name: string;
+  readonly entry: Entry;
+}
+
 /**
  * Looks, and changes nothing. Links in the parents of a path are followed as the machine itself would,
  * and never lead out of it; the last part is never followed. Throws `unreadable` where rights are missing.
@@ -54,6 +60,8 @@ export interface Reader {
   read(path: AbsPath): Uint8Array | undefined;
   /** Names in a directory, in byte order; empty where there is none. */
   list(path: AbsPath): readonly string[];
+  /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
+  entries(path: AbsPath): readonly Named[];
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
   compute(job: Job): Promise<JobResult>;

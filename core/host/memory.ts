@@ -133,21 +133,26 @@ export function memoryHost(
     };
   };
 
+  const stat = (path: AbsPath): Entry => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' });
+
+  const list = (path: AbsPath): readonly string[] => {
+    const dir = real(path);
+    if (dir === undefined || (dir !== ROOT && paths.get(dir)?.entry.type !== 'dir')) return [];
+    return [...paths.keys()]
+      .filter((other) => other !== ROOT && parent(other) === dir)
+      .map(basename)
+      .sort(byteOrder);
+  };
+
   return {
     facts,
-    stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
+    stat,
     read: (path) => {
       const found = at(path);
       return found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;
     },
-    list: (path) => {
-      const dir = real(path);
-      if (dir === undefined || (dir !== ROOT && paths.get(dir)?.entry.type !== 'dir')) return [];
-      return [...paths.keys()]
-        .filter((other) => other !== ROOT && parent(other) === dir)
-        .map(basename)
-        .sort(byteOrder);
-    },
+    list,
+    entries: (path) => list(path).map((name) => ({ name, entry: stat(below(path, name)) })),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,

@@ -1,7 +1,8 @@
 // A Reader that shows a machine as it will be after planned edits, without touching it.
 // The planner folds providers over it; the executor rehearses a whole transaction on it before the first write.
 
-import type { Entry, Move, Put } from '../model.ts';
+import { below } from '../links.ts';
+import { ABSENT, type Entry, type Move, type Put } from '../model.ts';
 import { type AbsPath, basename, inByteOrder, isWithin, parent, rebase } from '../path.ts';
 import type { Blobs, Reader } from './host.ts';
 
@@ -29,6 +30,12 @@ type Found =
   | { readonly in: 'base'; readonly path: AbsPath }
   | { readonly in: 'nothing' };
 
+/** How `inside` looks: at a whole directory of the base, and at one path under the layers up to `top`. */
+interface Inside<T> {
+  readonly below: (path: AbsPath) => Map<string, T>;
+  readonly at: (path: AbsPath, top: number) => T;
+}
+
 export function overlay(base: Reader): Overlay {
   const layers: Layer[] = [];
 
@@ -48,26 +55,42 @@ export function overlay(base: Reader): Overlay {
     return { in: 'base', path: at };
   };
 
-  const namesIn = (path: AbsPath, top: number): Set<string> => {
+  const statAt = (path: AbsPath, top: number): Entry => {
+    const found = find(path, top);
+    if (found.in === 'nothing') return ABSENT;
+    return found.in === 'base' ? base.stat(found.path) : found.shown.entry;
+  };
+
+  /** What is in a directory, by name: `below` says what is at a directory of the base, `at` what is at one path. */
+  const inside = <T>(path: AbsPath, top: number, { below: under, at }: Inside<T>): Map<string, T> => {
     const layer = layers[top];
-    if (layer === undefined) return new Set(base.list(path));
+    if (layer === undefined) return under(path);
     if (layer.kind === 'move') {
       const { from, to } = layer.move;
       const origin = rebase(path, to, from);
-      if (origin !== undefined) return namesIn(origin, top - 1);
-      if (isWithin(path, from)) return new Set();
-      const names = namesIn(path, top - 1);
-      if (parent(from) === path) names.delete(basename(from));
-      if (parent(to) === path) names.add(basename(to));
-      return names;
+      if (origin !== undefined) return inside(origin, top - 1, { below: under, at });
+      if (isWithin(path, from)) return new Map();
+      const found = inside(path, top - 1, { below: under, at });
+      if (parent(from) === path) found.delete(basename(from));
+      if (parent(to) === path) found.set(basename(to), at(to, top));
+      return found;
     }
-    const names = namesIn(path, top - 1);
+    const found = inside(path, top - 1, { below: under, at });
     for (const name of layer.children.get(path) ?? []) {
-      const child = (path === '/' ? `/${name}` : `${path}/${name}`) as AbsPath;
-      if (layer.puts.get(child)?.entry.type === 'absent') names.delete(name);
-      else names.add(name);
+      const child = below(path, name);
+      if (layer.puts.get(child)?.entry.type === 'absent') found.delete(name);
+      else found.set(name, at(child, top));
     }
-    return names;
+    return found;
+  };
+
+  const names: Inside<true> = {
+    below: (path) => new Map(base.list(path).map((name) => [name, true])),
+    at: () => true,
+  };
+  const entries: Inside<Entry> = {
+    below: (path) => new Map(base.entries(path).map(({ name, entry }) => [name, entry])),
+    at: statAt,
   };
 
   const topPuts = (): PutLayer => {
@@ -80,11 +103,7 @@ export function overlay(base: Reader): Overlay {
 
   return {
     facts: base.facts,
-    stat(path) {
-      const found = find(path, layers.length - 1);
-      if (found.in === 'nothing') return { type: 'absent' };
-      return found.in === 'base' ? base.stat(found.path) : found.shown.entry;
-    },
+    stat: (path) => (layers.length === 0 ? base.stat(path) : statAt(path, layers.length - 1)),
     read(path) {
       let found = find(path, layers.length - 1);
       while (found.in === 'layer' && found.shown.entry.type === 'file' && found.shown.bytes === undefined)
@@ -92,7 +111,13 @@ export function overlay(base: Reader): Overlay {
       if (found.in === 'nothing') return undefined;
       return found.in === 'base' ? base.read(found.path) : found.shown.bytes;
     },
-    list: (path) => (layers.length === 0 ? base.list(path) : inByteOrder([...namesIn(path, layers.length - 1)])),
+    list: (path) =>
+      layers.length === 0 ? base.list(path) : inByteOrder([...inside(path, layers.length - 1, names).keys()]),
+    entries(path) {
+      if (layers.length === 0) return base.entries(path);
+      const found = inside(path, layers.length - 1, entries);
+      return inByteOrder([...found.keys()]).map((name) => ({ name, entry: found.get(name)! }));
+    },
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;

@@ -12,38 +12,64 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
-import type { Entry } from '../model.ts';
-import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
-import type { Reader } from './host.ts';
+import { below } from '../links.ts';
+import { ABSENT, type Entry } from '../model.ts';
+import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
+import type { Named, Reader } from './host.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
     const disk = seen(path);
     return disk === undefined ? undefined : attempt(path, () => see(disk));
   };
+  const stat = (path: AbsPath): Entry => {
+    // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
+    if (path === ROOT) return rootEntry(seen(path));
+    const found = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
+    if (found === undefined) return ABSENT;
+    if (found.isDirectory()) enter(path);
+    return entryOf(found, () => at(path, linkTarget) ?? '');
+  };
+
+  const list = (path: AbsPath): readonly string[] => at(path, (disk) => namesIn(disk, path === ROOT)) ?? [];
+
   return {
-    stat(path) {
-      // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
-      if (path === ROOT) return rootEntry(seen(path));
-      const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
-      if (stat === undefined) return { type: 'absent' };
-      if (stat.isDirectory()) enter(path);
-      return entryOf(stat, () => at(path, linkTarget) ?? '');
+    stat,
+    list,
+    entries(path) {
+      const disk = seen(path);
+      const found: Named[] = [];
+      for (const name of list(path)) {
+        // A directory that was listed leads nowhere else: what is in it needs no look at its parents.
+        const child =
+          typeof disk === 'string' && !mayHoldBytes(name) ? `${disk === '/' ? '' : disk}/${name}` : undefined;
+        const entry = child === undefined ? stat(below(path, name)) : entryAt(child, below(path, name), enter);
+        if (entry.type !== 'absent') found.push({ name, entry });
+      }
+      return found;
     },
     read: (path) => at(path, readRegular),
     writtenAt(path) {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
-    list: (path) => at(path, (disk) => namesIn(disk, path === ROOT)) ?? [],
   };
 }
+
+function entryAt(disk: string, path: AbsPath, enter: Places['enter']): Entry {
+  const found = attempt(path, () => lstatSync(disk, GONE_IS_UNDEFINED));
+  if (found === undefined) return ABSENT;
+  if ((found.mode & constants.S_IFMT) === constants.S_IFDIR) enter(path);
+  return entryOf(found, () => attempt(path, () => linkTarget(disk)) ?? '');
+}
+
+const GONE_IS_UNDEFINED = { throwIfNoEntry: false } as const;
 
 /** readdir would follow a link as the last part; only the root may be reached by one. */
 function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
@@ -84,18 +110,38 @@ function rootEntry(disk: OnDisk | undefined): Entry {
 
 const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
 
-/** What a stat says, `target` of a link asked only where it is one. */
+/** What a stat says, `target` of a link asked only where it is one. Of what is alike in a row, the same object. */
 export function entryOf(stat: Stats, target: () => string): Entry {
+  const type = stat.mode & constants.S_IFMT;
+  if (type === constants.S_IFLNK) return { type: 'link', target: target(), owner: { uid: stat.uid, gid: stat.gid } };
+  const before = type === constants.S_IFDIR ? latest.dir : latest.rest;
+  if (before !== undefined && isAlike(before.stat, stat)) return before.entry;
+  const entry = newEntryOf(stat, type);
+  latest[type === constants.S_IFDIR ? 'dir' : 'rest'] = { stat, entry };
+  return entry;
+}
+
+/** Most entries of a tree are like the one before; ten thousand objects less to make, keep and collect. */
+const latest: { dir?: Alike; rest?: Alike } = {};
+
+interface Alike {
+  readonly stat: Stats;
+  readonly entry: Entry;
+}
+
+/** All that an entry says. A directory's number of names is no part of it. */
+const isAlike = (a: Stats, b: Stats): boolean =>
+  a.mode === b.mode &&
+  a.uid === b.uid &&
+  a.gid === b.gid &&
+  (a.nlink === b.nlink || (b.mode & constants.S_IFMT) === constants.S_IFDIR);
+
+function newEntryOf(stat: Stats, type: number): Entry {
   const owner = { uid: stat.uid, gid: stat.gid };
   const mode = stat.mode & 0o7777;
-  switch (stat.mode & constants.S_IFMT) {
-    case constants.S_IFREG:
-      return stat.nlink > 1 ? { type: 'file', mode, owner, hardLinked: true } : { type: 'file', mode, owner };
-    case constants.S_IFDIR:
-      return { type: 'dir', mode, owner };
-    case constants.S_IFLNK:
-      return { type: 'link', target: target(), owner };
-  }
+  if (type === constants.S_IFDIR) return { type: 'dir', mode, owner };
+  if (type === constants.S_IFREG)
+    return stat.nlink > 1 ? { type: 'file', mode, owner, hardLinked: true } : { type: 'file', mode, owner };
   return { type: 'other', what: stat.isFIFO() ? 'fifo' : stat.isSocket() ? 'socket' : 'device', mode, owner };
 }
 

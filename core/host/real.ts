@@ -14,13 +14,10 @@ import { compute } from './scratch.ts';
 /** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
 export function realHost(root: AbsPath): Host {
   const where = places(root);
-  const { stat, read, list, writtenAt } = look(where);
+  const looks = look(where);
   return {
-    facts: factsOf(root, { stat, read }),
-    stat,
-    read,
-    list,
-    writtenAt,
+    facts: factsOf(root, looks),
+    ...looks,
     planned: () => false,
     compute,
     work: (edits, tx) => realWork(root, where, edits, tx),

@@ -1,7 +1,7 @@
 // A Reader that remembers what was looked at: a plan can say what it relies on, and no provider looks twice.
 
 import { digestOf } from '../canonical.ts';
-import type { Entry, Witness } from '../model.ts';
+import type { Digest, Entry, Witness } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
 import type { Reader } from './host.ts';
 
@@ -14,6 +14,7 @@ export interface Recording {
 export function recording(base: Reader): Recording {
   const contents = new Map<AbsPath, Uint8Array>();
   const names = new Map<AbsPath, readonly string[]>();
+  const walked = new Map<AbsPath, Digest>();
   const entries = new Map<AbsPath, Entry>();
   const absent = new Set<AbsPath>();
   return {
@@ -42,12 +43,21 @@ export function recording(base: Reader): Recording {
         names.set(path, found);
         return found;
       },
+      // Not kept but for a digest: a tree is walked once, and to carry all of it along would cost as much as the walk.
+      entries(path) {
+        const found = base.entries(path);
+        walked.set(path, namesDigest(found.map(({ name }) => name)));
+        return found;
+      },
     },
     // Digests are made only here: most plans are empty, and nobody asks.
     witnesses: () =>
       [
         ...[...contents].map(([path, bytes]): Witness => ({ path, saw: 'content', digest: digestOf(bytes) })),
         ...[...names].map(([path, list]): Witness => ({ path, saw: 'names', digest: namesDigest(list) })),
+        ...[...walked]
+          .filter(([path]) => !names.has(path))
+          .map(([path, digest]): Witness => ({ path, saw: 'names', digest })),
         ...[...absent].filter((path) => !contents.has(path)).map((path): Witness => ({ path, saw: 'nothing' })),
       ].sort((a, b) => byteOrder(a.path, b.path) || (a.saw < b.saw ? -1 : 1)),
   };

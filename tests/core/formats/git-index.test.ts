@@ -23,6 +23,8 @@ import {
   type IndexCircumstances,
   type IntendedPath,
 } from '../../../core/formats/git-index-add.ts';
+import { readIndexPaths } from '../../../core/formats/git-index-paths.ts';
+import { fromBytes } from '../../../core/path.ts';
 
 let root: string;
 beforeEach(() => {
@@ -74,9 +76,27 @@ function add(repo: Repo, paths: readonly IntendedPath[], circumstances?: IndexCi
   return result;
 }
 function read(repo: Repo, format?: ObjectFormat) {
-  const result = readIndex(readFileSync(repo.index), format);
+  const bytes = readFileSync(repo.index);
+  const result = readIndex(bytes, format);
+  expectSamePaths(bytes, format);
   if (!result.ok) throw new Error(result.message);
   return result.index;
+}
+/** The law of the short cut: it lists what the whole reader lists, finds nothing else, and refuses with the same words. */
+function expectSamePaths(bytes: Uint8Array, format: ObjectFormat = 'sha1'): void {
+  const whole = readIndex(bytes, format);
+  const short = readIndexPaths(bytes, format);
+  if (!whole.ok || !short.ok) {
+    expect(short).toEqual(whole);
+    return;
+  }
+  const paths = [...new Set(whole.index.entries.map(({ path }) => fromBytes(path)))];
+  expect([...new Set(short.paths)]).toEqual(paths);
+  for (const path of paths) {
+    expect(short.paths.has(path)).toBe(true);
+    for (const other of [`${path}x`, path.slice(0, -1), `${path}/x`])
+      expect(short.paths.has(other)).toBe(paths.includes(other));
+  }
 }
 /** What git sees, with the flags of each entry but without stat data. */
 const seen = (repo: Repo) => ({
@@ -144,11 +164,14 @@ describe('reading', () => {
       const bad = Buffer.from(bytes);
       bad[at]! ^= 0x5a;
       expect(readIndex(bad)).toMatchObject({ ok: false });
+      expectSamePaths(bad);
       expect(readIndex(bytes.subarray(0, at))).toMatchObject({ ok: false, reason: 'damaged' });
       // With a right checksum the parser itself has to cope: a value, whatever it is, and no throw.
       if (at < bytes.length - 20) {
-        expect(typeof readIndex(resign(bad.subarray(0, -20))).ok).toBe('boolean');
-        expect(typeof readIndex(resign(bytes.subarray(0, at))).ok).toBe('boolean');
+        for (const odd of [bad.subarray(0, -20), bytes.subarray(0, at)]) {
+          expect(typeof readIndex(resign(odd)).ok).toBe('boolean');
+          expectSamePaths(resign(odd));
+        }
       }
     }
     expect(readIndex(bytes)).toMatchObject({ ok: true });
