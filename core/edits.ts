@@ -1,6 +1,6 @@
 // From what providers want to what is written: one edit per path, in an order that always works.
 
-import { type Edit, type Move, matches, type Put, type Puttable, type Step } from './model.ts';
+import { type Edit, kindOf, type Move, matches, type Put, type Puttable, type Step, sameOwner } from './model.ts';
 import { type AbsPath, byteOrder, depth, isWithin } from './path.ts';
 
 /** All edits of a plan, merged by path and ordered: new parents of moves, moves, puts, activation. */
@@ -39,10 +39,18 @@ function withContentOf(entry: Puttable, other: Puttable): Puttable {
 /** Both ways, since an entry without content matches one with any. */
 const isNothing = (before: Puttable, after: Puttable): boolean => matches(before, after) && matches(after, before);
 
-/** Parents before children, but children before parents where something goes away. */
+/**
+ * What is made or opened first, parents before children. Then what is given to somebody else, and last what goes away, both
+ * children before parents: while a directory is not theirs yet, nobody can turn a name in it to something else.
+ */
 function putOrder(a: Put, b: Put): number {
-  const removes = Number(a.after.type === 'absent') - Number(b.after.type === 'absent');
-  if (removes !== 0) return removes;
+  const turn = turnOf(a);
   const deeper = depth(a.path) - depth(b.path);
-  return (a.after.type === 'absent' ? -deeper : deeper) || byteOrder(a.path, b.path);
+  return turn - turnOf(b) || (turn === 0 ? deeper : -deeper) || byteOrder(a.path, b.path);
+}
+
+function turnOf(put: Put): 0 | 1 | 2 {
+  const { before, after } = put;
+  if (after.type === 'absent') return 2;
+  return kindOf(put) === 'metadata' && 'owner' in before && !sameOwner(before.owner, after.owner) ? 1 : 0;
 }

@@ -29,7 +29,7 @@ export const ownership = provider<Desired, readonly Found[]>({
     if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
     return {
       changes: [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))],
-      edits: touched.map((one) => own(one, owner)),
+      edits: owning(touched, owner),
       diagnostics,
     };
   },
@@ -51,7 +51,7 @@ function unlike(dir: AbsPath, owner: Owner, reader: Reader): readonly Found[] {
 /** Its owner can't do with it what owners do. */
 const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
 
-const modeOf = (entry: Found['entry']): number => (entry.type === 'link' ? 0 : entry.mode);
+const modeOf = (entry: Entry): number => ('mode' in entry ? entry.mode : 0);
 
 /** The mode with what its owner needs; a link has none of its own, and git keeps its objects read-only. */
 function wantedMode({ path, entry }: Found): number {
@@ -60,11 +60,18 @@ function wantedMode({ path, entry }: Found): number {
   return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
 }
 
-function own({ path, entry }: Found, owner: Owner): Edit {
-  // refusals() has ended the look at special files and shared ones.
-  const before = entry as Exclude<Puttable, { type: 'absent' }>;
-  const after = before.type === 'link' ? { ...before, owner } : { ...before, owner, mode: wantedMode({ path, entry }) };
-  return { op: 'put', path, before, after };
+/** What was alike and is to be alike is one object in all edits: of ten thousand files hardly more than their names. */
+function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
+  let latest: { readonly before: Entry; readonly after: Puttable } | undefined;
+  return touched.map(({ path, entry }): Edit => {
+    // refusals() has ended the look at special files and shared ones.
+    const before = entry as Exclude<Puttable, { type: 'absent' }>;
+    const mode = wantedMode({ path, entry });
+    const isAlike = latest?.before === before && (before.type === 'link' || modeOf(latest.after) === mode);
+    const after = isAlike ? latest!.after : before.type === 'link' ? { ...before, owner } : { ...before, owner, mode };
+    latest = { before, after };
+    return { op: 'put', path, before, after };
+  });
 }
 
 function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Diagnostic> {

@@ -23,7 +23,7 @@ import {
 import { digestOf } from '../canonical.ts';
 import { kindOf, matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, toBytes } from '../path.ts';
-import { childOf, errno, O_PATH } from './anchor.ts';
+import { type Anchor, childOf, errno, O_PATH } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
 import { entryOf, readAll } from './real-look.ts';
@@ -149,7 +149,10 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
   const target = childOf(dir, basename(path));
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    changeMetadata(desk, edit, target);
+    if (isOursAlone(dir)) changeAt(desk, edit, target, target);
+    else changeMetadata(desk, edit, target);
+    // What is known of the directories held is not so any more.
+    if (edit.after.type === 'dir') desk.anchors.release();
     return;
   }
   const site = siteOf(desk, path);
@@ -221,22 +224,36 @@ function removeDir(target: DiskPath, away: DiskPath, path: AbsPath): void {
   throw errno('ENOTEMPTY', `not empty: ${path}`);
 }
 
-function changeMetadata(desk: Desk, { path, before, after }: Put, target: DiskPath): void {
+/** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
+function changeMetadata(desk: Desk, edit: Put, target: DiskPath): void {
   const pin = openPinned(target);
-  if (pin === undefined || !('owner' in after)) throw staleAt(path);
+  if (pin === undefined) throw staleAt(edit.path);
   try {
-    const stat = fstatSync(pin);
-    const entry = entryOf(stat, () => linkTarget(target));
-    const expected = before.type === 'file' ? withoutContent(before) : before;
-    if (!matches(expected, entry)) throw staleAt(path);
-    const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
-    // Other names than those on our own shelves: what is done to it would be done to them.
-    if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-    setPinned(pin, target, stat, after);
+    changeAt(desk, edit, pin, target);
   } finally {
     closeSync(pin);
   }
 }
+
+/** `where`: a pinned inode, or a name that only we can change. */
+function changeAt(desk: Desk, { path, before, after }: Put, where: number | DiskPath, target: DiskPath): void {
+  const stat = typeof where === 'number' ? fstatSync(where) : there(where);
+  if (stat === undefined || !('owner' in after)) throw staleAt(path);
+  const entry = entryOf(stat, () => linkTarget(target));
+  const expected = before.type === 'file' ? withoutContent(before) : before;
+  if (!matches(expected, entry)) throw staleAt(path);
+  const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
+  // Other names than those on our own shelves: what is done to it would be done to them.
+  if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
+  set(where, target, stat, after);
+}
+
+/**
+ * A directory of root that nobody else may write: what a name in it is, only root can change, so it need not be pinned.
+ * (Under an ACL the group's bits are its mask.) Pinning costs an open and a close for each of the thousands of files of a
+ * tree that is given away.
+ */
+const isOursAlone = ({ uid, mode }: Anchor): boolean => process.geteuid?.() === 0 && uid === 0 && (mode & 0o022) === 0;
 
 const linkTarget = (place: DiskPath): string => fromBytes(readlinkSync(place, { encoding: 'buffer' }));
 
@@ -332,24 +349,33 @@ const openPinned = (place: DiskPath): number | undefined =>
 function setMetadata(place: DiskPath, after: Exclude<Puttable, { type: 'absent' }>): void {
   const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
   try {
-    setPinned(pin, place, fstatSync(pin), after);
+    set(pin, place, fstatSync(pin), after);
   } finally {
     closeSync(pin);
   }
 }
 
-function setPinned(pin: number, place: DiskPath, stat: Stats, after: Exclude<Puttable, { type: 'absent' }>): void {
+function set(
+  where: number | DiskPath,
+  place: DiskPath,
+  stat: Stats,
+  after: Exclude<Puttable, { type: 'absent' }>,
+): void {
   const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : stat.isSymbolicLink() ? 'link' : 'other';
   if (kind !== after.type) throw errno('ESTALE', `found a ${kind} where a ${after.type} was expected: ${place}`);
   const { uid, gid } = after.owner;
   // fchown refuses an O_PATH descriptor; its magic link does not, and follows to exactly this inode.
-  const pinned = `/proc/self/fd/${pin}`;
+  const pinned = typeof where === 'number' ? `/proc/self/fd/${where}` : undefined;
   const isOwned = stat.uid === uid && stat.gid === gid;
-  if (!isOwned) chownSync(pinned, uid, gid);
+  if (!isOwned) {
+    if (pinned === undefined) lchownSync(place, uid, gid);
+    else chownSync(pinned, uid, gid);
+  }
   // After chown, which clears the set-id bits; explicit, whatever the umask.
   if (after.type === 'link') return;
   const isAsWanted = (stat.mode & 0o7777) === after.mode && (isOwned || (stat.mode & 0o6000) === 0);
-  if (!isAsWanted) chmodSync(pinned, after.mode);
+  // A name that nobody else can change is, at this point, no link.
+  if (!isAsWanted) chmodSync(pinned ?? place, after.mode);
 }
 
 /** An ordinary user may not chown at all, not even to what is already so on some file systems. */
