@@ -92,7 +92,7 @@ function lockAll(
       below.release();
       state.release();
     };
-    return { descriptors: [...state.descriptors, ...below.descriptors], lacking: below.lacking, release };
+    return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, release };
   } catch (thrown) {
     state.release();
     throw thrown;

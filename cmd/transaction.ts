@@ -18,12 +18,11 @@ export function surroundings(
   verify: Surroundings['verify'],
 ): Surroundings {
   const { stopped } = io;
-  const beside = { keep: lock.descriptors, stopped };
   return {
     host: {
       ...host,
       async activate(edit, told) {
-        const result = await activate(edit, told, beside);
+        const result = await activate(edit, told, { keep: lock.lend(), stopped });
         if (result.status === 'done' && activationBegun(store)) noteActivated(store);
         return result;
       },

@@ -47,8 +47,8 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
     const thread = new Worker(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
       eval: true,
       workerData: assignment,
-      // A nursery for the edits of ten thousand files, or most of the time would go into copying what lives.
-      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      // A nursery for the edits of ten thousand files: a smaller one copies what lives again and again, a larger one is only memory.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
     });
     return new Promise((resolve, reject) => {
       thread.on('message', (said: Said) => {

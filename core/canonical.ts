@@ -5,11 +5,59 @@ import type { Digest } from './model.ts';
 
 /** JSON with keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
 export function canonicalJson(value: unknown): string {
-  return said(value, new Map());
+  const pieces: string[] = [];
+  say(value, { out: (piece) => void pieces.push(piece), known: new Map() });
+  return pieces.join('');
 }
 
-/** `known`: the small objects that were said already. The edits of a tree share their entries, thousands of them one. */
-function said(value: unknown, known: Map<object, string>): string {
+/** `digestOf(canonicalJson(value))`, and never the whole text: that of a plan may be long. */
+export function digestOfJson(value: unknown): Digest {
+  const hash = createHash('sha256');
+  let piece = '';
+  const out = (more: string): void => {
+    piece += more;
+    if (piece.length < PIECE) return;
+    hash.update(piece);
+    piece = '';
+  };
+  say(value, { out, known: new Map() });
+  return `sha256:${hash.update(piece).digest('hex')}`;
+}
+
+/** Characters that are hashed at once. */
+const PIECE = 1 << 16;
+
+interface Saying {
+  readonly out: (piece: string) => void;
+  /** The small objects that were said already: the edits of a tree share their entries, thousands of them one. */
+  readonly known: Map<object, string>;
+}
+
+/** Piece by piece what may be long: lists, and what holds lists. A piece never ends within a string. */
+function say(value: unknown, saying: Saying): void {
+  if (Array.isArray(value)) {
+    saying.out('[');
+    value.forEach((item, index) => {
+      if (index > 0) saying.out(',');
+      say(item, saying);
+    });
+    saying.out(']');
+  } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+    saying.out('{');
+    let isFirst = true;
+    for (const key of Object.keys(value).sort()) {
+      const member: unknown = value[key as keyof typeof value];
+      if (member === undefined) continue;
+      saying.out(`${isFirst ? '' : ','}${JSON.stringify(key)}:`);
+      isFirst = false;
+      if (Array.isArray(member)) say(member, saying);
+      else saying.out(said(member, saying.known));
+    }
+    saying.out('}');
+  } else saying.out(said(value, saying.known));
+}
+
+function said(value: unknown, known: Saying['known']): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
   if (Array.isArray(value)) return `[${value.map((item) => said(item, known)).join(',')}]`;
@@ -27,7 +75,6 @@ function said(value: unknown, known: Map<object, string>): string {
 
 /** Characters. What is longer is hardly shared, and would be kept twice. */
 const SMALL = 200;
-
 /** SHA-256 of bytes, or of the UTF-8 of a text. */
 export const digestOf = (content: Uint8Array | string): Digest =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;

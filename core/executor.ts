@@ -5,22 +5,12 @@ import type { Diagnostic } from './diagnostic.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { failure, interrupted, lastLines, stoppedBy } from './failure.ts';
 import { type Blobs, isStale, type Work } from './host/host.ts';
-import {
-  begin,
-  commit,
-  discard,
-  draft,
-  drafted,
-  forget,
-  load,
-  noteActivation,
-  noteBatch,
-  type Transaction,
-} from './journal.ts';
+import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
 import type { Activate, Outcome, Witness } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
 import { undo } from './undo.ts';
 
 /** `blobs`: the contents that the edits put; `witnesses`: what the plan relies on besides. Needs the lock, and no unfinished journal. */

@@ -5,11 +5,12 @@ import type { Diagnostic } from './diagnostic.ts';
 import { generations } from './executor.ts';
 import { failure } from './failure.ts';
 import { activeSystem, type Blobs, type Reader } from './host/host.ts';
-import { type Loaded, load, type Transaction } from './journal.ts';
+import { type Loaded, load } from './journal.ts';
 import { type Activate, type Edit, invert, type Put } from './model.ts';
 import { isWithin, rebase } from './path.ts';
 import { adapt, rehearse } from './rehearse.ts';
 import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
 
 /** One finished apply or rollback. `undone`: a later rollback took it back. */
 export interface Generation {

@@ -3,28 +3,9 @@
 
 import { digestOf } from './canonical.ts';
 import type { Blobs } from './host/host.ts';
-import type { Digest, Edit, HostFacts } from './model.ts';
-import type { AbsPath } from './path.ts';
-import { absolute } from './path.ts';
+import type { Digest } from './model.ts';
 import type { Store } from './store.ts';
-
-/** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
-export interface Transaction {
-  /** Names it; temporary names on the machine carry it. */
-  readonly tx: string;
-  readonly kind: 'apply' | 'rollback';
-  /** The plan it carries out; of a rollback, the digest of its edits. */
-  readonly plan: Digest;
-  readonly host: HostFacts;
-  /** Generations that it takes back. */
-  readonly undoes: readonly number[];
-  /** RFC 3339, UTC; for people only, nothing is decided by it. */
-  readonly startedAt: string;
-  readonly by: string;
-  /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
-  readonly dirs?: readonly AbsPath[];
-  readonly batches: readonly (readonly Edit[])[];
-}
+import { type Transaction, textOf, transactionIn } from './transaction.ts';
 
 export type Loaded =
   | { readonly status: 'none' }
@@ -40,7 +21,7 @@ export function draft(store: Store, transaction: Transaction, blobs: Blobs): voi
   // Until this is gone, temporary names may be left beside the targets.
   store.write('journal.new/unswept', Buffer.from(transaction.tx));
   store.write('journal.new/progress', seal(JSON.stringify(START)));
-  store.write('journal.new/begin', seal(JSON.stringify(transaction)));
+  store.write('journal.new/begin', seal(textOf(transaction)));
 }
 
 /** One rename: from here on, edits may be visible. */
@@ -84,42 +65,6 @@ export function load(store: Store, name: string): Loaded {
   if (name === UNFINISHED && progressOf(store) === undefined) return { status: 'damaged', what: `${name}/progress` };
   return { status: 'loaded', transaction, blobs };
 }
-
-/** What is sealed rightly may still be something else: undo must not find that out half way. */
-function transactionIn(text: string): Transaction | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Transaction> | null;
-    const { batches, tx, undoes } = value ?? {};
-    const isOne =
-      typeof tx === 'string' &&
-      Array.isArray(undoes) &&
-      Array.isArray(batches) &&
-      batches.every((batch) => Array.isArray(batch) && batch.every(isEdit));
-    return isOne ? (value as Transaction) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isEdit(value: unknown): boolean {
-  const edit = (value ?? {}) as Partial<Record<string, unknown>>;
-  switch (edit.op) {
-    case 'put':
-      return isPath(edit.path) && isEntry(edit.before) && isEntry(edit.after);
-    case 'move':
-      return isPath(edit.from) && isPath(edit.to);
-    case 'activate':
-      return typeof edit.target === 'object' && typeof edit.as === 'object' && typeof edit.before === 'object';
-    default:
-      return false;
-  }
-}
-
-const isPath = (value: unknown): boolean =>
-  typeof value === 'string' && value.startsWith('/') && !value.includes('\0') && absolute(value) === value;
-
-const isEntry = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
 
 const UNFINISHED = 'journal';
 

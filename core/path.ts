@@ -33,7 +33,7 @@ export const basename = (path: AbsPath): string => path.slice(path.lastIndexOf('
 
 /** Whether `path` is `tree` itself or below it. */
 export const isWithin = (path: AbsPath, tree: AbsPath): boolean =>
-  path === tree || tree === ROOT || path.startsWith(`${tree}/`);
+  tree === ROOT || (path.startsWith(tree) && (path.length === tree.length || path[tree.length] === '/'));
 
 /** `path` below `from`, said below `to` instead; undefined where it is not below `from`. */
 export function rebase(path: AbsPath, from: AbsPath, to: AbsPath): AbsPath | undefined {
@@ -50,7 +50,12 @@ export function relativeTo(path: AbsPath, dir: AbsPath): string {
 }
 
 /** How many parts: 0 for `/`. */
-export const depth = (path: AbsPath): number => (path === ROOT ? 0 : path.split('/').length - 1);
+export function depth(path: AbsPath): number {
+  if (path === ROOT) return 0;
+  let parts = 0;
+  for (let at = 0; at !== -1; at = path.indexOf('/', at + 1)) parts++;
+  return parts;
+}
 
 /** Bytewise order, as git and NAR sort: not the UTF-16 order of `<`. */
 export function byteOrder(a: string, b: string): number {

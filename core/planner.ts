@@ -1,12 +1,12 @@
 // One fold over the providers: each looks through an overlay that shows what the ones before it will do.
 // Planning computes everything and changes nothing.
 
-import { canonicalJson, digestOf } from './canonical.ts';
+import { digestOf, digestOfJson } from './canonical.ts';
 import { type Diagnostic, isError } from './diagnostic.ts';
 import { type Blobs, isUnreadable, type Reader } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
-import { ABSENT, type Digest, type Edit, type Entry, type Plan, type Reporter, type Step } from './model.ts';
+import { type Digest, type Edit, kindOf, type Plan, type Reporter, type Step } from './model.ts';
 import type { AnyProvider, Difference } from './provider.ts';
 import type { Wishes } from './wishes.ts';
 
@@ -50,7 +50,7 @@ export async function plan(
   }
   const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
   const body = { version: 1 as const, spec, host: reader.facts, witnesses, steps, blobs };
-  return { plan: { ...body, id: digestOf(canonicalJson(body)) }, checks };
+  return { plan: { ...body, id: digestOfJson(body) }, checks };
 }
 
 /** Another machine, or somebody else's tree where the configuration is to be: what else is there is not ours to judge. */
@@ -78,14 +78,15 @@ export const isEmpty = (plan: Plan): boolean =>
 /** A plan is itself if its id is the digest of the rest. */
 export function isIntact({ id, ...body }: Plan): boolean {
   const blobsMatch = Object.entries(body.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
-  return blobsMatch && digestOf(canonicalJson(body)) === id;
+  return blobsMatch && digestOfJson(body) === id;
 }
 
 /** A new content would come as a new file: the other names of the old one would keep the old bytes. */
 function sharedFiles(edits: readonly Edit[], stage: Reader): readonly Diagnostic[] {
   return edits.flatMap((edit): Diagnostic[] => {
-    const entry: Entry = edit.op === 'put' ? stage.stat(edit.path) : ABSENT;
-    if (edit.op !== 'put' || entry.type !== 'file' || !entry.hardLinked) return [];
+    if (edit.op !== 'put' || kindOf(edit) !== 'replace') return [];
+    const entry = stage.stat(edit.path);
+    if (entry.type !== 'file' || !entry.hardLinked) return [];
     const summary = `"${edit.path}" has other names too, and would no longer be the same file`;
     const hint = 'make it a file of its own: cp --remove-destination';
     return [{ severity: 'error', code: 'RF2018', summary, hint, path: edit.path }];

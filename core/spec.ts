@@ -2,7 +2,7 @@
 
 import type { Spec } from '../schemas/spec.gen.ts';
 import { validate } from '../schemas/validate-spec.gen.mjs';
-import { canonicalJson, digestOf } from './canonical.ts';
+import { digestOfJson } from './canonical.ts';
 import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from './diagnostic.ts';
 import { parseJson } from './formats/json.ts';
 import type { PlacedText, Span } from './formats/placed-text.ts';
@@ -86,7 +86,7 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
   const spec = parsed.value as Spec;
   const diagnostics = tidy(checkSpec(spec).map((problem) => placed(problem, locate)));
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
-  return { ok: true, spec, digest: digestOf(canonicalJson(spec)), locate, diagnostics };
+  return { ok: true, spec, digest: digestOfJson(spec), locate, diagnostics };
 }
 
 function locator(parsed: Extract<PlacedText, { ok: true }>, at: (span: Span) => SourceRange): Locate {

@@ -17,8 +17,8 @@ export interface Store {
 }
 
 export interface Lock {
-  /** A child that is given these keeps the lock when we are gone. */
-  readonly descriptors: readonly number[];
+  /** A child that is given these keeps the lock when we are gone; what it leaves running loses it when we release it. */
+  lend(): readonly number[];
   release(): void;
 }
 
@@ -45,7 +45,7 @@ export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
     remove: (name) => {
       for (const file of below(name)) files.delete(file);
     },
-    lock: () => ({ descriptors: [], release: () => {} }),
+    lock: () => ({ lend: () => [], release: () => {} }),
     size: (name) => below(name).reduce((sum, file) => sum + files.get(file)!.length, 0),
   };
 }

@@ -5,7 +5,7 @@ import type { Diagnostic } from './diagnostic.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { failure, lastLines } from './failure.ts';
 import { activeSystem, type Blobs, type Host, isStale, type Work } from './host/host.ts';
-import { activationBegun, batchReached, discard, noteBatch, type Transaction } from './journal.ts';
+import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
 import {
   ABSENT,
   type Activate,
@@ -20,6 +20,7 @@ import {
 } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { lookAt, looksInside } from './rehearse.ts';
+import type { Transaction } from './transaction.ts';
 
 /**
  * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path

@@ -75,9 +75,9 @@ export function humanReporter(options: HumanOptions): Reporter {
     else for (const diagnostic of sortByPlace(shown, sources)) problem(diagnostic);
   };
   const elapsed = (): number => {
-    const since = (now() - last) / 1000;
+    const before = last;
     last = now();
-    return since;
+    return (last - before) / 1000;
   };
   const rows = (): void => {
     for (const [kind, { edits, seconds }] of buckets) {
@@ -127,7 +127,7 @@ export function humanReporter(options: HumanOptions): Reporter {
     bucket.seconds += elapsed();
     buckets.set(kind, bucket);
     if (kind === 'move' || kind === 'activate' || index + 1 === total) rows();
-    else live.draw(`${editWords(edit, looks.err)} (${index + 1}/${total})`);
+    else live.draw(() => `${editWords(edit, looks.err)} (${index + 1}/${total})`);
   };
 
   const finished = (outcome: Outcome): void => {
@@ -170,13 +170,13 @@ export function humanReporter(options: HumanOptions): Reporter {
         undone.push(event.edit);
         if (!tty.err && !quiet && (verbose || rowKind(event.edit) !== 'owner'))
           err(`undo ${editWords(event.edit, looks.err)}`);
-        else if (!quiet) live.draw(`undo ${editWords(event.edit, looks.err)}`);
+        else if (!quiet) live.draw(() => `undo ${editWords(event.edit, looks.err)}`);
         return;
       case 'diagnostic':
         return problem(event.diagnostic);
       case 'progress':
         if (verbose && !quiet) return err(looks.err.paint('dim', looks.err.show(event.text)));
-        if (!quiet) live.draw(looks.err.show(event.text));
+        if (!quiet) live.draw(() => looks.err.show(event.text));
         return;
       case 'finished':
         return finished(event.outcome);
@@ -189,13 +189,13 @@ const ASCII_FRAMES = ['|', '/', '-', '\\'];
 const REDRAW_MS = 80;
 const HEARTBEAT_MS = 30_000;
 
-/** One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. */
+/** One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. Asked for its text only when it is shown. */
 function liveLine(
   print: (text: string) => void,
   terminal: boolean,
   look: Look,
   now: () => number,
-): { draw(text: string): void; clear(): void } {
+): { draw(text: () => string): void; clear(): void } {
   const frames = look.ascii ? ASCII_FRAMES : FRAMES;
   let frame = 0;
   let drawn = false;
@@ -206,14 +206,14 @@ function liveLine(
       const time = now();
       if (!terminal) {
         if (time - spoken < HEARTBEAT_MS) return;
-        print(`... ${text} (${durationOf((time - begun) / 1000)})\n`);
+        print(`... ${text()} (${durationOf((time - begun) / 1000)})\n`);
         spoken = time;
         return;
       }
       if (drawn && time - spoken < REDRAW_MS) return;
       if (!drawn) begun = time;
       const seconds = durationOf((time - begun) / 1000);
-      const line = truncate(text, look.columns - seconds.length - 4, look.show('…'));
+      const line = truncate(text(), look.columns - seconds.length - 4, look.show('…'));
       print(`\r\u001b[K${frames[frame++ % frames.length]} ${line} ${look.paint('dim', seconds)}`);
       drawn = true;
       spoken = time;

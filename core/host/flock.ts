@@ -50,7 +50,7 @@ export function lockDirectories(
   reader: Pick<Reader, 'stat'>,
   paths: readonly AbsPath[],
 ): (Lock & { readonly lacking: readonly AbsPath[] }) | Held {
-  const locks: Lock[] = [];
+  const locks: OneLock[] = [];
   const lacking: AbsPath[] = [];
   const release = (): void => {
     for (const lock of locks) lock.release();
@@ -64,16 +64,16 @@ export function lockDirectories(
       return { heldBy: `${lock.heldBy || 'a process of somebody else'} holds "${path}"` };
     } else if (lock !== undefined) locks.push(lock);
   }
-  return { descriptors: locks.flatMap(({ descriptors }) => descriptors), lacking, release };
+  return { lend: () => locks.flatMap((lock) => lock.lend()), lacking, release };
 }
 
 /** Undefined: there is none that we could change, or it is one of `ours`. */
-function lockDirectory(place: string, ours: readonly Lock[]): Lock | Held | 'lacking' | undefined {
+function lockDirectory(place: string, ours: readonly OneLock[]): OneLock | Held | 'lacking' | undefined {
   for (;;) {
     const fd = openedDirectory(place);
     if (fd === undefined) return undefined;
     const stat = fstatSync(fd);
-    const isOurs = ours.flatMap(({ descriptors }) => descriptors).some((one) => sameInode(fstatSync(one), stat));
+    const isOurs = ours.some(({ fd: one }) => sameInode(fstatSync(one), stat));
     const taken = isOurs ? undefined : (quietly(() => isTaken(fd)) ?? 'lacking');
     // Moved away between the two calls, perhaps by the very apply that we waited for: what is at its name now counts.
     if (taken === true && sameInode(statSync(place, { throwIfNoEntry: false }), stat)) return lockOn(fd);
@@ -83,12 +83,21 @@ function lockDirectory(place: string, ours: readonly Lock[]): Lock | Held | 'lac
   }
 }
 
-function lockOn(fd: number): Lock {
+interface OneLock extends Lock {
+  readonly fd: number;
+}
+
+function lockOn(fd: number): OneLock {
+  let isLent = false;
   return {
-    descriptors: [fd],
+    fd,
+    lend() {
+      isLent = true;
+      return [fd];
+    },
     release() {
       // Not only closed: what an activation started in the background may have inherited it.
-      spawnFlock(fd, '-u');
+      if (isLent) spawnFlock(fd, '-u');
       closeSync(fd);
     },
   };

@@ -23,7 +23,7 @@ import {
 import { digestOf } from '../canonical.ts';
 import { kindOf, matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, toBytes } from '../path.ts';
-import { type Anchor, childOf, errno, O_PATH } from './anchor.ts';
+import { childOf, errno, O_PATH } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
 import { entryOf, readAll } from './real-look.ts';
@@ -149,7 +149,7 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
   const target = childOf(dir, basename(path));
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    if (isOursAlone(dir)) changeAt(desk, edit, target, target);
+    if (dir.isOursAlone) changeAt(desk, edit, target, target);
     else changeMetadata(desk, edit, target);
     // What is known of the directories held is not so any more.
     if (edit.after.type === 'dir') desk.anchors.release();
@@ -247,13 +247,6 @@ function changeAt(desk: Desk, { path, before, after }: Put, where: number | Disk
   if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
   set(where, target, stat, after);
 }
-
-/**
- * A directory of root that nobody else may write: what a name in it is, only root can change, so it need not be pinned.
- * (Under an ACL the group's bits are its mask.) Pinning costs an open and a close for each of the thousands of files of a
- * tree that is given away.
- */
-const isOursAlone = ({ uid, mode }: Anchor): boolean => process.geteuid?.() === 0 && uid === 0 && (mode & 0o022) === 0;
 
 const linkTarget = (place: DiskPath): string => fromBytes(readlinkSync(place, { encoding: 'buffer' }));
 

@@ -478,12 +478,11 @@ describe('the journal and the history', () => {
     undoes: [],
     startedAt: ESC,
     by: ESC,
+    entries: [{ type: 'absent' }, { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } }],
   };
-  const put = (path: string): unknown => ({
+  const put = (path: string, before: unknown = 0, after: unknown = 1): unknown => ({
     ...WHOLE,
-    batches: [
-      [{ op: 'put', path, before: { type: 'absent' }, after: { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } }],
-    ],
+    batches: [[{ op: 'put', path, before, after }]],
   });
 
   const RECORDS: readonly (readonly [string, string])[] = [
@@ -496,6 +495,11 @@ describe('the journal and the history', () => {
     ['no batches', record({ ...WHOLE, batches: null })],
     ['an unknown edit', record({ ...WHOLE, batches: [[{ op: 'x' }]] })],
     ['a name that leads elsewhere', record({ ...WHOLE, tx: '../../beside', batches: [] })],
+    ['no table of entries', record({ ...(put('/a') as object), entries: null })],
+    ['an entry that is none', record({ ...(put('/a') as object), entries: [0, null] })],
+    ['an entry out of the table', record(put('/a', 0, 2))],
+    ['an entry by name', record(put('/a', 'length', '__proto__'))],
+    ['an entry in its place', record(put('/a', { type: 'absent' }, { type: 'absent' }))],
     ['a path upwards', record(put('/../../beside'))],
     ['a relative path', record(put('etc'))],
     ['a path with NUL', record(put('/a\0b'))],

@@ -6,9 +6,9 @@ import { digestOf } from '../../core/canonical.ts';
 import { execute, recover } from '../../core/executor.ts';
 import { past, select, undoing } from '../../core/history.ts';
 import type { Blobs } from '../../core/host/host.ts';
-import type { Transaction } from '../../core/journal.ts';
 import { ABSENT, type Edit, type Event, invert, type Outcome, type Put, type Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
+import type { Transaction } from '../../core/transaction.ts';
 import { carryOut } from '../carry-out.ts';
 import {
   around,

@@ -8,10 +8,11 @@ import { digestOf } from '../../core/canonical.ts';
 import { execute, recover } from '../../core/executor.ts';
 import { past } from '../../core/history.ts';
 import { diskStore } from '../../core/host/store.ts';
-import { load, type Transaction } from '../../core/journal.ts';
+import { load } from '../../core/journal.ts';
 import type { Edit, Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import { memoryStore, type Store } from '../../core/store.ts';
+import { type Transaction, textOf, transactionIn } from '../../core/transaction.ts';
 import { around, DEATH, FACTS, memoryScene, type Scene, untilDeath, watched } from '../faults.ts';
 import { temporary } from '../trees.ts';
 
@@ -212,5 +213,24 @@ describe('the state directory', () => {
     expect('release' in last).toBe(true);
     if ('release' in last) last.release();
     remove();
+  });
+});
+
+describe('a transaction as text', () => {
+  test('comes back as it was, and edits that share an entry share it again', () => {
+    expect(transactionIn(textOf(TRANSACTION))).toEqual(TRANSACTION);
+    const [entry] = [file('x')];
+    const alike = EDITS.map((edit) => ({ ...edit, before: entry, after: entry }) as Edit);
+    const back = transactionIn(textOf({ ...TRANSACTION, batches: [alike] }));
+    expect(
+      new Set(back?.batches.flat().flatMap((edit) => (edit.op === 'put' ? [edit.before, edit.after] : []))).size,
+    ).toBe(1);
+  });
+
+  test('of ten thousand files hardly needs more than their names', () => {
+    const [before, after] = [file('old'), file('new é')];
+    const paths = Array.from({ length: 10_000 }, (_, index) => absolute(`/d/file-${index}`));
+    const batches = [paths.map((path): Edit => ({ op: 'put', path, before, after }))];
+    expect(textOf({ ...TRANSACTION, batches }).length).toBeLessThan(JSON.stringify(paths).length * 4);
   });
 });

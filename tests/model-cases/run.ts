@@ -15,10 +15,10 @@ import {
 import { digestOf } from '../../core/canonical.ts';
 import { execute, generations, recover } from '../../core/executor.ts';
 import { memoryHost } from '../../core/host/memory.ts';
-import type { Transaction } from '../../core/journal.ts';
 import type { Outcome } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../core/path.ts';
 import { memoryStore } from '../../core/store.ts';
+import type { Transaction } from '../../core/transaction.ts';
 import {
   around,
   type Breaches,

@@ -1,0 +1,89 @@
+// A transaction, and how it is told in a journal: what thousands of edits have in common, the entries before and after,
+// stands once in a table.
+
+import type { Digest, Edit, Entry, HostFacts, Puttable } from './model.ts';
+import { type AbsPath, absolute } from './path.ts';
+
+/** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
+export interface Transaction {
+  /** Names it; temporary names on the machine carry it. */
+  readonly tx: string;
+  readonly kind: 'apply' | 'rollback';
+  /** The plan it carries out; of a rollback, the digest of its edits. */
+  readonly plan: Digest;
+  readonly host: HostFacts;
+  /** Generations that it takes back. */
+  readonly undoes: readonly number[];
+  /** RFC 3339, UTC; for people only, nothing is decided by it. */
+  readonly startedAt: string;
+  readonly by: string;
+  /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
+  readonly dirs?: readonly AbsPath[];
+  readonly batches: readonly (readonly Edit[])[];
+}
+
+/** A put names its entries by their places in `entries`. */
+interface Told extends Omit<Transaction, 'batches'> {
+  readonly entries: readonly Entry[];
+  readonly batches: readonly (readonly unknown[])[];
+}
+
+/** JSON; the inverse of transactionIn. */
+export function textOf({ batches, ...rest }: Transaction): string {
+  const entries: Entry[] = [];
+  const places = new Map<Entry, number>();
+  const placeOf = (entry: Entry): number => {
+    const known = places.get(entry);
+    if (known !== undefined) return known;
+    places.set(entry, entries.length);
+    return entries.push(entry) - 1;
+  };
+  const tell = (edit: Edit): unknown =>
+    edit.op === 'put' ? { ...edit, before: placeOf(edit.before), after: placeOf(edit.after) } : edit;
+  const told: Told = { ...rest, batches: batches.map((batch) => batch.map(tell)), entries };
+  return JSON.stringify(told);
+}
+
+/** Undefined: it is something else. Undo must not find that out half way. */
+export function transactionIn(text: string): Transaction | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Told> | null;
+    const { batches, tx, undoes, entries, ...rest } = value ?? {};
+    if (typeof tx !== 'string' || !Array.isArray(undoes)) return undefined;
+    if (!Array.isArray(batches) || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;
+    const edits = batches.map((batch) =>
+      Array.isArray(batch) ? batch.map((edit) => editIn(edit, entries)) : [undefined],
+    );
+    return edits.flat().includes(undefined) ? undefined : ({ ...rest, tx, undoes, batches: edits } as Transaction);
+  } catch {
+    return undefined;
+  }
+}
+
+function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
+  const edit = (value ?? {}) as Partial<Record<string, unknown>>;
+  switch (edit.op) {
+    case 'put': {
+      // `length` is no place in the table.
+      const [before, after] = [edit.before, edit.after].map((at) =>
+        Number.isInteger(at) ? entries[Number(at)] : undefined,
+      );
+      if (!isPath(edit.path) || before === undefined || after === undefined) return undefined;
+      return { op: 'put', path: edit.path as AbsPath, before: before as Puttable, after: after as Puttable };
+    }
+    case 'move':
+      return isPath(edit.from) && isPath(edit.to) ? (value as Edit) : undefined;
+    case 'activate':
+      return typeof edit.target === 'object' && typeof edit.as === 'object' && typeof edit.before === 'object'
+        ? (value as Edit)
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+const isPath = (value: unknown): boolean =>
+  typeof value === 'string' && value.startsWith('/') && !value.includes('\0') && absolute(value) === value;
+
+const isEntry = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
