@@ -4,6 +4,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { stoppedBy } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
+import { remotePlaces } from '../core/host/file-system.ts';
 import { lockDirectories } from '../core/host/flock.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import { load } from '../core/journal.ts';
@@ -49,6 +50,7 @@ export async function underLock(
     if ('release' in lock) {
       try {
         for (const path of lock.lacking) say(unlockable(path));
+        for (const { path, kind } of remotePlaces(absolute(place.root), place.host, dirs())) say(remote(path, kind));
         return await act(lock);
       } finally {
         lock.release();
@@ -127,5 +129,12 @@ const unlockable = (path: AbsPath): Diagnostic => ({
   severity: 'warning',
   code: 'RF3007',
   summary: `the file system of "${path}" has no locks: that nobody else applies there at this moment is not known`,
+  path,
+});
+
+const remote = (path: AbsPath, kind: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3016',
+  summary: `"${path}" is on a file system (${kind}) that this kernel does not keep by itself: what a loss of power leaves depends on it`,
   path,
 });

@@ -202,6 +202,10 @@ export const CODES = {
     title: 'the state directory cannot be used',
     page: 'Journal and history are kept in /var/lib/reflake (root), in the user’s state directory, or where --state says. Nothing was written.',
   },
+  RF3016: {
+    title: 'a file system whose promises are another’s',
+    page: 'The configuration or the state lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

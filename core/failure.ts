@@ -36,11 +36,13 @@ const ERRNO: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   EIO: 'the disk does not answer rightly',
   EMFILE: 'too many files are open',
+  ENOTSUP: 'the file system cannot do it',
 };
 const HINT: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space and run the command again',
   EDQUOT: 'free some space and run the command again',
   EROFS: 'make the file system writable, or choose another config.path',
+  ENOTSUP: 'choose another config.path',
   EACCES: 'run the command with sudo',
   EPERM: 'run the command with sudo; if that does not help, look for an immutable attribute (lsattr)',
 };

@@ -57,6 +57,7 @@ const modeOf = (entry: Entry): number => ('mode' in entry ? entry.mode : 0);
 function wantedMode({ path, entry }: Found): number {
   if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
   if (entry.type === 'dir') return entry.mode | 0o700;
+  if ((entry.mode & 0o600) === 0o600) return entry.mode;
   return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
 }
 

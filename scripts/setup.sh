@@ -45,12 +45,13 @@ lack mount mount
 lack mkfs.ext4 e2fsprogs
 lack mkfs.xfs xfsprogs
 lack mkfs.btrfs btrfs-progs
-lack perl perl-base
+lack bindfs bindfs
+lack mount.exfat-fuse exfat-fuse
+lack mkfs.exfat exfatprogs
+lack ntfs-3g ntfs-3g
 lack chroot coreutils
 lack find findutils
 lack prlimit util-linux
-lack chattr e2fsprogs
-lack faketime faketime
 
 if [ -n "$missing" ]; then
   command -v apt-get > /dev/null || fail "install these by hand, there is no apt-get here:$missing"

@@ -56,9 +56,8 @@ function spansIn({ body, version, idLength }: IndexBody): Uint32Array | IndexErr
     const isExtended = (flags & EXTENDED) !== 0;
     if (isExtended && version === 2) return damaged('a version 2 entry has extended flags');
     const begin = at + fixed + (isExtended ? 2 : 0);
-    let end = begin;
-    while (end < body.length && body[end] !== 0) end++;
-    if (end === body.length) return damaged(TRUNCATED);
+    const end = body.indexOf(0, begin);
+    if (end < 0) return damaged(TRUNCATED);
     if ((flags & 0xfff) !== Math.min(end - begin, 0xfff)) return damaged('a path has another length than it says');
     at += (begin - at + (end - begin) + 8) & ~7;
     if (at > body.length) return damaged(TRUNCATED);
@@ -98,12 +97,6 @@ function sorted(body: Buffer, spans: Uint32Array): TrackedPaths {
   };
 }
 
-/** Bytewise; a hundred thousand calls of Buffer.compare cost more than the bytes they look at. */
-function compare(a: Buffer, aBegin: number, aEnd: number, b: Buffer, bBegin: number, bEnd: number): number {
-  const length = Math.min(aEnd - aBegin, bEnd - bBegin);
-  for (let index = 0; index < length; index++) {
-    const difference = a[aBegin + index]! - b[bBegin + index]!;
-    if (difference !== 0) return difference;
-  }
-  return aEnd - aBegin - (bEnd - bBegin);
-}
+/** Bytewise. */
+const compare = (a: Buffer, aBegin: number, aEnd: number, b: Buffer, bBegin: number, bEnd: number): number =>
+  a.compare(b, bBegin, bEnd, aBegin, aEnd);

@@ -88,7 +88,13 @@ export function anchors(root: AbsPath): Anchors {
 /** A name in a held directory, as node:fs takes it. */
 export const childOf = ({ fd }: Pick<Anchor, 'fd'>, name: string): DiskPath => toBytes(`/proc/self/fd/${fd}/${name}`);
 
-/** Which mount the descriptor is on: the only sure sign that a rename or a link between two places can work. */
+/**
+ * Which mount the descriptor of a directory is on, and which volume of it (btrfs may have many in one mount): within one, and
+ * only there, can a rename or a link between two directories work.
+ */
+export const volumeOf = (dir: number): string => `${mountOf(dir)}:${fstatSync(dir).dev}`;
+
+/** Which mount the descriptor is on. */
 export function mountOf(fd: number): string {
   const found = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
   if (found === undefined) throw errno('ENOTSUP', 'this kernel does not tell mounts apart');

@@ -40,6 +40,8 @@ export interface Manifest {
   readonly digest: string;
   /** Files that were so young that a further change might not show in their times; below the tree's root. */
   readonly young: readonly Buffer[];
+  /** Equal to `shapeOf` of a true copy. */
+  readonly shape: string;
 }
 
 /** `target` must be free and private. On error the partial copy stays for its caller to sweep. Not durable yet. */
@@ -65,6 +67,7 @@ type Step = { readonly below: Buffer; readonly stat: Stats } & (
 
 function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
   const hash = createHash('sha256');
+  const shape = createHash('sha256');
   const young: Buffer[] = [];
   const started = Date.now();
   const device = lstatSync(root).dev;
@@ -75,6 +78,7 @@ function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
       .update(below)
       .update(`\0${stat.ino} ${stat.mode} ${stat.uid} ${stat.gid} ${stat.size} ${stat.mtimeMs} ${changed}\0`);
     hash.update(more).update('\0');
+    shape.update(below).update(shapeLine(stat, more));
     if (stat.isFile() && stat.ctimeMs > started - TICK) young.push(below);
   };
   const one = (place: DiskPath, below: Buffer): void => {
@@ -113,7 +117,24 @@ function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
     }
   };
   one(root, Buffer.alloc(0));
-  return { digest: hash.digest('hex'), young };
+  return { digest: hash.digest('hex'), young, shape: shape.digest('hex') };
+}
+
+/** What a copy has of its original, but for the bytes and the times. A directory's own size is its file system's affair. */
+const shapeLine = (stat: Stats, target: Buffer | string): string =>
+  `\0${stat.mode} ${stat.uid} ${stat.gid} ${stat.isDirectory() ? 0 : stat.size} ${target.toString('latin1')}\0`;
+
+/** Names, kinds, sizes, owners, modes and link targets of a tree that is ours alone, in one digest. */
+export function shapeOf(root: DiskPath): string {
+  const shape = createHash('sha256');
+  const one = (place: DiskPath, below: Buffer): void => {
+    const stat = lstatSync(place);
+    shape.update(below).update(shapeLine(stat, stat.isSymbolicLink() ? targetOf(place) : ''));
+    if (!stat.isDirectory()) return;
+    for (const name of namesIn(place)) one(inside(place, name), below.length === 0 ? name : inside(below, name));
+  };
+  one(root, Buffer.alloc(0));
+  return shape.digest('hex');
 }
 
 function likeDir(target: DiskPath, stat: Stats): void {

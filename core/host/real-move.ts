@@ -1,23 +1,15 @@
 // One move on the disk: a rename where the kernel can do that; across file systems a copy that is complete, durable and
 // out of sight before the original is set aside for it.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Move } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
-import { childOf, errno, mountOf, O_PATH } from './anchor.ts';
+import { childOf, errno, mountOf, O_PATH, volumeOf } from './anchor.ts';
 import { likeFile, likeTree } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
+import { isOverlay } from './file-system.ts';
 import { type Restored, staleAt } from './host.ts';
-import { copyTree, manifestOf, sameBytes, sameTree } from './real-copy.ts';
+import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
 import { placeNew } from './real-put.ts';
 import { type Site, thereOrNot } from './site.ts';
@@ -37,13 +29,16 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
   const source = anchors.at(now.now(from));
   const sourceDir = anchors.dir(now.now(parent(from)));
   const targetDir = anchors.dir(now.now(parent(to)));
-  const [home, there] = [mountOf(sourceDir.fd), mountOf(targetDir.fd)];
+  const isOneVolume = volumeOf(sourceDir.fd) === volumeOf(targetDir.fd);
   const site = sites.make(targetDir);
   const pin = openSync(source, O_PATH | constants.O_NOFOLLOW);
   try {
-    if (mountOf(pin) !== home) throw errno('EBUSY', `a file system is mounted at ${from}`);
+    if (mountOf(pin) !== mountOf(sourceDir.fd)) throw errno('EBUSY', `a file system is mounted at ${from}`);
     const stat = fstatSync(pin);
-    if (home === there && !(stat.isDirectory() && isOverlay(pin))) {
+    // What is prepared in it would lie in it, and move with it.
+    if (stat.isDirectory() && volumeOf(pin) !== volumeOf(sourceDir.fd))
+      throw errno('EBUSY', `a volume of its own (a btrfs subvolume) is at ${from}: move it by hand`);
+    if (isOneVolume && !(stat.isDirectory() && isOverlay(pin))) {
       note(site, at, { how: 'rename', ino: stat.ino });
       // It gets its new name by a link, which counts as a change of it.
       if (!stat.isDirectory()) desk.touched.add(now.now(from));
@@ -52,9 +47,11 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     }
     sites.make(sourceDir);
     const copy = site.place('new', at);
-    const { digest, young } = copyTree(source, copy);
+    const { digest, young, shape } = copyTree(source, copy);
     if (stat.isDirectory()) likeTree(pin, copy);
     else if (stat.isFile()) likeFile(pin, site.fd, at);
+    // It may be one that has no owners, or another idea of names, and says nothing when it is asked to keep them.
+    if (shapeOf(copy) !== shape) throw errno('ENOTSUP', `names, owners or modes are not kept where ${to} is`);
     note(site, at, {
       how: 'copy',
       ino: inodeAt(copy),
@@ -67,9 +64,6 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     closeSync(pin);
   }
 }
-
-/** A directory of a lower layer is not renamed by an overlay, which nothing tells before it is tried. */
-const isOverlay = (pin: number): boolean => statfsSync(`/proc/self/fd/${pin}`).type === 0x794c7630;
 
 /** Durable on return: what is done in the tree afterwards must not be there without it. */
 export function publishMove(desk: Desk, { from, to }: Move, at: number): void {

@@ -1,11 +1,12 @@
-// Where a transaction works out of sight: one private directory on each mount it touches, as high up as may be, so that
+// Where a transaction works out of sight: one private directory on each volume it touches, as high up as may be, so that
 // it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
 
 import { closeSync, constants, fstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
-import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH } from './anchor.ts';
+import { type Anchor, type Anchors, childOf, errno, O_PATH, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
+import { foldsCase } from './file-system.ts';
 import type { DiskPath } from './real-paths.ts';
 import { removeTree } from './remove-tree.ts';
 import { workName } from './work-name.ts';
@@ -27,7 +28,7 @@ export interface Site {
 }
 
 export interface Sites {
-  /** The site for what is in `dir`; made, if `dir`'s mount has none yet. */
+  /** The site for what is in `dir`; made, if its volume has none yet. */
   make(dir: Anchor): Site;
   /** The site there is. */
   find(dir: Anchor): Site | undefined;
@@ -40,19 +41,19 @@ export interface Sites {
 
 /** `near`: every path that the transaction names, from which sites that are already there are found. */
 export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Sites {
-  const byMount = new Map<string, Site>();
+  const byVolume = new Map<string, Site>();
   for (const dir of ancestors(near)) {
     const anchor = thereOrNot(() => anchors.dir(dir));
     const site = anchor && opened(anchor, tx);
-    if (site !== undefined) byMount.set(mountOf(site.fd), site);
+    if (site !== undefined) byVolume.set(volumeOf(site.fd), site);
   }
 
   const make = (dir: Anchor): Site => {
-    const mount = mountOf(dir.fd);
-    const known = byMount.get(mount);
+    const volume = volumeOf(dir.fd);
+    const known = byVolume.get(volume);
     if (known !== undefined) return known;
     let problem: unknown = errno('EACCES', `no place to work in near ${dir.real}`);
-    for (const candidate of candidates(dir, mount)) {
+    for (const candidate of candidates(dir, volume)) {
       const anchor = anchors.dir(candidate);
       try {
         mkdirSync(childOf(anchor, workName(tx)), 0o700);
@@ -63,31 +64,31 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       }
       const site = openedOrRemoved(anchor, tx);
       // Known from now on: whatever fails next, it is swept.
-      byMount.set(mount, site);
+      byVolume.set(volume, site);
       for (const shelf of SHELVES) mkdirSync(`/proc/self/fd/${site.fd}/${shelf}`, 0o700);
       return site;
     }
     throw problem;
   };
 
-  /** The highest directory of the mount first; for who is not root only what is theirs, without a gap. */
-  const candidates = (dir: Anchor, mount: string): readonly AbsPath[] => {
+  /** The highest directory of the volume first; for who is not root only what is theirs, without a gap. */
+  const candidates = (dir: Anchor, volume: string): readonly AbsPath[] => {
     const found: AbsPath[] = [];
     const me = process.geteuid?.();
     for (let at = dir.real; ; at = parent(at)) {
       const anchor = anchors.dir(at);
       const isOurs = me === 0 || anchor.uid === me || at === dir.real;
-      if (mountOf(anchor.fd) !== mount || !isOurs) break;
+      if (volumeOf(anchor.fd) !== volume || !isOurs) break;
       found.unshift(at);
       if (at === ROOT) break;
     }
     return found;
   };
 
-  const all = (): readonly Site[] => [...byMount.values()];
+  const all = (): readonly Site[] => [...byVolume.values()];
   return {
     make,
-    find: (dir) => byMount.get(mountOf(dir.fd)),
+    find: (dir) => byVolume.get(volumeOf(dir.fd)),
     all,
     flush() {
       for (const { fd, within } of all()) {
@@ -98,7 +99,7 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
     },
     close(remove) {
       const closing = all();
-      byMount.clear();
+      byVolume.clear();
       const problems: unknown[] = [];
       for (const { fd, within } of closing) {
         try {
@@ -145,8 +146,10 @@ function opened(within: Anchor, tx: string): Site | undefined {
 function openedOrRemoved(within: Anchor, tx: string): Site {
   try {
     const site = opened(within, tx);
-    if (site !== undefined) return site;
-    throw errno('EACCES', `the work directory in ${within.real} is not ours alone`);
+    if (site === undefined) throw errno('ENOTSUP', `${within.real} is on one that keeps no owners or modes`);
+    if (!foldsCase(within.fd, workName(tx))) return site;
+    closeSync(site.fd);
+    throw errno('ENOTSUP', `${within.real} is on one that does not tell capitals from small letters`);
   } catch (thrown) {
     thereOrNot(() => rmdirSync(childOf(within, workName(tx))));
     throw thrown;

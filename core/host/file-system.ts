@@ -1,0 +1,53 @@
+// What kind of file system a directory is on, where that decides what can be promised of it.
+
+import { lstatSync, statfsSync } from 'node:fs';
+import { follow } from '../links.ts';
+import { type AbsPath, parent, ROOT } from '../path.ts';
+import type { Reader } from './host.ts';
+
+/** Linux's magic numbers (statfs(2)), of those whose guarantees are another program's or another machine's. */
+const REMOTE: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x517b, 'SMB'],
+  [0x01021997, '9P'],
+  [0x65735546, 'FUSE'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+  [0x0bd00bd0, 'Lustre'],
+]);
+
+const OVERLAY = 0x794c7630;
+
+/** The name of a network or FUSE file system that `place` is on; undefined where it is one of this kernel's own, or not there. */
+function remoteAt(place: string): string | undefined {
+  try {
+    return REMOTE.get(statfsSync(place).type);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What of `paths` of the machine below `root`, or of where it will be made, is on such a file system; each kind once. */
+export function remotePlaces(
+  root: AbsPath,
+  reader: Pick<Reader, 'stat'>,
+  paths: readonly AbsPath[],
+): readonly { readonly path: AbsPath; readonly kind: string }[] {
+  const found = new Map<string, AbsPath>();
+  for (const path of paths) {
+    let at = follow(reader, path).path;
+    while (at !== ROOT && reader.stat(at).type === 'absent') at = parent(at);
+    const kind = remoteAt(`${root === ROOT ? '' : root}${at}`);
+    if (kind !== undefined && !found.has(kind)) found.set(kind, path);
+  }
+  return [...found].map(([kind, path]) => ({ kind, path }));
+}
+
+/** A directory of a lower layer is not renamed by an overlay, which nothing tells before it is tried. */
+export const isOverlay = (fd: number): boolean => statfsSync(`/proc/self/fd/${fd}`).type === OVERLAY;
+
+/** Whether `name`, which is there in the directory and has letters, is also found in capitals. */
+export const foldsCase = (dir: number, name: string): boolean =>
+  lstatSync(`/proc/self/fd/${dir}/${name.toUpperCase()}`, { throwIfNoEntry: false }) !== undefined;
