@@ -97,6 +97,12 @@ describe('the home of the owner is on a file system', () => {
     isRefused(/keeps no owners or modes/);
   });
 
+  test('that keeps no attributes: what has some, as an SELinux label, is refused', () => {
+    shell(`${MOUNT['another program'].replace('bindfs', 'bindfs --xattr-none')}; ${give}`);
+    shell(`setfattr -n security.selinux -v system_u:object_r:etc_t:s0 '${root}/etc/nixos/configuration.nix'`);
+    isRefused(/attributes cannot be kept/);
+  });
+
   test('that folds case: it is refused', () => {
     shell(`${MOUNT['that folds case']}; ${give}`);
     isRefused(/does not tell capitals from small letters/);

@@ -182,21 +182,23 @@ describe.each(WAYS)('%s', (_way, prepare) => {
   test('attributes and access lists of a tree', () => {
     shell(`cd ${OLD}; mkdir sub; echo x > sub/file
       setfattr -n user.note -v kept configuration.nix; setfattr -n user.note -v kept sub
+      setfattr -n security.selinux -v system_u:object_r:etc_t:s0 configuration.nix; setfattr -n trusted.note -v kept sub
       setfacl -m u:1234:rw sub/file; setfacl -d -m u:1234:rx sub`);
     const look = (dir: string): string =>
       shell(`cd ${dir}; getfattr -R -d -m - -e hex . | grep -v '^$'; getfacl -R -n . | grep -v '^# owner\\|^# group'`);
     const old = look(OLD);
-    expect(old).toMatch(/user\.note[\s\S]*1234/);
+    expect(old).toMatch(/security\.selinux[\s\S]*user\.note[\s\S]*1234/);
     succeeds(reflake('apply --yes'));
     // What git and the flake added has none.
     const kept = look(NEW);
-    for (const line of old.match(/user\.note=.*|user:1234:.*|default:.*/g)!) expect(kept).toContain(line);
+    for (const line of old.match(/(?:user\.note|security\.selinux|trusted\.note)=.*|user:1234:.*|default:.*/g)!) expect(kept).toContain(line);
     succeeds(reflake('rollback --yes'));
     expect(look(OLD)).toBe(old);
   });
 
   test('attributes and access lists of a file that is edited', () => {
-    shell(`setfattr -n user.note -v kept ${CONF}; setfacl -m u:1234:rw ${CONF}`);
+    shell(`setfattr -n user.note -v kept ${CONF}; setfacl -m u:1234:rw ${CONF}
+      setfattr -n security.selinux -v system_u:object_r:etc_t:s0 ${CONF}`);
     const look = (): string => shell(`getfattr -d -m - -e hex --absolute-names ${CONF}; getfacl -n -p ${CONF}`);
     const old = look();
     succeeds(reflake('apply --yes'));
