@@ -4,6 +4,7 @@ import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
 import { ABSENT, type Digest, type Edit, type Entry, type HostFacts, type Move, matches, type Put } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
+import { hashThrough } from '../tree-hash.ts';
 import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
@@ -133,8 +134,7 @@ export function memoryHost(
     };
   };
 
-  return {
-    facts,
+  const look: Pick<Host, 'stat' | 'read' | 'list'> = {
     stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
     read: (path) => {
       const found = at(path);
@@ -148,6 +148,12 @@ export function memoryHost(
         .map(basename)
         .sort(byteOrder);
     },
+  };
+
+  return {
+    ...look,
+    facts,
+    treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,

@@ -3,6 +3,7 @@
 
 import type { Entry, Move, Put } from '../model.ts';
 import { type AbsPath, basename, inByteOrder, isWithin, parent, rebase } from '../path.ts';
+import { hashThrough } from '../tree-hash.ts';
 import type { Blobs, Reader } from './host.ts';
 
 export interface Overlay extends Reader {
@@ -70,6 +71,23 @@ export function overlay(base: Reader): Overlay {
     return names;
   };
 
+  /** Where the base has the tree that is shown at `path`, all of it as it is there; undefined where an edit changed it. */
+  const untouched = (path: AbsPath): AbsPath | undefined => {
+    let at = path;
+    for (const layer of layers.toReversed()) {
+      if (layer.kind === 'puts') {
+        for (const put of layer.puts.keys()) if (isWithin(put, at)) return undefined;
+        continue;
+      }
+      const { from, to } = layer.move;
+      const origin = rebase(at, to, from);
+      // Of a tree that something was moved out of, or into; or that was moved away itself.
+      if (origin === undefined && (isWithin(to, at) || isWithin(from, at) || isWithin(at, from))) return undefined;
+      at = origin ?? at;
+    }
+    return at;
+  };
+
   const topPuts = (): PutLayer => {
     const top = layers.at(-1);
     if (top?.kind === 'puts') return top;
@@ -78,7 +96,7 @@ export function overlay(base: Reader): Overlay {
     return fresh;
   };
 
-  return {
+  const shown: Overlay = {
     facts: base.facts,
     stat(path) {
       const found = find(path, layers.length - 1);
@@ -96,6 +114,10 @@ export function overlay(base: Reader): Overlay {
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;
+    },
+    treeHash(path) {
+      const below = untouched(path);
+      return below === undefined ? hashThrough(shown, path) : base.treeHash(below);
     },
     compute: (job) => base.compute(job),
     planned: (path) =>
@@ -117,6 +139,7 @@ export function overlay(base: Reader): Overlay {
       children.set(parent(path), (children.get(parent(path)) ?? new Set()).add(basename(path)));
     },
   };
+  return shown;
 }
 
 /** Readers show entries without content: `stat` does not read. */

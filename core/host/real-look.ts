@@ -14,20 +14,22 @@ import {
 } from 'node:fs';
 import type { Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
-import type { Reader } from './host.ts';
+import { hashThrough } from '../tree-hash.ts';
+import { type Reader, unreadable } from './host.ts';
+import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'writtenAt' | 'treeHash'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
     const disk = seen(path);
     return disk === undefined ? undefined : attempt(path, () => see(disk));
   };
-  return {
+  const looks: Look = {
     stat(path) {
       // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
       if (path === ROOT) return rootEntry(seen(path));
@@ -42,7 +44,27 @@ export function look({ seen, enter }: Places): Look {
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
     list: (path) => at(path, (disk) => namesIn(disk, path === ROOT)) ?? [],
+    treeHash(path) {
+      // The root may be reached by a link, or not be there.
+      if (path === ROOT) return hashThrough(looks, path);
+      const disk = seen(path);
+      if (disk === undefined || looks.stat(path).type === 'absent') return undefined;
+      try {
+        return hashTree(disk, { omits: isWorkName });
+      } catch (thrown) {
+        throw saidOf(path, disk, thrown);
+      }
+    },
   };
+  return looks;
+}
+
+/** What the system says of something in the tree at `path`, as `unreadable`, with its path on the machine. */
+function saidOf(path: AbsPath, disk: OnDisk, thrown: unknown): unknown {
+  const { code, syscall, path: place } = thrown as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return thrown;
+  const inTree = place === undefined ? path : (`${path}${place.slice(disk.toString().length)}` as AbsPath);
+  return unreadable(inTree, code === 'EACCES' || code === 'EPERM' ? 'permission denied' : code);
 }
 
 /** readdir would follow a link as the last part; only the root may be reached by one. */

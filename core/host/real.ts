@@ -14,13 +14,14 @@ import { compute } from './scratch.ts';
 /** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
 export function realHost(root: AbsPath): Host {
   const where = places(root);
-  const { stat, read, list, writtenAt } = look(where);
+  const { stat, read, list, writtenAt, treeHash } = look(where);
   return {
     facts: factsOf(root, { stat, read }),
     stat,
     read,
     list,
     writtenAt,
+    treeHash,
     planned: () => false,
     compute,
     work: (edits, tx) => realWork(root, where, edits, tx),
