@@ -1,14 +1,32 @@
 // The programs that reflake is measured against: each with a command that looks at as much and changes nothing, or with
 // the reason why it can't be measured here.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Nix, as the same `env` runs it; whatever its version, offline. */
-export function nix(env, args, name) {
-  const argv = ['nix', '--offline', '--extra-experimental-features', 'nix-command flakes', ...args];
+export function nix(env, args, name, program = 'nix') {
+  const argv = [program, '--offline', '--extra-experimental-features', 'nix-command flakes', ...args];
   return tried(name, { argv, env });
 }
+
+/** As `nix`, of the Nix in PATH and of those that scripts/nix-versions.sh has unpacked; each says its version. */
+export function nixes(env, args, name) {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const unpacked = process.env.REFLAKE_NIX_VERSIONS ?? join(cache, 'reflake-nix');
+  const programs = [
+    'nix',
+    ...VERSIONS.map((version) => join(unpacked, version, 'bin/nix')).filter((file) => existsSync(file)),
+  ];
+  return programs.map((program) => {
+    const { stdout } = spawnSync(program, ['--version'], { env, encoding: 'utf8' });
+    const [version = ''] = / [0-9][0-9.]*/.exec(stdout ?? '') ?? [];
+    return nix(env, args, `nix${version} ${name}`, program);
+  });
+}
+
+const VERSIONS = ['2.26', '2.34'];
 
 /** `count` resources of the kind that is built in, applied, so that a plan finds nothing to do. */
 export function terraform(env, dir, count) {

@@ -7,9 +7,12 @@ import { build } from 'esbuild';
 import { applyRows } from './apply.mjs';
 import { makeMachine, moduleText } from './machine.mjs';
 import { compare, median, runOnce } from './measure.mjs';
+import { narTables } from './nar.mjs';
 import { ansible, nix, terraform } from './others.mjs';
 
-const [of = '15', ofApply = '5'] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const ONLY_NAR = args[0] === 'nar';
+const [of = '15', ofApply = ONLY_NAR ? '0' : '5'] = ONLY_NAR ? args.slice(1) : args;
 // 0: none of the others.
 const ROUNDS = Number(of);
 const project = new URL('..', import.meta.url).pathname;
@@ -27,13 +30,15 @@ process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 console.log(
   `reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds, of apply ${ofApply}\n`,
 );
-if (ROUNDS > 0) {
+if (ONLY_NAR) {
+  await narHashes(makeMachine(fresh('large'), 10_000));
+} else if (ROUNDS > 0) {
   await small();
   await large();
   sizes();
   await parser();
 }
-for (const [title, rows] of applyRows(temporary, Number(ofApply))) print(title, rows);
+if (Number(ofApply) > 0) for (const [title, rows] of applyRows(temporary, Number(ofApply))) print(title, rows);
 
 /** The plan of an ordinary configuration, beside Node alone and beside what else plans. */
 async function small() {
@@ -81,7 +86,8 @@ async function small() {
 
 /** Where the files count: the plan of a large tree, and hashing it as Nix does. */
 async function large() {
-  const { root, dir, env, yaml } = makeMachine(fresh('large'), 10_000);
+  const machine = makeMachine(fresh('large'), 10_000);
+  const { root, env, yaml } = machine;
   const at = { env, cwd: root };
   const cost = measured({
     'node -e 0': { argv: [process.execPath, '-e', '0'], ...at },
@@ -90,54 +96,12 @@ async function large() {
   print('A configuration of 10,000 modules, in sync; CPU time as a multiple of node -e 0', [
     ['plan, in sync', cost['plan, in sync'], cost['plan, in sync'].cpu / cost['node -e 0'].cpu],
   ]);
-  await narHashes(join(dir, 'modules'), at);
+  await narHashes(machine);
 }
 
-/**
- * The NAR hash of a tree, by a program that does nothing else, beside `nix hash path`. Of each also what it costs where there
- * is nothing to hash: starting Node and its cryptography costs another sum than starting Nix, whatever the tree.
- */
-async function narHashes(tree, at) {
-  // Built and started as dist/reflake.cjs is: bundled and minified, V8 with the same flags.
-  const [, flags] = /setFlagsFromString\('([^']+)'\)/.exec(readFileSync(`${project}cmd/bin.ts`, 'utf8'));
-  const program = await bundled(
-    'hash',
-    `import { writeSync } from 'node:fs';
-    import { setFlagsFromString } from 'node:v8';
-    import { hashTree } from './core/host/nar-walk.ts';
-    if (process.versions.node.startsWith('20.')) setFlagsFromString('${flags}');
-    writeSync(1, hashTree(process.argv[2]) + '\\n');`,
-  );
-  const empty = fresh('empty');
-  const ours = (path) => ({ argv: [process.execPath, program, path], ...at });
-  const nixOn = (path) => nix(at.env, ['hash', 'path', path], 'nix hash path');
-  const theirs = nixOn(tree);
-  const cost = measured({
-    hashTree: ours(tree),
-    'hashTree, empty': ours(empty),
-    ...(theirs.command && { nix: theirs.command, 'nix, empty': nixOn(empty).command }),
-  });
-  print(
-    'The NAR hash of 10,000 files, hashTree in a program of its own; peak memory as a multiple of that without files',
-    [
-      ['hashTree', cost.hashTree, cost.hashTree.rss / cost['hashTree, empty'].rss],
-      ['hashTree, an empty directory', cost['hashTree, empty'], 1],
-      ...(theirs.why
-        ? [['nix hash path', theirs.why]]
-        : [
-            ['nix hash path', cost.nix, cost.nix.rss / cost['nix, empty'].rss],
-            ['nix hash path, an empty directory', cost['nix, empty'], 1],
-          ]),
-    ],
-  );
-  if (theirs.why) return;
-  const added = (name, value) => cost[name][value] - cost[`${name}, empty`][value];
-  print('hashTree as a multiple of nix hash path', [
-    ['CPU time, whole processes', undefined, cost.hashTree.cpu / cost.nix.cpu, 1],
-    ['time by the clock, whole processes', undefined, cost.hashTree.wall / cost.nix.wall, 1],
-    ['CPU time, what 10,000 files add', undefined, added('hashTree', 'cpu') / added('nix', 'cpu'), 1],
-    ['by the clock, what 10,000 files add', undefined, added('hashTree', 'wall') / added('nix', 'wall'), 1],
-  ]);
+/** `machine`: of 10,000 modules. */
+async function narHashes(machine) {
+  for (const [title, rows] of await narTables(machine, { reflake, bundled, measured, fresh })) print(title, rows);
 }
 
 function sizes() {

@@ -1,12 +1,13 @@
 // Path inputs looked at on the machine: what is at the place that a lock names, and whether it still has the locked hash.
-// Through a Reader, so that planned edits count; one file in memory at a time.
+// Through a Reader, so that planned edits count.
 
 import { type Attrs, isRelativePath, textAttr } from './formats/flake-ref/model.ts';
-import { type NarNode, type NarProblem, narError, narHash } from './formats/nar.ts';
+import { isNarProblem } from './formats/nar.ts';
 import type { Reader } from './host/host.ts';
-import { below, follow } from './links.ts';
-import { type AbsPath, absolute, isWithin, join, relativeTo, toBytes } from './path.ts';
+import { follow } from './links.ts';
+import { type AbsPath, absolute, isWithin, join, relativeTo } from './path.ts';
 import { repositoryOf } from './repository.ts';
+import { hashThrough } from './tree-hash.ts';
 
 /** `same`: it has the locked hash, or is a relative path of Nix 2.26 and later, which is locked by no hash at all. */
 export type LocalTree =
@@ -51,43 +52,18 @@ function look(path: AbsPath, locked: Attrs, dir: AbsPath, reader: Reader): Local
   const wanted = textAttr(locked, 'narHash')?.replace(/=*$/, '=');
   if (wanted === undefined) return { kind: 'same', path };
   try {
-    const hash = hashOf(reader, end);
+    const hash = reader.treeHash(end);
+    if (hash === undefined) return { kind: 'absent', path };
     if (hash === wanted) return { kind: 'same', path };
     // Below a git repository old Nix hashes only what git shows to it.
     const visible = isRelativePath(locked) ? trackedBelow(dir, reader) : undefined;
-    return visible && hashOf(reader, end, visible) === wanted
+    return visible && hashThrough(reader, end, visible) === wanted
       ? { kind: 'same', path }
       : { kind: 'changed', path, hash };
   } catch (thrown) {
     if (!isNarProblem(thrown)) throw thrown;
     return { kind: 'unhashable', path, problem: thrown.message };
   }
-}
-
-/** The NAR hash (SRI) of what is at `path`. Throws `Error & NarProblem`, and `unreadable`. */
-function hashOf(reader: Reader, path: AbsPath, keep: (path: AbsPath) => boolean = () => true): string {
-  const node = (at: AbsPath): NarNode => {
-    const entry = reader.stat(at);
-    switch (entry.type) {
-      case 'file': {
-        const bytes = reader.read(at) ?? new Uint8Array();
-        return { type: 'file', executable: (entry.mode & 0o100) !== 0, size: bytes.length, chunks: [bytes] };
-      }
-      case 'link':
-        return { type: 'link', target: toBytes(entry.target) };
-      case 'dir':
-        return { type: 'dir', entries: () => entriesOf(at) };
-      default:
-        throw narError('NAR_UNSUPPORTED', toBytes(relativeTo(at, path)), 'has an unsupported type');
-    }
-  };
-  function* entriesOf(dir: AbsPath): Generator<readonly [Buffer, NarNode]> {
-    for (const name of reader.list(dir)) {
-      const child = below(dir, name);
-      if (keep(child)) yield [toBytes(name), node(child)];
-    }
-  }
-  return narHash(node(path));
 }
 
 function trackedBelow(dir: AbsPath, reader: Reader): ((path: AbsPath) => boolean) | undefined {
@@ -100,6 +76,3 @@ function trackedBelow(dir: AbsPath, reader: Reader): ((path: AbsPath) => boolean
     for (let at = path; at !== '' && !shown.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) shown.add(at);
   return (path) => shown.has(relativeTo(path, top));
 }
-
-const isNarProblem = (thrown: unknown): thrown is Error & NarProblem =>
-  thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('NAR_');

@@ -127,7 +127,7 @@ export interface HostFacts {
 
 /** Something that a plan relies on: what was seen at a path while planning. */
 export type Witness =
-  | { readonly path: AbsPath; readonly saw: 'content' | 'names'; readonly digest: Digest }
+  | { readonly path: AbsPath; readonly saw: 'content' | 'names' | 'tree'; readonly digest: Digest }
   | { readonly path: AbsPath; readonly saw: 'nothing' };
 
 /** The whole of what apply will do. `id` is the digest of the canonical JSON of the rest. */

@@ -2,10 +2,11 @@
 // root. What only a disk has (file systems, crashes in the middle, umask, bytes as names) follows at the end.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
+import { type NarNode, narHash } from '../core/formats/nar.ts';
 import type { Blobs, Host, Reader } from '../core/host/host.ts';
 import { memoryHost } from '../core/host/memory.ts';
 import { overlay } from '../core/host/overlay.ts';
@@ -13,6 +14,7 @@ import { realHost } from '../core/host/real.ts';
 import { below } from '../core/links.ts';
 import { ABSENT, type Entry, type Move, type Put, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
+import { hashThrough } from '../core/tree-hash.ts';
 import { carryOut } from './carry-out.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
@@ -61,6 +63,15 @@ const read = (host: Host, path: string): string | undefined => {
   const bytes = host.read(p(path));
   return bytes && Buffer.from(bytes).toString();
 };
+
+const fileNode = (content: string, executable = false): NarNode => {
+  const bytes = Buffer.from(content);
+  return { type: 'file', executable, size: bytes.length, chunks: [bytes] };
+};
+const dirNode = (entries: Readonly<Record<string, NarNode>>): NarNode => ({
+  type: 'dir',
+  entries: () => Object.entries(entries).map(([name, node]) => [Buffer.from(name), node] as const),
+});
 
 describe.each([
   ['memory', inMemory],
@@ -113,6 +124,87 @@ describe.each([
       const { host } = machine({ '/f': 'x' });
       expect(Number.isInteger(host.writtenAt(p('/f')))).toBe(true);
       expect(host.writtenAt(p('/none'))).toBeUndefined();
+    });
+  });
+
+  describe('hashes', () => {
+    const TREE: Literal = {
+      '/t/a': 'x',
+      '/t/b': { file: 'y', mode: '0744', owner: [1000, 100] },
+      '/t/c': { file: '', mode: '0611' },
+      '/t/d/é': 'z',
+      '/t/e': { dir: true, mode: '0700' },
+      '/t/l': { link: 'd/no/such' },
+      '/s': { link: 't' },
+      '/into': { link: 't/d' },
+      '/p/q': { other: 'fifo' },
+      '/broken': { link: 'none' },
+    };
+    const d = dirNode({ é: fileNode('z') });
+    const t = dirNode({
+      a: fileNode('x'),
+      b: fileNode('y', true),
+      c: fileNode(''),
+      d,
+      e: dirNode({}),
+      l: { type: 'link', target: Buffer.from('d/no/such') },
+    });
+
+    test.each([
+      ['a tree', '/t', t],
+      ['a file', '/t/a', fileNode('x')],
+      ['a file that its owner may run', '/t/b', fileNode('y', true)],
+      ['one that only others may', '/t/c', fileNode('')],
+      ['an empty directory', '/t/e', dirNode({})],
+      ['a link, and not what it leads to', '/s', { type: 'link', target: Buffer.from('t') }],
+      ['what is behind a link in the parents', '/s/d', d],
+      ['a file behind one', '/into/é', fileNode('z')],
+    ] as const)('%s', (_what, path, node) => {
+      const { host } = machine(TREE);
+      expect(host.treeHash(p(path))).toBe(narHash(node));
+    });
+
+    test('the whole machine', () => {
+      const { host } = machine({ '/a': 'x' });
+      expect(host.treeHash(p('/'))).toBe(narHash(dirNode({ a: fileNode('x') })));
+    });
+
+    test('nothing where nothing is', () => {
+      const { host } = machine(TREE);
+      for (const path of ['/none', '/none/at/all', '/t/a/b', '/broken/x'])
+        expect(host.treeHash(p(path))).toBeUndefined();
+    });
+
+    test('no socket, FIFO or device, and says where', () => {
+      const { host } = machine(TREE);
+      const refusal = (message: string) => expect.objectContaining({ code: 'NAR_UNSUPPORTED', message });
+      expect(() => host.treeHash(p('/p'))).toThrow(refusal("'q' has an unsupported type"));
+      expect(() => host.treeHash(p('/p/q'))).toThrow(refusal("'.' has an unsupported type"));
+    });
+
+    test('63 levels, and not 64', () => {
+      const deep = (levels: number) => machine({ [`/t${'/d'.repeat(levels)}`]: 'x' }).host;
+      expect(deep(63).treeHash(p('/t'))).toMatch(/^sha256-/);
+      expect(() => deep(64).treeHash(p('/t'))).toThrow(expect.objectContaining({ code: 'NAR_TOO_DEEP' }));
+    });
+
+    test('names of every kind in the order of their bytes, below a name that is no text too', () => {
+      const names = ['a', '｡', '\u{1F600}', 'é\udcff', '\udcfe', '\ufffd', 'a\nb', 'n'.repeat(255)];
+      const { host } = machine(Object.fromEntries(names.map((name) => [`/x\udc80/${name}/f`, name])));
+      for (const path of ['/x\udc80', '/x\udc80/é\udcff', '/x\udc80/\ufffd'])
+        expect(host.treeHash(p(path))).toBe(hashThrough(host, p(path)));
+    });
+
+    test('what is there now, and the same tree under another name', () => {
+      const { host } = machine(TREE);
+      const before = host.treeHash(p('/t'));
+      const { content, blobs } = text('new');
+      carryOut(host, put('/t/n', ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs);
+      expect(host.treeHash(p('/t'))).not.toBe(before);
+      carryOut(host, put('/t/n', { type: 'file', content, mode: 0o644, owner: ME }, ABSENT), blobs);
+      carryOut(host, { op: 'move', from: p('/t'), to: p('/u') }, {});
+      expect(host.treeHash(p('/u'))).toBe(before);
+      expect(host.treeHash(p('/t'))).toBeUndefined();
     });
   });
 
@@ -371,6 +463,8 @@ describe('memory and disk agree', () => {
           for (const name of ['/a/a', '/b/a', '/c/b/a']) {
             expect(memory.host.stat(p(name))).toEqual(disk.host.stat(p(name)));
             expect(memory.host.list(p(name))).toEqual(disk.host.list(p(name)));
+            expect(memory.host.treeHash(p(name))).toEqual(disk.host.treeHash(p(name)));
+            expect(disk.host.treeHash(p(name))).toEqual(hashThrough(disk.host, p(name)));
             for (const { host } of [memory, disk]) expectEntries(host, p(name));
             // An overlay shows beforehand what the edits lead to.
             if (hasLinks) continue;
@@ -440,12 +534,45 @@ describe('the disk', () => {
     for (const way of ['/abs', '/rel', '/d/deep']) {
       expect(host.read(p(`${way}/secret`))).toBeUndefined();
       expect(host.list(p(way))).toEqual([]);
+      expect(host.treeHash(p(`${way}/secret`))).toBeUndefined();
       expect(() =>
         carryOut(host, put(`${way}/n`, ABSENT, { type: 'file', content, mode: 0o644, owner: ME }), blobs),
       ).toThrow();
       expect(() => carryOut(host, { op: 'move', from: p(`${way}/secret`), to: p('/stolen') }, {})).toThrow();
     }
     expect(readdirSync(outside.dir)).toEqual(['secret']);
+  });
+
+  test('what a transaction has out of sight is in no hash', () => {
+    const { host, root } = onDisk({ '/d/a': 'x', '/d/.reflake-more': 'ours is only .reflake- and hex digits' });
+    const before = host.treeHash(p('/d'));
+    expect(before).toBe(hashThrough(host, p('/d')));
+    mkdirSync(`${root}/d/.reflake-f00d`);
+    writeFileSync(`${root}/d/.reflake-f00d/a`, 'x');
+    expect(host.treeHash(p('/d'))).toBe(before);
+    writeFileSync(Buffer.from(`${root}/d/\xff`, 'latin1'), 'x');
+    expect(host.treeHash(p('/d'))).not.toBe(before);
+    expect(host.treeHash(p('/d'))).toBe(hashThrough(host, p('/d')));
+  });
+
+  test('a part of a tree without rights is named, as it is called on the machine', () => {
+    if (process.geteuid?.() !== 0) return;
+    const { host } = onDisk({
+      '/d/sub/closed': { file: 'x', mode: '0600' },
+      '/e/closed/f': '',
+      '/e/closed': { dir: true, mode: '0700' },
+      '/l': { link: 'd' },
+    });
+    process.seteuid?.(1234);
+    try {
+      const refusal = (path: string) => expect.objectContaining({ path, why: 'permission denied' });
+      expect(() => host.treeHash(p('/d'))).toThrow(refusal('/d/sub/closed'));
+      expect(() => host.treeHash(p('/l/sub'))).toThrow(refusal('/l/sub/closed'));
+      expect(() => host.treeHash(p('/e'))).toThrow(refusal('/e/closed'));
+      expect(() => host.treeHash(p('/e/closed/f'))).toThrow(refusal('/e/closed/f'));
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 
   test('a directory that becomes a link between two looks is seen after a refresh', () => {

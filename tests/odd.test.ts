@@ -191,7 +191,8 @@ describe.each(WAYS)('%s', (_way, prepare) => {
     succeeds(reflake('apply --yes'));
     // What git and the flake added has none.
     const kept = look(NEW);
-    for (const line of old.match(/(?:user\.note|security\.selinux|trusted\.note)=.*|user:1234:.*|default:.*/g)!) expect(kept).toContain(line);
+    for (const line of old.match(/(?:user\.note|security\.selinux|trusted\.note)=.*|user:1234:.*|default:.*/g)!)
+      expect(kept).toContain(line);
     succeeds(reflake('rollback --yes'));
     expect(look(OLD)).toBe(old);
   });

@@ -74,10 +74,13 @@ export function writeNar(root: NarNode, sink: (bytes: Uint8Array) => void, { dep
   out.flush();
 }
 
-/** An error about a place in the tree, for walkers too. `what` continues "'PATH' …". */
+/** An error about a place in the tree, for walkers too; its root has an empty path. `what` continues "'PATH' …". */
 export function narError(code: NarProblem['code'], path: Buffer, what: string): Error & NarProblem {
-  return Object.assign(new Error(`'${path}' ${what}`), { code, path });
+  return Object.assign(new Error(`'${path.length === 0 ? '.' : path}' ${what}`), { code, path });
 }
+
+export const isNarProblem = (thrown: unknown): thrown is Error & NarProblem =>
+  thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('NAR_');
 
 /** A level too many, at `path`. */
 export const narTooDeep = (path: Buffer, depthLimit: number): Error & NarProblem =>

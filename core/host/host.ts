@@ -64,6 +64,11 @@ export interface Reader {
   entries(path: AbsPath): readonly Named[];
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
+  /**
+   * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined where nothing is.
+   * Throws `Error & NarProblem` for what has none.
+   */
+  treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
   /** Whether planned edits concern the path or anything below it. */
   planned(path: AbsPath): boolean;

@@ -4,6 +4,7 @@ import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
 import { ABSENT, type Digest, type Edit, type Entry, type HostFacts, type Move, matches, type Put } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
+import { hashThrough } from '../tree-hash.ts';
 import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
@@ -133,26 +134,27 @@ export function memoryHost(
     };
   };
 
-  const stat = (path: AbsPath): Entry => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' });
-
-  const list = (path: AbsPath): readonly string[] => {
-    const dir = real(path);
-    if (dir === undefined || (dir !== ROOT && paths.get(dir)?.entry.type !== 'dir')) return [];
-    return [...paths.keys()]
-      .filter((other) => other !== ROOT && parent(other) === dir)
-      .map(basename)
-      .sort(byteOrder);
-  };
-
-  return {
-    facts,
-    stat,
+  const look: Pick<Host, 'stat' | 'read' | 'list'> = {
+    stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
     read: (path) => {
       const found = at(path);
       return found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;
     },
-    list,
-    entries: (path) => list(path).map((name) => ({ name, entry: stat(below(path, name)) })),
+    list: (path) => {
+      const dir = real(path);
+      if (dir === undefined || (dir !== ROOT && paths.get(dir)?.entry.type !== 'dir')) return [];
+      return [...paths.keys()]
+        .filter((other) => other !== ROOT && parent(other) === dir)
+        .map(basename)
+        .sort(byteOrder);
+    },
+  };
+
+  return {
+    ...look,
+    facts,
+    entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
+    treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,

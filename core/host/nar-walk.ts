@@ -5,14 +5,19 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { hashOf, type NarOptions, narError, narSize, narTooDeep } from '../formats/nar.ts';
 import { type NarWriter, narWriter } from '../formats/nar-writer.ts';
 
+/** `omits`: entries of these names (in latin1) are left out, with what is below them. */
+export interface WalkOptions extends NarOptions {
+  readonly omits?: (name: string) => boolean;
+}
+
 /**
  * The NAR hash (SRI) of the file, link or directory at `path`, as `nix hash path` computes it.
  * Throws the file system's errors and `Error & NarProblem`; a FIFO, socket or device is NAR_UNSUPPORTED.
  */
-export function hashTree(path: string, { depthLimit = 64 }: NarOptions = {}): string {
+export function hashTree(path: Place, { depthLimit = 64, omits }: WalkOptions = {}): string {
   return hashOf((sink) => {
     const out = narWriter(sink);
-    const walk: Walk = { out, fill, fd: -1, depthLimit, root: Buffer.byteLength(path) + 1 };
+    const walk: Walk = { out, fill, fd: -1, depthLimit, omits, root: Buffer.byteLength(path) + 1 };
     // One function for all files.
     function fill(buffer: Buffer, offset: number, length: number): number {
       return readSync(walk.fd, buffer, offset, length, -1);
@@ -29,6 +34,7 @@ interface Walk {
   readonly fill: (buffer: Buffer, offset: number, length: number) => number;
   fd: number;
   readonly depthLimit: number;
+  readonly omits: WalkOptions['omits'];
   readonly root: number;
 }
 
@@ -59,7 +65,7 @@ function writeNode(path: Place, kind: Kind, depth: number, walk: Walk): void {
 
 /** The entries of a directory, unless a name is not ASCII: of such ones a string may say other bytes, or sort elsewhere. */
 function writeAscii(path: string, depth: number, walk: Walk): boolean {
-  const { out } = walk;
+  const { out, omits } = walk;
   const prefix = `${path}/`;
   const entries = readdirSync(path, { withFileTypes: true });
   let names = '';
@@ -74,6 +80,7 @@ function writeAscii(path: string, depth: number, walk: Walk): boolean {
   // What Node gives comes sorted, but nothing promises it.
   if (!isSorted) entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
+    if (omits?.(entry.name)) continue;
     out.entry(entry.name);
     writeNode(prefix + entry.name, entry, depth + 1, walk);
     out.closeEntry();
@@ -87,7 +94,9 @@ function writeEntries(path: Place, depth: number, walk: Walk): void {
   const prefix = Buffer.concat([Buffer.from(path as string), SLASH]);
   const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
   for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
-    walk.out.entry(entry.name.toString('latin1'));
+    const name = entry.name.toString('latin1');
+    if (walk.omits?.(name)) continue;
+    walk.out.entry(name);
     writeNode(Buffer.concat([prefix, entry.name]), entry, depth + 1, walk);
     walk.out.closeEntry();
   }

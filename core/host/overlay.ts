@@ -4,6 +4,7 @@
 import { below } from '../links.ts';
 import { ABSENT, type Entry, type Move, type Put } from '../model.ts';
 import { type AbsPath, basename, inByteOrder, isWithin, parent, rebase } from '../path.ts';
+import { hashThrough } from '../tree-hash.ts';
 import type { Blobs, Reader } from './host.ts';
 
 export interface Overlay extends Reader {
@@ -93,6 +94,23 @@ export function overlay(base: Reader): Overlay {
     at: statAt,
   };
 
+  /** Where the base has the tree that is shown at `path`, all of it as it is there; undefined where an edit changed it. */
+  const untouched = (path: AbsPath): AbsPath | undefined => {
+    let at = path;
+    for (const layer of layers.toReversed()) {
+      if (layer.kind === 'puts') {
+        for (const put of layer.puts.keys()) if (isWithin(put, at)) return undefined;
+        continue;
+      }
+      const { from, to } = layer.move;
+      const origin = rebase(at, to, from);
+      // Of a tree that something was moved out of, or into; or that was moved away itself.
+      if (origin === undefined && (isWithin(to, at) || isWithin(from, at) || isWithin(at, from))) return undefined;
+      at = origin ?? at;
+    }
+    return at;
+  };
+
   const topPuts = (): PutLayer => {
     const top = layers.at(-1);
     if (top?.kind === 'puts') return top;
@@ -101,7 +119,7 @@ export function overlay(base: Reader): Overlay {
     return fresh;
   };
 
-  return {
+  const shown: Overlay = {
     facts: base.facts,
     stat: (path) => (layers.length === 0 ? base.stat(path) : statAt(path, layers.length - 1)),
     read(path) {
@@ -121,6 +139,10 @@ export function overlay(base: Reader): Overlay {
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;
+    },
+    treeHash(path) {
+      const below = untouched(path);
+      return below === undefined ? hashThrough(shown, path) : base.treeHash(below);
     },
     compute: (job) => base.compute(job),
     planned: (path) =>
@@ -142,6 +164,7 @@ export function overlay(base: Reader): Overlay {
       children.set(parent(path), (children.get(parent(path)) ?? new Set()).add(basename(path)));
     },
   };
+  return shown;
 }
 
 /** Readers show entries without content: `stat` does not read. */

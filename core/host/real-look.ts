@@ -15,13 +15,15 @@ import {
 import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
-import type { Named, Reader } from './host.ts';
+import { hashThrough } from '../tree-hash.ts';
+import { type Named, type Reader, unreadable } from './host.ts';
+import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt' | 'treeHash'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
@@ -39,7 +41,7 @@ export function look({ seen, enter }: Places): Look {
 
   const list = (path: AbsPath): readonly string[] => at(path, (disk) => namesIn(disk, path === ROOT)) ?? [];
 
-  return {
+  const looks: Look = {
     stat,
     list,
     entries(path) {
@@ -59,7 +61,27 @@ export function look({ seen, enter }: Places): Look {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
+    treeHash(path) {
+      // The root may be reached by a link, or not be there.
+      if (path === ROOT) return hashThrough(looks, path);
+      const disk = seen(path);
+      if (disk === undefined || looks.stat(path).type === 'absent') return undefined;
+      try {
+        return hashTree(disk, { omits: isWorkName });
+      } catch (thrown) {
+        throw saidOf(path, disk, thrown);
+      }
+    },
   };
+  return looks;
+}
+
+/** What the system says of something in the tree at `path`, as `unreadable`, with its path on the machine. */
+function saidOf(path: AbsPath, disk: OnDisk, thrown: unknown): unknown {
+  const { code, syscall, path: place } = thrown as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return thrown;
+  const inTree = place === undefined ? path : (`${path}${place.slice(disk.toString().length)}` as AbsPath);
+  return unreadable(inTree, code === 'EACCES' || code === 'EPERM' ? 'permission denied' : code);
 }
 
 function entryAt(disk: string, path: AbsPath, enter: Places['enter']): Entry {

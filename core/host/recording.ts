@@ -1,13 +1,14 @@
 // A Reader that remembers what was looked at: a plan can say what it relies on, and no provider looks twice.
 
 import { digestOf } from '../canonical.ts';
+import { isNarProblem } from '../formats/nar.ts';
 import type { Digest, Entry, Witness } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
 import type { Reader } from './host.ts';
 
 export interface Recording {
   readonly reader: Reader;
-  /** What was seen so far, in byte order: contents read, directories listed, paths that were not there. */
+  /** What was seen so far, in byte order: contents read, directories listed, trees hashed, paths that were not there. */
   witnesses(): readonly Witness[];
 }
 
@@ -16,6 +17,7 @@ export function recording(base: Reader): Recording {
   const names = new Map<AbsPath, readonly string[]>();
   const walked = new Map<AbsPath, Digest>();
   const entries = new Map<AbsPath, Entry>();
+  const trees = new Map<AbsPath, Tree>();
   const absent = new Set<AbsPath>();
   return {
     reader: {
@@ -49,6 +51,13 @@ export function recording(base: Reader): Recording {
         walked.set(path, namesDigest(found.map(({ name }) => name)));
         return found;
       },
+      treeHash(path) {
+        const tree = trees.get(path) ?? treeAt(path, base);
+        trees.set(path, tree);
+        if (tree === undefined) absent.add(path);
+        else if (tree.problem !== undefined) throw tree.problem;
+        return tree?.hash;
+      },
     },
     // Digests are made only here: most plans are empty, and nobody asks.
     witnesses: () =>
@@ -58,6 +67,9 @@ export function recording(base: Reader): Recording {
         ...[...walked]
           .filter(([path]) => !names.has(path))
           .map(([path, digest]): Witness => ({ path, saw: 'names', digest })),
+        ...[...trees].flatMap(([path, tree]): Witness[] =>
+          tree === undefined ? [] : [{ path, saw: 'tree', digest: treeDigest(tree) }],
+        ),
         ...[...absent].filter((path) => !contents.has(path)).map((path): Witness => ({ path, saw: 'nothing' })),
       ].sort((a, b) => byteOrder(a.path, b.path) || (a.saw < b.saw ? -1 : 1)),
   };
@@ -73,9 +85,35 @@ export function* changedSince(witnesses: readonly Witness[], reader: Reader): Ge
 function holds(witness: Witness, reader: Reader): boolean {
   const { path } = witness;
   if (witness.saw === 'names') return namesDigest(reader.list(path)) === witness.digest;
+  if (witness.saw === 'tree') {
+    const tree = treeAt(path, reader);
+    return tree !== undefined && treeDigest(tree) === witness.digest;
+  }
   const bytes = reader.read(path);
   // Also a directory or link has no content to be read: what was seen is that there was none.
   return witness.saw === 'nothing' ? bytes === undefined : bytes !== undefined && digestOf(bytes) === witness.digest;
 }
+
+/** A tree's hash, or why it has none, which a plan may say and so relies on; undefined where nothing is. */
+type Tree =
+  | { readonly hash: string; readonly problem?: undefined }
+  | { readonly hash?: undefined; readonly problem: Error }
+  | undefined;
+
+function treeAt(path: AbsPath, reader: Reader): Tree {
+  try {
+    const hash = reader.treeHash(path);
+    return hash === undefined ? undefined : { hash };
+  } catch (thrown) {
+    if (!isNarProblem(thrown)) throw thrown;
+    return { problem: thrown };
+  }
+}
+
+/** The hash itself, in the spelling of a plan. */
+const treeDigest = ({ hash, problem }: Exclude<Tree, undefined>): Digest =>
+  problem === undefined
+    ? `sha256:${Buffer.from(hash.slice('sha256-'.length), 'base64').toString('hex')}`
+    : digestOf(problem.message);
 
 const namesDigest = (names: readonly string[]): ReturnType<typeof digestOf> => digestOf(JSON.stringify(names));

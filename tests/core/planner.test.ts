@@ -3,13 +3,14 @@
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { realHost } from '../../core/host/real.ts';
+import { changedSince } from '../../core/host/recording.ts';
 import type { Plan } from '../../core/model.ts';
-import { absolute } from '../../core/path.ts';
+import { absolute, isWithin } from '../../core/path.ts';
 import { isIntact } from '../../core/planner.ts';
 import { survey } from '../../core/survey.ts';
 import { memoryScene } from '../faults.ts';
-import { BASES, machineOf, planFor, toolsOf } from '../plan-cases.ts';
-import { layOut, temporary } from '../trees.ts';
+import { BASES, machineOf, planCases, planFor, toolsOf } from '../plan-cases.ts';
+import { type Leaf, type Literal, layOut, temporary } from '../trees.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -79,6 +80,29 @@ describe('a plan', () => {
     visit(plan, (next) => next);
     expect(tried).toBeGreaterThan(200);
   });
+});
+
+test('a plan made while a path input was as locked is bound to all of that tree', async () => {
+  const one = planCases().find(({ name }) => name === 'lock/tree-changed')!;
+  const dots = absolute('/home/srid/nixos-config/dots');
+  const machine = machineOf({ ...one, machine: { ...one.machine, '/etc/nix/nix.conf': '' } });
+  const hash = memoryScene(machine).open().host.treeHash(dots)!;
+  const lock = '/home/srid/nixos-config/flake.lock';
+  const { file, owner } = machine[lock] as { file: readonly string[]; owner: readonly [number, number] };
+  const isOfDots = (at: number) => file[at]!.includes('narHash') && file[at + 1]!.includes('./dots');
+  const asLocked = file.map((line, at) => (isOfDots(at) ? `"narHash": "${hash}",` : line));
+  const scene: Literal = { ...machine, [lock]: { file: asLocked, owner } };
+  const { plan } = await planFor({}, memoryScene(scene).open().host);
+  expect(plan!.steps.map(({ provider }) => provider)).toEqual(['nix-conf']);
+  // Other providers list it, too, but no file in it is recorded by itself.
+  expect(plan!.witnesses.filter(({ path }) => isWithin(path, dots)).map(({ saw }) => saw)).toEqual(['names', 'tree']);
+  const changed = (leaf: Leaf) =>
+    [...changedSince(plan!.witnesses, memoryScene({ ...scene, [`${dots}/vimrc`]: leaf }).open().host)].map(
+      ({ path }) => path,
+    );
+  expect(changed(scene[`${dots}/vimrc`]!)).toEqual([]);
+  expect(changed({ file: 'set nu\n', mode: '0755', owner: [1000, 100] })).toEqual([dots]);
+  expect(changed({ file: 'set nonu\n', owner: [1000, 100] })).toEqual([dots]);
 });
 
 test('the survey of a fresh machine', () => {

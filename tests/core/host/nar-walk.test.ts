@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type NarNode, narHash } from '../../../core/formats/nar.ts';
 import { hashTree } from '../../../core/host/nar-walk.ts';
 
 let root: string;
@@ -58,6 +60,32 @@ test('files around the size of what is hashed at once, behind one another', () =
   sizes.forEach((size, index) => {
     writeFileSync(join(dir, `${String.fromCharCode(97 + index)}`), Buffer.alloc(size, index + 1));
   });
+  expect(hashTree(dir)).toBe(nix(dir));
+});
+
+test('contents that no text holds: every byte counts, wherever it stands', () => {
+  const dir = fresh('contents');
+  const content = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc
+      .array(fc.constantFrom('\ufeff', '\ufffd', '\0', 'é', '\u{1f600}', '\r\n', 'a'))
+      .map((parts) => Buffer.from(parts.join(''))),
+    fc
+      .constantFrom('efbbbf', 'c3', 'f09f98', 'eda080', 'c080', 'ff00', 'f4908080')
+      .map((hex) => Buffer.from(hex, 'hex')),
+  );
+  let seen = 0;
+  fc.assert(
+    fc.property(fc.array(content, { minLength: 1, maxLength: 8 }), (contents) => {
+      const tree = fresh(`contents/${seen++}`);
+      const entries = contents.map((bytes, index) => {
+        writeFileSync(join(tree, `${index}`), bytes);
+        const node: NarNode = { type: 'file', executable: false, size: bytes.length, chunks: [bytes] };
+        return [Buffer.from(`${index}`), node] as const;
+      });
+      expect(hashTree(tree)).toBe(narHash({ type: 'dir', entries: () => entries }));
+    }),
+  );
   expect(hashTree(dir)).toBe(nix(dir));
 });
 
