@@ -14,6 +14,7 @@ import {
   invert,
   type Kept,
   kindOf,
+  type Move,
   matches,
   type Outcome,
   type Put,
@@ -103,10 +104,7 @@ const UNTOUCHED: Undone = { changed: false, kept: [] };
 
 async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
   if (edit.op === 'activate') return await undoActivation(edit, around);
-  if (edit.op === 'move') {
-    const { changed, kept } = work.restore(at, blobs);
-    return { changed, kept: kept.map((beside): Kept => ({ path: edit.from, beside })) };
-  }
+  if (edit.op === 'move') return restored(edit, at, blobs, work);
   return undoPut(edit, at, blobs, around.host, work);
 }
 
@@ -139,15 +137,20 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, host: Host, work: Wo
   if (matches(before, entry)) return UNTOUCHED;
   // What somebody has put into a directory of ours goes with it, aside.
   const isInhabited = before.type === 'absent' && entry.type === 'dir' && host.list(path).length > 0;
-  if (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))) {
-    work.restore(at, blobs);
-    return { changed: true, kept: [] };
-  }
+  const isOurGap = entry.type === 'absent' && work.isOurs(at);
+  if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
+    return restored(edit, at, blobs, work);
   // Another owner or mode, or something else where we had changed only those: theirs stays.
   if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, kept: [{ path }] };
-  const kept: Kept = entry.type === 'absent' ? { path } : { path, beside: work.keepBeside(path) };
-  if (before.type !== 'absent') work.restore(at, blobs);
-  return { changed: true, kept: [kept] };
+  const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
+  const kept: readonly Kept[] = [{ path, ...(beside && { beside }) }];
+  return { changed: true, kept: before.type === 'absent' ? kept : [...kept, ...restored(edit, at, blobs, work).kept] };
+}
+
+function restored(edit: Put | Move, at: number, blobs: Blobs, work: Work): Undone {
+  const { changed, kept } = work.restore(at, blobs);
+  const path = edit.op === 'move' ? edit.from : edit.path;
+  return { changed, kept: kept.map((beside): Kept => ({ path, beside })) };
 }
 
 /**

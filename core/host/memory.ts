@@ -85,7 +85,7 @@ export function memoryHost(
 
   const isThere = (path: AbsPath): boolean => at(path) !== undefined;
 
-  const keepBeside = (path: AbsPath): AbsPath => {
+  const setAside = (path: AbsPath): AbsPath => {
     const beside = `${path}.reflake-conflict` as AbsPath;
     move({ op: 'move', from: path, to: beside });
     return beside;
@@ -126,7 +126,7 @@ export function memoryHost(
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
-      keepBeside,
+      setAside,
       flush: () => {},
       sweep: () => [],
       close: () => {},

@@ -1,7 +1,7 @@
 // Where a transaction works out of sight: one private directory on each mount it touches, as high up as may be, so that
 // it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
 
-import { closeSync, constants, fstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH } from './anchor.ts';
@@ -22,6 +22,10 @@ export interface Site {
   readonly within: AbsPath;
   /** Edit `at`'s thing on a shelf. */
   place(shelf: Shelf, at: number): DiskPath;
+  /** Where one more thing of edit `at` may lie: at its place, if that is free. */
+  free(shelf: Shelf, at: number): DiskPath;
+  /** All that lies on a shelf of edit `at`, in the order in which it came there. */
+  things(shelf: Shelf, at: number): readonly DiskPath[];
   /** The same as a path of the machine. */
   path(shelf: Shelf, at: number): AbsPath;
 }
@@ -133,10 +137,20 @@ function opened(within: Anchor, tx: string): Site | undefined {
     closeSync(fd);
     return undefined;
   }
+  const nth = (shelf: Shelf, at: number, n: number): DiskPath =>
+    Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}${n === 0 ? '' : `.${n}`}`);
+  const things = (shelf: Shelf, at: number): readonly DiskPath[] => {
+    const found: DiskPath[] = [];
+    while (lstatSync(nth(shelf, at, found.length), { throwIfNoEntry: false }) !== undefined)
+      found.push(nth(shelf, at, found.length));
+    return found;
+  };
   return {
     fd,
     within: within.real,
-    place: (shelf, at) => Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}`),
+    place: (shelf, at) => nth(shelf, at, 0),
+    free: (shelf, at) => nth(shelf, at, things(shelf, at).length),
+    things,
     path: (shelf, at) => below(below(below(within.real, workName(tx)), shelf), String(at)),
   };
 }
