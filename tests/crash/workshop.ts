@@ -69,6 +69,9 @@ export interface Workshop {
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 
+/** Who is traced writes in the first thread: see there. */
+const ONE_THREAD = fileURLToPath(new URL('one-thread.cjs', import.meta.url));
+
 /** Milliseconds after which a run is a hang: hundreds of times what it takes. */
 const TOO_LONG = 30_000;
 
@@ -199,7 +202,18 @@ function placeIn(home: string, name: string, picture: string): Place {
       rmSync(log, { force: true });
       const own = words.map((word) => (word === '{spec}' ? `${home}/spec.json` : word));
       const prefix = (around.prefix ?? []).map((word) => (word === '{log}' ? log : word));
-      const argv = [...prefix, process.execPath, PROGRAM, ...own, '--root', machine, '--state', around.state ?? state];
+      const preload = prefix[0] === 'strace' ? ['--require', ONE_THREAD] : [];
+      const argv = [
+        ...prefix,
+        process.execPath,
+        ...preload,
+        PROGRAM,
+        ...own,
+        '--root',
+        machine,
+        '--state',
+        around.state ?? state,
+      ];
       const env = {
         PATH: process.env.PATH ?? '',
         HOME: dir,
