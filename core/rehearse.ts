@@ -11,6 +11,7 @@ import {
   type ActiveSystem,
   type Edit,
   type Entry,
+  looksInside,
   matches,
   type Put,
   type Puttable,
@@ -137,17 +138,12 @@ function bare(entry: Puttable): Puttable {
 }
 
 /** The entry with its content's digest, where the edit says something of the content. */
-export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
+function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
   const entry = reader.stat(path);
   if (entry.type !== 'file' || !inside) return { entry };
   const bytes = reader.read(path) ?? new Uint8Array();
   return { entry: { ...entry, content: digestOf(bytes) }, bytes };
 }
-
-/** Bytes matter where the edit names some, and where a file comes or goes. */
-export const looksInside = ({ before, after }: Put): boolean =>
-  [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined) ||
-  (before.type === 'file') !== (after.type === 'file');
 
 export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
   a.running === b.running && a.profile === b.profile;

@@ -99,6 +99,7 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
           prepare: (blobs) => step('prepare', () => work.prepare(blobs)),
           publish: (at) => step(`publish ${name(at)}`, () => work.publish(at)),
           restore: (at, blobs) => step(`restore ${name(at)}`, () => work.restore(at, blobs)),
+          look: (at) => look(() => work.look(at)),
           isOurs: (at) => look(() => work.isOurs(at)),
           setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
           flush: () => step('flush', () => work.flush()),

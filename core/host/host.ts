@@ -103,6 +103,8 @@ export interface Work {
    * have left. What is in the way is kept beside.
    */
   restore(at: number, blobs: Blobs): Restored;
+  /** What is at the path of put `at`, through the directory that it would be changed in. */
+  look(at: number): Seen;
   /**
    * Of a move: whether the tree at its new place is the one that it moved there. Of a put that shows nothing: whether that is
    * our doing, who died between taking the one away and putting the other there.
@@ -116,6 +118,12 @@ export interface Work {
   sweep(): readonly AbsPath[];
   /** Lets go of the machine; what is out of sight stays. */
   close(): void;
+}
+
+/** An entry with its content, where the edit says something of that; `holds`: how many entries a directory has. */
+export interface Seen {
+  readonly entry: Entry;
+  readonly holds: number;
 }
 
 /** `changed`: whether there was something to put back. */

@@ -2,7 +2,17 @@
 
 import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
-import { ABSENT, type Digest, type Edit, type Entry, type HostFacts, type Move, matches, type Put } from '../model.ts';
+import {
+  ABSENT,
+  type Digest,
+  type Edit,
+  type Entry,
+  type HostFacts,
+  looksInside,
+  type Move,
+  matches,
+  type Put,
+} from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
 import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
 
@@ -121,6 +131,15 @@ export function memoryHost(
         if (isThere(edit.from) || !isThere(edit.to)) return { changed: false, kept: [] };
         move({ op: 'move', from: edit.to, to: edit.from });
         return { changed: true, kept: [] };
+      },
+      look(number) {
+        const { path } = edits[number] as Put;
+        const { entry, bytes } = at(path) ?? { entry: ABSENT };
+        const target = real(path);
+        const holds = [...paths.keys()].filter((other) => other !== ROOT && parent(other) === target).length;
+        const content =
+          entry.type === 'file' && looksInside(edits[number] as Put) && digestOf(bytes ?? new Uint8Array());
+        return { entry: content ? { ...entry, content } : entry, holds };
       },
       isOurs(number) {
         const edit = edits[number]!;

@@ -21,12 +21,22 @@ import {
   writeSync,
 } from 'node:fs';
 import { digestOf } from '../canonical.ts';
-import { ABSENT, kindOf, matches, type Owner, type Put, type Puttable } from '../model.ts';
+import {
+  ABSENT,
+  type Digest,
+  type Entry,
+  kindOf,
+  looksInside,
+  matches,
+  type Owner,
+  type Put,
+  type Puttable,
+} from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, toBytes } from '../path.ts';
 import { childOf, errno, O_PATH } from './anchor.ts';
 import { syncAt } from './durable.ts';
-import { type Blobs, staleAt } from './host.ts';
-import { entryOf, readAll } from './real-look.ts';
+import { type Blobs, type Seen, staleAt } from './host.ts';
+import { entryOf, MOST_BYTES, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { SHELVES, type Site, thereOrNot } from './site.ts';
 import {
@@ -115,10 +125,15 @@ function linkIfPossible(place: DiskPath, old: DiskPath): void {
 function isAsBefore(before: Puttable, pin: number, stat: Stats, target: string): boolean {
   const entry = entryOf(stat, () => target);
   if (before.type !== 'file' || entry.type !== 'file' || before.content === undefined) return matches(before, entry);
-  return matches(before, { ...entry, content: digestOfPinned(pin, stat.size) });
+  return matches(before, withContent(entry, digestOfPinned(pin, stat.size)));
 }
 
-function digestOfPinned(pin: number, size: number) {
+const withContent = (entry: Entry, content: Digest | undefined): Entry =>
+  entry.type === 'file' && content !== undefined ? { ...entry, content } : entry;
+
+/** Undefined: larger than anything that was planned. */
+function digestOfPinned(pin: number, size: number): Digest | undefined {
+  if (size > MOST_BYTES) return undefined;
   const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return digestOf(readAll(fd, size));
@@ -247,6 +262,23 @@ function isAt(place: string, stat: Stats): boolean {
   return found !== undefined && isSameInode(found, stat);
 }
 
+/** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
+export function lookPut({ anchors }: Desk, edit: Put): Seen {
+  const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
+  const place = dir && childOf(dir, basename(edit.path));
+  const pin = place && openPinned(place);
+  if (place === undefined || pin === undefined) return { entry: ABSENT, holds: 0 };
+  try {
+    const stat = fstatSync(pin);
+    const entry = entryOf(stat, () => linkTarget(place));
+    if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
+    const isRead = stat.isFile() && looksInside(edit);
+    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0 };
+  } finally {
+    closeSync(pin);
+  }
+}
+
 /**
  * The path holds what the put published, or part of it, or nothing: puts `before` there. Returns the names that what else
  * was there, at the last moment, has now.
@@ -322,9 +354,10 @@ export function keepShelvedPut(desk: Desk, edit: Put, at: number): readonly AbsP
 /** Whether what lies on a shelf of the put is as the one that it replaced or the one that it put: nothing to be kept. */
 function isKnown({ before, after }: Put, shelved: DiskPath): boolean {
   const stat = there(shelved);
-  const isOne = (digest: string): boolean =>
-    [before, after].some((entry) => entry.type === 'file' && entry.content === digest);
-  if (stat?.isFile()) return withPinned(shelved, (pin) => isOne(digestOfPinned(pin, stat.size)));
+  if (stat?.isFile()) {
+    const digest = withPinned(shelved, (pin) => digestOfPinned(pin, stat.size));
+    return digest !== undefined && [before, after].some((entry) => entry.type === 'file' && entry.content === digest);
+  }
   if (stat?.isDirectory()) return readdirSync(shelved, { encoding: 'buffer' }).length === 0;
   if (!stat?.isSymbolicLink()) return false;
   return [before, after].some((entry) => entry.type === 'link' && entry.target === linkTarget(shelved));

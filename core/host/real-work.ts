@@ -10,7 +10,7 @@ import { syncAt, syncFileSystem } from './durable.ts';
 import type { Blobs, Work } from './host.ts';
 import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
 import type { Places } from './real-paths.ts';
-import { finishPut, isOurGap, keepShelvedPut, preparePut, publishPut, restorePut } from './real-put.ts';
+import { finishPut, isOurGap, keepShelvedPut, lookPut, preparePut, publishPut, restorePut } from './real-put.ts';
 import { type Site, sites, thereOrNot } from './site.ts';
 import { setAside } from './taking.ts';
 import { aliases, type Desk, there } from './work.ts';
@@ -84,6 +84,10 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       if (edit.op !== 'put') return { changed: false, kept: [] };
       loose.push(edit);
       return { changed: true, kept: rearranging(() => restorePut(desk(), edit, at, blobs)) };
+    },
+    look(at) {
+      desk().anchors.release();
+      return lookPut(desk(), edits[at] as Put);
     },
     isOurs(at) {
       const edit = edits[at]!;

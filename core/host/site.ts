@@ -1,7 +1,17 @@
 // Where a transaction works out of sight: one private directory on each mount it touches, as high up as may be, so that
 // it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
 
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+} from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH } from './anchor.ts';
@@ -104,10 +114,16 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       const closing = all();
       byMount.clear();
       const problems: unknown[] = [];
+      try {
+        if (remove) condemn(closing);
+      } catch (thrown) {
+        problems.push(thrown);
+      }
+      const isCondemned = problems.length === 0;
       for (const { fd, within } of closing) {
         try {
           // By its name, since a descriptor can't be removed; only if the name still leads to it.
-          if (remove && isStill(anchors, within, tx, fd)) {
+          if (remove && isCondemned && isStill(anchors, within, tx, fd)) {
             removeTree(childOf(anchors.dir(within), workName(tx)));
             // Before the record that it is to be swept goes: after a power cut nobody would know of it.
             syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
@@ -121,6 +137,21 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       if (problems.length > 0) throw problems[0];
     },
   };
+}
+
+/**
+ * Whole trees are on these shelves. They lose their names, durably, before anything in them is removed: who is cut off half
+ * way must not find half a tree where there was one.
+ */
+function condemn(all: readonly Site[]): void {
+  for (const { fd } of all) {
+    const at = `/proc/self/fd/${fd}`;
+    const filled = ['away', 'undo'].filter(
+      (shelf) => (thereOrNot(() => readdirSync(`${at}/${shelf}`, { encoding: 'buffer' })) ?? []).length > 0,
+    );
+    for (const shelf of filled) renameSync(`${at}/${shelf}`, `${at}/no-${shelf}`);
+    if (filled.length > 0) syncAt(at);
+  }
 }
 
 /** Where the next directory down may do. */

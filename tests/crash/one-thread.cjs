@@ -12,6 +12,8 @@ threads.Worker = class extends EventEmitter {
     this.postMessage = (said) => setImmediate(() => parentPort.emit('message', said));
     const file = JSON.parse(/require\((".*")\);$/.exec(script)[1]);
     globalThis.reflakeThread = { workerData, parentPort };
+    // As of a thread: what nobody there handles is told to who has started it.
+    process.once('unhandledRejection', (thrown) => this.emit('error', thrown));
     delete require.cache[file];
     setImmediate(() => require(file));
   }

@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Literal, layOut } from '../trees.ts';
 import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
-import { type Call, type Point, RECORDED, readTrace } from './trace.ts';
+import { type Call, RECORDED, readTrace } from './trace.ts';
 
 /** A machine, what happened to it before, and the run that is disturbed. `{spec}` in the words is the spec's file. */
 export interface Scenario {
@@ -155,7 +155,7 @@ export async function recorded(
   inject: readonly string[] = [],
 ): Promise<readonly Call[]> {
   await place.run(words, {
-    prefix: [...STRACE, '-f', '-e', `trace=${RECORDED}`, ...inject.flatMap((one) => ['-e', `inject=${one}`])],
+    prefix: [...STRACE, '-e', `trace=${RECORDED}`, ...inject.flatMap((one) => ['-e', `inject=${one}`])],
   });
   return readTrace(place.trace());
 }
@@ -163,10 +163,9 @@ export async function recorded(
 /** File descriptors are printed by their paths. */
 const STRACE: readonly string[] = ['strace', '-y', '-qq', '-o', '{log}'];
 
-/** strace that disturbs calls (`rename:signal=KILL:when=3`) of a point's thread; only the first one can be had alone. */
-export const injecting = ({ isFirst }: Pick<Point, 'isFirst'>, ...what: readonly string[]): readonly string[] => [
+/** strace that disturbs calls (`rename:signal=KILL:when=3`). */
+export const injecting = (...what: readonly string[]): readonly string[] => [
   ...STRACE,
-  ...(isFirst ? [] : ['-f']),
   '-e',
   `trace=execve,${what.map((one) => one.slice(0, one.indexOf(':'))).join(',')}`,
   ...what.flatMap((one) => ['-e', `inject=${one}`]),
