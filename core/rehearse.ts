@@ -18,7 +18,7 @@ import {
   sameOwner,
   type Witness,
 } from './model.ts';
-import { type AbsPath, parent } from './path.ts';
+import { type AbsPath, isWithin, parent } from './path.ts';
 
 /** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
 export interface Rehearsal {
@@ -26,6 +26,24 @@ export interface Rehearsal {
   readonly replaced: Blobs;
   /** The same edits, each with the content that its inverse needs. */
   readonly batches: readonly (readonly Edit[])[];
+}
+
+/**
+ * Throws where no plan of ours could lead: undo asks of each move whether its tree is where it put it, and takes it for not
+ * made where it is not. So nothing behind it in its batch may take the tree from there; in a later batch it may.
+ */
+export function mustBeUndoable(batches: readonly (readonly Edit[])[]): void {
+  for (const batch of batches) {
+    const arrived: AbsPath[] = [];
+    for (const edit of batch) {
+      const leaves =
+        edit.op === 'move'
+          ? arrived.find((to) => isWithin(to, edit.from))
+          : edit.op === 'put' && edit.after.type === 'absent' && arrived.find((to) => to === edit.path);
+      if (leaves) throw new Error(`"${leaves}" is moved to and taken away again in one batch, which nobody could undo`);
+      if (edit.op === 'move') arrived.push(edit.to);
+    }
+  }
 }
 
 /** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
