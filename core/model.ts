@@ -195,6 +195,11 @@ export function kindOf({ before, after }: Put): PutKind {
   return 'metadata';
 }
 
+/** Bytes matter where the edit names some, and where a file comes or goes. */
+export const looksInside = ({ before, after }: Put): boolean =>
+  [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined) ||
+  (before.type === 'file') !== (after.type === 'file');
+
 export const sameOwner = (a: Owner, b: Owner): boolean => a.uid === b.uid && a.gid === b.gid;
 
 /**

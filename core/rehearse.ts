@@ -11,13 +11,14 @@ import {
   type ActiveSystem,
   type Edit,
   type Entry,
+  looksInside,
   matches,
   type Put,
   type Puttable,
   sameOwner,
   type Witness,
 } from './model.ts';
-import { type AbsPath, parent } from './path.ts';
+import { type AbsPath, isWithin, parent } from './path.ts';
 
 /** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
 export interface Rehearsal {
@@ -25,6 +26,24 @@ export interface Rehearsal {
   readonly replaced: Blobs;
   /** The same edits, each with the content that its inverse needs. */
   readonly batches: readonly (readonly Edit[])[];
+}
+
+/**
+ * Throws where no plan of ours could lead: undo asks of each move whether its tree is where it put it, and takes it for not
+ * made where it is not. So nothing behind it in its batch may take the tree from there; in a later batch it may.
+ */
+export function mustBeUndoable(batches: readonly (readonly Edit[])[]): void {
+  for (const batch of batches) {
+    const arrived: AbsPath[] = [];
+    for (const edit of batch) {
+      const leaves =
+        edit.op === 'move'
+          ? arrived.find((to) => isWithin(to, edit.from))
+          : edit.op === 'put' && edit.after.type === 'absent' && arrived.find((to) => to === edit.path);
+      if (leaves) throw new Error(`"${leaves}" is moved to and taken away again in one batch, which nobody could undo`);
+      if (edit.op === 'move') arrived.push(edit.to);
+    }
+  }
 }
 
 /** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
@@ -137,17 +156,12 @@ function bare(entry: Puttable): Puttable {
 }
 
 /** The entry with its content's digest, where the edit says something of the content. */
-export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
+function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
   const entry = reader.stat(path);
   if (entry.type !== 'file' || !inside) return { entry };
   const bytes = reader.read(path) ?? new Uint8Array();
   return { entry: { ...entry, content: digestOf(bytes) }, bytes };
 }
-
-/** Bytes matter where the edit names some, and where a file comes or goes. */
-export const looksInside = ({ before, after }: Put): boolean =>
-  [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined) ||
-  (before.type === 'file') !== (after.type === 'file');
 
 export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
   a.running === b.running && a.profile === b.profile;

@@ -4,7 +4,7 @@
 import type { Diagnostic } from './diagnostic.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { failure, lastLines } from './failure.ts';
-import { activeSystem, type Blobs, type Host, isStale, type Work } from './host/host.ts';
+import { activeSystem, type Blobs, isStale, type Work } from './host/host.ts';
 import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
 import {
   ABSENT,
@@ -14,12 +14,12 @@ import {
   invert,
   type Kept,
   kindOf,
+  type Move,
   matches,
   type Outcome,
   type Put,
 } from './model.ts';
 import type { AbsPath } from './path.ts';
-import { lookAt, looksInside } from './rehearse.ts';
 import type { Transaction } from './transaction.ts';
 
 /**
@@ -104,11 +104,8 @@ const UNTOUCHED: Undone = { changed: false, kept: [] };
 
 async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
   if (edit.op === 'activate') return await undoActivation(edit, around);
-  if (edit.op === 'move') {
-    const { changed, kept } = work.restore(at, blobs);
-    return { changed, kept: kept.map((beside): Kept => ({ path: edit.from, beside })) };
-  }
-  return undoPut(edit, at, blobs, around.host, work);
+  if (edit.op === 'move') return restored(edit, at, blobs, work);
+  return undoPut(edit, at, blobs, work);
 }
 
 async function undoActivation(edit: Activate, { host, store, report }: Surroundings): Promise<Undone> {
@@ -123,32 +120,37 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
 }
 
 /** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
-function undoPut(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): Undone {
+function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
   try {
-    return undoPutAsSeen(edit, at, blobs, host, work);
+    return undoPutAsSeen(edit, at, blobs, work);
   } catch (thrown) {
-    if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, host, work);
+    if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
     // The directory that it was in is not there any more: theirs to mend.
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: false, kept: [{ path: edit.path }] };
     throw thrown;
   }
 }
 
-function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, host: Host, work: Work): Undone {
+function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
   const { path, before, after } = edit;
-  const { entry } = lookAt(host, path, looksInside(edit));
+  const { entry, holds } = work.look(at);
   if (matches(before, entry)) return UNTOUCHED;
   // What somebody has put into a directory of ours goes with it, aside.
-  const isInhabited = before.type === 'absent' && entry.type === 'dir' && host.list(path).length > 0;
-  if (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))) {
-    work.restore(at, blobs);
-    return { changed: true, kept: [] };
-  }
+  const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
+  const isOurGap = entry.type === 'absent' && work.isOurs(at);
+  if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
+    return restored(edit, at, blobs, work);
   // Another owner or mode, or something else where we had changed only those: theirs stays.
   if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, kept: [{ path }] };
-  const kept: Kept = entry.type === 'absent' ? { path } : { path, beside: work.keepBeside(path) };
-  if (before.type !== 'absent') work.restore(at, blobs);
-  return { changed: true, kept: [kept] };
+  const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
+  const kept: readonly Kept[] = [{ path, ...(beside && { beside }) }];
+  return { changed: true, kept: before.type === 'absent' ? kept : [...kept, ...restored(edit, at, blobs, work).kept] };
+}
+
+function restored(edit: Put | Move, at: number, blobs: Blobs, work: Work): Undone {
+  const { changed, kept } = work.restore(at, blobs);
+  const path = edit.op === 'move' ? edit.from : edit.path;
+  return { changed, kept: kept.map((beside): Kept => ({ path, beside })) };
 }
 
 /**

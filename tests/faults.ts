@@ -100,8 +100,9 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
           prepare: (blobs) => step('prepare', () => work.prepare(blobs)),
           publish: (at) => step(`publish ${name(at)}`, () => work.publish(at)),
           restore: (at, blobs) => step(`restore ${name(at)}`, () => work.restore(at, blobs)),
+          look: (at) => look(() => work.look(at)),
           isOurs: (at) => look(() => work.isOurs(at)),
-          keepBeside: (path) => step(`keepBeside ${path}`, () => work.keepBeside(path)),
+          setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
           flush: () => step('flush', () => work.flush()),
           sweep: () => step('sweep', () => work.sweep()),
           // Of a dead process, by the kernel.

@@ -1,7 +1,7 @@
 // Directories as descriptors: whoever writes reaches a name through the directory it was found in, never through a path
 // that somebody may turn elsewhere meanwhile. Opens part by part and follows no link that its owner could abuse.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { below, traverse } from '../links.ts';
 import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -57,12 +57,14 @@ export function anchors(root: AbsPath): Anchors {
   const open = (path: AbsPath, budget: number): Anchor => {
     const known = held.get(path);
     if (known !== undefined) return keep(path, known);
-    if (path === ROOT) return keep(ROOT, opened(toBytes(root), ROOT, 0));
+    if (path === ROOT) {
+      const fd = openSync(toBytes(root), O_PATH | constants.O_DIRECTORY);
+      return keep(ROOT, anchored(fd, fstatSync(fd), ROOT));
+    }
     const above = open(parent(path), budget);
     const name = childOf(above, basename(path));
     const real = below(above.real, basename(path));
-    const direct = enter(name, real);
-    return keep(path, direct ?? throughLink(above, name, real, budget));
+    return keep(path, enter(name, real) ?? throughLink(above, name, real, budget));
   };
 
   const throughLink = (above: Anchor, name: DiskPath, real: AbsPath, budget: number): Anchor => {
@@ -109,30 +111,19 @@ export function mustHaveProc(): void {
     });
 }
 
-/** Undefined: it is a link. */
+/** Undefined: it is a link. One look, so that it cannot be the one to the first and the other to a second. */
 function enter(name: DiskPath, real: AbsPath): Anchor | undefined {
-  try {
-    return opened(name, real, constants.O_NOFOLLOW);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOTDIR' || !isLink(name)) throw thrown;
-    return undefined;
-  }
+  const fd = openSync(name, O_PATH | constants.O_NOFOLLOW);
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) return anchored(fd, stat, real);
+  closeSync(fd);
+  if (stat.isSymbolicLink()) return undefined;
+  throw errno('ENOTDIR', `no directory: ${real}`);
 }
 
-function opened(place: DiskPath, real: AbsPath, more: number): Anchor {
-  const fd = openSync(place, O_PATH | constants.O_DIRECTORY | more);
-  const { uid, mode } = fstatSync(fd);
+function anchored(fd: number, { uid, mode }: Stats, real: AbsPath): Anchor {
   const isOursAlone = uid === 0 && (mode & 0o022) === 0 && process.geteuid?.() === 0;
   return { fd, real, uid, mode: mode & 0o7777, isOursAlone };
-}
-
-function isLink(name: DiskPath): boolean {
-  const fd = openSync(name, O_PATH | constants.O_NOFOLLOW);
-  try {
-    return fstatSync(fd).isSymbolicLink();
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /**

@@ -106,23 +106,37 @@ export interface Work {
    * expects. Nothing that anybody sees has changed, whatever comes of it.
    */
   prepare(blobs: Blobs): void;
-  /** Makes edit `at` visible: at any moment its path is `before` or `after`. Throws ESTALE as `prepare`. */
+  /**
+   * Makes edit `at` visible: at any moment its path is `before` or `after`, or, where others may change its name, nothing.
+   * Throws ESTALE as `prepare`: then it is as if it had not been called.
+   */
   publish(at: number): void;
   /**
    * Puts `before` back where `after` is, some state between the two, or nothing. Of a move: from any state that a crash may
-   * have left, and what is in its way is kept beside.
+   * have left. What is in the way is kept beside.
    */
   restore(at: number, blobs: Blobs): Restored;
-  /** Whether the tree at the new place of move `at` is the one that it moved there. */
+  /** What is at the path of put `at`, through the directory that it would be changed in. */
+  look(at: number): Seen;
+  /**
+   * Of a move: whether the tree at its new place is the one that it moved there. Of a put that shows nothing: whether that is
+   * our doing, who died between taking the one away and putting the other there.
+   */
   isOurs(at: number): boolean;
-  /** Gives what is at the path another name beside it, which it returns. */
-  keepBeside(path: AbsPath): AbsPath;
+  /** Gives what is at the path of put `at` another name beside it, which it returns. Undefined: nothing is there. */
+  setAside(path: AbsPath, at: number): AbsPath | undefined;
   /** Makes all that was published or restored so far durable. */
   flush(): void;
   /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
   sweep(): readonly AbsPath[];
   /** Lets go of the machine; what is out of sight stays. */
   close(): void;
+}
+
+/** An entry with its content, where the edit says something of that; `holds`: how many entries a directory has. */
+export interface Seen {
+  readonly entry: Entry;
+  readonly holds: number;
 }
 
 /** `changed`: whether there was something to put back. */

@@ -2,7 +2,17 @@
 
 import { digestOf } from '../canonical.ts';
 import { below, traverse } from '../links.ts';
-import { ABSENT, type Digest, type Edit, type Entry, type HostFacts, type Move, matches, type Put } from '../model.ts';
+import {
+  ABSENT,
+  type Digest,
+  type Edit,
+  type Entry,
+  type HostFacts,
+  looksInside,
+  type Move,
+  matches,
+  type Put,
+} from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
 import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
@@ -86,7 +96,7 @@ export function memoryHost(
 
   const isThere = (path: AbsPath): boolean => at(path) !== undefined;
 
-  const keepBeside = (path: AbsPath): AbsPath => {
+  const setAside = (path: AbsPath): AbsPath => {
     const beside = `${path}.reflake-conflict` as AbsPath;
     move({ op: 'move', from: path, to: beside });
     return beside;
@@ -123,11 +133,20 @@ export function memoryHost(
         move({ op: 'move', from: edit.to, to: edit.from });
         return { changed: true, kept: [] };
       },
+      look(number) {
+        const { path } = edits[number] as Put;
+        const { entry, bytes } = at(path) ?? { entry: ABSENT };
+        const target = real(path);
+        const holds = [...paths.keys()].filter((other) => other !== ROOT && parent(other) === target).length;
+        const content =
+          entry.type === 'file' && looksInside(edits[number] as Put) && digestOf(bytes ?? new Uint8Array());
+        return { entry: content ? { ...entry, content } : entry, holds };
+      },
       isOurs(number) {
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
-      keepBeside,
+      setAside,
       flush: () => {},
       sweep: () => [],
       close: () => {},

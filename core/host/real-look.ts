@@ -182,7 +182,7 @@ function readRegular(disk: OnDisk): Uint8Array | undefined {
 }
 
 /** What is read is text of a configuration, or git's; a sparse file of terabytes would end the process. */
-const MOST_BYTES = 1 << 30;
+export const MOST_BYTES = 1 << 30;
 
 /** The first `size` bytes of an open file, or as many as it has. */
 export function readAll(fd: number, size: number): Uint8Array {

@@ -4,16 +4,16 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Move } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
-import { childOf, errno, mountOf, O_PATH, volumeOf } from './anchor.ts';
+import { type Anchor, childOf, errno, mountOf, O_PATH, volumeOf } from './anchor.ts';
 import { likeFile, likeTree } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import { isOverlay } from './file-system.ts';
 import { type Restored, staleAt } from './host.ts';
 import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
-import { placeNew } from './real-put.ts';
-import { type Site, thereOrNot } from './site.ts';
-import { type Aliases, type Desk, keepBeside, mustBeFree, there } from './work.ts';
+import { type Shelf, type Site, thereOrNot } from './site.ts';
+import { give, keepBeside, moveDir, nearest, PATIENCE, setAside, take } from './taking.ts';
+import { type Aliases, type Desk, isSameInode, mustBeFree, there } from './work.ts';
 
 /** What is noted beside a prepared move, for whoever takes it back: the inode that is ours at the new place. */
 interface Note {
@@ -66,29 +66,44 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
 }
 
 /** Durable on return: what is done in the tree afterwards must not be there without it. */
-export function publishMove(desk: Desk, { from, to }: Move, at: number): void {
-  const { anchors } = desk;
-  const targetDir = anchors.dir(parent(to));
-  const site = desk.sites.make(targetDir);
+export function publishMove(desk: Desk, move: Move, at: number): void {
+  const { from, to } = move;
+  const site = desk.sites.make(desk.anchors.dir(parent(to)));
   const known = noted(site, at);
   if (known === undefined) throw staleAt(from);
+  mustBeFree(desk.anchors.at(to), to);
+  if (known.how === 'copy') exchange(desk, move, at, known, site);
+  else if (there(desk.anchors.at(from))?.isDirectory()) renameDir(desk, move, known);
+  else renameFile(desk, move, at, known);
+  flushMove(desk, move);
+}
+
+function renameDir({ anchors }: Desk, { from, to }: Move, known: Note): void {
   const [source, target] = [anchors.at(from), anchors.at(to)];
-  // rename would silently replace an empty directory or a file that someone has just put there.
-  mustBeFree(target, to);
-  if (known.how === 'rename') {
-    const stat = there(source);
-    if (stat === undefined || stat.ino !== known.ino) throw staleAt(from);
-    if (stat.isDirectory()) renameSync(source, target);
-    else placeNew(source, target, to);
-    if (inodeAt(target) !== known.ino) {
-      mustBeFree(source, from);
-      renameSync(target, source);
-      throw staleAt(from);
-    }
-  } else {
-    exchange(desk, { from, to }, at, known, site);
+  if (inodeAt(source) !== known.ino) throw staleAt(from);
+  if (!moveDir(source, target)) throw staleAt(to);
+  if (inodeAt(target) === known.ino) return;
+  // Another one at the last moment.
+  moveDir(target, source);
+  throw staleAt(from);
+}
+
+/** By way of a shelf: a link alone would leave its old name, which may lead to another file before it is removed. */
+function renameFile(desk: Desk, { from, to }: Move, at: number, known: Note): void {
+  if (inodeAt(desk.anchors.at(from)) !== known.ino) throw staleAt(from);
+  const taken = take(desk, from, at);
+  if (taken === undefined) throw staleAt(from);
+  if (inodeAt(taken) !== known.ino) {
+    give(taken, desk.anchors.at(from));
+    throw staleAt(from);
   }
-  flushMove(desk, { from, to });
+  if (!give(taken, desk.anchors.at(to))) putBack(desk, { from, to }, taken);
+}
+
+/** Throws: ESTALE where the move is now as if it had not been begun; else undo has to see to it. */
+function putBack({ anchors }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, taken: DiskPath): never {
+  if (give(taken, anchors.at(from))) throw staleAt(to);
+  throw errno('EBUSY', `somebody made another "${from}" at this moment`);
 }
 
 function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number, known: Note, site: Site): void {
@@ -101,12 +116,10 @@ function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: numbe
     manifestOf(away).digest === known.manifest &&
     (known.young ?? []).every((name) => sameBytes(inside(away, name), inside(copy, name)));
   if (!isSame) {
-    mustBeFree(anchors.at(from), from);
-    renameSync(away, anchors.at(from));
+    give(away, anchors.at(from));
     throw errno('EBUSY', `it was changed while it was copied: ${from}`);
   }
-  mustBeFree(anchors.at(to), to);
-  renameSync(copy, anchors.at(to));
+  if (!give(copy, anchors.at(to))) putBack(desk, { from, to }, away);
 }
 
 /** `name` is empty where the tree is one file. */
@@ -123,51 +136,120 @@ export function isOursAt({ anchors, sites }: Desk, { from, to }: Pick<Move, 'fro
   const known = site && noted(site, at);
   const inode = known && inodeAt(anchors.at(to));
   if (site === undefined || known === undefined || inode === undefined) return false;
-  const isOnShelf = (['new', 'undo'] as const).some((shelf) => there(site.place(shelf, at)) !== undefined);
+  const shelves = known.how === 'copy' ? (['new', 'undo'] as const) : (['away'] as const);
+  const isOnShelf = shelves.some((shelf) => there(site.place(shelf, at)) !== undefined);
   const sourceDir = thereOrNot(() => anchors.dir(parent(from)));
   const isGone = sourceDir === undefined || there(childOf(sourceDir, basename(from))) === undefined;
   return inode === known.ino || (isGone && !isOnShelf);
 }
 
 /** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
-export function restoreMove(desk: Desk, { from, to }: Move, at: number): Restored {
+export function restoreMove(desk: Desk, move: Move, at: number): Restored {
   const { anchors, sites } = desk;
-  const targetDir = thereOrNot(() => anchors.dir(parent(to)));
-  const sourceDir = thereOrNot(() => anchors.dir(parent(from)));
+  const targetDir = thereOrNot(() => anchors.dir(parent(move.to)));
+  const sourceDir = thereOrNot(() => anchors.dir(parent(move.from)));
   // Moves are durable in their order: without a place to go to, it was not made; without one to come from, it is another's.
   if (targetDir === undefined || sourceDir === undefined) return { changed: false, kept: [] };
   const site = sites.find(targetDir);
   const known = site && noted(site, at);
-  const away = sites.find(sourceDir)?.place('away', at);
-  const kept: AbsPath[] = [];
-  const target = anchors.at(to);
-  const isOurs = isOursAt(desk, { from, to }, at);
-  if (known?.how === 'copy') {
-    if (away === undefined || there(away) === undefined) {
-      // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
-      if (!isOurs || there(anchors.at(from)) === undefined) return { changed: false, kept };
-      if (sameTree(anchors.at(from), target)) renameSync(target, site!.place('undo', at));
-      else kept.push(setAside(desk, to));
-      flushMove(desk, { from, to });
-      return { changed: true, kept };
-    }
-    if (isOurs && !sameTree(away, target)) kept.push(setAside(desk, to));
-    else if (isOurs) renameSync(target, site!.place('undo', at));
-    if (there(anchors.at(from)) !== undefined) kept.push(setAside(desk, from));
-    renameSync(away, anchors.at(from));
-  } else {
-    if (!isOurs) return { changed: false, kept };
-    if (there(anchors.at(from)) !== undefined) kept.push(setAside(desk, from));
-    renameSync(target, anchors.at(from));
-  }
-  flushMove(desk, { from, to });
+  const shelf = sites.find(sourceDir)?.place('away', at);
+  const original = shelf && there(shelf) !== undefined ? shelf : undefined;
+  const isOurs = isOursAt(desk, move, at);
+  if (original === undefined && !isOurs) return { changed: false, kept: [] };
+  const kept =
+    known?.how === 'copy'
+      ? takeBackCopy(desk, move, at, original, isOurs)
+      : renameBack(desk, move, at, original, isOurs);
+  if (kept === undefined) return { changed: false, kept: [] };
+  flushMove(desk, move);
   return { changed: true, kept };
 }
 
-/** Renames what is at the path to its conflict name, which it returns. */
-export function setAside(desk: Desk, path: AbsPath): AbsPath {
-  return keepBeside(desk, path, desk.anchors.at(path));
+/** Undefined: there is nothing to take back. */
+function takeBackCopy(
+  desk: Desk,
+  { from, to }: Move,
+  at: number,
+  original: DiskPath | undefined,
+  isOurs: boolean,
+): readonly AbsPath[] | undefined {
+  const { anchors } = desk;
+  // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
+  if (original === undefined && there(anchors.at(from)) === undefined) return undefined;
+  const kept: AbsPath[] = [];
+  const taken = isOurs ? take(desk, to, at, 'undo') : undefined;
+  // Whatever it is: nobody reaches it by its name any more.
+  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken)) kept.push(keepBeside(desk, to, taken));
+  if (original !== undefined) kept.push(...giveBack(desk, from, at, original));
+  return kept;
 }
+
+function renameBack(
+  desk: Desk,
+  { from, to }: Move,
+  at: number,
+  original: DiskPath | undefined,
+  isOurs: boolean,
+): readonly AbsPath[] {
+  const { anchors } = desk;
+  const seen = inodeAt(anchors.at(to));
+  if (isOurs && there(anchors.at(to))?.isDirectory()) {
+    const kept = makeRoom(desk, from, at);
+    if (!moveDir(anchors.at(to), anchors.at(from))) throw staleAt(from);
+    if (inodeAt(anchors.at(from)) === seen) return kept;
+    moveDir(anchors.at(from), anchors.at(to));
+    throw staleAt(to);
+  }
+  const kept: AbsPath[] = [];
+  const taken = isOurs ? take(desk, to, at) : undefined;
+  const isTheirs = taken !== undefined && inodeAt(taken) !== seen;
+  if (isTheirs) kept.push(keepBeside(desk, to, taken));
+  const ours = original ?? (isTheirs ? undefined : taken);
+  if (ours !== undefined) kept.push(...giveBack(desk, from, at, ours));
+  return kept;
+}
+
+/** Its old name is given to what lies on a shelf; what is in the way is kept beside: their names. */
+function giveBack(desk: Desk, from: AbsPath, at: number, shelved: DiskPath): readonly AbsPath[] {
+  const kept: AbsPath[] = [];
+  for (let tries = 0; tries < PATIENCE; tries++) {
+    kept.push(...makeRoom(desk, from, at));
+    if (give(shelved, desk.anchors.at(from))) return kept;
+  }
+  throw staleAt(from);
+}
+
+function makeRoom(desk: Desk, path: AbsPath, at: number): AbsPath[] {
+  const name = there(desk.anchors.at(path)) && setAside(desk, path, at);
+  return name === undefined ? [] : [name];
+}
+
+/** What lies on shelves of the move and is nowhere else by now gets a name beside: their names. */
+export function keepShelved(desk: Desk, { from, to }: Move, at: number): readonly AbsPath[] {
+  const { anchors, sites } = desk;
+  const [sourceDir, targetDir] = [from, to].map((path) => thereOrNot(() => anchors.dir(parent(path))));
+  const site = targetDir && sites.find(targetDir);
+  const known = site && noted(site, at);
+  const statAt = (path: AbsPath, dir: Anchor | undefined) => dir && there(childOf(dir, basename(path)));
+  const named = [statAt(from, sourceDir), statAt(to, targetDir)].filter((stat) => stat !== undefined);
+  const isCopied = known?.how === 'copy' && named.some(({ ino }) => ino === known.ino);
+  const keep = (path: AbsPath, shelf: Shelf, isDispensable: (thing: DiskPath) => boolean): readonly AbsPath[] =>
+    sites.all().flatMap((one) =>
+      one.things(shelf, at).flatMap((thing) => {
+        const stat = there(thing)!;
+        if (named.some((other) => isSameInode(stat, other)) || isDispensable(thing)) return [];
+        return [keepBeside(desk, path, thing, nearest(desk, path, one))];
+      }),
+    );
+  return [
+    // Of a copy that is in its place the original goes, but for what was still written to it through a descriptor.
+    ...keep(from, 'away', (thing) => isCopied && manifestOf(thing).digest === known?.manifest),
+    ...keep(to, 'undo', (thing) => sourceDir !== undefined && isSameTreeAt(childOf(sourceDir, basename(from)), thing)),
+  ];
+}
+
+const isSameTreeAt = (place: DiskPath, thing: DiskPath): boolean =>
+  there(place) !== undefined && sameTree(place, thing);
 
 function flushMove({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>): void {
   for (const { fd } of sites.all()) for (const shelf of ['away', 'new', 'undo']) syncAt(`/proc/self/fd/${fd}/${shelf}`);
@@ -182,7 +264,7 @@ function note(site: Site, at: number, known: Omit<Note, 'ino'> & { readonly ino:
 }
 
 /** Undefined: the move was not wholly prepared. */
-export function noted(site: Site, at: number): Note | undefined {
+function noted(site: Site, at: number): Note | undefined {
   const place = site.place('old', at);
   if (there(place) === undefined) return undefined;
   try {

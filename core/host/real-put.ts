@@ -21,15 +21,37 @@ import {
   writeSync,
 } from 'node:fs';
 import { digestOf } from '../canonical.ts';
-import { kindOf, matches, type Owner, type Put, type Puttable } from '../model.ts';
+import {
+  ABSENT,
+  type Digest,
+  type Entry,
+  kindOf,
+  looksInside,
+  matches,
+  type Owner,
+  type Put,
+  type Puttable,
+} from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, toBytes } from '../path.ts';
 import { childOf, errno, O_PATH } from './anchor.ts';
 import { syncAt } from './durable.ts';
-import { type Blobs, staleAt } from './host.ts';
-import { entryOf, readAll } from './real-look.ts';
+import { type Blobs, type Seen, staleAt } from './host.ts';
+import { entryOf, MOST_BYTES, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { SHELVES, type Site, thereOrNot } from './site.ts';
-import { type Aliases, type Desk, type Identity, isSameInode, mustBeFree, there } from './work.ts';
+import {
+  give,
+  giveOrStale,
+  isOpenToOthers,
+  keepBeside,
+  moveDir,
+  nearest,
+  PATIENCE,
+  siteOf,
+  take,
+  UNLINKABLE,
+} from './taking.ts';
+import { type Aliases, type Desk, type Identity, isSameInode, there } from './work.ts';
 
 /** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
 export interface Prepared {
@@ -99,16 +121,19 @@ function linkIfPossible(place: DiskPath, old: DiskPath): void {
   }
 }
 
-const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
-
 /** Owner, mode, and where the put says something of them, bytes or target. */
 function isAsBefore(before: Puttable, pin: number, stat: Stats, target: string): boolean {
   const entry = entryOf(stat, () => target);
   if (before.type !== 'file' || entry.type !== 'file' || before.content === undefined) return matches(before, entry);
-  return matches(before, { ...entry, content: digestOfPinned(pin, stat.size) });
+  return matches(before, withContent(entry, digestOfPinned(pin, stat.size)));
 }
 
-function digestOfPinned(pin: number, size: number) {
+const withContent = (entry: Entry, content: Digest | undefined): Entry =>
+  entry.type === 'file' && content !== undefined ? { ...entry, content } : entry;
+
+/** Undefined: larger than anything that was planned. */
+function digestOfPinned(pin: number, size: number): Digest | undefined {
+  if (size > MOST_BYTES) return undefined;
   const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return digestOf(readAll(fd, size));
@@ -160,18 +185,28 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
   if (kind !== 'make' && !isStill(target, known?.target, known?.since)) throw staleAt(path);
   if (kind === 'remove') {
     if (before.type === 'dir') removeDir(target, site.place('away', at), path);
-    else removeFile(target, site.place('away', at), known?.target, path);
+    else takePlanned(desk, path, at, known?.target);
     return;
   }
   const staged = site.place('new', at);
   if (!isStill(staged, known?.staged)) throw staleAt(path);
-  if (kind === 'replace') renameSync(staged, target);
-  else if (edit.after.type === 'dir') placeDir(staged, target, path);
-  else placeNew(staged, target, path);
+  if (kind === 'make') {
+    giveOrStale(staged, target, path);
+  } else if (before.type === 'dir' || !isOpenToOthers(dir)) {
+    renameSync(staged, target);
+  } else {
+    takePlanned(desk, path, at, known?.target);
+    // Not ESTALE: the old one is not in its place any more, which is for undo to see to.
+    if (!give(staged, target)) throw errno('EBUSY', `somebody made another "${path}" at this moment`);
+  }
 }
 
-export function siteOf({ anchors, sites }: Pick<Desk, 'anchors' | 'sites'>, path: AbsPath): Site {
-  return sites.make(anchors.dir(parent(path)));
+/** Off its path; what is not what was planned goes back, or stays for the sweep where its name is taken again. */
+function takePlanned(desk: Desk, path: AbsPath, at: number, known: Identity | undefined): void {
+  const taken = take(desk, path, at);
+  if (taken !== undefined && isStill(taken, known)) return;
+  if (taken !== undefined) give(taken, desk.anchors.at(path));
+  throw staleAt(path);
 }
 
 /** `since`: nor written to since then. */
@@ -181,37 +216,9 @@ function isStill(place: DiskPath, known: Identity | undefined, since?: number): 
   return since === undefined || stat.isDirectory() || stat.ctimeMs === since;
 }
 
-/** Something that is no directory gets its name. A link never replaces anything, which a rename would. */
-export function placeNew(staged: DiskPath, target: DiskPath, path: AbsPath): void {
-  try {
-    linkSync(staged, target);
-    unlinkSync(staged);
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw staleAt(path);
-    if (!UNLINKABLE.has(code ?? '')) throw thrown;
-    mustBeFree(target, path);
-    renameSync(staged, target);
-  }
-}
-
-function placeDir(staged: DiskPath, target: DiskPath, path: AbsPath): void {
-  mustBeFree(target, path);
-  renameSync(staged, target);
-}
-
-/** Out of the way first: what comes with it that was not planned is seen, and put back. */
-function removeFile(target: DiskPath, away: DiskPath, known: Identity | undefined, path: AbsPath): void {
-  renameSync(target, away);
-  const stat = there(away);
-  if (stat !== undefined && known !== undefined && isSameInode(stat, known)) return;
-  linkSync(away, target);
-  throw staleAt(path);
-}
-
 function removeDir(target: DiskPath, away: DiskPath, path: AbsPath): void {
   try {
-    renameSync(target, away);
+    if (!moveDir(target, away)) throw staleAt(path);
   } catch (thrown) {
     // To move a directory elsewhere its owner must be able to write it.
     if ((thrown as NodeJS.ErrnoException).code !== 'EACCES') throw thrown;
@@ -219,8 +226,7 @@ function removeDir(target: DiskPath, away: DiskPath, path: AbsPath): void {
     return;
   }
   if (readdirSync(away, { encoding: 'buffer' }).length === 0) return;
-  mustBeFree(target, path);
-  renameSync(away, target);
+  giveOrStale(away, target, path);
   throw errno('ENOTEMPTY', `not empty: ${path}`);
 }
 
@@ -266,27 +272,46 @@ function isAt(place: string, stat: Stats): boolean {
   return found !== undefined && isSameInode(found, stat);
 }
 
-/** `target` holds what the put published, or part of it, or nothing: puts `before` there. */
-export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): void {
+/** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
+export function lookPut({ anchors }: Desk, edit: Put): Seen {
+  const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
+  const place = dir && childOf(dir, basename(edit.path));
+  const pin = place && openPinned(place);
+  if (place === undefined || pin === undefined) return { entry: ABSENT, holds: 0 };
+  try {
+    const stat = fstatSync(pin);
+    const entry = entryOf(stat, () => linkTarget(place));
+    if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
+    const isRead = stat.isFile() && looksInside(edit);
+    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0 };
+  } finally {
+    closeSync(pin);
+  }
+}
+
+/**
+ * The path holds what the put published, or part of it, or nothing: puts `before` there. Returns the names that what else
+ * was there, at the last moment, has now.
+ */
+export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): readonly AbsPath[] {
   const { path, before, after } = edit;
-  const target = desk.anchors.at(path);
-  const kind = kindOf(edit);
-  if (kind === 'metadata') {
+  const dir = desk.anchors.dir(parent(path));
+  const target = childOf(dir, basename(path));
+  if (kindOf(edit) === 'metadata') {
     if (before.type !== 'absent' && there(target) !== undefined) setMetadata(target, before);
-    return;
+    return [];
+  }
+  if (before.type === 'absent') {
+    if (after.type !== 'dir') return takeOurs(desk, edit, at);
+    rmdirSync(target);
+    return [];
   }
   const site = siteOf(desk, path);
-  if (before.type === 'absent') {
-    if (after.type === 'dir') rmdirSync(target);
-    else renameSync(target, freed(site.place('undo', at)));
-    return;
-  }
   const back = freed(site.place('undo', at));
   const away = site.place('away', at);
   if (before.type === 'dir' && there(away)?.isDirectory()) {
-    mustBeFree(target, path);
-    renameSync(away, target);
-    return;
+    giveOrStale(away, target, path);
+    return [];
   }
   if (!linkBack(site.place('old', at), back, before)) {
     make(back, before, blobs, path);
@@ -294,14 +319,85 @@ export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): voi
     else setMetadata(back, before);
     if (before.type !== 'link') syncAt(back);
   }
-  if (before.type === 'dir') placeDir(back, target, path);
-  else if (kind === 'remove' || there(target) === undefined) placeNew(back, target, path);
-  else replaceOurs(back, target, site.place('away', at), path);
+  if (before.type === 'dir') giveOrStale(back, target, path);
+  else if (there(target) === undefined || isOpenToOthers(dir)) return exchange(desk, edit, at, back);
+  else replaceOurs(back, target, site.free('away', at), path);
+  return [];
+}
+
+/** What is at the path is taken from there, and `back` put there, however often somebody puts another thing between. */
+function exchange(desk: Desk, edit: Put, at: number, back: DiskPath): readonly AbsPath[] {
+  const kept: AbsPath[] = [];
+  for (let tries = 0; tries < PATIENCE; tries++) {
+    kept.push(...takeOurs(desk, edit, at));
+    if (give(back, desk.anchors.at(edit.path))) return kept;
+  }
+  throw staleAt(edit.path);
+}
+
+/** What is at the path is taken from there. What is none of ours gets a name beside, which is returned. */
+function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
+  const taken = take(desk, edit.path, at);
+  return taken === undefined || isKnown(edit, taken) ? [] : [keepBeside(desk, edit.path, taken)];
+}
+
+/** What lies on shelves of the put, is nowhere else by now and was changed or is another's gets a name beside: their names. */
+export function keepShelvedPut(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
+  const { path } = edit;
+  const dir = thereOrNot(() => desk.anchors.dir(parent(path)));
+  // Each once, whatever number of names it has, and not what is still in its place.
+  const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
+  return desk.sites.all().flatMap((site) =>
+    (['old', 'away', 'undo'] as const).flatMap((shelf) =>
+      site.things(shelf, at).flatMap((thing) => {
+        const stat = there(thing)!;
+        if (seen.some((other) => isSameInode(stat, other))) return [];
+        seen.push(stat);
+        // An edit that says nothing of its bytes replaces any.
+        const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
+        return isAny || isKnown(edit, thing) ? [] : [keepBeside(desk, path, thing, nearest(desk, path, site))];
+      }),
+    ),
+  );
+}
+
+/** Whether what lies on a shelf of the put is as the one that it replaced or the one that it put: nothing to be kept. */
+function isKnown({ before, after }: Put, shelved: DiskPath): boolean {
+  const stat = there(shelved);
+  if (stat?.isFile()) {
+    const digest = withPinned(shelved, (pin) => digestOfPinned(pin, stat.size));
+    return digest !== undefined && [before, after].some((entry) => entry.type === 'file' && entry.content === digest);
+  }
+  if (stat?.isDirectory()) return readdirSync(shelved, { encoding: 'buffer' }).length === 0;
+  if (!stat?.isSymbolicLink()) return false;
+  return [before, after].some((entry) => entry.type === 'link' && entry.target === linkTarget(shelved));
+}
+
+function withPinned<T>(place: DiskPath, act: (pin: number) => T): T {
+  const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
+  try {
+    return act(pin);
+  } finally {
+    closeSync(pin);
+  }
+}
+
+/**
+ * Whether it is our doing that nothing is at the path of a put: we died between two names, publishing (then the new one is
+ * still on its shelf) or taking back (then the new one is where it was taken to).
+ */
+export function isOurGap(desk: Desk, edit: Put, at: number): boolean {
+  const dir = thereOrNot(() => desk.anchors.dir(parent(edit.path)));
+  const site = dir && desk.sites.find(dir);
+  if (site === undefined || edit.after.type === 'absent') return false;
+  const taken = site.things('away', at);
+  if (there(site.place('new', at)) !== undefined) return taken.length > 0;
+  return taken.some((thing) => isKnown({ ...edit, before: ABSENT }, thing));
 }
 
 /** What we had published goes, but stays on the shelf: somebody may have written to it since it was looked at. */
 function replaceOurs(back: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
-  linkIfPossible(target, freed(away));
+  linkIfPossible(target, away);
   try {
     renameSync(back, target);
   } catch (thrown) {

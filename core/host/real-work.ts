@@ -1,21 +1,19 @@
 // A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { digestOf } from '../canonical.ts';
+import { fstatSync } from 'node:fs';
 import { type Edit, kindOf, type Move, type Put } from '../model.ts';
 import { type AbsPath, parent } from '../path.ts';
 import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
 import { likeOld } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import type { Blobs, Work } from './host.ts';
-import { manifestOf } from './real-copy.ts';
-import { readAll } from './real-look.ts';
-import { isOursAt, noted, prepareMove, publishMove, restoreMove, setAside } from './real-move.ts';
-import type { DiskPath, Places } from './real-paths.ts';
-import { finishPut, preparePut, publishPut, restorePut } from './real-put.ts';
+import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
+import type { Places } from './real-paths.ts';
+import { finishPut, isOurGap, keepShelvedPut, lookPut, preparePut, publishPut, restorePut } from './real-put.ts';
 import { type Site, sites, thereOrNot } from './site.ts';
-import { aliases, type Desk, isSameInode, keepBeside, there } from './work.ts';
+import { setAside } from './taking.ts';
+import { aliases, type Desk, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
 const MANY = 64;
@@ -85,14 +83,18 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       }
       if (edit.op !== 'put') return { changed: false, kept: [] };
       loose.push(edit);
-      rearranging(() => restorePut(desk(), edit, at, blobs));
-      return { changed: true, kept: [] };
+      return { changed: true, kept: rearranging(() => restorePut(desk(), edit, at, blobs)) };
+    },
+    look(at) {
+      desk().anchors.release();
+      return lookPut(desk(), edits[at] as Put);
     },
     isOurs(at) {
       const edit = edits[at]!;
+      if (edit.op === 'put') return isOurGap(desk(), edit, at);
       return edit.op === 'move' && isOursAt(desk(), edit, at);
     },
-    keepBeside: (path) => rearranging(() => setAside(desk(), path)),
+    setAside: (path, at) => rearranging(() => setAside(desk(), path, at)),
     flush,
     sweep() {
       const kept = rearranging(() => keepChanged(desk(), edits));
@@ -165,51 +167,13 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
 
 /**
  * What somebody wrote to a thing that we had replaced or set aside (through a name or a descriptor from before) is not
- * thrown away with it: it is kept beside.
+ * thrown away with it, nor what we took by mistake: it is kept beside.
  */
 function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
-  return edits.flatMap((edit, at): AbsPath[] => {
-    // Asked first: most edits of a large tree are these, and nothing of theirs is on a shelf.
-    if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
-    const dir = thereOrNot(() => desk.anchors.dir(parent(edit.op === 'put' ? edit.path : edit.from)));
-    const site = dir && desk.sites.find(dir);
-    if (site === undefined) return [];
-    const target = desk.anchors.at(edit.op === 'put' ? edit.path : edit.from);
-    if (edit.op === 'put') {
-      return [...keepChangedPut(desk, edit, at, site, target)];
-    }
-    const away = site.place('away', at);
-    const targetDir = thereOrNot(() => desk.anchors.dir(parent(edit.to)));
-    const known = targetDir && desk.sites.find(targetDir);
-    const manifest = known && noted(known, at)?.manifest;
-    if (manifest === undefined || there(away) === undefined || manifestOf(away).digest === manifest) return [];
-    return [keepBeside(desk, edit.from, away)];
+  return edits.flatMap((edit, at): readonly AbsPath[] => {
+    if (edit.op === 'move') return keepShelved(desk, edit, at);
+    // Most edits of a large tree are owners and modes, and nothing of theirs is on a shelf.
+    if (edit.op === 'activate' || kindOf(edit) === 'metadata') return [];
+    return keepShelvedPut(desk, edit, at);
   });
-}
-
-/** The old file, and, where the put was taken back, the new one: both are on shelves, under names that nobody reaches. */
-function keepChangedPut(desk: Desk, edit: Put, at: number, site: Site, target: DiskPath): readonly AbsPath[] {
-  const { path, before, after } = edit;
-  const ours = site.place(kindOf(edit) === 'make' ? 'undo' : 'away', at);
-  const shelved = [
-    { place: site.place('old', at), entry: before },
-    ...(kindOf(edit) === 'remove' ? [] : [{ place: ours, entry: after }]),
-  ];
-  return shelved.flatMap(({ place, entry }) => {
-    const was = there(place);
-    const now = there(target);
-    if (entry.type !== 'file' || entry.content === undefined || !was?.isFile()) return [];
-    // Still in its place: nothing was replaced.
-    if (now !== undefined && isSameInode(now, was)) return [];
-    return digestAt(place) === entry.content ? [] : [keepBeside(desk, path, place)];
-  });
-}
-
-function digestAt(file: DiskPath): string {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    return digestOf(readAll(fd, fstatSync(fd).size));
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,7 +1,17 @@
 // Where a transaction works out of sight: one private directory on each volume it touches, as high up as may be, so that
 // it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
 
-import { closeSync, constants, fstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+} from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { type Anchor, type Anchors, childOf, errno, O_PATH, volumeOf } from './anchor.ts';
@@ -23,6 +33,10 @@ export interface Site {
   readonly within: AbsPath;
   /** Edit `at`'s thing on a shelf. */
   place(shelf: Shelf, at: number): DiskPath;
+  /** Where one more thing of edit `at` may lie: at its place, if that is free. */
+  free(shelf: Shelf, at: number): DiskPath;
+  /** All that lies on a shelf of edit `at`, in the order in which it came there. */
+  things(shelf: Shelf, at: number): readonly DiskPath[];
   /** The same as a path of the machine. */
   path(shelf: Shelf, at: number): AbsPath;
 }
@@ -101,10 +115,16 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       const closing = all();
       byVolume.clear();
       const problems: unknown[] = [];
+      try {
+        if (remove) condemn(closing);
+      } catch (thrown) {
+        problems.push(thrown);
+      }
+      const isCondemned = problems.length === 0;
       for (const { fd, within } of closing) {
         try {
           // By its name, since a descriptor can't be removed; only if the name still leads to it.
-          if (remove && isStill(anchors, within, tx, fd)) {
+          if (remove && isCondemned && isStill(anchors, within, tx, fd)) {
             removeTree(childOf(anchors.dir(within), workName(tx)));
             // Before the record that it is to be swept goes: after a power cut nobody would know of it.
             syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
@@ -118,6 +138,21 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       if (problems.length > 0) throw problems[0];
     },
   };
+}
+
+/**
+ * Whole trees are on these shelves. They lose their names, durably, before anything in them is removed: who is cut off half
+ * way must not find half a tree where there was one.
+ */
+function condemn(all: readonly Site[]): void {
+  for (const { fd } of all) {
+    const at = `/proc/self/fd/${fd}`;
+    const filled = ['away', 'undo'].filter(
+      (shelf) => (thereOrNot(() => readdirSync(`${at}/${shelf}`, { encoding: 'buffer' })) ?? []).length > 0,
+    );
+    for (const shelf of filled) renameSync(`${at}/${shelf}`, `${at}/no-${shelf}`);
+    if (filled.length > 0) syncAt(at);
+  }
 }
 
 /** Where the next directory down may do. */
@@ -134,10 +169,20 @@ function opened(within: Anchor, tx: string): Site | undefined {
     closeSync(fd);
     return undefined;
   }
+  const nth = (shelf: Shelf, at: number, n: number): DiskPath =>
+    Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}${n === 0 ? '' : `.${n}`}`);
+  const things = (shelf: Shelf, at: number): readonly DiskPath[] => {
+    const found: DiskPath[] = [];
+    while (lstatSync(nth(shelf, at, found.length), { throwIfNoEntry: false }) !== undefined)
+      found.push(nth(shelf, at, found.length));
+    return found;
+  };
   return {
     fd,
     within: within.real,
-    place: (shelf, at) => Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}`),
+    place: (shelf, at) => nth(shelf, at, 0),
+    free: (shelf, at) => nth(shelf, at, things(shelf, at).length),
+    things,
     path: (shelf, at) => below(below(below(within.real, workName(tx)), shelf), String(at)),
   };
 }

@@ -1,8 +1,7 @@
 // What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
 
-import { lstatSync, renameSync, type Stats } from 'node:fs';
-import { below } from '../links.ts';
-import { type AbsPath, basename, isWithin, parent, ROOT, rebase } from '../path.ts';
+import { lstatSync, type Stats } from 'node:fs';
+import { type AbsPath, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Anchors } from './anchor.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -29,23 +28,6 @@ export const there = (place: DiskPath): Stats | undefined => lstatSync(place, { 
 
 export function mustBeFree(place: DiskPath, path: AbsPath): void {
   if (there(place) !== undefined) throw staleAt(path);
-}
-
-/** Gives `place`, which is or was at the path, the first of the path's conflict names that is free; returns that. */
-export function keepBeside(desk: Desk, path: AbsPath, place: DiskPath): AbsPath {
-  const free = conflictName(desk, path);
-  renameSync(place, desk.anchors.at(free));
-  return free;
-}
-
-function conflictName({ anchors, tx }: Pick<Desk, 'anchors' | 'tx'>, path: AbsPath): AbsPath {
-  const name = basename(path);
-  // A name has at most 255 bytes.
-  const base = Buffer.byteLength(name) > 200 ? name.slice(0, 50) : name;
-  for (let n = 1; ; n++) {
-    const free = below(parent(path), `${base}.reflake-conflict-${tx}${n === 1 ? '' : `-${n}`}`);
-    if (there(anchors.at(free)) === undefined) return free;
-  }
 }
 
 /**

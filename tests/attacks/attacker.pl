@@ -10,7 +10,7 @@ use POSIX ();
 
 # PACE: microseconds that the victim takes at most.
 my ($uid, $go, $done, $pace, $mode, @args) = @ARGV;
-my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, wreck => \&wreck);
+my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck);
 my $act = $modes{$mode} or die "no such mode: $mode\n";
 my $machine = (POSIX::uname())[4];
 my $renameat2 = $machine eq 'x86_64' ? 316 : 276;
@@ -160,6 +160,29 @@ sub take {
   }
   $struck++;
   push @told, "$kind:$token:1";
+}
+
+# DRAFT FIRST LAST NAME...: in the microseconds after FIRST has come to be, or LAST has gone again, when the next names are
+# changed or taken back, one of them is taken: what is there goes to DRAFT, and what was in DRAFT is there.
+sub pounce {
+  my ($draft, $first, $last, @names) = @args;
+  my ($round) = @_;
+  my $token = "token-$round-end";
+  open(my $handle, '>', $draft) or return;
+  syswrite($handle, "$token\n");
+  close $handle;
+  if (rand() < .5) { until (-e $first) { return if $rest } }
+  else {
+    until (-e $last) { return if $rest }
+    while (-e $last) { return if $rest }
+  }
+  my $wait = rand(1200);
+  for (1 .. $wait) { return if $rest }
+  my $name = $names[int rand @names];
+  # Where nothing is: without replacing what may come to be there.
+  exchange($draft, $name) or syscall($renameat2, -100, $draft, -100, $name, 1) == 0 or return;
+  $struck++;
+  push @told, "pounce:$token:1";
 }
 
 # TRAP DIR...: what a transaction makes for itself in the directories is taken away, and something else put under its name.

@@ -20,8 +20,6 @@ export interface Attack {
   readonly steals?: true;
   /** What it opens may never answer: a victim that waits has fallen. */
   readonly waits?: true;
-  /** What a rename of ours replaces in the very moment cannot be seen: counted, and wrong only where it is no rarity. */
-  readonly unseen?: true;
   /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
   readonly conflicts?: true;
   /** Mode and arguments of attacker.pl. */
@@ -132,7 +130,6 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'an edited file is written',
-    unseen: true,
     describe:
       'the owner appends to, truncates or replaces the very file that is edited: what he was told is written is kept',
     conflicts: true,
@@ -150,6 +147,30 @@ export const ATTACKS: readonly Attack[] = [
     words: (root) => ['write', `${root}:${root}${TREE}`, `${root}${TREE}/b`],
     scene: ({ root }) => put(`${root}${TREE}/b`, PUBLIC, 0o644, OWNER),
     edits: [edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), nothing), born(TREE, 'new')],
+  },
+  {
+    name: 'a name is taken at the very moment',
+    describe:
+      'the owner puts another file under a name in the microseconds in which it is replaced, removed, moved or taken back: it is kept',
+    conflicts: true,
+    words: (root) => [
+      'pounce',
+      ...['draft', 'first', 'last', 'b', 'c', 'm', 'n', 'd', 'e', 'new'].map((name) => `${root}${TREE}/${name}`),
+    ],
+    scene({ root }) {
+      const tree = root + TREE;
+      for (const name of ['b', 'c', 'm']) put(`${tree}/${name}`, PUBLIC, 0o644, OWNER);
+      TRAPS.dir(`${tree}/d`);
+    },
+    edits: [
+      born(TREE, 'first'),
+      edit(TREE, 'b', file(OWNERS, 0o644, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW))),
+      edit(TREE, 'c', file(OWNERS, 0o644, digestOf(PUBLIC)), nothing),
+      born(TREE, 'new'),
+      move(`${TREE}/m`, `${TREE}/n`),
+      move(`${TREE}/d`, `${TREE}/e`),
+      born(TREE, 'last'),
+    ],
   },
   {
     name: 'a tree is written while it is copied',

@@ -41,15 +41,14 @@ async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome
       const how = ran.hung ? `it hung in try ${ran.tries}` : `it ended: ${ran.errors.slice(0, 600)}`;
       return { ...NOTHING, tried: Math.max(1, ran.tries), mixed: Math.max(1, ran.tries), failures: [how] };
     }
-    const { tried, applied, undone, refused, stuck, struck, wrong, window, failures } = summary;
+    const { tried, applied, undone, refused, stuck, struck, wrong, failures } = summary;
     log(
-      `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck, ${wrong} wrong; the attacker struck ${struck} times, ${window} of them unseen`,
+      `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck, ${wrong} wrong; the attacker struck ${struck} times`,
     );
     const unfit = [
       // A sample may be too short for the rarest of them; it is said in the log.
       ...(fell || !all ? [] : ['the naive twin did not fall: this is no attack']),
       ...(struck * 50 < tried ? [`the attacker struck only ${struck} times`] : []),
-      ...(window * 100 > tried ? [`${window} files that were renamed there meanwhile are lost`] : []),
     ];
     return {
       tried: tried + unfit.length,

@@ -86,7 +86,7 @@ function undoKilled(scenario: Scenario): Group {
         options.log(`  ${fault.label} fails; ${points.length} calls undo it`);
         const picked = chosen(points, options, [6, 12]);
         const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
-          const both = injecting(point, inject, `${point.call}:signal=KILL:when=${point.nth}`);
+          const both = injecting(inject, `${point.call}:signal=KILL:when=${point.nth}`);
           if (!(await struck(place, point, scenario.words, both))) return { end: 'missed' };
           return mustBe('old', await recovered(shop, place));
         });
@@ -113,7 +113,7 @@ async function struck(
     const where = hit(place.trace(), point);
     // A death at the wrong place is one all the same.
     if (where === 'there' || (where === 'elsewhere' && tries >= 3)) return true;
-    if (where === 'no' && tries >= (point.isFirst ? 3 : 1)) return false;
+    if (where === 'no' && tries >= 3) return false;
   }
 }
 
@@ -128,8 +128,7 @@ export async function inWorkshop(scenario: Scenario, use: (shop: Workshop) => Pr
 }
 
 /** strace that kills at a point. */
-export const kill = (point: Point): readonly string[] =>
-  injecting(point, `${point.call}:signal=KILL:when=${point.nth}`);
+export const kill = (point: Point): readonly string[] => injecting(`${point.call}:signal=KILL:when=${point.nth}`);
 
 export const dirsOf = ({ place }: Workshop): readonly string[] => [place.machine, place.state];
 
@@ -170,7 +169,7 @@ async function lastFlushUndone(shop: Workshop): Promise<Point> {
   for (const flush of flushes.toReversed().slice(0, 30)) {
     shop.place.reset();
     const ran = await shop.place.run(shop.scenario.words, {
-      prefix: injecting(flush, `${flush.call}:error=EIO:when=${flush.nth}`),
+      prefix: injecting(`${flush.call}:error=EIO:when=${flush.nth}`),
     });
     if (ran.code === 4) return flush;
   }

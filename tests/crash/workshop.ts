@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Literal, layOut } from '../trees.ts';
 import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
-import { type Call, type Point, RECORDED, readTrace } from './trace.ts';
+import { type Call, RECORDED, readTrace } from './trace.ts';
 
 /** A machine, what happened to it before, and the run that is disturbed. `{spec}` in the words is the spec's file. */
 export interface Scenario {
@@ -68,6 +68,9 @@ export interface Workshop {
 }
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
+
+/** Who is traced writes in the first thread: see there. */
+const ONE_THREAD = fileURLToPath(new URL('one-thread.cjs', import.meta.url));
 
 /** Milliseconds after which a run is a hang: hundreds of times what it takes. */
 const TOO_LONG = 30_000;
@@ -152,7 +155,7 @@ export async function recorded(
   inject: readonly string[] = [],
 ): Promise<readonly Call[]> {
   await place.run(words, {
-    prefix: [...STRACE, '-f', '-e', `trace=${RECORDED}`, ...inject.flatMap((one) => ['-e', `inject=${one}`])],
+    prefix: [...STRACE, '-e', `trace=${RECORDED}`, ...inject.flatMap((one) => ['-e', `inject=${one}`])],
   });
   return readTrace(place.trace());
 }
@@ -160,10 +163,9 @@ export async function recorded(
 /** File descriptors are printed by their paths. */
 const STRACE: readonly string[] = ['strace', '-y', '-qq', '-o', '{log}'];
 
-/** strace that disturbs calls (`rename:signal=KILL:when=3`) of a point's thread; only the first one can be had alone. */
-export const injecting = ({ isFirst }: Pick<Point, 'isFirst'>, ...what: readonly string[]): readonly string[] => [
+/** strace that disturbs calls (`rename:signal=KILL:when=3`). */
+export const injecting = (...what: readonly string[]): readonly string[] => [
   ...STRACE,
-  ...(isFirst ? [] : ['-f']),
   '-e',
   `trace=execve,${what.map((one) => one.slice(0, one.indexOf(':'))).join(',')}`,
   ...what.flatMap((one) => ['-e', `inject=${one}`]),
@@ -199,7 +201,18 @@ function placeIn(home: string, name: string, picture: string): Place {
       rmSync(log, { force: true });
       const own = words.map((word) => (word === '{spec}' ? `${home}/spec.json` : word));
       const prefix = (around.prefix ?? []).map((word) => (word === '{log}' ? log : word));
-      const argv = [...prefix, process.execPath, PROGRAM, ...own, '--root', machine, '--state', around.state ?? state];
+      const preload = prefix[0] === 'strace' ? ['--require', ONE_THREAD] : [];
+      const argv = [
+        ...prefix,
+        process.execPath,
+        ...preload,
+        PROGRAM,
+        ...own,
+        '--root',
+        machine,
+        '--state',
+        around.state ?? state,
+      ];
       const env = {
         PATH: process.env.PATH ?? '',
         HOME: dir,

@@ -12,8 +12,8 @@ import type { Literal } from '../trees.ts';
 export interface Case {
   /** For people: what it is about. */
   readonly why?: string;
-  /** A bug that is known: the case is expected to break a law, in memory or on the disk. */
-  readonly known?: string;
+  /** No plan of ours, and refused as a bug: words of the error. */
+  readonly internal?: string;
   readonly machine: Literal;
   readonly first: Apply;
   readonly second?: Apply;

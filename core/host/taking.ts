@@ -1,0 +1,111 @@
+// Names that others may change under our hands. What is at one is taken out of their reach first and looked at then, in
+// peace; what gets one never replaces anything. So nothing is lost that was renamed there a moment ago.
+
+import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
+import { below } from '../links.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
+import { type Anchor, volumeOf } from './anchor.ts';
+import { staleAt } from './host.ts';
+import type { DiskPath } from './real-paths.ts';
+import { type Shelf, type Site, thereOrNot } from './site.ts';
+import { type Desk, there } from './work.ts';
+
+/** Whether somebody else than root can change the names in it. Where nobody can, one rename replaces a file for all. */
+export function isOpenToOthers({ fd }: Pick<Anchor, 'fd'>): boolean {
+  const { uid, mode } = fstatSync(fd);
+  return uid !== 0 || (mode & 0o022) !== 0;
+}
+
+/** The work directory on the volume of the directory that the path lies in. */
+export function siteOf({ anchors, sites }: Pick<Desk, 'anchors' | 'sites'>, path: AbsPath): Site {
+  return sites.make(anchors.dir(parent(path)));
+}
+
+/** Onto a shelf of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
+export function take(desk: Desk, path: AbsPath, at: number, shelf: Shelf = 'away'): DiskPath | undefined {
+  const place = siteOf(desk, path).free(shelf, at);
+  return thereOrNot(() => {
+    renameSync(desk.anchors.at(path), place);
+    return place;
+  });
+}
+
+/**
+ * Gives what is on a shelf a name; false where that is taken. All that a rename could still replace is a directory that
+ * somebody has made in this very moment and put nothing into.
+ */
+export function give(shelved: DiskPath, target: DiskPath): boolean {
+  if (there(shelved)?.isDirectory()) return renameIfFree(shelved, target);
+  try {
+    linkSync(shelved, target);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!UNLINKABLE.has(code ?? '')) throw thrown;
+    return renameIfFree(shelved, target);
+  }
+  unlinkSync(shelved);
+  return true;
+}
+
+/** Of a directory, wherever it is: anything else that has come to be at `source` stays. False: it could not be done. */
+export const moveDir = (source: DiskPath, target: DiskPath): boolean =>
+  // The slash: the kernel then renames nothing but a directory, and only to what is free or an empty directory.
+  renameIfFree(Buffer.concat([source, Buffer.from('/')]), target);
+
+function renameIfFree(source: DiskPath, target: DiskPath): boolean {
+  if (there(target) !== undefined) return false;
+  try {
+    renameSync(source, target);
+    return true;
+  } catch (thrown) {
+    if (TAKEN.has((thrown as NodeJS.ErrnoException).code ?? '')) return false;
+    throw thrown;
+  }
+}
+
+const TAKEN: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'EISDIR']);
+
+/** From a file system that has no links, or for a file that is not ours to link. */
+export const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
+
+/** How often what was taken back is offered its name: who comes between more often does nothing else. */
+export const PATIENCE = 20;
+
+/** As `give`, where `path` was free when it was planned. */
+export function giveOrStale(shelved: DiskPath, target: DiskPath, path: AbsPath): void {
+  if (!give(shelved, target)) throw staleAt(path);
+}
+
+/** Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. */
+export function keepBeside(desk: Desk, path: AbsPath, shelved: DiskPath, dir: AbsPath = parent(path)): AbsPath {
+  for (const name of conflictNames(desk, path, dir)) if (give(shelved, desk.anchors.at(name))) return name;
+  throw new Error('unreachable');
+}
+
+/** The directory of the path; where that is gone, the one that the work directory `site` lies in. */
+export function nearest({ anchors }: Pick<Desk, 'anchors'>, path: AbsPath, site: Site): AbsPath {
+  const dir = thereOrNot(() => anchors.dir(parent(path)));
+  return dir !== undefined && volumeOf(dir.fd) === volumeOf(site.fd) ? parent(path) : site.within;
+}
+
+/** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there. */
+export function setAside(desk: Desk, path: AbsPath, at: number): AbsPath | undefined {
+  const place = desk.anchors.at(path);
+  // A directory keeps its parent, since to change that is a right of its own.
+  if (there(place)?.isDirectory()) {
+    for (const name of conflictNames(desk, path, parent(path))) {
+      if (moveDir(place, desk.anchors.at(name))) return name;
+      if (!there(place)?.isDirectory()) break;
+    }
+  }
+  const taken = take(desk, path, at);
+  return taken && keepBeside(desk, path, taken);
+}
+
+function* conflictNames({ tx }: Pick<Desk, 'tx'>, path: AbsPath, dir: AbsPath): Generator<AbsPath> {
+  const name = basename(path);
+  // A name has at most 255 bytes.
+  const base = Buffer.byteLength(name) > 200 ? name.slice(0, 50) : name;
+  for (let n = 1; ; n++) yield below(dir, `${base}.reflake-conflict-${tx}${n === 1 ? '' : `-${n}`}`);
+}
