@@ -70,6 +70,20 @@ test('copies names, bytes, modes, owners, times, attributes and holes, and sweep
   expect(new Set(rows())).toEqual(new Set(started.map((row) => row.replace(/^\/etc\/nixos/, '/home/c'))));
 });
 
+test('is locked at its new place too, from before it can be seen there until all is done', () => {
+  const machine = machineWithMount();
+  if (machine === undefined) return;
+  const { host, sh } = machine;
+  const isFree = (): boolean => sh('flock -xn "$R/home/c" echo free || true') === 'free\n';
+  const work = host.work([MOVE], TX);
+  work.prepare({});
+  work.publish(0);
+  work.flush();
+  expect(isFree()).toBe(false);
+  work.sweep();
+  expect(isFree()).toBe(true);
+});
+
 describe('is undone', () => {
   const STATES: readonly (readonly [string, boolean, string])[] = [
     ['nothing is visible yet', false, ''],

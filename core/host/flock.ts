@@ -67,6 +67,15 @@ export function lockDirectories(
   return { lend: () => locks.flatMap((lock) => lock.lend()), lacking, release };
 }
 
+/**
+ * Locks a directory of ours that will be the configuration, before anybody can see it: who comes by then meets us there as at
+ * the one it takes the place of. Undefined where there are no such locks.
+ */
+export function holdNew(place: string): Lock | undefined {
+  const lock = lockDirectory(place, []);
+  return typeof lock === 'object' && 'release' in lock ? lock : undefined;
+}
+
 /** Undefined: there is none that we could change, or it is one of `ours`. */
 function lockDirectory(place: string, ours: readonly OneLock[]): OneLock | Held | 'lacking' | undefined {
   for (;;) {

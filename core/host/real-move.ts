@@ -8,6 +8,7 @@ import { type Anchor, childOf, errno, mountOf, O_PATH, volumeOf } from './anchor
 import { likeFile, likeTree } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import { isOverlay } from './file-system.ts';
+import { holdNew } from './flock.ts';
 import { type Restored, staleAt } from './host.ts';
 import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -52,6 +53,8 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     else if (stat.isFile()) likeFile(pin, site.fd, at);
     // It may be one that has no owners, or another idea of names, and says nothing when it is asked to keep them.
     if (shapeOf(copy) !== shape) throw errno('ENOTSUP', `names, owners or modes are not kept where ${to} is`);
+    const lock = stat.isDirectory() ? holdNew(copy.toString('latin1')) : undefined;
+    if (lock !== undefined) desk.locks.push(lock);
     note(site, at, {
       how: 'copy',
       ino: inodeAt(copy),

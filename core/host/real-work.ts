@@ -53,6 +53,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       closing?.sites.close(remove);
     } finally {
       closing?.anchors.release();
+      for (const lock of closing?.locks ?? []) lock.release();
     }
   };
 
@@ -111,7 +112,7 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string): Desk {
   const near = edits.flatMap((edit) =>
     edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
   );
-  return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), touched: new Set() };
+  return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), locks: [], touched: new Set() };
 }
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {

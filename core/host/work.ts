@@ -2,6 +2,7 @@
 
 import { lstatSync, type Stats } from 'node:fs';
 import { type AbsPath, isWithin, parent, ROOT, rebase } from '../path.ts';
+import type { Lock } from '../store.ts';
 import type { Anchors } from './anchor.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -16,6 +17,8 @@ export interface Desk {
    * is known to a later process.
    */
   readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
+  /** Of directories that will be where nothing is yet. */
+  readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */
   readonly touched: Set<AbsPath>;
 }
