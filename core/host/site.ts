@@ -55,10 +55,15 @@ export interface Sites {
 /** `near`: every path that the transaction names, from which sites that are already there are found. */
 export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Sites {
   const byMount = new Map<string, Site>();
-  for (const dir of ancestors(near)) {
-    const anchor = thereOrNot(() => anchors.dir(dir));
-    const site = anchor && opened(anchor, tx);
-    if (site !== undefined) byMount.set(mountOf(site.fd), site);
+  try {
+    for (const dir of ancestors(near)) {
+      const anchor = thereOrNot(() => anchors.dir(dir));
+      const site = anchor && opened(anchor, tx);
+      if (site !== undefined) byMount.set(mountOf(site.fd), site);
+    }
+  } catch (thrown) {
+    for (const { fd } of byMount.values()) closeSync(fd);
+    throw thrown;
   }
 
   const make = (dir: Anchor): Site => {
