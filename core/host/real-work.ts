@@ -112,7 +112,12 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string): Desk {
   const near = edits.flatMap((edit) =>
     edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
   );
-  return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), locks: [], touched: new Set() };
+  try {
+    return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), locks: [], touched: new Set() };
+  } catch (thrown) {
+    held.release();
+    throw thrown;
+  }
 }
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {

@@ -56,10 +56,15 @@ export interface Sites {
 /** `near`: every path that the transaction names, from which sites that are already there are found. */
 export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Sites {
   const byVolume = new Map<string, Site>();
-  for (const dir of ancestors(near)) {
-    const anchor = thereOrNot(() => anchors.dir(dir));
-    const site = anchor && opened(anchor, tx);
-    if (site !== undefined) byVolume.set(volumeOf(site.fd), site);
+  try {
+    for (const dir of ancestors(near)) {
+      const anchor = thereOrNot(() => anchors.dir(dir));
+      const site = anchor && opened(anchor, tx);
+      if (site !== undefined) byVolume.set(volumeOf(site.fd), site);
+    }
+  } catch (thrown) {
+    for (const { fd } of byVolume.values()) closeSync(fd);
+    throw thrown;
   }
 
   const make = (dir: Anchor): Site => {

@@ -22,6 +22,8 @@ export interface Attack {
   readonly waits?: true;
   /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
   readonly conflicts?: true;
+  /** What the scene lays out in a file that is only moved: it is somewhere afterwards. */
+  readonly laid?: string;
   /** Mode and arguments of attacker.pl. */
   readonly words: (root: string) => readonly string[];
   /** What try `n` finds. The home of the owner and an empty tree are there. */
@@ -33,6 +35,7 @@ const ROOTS: Owner = { uid: 0, gid: 0 };
 const OWNERS: Owner = { uid: OWNER, gid: OWNER };
 const NEW = '{ new = true; }\n';
 const TOOL = '#!/bin/sh\n# planned\n';
+const LAID = 'token-laid-end';
 
 /** What the edits put. */
 export const BLOBS: Blobs = Object.fromEntries([PUBLIC, NEW, TOOL].map((text) => [digestOf(text), Buffer.from(text)]));
@@ -153,13 +156,15 @@ export const ATTACKS: readonly Attack[] = [
     describe:
       'the owner puts another file under a name in the microseconds in which it is replaced, removed, moved or taken back: it is kept',
     conflicts: true,
+    laid: LAID,
     words: (root) => [
       'pounce',
       ...['draft', 'first', 'last', 'b', 'c', 'm', 'n', 'd', 'e', 'new'].map((name) => `${root}${TREE}/${name}`),
     ],
     scene({ root }) {
       const tree = root + TREE;
-      for (const name of ['b', 'c', 'm']) put(`${tree}/${name}`, PUBLIC, 0o644, OWNER);
+      for (const name of ['b', 'c']) put(`${tree}/${name}`, PUBLIC, 0o644, OWNER);
+      put(`${tree}/m`, LAID, 0o644, OWNER);
       TRAPS.dir(`${tree}/d`);
     },
     edits: [
@@ -177,6 +182,7 @@ export const ATTACKS: readonly Attack[] = [
     describe: 'the owner writes to a log in a tree that goes to another file system: no line is lost',
     mount: '/home',
     conflicts: true,
+    laid: LAID,
     words: (root) => ['log', `${root}:${root}/home`, `${root}/etc/nixos/log`, `${root}${TREE}/log`],
     scene: ({ root }) => nixos(root),
     edits: [move('/etc/nixos', TREE), given(TREE, 'hosts/a')],
@@ -211,6 +217,22 @@ export const ATTACKS: readonly Attack[] = [
     ],
   },
   {
+    name: 'the name is taken while a tree is copied to it',
+    describe: 'where a tree from another file system is to be, or was, its owner makes a file, a directory or a link',
+    mount: '/home',
+    conflicts: true,
+    laid: LAID,
+    words: (root) => [
+      'take',
+      `${root}:${root}/home`,
+      `../..${SECRET}/hosts/planted`,
+      root + TREE,
+      `${root}${HOME}/log`,
+    ],
+    scene: ({ root }) => nixos(root),
+    edits: [move('/etc/nixos', TREE), move(`${TREE}/log`, `${HOME}/log`)],
+  },
+  {
     name: 'work in progress is wrecked',
     describe: 'the hidden work of a transaction is renamed, removed, or replaced by a link or by planted files',
     exact: true,
@@ -238,5 +260,6 @@ function nixos(root: string): void {
   hosts(`${root}/etc/nixos`);
   hosts(`${root}/etc/nixos/hosts`);
   put(`${root}/etc/nixos/log`, 'first\n', 0o644, OWNER);
+  put(`${root}/etc/nixos/laid`, LAID, 0o644, OWNER);
   rmdirSync(root + TREE);
 }

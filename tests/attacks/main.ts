@@ -199,7 +199,8 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   if (after instanceof Error) problems.push(`recovery: ${wordsOf(after)}`);
   else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
   problems.push(...place.harm().map((line) => `after recovery: ${line}`));
-  problems.push(...place.lost(seen.told));
+  const laid = attack.laid === undefined ? [] : [{ kind: 'laid', token: attack.laid, shows: true }];
+  problems.push(...place.lost([...seen.told, ...laid]));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
   // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.

@@ -14,7 +14,7 @@ import {
   worldToBeSwept,
 } from './judge.ts';
 import { dirsOf, inWorkshop, recordedAfresh } from './kill.ts';
-import { ACROSS, EDITS, FRESH, ROLLBACK_ALL } from './scenarios.ts';
+import { ACROSS, EDITS, FRESH, ROLLBACK_ALL, USERS } from './scenarios.ts';
 import { callsOf, hit, type Point } from './trace.ts';
 import { injecting, type Place, type Ran, type Scenario, type Workshop } from './workshop.ts';
 
@@ -31,7 +31,7 @@ const CALLS = new Set(
 
 /** One error at every call; and every call from there on. */
 export const FAULTS: readonly Group[] = [
-  ...[FRESH, ACROSS, EDITS, ROLLBACK_ALL].map((scenario) => failing(scenario, 'once')),
+  ...[FRESH, USERS, ACROSS, EDITS, ROLLBACK_ALL].map((scenario) => failing(scenario, 'once')),
   ...[FRESH, ROLLBACK_ALL].map((scenario) => failing(scenario, 'from then on')),
 ];
 

@@ -36,7 +36,7 @@ function damaged(scenario: Scenario): Group {
     run: (options) =>
       inWorkshop(scenario, async (shop) => {
         const cases: { label: string; cut: Point; file: string; damage: Damage }[] = [];
-        for (const cut of await moments(shop)) {
+        for (const cut of await moments(shop, options.all)) {
           await cutOff(shop, shop.place, cut);
           for (const file of filesOf(shop.place))
             for (const damage of DAMAGES)
@@ -111,12 +111,13 @@ async function carried(shop: Workshop, place: Place, harm: () => void, words = /
   return mended.end === 'mixed' ? mixed(`refused; after the journal is mended: ${mended.why}`) : { end: 'refused' };
 }
 
-/** Two points to be killed at: in the middle of it, and as late as it is still undone. */
-export async function moments(shop: Workshop): Promise<readonly Point[]> {
+/** Points to be killed at: in the middle of it, and as late as it is still undone; of `many` also along the whole way, the sweep included. */
+export async function moments(shop: Workshop, many = false): Promise<readonly Point[]> {
   const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
   const late = await lastUndone(shop);
   const at = points.findIndex(({ label }) => label === late.label);
-  return [points[Math.floor((Math.max(at, 1) * 3) / 4)]!, late];
+  const along = many ? [1, 2, 3, 4, 5, 7, 8, 9].map((tenth) => points[Math.floor((points.length * tenth) / 10)]!) : [];
+  return [...along, points[Math.floor((Math.max(at, 1) * 3) / 4)]!, late];
 }
 
 /** The scenario, killed at a point. */

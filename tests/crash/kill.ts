@@ -3,13 +3,13 @@
 
 import type { Group, Outcome } from './group.ts';
 import { chosen, mixed, recovered, repeats, tally, type Verdict } from './judge.ts';
-import { ACROSS, EDITS, FRESH, ROLLBACK, ROLLBACK_ALL } from './scenarios.ts';
+import { ACROSS, EDITS, FRESH, ROLLBACK, ROLLBACK_ALL, USERS } from './scenarios.ts';
 import { callsOf, hit, killPoints, type Point } from './trace.ts';
 import { injecting, open, type Place, recorded, type Scenario, type Workshop } from './workshop.ts';
 
 /** Runs killed at every point, and the same of the recovery from a death near their end. */
 export const KILLS: readonly Group[] = [
-  ...[FRESH, ACROSS, EDITS, ROLLBACK, ROLLBACK_ALL].map(killed),
+  ...[FRESH, USERS, ACROSS, EDITS, ROLLBACK, ROLLBACK_ALL].map(killed),
   ...[FRESH, ACROSS, ROLLBACK_ALL].map(recoveryKilled),
   undoKilled(FRESH),
 ];

@@ -50,6 +50,9 @@ export const FRESH: Scenario = {
 /** The same, with the home on another file system: the tree is copied. */
 export const ACROSS: Scenario = { ...FRESH, name: 'first apply, across file systems', mounts: ['/home'] };
 
+/** By an ordinary user, whose the whole machine is. */
+export const USERS: Scenario = { ...FRESH, name: 'first apply, by an ordinary user', as: { uid: 1000, gid: 100 } };
+
 /** A machine in sync, and a spec with two wishes more: files are replaced. */
 export const EDITS: Scenario = {
   name: 'small edits',

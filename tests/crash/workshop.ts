@@ -2,9 +2,19 @@
 // of which is made new for each point. Runs the real program; nothing here knows how it works.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Owner } from '../../core/model.ts';
 import { type Literal, layOut } from '../trees.ts';
 import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
 import { type Call, RECORDED, readTrace } from './trace.ts';
@@ -20,6 +30,8 @@ export interface Scenario {
     run: (words: readonly string[], spec?: string) => Promise<void>,
   ) => Promise<void>;
   readonly words: readonly string[];
+  /** Who runs it, and owns all of the machine; root, if nobody is named. */
+  readonly as?: Owner;
   /** Paths of the machine that are file systems of their own. */
   readonly mounts?: readonly string[];
 }
@@ -89,9 +101,11 @@ export async function open(scenario: Scenario, { dir = memory() } = {}): Promise
   try {
     const picture = `${home}/picture`;
     writeFileSync(`${home}/spec.json`, scenario.spec);
+    // An ordinary user has to find the way in.
+    chmodSync(home, 0o755);
     const places: Place[] = [];
     const placeAt = (name: string): Place => {
-      const place = placeIn(home, name, picture);
+      const place = placeIn(home, name, picture, scenario.as);
       mkdirSync(place.machine, { recursive: true });
       for (const path of scenario.mounts ?? []) {
         mkdirSync(place.machine + path, { recursive: true });
@@ -102,7 +116,8 @@ export async function open(scenario: Scenario, { dir = memory() } = {}): Promise
     };
     mkdirSync(`${picture}/machine`, { recursive: true });
     layOut(`${picture}/machine`, scenario.machine);
-    const original = placeIn(home, 'picture', picture);
+    if (scenario.as !== undefined) give(picture, scenario.as, '-R');
+    const original = placeIn(home, 'picture', picture, scenario.as);
     await scenario.earlier?.(original.machine, async (words, spec) => {
       writeFileSync(`${home}/earlier.json`, spec ?? scenario.spec);
       const ran = await original.run(words.map((word) => (word === '{spec}' ? `${home}/earlier.json` : word)));
@@ -180,7 +195,7 @@ export function stateNames(state: string, below = ''): readonly string[] {
   });
 }
 
-function placeIn(home: string, name: string, picture: string): Place {
+function placeIn(home: string, name: string, picture: string, as: Owner | undefined): Place {
   const dir = `${home}/${name}`;
   const machine = `${dir}/machine`;
   const state = `${dir}/state`;
@@ -199,6 +214,7 @@ function placeIn(home: string, name: string, picture: string): Place {
     run: (words, around = {}) => {
       mkdirSync(`${dir}/tmp`, { recursive: true });
       rmSync(log, { force: true });
+      if (as !== undefined) for (const one of [dir, `${dir}/tmp`]) give(one, as);
       const own = words.map((word) => (word === '{spec}' ? `${home}/spec.json` : word));
       const prefix = (around.prefix ?? []).map((word) => (word === '{log}' ? log : word));
       const preload = prefix[0] === 'strace' ? ['--require', ONE_THREAD] : [];
@@ -224,6 +240,9 @@ function placeIn(home: string, name: string, picture: string): Place {
     },
   };
 }
+
+const give = (path: string, { uid, gid }: Owner, ...options: readonly string[]): void =>
+  void execFileSync('chown', ['-h', ...options, `${uid}:${gid}`, path]);
 
 function finished(
   [command, ...words]: readonly string[],
