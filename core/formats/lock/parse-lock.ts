@@ -2,7 +2,7 @@
 
 import { parseNarHash, parseSha1 } from '../flake-ref/hash.ts';
 import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
-import { isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
+import { FINAL, isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
 import { jsonMistake } from './json-mistake.ts';
 import type { InputPath, Lock, LockEdge, LockNode, LockProblem } from './model.ts';
 
@@ -189,7 +189,15 @@ function readRef(
   }
   const ref = refFromAttrs(attrs, nix);
   const type = textAttr(attrs, 'type') ?? '';
-  const error = !ref.ok ? ref.error : isKnownType(type) ? undefined : `input type '${type}' is unknown`;
+  // Nix marks what a lock holds as final itself, and dies of one that says so.
+  const isMarked = attribute === 'locked' && Object.hasOwn(attrs, FINAL);
+  const error = !isKnownType(type)
+    ? `input type '${type}' is unknown`
+    : isMarked
+      ? `input attribute '${FINAL}' is not for lock files`
+      : ref.ok
+        ? undefined
+        : ref.error;
   if (ref.ok && error === undefined) return { ok: true, attrs: ref.ref.attrs };
   return fault({ kind: 'bad-reference', node, attribute, message: `"${attribute}" of node "${node}": ${error}` });
 }
