@@ -50,7 +50,7 @@ export function checkInput(attrs: Attrs, nix: NixVersion): Step<Attrs> {
   for (const name of required[type] ?? [])
     if (!Object.hasOwn(attrs, name)) return failed(`input attribute '${name}' is missing`);
   for (const [name, value] of Object.entries(attrs)) {
-    const isUnread = name === 'rev' && nix !== '2.8' && ['path', 'tarball', 'file'].includes(type);
+    const isUnread = nix !== '2.8' && unread[name]?.includes(type);
     const wanted = isUnread ? undefined : kinds[name];
     if (wanted !== undefined && typeof value !== wanted.is)
       return failed(
@@ -178,6 +178,12 @@ const required: Readonly<Record<string, readonly string[]>> = {
   path: ['path'],
   indirect: ['id'],
 };
+
+// What newer Nix does not look at before it fetches.
+const unread: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
+  rev: ['path', 'tarball', 'file'],
+  narHash: ['git', 'hg', 'indirect'],
+});
 
 interface Kind {
   readonly is: 'string' | 'number' | 'boolean';
