@@ -2,6 +2,7 @@
 // Starts from the texts; asks for the version of Nix only where versions disagree, and for nothing else.
 
 import { type Diagnostic, rangeOf } from './diagnostic.ts';
+import { flakeTraps } from './flake-traps.ts';
 import type { NixVersion } from './formats/flake-ref/model.ts';
 import type { LockReason } from './formats/lock/compare.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
@@ -27,6 +28,8 @@ export interface LockWish {
   /** Seconds since 1970. */
   readonly now: number;
   readonly isRunning: boolean;
+  /** The references that the spec has, which are judged with it. */
+  readonly urls: readonly string[];
   /** Another provider sees to it that git shows the lock to Nix. */
   readonly git: boolean;
   /** Of whoever owns the repository. */
@@ -72,12 +75,13 @@ export async function lockNeed(
   const { inputs } = read;
   const lockPath = join(wish.dir, 'flake.lock');
   const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
-  if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: visibility };
+  const besides = [...flakeTraps(source, wish.urls), ...visibility];
+  if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: besides };
   const parsed = parseLock(file.text);
   const need = parsed.ok
     ? await judge(source, inputs, file.text, parsed.lock, wish, reader)
     : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
-  return { ...need, diagnostics: [...need.diagnostics, ...visibility] };
+  return { ...need, diagnostics: [...need.diagnostics, ...besides] };
 }
 
 /** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */

@@ -34,12 +34,13 @@ type Observed =
 
 export const lock = provider<Desired, Observed>({
   name: 'lock',
-  desire: ({ dir, owner, person, offline, now, lock: policy, git, isRunning, people }) => ({
+  desire: ({ dir, owner, person, offline, now, lock: policy, inputs, git, isRunning, people }) => ({
     dir,
     person,
     offline,
     now,
     policy,
+    urls: inputs.map(({ url }) => url),
     git,
     isRunning,
     home: (owner && people.user(owner.uid)?.home) ?? person.home,

@@ -30,6 +30,7 @@ const WISH = {
   policy: {},
   now: 1_700_000_000,
   isRunning: true,
+  urls: [] as readonly string[],
   git: false,
   home: '/root',
   person: { name: 'root', home: '/root', ...ROOT },
@@ -49,6 +50,26 @@ const pathNode = (path: string, narHash: string) => ({
 
 /** What `nix hash path` says of a directory with the one file `a` that holds `1\n`. */
 const ONE = 'sha256-TU42R2F73ucKoyY4hxExdK27xr61mNe8yFktBV2lBZs=';
+
+describe('a reference in flake.nix that looks like something else', () => {
+  const FLAKE = `{
+    inputs.a.url = "github:NixOS";
+    inputs.b.url = "git+https://h/b?submodules=true";
+    inputs.c = { url = "~/c"; inputs.d.url = "git@h:o/d"; };
+    inputs.e.url = "github:o/e";
+    inputs.nixpkgs.url = "nixpkgs";
+    outputs = _: { };
+  }`;
+
+  test('is a warning at its place, unless the spec has it', async () => {
+    const found = await need({ '/etc/nixos/flake.nix': FLAKE }, { urls: ['git+https://h/b?submodules=true'] });
+    expect(found.diagnostics.map(({ code, severity, at }) => [code, severity, at?.line])).toEqual([
+      ['RF1008', 'warning', 2],
+      ['RF1008', 'warning', 4],
+      ['RF1008', 'warning', 4],
+    ]);
+  });
+});
 
 describe('a path input', () => {
   const FLAKE = '{ inputs.data = { url = "path:/srv/data"; flake = false; }; outputs = _: { }; }';

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { readIndex } from '../../core/formats/git-index.ts';
 import { addIntentToAdd, emptyBlobFile } from '../../core/formats/git-index-add.ts';
+import { buildGitRoot, gitRoots, judgeGitRoot } from '../git-roots.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
 import type { Tally } from './tally.ts';
 
@@ -23,8 +24,22 @@ const tree = fc.record({
   commits: fc.boolean(),
 });
 
-/** The files that Nix sees are those the index lists and the work tree has, as we read it. */
+/** The recorded flakes, judged from index and texts, and by this Nix; then the files that it sees in random trees. */
 export function compareGitTrees(tally: Tally, real: RealNix): void {
+  for (const root of gitRoots) {
+    const dir = join(real.scratch, root.name);
+    mkdirSync(dir);
+    buildGitRoot(root, dir);
+    const place = ['flake', 'flake/nix'].find((one) => existsSync(join(dir, one, 'flake.nix'))) ?? 'flake';
+    const { ok, said } = real.run(['flake', 'lock', '--no-update-lock-file', join(dir, place)]);
+    const theirs = ok ? 'fresh' : said.includes('requires lock file changes') ? 'stale' : 'error';
+    tally.same(`${root.name}: ${lastError(said)}`, judgeGitRoot(dir, real.nix), theirs);
+  }
+  compareFiles(tally, real);
+}
+
+/** The files that Nix sees are those the index lists and the work tree has, as we read it. */
+function compareFiles(tally: Tally, real: RealNix): void {
   for (const [index, { files, commits }] of fc.sample(tree, { numRuns: 60, seed: 71 }).entries()) {
     const dir = join(real.scratch, `git${index}`);
     mkdirSync(dir);

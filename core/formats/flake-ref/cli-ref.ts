@@ -1,6 +1,7 @@
 // A reference given on the command line: relative to a directory, searched upward for flake.nix, turned into its git
 // repository (NIX.md section 1.6). Alone looks at files, and only through the interface it is given.
 
+import { parseSha1 } from './hash.ts';
 import { type Attrs, defaultNix, type NixVersion, type RefResult, subdir, textAttr } from './model.ts';
 import {
   canonicalPath,
@@ -40,8 +41,8 @@ export function parseCliRef(text: string, options: CliOptions): RefResult {
   return finish(text, nix === '2.8' ? parseOld(text, options) : parseNew(text, options, nix));
 }
 
-/** Why Nix could not open a local flake (path or git+file), or undefined when it is there or not local. */
-export function missingFlake(attrs: Attrs, options: Pick<CliOptions, 'baseDir' | 'fs'>): string | undefined {
+/** Why Nix could not open a local flake (path or git+file), or undefined when it is there, not local, or in a bare repository. */
+export function missingFlake(attrs: Attrs, options: CliOptions): string | undefined {
   const url = attrs.type === 'git' ? parseUrl(textAttr(attrs, 'url') ?? '', defaultNix) : undefined;
   const isRepository = url?.ok === true && url.value.scheme === 'file';
   if (attrs.type !== 'path' && !isRepository) return undefined;
@@ -49,11 +50,32 @@ export function missingFlake(attrs: Attrs, options: Pick<CliOptions, 'baseDir' |
   if (!place.ok) return place.error;
   const tree = absolute(place.value, options.baseDir);
   const exists = (path: string): boolean => options.fs.kind(path) !== undefined;
-  if (isRepository && !exists(`${tree}/.git`) && !exists(`${tree}/HEAD`))
-    return `Git repository "${tree}" does not exist.`;
-  const flake = canonicalPath(`${tree}/${subdir(attrs)}/flake.nix`);
+  if (isRepository && !exists(`${tree}/.git`))
+    return exists(`${tree}/HEAD`) ? undefined : `Git repository "${tree}" does not exist.`;
+  const rev = textAttr(attrs, 'rev');
+  const hash = rev === undefined ? undefined : parseSha1(rev);
+  if (hash?.ok === false) return hash.error;
+  // Within its tree `..` leads no higher than the top; old Nix refuses to leave it.
+  const below = options.nix === '2.8' ? subdir(attrs) : canonicalPath(`/${subdir(attrs)}`);
+  const flake = canonicalPath(`${tree}/${below}/flake.nix`);
+  const link = linkOnTheWay(attrs, tree, flake, options);
+  if (link !== undefined) return `path '${link}' is a symlink`;
   return exists(flake) ? undefined : `path '${flake}' does not exist`;
 }
+
+/** A link that Nix does not follow: it copies the tree by its own name, and takes of a repository what git tracks. */
+function linkOnTheWay(attrs: Attrs, tree: string, flake: string, { fs, nix }: CliOptions): string | undefined {
+  const isLink = (path: string): boolean => fs.kind(path) === 'link';
+  const ends = textAttr(attrs, 'path')?.endsWith('/');
+  const above = attrs.type === 'git' ? [] : nix !== '2.8' ? ancestors(tree) : ends ? [] : [tree];
+  const place = parent(flake);
+  const inside = attrs.type === 'git' ? ancestors(place).filter((path) => path.length > tree.length) : [];
+  const link = [...above, ...inside].find(isLink);
+  if (link !== undefined || attrs.type === 'git') return link;
+  return `${fs.realpath(place)}/`.startsWith(`${fs.realpath(tree)}/`) ? undefined : place;
+}
+
+const ancestors = (path: string): readonly string[] => (path === '/' ? [] : [path, ...ancestors(parent(path))]);
 
 function parseNew(text: string, options: CliOptions, nix: NixVersion): Step<Parsed> {
   const place = (url: Url): Step<Url> => {
@@ -68,8 +90,8 @@ function parseNew(text: string, options: CliOptions, nix: NixVersion): Step<Pars
   if (first !== undefined) return first;
   const split = splitPathRef(text, nix);
   if (!split.ok) return split;
-  const joined = absolute(split.value.path, options.baseDir);
-  const found = findFlake(nix === '2.34' ? options.fs.realpath(joined) : joined, options.fs);
+  const joined = (nix === '2.34' ? resolved : absolute)(split.value.path, options.baseDir, options.fs);
+  const found = findFlake(joined, options.fs);
   if (!found.ok) return found;
   const ref = { ...split.value, path: found.value.path, warnings: [...split.value.warnings, ...found.value.warnings] };
   return inRepository(text, ref, options.fs, nix) ?? fromPathRef(ref, true, nix);
@@ -99,6 +121,16 @@ function parseOld(text: string, options: CliOptions): Step<Parsed> {
 
 const absolute = (path: string, baseDir: string): string =>
   canonicalPath(path.startsWith('/') ? path : `${baseDir}/${path}`);
+
+/** The same with every link resolved; a `..` behind a link leads to where the link's end lies, as everywhere in Unix. */
+function resolved(path: string, baseDir: string, fs: RefFileSystem): string {
+  let at = path.startsWith('/') ? '/' : fs.realpath(baseDir);
+  for (const part of path.split('/')) {
+    if (part === '..') at = parent(at);
+    else if (part !== '' && part !== '.') at = fs.realpath(at === '/' ? `/${part}` : `${at}/${part}`);
+  }
+  return at;
+}
 
 const parent = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/';
 

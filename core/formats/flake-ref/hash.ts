@@ -2,26 +2,36 @@
 
 import { done, failed, type Step } from './url.ts';
 
-/** Reads a SHA-1 in base 16, nix-base 32, base 64 or with a `sha1:`/`sha1-` prefix; gives lower-case hex (Nix's gitRev). */
+/** Reads a SHA-1 in base 16, nix-base 32 or base 64, `sha1:` before any, or as SRI; gives lower-case hex (Nix's gitRev). */
 export function parseSha1(text: string): Step<string> {
-  const digits = text.replace(/^sha1[:-]/, '');
+  const [, kind, digits = text] = /^(sha1[:-])?(.*)$/s.exec(text) ?? [];
   const prefix = /^([a-z0-9]+)[:-]/.exec(digits)?.[1];
   if (prefix !== undefined) return failed(`hash '${text}' should have type 'sha1' but has type '${prefix}'`);
-  if (/^[0-9a-fA-F]{40}$/.test(digits)) return done(digits.toLowerCase());
-  if (/^[0-9a-df-np-sv-z]{32}$/.test(digits)) return done(fromNix32(digits));
-  if (/^[A-Za-z0-9+/]{27}=$/.test(digits)) return done(hex(Array.from(atob(digits), (char) => char.charCodeAt(0))));
+  const isSri = kind === 'sha1-';
+  if (!isSri && /^[0-9a-fA-F]{40}$/.test(digits)) return done(digits.toLowerCase());
+  if (!isSri && /^[0-9a-df-np-sv-z]{32}$/.test(digits)) return done(fromNix32(digits));
+  const bytes = isSri || digits.length === 28 ? fromBase64(digits) : undefined;
+  if (bytes?.length === 20) return done(hex(bytes));
   return failed(`hash '${text}' has wrong length for hash algorithm 'sha1'`);
 }
 
-/** Reads a narHash: SRI, sha256, `=` padding optional; '' is the hash of zeros. Gives the padded SRI text. */
+/** Reads a narHash: SRI, sha256; '' is the hash of zeros. Gives the padded SRI text. */
 export function parseNarHash(text: string): Step<string> {
   if (text === '') return done(`sha256-${'A'.repeat(43)}=`);
   const match = /^([a-z0-9]+)-(.*)$/s.exec(text);
   if (match === null) return failed(`hash '${text}' is not SRI`);
   if (match[1] !== 'sha256') return failed(`hash '${text}' should have type 'sha256'`);
   const digits = match[2] ?? '';
-  if (!/^[A-Za-z0-9+/]{43}=?$/.test(digits)) return failed(`invalid SRI hash '${digits}'`);
-  return done(`sha256-${digits.slice(0, 43)}=`);
+  const bytes = fromBase64(digits);
+  if (bytes?.length !== 32) return failed(`invalid SRI hash '${digits}'`);
+  return done(`sha256-${btoa(String.fromCharCode(...bytes))}`);
+}
+
+// As Nix reads it: line breaks are left out, `=` ends it whatever follows, and bits that fill no byte are dropped.
+function fromBase64(text: string): readonly number[] | undefined {
+  const digits = text.replace(/=.*$/s, '').replaceAll('\n', '');
+  if (!/^[A-Za-z0-9+/]*$/.test(digits) || digits.length % 4 === 1) return undefined;
+  return Array.from(atob(digits), (char) => char.charCodeAt(0));
 }
 
 // Nix's base 32 writes the last five bits first.

@@ -9,7 +9,9 @@ export type PrintResult = { readonly ok: true; readonly text: string } | { reado
 
 /** The URL form. Fails on an unknown type, a malformed narHash or rev, and a `url` that is none, as Nix does. */
 export function printFlakeRef(attrs: Attrs, nix: NixVersion = defaultNix): PrintResult {
-  const { dir: _, ...rest } = attrs;
+  const { dir, ...rest } = attrs;
+  if (dir !== undefined && typeof dir !== 'string')
+    return { ok: false, error: "input attribute 'dir' is not a string" };
   const input = checkInput(rest, nix);
   const url = input.ok ? toUrl(input.value, nix) : input;
   if (!url.ok) return { ok: false, error: url.error };
@@ -36,9 +38,11 @@ function toUrl(attrs: Attrs, nix: NixVersion): Step<Parts> {
     case 'github':
     case 'gitlab':
     case 'sourcehut':
+      if (nix !== '2.34' && rev !== undefined && attrs.ref !== undefined)
+        return failed('a reference with both a commit hash and a branch/tag name has no URL');
       return hash.ok ? done(forgeUrl(attrs, hash.value, narHash.value, nix)) : hash;
     case 'indirect':
-      return hash.ok ? done(indirectUrl(attrs, hash.value)) : hash;
+      return hash.ok ? done(indirectUrl(attrs, hash.value, nix)) : hash;
     case 'path':
       return done(pathUrl(attrs));
     case 'git':
@@ -72,17 +76,19 @@ function forgeUrl(attrs: Attrs, rev: string | undefined, narHash: string | undef
   const query = new Map<string, string>();
   if (narHash !== undefined) query.set('narHash', narHash);
   if (host !== undefined) query.set('host', host);
-  // New Nix writes a slash inside a part as %2F, older Nix as a slash.
-  const segments = nix === '2.34' ? path : path.join('/').split('/');
-  return { scheme: String(attrs.type), segments, query, fragment: '' };
+  return { scheme: String(attrs.type), segments: segmentsOf(path, nix), query, fragment: '' };
 }
 
-function indirectUrl(attrs: Attrs, rev: string | undefined): Parts {
+// New Nix writes a slash inside a part as %2F, older Nix as a slash.
+const segmentsOf = (parts: readonly string[], nix: NixVersion): readonly string[] =>
+  nix === '2.34' ? parts : parts.join('/').split('/');
+
+function indirectUrl(attrs: Attrs, rev: string | undefined, nix: NixVersion): Parts {
   const segments = [textAttr(attrs, 'id') ?? ''];
   const ref = textAttr(attrs, 'ref');
   if (ref !== undefined) segments.push(ref);
   if (rev !== undefined) segments.push(rev);
-  return { scheme: 'flake', segments, query: new Map(), fragment: '' };
+  return { scheme: 'flake', segments: segmentsOf(segments, nix), query: new Map(), fragment: '' };
 }
 
 function pathUrl(attrs: Attrs): Parts {

@@ -5,18 +5,35 @@ import { type Attrs, defaultNix, type NixVersion, type RefResult, textAttr } fro
 import { isFlakeId, isForgeRef, isGitRef, isHost, isSimpleRef } from './ref-name.ts';
 import { badUrl, done, failed, parseUrl, renderUrl, type Step, splitScheme } from './url.ts';
 
-/** Reads the attribute set form (`type` and the rest, `dir` included). Unknown types pass: they fail when fetched. */
+/**
+ * Reads the attribute set form (`type` and the rest, `dir` included). A type that nobody knows passes in Nix 2.8 until it
+ * is fetched; newer Nix dies of it.
+ */
 export function refFromAttrs(attrs: Attrs, nix: NixVersion = defaultNix): RefResult {
   const { dir, ...input } = attrs;
   if (dir !== undefined && typeof dir !== 'string')
     return { ok: false, error: "input attribute 'dir' is not a string" };
   if (typeof input.type !== 'string')
     return { ok: false, error: "'type' attribute to specify input scheme is required but not provided" };
+  if (nix !== '2.8' && !isKnownType(input.type))
+    return { ok: false, error: `input '${JSON.stringify(input)}' is unsupported` };
   const checked = checkInput(input, nix);
-  if (!checked.ok) return { ok: false, error: checked.error };
+  const wrong = checked.ok ? stillWrong(checked.value, nix) : checked.error;
+  if (!checked.ok || wrong !== undefined) return { ok: false, error: wrong ?? '' };
   const all = dir === undefined || dir === '' ? checked.value : { ...checked.value, dir };
   return { ok: true, ref: { attrs: all }, warnings: [] };
 }
+
+// What Nix finds once it asks whether the reference is relative, or final.
+function stillWrong(attrs: Attrs, nix: NixVersion): string | undefined {
+  if (Object.hasOwn(attrs, FINAL) && typeof attrs[FINAL] !== 'boolean')
+    return `input attribute '${FINAL}' is not a Boolean`;
+  const url = attrs.type === 'git' && nix === '2.26' ? parseUrl(textAttr(attrs, 'url') ?? '', nix) : undefined;
+  return url?.ok === false ? url.error : undefined;
+}
+
+/** The attribute that newer Nix gives to what it has fetched; it never stands in a lock. */
+export const FINAL = '__final';
 
 /** The types this reader knows; other types are kept as they are and fail when Nix fetches them. */
 export const isKnownType = (type: string): boolean => Object.hasOwn(allowed['2.34'], type);
@@ -27,11 +44,14 @@ export function checkInput(attrs: Attrs, nix: NixVersion): Step<Attrs> {
   const rules = Object.hasOwn(allowed[nix], type) ? allowed[nix][type] : undefined;
   if (rules === undefined) return done(attrs);
   for (const name of Object.keys(attrs))
-    if (name !== 'type' && !rules.split(' ').includes(name)) return failed(unsupported(name, type, nix));
+    if (name !== 'type' && !(name === FINAL && nix !== '2.8') && !rules.split(' ').includes(name))
+      return failed(unsupported(name, type, nix));
+  if (type === 'git' && gated.some((name) => Object.hasOwn(attrs, name))) return failed(needsFeature);
   for (const name of required[type] ?? [])
     if (!Object.hasOwn(attrs, name)) return failed(`input attribute '${name}' is missing`);
   for (const [name, value] of Object.entries(attrs)) {
-    const wanted = kinds[name];
+    const isUnread = nix !== '2.8' && unread[name]?.includes(type);
+    const wanted = isUnread ? undefined : kinds[name];
     if (wanted !== undefined && typeof value !== wanted.is)
       return failed(
         `input attribute '${name}' is not ${wanted.words}${wanted === aText ? ` ${JSON.stringify(attrs)}` : ''}`,
@@ -120,6 +140,11 @@ const unsupported = (name: string, type: string, nix: NixVersion): string => {
   return `unsupported ${word}input attribute '${name}'`;
 };
 
+// A signed commit is checked only where somebody turned that on; what is read here has the features that flakes need.
+const gated = ['verifyCommit', 'keytype', 'publicKey', 'publicKeys'];
+const needsFeature =
+  "experimental Nix feature 'verified-fetches' is disabled; add '--extra-experimental-features verified-fetches' to enable it";
+
 const forge = 'owner repo ref rev host narHash lastModified';
 const path = 'path rev revCount lastModified narHash';
 const mercurial = 'url ref rev revCount narHash name';
@@ -154,6 +179,12 @@ const required: Readonly<Record<string, readonly string[]>> = {
   indirect: ['id'],
 };
 
+// What newer Nix does not look at before it fetches.
+const unread: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
+  rev: ['path', 'tarball', 'file'],
+  narHash: ['git', 'hg', 'indirect'],
+});
+
 interface Kind {
   readonly is: 'string' | 'number' | 'boolean';
   readonly words: string;
@@ -167,5 +198,5 @@ const aFlag: Kind = { is: 'boolean', words: 'a Boolean' };
 const kinds: Readonly<Record<string, Kind | undefined>> = Object.assign(Object.create(null), {
   ...{ owner: aText, repo: aText, ref: aText, rev: aText, host: aText, url: aText, path: aText, id: aText },
   ...{ narHash: aText, revCount: aNumber, lastModified: aNumber },
-  ...{ shallow: aFlag, submodules: aFlag, allRefs: aFlag },
+  ...{ shallow: aFlag, submodules: aFlag, allRefs: aFlag, exportIgnore: aFlag, lfs: aFlag },
 });

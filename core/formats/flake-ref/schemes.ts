@@ -126,7 +126,9 @@ function fromGit(url: Url, transport: string, nix: NixVersion): Attrs {
     else if (flags.includes(name)) attrs[name] = value === '1';
     else query.set(name, value);
   }
-  return { ...attrs, url: renderUrl({ ...url, scheme: transport, query, fragment: '' }, nix) };
+  // New Nix takes `git+` away last, after it has looked for `user@host:path`.
+  const scheme = nix === '2.34' ? url.scheme : transport;
+  return { ...attrs, url: renderUrl({ ...url, scheme, query, fragment: '' }, nix) };
 }
 
 function fromMercurial(url: Url, transport: string, nix: NixVersion): Attrs {

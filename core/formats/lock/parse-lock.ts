@@ -2,7 +2,7 @@
 
 import { parseNarHash, parseSha1 } from '../flake-ref/hash.ts';
 import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
-import { isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
+import { FINAL, isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
 import { jsonMistake } from './json-mistake.ts';
 import type { InputPath, Lock, LockEdge, LockNode, LockProblem } from './model.ts';
 
@@ -134,7 +134,7 @@ function readNode(
   nix: NixVersion,
 ): { readonly ok: true; readonly node: LockNode } | Fault {
   const raw = isObject(value) ? value : {};
-  const inputs = readInputs(key, own(raw, 'inputs') ?? {});
+  const inputs = readInputs(key, membersOf(own(raw, 'inputs') ?? {}, isRoot || nix !== '2.8'));
   if (!inputs.ok) return inputs;
   if (isRoot) return { ok: true, node: { inputs: inputs.inputs, flake: true } };
   // Nix 5 kept part of `locked` in a sibling called `info`.
@@ -175,21 +175,30 @@ function readRef(
 ): { readonly ok: true; readonly attrs: Attrs } | Fault {
   const attrs: Record<string, Attr> = {};
   for (const name of names) {
-    const part = own(raw, name);
+    const part = membersOf(own(raw, name), nix !== '2.8');
     if (part === undefined && name !== attribute) continue;
     if (part === undefined) {
       const message = `attribute "${attribute}" of node "${node}" is missing`;
       return fault({ kind: 'missing-attribute', node, attribute, message });
     }
     if (!isObject(part)) return wrongType(['nodes', node, name], 'an object');
-    for (const [key, value] of Object.entries(part)) {
-      if (!isAttr(value)) return wrongType(['nodes', node, name, key], 'a string, a whole number, true or false');
+    for (const [key, written] of Object.entries(part)) {
+      const value = typeof written === 'number' && nix !== '2.8' ? Math.trunc(written) : written;
+      if (!isAttr(value, nix)) return wrongType(['nodes', node, name, key], 'a string, a whole number, true or false');
       Object.defineProperty(attrs, key, { value, enumerable: true, configurable: true, writable: true });
     }
   }
   const ref = refFromAttrs(attrs, nix);
   const type = textAttr(attrs, 'type') ?? '';
-  const error = !ref.ok ? ref.error : isKnownType(type) ? undefined : `input type '${type}' is unknown`;
+  // Nix marks what a lock holds as final itself, and dies of one that says so.
+  const isMarked = attribute === 'locked' && Object.hasOwn(attrs, FINAL);
+  const error = !isKnownType(type)
+    ? `input type '${type}' is unknown`
+    : isMarked
+      ? `input attribute '${FINAL}' is not for lock files`
+      : ref.ok
+        ? undefined
+        : ref.error;
   if (ref.ok && error === undefined) return { ok: true, attrs: ref.ref.attrs };
   return fault({ kind: 'bad-reference', node, attribute, message: `"${attribute}" of node "${node}": ${error}` });
 }
@@ -218,8 +227,14 @@ const isObject = (value: unknown): value is Raw => typeof value === 'object' && 
 const isPath = (value: unknown): value is InputPath =>
   Array.isArray(value) && value.every((part) => typeof part === 'string');
 
-const isAttr = (value: unknown): value is Attr =>
-  typeof value === 'string' || typeof value === 'boolean' || (Number.isInteger(value) && (value as number) >= 0);
+// Newer Nix makes a whole number of any, and of a negative one a big one.
+const isAttr = (value: unknown, nix: NixVersion): value is Attr =>
+  typeof value === 'string' ||
+  typeof value === 'boolean' ||
+  (Number.isInteger(value) && (nix !== '2.8' || (value as number) >= 0));
+
+/** Nix walks through a list as through an object whose names are the positions. */
+const membersOf = (value: unknown, walks: boolean): unknown => (walks && Array.isArray(value) ? { ...value } : value);
 
 const fault = (problem: LockProblem): Fault => ({ ok: false, problem });
 

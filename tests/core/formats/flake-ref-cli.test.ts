@@ -89,6 +89,30 @@ test('a link to a directory inside a repository leads to the repository', () => 
   expect(parsed).toMatchObject({ ok: true, ref: { attrs: { type: 'git', url: `file://${root}/repo`, dir: 'sub' } } });
 });
 
+test('2.34 goes up from where a link leads, older Nix from where it lies', () => {
+  const at = (nix: NixVersion) => parseCliRef('./linksub/..', { baseDir: root, fs, nix });
+  expect(at('2.34')).toMatchObject({ ok: true, ref: { attrs: { type: 'git', url: `file://${root}/repo` } } });
+  expect(at('2.26').ok).toBe(false);
+});
+
+test.each<readonly [string, Attrs, string | undefined]>([
+  ['a link is copied as a link', { type: 'path', path: 'link' }, 'is a symlink'],
+  ['a tree behind a link', { type: 'path', path: 'link/subflake' }, 'is a symlink'],
+  ['a subdirectory leads no higher than the top of the tree', { type: 'path', path: 'plain', dir: '../..' }, undefined],
+  ['a bare repository', { type: 'git', url: 'bare' }, undefined],
+  ['no repository', { type: 'git', url: 'plain' }, 'does not exist'],
+  ['a revision that is none', { type: 'path', path: 'plain', rev: 'abc' }, 'wrong length'],
+])('what Nix opens: %s', (_, attrs, missing) => {
+  mkdirSync(join(root, 'bare'), { recursive: true });
+  writeFileSync(join(root, 'bare/HEAD'), 'ref: refs/heads/main\n');
+  const at =
+    attrs.type === 'git'
+      ? { ...attrs, url: `file://${root}/${attrs.url}` }
+      : { ...attrs, path: `${root}/${attrs.path}` };
+  const got = missingFlake(at, { baseDir: root, fs });
+  expect(got).toEqual(missing === undefined ? undefined : expect.stringContaining(missing));
+});
+
 test('a shallow repository is marked', () => {
   mkdirSync(join(root, 'shallow/.git'), { recursive: true });
   writeFileSync(join(root, 'shallow/.git/shallow'), '');

@@ -132,6 +132,10 @@ describe('what no record holds', () => {
     ['https://::1/x', '2.26', { type: 'tarball', url: 'https://::1/x' }],
     // Both a branch and a revision make it a path, before the revision is looked at.
     ['gitlab:a/b/c?rev=x', '2.34', { type: 'path', path: 'gitlab:a/b/c', rev: 'x' }],
+    ['git+git+https://a', '2.34', { type: 'git', url: 'git+https://a' }],
+    ['git+.x://a', '2.34', { type: 'git', url: '.x://a' }],
+    ['git+https:a@b:c', '2.34', { type: 'git', url: 'ssh://git%2Bhttps:a@b/c' }],
+    ['git+git+file:a', '2.34', { type: 'path', path: 'git+git+file:a' }],
     ['git+file:%aa%C3%A4', '2.34', { type: 'git', url: 'file:%AA%C3%A4' }],
     ['git+file:%aa%C3%A4', '2.26', { type: 'git', url: 'file:%AA%C3%A4' }],
   ])('%s in %s', (text, nix, attrs) => {
@@ -146,6 +150,10 @@ describe('what no record holds', () => {
     ['/?dir=a|b', "invalid URI query 'dir=a|b': leftover"],
     ['https://ex.org/?ä=c', "invalid URI query 'ä=c': leftover"],
     ['path:/%aa', "flake reference 'path:/%aa' does not decode to UTF-8"],
+    [
+      'git+https://ex.org/r?verifyCommit=1',
+      "experimental Nix feature 'verified-fetches' is disabled; add '--extra-experimental-features verified-fetches' to enable it",
+    ],
   ])('%s is refused by 2.34', (text, error) => {
     expect(parse(text)).toBe(error);
   });
@@ -171,13 +179,17 @@ describe('what no record holds', () => {
     [{ type: 'hg', url: 'https://ex.org/r', ref: '^' }],
     [{ type: 'path', path: '/a', dir: 5 }],
     [{ type: 'git', url: 'https://ex.org/r', revCount: 'x' }],
+    [{ type: 'git', url: 'https://ex.org/r', lfs: '1' }],
+    [{ type: 'git', url: 'https://ex.org/r', exportIgnore: 1 }],
+    [{ type: 'git', url: 'https://ex.org/r', verifyCommit: false }],
+    [{ type: 'svn', url: 'x' }],
     [{ owner: 'a', repo: 'b' }],
   ] as readonly (readonly [Attrs])[])('%j is refused', (attrs) => {
     expect(refFromAttrs(attrs).ok).toBe(false);
   });
 
-  test('an unknown type passes', () => {
-    expect(refFromAttrs({ type: 'svn', url: 'x', dir: '' })).toMatchObject({
+  test('an unknown type passes in 2.8', () => {
+    expect(refFromAttrs({ type: 'svn', url: 'x', dir: '' }, '2.8')).toMatchObject({
       ok: true,
       ref: { attrs: { type: 'svn', url: 'x' } },
     });
@@ -213,9 +225,16 @@ test('a SHA-1 is read in every notation Nix has', () => {
     'kpcd173cq987hw957sx6m0868wv3x6d9',
     'qZk+NkcGgWq6PiVxeFDCbJzQ2J0=',
     'sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0=',
+    'sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J1',
+    'sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0=, and more',
   ];
   for (const form of forms) expect(parseSha1(form)).toEqual({ ok: true, value: hex });
   expect(parseSha1(`sha256:${hex}`).ok).toBe(false);
+  expect(parseSha1(`sha1-${hex}`).ok).toBe(false);
+  expect(parseNarHash('sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=x')).toEqual({
+    ok: true,
+    value: 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=',
+  });
   expect(parseNarHash(`sha512-${'A'.repeat(43)}=`).ok).toBe(false);
 });
 

@@ -1,0 +1,30 @@
+// References in flake.nix that Nix takes for something else than they look like; those of the spec are judged with it.
+
+import { type Diagnostic, rangeOf } from './diagnostic.ts';
+import { refTraps } from './formats/flake-ref/traps.ts';
+import type { InputDecl } from './formats/nix/flake.ts';
+import type { FlakeText } from './lock-audit.ts';
+
+/** `wished`: the references of the spec. A name of the registry is no trap here: it works, and is what many write. */
+export function flakeTraps({ path, text, flake }: FlakeText, wished: readonly string[]): readonly Diagnostic[] {
+  const search = (decls: readonly InputDecl[]): readonly Diagnostic[] =>
+    decls.flatMap(({ ref, overrides }) => {
+      const traps = ref.kind === 'url' && !wished.includes(ref.url) ? refTraps(ref.url) : [];
+      const own = traps.flatMap((trap): Diagnostic[] =>
+        trap.kind === 'indirect' || ref.kind === 'none'
+          ? []
+          : [
+              {
+                severity: 'warning',
+                code: 'RF1008',
+                summary: trap.message,
+                hint: trap.hint,
+                at: rangeOf(path, text, ref.span),
+                path,
+              },
+            ],
+      );
+      return [...own, ...search(overrides)];
+    });
+  return search(flake.inputs);
+}
