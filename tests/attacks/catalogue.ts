@@ -1,7 +1,8 @@
 // The attacks: where the attacker stands, what he does, and what root is about to do there. Data; main.ts runs them.
 
-import { rmdirSync } from 'node:fs';
+import { lchownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
+import { editsOf } from '../../core/edits.ts';
 import type { Blobs } from '../../core/host/host.ts';
 import type { Digest, Edit, Owner, Puttable } from '../../core/model.ts';
 import { absolute, join } from '../../core/path.ts';
@@ -69,6 +70,20 @@ const EVERYTHING: readonly Edit[] = [
   edit(HOSTS, 'l', nothing, { type: 'link', target: 'new', owner: OWNERS }),
 ];
 
+/** Root's own directory in the tree is given away, in the order in which an apply does that. */
+const GIVEN_AWAY: readonly Edit[] = editsOf([
+  {
+    edits: [
+      edit(TREE, 'hosts', directory(0o755, ROOTS), directory(0o755)),
+      edit(HOSTS, 'sub', directory(0o755, ROOTS), directory(0o755)),
+      given(HOSTS, 'a'),
+      edited(HOSTS, 'b'),
+      given(HOSTS, 'c'),
+      given(HOSTS, 'sub/a'),
+    ],
+  },
+]);
+
 /** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
 const withTraps = (names: readonly string[]) => (root: string) => [
   'swap',
@@ -108,6 +123,30 @@ export const ATTACKS: readonly Attack[] = [
       TRAPS.link(`${root}${HOME}/trap`, '../../etc/secret');
     },
     edits: EVERYTHING,
+  },
+  {
+    name: 'a tree that is given away',
+    describe:
+      "the tree, root's so far, is swapped for a link, and what is in it, as soon as it is his, for names of root's files",
+    words: (root) => [
+      'swap',
+      `${root}:${root}${TREE}`,
+      ...[`${TREE}/hosts`, `${HOSTS}/a`, `${HOSTS}/c`, `${HOSTS}/sub`].flatMap((path) => [
+        root + path,
+        `${root}${path}.trap`,
+      ]),
+    ],
+    scene({ root, secret }) {
+      const dir = root + HOSTS;
+      hosts(dir);
+      lchownSync(dir, 0, 0);
+      mkdirSync(`${dir}/sub`, { mode: 0o755 });
+      put(`${dir}/sub/a`, 'a\n', 0o600);
+      for (const name of ['a', 'c']) TRAPS.hardLink(`${dir}/${name}.trap`, `${secret}/hosts/${name}`);
+      TRAPS.link(`${dir}/sub.trap`, '../../../../etc/secret/hosts');
+      TRAPS.link(`${dir}.trap`, '../../../etc/secret/hosts');
+    },
+    edits: GIVEN_AWAY,
   },
   {
     name: 'a file for a hard link',
