@@ -7,7 +7,7 @@ import type { NixVersion } from './formats/flake-ref/model.ts';
 import type { LockReason } from './formats/lock/compare.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from './formats/lock/model.ts';
-import { parseLock } from './formats/lock/parse-lock.ts';
+import { type LockResult, parseLock } from './formats/lock/parse-lock.ts';
 import { lockPolicy, type PolicyViolation } from './formats/lock/policy.ts';
 import { printLock } from './formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from './formats/lock/verdict.ts';
@@ -77,11 +77,21 @@ export async function lockNeed(
   const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
   const besides = [...flakeTraps(source, wish.urls), ...visibility];
   if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: besides };
-  const parsed = parseLock(file.text);
+  const parsed = await parsedBy(wish.person, reader, file.text);
   const need = parsed.ok
     ? await judge(source, inputs, file.text, parsed.lock, wish, reader)
     : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
   return { ...need, diagnostics: [...need.diagnostics, ...besides] };
+}
+
+/**
+ * By the rules of Nix 2.34; where those of 2.26 come to another end (it wants a revision beside the hash), by those of the Nix
+ * that is there. What 2.8 alone refuses are relative inputs, which no lock of it can have.
+ */
+async function parsedBy(person: Person, reader: Reader, text: string): Promise<LockResult> {
+  const newest = parseLock(text);
+  const older = parseLock(text, { nix: '2.26' });
+  return newest.ok !== older.ok && (await nixVersion(person, reader)) === '2.26' ? older : newest;
 }
 
 /** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */

@@ -10,7 +10,8 @@ import { readText } from '../../core/texts.ts';
 const DIR = absolute('/etc/nixos');
 const ROOT = { uid: 0, gid: 0 };
 
-function machine(files: Readonly<Record<string, string>>) {
+/** `nix`: the version that is there, if any. */
+function machine(files: Readonly<Record<string, string>>, nix?: string) {
   const paths: Paths = new Map();
   const mkdir = (path: AbsPath): void => {
     if (path === '/' || paths.has(path)) return;
@@ -22,7 +23,11 @@ function machine(files: Readonly<Record<string, string>>) {
     mkdir(parent(path));
     paths.set(path, { entry: { type: 'file', mode: 0o644, owner: ROOT }, bytes: Buffer.from(text) });
   }
-  return memoryHost(paths, { name: 'nixos', system: 'x86_64-linux', machineId: '' });
+  return memoryHost(paths, { name: 'nixos', system: 'x86_64-linux', machineId: '' }, ({ argv }) =>
+    nix === undefined
+      ? { status: 'missing', tool: argv[0] }
+      : { status: 'done', files: [], stdout: `nix (Nix) ${nix}\n`, stderr: '' },
+  );
 }
 
 const WISH = {
@@ -36,8 +41,8 @@ const WISH = {
   person: { name: 'root', home: '/root', ...ROOT },
 };
 
-function need(files: Readonly<Record<string, string>>, wish: Partial<typeof WISH> = {}) {
-  const reader = machine(files);
+function need(files: Readonly<Record<string, string>>, wish: Partial<typeof WISH> = {}, nix?: string) {
+  const reader = machine(files, nix);
   const file = readText(reader, absolute('/etc/nixos/flake.lock'));
   if (file.kind === 'odd') throw new Error(file.problem);
   return lockNeed(files['/etc/nixos/flake.nix'] ?? '', file, { ...WISH, ...wish }, reader);
@@ -68,6 +73,27 @@ describe('a reference in flake.nix that looks like something else', () => {
       ['RF1008', 'warning', 4],
       ['RF1008', 'warning', 4],
     ]);
+  });
+});
+
+describe('a lock that only some Nix can read', () => {
+  const original = { owner: 'o', repo: 'r', type: 'github' };
+  const node = { locked: { ...original, lastModified: 1, narHash: ONE }, original };
+  const files = {
+    '/etc/nixos/flake.nix': '{ inputs.a.url = "github:o/r"; outputs = _: { }; }',
+    '/etc/nixos/flake.lock': JSON.stringify({
+      nodes: { a: node, root: { inputs: { a: 'a' } } },
+      root: 'root',
+      version: 7,
+    }),
+  };
+
+  test.each([
+    ['2.34.8', 0],
+    ['2.26.3', 1],
+    [undefined, 0],
+  ])('is judged by the one of the machine: %s', async (nix, reasons) => {
+    expect((await need(files, {}, nix)).reasons).toHaveLength(reasons);
   });
 });
 
