@@ -196,6 +196,7 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
     renameSync(staged, target);
   } else {
     takePlanned(desk, path, at, known?.target);
+    // Durable, and only then off its shelf: where nothing is at the path, that tells our gap from somebody's removal (isOurGap).
     // Not ESTALE: the old one is not in its place any more, which is for undo to see to.
     if (!give(staged, target)) throw errno('EBUSY', `somebody made another "${path}" at this moment`);
   }
@@ -330,7 +331,7 @@ function exchange(desk: Desk, edit: Put, at: number, back: DiskPath): readonly A
   const kept: AbsPath[] = [];
   for (let tries = 0; tries < PATIENCE; tries++) {
     kept.push(...takeOurs(desk, edit, at));
-    if (give(back, desk.anchors.at(edit.path))) return kept;
+    if (give(back, desk.anchors.at(edit.path), true)) return kept;
   }
   throw staleAt(edit.path);
 }

@@ -5,6 +5,7 @@ import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
 import { type Anchor, volumeOf } from './anchor.ts';
+import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
 import { type Shelf, type Site, thereOrNot } from './site.ts';
@@ -32,9 +33,10 @@ export function take(desk: Desk, path: AbsPath, at: number, shelf: Shelf = 'away
 
 /**
  * Gives what is on a shelf a name; false where that is taken. All that a rename could still replace is a directory that
- * somebody has made in this very moment and put nothing into.
+ * somebody has made in this very moment and put nothing into. Of what is nowhere else the new name is durable before the
+ * other goes: a power cut may keep the two in any order.
  */
-export function give(shelved: DiskPath, target: DiskPath): boolean {
+export function give(shelved: DiskPath, target: DiskPath, isElsewhere = false): boolean {
   if (there(shelved)?.isDirectory()) return renameIfFree(shelved, target);
   try {
     linkSync(shelved, target);
@@ -44,6 +46,7 @@ export function give(shelved: DiskPath, target: DiskPath): boolean {
     if (!UNLINKABLE.has(code ?? '')) throw thrown;
     return renameIfFree(shelved, target);
   }
+  if (!isElsewhere) syncAt(target.subarray(0, target.lastIndexOf('/')));
   unlinkSync(shelved);
   return true;
 }
@@ -72,9 +75,9 @@ export const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTS
 /** How often what was taken back is offered its name: who comes between more often does nothing else. */
 export const PATIENCE = 20;
 
-/** As `give`, where `path` was free when it was planned. */
+/** As `give`, where `path` was free when it was planned; what it was made from is in the journal. */
 export function giveOrStale(shelved: DiskPath, target: DiskPath, path: AbsPath): void {
-  if (!give(shelved, target)) throw staleAt(path);
+  if (!give(shelved, target, true)) throw staleAt(path);
 }
 
 /** Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. */
