@@ -1,4 +1,4 @@
-// The table of docs/reliability.md: what each group tried and how it ended, on which machine. Without a date.
+// The table of docs/reliability.md: what each group tried when it was last run for the page, and how it ended. Without a date.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,37 +8,57 @@ import type { Group, Outcome } from './group.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
 
-/** Puts the results between the marks of the page; `isWhole`: every point was tried, not a sample. */
+/** A row: how many points there were of all, and how they ended. */
+interface Row {
+  readonly points: string;
+  readonly counts: readonly number[];
+}
+
+const COUNTS = ['tried', 'old', 'new', 'refused', 'mixed'] as const;
+
+/**
+ * Puts the results between the marks of the page; the rows of groups that were not run stay as they are. `isWhole`: every
+ * point was tried, not a sample; `groups`: all that there are, in their order.
+ */
 export function writeTable(
   results: readonly { readonly group: Group; readonly outcome: Outcome }[],
   isWhole: boolean,
+  groups: readonly Group[],
 ): void {
-  const rows = results.map(({ group, outcome }) =>
-    outcome.skipped === undefined
-      ? `| ${group.name} | ${outcome.tried} | ${outcome.old} | ${outcome.new} | ${outcome.refused} | ${outcome.mixed} |`
-      : `| ${group.name} | – | | | | |`,
-  );
-  const sum = (of: keyof Omit<Outcome, 'failures' | 'skipped'>): number =>
-    results.reduce((total, { outcome }) => total + outcome[of], 0);
-  const namesOf = (words: string): string =>
-    results.flatMap(({ group }) => (group.describe === words ? [group.name] : [])).join('; ');
+  const text = readFileSync(PAGE, 'utf8');
+  const rows = rowsIn(text);
+  for (const { group, outcome } of results)
+    if (outcome.skipped === undefined)
+      rows.set(group.name, { points: isWhole ? 'all' : 'a sample', counts: COUNTS.map((name) => outcome[name]) });
+  const known = groups.filter(({ name }) => rows.has(name));
+  const sums = COUNTS.map((_, at) => known.reduce((sum, { name }) => sum + rows.get(name)!.counts[at]!, 0));
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
   const table = [
-    `${isWhole ? 'Every point' : 'A sample'}, by \`npm run test:crash -- ${isWhole ? '--all ' : ''}--write-docs\`; ${facts()}.`,
+    `By \`npm run test:crash -- --write-docs\`, with \`--all\` where it says so; ${facts()}.`,
     '',
-    '| group | tried | old | new | refused | mixed |',
-    '|---|---:|---:|---:|---:|---:|',
-    ...rows,
-    `| **all** | **${sum('tried')}** | **${sum('old')}** | **${sum('new')}** | **${sum('refused')}** | **${sum('mixed')}** |`,
+    line(['group', 'points', ...COUNTS]),
+    '|---|---|---:|---:|---:|---:|---:|',
+    ...known.map(({ name }) => line([name, rows.get(name)!.points, ...rows.get(name)!.counts])),
+    line(['**together**', '', ...sums.map((sum) => `**${sum}**`)]),
     '',
     'What each group does:',
     '',
-    ...[...new Set(results.map(({ group }) => group.describe))].map((words) => `- **${namesOf(words)}**: ${words}`),
+    ...[...new Set(known.map(({ describe }) => describe))].map((words) => {
+      const names = known.filter(({ describe }) => describe === words).map(({ name }) => name);
+      return `- **${names.join('; ')}**: ${words}`;
+    }),
   ];
-  const text = readFileSync(PAGE, 'utf8');
   writeFileSync(
     PAGE,
     text.replace(/(?<=<!-- table -->\n)[\s\S]*(?=<!-- \/table -->)/, () => `\n${table.join('\n')}\n\n`),
   );
+}
+
+function rowsIn(page: string): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const [, name, points, counts] of page.matchAll(/^\| ([^|*]+) \| (all|a sample) \|((?: \d+ \|){5})$/gm))
+    rows.set(name!, { points: points!, counts: counts!.split('|').slice(0, 5).map(Number) });
+  return rows;
 }
 
 /** Of the machine, without its name. */
