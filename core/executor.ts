@@ -8,7 +8,7 @@ import { type Blobs, isStale, type Work } from './host/host.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
 import type { Activate, Outcome, Witness } from './model.ts';
 import type { AbsPath } from './path.ts';
-import { mustBeUndoable, rehearse, staleWitnesses } from './rehearse.ts';
+import { rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { undo } from './undo.ts';
@@ -24,7 +24,6 @@ export async function execute(
   const edits = asked.batches.flat();
   // A rollback that finds everything as it was before still has to be recorded, or the next one would find it again.
   if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
-  mustBeUndoable(asked.batches);
   const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
   host.refresh();
   const rehearsed = look(() => {

@@ -18,7 +18,7 @@ import {
   sameOwner,
   type Witness,
 } from './model.ts';
-import { type AbsPath, isWithin, parent } from './path.ts';
+import { type AbsPath, parent, ROOT } from './path.ts';
 
 /** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
 export interface Rehearsal {
@@ -26,24 +26,6 @@ export interface Rehearsal {
   readonly replaced: Blobs;
   /** The same edits, each with the content that its inverse needs. */
   readonly batches: readonly (readonly Edit[])[];
-}
-
-/**
- * Throws where no plan of ours could lead: undo asks of each move whether its tree is where it put it, and takes it for not
- * made where it is not. So nothing behind it in its batch may take the tree from there; in a later batch it may.
- */
-export function mustBeUndoable(batches: readonly (readonly Edit[])[]): void {
-  for (const batch of batches) {
-    const arrived: AbsPath[] = [];
-    for (const edit of batch) {
-      const leaves =
-        edit.op === 'move'
-          ? arrived.find((to) => isWithin(to, edit.from))
-          : edit.op === 'put' && edit.after.type === 'absent' && arrived.find((to) => to === edit.path);
-      if (leaves) throw new Error(`"${leaves}" is moved to and taken away again in one batch, which nobody could undo`);
-      if (edit.op === 'move') arrived.push(edit.to);
-    }
-  }
 }
 
 /** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
@@ -81,8 +63,30 @@ export function rehearse(
     // Without it, undo would not know which bytes to bring back.
     return before.type === 'file' ? { op: 'put', path, before: { ...before, content: entry.content }, after } : edit;
   };
-  const checked = batches.map((batch) => batch.map(check));
+  const checked = batches.map((batch) => {
+    for (const path of takenAgain(batch))
+      claim(path, `"${path}" is moved there and taken away again, which could not be undone`);
+    return batch.map(check);
+  });
   return { stale, replaced: replaced as Blobs, batches: checked };
+}
+
+/**
+ * Trees that a batch moves somewhere and takes from there again: undo asks of each move whether its tree is where it put it,
+ * and takes it for not made where it is not. No provider makes such a batch; a later one may take the tree away.
+ */
+function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
+  /** The new places of trees, and of each directory above them one that lies in it. */
+  const arrived = new Map<AbsPath, AbsPath>();
+  for (const edit of batch) {
+    const left =
+      edit.op === 'move' ? edit.from : edit.op === 'put' && edit.after.type === 'absent' ? edit.path : undefined;
+    const tree = left && arrived.get(left);
+    if (tree !== undefined && (edit.op === 'move' || tree === left)) yield tree;
+    if (edit.op !== 'move') continue;
+    for (let at = edit.to; at !== ROOT && !arrived.has(at); at = parent(at)) arrived.set(at, edit.to);
+    arrived.set(edit.to, edit.to);
+  }
 }
 
 /** In words: why this put cannot be made on what is `there`. */

@@ -47,8 +47,10 @@ export function textOf({ batches, ...rest }: Transaction): string {
 /** Undefined: it is something else. Undo must not find that out half way. */
 export function transactionIn(text: string): Transaction | undefined {
   try {
-    const value = JSON.parse(text) as Partial<Told> | null;
-    const { batches, tx, undoes, entries, ...rest } = value ?? {};
+    const value: unknown = JSON.parse(text);
+    // Of a text, the rest would be all its characters, one by one.
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { batches, tx, undoes, entries, ...rest } = value as Partial<Told>;
     if (typeof tx !== 'string' || !Array.isArray(undoes)) return undefined;
     if (!Array.isArray(batches) || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;
     const edits = batches.map((batch) =>

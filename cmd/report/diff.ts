@@ -3,7 +3,7 @@
 import { digestOf } from '../../core/canonical.ts';
 import { editsOf } from '../../core/edits.ts';
 import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/model.ts';
-import { type AbsPath, rebase } from '../../core/path.ts';
+import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
 import type { Look } from './colour.ts';
 import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
 
@@ -33,6 +33,8 @@ export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promis
       parts.push(await putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
     else parts.push(otherDiff(edit, look));
   }
+  // As people read a tree, whatever order it is done in.
+  metadata.sort((a, b) => byteOrder(a.path, b.path));
   return [...parts, ...metadataDiff(metadata, words, look)].join('\n');
 }
 

@@ -274,6 +274,18 @@ describe('stale', () => {
     expect(one.rows()).toEqual(before);
   });
 
+  test.each([
+    ['itself', put('/b', dir(), ABSENT)],
+    ['with what it lies in', move('/a', '/c')],
+  ])('a tree that is moved and taken away again, %s: nobody could undo that', async (_what, away) => {
+    const scene = memoryScene({ '/a/x': { dir: true }, '/b0': { dir: true } });
+    const before = scene.rows();
+    const to = away.op === 'move' ? '/a/y' : '/b';
+    const outcome = await execute(transaction([[move('/b0', to), away]]), {}, around(scene.open()));
+    expect(outcome).toMatchObject({ status: 'refused', exit: 3, cause: [{ path: to, code: 'RF3001' }] });
+    expect(scene.rows()).toEqual(before);
+  });
+
   test('a file that has other names by now is not given another owner', async () => {
     const one = diskScene({ '/a': 'x', '/b': { hardLink: '/a' } });
     const outcome = await execute(

@@ -12,8 +12,6 @@ import type { Literal } from '../trees.ts';
 export interface Case {
   /** For people: what it is about. */
   readonly why?: string;
-  /** No plan of ours, and refused as a bug: words of the error. */
-  readonly internal?: string;
   readonly machine: Literal;
   readonly first: Apply;
   readonly second?: Apply;
