@@ -11,7 +11,7 @@ import { ATTACKS, type Attack } from './catalogue.ts';
 import type { Summary } from './main.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const TRIES = { sample: 100, all: 10_000, naive: 40_000 };
+const TRIES = { few: 30, sample: 100, all: 10_000, naive: 40_000 };
 /** Milliseconds without a sign of life. A naive twin at a FIFO would wait for ever; it has fallen then. */
 const SILENCE = { naive: 3_000, reflake: 30_000 };
 
@@ -22,7 +22,7 @@ export const groups: readonly Group[] = ATTACKS.map((attack) => ({
   run: (options) => runAttack(attack, options),
 }));
 
-async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome> {
+async function runAttack(attack: Attack, { all, few, log }: Options): Promise<Outcome> {
   const missing = lacking();
   if (missing !== undefined) return { ...NOTHING, skipped: missing };
   const work = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/reflake-attack-`);
@@ -35,7 +35,8 @@ async function runAttack(attack: Attack, { all, log }: Options): Promise<Outcome
     log(
       `the naive twin ${fell ? 'fell' : 'stood'}: ${fell ? howItFell(twin) : `${twin.tries} tries ${twin.hung ? 'and hangs' : ''} ${twin.errors.slice(0, 400)}`}`,
     );
-    const ran = await victim(program, work, 'reflake', attack, all ? TRIES.all : TRIES.sample);
+    const tries = all ? TRIES.all : few ? TRIES.few : TRIES.sample;
+    const ran = await victim(program, work, 'reflake', attack, tries);
     const { summary } = ran;
     if (summary === undefined) {
       const how = ran.hung ? `it hung in try ${ran.tries}` : `it ended: ${ran.errors.slice(0, 600)}`;
