@@ -1,0 +1,92 @@
+// Owner and mode of what is there, and nothing else of it: of exactly the inode that was looked at.
+
+import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, readdirSync, type Stats } from 'node:fs';
+import { matches, type Owner, type Put, type Puttable } from '../model.ts';
+import { type Anchor, errno } from './anchor.ts';
+import { staleAt } from './host.ts';
+import { linkTarget, openPinned, withPinned } from './pinned.ts';
+import { entryOf } from './real-look.ts';
+import type { DiskPath } from './real-paths.ts';
+import { SHELVES } from './site.ts';
+import { type Desk, isSameInode, there } from './work.ts';
+
+/** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
+export function changePut(desk: Desk, edit: Put, dir: Anchor, target: DiskPath): void {
+  if (dir.isOursAlone) changeAt(desk, edit, target, target);
+  else changePinned(desk, edit, target);
+  // What is known of the directories held is not so any more.
+  if (edit.after.type === 'dir') desk.anchors.release();
+}
+
+/** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
+function changePinned(desk: Desk, edit: Put, target: DiskPath): void {
+  const pin = openPinned(target);
+  if (pin === undefined) throw staleAt(edit.path);
+  try {
+    changeAt(desk, edit, pin, target);
+  } finally {
+    closeSync(pin);
+  }
+}
+
+/** `where`: a pinned inode, or a name that only we can change. */
+function changeAt(desk: Desk, { path, before, after }: Put, where: number | DiskPath, target: DiskPath): void {
+  const stat = typeof where === 'number' ? fstatSync(where) : there(where);
+  if (stat === undefined || !('owner' in after)) throw staleAt(path);
+  const entry = entryOf(stat, () => linkTarget(target));
+  const expected = before.type === 'file' ? withoutContent(before) : before;
+  if (!matches(expected, entry)) throw staleAt(path);
+  const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
+  // Other names than those on our own shelves: what is done to it would be done to them.
+  if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
+  set(where, target, stat, after);
+}
+
+function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
+  const { content: _, ...rest } = entry;
+  return rest;
+}
+
+/** How many names of this inode lie on our shelves. */
+function shelvedLinks({ sites }: Desk, stat: Stats): number {
+  const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
+  return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
+}
+
+function isAt(place: string, stat: Stats): boolean {
+  const found = there(Buffer.from(place));
+  return found !== undefined && isSameInode(found, stat);
+}
+
+/** Owner and mode of exactly the inode that is there now: pinned, so that no name is followed twice. */
+export const setMetadata = (place: DiskPath, after: Exclude<Puttable, { type: 'absent' }>): void =>
+  withPinned(place, (pin) => set(pin, place, fstatSync(pin), after));
+
+function set(
+  where: number | DiskPath,
+  place: DiskPath,
+  stat: Stats,
+  after: Exclude<Puttable, { type: 'absent' }>,
+): void {
+  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : stat.isSymbolicLink() ? 'link' : 'other';
+  if (kind !== after.type) throw errno('ESTALE', `found a ${kind} where a ${after.type} was expected: ${place}`);
+  const { uid, gid } = after.owner;
+  // fchown refuses an O_PATH descriptor; its magic link does not, and follows to exactly this inode.
+  const pinned = typeof where === 'number' ? `/proc/self/fd/${where}` : undefined;
+  const isOwned = stat.uid === uid && stat.gid === gid;
+  if (!isOwned) {
+    if (pinned === undefined) lchownSync(place, uid, gid);
+    else chownSync(pinned, uid, gid);
+  }
+  // After chown, which clears the set-id bits; explicit, whatever the umask.
+  if (after.type === 'link') return;
+  const isAsWanted = (stat.mode & 0o7777) === after.mode && (isOwned || (stat.mode & 0o6000) === 0);
+  // A name that nobody else can change is, at this point, no link.
+  if (!isAsWanted) chmodSync(pinned ?? place, after.mode);
+}
+
+/** An ordinary user may not chown at all, not even to what is already so on some file systems. */
+export function lchownIfNeeded(place: DiskPath, { uid, gid }: Owner): void {
+  const stat = there(place);
+  if (stat?.uid !== uid || stat.gid !== gid) lchownSync(place, uid, gid);
+}

@@ -1,0 +1,166 @@
+// One put taken back: the old inode gets its name again, and what somebody else has put there, or written to what lies on our
+// shelves, gets one beside.
+
+import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
+import { ABSENT, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
+import { childOf } from './anchor.ts';
+import { syncAt } from './durable.ts';
+import { type Blobs, type Seen, staleAt } from './host.ts';
+import { lchownIfNeeded, setMetadata } from './metadata.ts';
+import { digestOfPinned, isAsBefore, linkTarget, openPinned, withContent, withPinned } from './pinned.ts';
+import { entryOf } from './real-look.ts';
+import type { DiskPath } from './real-paths.ts';
+import { linkIfPossible, make } from './real-put.ts';
+import { thereOrNot } from './site.ts';
+import { give, giveOrStale, isOpenToOthers, keepBeside, nearest, PATIENCE, siteOf, take } from './taking.ts';
+import { type Desk, isSameInode, there } from './work.ts';
+
+/** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
+export function lookPut({ anchors }: Desk, edit: Put): Seen {
+  const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
+  const place = dir && childOf(dir, basename(edit.path));
+  const pin = place && openPinned(place);
+  if (place === undefined || pin === undefined) return { entry: ABSENT, holds: 0 };
+  try {
+    const stat = fstatSync(pin);
+    const entry = entryOf(stat, () => linkTarget(place));
+    if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
+    const isRead = stat.isFile() && looksInside(edit);
+    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0 };
+  } finally {
+    closeSync(pin);
+  }
+}
+
+/**
+ * The path holds what the put published, or part of it, or nothing: puts `before` there. Returns the names that what else
+ * was there, at the last moment, has now.
+ */
+export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): readonly AbsPath[] {
+  const { path, before, after } = edit;
+  const dir = desk.anchors.dir(parent(path));
+  const target = childOf(dir, basename(path));
+  if (kindOf(edit) === 'metadata') {
+    if (before.type !== 'absent' && there(target) !== undefined) setMetadata(target, before);
+    return [];
+  }
+  if (before.type === 'absent') {
+    if (after.type !== 'dir') return takeOurs(desk, edit, at);
+    rmdirSync(target);
+    return [];
+  }
+  const site = siteOf(desk, path);
+  const back = freed(site.place('undo', at));
+  const away = site.place('away', at);
+  if (before.type === 'dir' && there(away)?.isDirectory()) {
+    giveOrStale(away, target, path);
+    return [];
+  }
+  if (!linkBack(site.place('old', at), back, before)) {
+    make(back, before, blobs, path);
+    if (before.type === 'link') lchownIfNeeded(back, before.owner);
+    else setMetadata(back, before);
+    if (before.type !== 'link') syncAt(back);
+  }
+  if (before.type === 'dir') giveOrStale(back, target, path);
+  else if (there(target) === undefined || isOpenToOthers(dir)) return exchange(desk, edit, at, back);
+  else replaceOurs(back, target, site.free('away', at), path);
+  return [];
+}
+
+/** What is at the path is taken from there, and `back` put there, however often somebody puts another thing between. */
+function exchange(desk: Desk, edit: Put, at: number, back: DiskPath): readonly AbsPath[] {
+  const kept: AbsPath[] = [];
+  for (let tries = 0; tries < PATIENCE; tries++) {
+    kept.push(...takeOurs(desk, edit, at));
+    if (give(back, desk.anchors.at(edit.path), true)) return kept;
+  }
+  throw staleAt(edit.path);
+}
+
+/** What is at the path is taken from there. What is none of ours gets a name beside, which is returned. */
+function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
+  const taken = take(desk, edit.path, at);
+  return taken === undefined || isKnown(edit, taken) ? [] : [keepBeside(desk, edit.path, taken)];
+}
+
+/** What lies on shelves of the put, is nowhere else by now and was changed or is another's gets a name beside: their names. */
+export function keepShelvedPut(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
+  const { path } = edit;
+  const dir = thereOrNot(() => desk.anchors.dir(parent(path)));
+  // Each once, whatever number of names it has, and not what is still in its place.
+  const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
+  return desk.sites.all().flatMap((site) =>
+    (['old', 'away', 'undo'] as const).flatMap((shelf) =>
+      site.things(shelf, at).flatMap((thing) => {
+        const stat = there(thing)!;
+        if (seen.some((other) => isSameInode(stat, other))) return [];
+        seen.push(stat);
+        // An edit that says nothing of its bytes replaces any.
+        const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
+        return isAny || isKnown(edit, thing) ? [] : [keepBeside(desk, path, thing, nearest(desk, path, site))];
+      }),
+    ),
+  );
+}
+
+/** Whether what lies on a shelf of the put is as the one that it replaced or the one that it put: nothing to be kept. */
+function isKnown({ before, after }: Put, shelved: DiskPath): boolean {
+  const stat = there(shelved);
+  if (stat?.isFile()) {
+    const digest = withPinned(shelved, (pin) => digestOfPinned(pin, stat.size));
+    return digest !== undefined && [before, after].some((entry) => entry.type === 'file' && entry.content === digest);
+  }
+  if (stat?.isDirectory()) return readdirSync(shelved, { encoding: 'buffer' }).length === 0;
+  if (!stat?.isSymbolicLink()) return false;
+  return [before, after].some((entry) => entry.type === 'link' && entry.target === linkTarget(shelved));
+}
+
+/**
+ * Whether it is our doing that nothing is at the path of a put: we died between two names, publishing (then the new one is
+ * still on its shelf) or taking back (then the new one is where it was taken to).
+ */
+export function isOurGap(desk: Desk, edit: Put, at: number): boolean {
+  const dir = thereOrNot(() => desk.anchors.dir(parent(edit.path)));
+  const site = dir && desk.sites.find(dir);
+  if (site === undefined || edit.after.type === 'absent') return false;
+  const taken = site.things('away', at);
+  if (there(site.place('new', at)) !== undefined) return taken.length > 0;
+  return taken.some((thing) => isKnown({ ...edit, before: ABSENT }, thing));
+}
+
+/** What we had published goes, but stays on the shelf: somebody may have written to it since it was looked at. */
+function replaceOurs(back: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
+  linkIfPossible(target, away);
+  try {
+    renameSync(back, target);
+  } catch (thrown) {
+    // Not what it was a moment ago.
+    if (['EISDIR', 'ENOTDIR', 'EEXIST'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw staleAt(path);
+    throw thrown;
+  }
+}
+
+/** The old inode itself, where it still is what it was; never moved, so that this can be done again after a crash. */
+function linkBack(old: DiskPath, back: DiskPath, before: Puttable): boolean {
+  if (before.type === 'dir') return false;
+  const pin = openPinned(old);
+  if (pin === undefined) return false;
+  try {
+    const stat = fstatSync(pin);
+    if (!isAsBefore(before, pin, stat, stat.isSymbolicLink() ? linkTarget(old) : '')) return false;
+    linkSync(old, back);
+    return true;
+  } finally {
+    closeSync(pin);
+  }
+}
+
+/** What an earlier try may have left there is ours alone. */
+function freed(place: DiskPath): DiskPath {
+  const stat = there(place);
+  if (stat?.isDirectory()) rmdirSync(place);
+  else if (stat !== undefined) unlinkSync(place);
+  return place;
+}
