@@ -50,7 +50,7 @@ export async function underLock(
     if ('release' in lock) {
       try {
         for (const path of lock.lacking) say(unlockable(path));
-        for (const { path, kind } of remotePlaces(absolute(place.root), place.host, dirs())) say(remote(path, kind));
+        for (const { path, kind } of lock.remote) say(remote(path, kind));
         return await act(lock);
       } finally {
         lock.release();
@@ -80,12 +80,14 @@ function lockAll(
   { store, host, root }: Place,
   dirs: () => readonly AbsPath[],
   holder: string,
-): (Lock & { readonly lacking: readonly AbsPath[] }) | Held {
+): (Lock & { readonly lacking: readonly AbsPath[]; readonly remote: ReturnType<typeof remotePlaces> }) | Held {
   const state = store.lock(holder);
   if ('heldBy' in state) return state;
   try {
     host.refresh();
-    const below = lockDirectories(absolute(root), host, dirs());
+    // Asked once: it reads the journal.
+    const paths = dirs();
+    const below = lockDirectories(absolute(root), host, paths);
     if ('heldBy' in below) {
       state.release();
       return below;
@@ -94,7 +96,8 @@ function lockAll(
       below.release();
       state.release();
     };
-    return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, release };
+    const remote = remotePlaces(absolute(root), host, paths);
+    return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, remote, release };
   } catch (thrown) {
     state.release();
     throw thrown;

@@ -5,9 +5,7 @@ import type { Digest } from './model.ts';
 
 /** JSON with keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
 export function canonicalJson(value: unknown): string {
-  const pieces: string[] = [];
-  say(value, { out: (piece) => void pieces.push(piece), known: new Map() });
-  return pieces.join('');
+  return said(value, new Map());
 }
 
 /** `digestOf(canonicalJson(value))`, and never the whole text: that of a plan may be long. */
@@ -75,6 +73,7 @@ function said(value: unknown, known: Saying['known']): string {
 
 /** Characters. What is longer is hardly shared, and would be kept twice. */
 const SMALL = 200;
+
 /** SHA-256 of bytes, or of the UTF-8 of a text. */
 export const digestOf = (content: Uint8Array | string): Digest =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;

@@ -204,7 +204,7 @@ export const CODES = {
   },
   RF3016: {
     title: 'a file system whose promises are another’s',
-    page: 'The configuration or the state lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
+    page: 'The configuration lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
   },
   RF4001: {
     title: 'nix is missing',

@@ -4,8 +4,8 @@ import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, readdirSync, ty
 import { matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type Anchor, errno } from './anchor.ts';
 import { staleAt } from './host.ts';
-import { linkTarget, openPinned, withPinned } from './pinned.ts';
-import { entryOf } from './real-look.ts';
+import { openPinned, withPinned } from './pinned.ts';
+import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { SHELVES } from './site.ts';
 import { type Desk, isSameInode, there } from './work.ts';

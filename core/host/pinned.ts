@@ -1,10 +1,9 @@
 // An inode held by a descriptor that opens nothing (O_PATH): what is looked at and what is changed are then the same thing,
 // whatever happens to its name. It also says what a pinned inode is.
 
-import { closeSync, constants, openSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, constants, openSync, type Stats } from 'node:fs';
 import { digestOf } from '../canonical.ts';
 import { type Digest, type Entry, matches, type Puttable } from '../model.ts';
-import { fromBytes } from '../path.ts';
 import { O_PATH } from './anchor.ts';
 import { entryOf, MOST_BYTES, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -22,8 +21,6 @@ export function withPinned<T>(place: DiskPath, act: (pin: number) => T): T {
     closeSync(pin);
   }
 }
-
-export const linkTarget = (place: DiskPath): string => fromBytes(readlinkSync(place, { encoding: 'buffer' }));
 
 /** Owner, mode, and where the put says something of them, bytes or target. */
 export function isAsBefore(before: Puttable, pin: number, stat: Stats, target: string): boolean {

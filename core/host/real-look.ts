@@ -130,7 +130,8 @@ function rootEntry(disk: OnDisk | undefined): Entry {
   return stat === undefined ? { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } : entryOf(stat, () => '');
 }
 
-const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
+/** Where a link leads, as strings that lose no byte (core/path.ts). */
+export const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
 
 /** What a stat says, `target` of a link asked only where it is one. Of what is alike in a row, the same object. */
 export function entryOf(stat: Stats, target: () => string): Entry {
