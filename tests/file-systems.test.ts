@@ -43,8 +43,9 @@ beforeEach(() => {
 });
 afterEach(() => {
   spawnSync('umount', [`${root}/home/srid`]);
-  // FUSE gives its device back a moment after it is unmounted.
-  shell('for loop in $(losetup -nO NAME -j "$1/image"); do losetup -d "$loop"; done');
+  // FUSE gives its device back a moment after it is unmounted, and what `mount` attached goes by itself, just now perhaps.
+  shell(`for _ in $(seq 100); do loops=$(losetup -nO NAME -j "$1/image"); [ -n "$loops" ] || exit 0
+    losetup -d $loops || true; sleep 0.05; done; echo "still attached: $loops" >&2; exit 1`);
   rmSync(base, { recursive: true, force: true });
 });
 
