@@ -287,7 +287,7 @@ function sweep({ store, report }: Surroundings, work: Work, generation: number):
 const writtenLate = (path: AbsPath): Diagnostic => ({
   severity: 'warning',
   code: 'RF3005',
-  summary: `somebody wrote to the old file while it was replaced: what they wrote is kept as "${path}"`,
+  summary: `somebody wrote to what was replaced, or still has it open to write: it is kept as "${path}"`,
   path,
 });
 

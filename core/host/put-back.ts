@@ -7,6 +7,7 @@ import { type AbsPath, basename, parent } from '../path.ts';
 import { childOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
+import type { LateWriters } from './late-writers.ts';
 import { lchownIfNeeded, setMetadata } from './metadata.ts';
 import { digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
@@ -85,8 +86,11 @@ function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
   return taken === undefined || isKnown(edit, taken) ? [] : [keepBeside(desk, edit.path, taken)];
 }
 
-/** What lies on shelves of the put, is nowhere else by now and was changed or is another's gets a name beside: their names. */
-export function keepShelvedPut(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
+/**
+ * What lies on shelves of the put, is nowhere else by now and was changed, may still be, or is another's gets a name beside:
+ * their names.
+ */
+export function keepShelvedPut(desk: Desk, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
   const dir = thereOrNot(() => desk.anchors.dir(parent(path)));
   // Each once, whatever number of names it has, and not what is still in its place.
@@ -99,7 +103,8 @@ export function keepShelvedPut(desk: Desk, edit: Put, at: number): readonly AbsP
         seen.push(stat);
         // An edit that says nothing of its bytes replaces any.
         const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
-        return isAny || isKnown(edit, thing) ? [] : [keepBeside(desk, path, thing, nearest(desk, path, site))];
+        const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
+        return isDispensable ? [] : [keepBeside(desk, path, thing, nearest(desk, path, site))];
       }),
     ),
   );

@@ -10,6 +10,7 @@ import { syncAt, syncFileSystem } from './durable.ts';
 import { isOverlay } from './file-system.ts';
 import { holdNew } from './flock.ts';
 import { type Restored, staleAt } from './host.ts';
+import type { LateWriters } from './late-writers.ts';
 import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
 import { type Shelf, type Site, thereOrNot } from './site.ts';
@@ -228,7 +229,7 @@ function makeRoom(desk: Desk, path: AbsPath, at: number): AbsPath[] {
 }
 
 /** What lies on shelves of the move and is nowhere else by now gets a name beside: their names. */
-export function keepShelved(desk: Desk, { from, to }: Move, at: number): readonly AbsPath[] {
+export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers: LateWriters): readonly AbsPath[] {
   const { anchors, sites } = desk;
   const [sourceDir, targetDir] = [from, to].map((path) => thereOrNot(() => anchors.dir(parent(path))));
   const site = targetDir && sites.find(targetDir);
@@ -240,7 +241,9 @@ export function keepShelved(desk: Desk, { from, to }: Move, at: number): readonl
     sites.all().flatMap((one) =>
       one.things(shelf, at).flatMap((thing) => {
         const stat = there(thing)!;
-        if (named.some((other) => isSameInode(stat, other)) || isDispensable(thing)) return [];
+        if (named.some((other) => isSameInode(stat, other))) return [];
+        const isWritten = writers.has(stat) || writers.hasBelow(thing);
+        if (!isWritten && isDispensable(thing)) return [];
         return [keepBeside(desk, path, thing, nearest(desk, path, one))];
       }),
     );

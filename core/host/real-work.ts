@@ -8,11 +8,12 @@ import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
 import { likeOld } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import type { Blobs, Work } from './host.ts';
+import { lateWriters } from './late-writers.ts';
 import { isOurGap, keepShelvedPut, lookPut, restorePut } from './put-back.ts';
 import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
-import { type Site, sites, thereOrNot } from './site.ts';
+import { type Shelf, type Site, sites, thereOrNot } from './site.ts';
 import { setAside } from './taking.ts';
 import { aliases, type Desk, there } from './work.ts';
 
@@ -177,10 +178,26 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
  * thrown away with it, nor what we took by mistake: it is kept beside.
  */
 function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
-  return edits.flatMap((edit, at): readonly AbsPath[] => {
-    if (edit.op === 'move') return keepShelved(desk, edit, at);
+  const shelved = edits.flatMap((edit, at): readonly Shelved[] => {
     // Most edits of a large tree are owners and modes, and nothing of theirs is on a shelf.
-    if (edit.op === 'activate' || kindOf(edit) === 'metadata') return [];
-    return keepShelvedPut(desk, edit, at);
+    if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
+    const shelves: readonly Shelf[] = edit.op === 'move' ? ['away', 'undo'] : ['old', 'away', 'undo'];
+    const isAny = desk.sites.all().some((site) => shelves.some((shelf) => there(site.place(shelf, at)) !== undefined));
+    return isAny ? [{ edit, at }] : [];
   });
+  if (shelved.length === 0) return [];
+  // First: what nobody can write to any more stays as it is looked at then.
+  const writers = lateWriters(
+    desk.tx,
+    shelved.map(({ edit }) => (edit.op === 'move' ? edit.from : edit.path)),
+  );
+  return shelved.flatMap(({ edit, at }) => {
+    if (edit.op === 'move') return keepShelved(desk, edit, at, writers);
+    return keepShelvedPut(desk, edit, at, writers);
+  });
+}
+
+interface Shelved {
+  readonly edit: Put | Move;
+  readonly at: number;
 }

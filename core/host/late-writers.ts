@@ -1,0 +1,91 @@
+// Who could still write to what lies on a transaction's shelves, through a descriptor from before: asked of /proc. What is
+// looked at when nobody can any more stays as it was seen.
+
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { type AbsPath, basename } from '../path.ts';
+import { linkTarget } from './real-look.ts';
+import type { DiskPath } from './real-paths.ts';
+import { type Identity, isSameInode } from './work.ts';
+import { workName } from './work-name.ts';
+
+export interface LateWriters {
+  /** Whether somebody has the file open for writing. */
+  readonly has: (file: Stats) => boolean;
+  /** Whether somebody has a file below what lies on a shelf open for writing. */
+  readonly hasBelow: (shelved: DiskPath) => boolean;
+}
+
+/** A descriptor of another process by which a file can be written. `place`: the name by which it was opened, as it is now. */
+interface Writer extends Identity {
+  readonly place: string;
+}
+
+/**
+ * Waits a moment for those who are about to be done. `paths`: what was replaced or taken away. Sees what this user may see:
+ * root everything on this kernel in its PID namespace, but no file that is mapped without a descriptor or is on its way
+ * through a socket.
+ */
+export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters {
+  const work = `/${workName(tx)}/`;
+  const names = new Set(paths.map((path) => `${basename(path)}${DELETED}`));
+  // What was taken to a shelf is named there; what was replaced by a rename has lost its name.
+  const isOurs = (place: string): boolean =>
+    place.includes(work) || (place.endsWith(DELETED) && names.has(place.slice(place.lastIndexOf('/') + 1)));
+  let writers = writersOf(isOurs);
+  for (const pause of PAUSES) {
+    if (writers.length === 0) break;
+    sleep(pause);
+    writers = writersOf(isOurs);
+  }
+  return {
+    has: (file) => writers.some((writer) => isSameInode(writer, file)),
+    hasBelow(shelved) {
+      const [shelf, name] = shelved.toString('latin1').split('/').slice(-2);
+      return writers.some(({ place }) => place.includes(`${work}${shelf}/${name}/`));
+    },
+  };
+}
+
+/** As the kernel says of a file without a name. */
+const DELETED = ' (deleted)';
+
+/** Milliseconds: long enough for a line that is appended, short enough for who waits for an apply. */
+const PAUSES = [2, 8, 32, 128];
+
+function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
+  const found: Writer[] = [];
+  for (const pid of readdirSync('/proc')) {
+    if (!NUMBER.test(pid) || pid === String(process.pid)) continue;
+    for (const fd of orGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
+      const opened = `/proc/${pid}/fd/${fd}`;
+      const place = orGone(() => linkTarget(opened));
+      // Only then: to look at what is on a file system that does not answer would wait for it.
+      if (place === undefined || !isOurs(place)) continue;
+      const info = orGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
+      const stat = info !== undefined && canWrite(info) ? orGone(() => statSync(opened)) : undefined;
+      if (stat?.isFile()) found.push({ place, dev: stat.dev, ino: stat.ino });
+    }
+  }
+  return found;
+}
+
+const NUMBER = /^\d+$/;
+
+/** proc(5): the flags of open(2) in octal, of which the last two bits are the access mode. */
+const canWrite = (info: string): boolean => /^flags:\s*[0-7]*[12567]$/m.test(info);
+
+/** Undefined: the process or the descriptor is gone, or not ours to see. */
+function orGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (GONE.has((thrown as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw thrown;
+  }
+}
+
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL']);
+
+const sleep = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+};
