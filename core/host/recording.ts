@@ -4,7 +4,7 @@ import { digestOf } from '../canonical.ts';
 import { isNarProblem } from '../formats/nar.ts';
 import type { Digest, Entry, Witness } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
-import type { Reader } from './host.ts';
+import type { Named, Reader } from './host.ts';
 
 export interface Recording {
   readonly reader: Reader;
@@ -15,10 +15,14 @@ export interface Recording {
 export function recording(base: Reader): Recording {
   const contents = new Map<AbsPath, Uint8Array>();
   const names = new Map<AbsPath, readonly string[]>();
-  const walked = new Map<AbsPath, Digest>();
+  /** The names as a digest is made of them: one string takes less than a list of many. */
+  const walked = new Map<AbsPath, string>();
   const entries = new Map<AbsPath, Entry>();
   const trees = new Map<AbsPath, Tree>();
   const absent = new Set<AbsPath>();
+  // Of what is there only the names are kept: a tree is walked once, and to carry all of it along would cost as much.
+  const note = (dir: AbsPath, found: readonly Named[]): void =>
+    void walked.set(dir, JSON.stringify(found.map(({ name }) => name)));
   return {
     reader: {
       ...base,
@@ -45,12 +49,16 @@ export function recording(base: Reader): Recording {
         names.set(path, found);
         return found;
       },
-      // Not kept but for a digest: a tree is walked once, and to carry all of it along would cost as much as the walk.
       entries(path) {
         const found = base.entries(path);
-        walked.set(path, namesDigest(found.map(({ name }) => name)));
+        note(path, found);
         return found;
       },
+      walk: (path, visit) =>
+        base.walk(path, (dir, found) => {
+          note(dir, found);
+          visit(dir, found);
+        }),
       treeHash(path) {
         const tree = trees.get(path) ?? treeAt(path, base);
         trees.set(path, tree);
@@ -66,7 +74,7 @@ export function recording(base: Reader): Recording {
         ...[...names].map(([path, list]): Witness => ({ path, saw: 'names', digest: namesDigest(list) })),
         ...[...walked]
           .filter(([path]) => !names.has(path))
-          .map(([path, digest]): Witness => ({ path, saw: 'names', digest })),
+          .map(([path, list]): Witness => ({ path, saw: 'names', digest: digestOf(list) })),
         ...[...trees].flatMap(([path, tree]): Witness[] =>
           tree === undefined ? [] : [{ path, saw: 'tree', digest: treeDigest(tree) }],
         ),
