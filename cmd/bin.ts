@@ -1,20 +1,17 @@
-// The program: streams, signals and the exit code around main. It is loaded a second time in the threads of writing.ts and
-// helping.ts.
+// The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
+import { setFlagsFromString } from 'node:v8';
 import { exitOfSignal } from '../core/execution.ts';
 import { failure } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
-import { help } from './helping-thread.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
-import { runsShort } from './pace.ts';
 
-/** Set in our threads: only to ask whether this is one would load a module at each start. */
+/** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
 /** What usually makes a second thread; any other spelling is only slower. */
 const THREADED: readonly string[] = ['apply', 'rollback', 'recover'];
 if (reflakeThread === undefined) start();
-else if ('dirs' in reflakeThread.workerData) help(reflakeThread.workerData);
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
 
 function start(): void {
@@ -72,8 +69,12 @@ function start(): void {
     writes: () => {},
   };
 
-  // Flags hold for all threads: not where a second one would have to compile everything anew.
-  if (!THREADED.includes(process.argv[2] ?? '')) runsShort();
+  // What lives for a tenth of a second needs no larger nursery. Here, behind all imports: Node's own modules are there compiled
+  // only for a V8 with the flags it started with. Flags have no stable names, and an unknown one is an error on stderr: only
+  // for the Node that has this. And they hold for all threads, so not where a second one would have to compile everything anew.
+  if (process.versions.node.startsWith('20.') && !THREADED.includes(process.argv[2] ?? '')) {
+    setFlagsFromString('--semi-space-growth-factor=1');
+  }
 
   main(process.argv.slice(2), io).then(
     (code) => {

@@ -8,14 +8,13 @@ import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
 import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
 import type { Digest, Plan, Reporter } from '../core/model.ts';
-import { type AbsPath, absolute } from '../core/path.ts';
+import { absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
-import { helpAt } from './helping.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
 import { humanReporter } from './report/human.ts';
@@ -48,15 +47,13 @@ export interface Session extends Place {
 
 export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
 
-const hostAt = (root: AbsPath): Host => realHost(root, helpAt(root));
-
 export function placeOf(options: GlobalOptions, io: Io): Place {
   mustHaveProc();
   const root = absolute(resolvePath(io.cwd, options.root));
   if (!isDirectory(root))
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
-  return { host: hostAt(root), store: diskStore(state), root };
+  return { host: realHost(root), store: diskStore(state), root };
 }
 
 /** Reads and checks the spec; says what is wrong with it. */
@@ -90,7 +87,7 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     locate: spec.locate,
     report,
     plan: async (told, how) => {
-      const machine = hostAt(absolute(place.root));
+      const machine = realHost(absolute(place.root));
       const made = await plan(wishes, spec.digest, machine, PROVIDERS, told, { ...selection(options), ...how });
       timing.checks = made.checks;
       return made;

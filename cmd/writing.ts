@@ -1,10 +1,11 @@
 // The commands that write run in a thread of their own: so signals are heard at once, whatever the writing one is at. The
 // flag that they leave is polled there between two writes.
 
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { exitOfSignal } from '../core/execution.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
-import { startThread } from './thread.ts';
 
 export type WritingCommand = 'apply' | 'rollback' | 'recover';
 
@@ -42,7 +43,9 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
     const before = io.stopped();
     if (before !== undefined) raise(new Int32Array(flags), before);
     takeSignals(new Int32Array(flags), io);
-    const thread = startThread({
+    const file = JSON.stringify(fileURLToPath(import.meta.url));
+    const thread = new Worker(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
+      eval: true,
       workerData: assignment,
       // A nursery for the edits of ten thousand files: a smaller one copies what lives again and again, a larger one is only memory.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },

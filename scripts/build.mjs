@@ -30,7 +30,7 @@ const SETTINGS = {
   charset: 'ascii',
   legalComments: 'none',
   // It does so by import.meta.url, which CommonJS has not.
-  define: { 'import.meta.url': '__here', 'import.meta.filename': '__filename' },
+  define: { 'import.meta.url': '__here' },
   // The program is no file of its own, and so can't import at run time.
   supported: { 'dynamic-import': false },
 };

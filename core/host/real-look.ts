@@ -16,7 +16,6 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
-import { type Help, walkThrough } from '../tree-walk.ts';
 import { type Named, type Reader, unreadable } from './host.ts';
 import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
@@ -24,10 +23,9 @@ import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'walk' | 'writtenAt' | 'treeHash'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt' | 'treeHash'>;
 
-/** `help`: who else may walk a part of a large tree. */
-export function look({ seen, enter }: Places, help?: Help): Look {
+export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
     const disk = seen(path);
     return disk === undefined ? undefined : attempt(path, () => see(disk));
@@ -58,7 +56,6 @@ export function look({ seen, enter }: Places, help?: Help): Look {
       }
       return found;
     },
-    walk: (path, visit) => walkThrough(looks.entries, path, visit, help),
     read: (path) => at(path, readRegular),
     writtenAt(path) {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));

@@ -4,7 +4,6 @@ import { digestOf } from '../canonical.ts';
 import { textThroughLinks } from '../links.ts';
 import type { HostFacts } from '../model.ts';
 import { type AbsPath, absolute, ROOT } from '../path.ts';
-import type { Help } from '../tree-walk.ts';
 import { activate, kernelHostname } from './activate.ts';
 import type { Host } from './host.ts';
 import { look } from './real-look.ts';
@@ -12,10 +11,10 @@ import { places } from './real-paths.ts';
 import { realWork } from './real-work.ts';
 import { compute } from './scratch.ts';
 
-/** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. `help`: see look. */
-export function realHost(root: AbsPath, help?: Help): Host {
+/** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
+export function realHost(root: AbsPath): Host {
   const where = places(root);
-  const looks = look(where, help);
+  const looks = look(where);
   return {
     facts: factsOf(root, looks),
     ...looks,
