@@ -159,8 +159,8 @@ export const CODES = {
   },
   RF3004: { title: 'an edit failed', page: 'A write failed. Everything that had been written was undone.' },
   RF3005: {
-    title: 'undo found something else',
-    page: 'A path held neither what was there before nor what this apply wrote: somebody else had changed it meanwhile. What was there before is back; what they made is kept beside it as `NAME.reflake-conflict-…`, and a changed owner or mode is left as it is. Look at it, take over what you need, and remove it.',
+    title: 'what somebody else did is kept beside',
+    page: 'A path held neither what was there before nor what this apply wrote: somebody else had changed it meanwhile. What was there before is back; what they made is kept beside it as `NAME.reflake-conflict-…`, and a changed owner or mode is left as it is. Kept in the same way is a file that was replaced, removed or copied while a program wrote to it, or still had it open to write. Look at it, take over what you need, and remove it.',
   },
   RF3006: {
     title: 'verification failed',
