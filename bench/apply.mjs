@@ -43,28 +43,53 @@ export function* applyRows(temporary, rounds) {
   yield planned(makeTree(fresh(temporary, 'plan-100000'), 100_000, 1), rounds);
 }
 
-function besideHand(title, { apply, hand }, target) {
+function besideHand(title, { apply, hand, calls }, target) {
   return [
     `An apply that moves, edits and owns 10,000 files ${title}`,
     [
       ['by hand', hand, 1],
       ['apply, by the clock', apply, apply.wall / hand.wall, target],
       ['apply, CPU time', undefined, apply.cpu / hand.cpu],
+      ...(calls ? [['the calls of Node alone, by the clock', calls, calls.wall / hand.wall]] : []),
     ],
   ];
 }
 
 function planned(machine, rounds) {
-  const cost = measured({ chown: owned(machine), plan: reflakeOn(machine, 'plan') }, rounds);
+  const { dir, env, root } = machine;
+  const calls = { argv: [process.execPath, '-e', `${WALK} walk(process.argv[1], () => {});`, dir], env, cwd: root };
+  const cost = measured({ chown: owned(machine), plan: reflakeOn(machine, 'plan'), calls }, rounds);
   return [
     'A plan of a tree of 100,000 entries, in sync, beside chown -R with nothing to do',
     [
       ['chown -R', cost.chown, 1],
       ['plan, by the clock', cost.plan, cost.plan.wall / cost.chown.wall, 2],
       ['plan, CPU time', undefined, cost.plan.cpu / cost.chown.cpu],
+      ['the calls of Node alone, by the clock', cost.calls, cost.calls.wall / cost.chown.wall],
     ],
   ];
 }
+
+/** One look at each entry, as any program must take; its paths are text, it sorts nothing and keeps nothing. */
+const WALK = `const { lstatSync, readdirSync } = require('node:fs');
+  function walk(dir, visit) {
+    for (const name of readdirSync(dir)) {
+      const path = dir + '/' + name;
+      const stat = lstatSync(path);
+      visit(path, stat);
+      if (stat.isDirectory()) walk(path, visit);
+    }
+  }`;
+
+/** What is done by hand, in a program without any plan, journal, check or second look: less no program in Node can do. */
+const APPLY = `${WALK}
+  const { appendFileSync, lchownSync, renameSync } = require('node:fs');
+  const [from, to, conf, feature] = process.argv.slice(1);
+  renameSync(from, to);
+  appendFileSync(conf, feature + '\\n');
+  lchownSync(to, 1000, 100);
+  walk(to, (path) => lchownSync(path, 1000, 100));
+  require('node:child_process').spawnSync('sync');`;
 
 function across(temporary, mount, rounds) {
   const argv = ['--mount', '--propagation', 'private', process.execPath, here, temporary, mount, String(rounds)];
@@ -108,11 +133,13 @@ function appliedOn(machine, rounds, { isAcross = false, mayHand = true } = {}) {
     );
   const feature = 'experimental-features = nix-command flakes';
   const hand = `${move}; echo "${feature}" >> "$3"; chown -R 1000:100 "$2"; sync`;
+  const named = [join(etc, 'nixos'), dir, join(etc, 'nix/nix.conf')];
   return measured(
     {
       apply: reflakeOn(machine, 'apply', '--yes'),
       ...(mayHand && {
-        hand: { argv: ['sh', '-euc', hand, 'sh', join(etc, 'nixos'), dir, join(etc, 'nix/nix.conf')], env, cwd: root },
+        hand: { argv: ['sh', '-euc', hand, 'sh', ...named], env, cwd: root },
+        ...(!isAcross && { calls: { argv: [process.execPath, '-e', APPLY, ...named, feature], env, cwd: root } }),
       }),
     },
     rounds,
