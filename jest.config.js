@@ -7,5 +7,6 @@ export default {
     '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }],
   },
   maxWorkers: 2,
+  testSequencer: '<rootDir>/tests/longest-first.mjs',
   testTimeout: 60_000,
 };

@@ -1,6 +1,7 @@
 // Compares reflake with the Nixes on this machine (the installed one, and those of scripts/nix-versions.sh), area by area,
 // and prints how often they agree. Fails where they do not, unless the difference is a known one (docs/nix.md).
-//   node scripts/agreement.mjs [--write-docs] [--only WORD]
+//   node scripts/agreement.mjs [--all] [--write-docs] [--only WORD]
+// It compares a sample (tests/nix/sample.ts); --all compares everything, and so does --write-docs.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { bundleTests, root } from './bundle.mjs';
 const page = join(root, 'docs/nix.md');
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : '';
+const extent = ['--all', '--write-docs'].some((flag) => args.includes(flag)) ? 'all' : 'sample';
 const cache = process.env.XDG_CACHE_HOME || join(process.env.HOME ?? '', '.cache');
 const versions = process.env.REFLAKE_NIX_VERSIONS || join(cache, 'reflake-nix');
 
@@ -37,7 +39,7 @@ async function all(list) {
     while (next < list.length) {
       const at = next++;
       const started = Date.now();
-      const [answer] = await run(list[at].nix, [list[at].area]);
+      const [answer] = await run(list[at].nix, [list[at].area, extent]);
       const seconds = ((Date.now() - started) / 1000).toFixed(0);
       answers[at] = { ...list[at], ...answer };
       console.log(`${answer.release}  ${list[at].area}: ${summary(answer)} (${seconds} s)`);

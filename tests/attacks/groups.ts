@@ -2,7 +2,7 @@
 // their own, since one that waits at a FIFO for ever can only be killed.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { ATTACKS, type Attack } from './catalogue.ts';
 import type { Summary } from './main.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const TRIES = { few: 30, sample: 100, all: 10_000, naive: 40_000 };
+const TRIES = { few: 20, sample: 40, all: 10_000, naive: 40_000 };
 /** Milliseconds without a sign of life. A naive twin at a FIFO would wait for ever; it has fallen then. */
 const SILENCE = { naive: 3_000, reflake: 30_000 };
 
@@ -19,6 +19,7 @@ const SILENCE = { naive: 3_000, reflake: 30_000 };
 export const groups: readonly Group[] = ATTACKS.map((attack) => ({
   name: `attack: ${attack.name}`,
   describe: attack.describe,
+  alone: true,
   run: (options) => runAttack(attack, options),
 }));
 
@@ -75,15 +76,22 @@ function lacking(): string | undefined {
 const inPath = (tool: string): boolean =>
   (process.env.PATH ?? '').split(':').some((dir) => existsSync(`${dir}/${tool}`));
 
-/** The victim as one file: the sources are TypeScript, and Node 20 runs none. */
+/** The victim as one file: the sources are TypeScript, and Node 20 runs none. Made once, for all attacks. */
 function compiled(work: string): string {
   const program = `${work}/main.mjs`;
+  victims ??= bundled();
+  writeFileSync(program, victims);
+  return program;
+}
+
+let victims: Buffer | undefined;
+
+function bundled(): Buffer {
   const esbuild = fileURLToPath(new URL('../../node_modules/esbuild/bin/esbuild', import.meta.url));
   const settings = ['--bundle', '--platform=node', '--format=esm', '--target=node20.19', '--log-level=error'];
   const banner =
     "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(process.execPath);";
-  execFileSync(esbuild, [`${HERE}main.ts`, ...settings, banner, `--outfile=${program}`], { stdio: 'pipe' });
-  return program;
+  return execFileSync(esbuild, [`${HERE}main.ts`, ...settings, banner], { stdio: 'pipe', maxBuffer: 64 << 20 });
 }
 
 interface Ran {

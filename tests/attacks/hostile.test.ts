@@ -1,5 +1,6 @@
-// Files from somebody else, through the real program: whatever stands in a spec, lock, plan, journal, nix.conf or .nix, it
-// ends soon, with words and no stack, shows terminal escapes instead of obeying them, and writes nothing outside.
+// Files from somebody else: whatever stands in a spec, lock, plan, journal, nix.conf or .nix, the command ends soon, with
+// words and no stack, shows terminal escapes instead of obeying them, and writes nothing outside. What may be too much for a
+// process, and the first of each kind, goes through the real program; the rest through its commands, in one process.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { canonicalJson, digestOf } from '../../core/canonical.ts';
 import { BASES, specOf } from '../plan-cases.ts';
+import { type Ran, resident } from '../resident/resident.ts';
 import { layOut, type Rows, rowsOfDisk, temporary } from '../trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
@@ -22,23 +24,42 @@ const spec = `${home.dir}/spec.json`;
 const TREE = '/etc/nixos';
 const GOOD = specOf({ spec: {} });
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-}
+const env = { PATH: process.env.PATH, HOME: home.dir, TMPDIR: home.dir };
+const inside = resident(home.dir, env, PATIENCE);
+const given = (words: readonly string[]): readonly string[] => [
+  ...words,
+  '--root',
+  root,
+  '--state',
+  state,
+  '--color',
+  'never',
+  '--offline',
+  '--spec',
+  spec,
+];
 
-function reflake(words: readonly string[]): Ran {
-  const command = [PROGRAM, ...words, '--root', root, '--state', state, '--color', 'never', '--offline'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...command, '--spec', spec], {
+/** Runs a command; what it says, in bytes. */
+type Run = (words: readonly string[]) => Promise<Ran>;
+
+/** The real program. */
+const started: Run = async (words) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...given(words)], {
     encoding: 'latin1',
     timeout: PATIENCE,
     killSignal: 'SIGKILL',
     maxBuffer: 64 << 20,
     cwd: home.dir,
-    env: { PATH: process.env.PATH, HOME: home.dir, TMPDIR: home.dir },
+    env,
   });
   return { code: status, out: stdout + stderr };
-}
+};
+
+/** Its command, in a process that has run others. */
+const commanded: Run = async (words) => {
+  const { code, out } = await inside.run(given(words));
+  return { code, out: Buffer.from(out).toString('latin1') };
+};
 
 /** What holds of every run, whatever it was given. */
 function isSound(words: readonly string[], { code, out }: Ran): void {
@@ -55,7 +76,14 @@ function isSound(words: readonly string[], { code, out }: Ran): void {
 }
 
 const outside = (): Rows =>
-  rowsOfDisk(home.dir, ['/machine', '/state', '/spec.json', '/reflake-cache-0', '/reflake-cache-1000']);
+  rowsOfDisk(home.dir, [
+    '/machine',
+    '/state',
+    '/spec.json',
+    '/resident.mjs',
+    '/reflake-cache-0',
+    '/reflake-cache-1000',
+  ]);
 
 function fresh(): void {
   for (const dir of [root, state]) rmSync(dir, { recursive: true, force: true });
@@ -71,7 +99,10 @@ beforeAll(() => {
   writeFileSync(`${home.dir}/beside/file`, 'untouched\n');
 });
 beforeEach(fresh);
-afterAll(() => home.remove());
+afterAll(() => {
+  inside.end();
+  home.remove();
+});
 
 /** Things of another kind than a file, made at a path of this disk. */
 const KINDS: Readonly<Record<string, (path: string) => void>> = {
@@ -236,31 +267,34 @@ function place(path: string): string {
 }
 
 /** Looks, then writes, then takes back: each ends soundly, and nothing outside has changed. */
-function endures(
+async function endures(
+  run: Run,
   commands: readonly (readonly string[])[] = [['check'], ['apply', '--yes'], ['rollback', '--yes']],
-): void {
+): Promise<void> {
   const before = outside();
-  for (const words of commands) isSound(words, reflake(words));
+  for (const words of commands) isSound(words, await run(words));
   expect(outside()).toEqual(before);
 }
+
+/** Long texts are about stack, memory and time, of which the real program has its own. */
+const isMuch = (text: string | Buffer): boolean => text.length > 10_000;
+const firstOf = TEXTS.filter(([, path], at) => TEXTS.findIndex(([, other]) => other === path) === at);
 
 const titled = (path: string): string => (path === SPEC ? SPEC : path);
 
 describe('contents', () => {
-  test.each(TEXTS.map(([what, path, text]) => [titled(path), what, path, text] as const))(
-    '%s: %s',
-    (_title, _what, path, text) => {
-      execFileSync('mkfifo', [`${root}${TREE}/fifo`]);
-      writeFileSync(place(path), text);
-      endures([['apply', '--yes']]);
-    },
-  );
+  test.each(TEXTS.map((one) => [titled(one[1]), ...one] as const))('%s: %s', async (_title, what, path, text) => {
+    execFileSync('mkfifo', [`${root}${TREE}/fifo`]);
+    writeFileSync(place(path), text);
+    const isFirst = firstOf.some(([one, at]) => one === what && at === path);
+    await endures(isMuch(text) || isFirst ? started : commanded, [['apply', '--yes']]);
+  });
 
-  test('names with escapes, and one that hides what it is', () => {
+  test('names with escapes, and one that hides what it is', async () => {
     for (const name of [ESC, '\u202egpj.nix', '-rf', '\n', '%s%n', '$(touch x)', "'; touch x; '"])
       writeFileSync(`${root}${TREE}/${name.replaceAll('/', '_')}`, '{ }\n');
     writeFileSync(Buffer.concat([Buffer.from(`${root}${TREE}/`), Buffer.from([0x80, 0xff, 0x1b])]), '{ }\n');
-    endures();
+    await endures(started);
   });
 });
 
@@ -280,13 +314,13 @@ describe('things that are no files', () => {
     '/etc/hostname',
     '/etc/machine-id',
   ];
-  test.each(PATHS.map((path) => [titled(path), path] as const))('%s is something else', (_title, path) => {
-    for (const [kind, make] of Object.entries(KINDS)) {
+  test.each(PATHS.map((path) => [titled(path), path] as const))('%s is something else', async (_title, path) => {
+    for (const [at, [kind, make]] of Object.entries(KINDS).entries()) {
       fresh();
       make(place(path));
       const before = outside();
       const words = ['apply', '--yes'];
-      const ran = reflake(words);
+      const ran = await (at === 0 ? started : commanded)(words);
       isSound([...words, kind], ran);
       expect(outside()).toEqual(before);
     }
@@ -301,9 +335,9 @@ describe('saved plans, sealed anew by whoever altered them', () => {
   type Altered = any;
 
   let whole: string;
-  beforeAll(() => {
+  beforeAll(async () => {
     fresh();
-    expect(reflake(['plan', '--out', file]).code).toBe(0);
+    expect((await started(['plan', '--out', file])).code).toBe(0);
     whole = readFileSync(file, 'utf8');
     rmSync(file);
   });
@@ -315,9 +349,12 @@ describe('saved plans, sealed anew by whoever altered them', () => {
     writeFileSync(file, JSON.stringify({ ...rest, id: digestOf(canonicalJson(rest)) }));
   }
 
-  test('a plan that is only sealed anew is carried out', () => {
+  test.each([
+    ['the program', started],
+    ['the command', commanded],
+  ])('a plan that is only sealed anew is carried out by %s', async (_who, run) => {
     altered(() => {});
-    const { code, out } = reflake(['apply', file, '--yes']);
+    const { code, out } = await run(['apply', file, '--yes']);
     expect({ code, out }).toEqual({ code: 0, out });
   });
 
@@ -371,7 +408,7 @@ describe('saved plans, sealed anew by whoever altered them', () => {
     ],
   ];
 
-  test.each(EDITS)('an edit more: %s', (what, edit) => {
+  test.each(EDITS)('an edit more: %s', async (what, edit) => {
     for (const dir of ['/etc/cron.d', '/root']) mkdirSync(root + dir);
     mkdirSync(`${home.dir}/evil-system/bin`, { recursive: true });
     writeFileSync(
@@ -384,7 +421,7 @@ describe('saved plans, sealed anew by whoever altered them', () => {
       plan.blobs[digestOf('evil\n')] = Buffer.from('evil\n').toString('base64');
     });
     const before = outside();
-    const ran = reflake(['apply', file, '--yes']);
+    const ran = await (edit === EDITS[0]![1] ? started : commanded)(['apply', file, '--yes']);
     isSound(['apply', what], ran);
     expect(outside()).toEqual(before);
     // The wishes of the spec are about the configuration and nix.conf; a plan that reaches farther is not ours.
@@ -443,23 +480,24 @@ describe('saved plans, sealed anew by whoever altered them', () => {
         for (let n = 0; n < 100_000; n++) plan.steps[0].edits.push(plan.steps[0].edits[0]);
       },
     ],
-  ])('%s', (what, change) => {
+  ])('%s', async (what, change) => {
     altered(change);
     const before = outside();
-    isSound(['show', what], reflake(['show', file]));
-    isSound(['apply', what], reflake(['apply', file, '--yes']));
+    const run = isMuch(readFileSync(file)) ? started : commanded;
+    isSound(['show', what], await run(['show', file]));
+    isSound(['apply', what], await run(['apply', file, '--yes']));
     expect(outside()).toEqual(before);
   });
 
-  test('nested deep, one line of 10 MB, and things that are no files', () => {
+  test('nested deep, one line of 10 MB, and things that are no files', async () => {
     for (const text of [deep('[', ']'), deep('{"a":', '}'), `{"version":1,"x":"${long('a')}"}`]) {
       writeFileSync(file, text);
-      isSound(['apply'], reflake(['apply', file, '--yes']));
+      isSound(['apply'], await started(['apply', file, '--yes']));
     }
     for (const [kind, make] of Object.entries(KINDS)) {
       rmSync(file, { recursive: true, force: true });
       make(file);
-      isSound(['apply', kind], reflake(['apply', file, '--yes']));
+      isSound(['apply', kind], await started(['apply', file, '--yes']));
     }
   });
 });
@@ -508,14 +546,16 @@ describe('the journal and the history', () => {
     ['a later version', `RFJ2 ${digestOf('{}')} 2\n{}`],
   ];
 
-  test.each(RECORDS)('%s', (_what, text) => {
+  test.each(RECORDS)('%s', async (what, text) => {
     const before = outside();
+    const isForProgram = isMuch(text) || what === RECORDS[0]![0];
     for (const name of ['journal', 'history/1']) {
       fresh();
       mkdirSync(`${state}/${name}`, { recursive: true, mode: 0o700 });
       writeFileSync(`${state}/${name}/begin`, text);
       writeFileSync(`${state}/${name}/progress`, record({ batch: 0, activating: false }));
-      for (const words of COMMANDS) isSound([name, ...words], reflake(words));
+      const run = isForProgram && name === 'journal' ? started : commanded;
+      for (const words of COMMANDS) isSound([name, ...words], await run(words));
     }
     expect(outside()).toEqual(before);
   });
@@ -529,13 +569,14 @@ describe('the journal and the history', () => {
     'history/1/begin',
     'lock',
     'draft',
-  ])('%s is something else', (name) => {
+  ])('%s is something else', async (name) => {
     const before = outside();
-    for (const [kind, make] of Object.entries(KINDS)) {
+    for (const [at, [kind, make]] of Object.entries(KINDS).entries()) {
       fresh();
       mkdirSync(dirname(`${state}/${name}`), { recursive: true, mode: 0o700 });
       make(`${state}/${name}`);
-      for (const words of [['recover'], ['history']]) isSound([name, kind, ...words], reflake(words));
+      for (const words of [['recover'], ['history']])
+        isSound([name, kind, ...words], await (at === 0 ? started : commanded)(words));
     }
     expect(outside()).toEqual(before);
   });

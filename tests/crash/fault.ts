@@ -51,7 +51,7 @@ function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
         const faults =
           how === 'once' && options.all
             ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
-            : chosen(points, options, [8, 24]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
+            : chosen(points, options, [6, 6]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
         // Each call fails in six ways; that the run can be repeated afterwards is tried after one of them.
         const isLast = new Set(faults.filter((_, at) => at % ERRORS.length === 5));
         options.log(`  ${points.length} calls may fail`);

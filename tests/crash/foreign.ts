@@ -60,7 +60,7 @@ function interfered(scenario: Scenario): Group {
           for (const path of movedFrom(shop))
             cases.push({ cut, path, label: `at ${cut.label}, ${path} made again`, act: makeAgain });
         }
-        const picked = chosen(cases, options, [6, 20]);
+        const picked = chosen(cases, options, [3, 5]);
         const verdicts = await shop.each(picked, (place, one) => kept(shop, place, one));
         return tally(
           picked.map(({ label }, at) => ({ label, verdict: verdicts[at]! })),

@@ -34,6 +34,8 @@ export interface Group {
   readonly name: string;
   /** One sentence: what is disturbed, where, and what must hold afterwards. */
   readonly describe: string;
+  /** It is about a race, for which it needs the processors: no other group runs meanwhile. */
+  readonly alone?: true;
   /** Leaves nothing behind (temporary directories, mounts, loop devices), also when it throws. */
   readonly run: (options: Options) => Promise<Outcome>;
 }

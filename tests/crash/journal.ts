@@ -42,7 +42,7 @@ function damaged(scenario: Scenario): Group {
             for (const damage of DAMAGES)
               cases.push({ label: `at ${cut.label}, ${file} ${damage[0]}`, cut, file, damage });
         }
-        const picked = chosen(cases, options, [6, 20]);
+        const picked = chosen(cases, options, [3, 5]);
         const verdicts = await shop.each(picked, async (place, { cut, file, damage }): Promise<Verdict> => {
           await cutOff(shop, place, cut);
           // A transaction has a random name; its files have the same order.

@@ -22,7 +22,7 @@ function killed(scenario: Scenario): Group {
       inWorkshop(scenario, async (shop) => {
         const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
         options.log(`  ${points.length} calls change something`);
-        const picked = chosen(points, options, [10, 24]).map((point, at) => ({ point, at }));
+        const picked = chosen(points, options, [4, 6]).map((point, at) => ({ point, at }));
         const verdicts = await shop.each(picked, async (place, { point, at }): Promise<Verdict> => {
           if (!(await struck(place, point, scenario.words, kill(point)))) return { end: 'missed' };
           // The next run recovers by itself; `recover` is only the other way to say so.
@@ -52,7 +52,7 @@ function recoveryKilled(scenario: Scenario): Group {
         await cutOff(shop.place);
         const points = killPoints(await recorded(shop, ['recover']), dirsOf(shop));
         options.log(`  cut off at ${cut.label}; its recovery makes ${points.length} calls that change something`);
-        const picked = chosen(points, options, [6, 12]);
+        const picked = chosen(points, options, [3, 4]);
         const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
           if (!(await struck(place, point, ['recover'], kill(point), cutOff))) return { end: 'missed' };
           return mustBe('old', await recovered(shop, place));
@@ -84,7 +84,7 @@ function undoKilled(scenario: Scenario): Group {
         // strace takes one injection for a call, and a flush changes nothing that a SIGKILL could show.
         const points = after.filter(({ call }) => call !== fault.call);
         options.log(`  ${fault.label} fails; ${points.length} calls undo it`);
-        const picked = chosen(points, options, [6, 12]);
+        const picked = chosen(points, options, [3, 4]);
         const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
           const both = injecting(inject, `${point.call}:signal=KILL:when=${point.nth}`);
           if (!(await struck(place, point, scenario.words, both))) return { end: 'missed' };

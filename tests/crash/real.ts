@@ -71,7 +71,7 @@ function group(
 async function tried(shop: Workshop, troubles: readonly Trouble[] | string, options: Options): Promise<Outcome> {
   if (typeof troubles === 'string')
     return { tried: 0, old: 0, new: 0, mixed: 0, refused: 0, failures: [], skipped: `  skipped: ${troubles}` };
-  const picked = chosen(troubles, options, [4, 12]);
+  const picked = chosen(troubles, options, [3, 5]);
   const verdicts = await shop.each(
     picked,
     async (place, { make, lift, around, mustApply = false, mayDie = false }): Promise<Verdict> => {

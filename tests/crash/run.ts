@@ -1,7 +1,7 @@
-// Runs the groups one after another, prints what each found, and fails where one is wrong; on demand writes the table of
-// docs/reliability.md, the rows of what ran. Arguments: --all (every point, not a sample), --only WORDS, --write-docs, --list
-// (and runs nothing).
+// Runs the groups, prints what each found, and fails where one is wrong; on demand writes the table of docs/reliability.md,
+// the rows of what ran. Arguments: --all (every point, not a sample), --only WORDS, --write-docs, --list (and runs nothing).
 
+import { availableParallelism } from 'node:os';
 import type { Group, Outcome } from './group.ts';
 import { GROUPS } from './groups.ts';
 import { writeTable } from './table.ts';
@@ -14,16 +14,34 @@ const log = (line: string): void => console.log(line);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 const results: { readonly group: Group; readonly outcome: Outcome }[] = [];
-for (const group of GROUPS.filter(({ name }) => name.includes(only))) {
-  log(group.name);
-  if (args.includes('--list')) continue;
+const chosen = GROUPS.filter(({ name }) => name.includes(only));
+if (args.includes('--list')) for (const { name } of chosen) log(name);
+else {
+  // What a group prepares it does step by step: another one has the other processors meanwhile.
+  const together = chosen.filter(({ alone }) => alone !== true);
+  await Promise.all(Array.from({ length: availableParallelism() }, () => oneAfterAnother(together)));
+  await oneAfterAnother(chosen.filter(({ alone }) => alone === true));
+}
+
+/** Takes groups out of the list, and runs them, until none is left. */
+async function oneAfterAnother(list: Group[]): Promise<void> {
+  for (let group = list.shift(); group !== undefined; group = list.shift()) await runAndSay(group);
+}
+
+/** What it has to say is said when it is at its end, and in one piece. */
+async function runAndSay(group: Group): Promise<void> {
+  // Of all points, this takes hours.
+  if (all) log(`${group.name} …`);
+  const lines: string[] = [group.name];
+  const say = (line: string): void => void lines.push(line);
   const started = Date.now();
-  const outcome = await group.run({ all, log });
+  const outcome = await group.run({ all, log: say });
   results.push({ group, outcome });
   const { tried, old, mixed, refused, failures, skipped } = outcome;
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
-  log(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
-  for (const line of alike(failures)) log(`  ! ${line}`);
+  say(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
+  for (const line of alike(failures)) say(`  ! ${line}`);
+  log(lines.join('\n'));
   // At once: all of them take hours, and what came out so far is to stand there.
   if (args.includes('--write-docs')) writeTable([{ group, outcome }], all, GROUPS);
 }

@@ -130,7 +130,8 @@ export async function open(scenario: Scenario, { dir = memory() } = {}): Promise
     places.push(place);
     place.reset();
     const ran = await place.run(scenario.words);
-    if (ran.code !== 0) throw new Error(`${scenario.name} ended with ${ran.code}: ${ran.out}`);
+    if (ran.code !== 0)
+      throw new Error(`${scenario.name} ended with ${ran.code}${ran.isHung ? ', hung' : ''}: ${ran.out}`);
     const next = snapshotOf(place.machine);
     const kept = untouched(next);
     const settled = new Set([...stateNames(original.state), ...stateNames(place.state), 'lock', 'history']);

@@ -13,6 +13,7 @@ import { notGranted, observe, writeFlakes } from '../core/formats/nix-flake-orac
 import { randomFlake } from '../core/formats/nix-flake-random.ts';
 import { mutate } from '../core/formats/nix-syntax-corpus.ts';
 import { askRepl, lastError, type RealNix } from './real-nix.ts';
+import { RECORDED, type Some } from './sample.ts';
 import type { Tally } from './tally.ts';
 
 const reads = flakeCases('read').map(({ sections }) => sections['flake.nix']!);
@@ -27,10 +28,10 @@ function vectorFlakes(): readonly string[] {
 }
 
 /** The value of `inputs` of every flake.nix at hand that is read, against its evaluation. */
-export function compareInputs(tally: Tally, real: RealNix): void {
-  const random = fc.sample(randomFlake, { numRuns: 500, seed: 11 }).map(({ text }) => text);
+export function compareInputs(tally: Tally, real: RealNix, some: Some): void {
+  const random = some(fc.sample(randomFlake, { numRuns: 500, seed: 11 })).map(({ text }) => text);
   const written = [...reads, ...vectorFlakes(), ...edits.map(({ sections }) => sections.before!)];
-  const texts = [...written, ...random, ...mutate(written, 2000, 13)];
+  const texts = [...written, ...random, ...some(mutate(written, 2000, 13))];
   const readable = texts.flatMap((text) => {
     const read = readFlake(text);
     if (!read.ok) return [];
@@ -60,8 +61,9 @@ function isUnbound(dir: string, real: RealNix): boolean {
 }
 
 /** Whether Nix takes a flake.nix before it fetches anything. */
-export function compareRefusals(tally: Tally, real: RealNix): void {
-  const texts = [...new Set([...reads, ...vectorFlakes(), ...mutate([...reads, ...vectorFlakes()], 120, 14)])];
+export function compareRefusals(tally: Tally, real: RealNix, some: Some): void {
+  const written = [...reads, ...vectorFlakes()];
+  const texts = [...new Set([...some(written, RECORDED), ...some(mutate(written, 120, 14))])];
   const places = writeFlakes(
     real.scratch,
     'refusals',
@@ -96,18 +98,18 @@ const refusal =
   /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
 
 /** Edited and new files: everything wished is there when Nix evaluates them. */
-export function compareFlakeEdits(tally: Tally, { scratch }: RealNix): void {
+export function compareFlakeEdits(tally: Tally, { scratch }: RealNix, some: Some): void {
   const written = edits.map(({ sections }) => ({
     wish: wishOf(parseYaml(sections.wish!) as WishText),
     text: sections.before!,
   }));
-  const random = fc.sample(randomFlake, { numRuns: 600, seed: 12 });
-  const edited = [...written, ...random].flatMap(({ text, wish }) => {
+  const drawn = fc.sample(randomFlake, { numRuns: 600, seed: 12 });
+  const edited = [...written, ...some(drawn)].flatMap(({ text, wish }) => {
     const edit = editFlake(text, wish);
     if (!edit.ok) tally.disagreements.push(`refused ${edit.problems[0]?.message}: ${text}`);
     return edit.ok ? [{ text: edit.text, wish }] : [];
   });
-  const made = random.slice(0, 200).map(({ wish }) => {
+  const made = some(drawn.slice(0, 200)).map(({ wish }) => {
     const inputs = wish.inputs.filter(({ name }) => name !== 'nixpkgs');
     const whole = { ...wish, inputs: [{ name: 'nixpkgs', url: 'github:NixOS/nixpkgs' }, ...inputs] };
     return { text: newFlake(whole), wish: whole };

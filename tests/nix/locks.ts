@@ -12,6 +12,7 @@ import { lockVerdict } from '../../core/formats/lock/verdict.ts';
 import { readFlake } from '../../core/formats/nix/flake.ts';
 import { hashTree } from '../../core/host/nar-walk.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
+import { RECORDED, type Some } from './sample.ts';
 import type { Tally } from './tally.ts';
 
 interface Vector {
@@ -22,10 +23,10 @@ interface Vector {
 type Verdict = 'fresh' | 'stale' | 'refetch' | 'error';
 
 /** The flakes of the vectors, judged from the texts, and by this Nix. */
-export function compareLockVectors(tally: Tally, real: RealNix): void {
+export function compareLockVectors(tally: Tally, real: RealNix, some: Some): void {
   const file = new URL('../vectors/locks.json', import.meta.url);
   const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as { readonly vectors: readonly Vector[] };
-  for (const { name, files } of vectors) {
+  for (const { name, files } of some(vectors, RECORDED)) {
     const root = join(real.scratch, name);
     const here = (text: string): string => text.replaceAll(`/vectors/${name}`, root);
     const texts = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, here(text)]));
@@ -147,13 +148,13 @@ const inputsText = fc
   .map((list) => list.join(' '));
 
 /** A random flake locked by Nix, then changed: the lock printed again is what Nix wrote, and the verdict its own. */
-export function compareRandomLocks(tally: Tally, real: RealNix): void {
+export function compareRandomLocks(tally: Tally, real: RealNix, some: Some): void {
   const root = join(real.scratch, 'locks');
   const flakeText = (inputs: string): string => `{ inputs = { ${inputs} }; outputs = _: { }; }`.replaceAll('@', root);
   for (const [dir, inputs] of Object.entries(dependencies))
     writeTree(root, { [`${dir}/flake.nix`]: `{ ${inputs.replaceAll('@', root)} outputs = _: { }; }` });
   mkdirSync(join(root, 'f'));
-  const pairs = fc.sample(fc.tuple(inputsText, inputsText, fc.nat(3)), { numRuns: 300, seed: 31 });
+  const pairs = some(fc.sample(fc.tuple(inputsText, inputsText, fc.nat(3)), { numRuns: 300, seed: 31 }));
   for (const [before, after, pick] of pairs) {
     rmSync(join(root, 'f/flake.lock'), { force: true });
     writeFileSync(join(root, 'f/flake.nix'), flakeText(before));

@@ -1,5 +1,5 @@
-// Compares reflake with one real Nix in one area: `AREA` as argument, the Nix first in PATH, the counts as JSON on stdout.
-// scripts/agreement.mjs runs it for every area and every Nix.
+// Compares reflake with one real Nix in one area: `AREA`, then `all` or `sample`, as arguments, the Nix first in PATH, the
+// counts as JSON on stdout. scripts/agreement.mjs runs it for every area and every Nix.
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
 import { compareGitTrees } from './git-trees.ts';
 import { compareLockVectors, compareRandomLocks } from './locks.ts';
@@ -8,11 +8,12 @@ import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
 import { type RealNix, withRealNix } from './real-nix.ts';
 import { compareCliRefs, compareInputRefs, compareParseRef } from './references.ts';
+import { everything, type Some, sample } from './sample.ts';
 import { compareParsing, compareStrings } from './syntax.ts';
 import { type Counts, Tally } from './tally.ts';
 
 /** The areas in the order of docs/nix.md, by the name of each there. */
-const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
+const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) => void>> = {
   'Nix expressions: accepted, and the tree': compareParsing,
   'Nix expressions: values of strings': compareStrings,
   'flake.nix: the inputs it declares': compareInputs,
@@ -31,7 +32,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix) => void>> = {
 };
 
 function main(): void {
-  const [area] = process.argv.slice(2);
+  const [area, extent] = process.argv.slice(2);
   if (area === undefined) {
     console.log(JSON.stringify(Object.keys(areas)));
     return;
@@ -40,7 +41,7 @@ function main(): void {
   if (compare === undefined) throw new Error(`there is no area ${area}`);
   const result = withRealNix((real): Counts & { readonly release: string } => {
     const tally = new Tally();
-    compare(tally, real);
+    compare(tally, real, extent === 'all' ? everything : sample);
     const { agree, differences, left, disagreements } = tally;
     return { release: real.release, agree, differences, left, disagreements };
   });

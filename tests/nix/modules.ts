@@ -10,6 +10,7 @@ import { randomModule } from '../core/formats/nix-module-random.ts';
 import { snippets } from '../core/formats/nix-module-snippets.ts';
 import { mutate } from '../core/formats/nix-syntax-corpus.ts';
 import { askRepl, type RealNix, writeTree } from './real-nix.ts';
+import type { Some } from './sample.ts';
 import type { Tally } from './tally.ts';
 
 const cases = new URL('../cases/', import.meta.url);
@@ -29,8 +30,8 @@ const texts: readonly string[] = [
   ...befores('nix-module/edits.txt'),
   ...befores('nix-module/removals.txt'),
 ];
-const random = (seed: number): readonly string[] =>
-  fc.sample(randomModule, { numRuns: 300, seed }).map(({ text }) => text);
+const random = (seed: number, some: Some): readonly string[] =>
+  some(fc.sample(randomModule, { numRuns: 300, seed })).map(({ text }) => text);
 
 /** What Nix makes of a module; undefined where it throws. */
 interface Evaluated {
@@ -46,8 +47,8 @@ interface Evaluated {
 }
 
 /** Each fact that we call static is what Nix evaluates; each we call absent is not there. */
-export function compareFacts(tally: Tally, real: RealNix): void {
-  const all = [...texts, ...random(61), ...mutate(texts, 2500, 63)].filter((text) => readModule(text).ok);
+export function compareFacts(tally: Tally, real: RealNix, some: Some): void {
+  const all = [...texts, ...random(61, some), ...some(mutate(texts, 2500, 63))].filter((text) => readModule(text).ok);
   const evaluated = evaluateModules(all, 'facts', real);
   all.forEach((text, index) => {
     const facts = readModule(text);
@@ -74,9 +75,9 @@ export function compareFacts(tally: Tally, real: RealNix): void {
 }
 
 /** Modules with features added, and without copySystemConfiguration, say so to Nix and differ in nothing else. */
-export function compareModuleEdits(tally: Tally, real: RealNix): void {
+export function compareModuleEdits(tally: Tally, real: RealNix, some: Some): void {
   const wanted = ['flakes', 'nix-command'];
-  const pairs = [...texts, ...random(62), ...mutate(texts, 800, 64)].flatMap((before) => {
+  const pairs = [...texts, ...random(62, some), ...some(mutate(texts, 800, 64))].flatMap((before) => {
     const features = setFeatures(before, wanted);
     const removal = removeBinding(before, ['system', 'copySystemConfiguration']);
     return [

@@ -76,7 +76,7 @@ export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: s
       const { failures } = await replay(recorded, { ...choice, flushes }, { stopAtFirst: true, limit: 400 });
       if (failures.length > 0) seeing.add(flushes);
     }
-    const { counts, failures } = await replay(recorded, choice, all ? { real: 50 } : { limit: 80, real: 40 });
+    const { counts, failures } = await replay(recorded, choice, all ? { real: 50 } : { limit: 40, real: 20 });
     for (const verdict of ['old', 'new', 'mixed', 'refused'] as const) sum.counts[verdict] += counts[verdict];
     sum.failures.push(...failures);
     if (all && scenario === row.scenarios[0]) await tellNeeded(recorded, log);

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
-import { expectCode, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';
+import { expectCode, inPath, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
 const TREE = '/home/srid/nixos-config';
@@ -12,6 +12,9 @@ let machine: Machine;
 let copy: string;
 
 const reflake = (...args: string[]): Promise<Ran> => machine.enter(['reflake', ...args], { sudo: 'srid' });
+/** Several commands in one go. */
+const all = (...commands: readonly (readonly string[])[]): Promise<readonly Ran[]> =>
+  machine.enterAll(commands, { sudo: 'srid' });
 const root = async (script: string): Promise<void> => expectCode(await machine.sh(script), 0);
 const said = ({ stdout, stderr }: Ran): string => stdout + stderr;
 
@@ -39,13 +42,22 @@ interface Refused {
  * The command ends with the code, says all of it, and leaves every byte and time of the machine as it was; where it had
  * begun to write (4), every byte.
  */
-async function isRefused(run: () => Promise<Ran>, { exit, says, prepared }: Refused): Promise<void> {
-  const how = { mtimes: exit !== 4 && !prepared };
+async function isRefused(run: () => Promise<Ran>, refused: Refused): Promise<void> {
+  await areRefused(async () => [await run()], [refused]);
+}
+
+/** The same of several commands, of which none may change what another one sees. */
+async function areRefused(run: () => Promise<readonly Ran[]>, refused: readonly Refused[]): Promise<void> {
+  const how = { mtimes: !refused.some(({ exit, prepared }) => exit === 4 || prepared) };
   const before = machineLines(machine, how);
-  const ran = await run();
-  expectCode(ran, exit);
-  for (const pattern of says) expect(said(ran)).toMatch(pattern);
-  expect(said(ran)).not.toMatch(/internal error/);
+  const runs = await run();
+  expect(runs).toHaveLength(refused.length);
+  for (const [at, { exit, says }] of refused.entries()) {
+    const ran = runs[at]!;
+    expectCode(ran, exit);
+    for (const pattern of says) expect(said(ran)).toMatch(pattern);
+    expect(said(ran)).not.toMatch(/internal error/);
+  }
   expect(machineLines(machine, how)).toEqual(before);
 }
 
@@ -142,15 +154,23 @@ describe('a machine that reflake has never seen', () => {
   ];
   test.each(MACHINES)('%s', async (_what, by, check, ...says) => {
     await root(by);
-    await isRefused(() => reflake('check'), { exit: check, says });
-    await isRefused(() => reflake('apply', '--yes'), { exit: 1, says });
+    await areRefused(
+      () => all(['reflake', 'check'], ['reflake', 'apply', '--yes']),
+      [
+        { exit: check, says },
+        { exit: 1, says },
+      ],
+    );
   });
 
   test('a syntax error in nix.conf', async () => {
     await root('echo nonsense >> /etc/nix/nix.conf');
     const says = [/\/etc\/nix\/nix\.conf:\d+:1: error: .*nonsense.*RF2011/];
-    for (const args of [['check'], ['apply', '--yes']])
-      await isRefused(() => machine.enter(['reflake', ...args], { sudo: 'srid', daemon: false }), { exit: 1, says });
+    const commands = [['check'], ['apply', '--yes']].map((args) => ['reflake', ...args]);
+    await areRefused(
+      () => machine.enterAll(commands, { sudo: 'srid', daemon: false }),
+      commands.map(() => ({ exit: 1, says })),
+    );
   });
 
   test.each([
@@ -174,10 +194,15 @@ describe('a machine that reflake has never seen', () => {
 
   test('what the user may not read', async () => {
     await root('chmod 700 /etc/nixos');
-    const asUser = (...args: string[]) =>
-      machine.enter(['reflake', '--state', '/tmp/state', ...args], { user: 'srid' });
-    for (const args of [['plan'], ['check'], ['apply', '--yes']])
-      await isRefused(() => asUser(...args), { exit: 1, says: [/\/etc\/nixos.*sudo.*RF2005/] });
+    const commands = [['plan'], ['check'], ['apply', '--yes']];
+    await areRefused(
+      () =>
+        machine.enterAll(
+          commands.map((args) => ['reflake', '--state', '/tmp/state', ...args]),
+          { user: 'srid' },
+        ),
+      commands.map(() => ({ exit: 1, says: [/\/etc\/nixos.*sudo.*RF2005/] })),
+    );
   });
 
   test('what only root may change', async () => {
@@ -194,23 +219,38 @@ describe('a machine that reflake has never seen', () => {
       [noNix, /flake\.lock.*RF4001/],
       [noGit, /git is not installed.*RF4003/],
     ] as const) {
-      await isRefused(() => withPath(machine, path, ['plan']), { exit: 1, says: [code, /nixosConfigurations/] });
-      await isRefused(() => withPath(machine, path, ['apply', '--yes']), { exit: 1, says: [code] });
-      await isRefused(() => withPath(machine, path, ['check']), { exit: 2, says: [/lock\.nixpkgs/, /spec:\/git/] });
+      await areRefused(
+        () => all(inPath(path, 'plan'), inPath(path, 'apply', '--yes'), inPath(path, 'check')),
+        [
+          { exit: 1, says: [code, /nixosConfigurations/] },
+          { exit: 1, says: [code] },
+          { exit: 2, says: [/lock\.nixpkgs/, /spec:\/git/] },
+        ],
+      );
     }
   });
 
   test('no network', async () => {
     await root(`echo 'download-attempts = 1' >> /etc/nix/nix.conf
       sed -i 's|${NIXPKGS}|http://127.0.0.1:9/nixpkgs.tar.gz|' /home/srid/reflake.yaml`);
-    await isRefused(() => reflake('apply', '--yes'), { exit: 1, says: [/reflake\.yaml:\d+:\d+: error: .*RF4005/] });
-    await isRefused(() => reflake('check'), { exit: 2, says: [/lock\.nixpkgs/] });
+    await areRefused(
+      () => all(['reflake', 'apply', '--yes'], ['reflake', 'check']),
+      [
+        { exit: 1, says: [/reflake\.yaml:\d+:\d+: error: .*RF4005/] },
+        { exit: 2, says: [/lock\.nixpkgs/] },
+      ],
+    );
   });
 
   test('nobody to ask', async () => {
-    await isRefused(() => reflake('apply'), { exit: 64, says: [/--yes.*RF3008/] });
-    await isRefused(() => reflake('apply', '--no-input'), { exit: 64, says: [/RF3008/] });
-    await isRefused(() => reflake('aply'), { exit: 64, says: [/apply/] });
+    await areRefused(
+      () => all(['reflake', 'apply'], ['reflake', 'apply', '--no-input'], ['reflake', 'aply']),
+      [
+        { exit: 64, says: [/--yes.*RF3008/] },
+        { exit: 64, says: [/RF3008/] },
+        { exit: 64, says: [/apply/] },
+      ],
+    );
   });
 
   test('another apply holds the lock', async () => {

@@ -1,7 +1,7 @@
 // What Nix does not notice about a lock is drift, each kind with its code; and the lock is judged without Nix and network.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
-import { expectCode, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';
+import { expectCode, inPath, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
 const TREE = '/home/srid/nixos-config';
@@ -19,29 +19,39 @@ const sh = async (script: string): Promise<string> => {
   return ran.stdout;
 };
 const root = async (script: string): Promise<void> => expectCode(await machine.sh(script), 0);
-const said = ({ stdout, stderr }: Ran): string => stdout + stderr;
+/** Several commands in one go. */
+const all = (...commands: readonly (readonly string[])[]): Promise<readonly Ran[]> =>
+  machine.enterAll(commands, { sudo: 'srid' });
+const said = (ran: Ran | undefined): string => `${ran?.stdout}${ran?.stderr}`;
 
 /** Runs what is between a change of files and their return, come what may. */
 async function meanwhile(files: string, by: string, act: () => Promise<void>): Promise<void> {
   await root(`tar -C / -cf /root/kept ${files} && cd ${TREE} && ${by}`);
+  let [back, check]: readonly (Ran | undefined)[] = [];
   try {
     await act();
   } finally {
-    await root('tar -C / -xpf /root/kept && rm /root/kept');
+    [back, check] = await all(['sh', '-euc', 'tar -C / -xpf /root/kept && rm /root/kept'], ['reflake', 'check']);
   }
-  expectCode(await reflake('check'), 0);
+  expectCode(back, 0);
+  expectCode(check, 0);
+}
+
+async function isApplied(): Promise<void> {
+  const [apply, check] = await all(['reflake', 'apply', '--yes'], ['reflake', 'check']);
+  expectCode(apply, 0);
+  expectCode(check, 0);
 }
 
 /** Drift that apply mends: seen without Nix, planned, applied, gone. */
 async function isMended(...named: readonly (string | RegExp)[]): Promise<void> {
   const before = machineLines(machine);
-  const seen = await without(bare, 'check', '--only', 'lock');
+  const [seen, plan] = await all(inPath(bare, 'check', '--only', 'lock'), ['reflake', 'plan']);
   expectCode(seen, 2);
   for (const name of named) expect(said(seen)).toMatch(name);
-  expectCode(await reflake('plan'), 0);
+  expectCode(plan, 0);
   expect(machineLines(machine)).toEqual(before);
-  expectCode(await reflake('apply', '--yes'), 0);
-  expectCode(await reflake('check'), 0);
+  await isApplied();
 }
 
 beforeAll(async () => {
@@ -127,8 +137,7 @@ describe('drift that Nix does not notice', () => {
     const ran = await without(bare, 'check', '--only', 'lock');
     expectCode(ran, 2);
     expect(said(ran)).toMatch(/index.*RF2024/);
-    expectCode(await reflake('apply', '--yes'), 0);
-    expectCode(await reflake('check'), 0);
+    await isApplied();
   });
 
   test('flake.lock ignored, and git is no wish', async () => {
@@ -162,13 +171,18 @@ describe('a lock that must be computed', () => {
     const by = `sed -i 's|"path": "/srv/dep"|"path": "/elsewhere"|' flake.lock`;
     await meanwhile(`${TREE.slice(1)}/flake.lock`, by, async () => {
       const before = machineLines(machine);
-      const check = await without(bare, 'check');
+      const [check, ...refused] = await all(
+        inPath(bare, 'check'),
+        inPath(withGit, 'plan'),
+        inPath(withGit, 'plan', '--only', 'lock', '--skip', 'git'),
+        inPath(withGit, 'apply', '--yes'),
+      );
       expectCode(check, 2);
       expect(said(check)).toMatch(/lock\.dep/);
       expect(said(check)).toMatch(/changed from "path:\/elsewhere" to "path:\/srv\/dep"/);
       expect(said(check)).not.toMatch(/RF400/);
-      for (const args of [['plan'], ['plan', '--only', 'lock', '--skip', 'git'], ['apply', '--yes']]) {
-        const ran = await without(withGit, ...args);
+      expect(refused).toHaveLength(3);
+      for (const ran of refused) {
         expectCode(ran, 1);
         expect(said(ran)).toMatch(/flake\.lock.*RF4001/);
       }
@@ -180,13 +194,12 @@ describe('a lock that must be computed', () => {
     const by = `sed -i '/^inputs:/a\\  far: "http://127.0.0.1:9/far.tar.gz"' ~srid/reflake.yaml`;
     await meanwhile('home/srid/reflake.yaml', by, async () => {
       const before = machineLines(machine);
-      const check = await reflake('check');
+      const [check, plan, apply] = await all(['reflake', 'check'], ['reflake', 'plan'], ['reflake', 'apply', '--yes']);
       expectCode(check, 2);
       expect(said(check)).toMatch(/lock\.far/);
-      const plan = await reflake('plan');
       expectCode(plan, 1);
       expect(said(plan)).toMatch(/RF4005/);
-      expectCode(await reflake('apply', '--yes'), 1);
+      expectCode(apply, 1);
       expect(machineLines(machine)).toEqual(before);
     });
   });
@@ -231,15 +244,13 @@ describe('a lock that must be computed', () => {
 test('relative inputs: the version of Nix that is there decides, and a changed one is locked again', async () => {
   await sh(`mkdir sub && echo '{ outputs = _: { }; }' > sub/flake.nix && git add -N sub`);
   await sh(`sed -i '/^inputs:/a\\  sub: "path:./sub"' ~/reflake.yaml`);
-  expectCode(await reflake('apply', '--yes'), 0);
-  expectCode(await reflake('check'), 0);
+  await isApplied();
   const hasHash = JSON.parse(await sh('cat flake.lock')).nodes.sub.locked.narHash !== undefined;
   await sh(`echo '{ inputs.x.url = "path:/srv/twin"; outputs = _: { }; }' > sub/flake.nix`);
   expectCode(await without(withNix, 'check', '--only', 'lock', '--skip', 'git'), 2);
   const check = await without(withNix, 'check');
   expect(said(check)).toMatch(hasHash ? /is not what was locked.*RF2023/ : /declares other inputs.*RF2023/);
-  expectCode(await reflake('apply', '--yes'), 0);
-  expectCode(await reflake('check'), 0);
+  await isApplied();
   // Without any Nix, the newest rules count: they ask where a relative path starts.
   expectCode(await without(bare, 'check'), hasHash ? 2 : 0);
 });

@@ -29,9 +29,13 @@ const lines = (machine: Machine, mtimes = false): readonly string[] =>
 const reflake = (machine: Machine, ...args: string[]): Promise<Ran> =>
   machine.enter(['reflake', ...args], { sudo: 'srid' });
 
+/** Several commands in one go. */
+const all = (machine: Machine, ...commands: readonly (readonly string[])[]): Promise<readonly Ran[]> =>
+  machine.enterAll(commands, { sudo: 'srid' });
+
 /** With what the command said, so that a failure tells why. */
-function expectCode(ran: Ran, code: number): void {
-  expect(ran.code === code ? '' : `exit ${ran.code}\n${ran.stdout}\n${ran.stderr}`).toBe('');
+function expectCode(ran: Ran | undefined, code: number): void {
+  expect(ran?.code === code ? '' : `exit ${ran?.code}\n${ran?.stdout}\n${ran?.stderr}`).toBe('');
 }
 
 /** Each is done by hand after the apply; `check` must name the wish, the file and the reason. */
@@ -140,8 +144,8 @@ for (const [kind, shape] of [
       ])
         expect(ran.stdout).toContain(shown);
       expect(lines(machine, true)).toEqual(before);
-      expectCode(await reflake(machine, 'check'), 2);
-      expectCode(await reflake(machine, 'plan', '--detailed-exitcode'), 2);
+      for (const one of await all(machine, ['reflake', 'check'], ['reflake', 'plan', '--detailed-exitcode']))
+        expectCode(one, 2);
     });
 
     test('apply does it, and Nix agrees', async () => {
@@ -160,24 +164,29 @@ for (const [kind, shape] of [
     test('then everything is in sync, and a second apply writes nothing', async () => {
       expectCode(await reflake(machine, 'check'), 0);
       const before = lines(machine, true);
-      const again = await reflake(machine, 'apply', '--yes');
+      const [again, history] = await all(machine, ['reflake', 'apply', '--yes'], ['reflake', 'history']);
       expectCode(again, 0);
-      expect(again.stdout).toMatch(/No changes/);
+      expect(again?.stdout).toMatch(/No changes/);
       expect(lines(machine, true)).toEqual(before);
-      expect((await reflake(machine, 'history')).stdout.trim().split('\n')).toHaveLength(1);
+      expect(history?.stdout.trim().split('\n')).toHaveLength(1);
     });
 
     test.each([...DISTURBANCES, FEATURE_DROPPED[kind]])(
       '$what: check names it, apply mends it',
       async ({ by, named }) => {
-        const disturbed = await machine.sh(`cd /home/srid/nixos-config && ${by}`);
+        const [disturbed, check, ...mended] = await all(
+          machine,
+          ['sh', '-euc', `cd /home/srid/nixos-config && ${by}`],
+          ['reflake', 'check', '-v'],
+          ['reflake', 'plan'],
+          ['reflake', 'apply', '--yes'],
+          ['reflake', 'check'],
+        );
         expectCode(disturbed, 0);
-        const check = await reflake(machine, 'check', '-v');
         expectCode(check, 2);
-        for (const name of named) expect(check.stdout + check.stderr).toMatch(name);
-        expectCode(await reflake(machine, 'plan'), 0);
-        expectCode(await reflake(machine, 'apply', '--yes'), 0);
-        expectCode(await reflake(machine, 'check'), 0);
+        for (const name of named) expect(`${check?.stdout}${check?.stderr}`).toMatch(name);
+        expect(mended).toHaveLength(3);
+        for (const one of mended) expectCode(one, 0);
       },
     );
 
@@ -186,11 +195,12 @@ for (const [kind, shape] of [
       execFileSync('cp', ['-a', machine.dir, copy]);
       try {
         const applies = (await reflake(machine, 'history')).stdout.trim().split('\n').length;
-        for (let step = 0; step < applies; step++) {
-          const ran = await reflake(machine, 'rollback', '--yes');
-          expectCode(ran, 0);
-        }
-        expect((await reflake(machine, 'rollback', '--yes')).stdout).toMatch(/nothing/i);
+        const back = await all(
+          machine,
+          ...Array<readonly string[]>(applies + 1).fill(['reflake', 'rollback', '--yes']),
+        );
+        for (const one of back.slice(0, applies)) expectCode(one, 0);
+        expect(back[applies]?.stdout).toMatch(/nothing/i);
         expect(lines(machine)).toEqual(first);
         execFileSync('rm', ['-rf', machine.dir]);
         execFileSync('mv', [copy, machine.dir]);

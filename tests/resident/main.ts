@@ -1,0 +1,77 @@
+// A program: runs commands of reflake one after another in one process, as cmd/bin.ts runs one. A line of JSON for each,
+// its words; a line back, how it ended. For the many tests to which the start of a process adds nothing but its time.
+
+import { createInterface } from 'node:readline';
+import { applyCommand } from '../../cmd/apply.ts';
+import { readArguments } from '../../cmd/arguments.ts';
+import { checkCommand } from '../../cmd/check.ts';
+import { historyCommand, showCommand } from '../../cmd/history.ts';
+import type { Io } from '../../cmd/io.ts';
+import { commandLine } from '../../cmd/main.ts';
+import type { CommandName } from '../../cmd/options.ts';
+import { planCommand } from '../../cmd/plan.ts';
+import { recoverCommand } from '../../cmd/recover.ts';
+import { rollbackCommand } from '../../cmd/rollback.ts';
+import { failure } from '../../core/failure.ts';
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+}
+
+type Run = (options: never, io: Io) => number | Promise<number>;
+
+/** Those that write do so in this very thread: nobody sends it signals. */
+const RUN: Partial<Readonly<Record<CommandName, Run>>> = {
+  apply: applyCommand,
+  check: checkCommand,
+  history: historyCommand,
+  plan: planCommand,
+  recover: recoverCommand,
+  rollback: rollbackCommand,
+  show: showCommand,
+};
+
+process.umask(0o022);
+for await (const line of createInterface({ input: process.stdin }))
+  process.stdout.write(`${JSON.stringify(await run(JSON.parse(line) as readonly string[]))}\n`);
+
+async function run(words: readonly string[]): Promise<Ended> {
+  let out = '';
+  const hear = (text: string): void => {
+    out += text;
+  };
+  const io: Io = {
+    out: hear,
+    err: hear,
+    env: process.env,
+    cwd: process.cwd(),
+    tty: { in: false, out: false, err: false },
+    columns: undefined,
+    now: () => Number(process.hrtime.bigint()) / 1e6,
+    ask: async () => undefined,
+    stopped: () => undefined,
+    writes: () => {},
+  };
+  let code = 0;
+  const act = async (command: CommandName, options: unknown): Promise<void> => {
+    const found = RUN[command];
+    if (found === undefined) throw new Error(`only the real program has the command ${command}`);
+    code = await found(options as never, io);
+  };
+  try {
+    const typed = readArguments(words);
+    if (typed === undefined) await (await commandLine(words, io, act)).parseAsync([...words]);
+    else await act(typed.command, typed.options);
+    return { code, out };
+  } catch (thrown) {
+    return { code: 1, out: `${out}${wordsOf(thrown)}\n` };
+  }
+}
+
+/** What cmd/bin.ts says of what is thrown. */
+function wordsOf(thrown: unknown): string {
+  if (thrown instanceof Error && ('syscall' in thrown || 'why' in thrown || 'tool' in thrown))
+    return `error: ${failure('stopped', thrown).summary}`;
+  return `internal error: ${thrown instanceof Error ? thrown.stack : JSON.stringify(thrown)}`;
+}
