@@ -38,15 +38,13 @@ export const ownership = provider<Desired, readonly Found[]>({
 /** What is not as wished at `dir` and below it, parents first; of a large tree all the rest would only be carried along. */
 function unlike(dir: AbsPath, owner: Owner, reader: Reader): readonly Found[] {
   const found: Found[] = [];
-  const look = (path: AbsPath, entry: Entry): void => {
+  const visit = (path: AbsPath, entry: Entry): void => {
     if (entry.type === 'absent') return;
     const one = { path, entry };
     if (!sameOwner(entry.owner, owner) || isClosed(one)) found.push(one);
+    if (entry.type === 'dir') for (const child of reader.entries(path)) visit(below(path, child.name), child.entry);
   };
-  look(dir, reader.stat(dir));
-  reader.walk(dir, (at, inside) => {
-    for (const { name, entry } of inside) look(below(at, name), entry);
-  });
+  visit(dir, reader.stat(dir));
   return found;
 }
 

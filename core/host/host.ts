@@ -48,9 +48,6 @@ export interface Named {
   readonly entry: Entry;
 }
 
-/** Is told of a directory and what is in it. */
-export type Visit = (dir: AbsPath, found: readonly Named[]) => void;
-
 /**
  * Looks, and changes nothing. Links in the parents of a path are followed as the machine itself would,
  * and never lead out of it; the last part is never followed. Throws `unreadable` where rights are missing.
@@ -63,10 +60,8 @@ export interface Reader {
   read(path: AbsPath): Uint8Array | undefined;
   /** Names in a directory, in byte order; empty where there is none. */
   list(path: AbsPath): readonly string[];
-  /** The same, each with what `stat` says of it: where asking one by one would cost most of the time. */
+  /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
   entries(path: AbsPath): readonly Named[];
-  /** Every directory from this one down, with what is in it, parents first; nothing where there is none. */
-  walk(path: AbsPath, visit: Visit): void;
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
   /**

@@ -15,7 +15,6 @@ import {
 } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
-import { walkThrough } from '../tree-walk.ts';
 import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
@@ -170,14 +169,10 @@ export function memoryHost(
     },
   };
 
-  const entries: Host['entries'] = (path) =>
-    look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) }));
-
   return {
     ...look,
     facts,
-    entries,
-    walk: (path, visit) => walkThrough(entries, path, visit),
+    entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),

@@ -5,7 +5,6 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry, type Move, type Put } from '../model.ts';
 import { type AbsPath, basename, inByteOrder, isWithin, parent, rebase } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
-import { walkThrough } from '../tree-walk.ts';
 import type { Blobs, Reader } from './host.ts';
 
 export interface Overlay extends Reader {
@@ -137,7 +136,6 @@ export function overlay(base: Reader): Overlay {
       const found = inside(path, layers.length - 1, entries);
       return inByteOrder([...found.keys()]).map((name) => ({ name, entry: found.get(name)! }));
     },
-    walk: (path, visit) => (layers.length === 0 ? base.walk(path, visit) : walkThrough(shown.entries, path, visit)),
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;

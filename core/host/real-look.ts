@@ -16,8 +16,6 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
-import { walkThrough } from '../tree-walk.ts';
-import { findBelow } from './find.ts';
 import { type Named, type Reader, unreadable } from './host.ts';
 import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
@@ -25,7 +23,7 @@ import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'walk' | 'writtenAt' | 'treeHash'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt' | 'treeHash'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
@@ -58,11 +56,6 @@ export function look({ seen, enter }: Places): Look {
       }
       return found;
     },
-    walk: (path, visit) =>
-      walkThrough(looks.entries, path, visit, (top) => {
-        const disk = seen(top);
-        return typeof disk === 'string' ? findBelow(top, disk || '/') : undefined;
-      }),
     read: (path) => at(path, readRegular),
     writtenAt(path) {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));

@@ -4,7 +4,7 @@ import { digestOf } from '../canonical.ts';
 import { isNarProblem } from '../formats/nar.ts';
 import type { Digest, Entry, Witness } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
-import type { Named, Reader } from './host.ts';
+import type { Reader } from './host.ts';
 
 export interface Recording {
   readonly reader: Reader;
@@ -20,9 +20,6 @@ export function recording(base: Reader): Recording {
   const entries = new Map<AbsPath, Entry>();
   const trees = new Map<AbsPath, Tree>();
   const absent = new Set<AbsPath>();
-  // Of what is there only the names are kept: a tree is walked once, and to carry all of it along would cost as much.
-  const note = (dir: AbsPath, found: readonly Named[]): void =>
-    void walked.set(dir, JSON.stringify(found.map(({ name }) => name)));
   return {
     reader: {
       ...base,
@@ -49,16 +46,12 @@ export function recording(base: Reader): Recording {
         names.set(path, found);
         return found;
       },
+      // Of what is there only the names are kept: a tree is walked once, and to carry all of it along would cost as much.
       entries(path) {
         const found = base.entries(path);
-        note(path, found);
+        walked.set(path, JSON.stringify(found.map(({ name }) => name)));
         return found;
       },
-      walk: (path, visit) =>
-        base.walk(path, (dir, found) => {
-          note(dir, found);
-          visit(dir, found);
-        }),
       treeHash(path) {
         const tree = trees.get(path) ?? treeAt(path, base);
         trees.set(path, tree);
