@@ -18,10 +18,10 @@ const MAGIC = 'RFJ1';
 export function draft(store: Store, transaction: Transaction, blobs: Blobs): void {
   store.remove('journal.new');
   for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
-  // Until this is gone, temporary names may be left beside the targets.
-  store.write('journal.new/unswept', Buffer.from(transaction.tx));
   store.write('journal.new/progress', seal(JSON.stringify(START)));
   store.write('journal.new/begin', seal(textOf(transaction)));
+  // Until this is gone, temporary names may be left beside the targets. Last: where it is without the begin, that was lost.
+  store.write('journal.new/unswept', Buffer.from(transaction.tx));
 }
 
 /** One rename: from here on, edits may be visible. */
@@ -30,8 +30,11 @@ export const begin = (store: Store): void => store.rename('journal.new', 'journa
 /** A draft that was never begun: what was prepared for it is to be swept. */
 export function drafted(store: Store): Drafted {
   const record = store.read('journal.new/begin');
-  // Its last file: without it nothing was prepared yet.
-  if (record === undefined) return { status: 'none' };
+  if (record === undefined) {
+    // A death before all of it was written: nothing was prepared yet.
+    if (store.read('journal.new/unswept') === undefined) return { status: 'none' };
+    return { status: 'damaged', what: 'journal.new/begin is missing' };
+  }
   const opened = unseal(record);
   if (!opened.ok) return { status: 'damaged', what: `journal.new/begin ${opened.why}` };
   const transaction = transactionIn(opened.text);

@@ -8,7 +8,7 @@ import { digestOf } from '../../core/canonical.ts';
 import { execute, recover } from '../../core/executor.ts';
 import { past } from '../../core/history.ts';
 import { diskStore } from '../../core/host/store.ts';
-import { load } from '../../core/journal.ts';
+import { draft, drafted, load } from '../../core/journal.ts';
 import type { Edit, Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import { memoryStore, type Store } from '../../core/store.ts';
@@ -135,6 +135,16 @@ describe('a damaged journal', () => {
       cause: [{ code: 'RF3012', summary: expect.stringMatching(words) }],
     });
     expect(store.list('journal.new')).toEqual(['begin']);
+  });
+
+  test('a draft whose begin was lost after all of it was written is told too', async () => {
+    const store = memoryStore();
+    draft(store, TRANSACTION, BLOBS);
+    store.remove('journal.new/begin');
+    expect(drafted(store)).toEqual({ status: 'damaged', what: 'journal.new/begin is missing' });
+    // Its last file: whoever died before that had prepared nothing.
+    store.remove('journal.new/unswept');
+    expect(drafted(store)).toEqual({ status: 'none' });
   });
 });
 
