@@ -9,6 +9,7 @@ import { digestOf } from '../core/canonical.ts';
 import { realHost } from '../core/host/real.ts';
 import { ABSENT, type Edit, type Owner, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
+import { carryOut } from './carry-out.ts';
 import { type Literal, layOut, rowsOfDisk, temporary } from './trees.ts';
 
 const TX = 'f00d';
@@ -66,14 +67,8 @@ async function opened(file: string, how: '>>' | '<'): Promise<{ readonly writes:
   };
 }
 
-/** Carries the edit out. The names of what was kept. */
-function apply(root: string, edit: Edit): readonly AbsPath[] {
-  const work = realHost(absolute(root)).work([edit], TX);
-  work.prepare(BLOBS);
-  work.publish(0);
-  work.flush();
-  return work.sweep();
-}
+/** The names of what was kept. */
+const apply = (root: string, edit: Edit): readonly AbsPath[] => carryOut(realHost(absolute(root)), edit, BLOBS, TX);
 
 describe.each(DIRECTORIES)('of %s', (dir) => {
   const path = absolute(`${dir}/f`);

@@ -8,7 +8,6 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
-  readdirSync,
   readFileSync,
   type Stats,
   statSync,
@@ -17,6 +16,7 @@ import {
 import { follow } from '../links.ts';
 import type { AbsPath } from '../path.ts';
 import type { Held, Lock } from '../store.ts';
+import { othersDescriptors } from './descriptors.ts';
 import type { Reader } from './host.ts';
 import { findTool } from './run.ts';
 
@@ -146,18 +146,14 @@ function whoHolds(said: string, stat: Stats): string {
 
 /** Other processes that have a lock on this inode, as far as we may look; /proc/locks names only who once asked for it. */
 function holdersOf(stat: Stats): readonly string[] {
-  const pids = quietly(() => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid));
-  return (pids ?? []).flatMap((pid) => {
-    const descriptors = quietly(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
-    const holds = descriptors.some(
-      (fd) =>
-        sameInode(
-          quietly(() => statSync(`/proc/${pid}/fd/${fd}`)),
-          stat,
-        ) && quietly(() => /^lock:.*FLOCK/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))),
-    );
-    return holds ? [describe(pid)] : [];
-  });
+  const holding = (quietly(() => [...othersDescriptors()]) ?? []).filter(
+    ({ opened, info }) =>
+      sameInode(
+        quietly(() => statSync(opened)),
+        stat,
+      ) && quietly(() => /^lock:.*FLOCK/m.test(readFileSync(info, 'utf8'))),
+  );
+  return [...new Set(holding.map(({ pid }) => pid))].map(describe);
 }
 
 function describe(pid: string): string {

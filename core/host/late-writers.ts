@@ -1,8 +1,9 @@
 // Who could still write to what lies on a transaction's shelves, through a descriptor from before: asked of /proc. What is
 // looked at when nobody can any more stays as it was seen.
 
-import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { type AbsPath, basename } from '../path.ts';
+import { orGone, othersDescriptors } from './descriptors.ts';
 import { linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { type Identity, isSameInode } from './work.ts';
@@ -54,37 +55,19 @@ const PAUSES = [2, 8, 32, 128];
 
 function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
   const found: Writer[] = [];
-  for (const pid of readdirSync('/proc')) {
-    if (!NUMBER.test(pid) || pid === String(process.pid)) continue;
-    for (const fd of orGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
-      const opened = `/proc/${pid}/fd/${fd}`;
-      const place = orGone(() => linkTarget(opened));
-      // Only then: to look at what is on a file system that does not answer would wait for it.
-      if (place === undefined || !isOurs(place)) continue;
-      const info = orGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'));
-      const stat = info !== undefined && canWrite(info) ? orGone(() => statSync(opened)) : undefined;
-      if (stat?.isFile()) found.push({ place, dev: stat.dev, ino: stat.ino });
-    }
+  for (const { opened, info } of othersDescriptors()) {
+    const place = orGone(() => linkTarget(opened));
+    // Only then: to look at what is on a file system that does not answer would wait for it.
+    if (place === undefined || !isOurs(place)) continue;
+    const told = orGone(() => readFileSync(info, 'latin1'));
+    const stat = told !== undefined && canWrite(told) ? orGone(() => statSync(opened)) : undefined;
+    if (stat?.isFile()) found.push({ place, dev: stat.dev, ino: stat.ino });
   }
   return found;
 }
 
-const NUMBER = /^\d+$/;
-
 /** proc(5): the flags of open(2) in octal, of which the last two bits are the access mode. */
 const canWrite = (info: string): boolean => /^flags:\s*[0-7]*[12567]$/m.test(info);
-
-/** Undefined: the process or the descriptor is gone, or not ours to see. */
-function orGone<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (thrown) {
-    if (GONE.has((thrown as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw thrown;
-  }
-}
-
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL']);
 
 const sleep = (milliseconds: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);

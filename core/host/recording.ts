@@ -49,7 +49,7 @@ export function recording(base: Reader): Recording {
       // Of what is there only the names are kept: a tree is walked once, and to carry all of it along would cost as much.
       entries(path) {
         const found = base.entries(path);
-        walked.set(path, JSON.stringify(found.map(({ name }) => name)));
+        walked.set(path, namesText(found.map(({ name }) => name)));
         return found;
       },
       treeHash(path) {
@@ -117,4 +117,7 @@ const treeDigest = ({ hash, problem }: Exclude<Tree, undefined>): Digest =>
     ? `sha256:${Buffer.from(hash.slice('sha256-'.length), 'base64').toString('hex')}`
     : digestOf(problem.message);
 
-const namesDigest = (names: readonly string[]): ReturnType<typeof digestOf> => digestOf(JSON.stringify(names));
+const namesDigest = (names: readonly string[]): Digest => digestOf(namesText(names));
+
+/** What a digest of names is of. */
+const namesText = (names: readonly string[]): string => JSON.stringify(names);

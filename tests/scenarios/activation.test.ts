@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { treeLines } from '../fixtures/digest.ts';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
+import { expectCode } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
 
@@ -36,10 +37,6 @@ const state = (): readonly string[] => [
 /** Sets a line of the configuration at `path`, where all lines about tests are. */
 const configure = (path: string, line: string): Promise<Ran> =>
   machine.sh(`sed -i '/^  test\\./d; s/^}$/  ${line}\\n}/' ${path}/configuration.nix`);
-
-function expectCode(ran: Ran, code: number): void {
-  expect(ran.code === code ? '' : `exit ${ran.code}\n${ran.stdout}\n${ran.stderr}`).toBe('');
-}
 
 beforeAll(async () => {
   machine = await makeMachine({ kind: 'nixos' });

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { treeLines } from '../fixtures/digest.ts';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
+import { expectCode } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
 
@@ -32,11 +33,6 @@ const reflake = (machine: Machine, ...args: string[]): Promise<Ran> =>
 /** Several commands in one go. */
 const all = (machine: Machine, ...commands: readonly (readonly string[])[]): Promise<readonly Ran[]> =>
   machine.enterAll(commands, { sudo: 'srid' });
-
-/** With what the command said, so that a failure tells why. */
-function expectCode(ran: Ran | undefined, code: number): void {
-  expect(ran?.code === code ? '' : `exit ${ran?.code}\n${ran?.stdout}\n${ran?.stderr}`).toBe('');
-}
 
 /** Each is done by hand after the apply; `check` must name the wish, the file and the reason. */
 const DISTURBANCES: readonly { readonly what: string; readonly by: string; readonly named: readonly RegExp[] }[] = [
