@@ -128,6 +128,8 @@ export interface HostFacts {
 /** Something that a plan relies on: what was seen at a path while planning. */
 export type Witness =
   | { readonly path: AbsPath; readonly saw: 'content' | 'names' | 'tree'; readonly digest: Digest }
+  /** All of the tree is this owner's (core/owned.ts). */
+  | { readonly path: AbsPath; readonly saw: 'owned'; readonly owner: Owner }
   | { readonly path: AbsPath; readonly saw: 'nothing' };
 
 /** The whole of what apply will do. `id` is the digest of the canonical JSON of the rest. */

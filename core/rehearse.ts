@@ -188,6 +188,7 @@ export const staleWitnesses = (reader: Reader, witnesses: readonly Witness[]): r
 const WITNESS_WORDS = {
   content: 'has other content by now',
   names: 'holds other entries by now',
+  owned: 'does not all belong to its owner by now',
   tree: 'is another tree by now',
   nothing: 'is there by now',
 } as const;

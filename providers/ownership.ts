@@ -1,9 +1,8 @@
 // Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
-import type { Reader } from '../core/host/host.ts';
-import { below } from '../core/links.ts';
 import { type Change, type Edit, type Entry, type Owner, type Puttable, sameOwner } from '../core/model.ts';
+import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
 import { type AbsPath, relativeTo } from '../core/path.ts';
 import { provider } from '../core/provider.ts';
 
@@ -13,15 +12,10 @@ interface Desired {
   readonly nameOf: (owner: Owner) => string;
 }
 
-interface Found {
-  readonly path: AbsPath;
-  readonly entry: Exclude<Entry, { type: 'absent' }>;
-}
-
 export const ownership = provider<Desired, readonly Found[]>({
   name: 'ownership',
   desire: ({ dir, owner, people }) => owner && { dir, owner, nameOf: people.name },
-  observe: async ({ dir, owner }, reader) => unlike(dir, owner, reader),
+  observe: async ({ dir, owner }, reader) => notOwned(dir, owner, reader),
   reconcile({ dir, owner, nameOf }, touched) {
     const foreign = touched.filter(({ entry }) => !sameOwner(entry.owner, owner));
     const closed = touched.filter(isClosed);
@@ -34,32 +28,6 @@ export const ownership = provider<Desired, readonly Found[]>({
     };
   },
 });
-
-/** What is not as wished at `dir` and below it, parents first; of a large tree all the rest would only be carried along. */
-function unlike(dir: AbsPath, owner: Owner, reader: Reader): readonly Found[] {
-  const found: Found[] = [];
-  const visit = (path: AbsPath, entry: Entry): void => {
-    if (entry.type === 'absent') return;
-    const one = { path, entry };
-    if (!sameOwner(entry.owner, owner) || isClosed(one)) found.push(one);
-    if (entry.type === 'dir') for (const child of reader.entries(path)) visit(below(path, child.name), child.entry);
-  };
-  visit(dir, reader.stat(dir));
-  return found;
-}
-
-/** Its owner can't do with it what owners do. */
-const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
-
-const modeOf = (entry: Entry): number => ('mode' in entry ? entry.mode : 0);
-
-/** The mode with what its owner needs; a link has none of its own, and git keeps its objects read-only. */
-function wantedMode({ path, entry }: Found): number {
-  if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
-  if (entry.type === 'dir') return entry.mode | 0o700;
-  if ((entry.mode & 0o600) === 0o600) return entry.mode;
-  return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
-}
 
 /** What was alike and is to be alike is one object in all edits: of ten thousand files hardly more than their names. */
 function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {

@@ -30,13 +30,13 @@ interface Ran {
 const shell = (script: string): string => execFileSync('bash', ['-euc', script], { encoding: 'latin1', stdio: 'pipe' });
 
 /** `before`: words that come before the program's own, as `faketime 2001-01-01`. */
-function reflake(words: string, before: readonly string[] = [], patience = PATIENCE): Ran {
+function reflake(words: string, before: readonly string[] = [], patience = PATIENCE, env = {}): Ran {
   const argv = [...before, process.execPath, PROGRAM, ...words.split(' '), '--root', root, '--state', state];
   const { status, stdout, stderr } = spawnSync(argv[0]!, [...argv.slice(1), '--spec', spec, '--offline'], {
     encoding: 'latin1',
     timeout: patience,
     killSignal: 'SIGKILL',
-    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home },
+    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home, ...env },
   });
   return { code: status, out: stdout + stderr };
 }
@@ -319,6 +319,24 @@ describe('a file of 8 TiB, all of it holes', () => {
     expect(shell(`dd if=${NEW}/holes bs=1 skip=100000000 count=1 status=none`)).toBe('x');
   });
 });
+
+test('a tree of thousands, with find and without', () => {
+  shell(`cd ${OLD}; mkdir -p $(seq -f files/%g 100 119); for d in files/*; do (cd $d; touch $(seq 100)); done`);
+  succeeds(reflake('apply --yes'));
+  const without = { PATH: '/nowhere' };
+  for (const env of [{}, without]) expect(reflake('plan', [], PATIENCE, env).out).toMatch(/^No changes/);
+  // What a saved plan was told of the whole is asked again before it is applied.
+  shell(`sed -i /experimental/d ${CONF}`);
+  succeeds(reflake(`plan --out ${home}/plan.json`));
+  shell(`chown 0:0 ${NEW}/files/119/77`);
+  expect(reflake(`apply --yes ${home}/plan.json`)).toMatchObject({
+    code: 3,
+    out: expect.stringContaining('does not all'),
+  });
+  const [found, looked] = [{}, without].map((env) => reflake('plan', [], PATIENCE, env));
+  expect(found!.out).toMatch(/"files\/119\/77" belongs to/);
+  expect(found).toEqual(looked);
+}, 60_000);
 
 describe('surroundings', () => {
   test('clocks that go backwards and forwards', () => {

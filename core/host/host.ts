@@ -1,7 +1,7 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
-import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Person } from '../model.ts';
+import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
@@ -62,6 +62,11 @@ export interface Reader {
   list(path: AbsPath): readonly string[];
   /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
   entries(path: AbsPath): readonly Named[];
+  /**
+   * True: all that is at the path and below is the owner's, as core/owned.ts has it. False: something is not, or no look at
+   * the whole would be faster than one at each entry.
+   */
+  isOwned(path: AbsPath, owner: Owner): boolean;
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
   /**

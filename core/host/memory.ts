@@ -173,6 +173,7 @@ export function memoryHost(
     ...look,
     facts,
     entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
+    isOwned: () => false,
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),

@@ -136,6 +136,10 @@ export function overlay(base: Reader): Overlay {
       const found = inside(path, layers.length - 1, entries);
       return inByteOrder([...found.keys()]).map((name) => ({ name, entry: found.get(name)! }));
     },
+    isOwned(path, owner) {
+      const below = untouched(path);
+      return below !== undefined && base.isOwned(below, owner);
+    },
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;

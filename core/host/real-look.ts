@@ -16,6 +16,7 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
+import { findsOwned } from './find-owned.ts';
 import { type Named, type Reader, unreadable } from './host.ts';
 import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
@@ -23,7 +24,7 @@ import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'writtenAt' | 'treeHash'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'isOwned' | 'writtenAt' | 'treeHash'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
@@ -55,6 +56,10 @@ export function look({ seen, enter }: Places): Look {
         if (entry.type !== 'absent') found.push({ name, entry });
       }
       return found;
+    },
+    isOwned(path, owner) {
+      const disk = seen(path);
+      return typeof disk === 'string' && findsOwned(disk, owner);
     },
     read: (path) => at(path, readRegular),
     writtenAt(path) {

@@ -2,13 +2,14 @@
 
 import { digestOf } from '../canonical.ts';
 import { isNarProblem } from '../formats/nar.ts';
-import type { Digest, Entry, Witness } from '../model.ts';
+import type { Digest, Entry, Owner, Witness } from '../model.ts';
+import { notOwned } from '../owned.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
 import type { Reader } from './host.ts';
 
 export interface Recording {
   readonly reader: Reader;
-  /** What was seen so far, in byte order: contents read, directories listed, trees hashed, paths that were not there. */
+  /** What was seen so far, in byte order: contents read, directories listed, trees hashed or asked whose they are, paths that were not there. */
   witnesses(): readonly Witness[];
 }
 
@@ -19,6 +20,7 @@ export function recording(base: Reader): Recording {
   const walked = new Map<AbsPath, string>();
   const entries = new Map<AbsPath, Entry>();
   const trees = new Map<AbsPath, Tree>();
+  const owned = new Map<AbsPath, Owner>();
   const absent = new Set<AbsPath>();
   return {
     reader: {
@@ -52,6 +54,11 @@ export function recording(base: Reader): Recording {
         walked.set(path, namesText(found.map(({ name }) => name)));
         return found;
       },
+      isOwned(path, owner) {
+        const said = base.isOwned(path, owner);
+        if (said) owned.set(path, owner);
+        return said;
+      },
       treeHash(path) {
         const tree = trees.get(path) ?? treeAt(path, base);
         trees.set(path, tree);
@@ -71,6 +78,7 @@ export function recording(base: Reader): Recording {
         ...[...trees].flatMap(([path, tree]): Witness[] =>
           tree === undefined ? [] : [{ path, saw: 'tree', digest: treeDigest(tree) }],
         ),
+        ...[...owned].map(([path, owner]): Witness => ({ path, saw: 'owned', owner })),
         ...[...absent].filter((path) => !contents.has(path)).map((path): Witness => ({ path, saw: 'nothing' })),
       ].sort((a, b) => byteOrder(a.path, b.path) || (a.saw < b.saw ? -1 : 1)),
   };
@@ -86,6 +94,7 @@ export function* changedSince(witnesses: readonly Witness[], reader: Reader): Ge
 function holds(witness: Witness, reader: Reader): boolean {
   const { path } = witness;
   if (witness.saw === 'names') return namesDigest(reader.list(path)) === witness.digest;
+  if (witness.saw === 'owned') return notOwned(path, witness.owner, reader).length === 0;
   if (witness.saw === 'tree') {
     const tree = treeAt(path, reader);
     return tree !== undefined && treeDigest(tree) === witness.digest;

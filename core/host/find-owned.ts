@@ -1,0 +1,28 @@
+// Whether all of a tree is its owner's, asked of find(1): Node takes three times as long for its looks at each entry.
+
+import { spawnSync } from 'node:child_process';
+import type { Owner } from '../model.ts';
+import { findTool } from './run.ts';
+
+/**
+ * True: everything at `disk` and below belongs to `owner`, who can use it (core/owned.ts says what that is). False: something
+ * doesn't, or find can't tell (it is missing, it is not GNU's, something can't be looked at): a walk has to say what.
+ */
+export function findsOwned(disk: string, { uid, gid }: Owner): boolean {
+  const program = findTool('find');
+  // Below a .git, what is an object is not told by the path below `disk` alone.
+  if (program === undefined || disk.includes('.git')) return false;
+  const usable = ['(', '-type', 'd', '-perm', '-0700', '-o', '-type', 'f', '(', ...OBJECT, ')', '-o', ...NEITHER, ')'];
+  const owned = ['(', '-uid', String(uid), '-gid', String(gid), ...usable, ')'];
+  const { status, stdout } = spawnSync(program, ['-P', disk, ...owned, '-o', '-print', '-quit'], {
+    env: { LC_ALL: 'C' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return status === 0 && stdout.length === 0;
+}
+
+/** A file that its owner can use, or an object of git's, which is read-only. */
+const OBJECT = ['-perm', '-0600', '-o', '-perm', '-0400', '-path', '*/.git/objects/*'];
+
+/** Links have no mode, and special files are nobody's to use. */
+const NEITHER = ['!', '-type', 'd', '!', '-type', 'f'];
