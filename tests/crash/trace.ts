@@ -33,12 +33,14 @@ const OPENS = new Set(['open', 'openat', 'creat']);
 /** What is traced when a run is recorded. */
 export const RECORDED = '%file,%desc,execve';
 
-/** The calls of a log of `strace -y`, in the order of their beginnings. */
+/** The calls of the first thread in a log of `strace -y`, or of `strace -f -y`, in the order of their beginnings. */
 export function readTrace(log: string): readonly Call[] {
   const counts = new Map<string, number>();
   const calls: Call[] = [];
+  const first = /^\d+ +/.exec(log)?.[0] ?? '';
   for (const line of log.split('\n')) {
-    const [, name, args] = /^(\w+)\((.*)$/.exec(line) ?? [];
+    if (!line.startsWith(first)) continue;
+    const [, name, args] = /^(\w+)\((.*)$/.exec(line.slice(first.length)) ?? [];
     if (name === undefined || args === undefined) continue;
     const nth = (counts.get(name) ?? 0) + 1;
     counts.set(name, nth);

@@ -179,13 +179,17 @@ export async function recorded(
 /** File descriptors are printed by their paths. */
 const STRACE: readonly string[] = ['strace', '-y', '-qq', '-o', '{log}'];
 
-/** strace that disturbs calls (`rename:signal=KILL:when=3`). */
+/** strace that disturbs calls (`rename:signal=KILL:when=3`), counted in each thread. */
 export const injecting = (...what: readonly string[]): readonly string[] => [
   ...STRACE,
+  ...(what.some((one) => one.includes('signal=')) ? [] : AT_THOSE),
   '-e',
   `trace=execve,${what.map((one) => one.slice(0, one.indexOf(':'))).join(',')}`,
   ...what.flatMap((one) => ['-e', `inject=${one}`]),
 ];
+
+/** The kernel stops at these calls only: half the time of a run. strace asks that only with -f, and then sends no signals. */
+const AT_THOSE: readonly string[] = ['-f', '--seccomp-bpf'];
 
 /** The names below a state directory, with numbers and digests taken for equal. */
 export function stateNames(state: string, below = ''): readonly string[] {
