@@ -11,15 +11,12 @@ import { REAL } from './crash/real.ts';
 
 const ALL: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOREIGN];
 const NAMES = [
-  'kill: first apply',
   'kill: small edits',
-  'kill: rollback of two applies',
-  'kill: recovery of first apply',
+  'kill: rollback',
   'fault once: first apply',
   'full disk: the state directory',
-  'odd surroundings',
   'journal damaged: first apply',
-  'foreign changes: first apply',
+  'foreign changes: small edits',
 ];
 
 test.each(NAMES)('%s', async (name) => {

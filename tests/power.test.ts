@@ -125,10 +125,10 @@ describe('what a power cut may leave', () => {
 });
 
 describe('recovered from what a power cut left', () => {
-  // One of each kind; a sample of all is what `npm run test:crash` takes. The replay has controls of its own: with flushes
-  // left out of the recording, something must be found wrong.
-  test.each(['power loss, replayed: apply', 'power cut: ext4'])('%s', async (name) => {
-    const group = POWER.find((one) => one.name === name)!;
+  // One; a sample of all is what `npm run test:crash` takes. It has controls of its own: with flushes left out of the
+  // recording, something must be found wrong.
+  test('power loss, replayed: apply', async () => {
+    const group = POWER.find(({ name }) => name === 'power loss, replayed: apply')!;
     const { failures, mixed, tried, skipped } = await group.run({ all: false, log: () => {} });
     if (skipped !== undefined) throw new Error(`not tried: ${skipped}`);
     expect(failures).toEqual([]);

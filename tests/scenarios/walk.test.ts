@@ -167,24 +167,23 @@ for (const [kind, shape] of [
       expect(history?.stdout.trim().split('\n')).toHaveLength(1);
     });
 
-    test.each([...DISTURBANCES, FEATURE_DROPPED[kind]])(
-      '$what: check names it, apply mends it',
-      async ({ by, named }) => {
-        const [disturbed, check, ...mended] = await all(
-          machine,
-          ['sh', '-euc', `cd /home/srid/nixos-config && ${by}`],
-          ['reflake', 'check', '-v'],
-          ['reflake', 'plan'],
-          ['reflake', 'apply', '--yes'],
-          ['reflake', 'check'],
-        );
-        expectCode(disturbed, 0);
-        expectCode(check, 2);
-        for (const name of named) expect(`${check?.stdout}${check?.stderr}`).toMatch(name);
-        expect(mended).toHaveLength(3);
-        for (const one of mended) expectCode(one, 0);
-      },
-    );
+    // Most are the same on both machines: one walks through all, the other through some and its own.
+    const some = DISTURBANCES.filter((_, at) => kind === 'plain' || process.env.EVERY || at % 4 === 1);
+    test.each([...some, FEATURE_DROPPED[kind]])('$what: check names it, apply mends it', async ({ by, named }) => {
+      const [disturbed, check, ...mended] = await all(
+        machine,
+        ['sh', '-euc', `cd /home/srid/nixos-config && ${by}`],
+        ['reflake', 'check', '-v'],
+        ['reflake', 'plan'],
+        ['reflake', 'apply', '--yes'],
+        ['reflake', 'check'],
+      );
+      expectCode(disturbed, 0);
+      expectCode(check, 2);
+      for (const name of named) expect(`${check?.stdout}${check?.stderr}`).toMatch(name);
+      expect(mended).toHaveLength(3);
+      for (const one of mended) expectCode(one, 0);
+    });
 
     test('rollback, repeated, walks back to the very first tree; --to 0 does it in one go', async () => {
       const copy = `${machine.dir}.copy`;

@@ -262,7 +262,7 @@ describe('adding', () => {
         }
         expect(git(ours.dir, 'rev-parse', 'HEAD^{tree}')).toBe(git(theirs.dir, 'rev-parse', 'HEAD^{tree}'));
       }),
-      { numRuns: 12 },
+      { numRuns: Number(process.env.RUNS ?? 6) },
     );
   });
 
