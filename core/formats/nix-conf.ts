@@ -194,6 +194,7 @@ function apply(one: Assignment, state: State): ConfError | undefined {
   const before = append ? state.settings.get(setting.name) : undefined;
   const applied = applyValue(setting, value, { before, append, nix: state.nix });
   if (!applied.ok) return { path, line, kind: 'value', message: applied.message };
+  for (const message of applied.warnings ?? []) state.warnings.push({ path, line, message });
   state.settings.set(setting.name, applied.value);
   return undefined;
 }
