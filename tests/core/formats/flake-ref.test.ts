@@ -117,6 +117,8 @@ describe('what no record holds', () => {
     ['GitHub:a/b', '2.26', { type: 'path', path: 'GitHub:a/b' }],
     ['github://NixOS/nixpkgs', '2.34', { type: 'path', path: 'github:/NixOS/nixpkgs' }],
     ['git+ssh://git@github.com:o/r', '2.34', { type: 'path', path: 'git+ssh:/git@github.com:o/r' }],
+    ['git+https:%40/x', '2.26', { type: 'path', path: 'git+https:%40/x' }],
+    ['git+https:a/x', '2.26', { type: 'git', url: 'file://https:a/x' }],
     ['git+ssh://git@github.com:o/r', '2.26', { type: 'git', url: 'ssh://git@github.com:o/r' }],
     ['git+https://ex.org:/r', '2.34', { type: 'git', url: 'https://ex.org/r' }],
     ['path:./a?narHash=', '2.34', { type: 'path', path: './a', narHash: '' }],
