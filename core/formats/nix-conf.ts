@@ -139,7 +139,7 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
   const joined = target.startsWith('/') ? target : base + target;
   const fail = (kind: 'include' | 'loop', message: string): ConfError => ({ ...place, kind, message });
   if (!joined.startsWith('/')) {
-    return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? canonical(joined) : joined)}`);
+    return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? target : joined)}`);
   }
   const path = canonical(joined);
   const text = walk.readInclude(path);

@@ -278,6 +278,10 @@ describe('values', () => {
       "dubious URI query 'x' is missing equal sign '=', ignoring",
     ]);
   });
+  test.each(['a/../x', './/x', 'a/'])('include %s in NIX_CONFIG leads nowhere', (target) => {
+    const conf = evaluateNixConf([{ path: 'NIX_CONFIG', text: `include ${target}` }], () => undefined);
+    expect(conf.error?.message).toBe(`not an absolute path: "${target}"`);
+  });
   test('unread lines after an error of an old Nix do not undo the ones before', () => {
     const conf = evaluateNixConf([{ path: '/n', text: 'cores = 3\noops' }], () => undefined, '2.8');
     expect(plain(conf.settings.get('cores'))).toBe(3);
@@ -340,6 +344,9 @@ test.each([
   ],
   [{ HOME: '/h', XDG_CONFIG_DIRS: '' }, '2.34', ['/etc/nix/nix.conf', '/h/.config/nix/nix.conf']],
   [{ HOME: '/h', NIX_USER_CONF_FILES: '/1:/2' }, '2.34', ['/etc/nix/nix.conf', '/2', '/1']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', XDG_CONFIG_HOME: '' }, '2.34', ['/etc/nix/nix.conf', 'nix/nix.conf']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', XDG_CONFIG_HOME: '' }, '2.26', ['/etc/nix/nix.conf', '/nix/nix.conf']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', NIX_CONFIG_HOME: '' }, '2.34', ['/etc/nix/nix.conf', 'nix.conf']],
   [{ HOME: '/h', NIX_USER_CONF_FILES: '' }, '2.34', ['/etc/nix/nix.conf']],
   [
     { HOME: '/h', NIX_CONFIG_HOME: '/n', XDG_CONFIG_HOME: '/x' },
