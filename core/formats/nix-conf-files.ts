@@ -54,8 +54,10 @@ export function isGenerated(text: string): Generated | undefined {
 }
 
 function homeFile(env: NixConfEnv, nix: NixRules): string | undefined {
-  if (env.NIX_CONFIG_HOME !== undefined && nix !== '2.8') return `${env.NIX_CONFIG_HOME}/nix.conf`;
-  if (env.XDG_CONFIG_HOME !== undefined) return `${env.XDG_CONFIG_HOME}/nix/nix.conf`;
+  // A variable that is set and empty: older ones put a slash behind nothing, 2.34 takes what lies where it runs.
+  const below = (dir: string, file: string): string => (dir === '' && nix === '2.34' ? file : `${dir}/${file}`);
+  if (env.NIX_CONFIG_HOME !== undefined && nix !== '2.8') return below(env.NIX_CONFIG_HOME, 'nix.conf');
+  if (env.XDG_CONFIG_HOME !== undefined) return below(env.XDG_CONFIG_HOME, 'nix/nix.conf');
   return env.HOME === undefined ? undefined : `${env.HOME}/.config/nix/nix.conf`;
 }
 

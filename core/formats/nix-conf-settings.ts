@@ -4,7 +4,10 @@
 /** A Nix whose rules are known; between two of them, the older one's rules apply. */
 export type NixRules = '2.8' | '2.26' | '2.34';
 
-/** `list` keeps order and duplicates, `set` neither; `u`/`i` are integers with their width; the rest are words. */
+/**
+ * `list` keeps order and duplicates, `set` neither; `u`/`i` are integers with their width; a `path` is absolute, unless
+ * it is `anyPath`; `mounts` is a list with one item for each target; the rest are words.
+ */
 export type SettingKind =
   | 'bool'
   | 'u32'
@@ -13,7 +16,15 @@ export type SettingKind =
   | 'jobs'
   | 'sandbox'
   | 'lint'
+  | 'profiler'
+  | 'anyPath'
   | 'path'
+  | 'pathOrNone'
+  | 'mounts'
+  | 'store'
+  | 'stores'
+  | 'storeSet'
+  | 'builders'
   | 'text'
   | 'list'
   | 'set'
@@ -104,28 +115,38 @@ const GROUPS: readonly Group[] = [
   {
     kind: 'text',
     names: `bash-prompt bash-prompt-suffix build-users-group builders flake-registry post-build-hook pre-build-hook
-      sandbox-dev-shm-size store system user-agent-suffix diff-hook`,
+      sandbox-dev-shm-size system user-agent-suffix`,
   },
-  { kind: 'text', until: '2.8', names: 'build-hook commit-lockfile-summary' },
-  { kind: 'text', until: '2.26', names: 'netrc-file sandbox-build-dir' },
+  { kind: 'text', until: '2.8', names: 'commit-lockfile-summary' },
+  { kind: 'text', until: '2.26', names: 'netrc-file sandbox-build-dir store' },
   {
     kind: 'text',
     since: '2.26',
-    names: 'bash-prompt-prefix build-dir commit-lock-file-summary eval-system ssl-cert-file upgrade-nix-store-path-url',
+    names: 'bash-prompt-prefix commit-lock-file-summary eval-system upgrade-nix-store-path-url',
   },
-  { kind: 'text', since: '2.34', names: 'eval-profiler external-builders json-log-path' },
-  { kind: 'path', since: '2.34', names: 'eval-profile-file netrc-file sandbox-build-dir' },
+  { kind: 'text', since: '2.26', until: '2.26', names: 'build-dir ssl-cert-file' },
+  { kind: 'profiler', since: '2.34', names: 'eval-profiler' },
+  { kind: 'builders', since: '2.34', names: 'external-builders' },
+  { kind: 'store', since: '2.34', names: 'store' },
+  { kind: 'anyPath', since: '2.34', names: 'eval-profile-file' },
+  { kind: 'path', since: '2.34', names: 'netrc-file sandbox-build-dir' },
+  { kind: 'pathOrNone', names: 'diff-hook' },
+  { kind: 'pathOrNone', until: '2.8', names: 'build-hook' },
+  { kind: 'pathOrNone', since: '2.34', names: 'build-dir json-log-path ssl-cert-file' },
+  { kind: 'mounts', appendable: true, since: '2.34', names: 'sandbox-paths' },
   { kind: 'lint', since: '2.34', names: 'lint-absolute-path-literals lint-short-path-literals lint-url-literals' },
   {
     kind: 'list',
     appendable: true,
-    names: `allowed-uris allowed-users hashed-mirrors nix-path secret-key-files substituters trusted-public-keys
+    names: `allowed-uris allowed-users hashed-mirrors nix-path secret-key-files trusted-public-keys
       trusted-users`,
   },
   { kind: 'list', appendable: true, since: '2.26', names: 'build-hook' },
   { kind: 'list', appendable: true, until: '2.26', names: 'plugin-files' },
   { kind: 'list', since: '2.34', names: 'plugin-files allowed-impure-host-deps' },
-  { kind: 'list', appendable: true, since: '2.34', names: 'sandbox-paths trusted-substituters' },
+  { kind: 'list', appendable: true, until: '2.26', names: 'substituters' },
+  { kind: 'stores', appendable: true, since: '2.34', names: 'substituters' },
+  { kind: 'storeSet', appendable: true, since: '2.34', names: 'trusted-substituters' },
   { kind: 'set', appendable: true, names: 'extra-platforms ignored-acls system-features' },
   {
     kind: 'set',

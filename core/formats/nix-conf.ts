@@ -139,7 +139,7 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
   const joined = target.startsWith('/') ? target : base + target;
   const fail = (kind: 'include' | 'loop', message: string): ConfError => ({ ...place, kind, message });
   if (!joined.startsWith('/')) {
-    return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? canonical(joined) : joined)}`);
+    return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? target : joined)}`);
   }
   const path = canonical(joined);
   const text = walk.readInclude(path);
@@ -194,6 +194,7 @@ function apply(one: Assignment, state: State): ConfError | undefined {
   const before = append ? state.settings.get(setting.name) : undefined;
   const applied = applyValue(setting, value, { before, append, nix: state.nix });
   if (!applied.ok) return { path, line, kind: 'value', message: applied.message };
+  for (const message of applied.warnings ?? []) state.warnings.push({ path, line, message });
   state.settings.set(setting.name, applied.value);
   return undefined;
 }

@@ -1,7 +1,7 @@
 // A reference given on the command line: relative to a directory, searched upward for flake.nix, turned into its git
 // repository (NIX.md section 1.6). Alone looks at files, and only through the interface it is given.
 
-import { parseSha1 } from './hash.ts';
+import { parseRev } from './hash.ts';
 import { type Attrs, defaultNix, type NixVersion, type RefResult, subdir, textAttr } from './model.ts';
 import {
   canonicalPath,
@@ -53,7 +53,7 @@ export function missingFlake(attrs: Attrs, options: CliOptions): string | undefi
   if (isRepository && !exists(`${tree}/.git`))
     return exists(`${tree}/HEAD`) ? undefined : `Git repository "${tree}" does not exist.`;
   const rev = textAttr(attrs, 'rev');
-  const hash = rev === undefined ? undefined : parseSha1(rev);
+  const hash = rev === undefined ? undefined : parseRev(rev, options.nix ?? defaultNix);
   if (hash?.ok === false) return hash.error;
   // Within its tree `..` leads no higher than the top; old Nix refuses to leave it.
   const below = options.nix === '2.8' ? subdir(attrs) : canonicalPath(`/${subdir(attrs)}`);

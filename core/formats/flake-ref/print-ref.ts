@@ -1,6 +1,6 @@
 // Writing a reference as a URL: Nix's flakeRefToString (NIX.md section 1.7).
 
-import { parseNarHash, parseSha1 } from './hash.ts';
+import { parseNarHash, parseRev } from './hash.ts';
 import { type Attrs, defaultNix, type NixVersion, subdir, textAttr } from './model.ts';
 import { checkInput } from './ref-attrs.ts';
 import { done, failed, parseUrl, renderUrl, type Step, type Url } from './url.ts';
@@ -31,7 +31,7 @@ type Parts = Pick<Url, 'scheme' | 'authority' | 'segments' | 'query' | 'fragment
 
 function toUrl(attrs: Attrs, nix: NixVersion): Step<Parts> {
   const rev = textAttr(attrs, 'rev');
-  const hash = rev === undefined || attrs.type === 'path' ? done(undefined) : parseSha1(rev);
+  const hash = rev === undefined || attrs.type === 'path' ? done(undefined) : parseRev(rev, nix);
   const narHash = narHashOf(attrs, nix);
   if (!narHash.ok) return narHash;
   switch (attrs.type) {

@@ -111,10 +111,10 @@ function fixGitUrl(attrs: Attrs, nix: NixVersion): Step<Attrs> {
     if (nix === '2.34' && (segments[0] ?? '').includes(':'))
       return badUrl(`SCP-like URL '${fixed}' is not supported; use SSH URL syntax instead (ssh://...)`);
     const authority = nix === '2.26' || fixed.startsWith('/') ? { authority: '' } : {};
-    return done({
-      ...attrs,
-      url: renderUrl({ scheme: 'file', ...authority, segments, query: new Map(), fragment: '' }, nix),
-    });
+    const local = renderUrl({ scheme: 'file', ...authority, segments, query: new Map(), fragment: '' }, nix);
+    // Mid reads again what it made, where `user@` before the first slash is an authority, which no file has.
+    const again = nix === '2.26' ? parseUrl(local, nix) : undefined;
+    return again?.ok === false ? again : done({ ...attrs, url: local });
   }
   const parsed = parseUrl(fixed, nix);
   if (!parsed.ok) return parsed;

@@ -28,9 +28,9 @@ const oldRef = (nix: NixVersion): RegExp =>
 
 const badOldGitRef = /\/\/|^[./]|\/\.|\.\.|[\x00-\x20\x7f:?^~[]|\\|\*|\.lock$|\.lock\/|@\{|[/.]$|^@$|^$/;
 
-// git-check-ref-format on refs/heads/NAME, as libgit2 does it.
+// git-check-ref-format on refs/heads/NAME, as libgit2 does it. What has a slash may also be a whole name, hyphen or not.
 function isGitRefName(name: string): boolean {
-  if (name === '' || name === '@' || name.startsWith('-') || name.endsWith('.')) return false;
+  if (name === '' || name === '@' || /^-[^/]*$/.test(name) || name.endsWith('.')) return false;
   if (/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{/.test(name)) return false;
   return name.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
 }

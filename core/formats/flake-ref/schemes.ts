@@ -148,6 +148,7 @@ function fromDownload(url: Url, type: string, transport: string, nix: NixVersion
   const narHash = url.query.get('narHash');
   if (nix === '2.8') return compact({ type, url: renderUrl({ ...url, fragment: '' }, nix), narHash });
   const own = ['url', 'name', 'unpack', 'narHash', 'rev', 'revCount', 'lastModified'];
+  if (nix === '2.26') own.push('type');
   const query = new Map([...url.query].filter(([name]) => !own.includes(name)));
   return compact({
     type,

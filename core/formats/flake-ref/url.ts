@@ -222,12 +222,16 @@ function isIpLiteral(host: string): boolean {
   if (/^[vV][0-9a-fA-F]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+$/.test(inner)) return true;
   const [address = '', zone] = inner.split('%25');
   if (zone !== undefined && !/^[A-Za-z0-9._~-]+$/.test(zone)) return false;
-  const dotted = address.replace(/(?:\d{1,3}\.){3}\d{1,3}$/, '0:0');
+  const dotted = address.replace(ipv4AtEnd, '0:0');
   const halves = dotted.split('::');
   const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
   if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return false;
   return halves.length === 1 ? groups.length === 8 : halves.length === 2 && groups.length < 8;
 }
+
+// A number has no leading zero, and no other digit may stand before it.
+const octet = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const ipv4AtEnd = new RegExp(`(?<=:)(?:${octet}\\.){3}${octet}$`);
 
 function decodePath(path: string, nix: NixVersion): Step<readonly string[]> {
   if (nix === '2.8') return done(path.split('/'));

@@ -1,6 +1,6 @@
 // Reading flake.lock as Nix reads it (NIX.md section 3.2), but ending where Nix loops for ever.
 
-import { parseNarHash, parseSha1 } from '../flake-ref/hash.ts';
+import { parseNarHash, parseRev } from '../flake-ref/hash.ts';
 import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
 import { FINAL, isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
 import { jsonMistake } from './json-mistake.ts';
@@ -209,7 +209,7 @@ function checkLocked(node: string, attrs: Attrs, nix: NixVersion): Fault | undef
   const rev = textAttr(attrs, 'rev');
   const narHash = textAttr(attrs, 'narHash');
   const usesRev = rev !== undefined && (byRev || nix === '2.8');
-  const hash = usesRev ? parseSha1(rev) : narHash === undefined ? undefined : parseNarHash(narHash);
+  const hash = usesRev ? parseRev(rev, nix) : narHash === undefined ? undefined : parseNarHash(narHash);
   if (hash?.ok === false) {
     const message = `"locked" of node "${node}": ${hash.error}`;
     return fault({ kind: 'bad-reference', node, attribute: 'locked', message });

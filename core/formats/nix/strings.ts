@@ -71,6 +71,7 @@ const none: readonly StringPart[] = [];
 export function readIndented(lexer: Lexer, read: ReadExpr): StringLiteral {
   const { text, start: open } = lexer;
   const pieces: Piece[] = [];
+  let isSplit = false;
   let at = lexer.end;
   // Spaces behind the opening quotes and their line feed are no part of the string; a CR makes them one.
   let first = at;
@@ -94,8 +95,11 @@ export function readIndented(lexer: Lexer, read: ReadExpr): StringLiteral {
         const third = text.charCodeAt(at + 2);
         if (third === 36) literal('$', 3);
         else if (third === 39) literal("''", 3);
-        else if (third === 92 && at + 3 < text.length) literal(unescaped(text.charAt(at + 3)), 4);
-        else break;
+        else if (third === 92 && at + 3 < text.length) {
+          literal(unescaped(text.charAt(at + 3)), 4);
+          // Nix escapes one byte: the others of its character are a piece of their own, so the string is no constant.
+          if (text.charCodeAt(at - 1) > 127) isSplit = true;
+        } else break;
       } else if (second === 36) {
         literal("'", 1);
       } else {
@@ -124,7 +128,7 @@ export function readIndented(lexer: Lexer, read: ReadExpr): StringLiteral {
   lexer.resume(at + 2);
   const parts = stripIndentation(pieces);
   // Nix takes only a string of one piece for a constant: `''a''$b''` is not.
-  if (pieces.length > 1 || (pieces.length === 1 && 'expr' in pieces[0]!)) return { parts };
+  if (isSplit || pieces.length > 1 || (pieces.length === 1 && 'expr' in pieces[0]!)) return { parts };
   return { parts, constant: parts[0]?.kind === 'text' ? parts[0].value : '' };
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { byteOrder } from '../../../core/formats/flake-ref/byte-order.ts';
-import { parseNarHash, parseSha1 } from '../../../core/formats/flake-ref/hash.ts';
+import { parseNarHash, parseRev, parseSha1 } from '../../../core/formats/flake-ref/hash.ts';
 import {
   type Attrs,
   isIndirect,
@@ -117,6 +117,8 @@ describe('what no record holds', () => {
     ['GitHub:a/b', '2.26', { type: 'path', path: 'GitHub:a/b' }],
     ['github://NixOS/nixpkgs', '2.34', { type: 'path', path: 'github:/NixOS/nixpkgs' }],
     ['git+ssh://git@github.com:o/r', '2.34', { type: 'path', path: 'git+ssh:/git@github.com:o/r' }],
+    ['git+https:%40/x', '2.26', { type: 'path', path: 'git+https:%40/x' }],
+    ['git+https:a/x', '2.26', { type: 'git', url: 'file://https:a/x' }],
     ['git+ssh://git@github.com:o/r', '2.26', { type: 'git', url: 'ssh://git@github.com:o/r' }],
     ['git+https://ex.org:/r', '2.34', { type: 'git', url: 'https://ex.org/r' }],
     ['path:./a?narHash=', '2.34', { type: 'path', path: './a', narHash: '' }],
@@ -129,6 +131,11 @@ describe('what no record holds', () => {
     ['https://git+https://x', '2.26', { type: 'tarball', url: 'https://git%2Bhttps://x' }],
     ['sourcehut://https://a', '2.26', { type: 'sourcehut', owner: 'https:', repo: 'a' }],
     ['https://ex.org/a"b', '2.26', { type: 'tarball', url: 'https://ex.org/a%22b' }],
+    ['https://h/x?type=y&z=1', '2.26', { type: 'tarball', url: 'https://h/x?z=1' }],
+    ['https://h/x?type=y&z=1', '2.34', { type: 'tarball', url: 'https://h/x?type=y&z=1' }],
+    ['https://[::1.20.255.0]/x', '2.34', { type: 'tarball', url: 'https://[::1.20.255.0]/x' }],
+    ['https://[::1.2.3.256]/x', '2.34', { type: 'path', path: 'https:/[::1.2.3.256]/x' }],
+    ['https://[::01.2.3.4]/x', '2.34', { type: 'path', path: 'https:/[::01.2.3.4]/x' }],
     ['https://::1/x', '2.26', { type: 'tarball', url: 'https://::1/x' }],
     // Both a branch and a revision make it a path, before the revision is looked at.
     ['gitlab:a/b/c?rev=x', '2.34', { type: 'path', path: 'gitlab:a/b/c', rev: 'x' }],
@@ -209,11 +216,35 @@ test.each([
   ['a.lock/b', false],
   ['a.', false],
   ['-a', false],
+  ['-a/b', true],
   ['@', false],
   ['a\\b', false],
   ['a b', false],
 ])('git ref %j: %s', (name, legal) => {
   expect(isGitRef(name, '2.34')).toBe(legal);
+});
+
+test.each([
+  [
+    'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=',
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  ],
+  [
+    'sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73',
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  ],
+  [
+    'sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=',
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  ],
+  ['md5:D41D8CD98F00B204E9800998ECF8427E', 'd41d8cd98f00b204e9800998ecf8427e'],
+  ['md5-1B2M2Y8AsgTpgAmY7PhCfg==', 'd41d8cd98f00b204e9800998ecf8427e'],
+  ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', undefined],
+  ['sha256:abc', undefined],
+])('%s in use as a revision', (text, hex) => {
+  const parsed = parseRev(text, '2.34');
+  expect(parsed.ok ? parsed.value : undefined).toBe(hex);
+  expect(parseRev(text, '2.8').ok).toBe(false);
 });
 
 test('a SHA-1 is read in every notation Nix has', () => {

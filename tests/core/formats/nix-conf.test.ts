@@ -50,6 +50,7 @@ function run(vector: Vector, nix: NixRules) {
 
 function plain(value: SettingValue | undefined): unknown {
   if (value?.kind === 'map') return Object.fromEntries(value.value);
+  if (value?.kind === 'number') return Number(value.value);
   return value?.value;
 }
 
@@ -185,6 +186,7 @@ describe('values', () => {
     ['cores = 99999999999', "setting 'cores' has invalid value '99999999999'", undefined],
     ['timeout = -1', undefined, undefined],
     ['max-jobs = auto', undefined, undefined],
+    ['max-jobs = 1K', "configuration setting 'max-jobs' should be 'auto' or an integer", undefined],
     ['max-jobs = x', "configuration setting 'max-jobs' should be 'auto' or an integer", undefined],
     ['sandbox = yes', "option 'sandbox' has invalid value 'yes'", "option 'sandbox' has invalid value 'yes'"],
     ['use-registries = maybe', "Boolean setting 'use-registries' has invalid value 'maybe'", undefined],
@@ -202,6 +204,83 @@ describe('values', () => {
   ])('%s', (text, old, now) => {
     expect(error(text, '2.8')).toBe(old);
     if (now !== undefined || old === undefined) expect(error(text, '2.34')).toBe(now);
+  });
+  test.each([
+    ['cores = 4G', '0'],
+    ['cores = 5G', '1073741824'],
+    ['max-free = 99999999T', '17717441309540614144'],
+    ['max-free = 18446744073709551615', '18446744073709551615'],
+    ['timeout = 9007199254740993', '9007199254740993'],
+    ['timeout = 8388608T', '-9223372036854775808'],
+    ['timeout = -1k', '-1024'],
+    ['log-lines = +007', '7'],
+  ])('%s: as wide as Nix counts', (text, value) => {
+    const conf = evaluateNixConf([{ path: '/n', text }], () => undefined);
+    expect(String([...conf.settings.values()][0]?.value)).toBe(value);
+  });
+  test.each([
+    ['diff-hook = x', "not an absolute path: 'x'", 'not an absolute path: "x"'],
+    ['build-hook = x', "not an absolute path: 'x'", undefined],
+    ['build-dir = a/b', undefined, 'not an absolute path: "a/b"'],
+    ['netrc-file = x', undefined, 'not an absolute path: "x"'],
+    ['ssl-cert-file =', undefined, undefined],
+    ['eval-profile-file = x', undefined, undefined],
+    ['eval-profile-file =', undefined, "setting 'eval-profile-file' is a path and paths cannot be empty"],
+    ['eval-profiler = true', undefined, "option 'eval-profiler' has invalid value 'true'"],
+    ['store = a b', undefined, "Cannot parse Nix store 'a b'"],
+    [
+      'external-builders = {}',
+      undefined,
+      "parsing setting 'external-builders': [json.exception.type_error.302] type must be array, but is object",
+    ],
+    [
+      'external-builders = [{"systems":[],"args":[]}]',
+      undefined,
+      `parsing setting 'external-builders': error: Expected JSON object to contain key 'program' but it doesn't: {"args":[],"systems":[]}`,
+    ],
+  ])('%s: refused by some', (text, old, now) => {
+    expect(error(text, '2.8')).toBe(old);
+    expect(error(text, '2.34')).toBe(now);
+  });
+  test.each([
+    ['diff-hook = /a/../b//c/', '/b/c'],
+    ['store =', 'auto'],
+    ['store = /a/../x?b=c', 'local:///x?b=c'],
+    [
+      'substituters = auto?x=1 daemon?y=2 local?b=1&a=2 / HTTPS://c.org/a%20b',
+      'auto?x=1 unix://?y=2 local://?a=2&b=1 local:/// HTTPS://c.org/a%20b',
+    ],
+    [
+      'substituters = ssh://u@fe80::1 https://c.org/+a file:/x https://c.org?q=a%2fb',
+      'ssh://u@[fe80::1] https://c.org/%2Ba file:///x https://c.org?q=a/b',
+    ],
+    [
+      'trusted-substituters = local https://b.org auto?x=1 /a daemon local?a=b auto /a',
+      'auto auto?x=1 https://b.org local://?a=b local:///a daemon local',
+    ],
+    ['sandbox-paths = b=1 a=2 =x y= z=? q?=r b=3 c=c /x=/y? /z?', '=x /x=/y? /z? a=2 b=3 c q?=r y= z=?'],
+    ['sandbox-paths = b=1 c\nextra-sandbox-paths = b=3 a', 'a b=1 c'],
+    [
+      'external-builders = [{"systems":["x"],"program":"p","args":["q"],"z":1}]',
+      '[{"args":["q"],"program":"p","systems":["x"]}]',
+    ],
+  ])('%j: as Nix 2.34 prints it', (text, value) => {
+    const conf = evaluateNixConf([{ path: '/n', text }], () => undefined);
+    expect([conf.error, [...conf.settings.values()].map((one) => [one.value].flat().join(' '))]).toEqual([
+      undefined,
+      [value],
+    ]);
+  });
+  test('what became another setting, and a query that says nothing, are warned of', () => {
+    const text = 'warn-short-path-literals = false\nsubstituters = https://c.org?x';
+    expect(evaluateNixConf([{ path: '/n', text }], () => undefined).warnings.map(({ message }) => message)).toEqual([
+      "'warn-short-path-literals' is deprecated, use 'lint-short-path-literals = ignore' instead",
+      "dubious URI query 'x' is missing equal sign '=', ignoring",
+    ]);
+  });
+  test.each(['a/../x', './/x', 'a/'])('include %s in NIX_CONFIG leads nowhere', (target) => {
+    const conf = evaluateNixConf([{ path: 'NIX_CONFIG', text: `include ${target}` }], () => undefined);
+    expect(conf.error?.message).toBe(`not an absolute path: "${target}"`);
   });
   test('unread lines after an error of an old Nix do not undo the ones before', () => {
     const conf = evaluateNixConf([{ path: '/n', text: 'cores = 3\noops' }], () => undefined, '2.8');
@@ -265,6 +344,9 @@ test.each([
   ],
   [{ HOME: '/h', XDG_CONFIG_DIRS: '' }, '2.34', ['/etc/nix/nix.conf', '/h/.config/nix/nix.conf']],
   [{ HOME: '/h', NIX_USER_CONF_FILES: '/1:/2' }, '2.34', ['/etc/nix/nix.conf', '/2', '/1']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', XDG_CONFIG_HOME: '' }, '2.34', ['/etc/nix/nix.conf', 'nix/nix.conf']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', XDG_CONFIG_HOME: '' }, '2.26', ['/etc/nix/nix.conf', '/nix/nix.conf']],
+  [{ HOME: '/h', XDG_CONFIG_DIRS: '', NIX_CONFIG_HOME: '' }, '2.34', ['/etc/nix/nix.conf', 'nix.conf']],
   [{ HOME: '/h', NIX_USER_CONF_FILES: '' }, '2.34', ['/etc/nix/nix.conf']],
   [
     { HOME: '/h', NIX_CONFIG_HOME: '/n', XDG_CONFIG_HOME: '/x' },
