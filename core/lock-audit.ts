@@ -1,7 +1,7 @@
 // What is wrong with a lock that Nix itself would leave alone (NIX.md section 4.4): each finding with its own code.
 
 import { type Diagnostic, rangeOf, type SourceRange } from './diagnostic.ts';
-import { isRelativePath } from './formats/flake-ref/model.ts';
+import { isRelativePath, type NixVersion } from './formats/flake-ref/model.ts';
 import { auditLock, danglingOverrides, type LockOddity, urlsWithFollows } from './formats/lock/audit.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
 import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './formats/lock/model.ts';
@@ -91,20 +91,20 @@ export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader):
   ];
 }
 
-/** The inputs that a local dependency declares, where its tree is the one that was locked. */
+/** The inputs that a local dependency declares to this Nix, where its tree is the one that was locked. */
 export const dependencyIn =
-  (trees: LocalTrees, reader: Reader): NonNullable<VerdictOptions['dependency']> =>
+  (trees: LocalTrees, reader: Reader, nix: NixVersion): NonNullable<VerdictOptions['dependency']> =>
   (path, locked) => {
     // A relative path further down starts from its parent's tree, not from this flake.
     if (isRelativePath(locked) && path.length > 1) return undefined;
     const tree = trees(locked);
-    return tree?.kind === 'same' ? inputsAt(tree.path, String(locked.dir ?? ''), reader) : undefined;
+    return tree?.kind === 'same' ? inputsAt(tree.path, String(locked.dir ?? ''), reader, nix) : undefined;
   };
 
-function inputsAt(tree: AbsPath, dir: string, reader: Reader): readonly LockInput[] | undefined {
+function inputsAt(tree: AbsPath, dir: string, reader: Reader, nix?: NixVersion): readonly LockInput[] | undefined {
   const file = readText(reader, join(tree, `./${dir}/flake.nix`));
   const flake = file.kind === 'text' ? readFlake(file.text) : undefined;
-  const inputs = flake?.ok ? lockInputsOf(flake) : undefined;
+  const inputs = flake?.ok ? lockInputsOf(flake, nix) : undefined;
   return inputs?.ok ? inputs.inputs : undefined;
 }
 

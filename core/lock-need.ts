@@ -153,7 +153,7 @@ async function judge(
   const trees = localTrees(wish.dir, reader);
   const verdict = await verdictOf(wish.person, reader, (nix) => {
     const read = lockInputsOf(source.flake, nix);
-    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader) }) : undefined;
+    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
   });
   const leading = verdict.reasons.filter(leadsNowhere);
   if (verdict.verdict === 'error') return hopeless(leading.map((reason) => nowhere(reason, source)));
