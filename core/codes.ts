@@ -145,6 +145,10 @@ export const CODES = {
     title: 'a follows or override leads nowhere',
     page: 'The input that is named does not exist: in this flake, or among the inputs of the input. Nix warns of an override that overrides nothing, and fails on a follows without a target.',
   },
+  RF2028: {
+    title: 'flake.lock needs a newer Nix',
+    page: 'It has inputs that are relative paths. A Nix before 2.26 refuses such a lock, and with it every command. It is not locked again: that would lose the revisions of all inputs.',
+  },
   RF3001: {
     title: 'the plan is stale',
     page: 'Something that the plan relies on has changed since it was made. Nothing was written. Make a new plan.',

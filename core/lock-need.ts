@@ -78,6 +78,8 @@ export async function lockNeed(
   const besides = [...flakeTraps(source, wish.urls), ...visibility];
   if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: besides };
   const parsed = await parsedBy(wish.person, reader, file.text);
+  const newer = parsed.ok ? await needsNewerNix(wish.person, reader, file.text, lockPath) : undefined;
+  if (newer !== undefined) return hopeless([newer, ...besides]);
   const need = parsed.ok
     ? await judge(source, inputs, file.text, parsed.lock, wish, reader)
     : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
@@ -86,12 +88,31 @@ export async function lockNeed(
 
 /**
  * By the rules of Nix 2.34; where those of 2.26 come to another end (it wants a revision beside the hash), by those of the Nix
- * that is there. What 2.8 alone refuses are relative inputs, which no lock of it can have.
+ * that is there.
  */
 async function parsedBy(person: Person, reader: Reader, text: string): Promise<LockResult> {
   const newest = parseLock(text);
   const older = parseLock(text, { nix: '2.26' });
   return newest.ok !== older.ok && (await nixVersion(person, reader)) === '2.26' ? older : newest;
+}
+
+/** A relative input that a newer Nix has locked, where the one that is there is older: all its commands fail. */
+async function needsNewerNix(
+  person: Person,
+  reader: Reader,
+  text: string,
+  path: AbsPath,
+): Promise<Diagnostic | undefined> {
+  const older = parseLock(text, { nix: '2.8' });
+  if (older.ok || older.problem.kind !== 'unlocked-input') return undefined;
+  if ((await nixVersion(person, reader)) !== '2.8') return undefined;
+  return {
+    severity: 'error',
+    code: 'RF2028',
+    summary: `the Nix of this machine refuses flake.lock: the relative path of node "${older.problem.node}" needs Nix 2.26`,
+    hint: 'update Nix, or give the input a path that is absolute',
+    path,
+  };
 }
 
 /** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */
@@ -187,12 +208,13 @@ async function verdictOf(
 ): Promise<LockVerdict> {
   const newest = by('2.34') as LockVerdict;
   const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
-  const disagree = [...older.values()].some((one) => one !== undefined && isWork(one) !== isWork(newest));
+  const disagree = [...older.values()].some((one) => one !== undefined && endOf(one) !== endOf(newest));
   const version = disagree ? await nixVersion(person, reader) : '2.34';
   return older.get(version) ?? newest;
 }
 
-const isWork = ({ verdict }: LockVerdict): boolean => verdict === 'stale' || verdict === 'error';
+/** What it comes to: a lock to be made anew, for whatever reason; one that stays; one that can't be judged here. */
+const endOf = ({ verdict }: LockVerdict): string => (verdict === 'error' ? 'stale' : verdict);
 
 const leadsNowhere = ({ kind }: LockReason): boolean => kind === 'unsatisfied-follows' || kind === 'follows-cycle';
 

@@ -97,6 +97,32 @@ describe('a lock that only some Nix can read', () => {
   });
 });
 
+describe('a relative input that is locked', () => {
+  const d = { path: './d', type: 'path' };
+  const files = {
+    '/etc/nixos/flake.nix': '{ inputs.d.url = "path:./d"; outputs = _: { }; }',
+    '/etc/nixos/d/flake.nix': '{ outputs = _: { }; }',
+    '/etc/nixos/flake.lock': JSON.stringify({
+      nodes: { d: { locked: d, original: d, parent: [] }, root: { inputs: { d: 'd' } } },
+      root: 'root',
+      version: 7,
+    }),
+  };
+
+  // "lockfile contains mutable lock", "lock file contains unlocked input": every command of these fails.
+  test.each([
+    ['2.8.0', ['RF2028']],
+    ['2.18.9', ['RF2028']],
+    ['2.26.3', []],
+    ['2.34.8', []],
+    [undefined, []],
+  ])('is an error where Nix is older than that: %s', async (nix, codes) => {
+    const found = await need(files, {}, nix);
+    expect(found.diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(codes);
+    expect(found.reasons).toEqual([]);
+  });
+});
+
 describe('a dependency at hand that only older Nix takes', () => {
   const at = (name: string) => pathNode(`/srv/${name}`, ONE);
   const d = { path: './d', type: 'path' };
