@@ -12,7 +12,22 @@ export function findsOwned(disk: string, { uid, gid }: Owner): boolean {
   const program = findTool('find');
   // Below a .git, what is an object is not told by the path below `disk` alone.
   if (program === undefined || disk.includes('.git')) return false;
-  const usable = ['(', '-type', 'd', '-perm', '-0700', '-o', '-type', 'f', '(', ...OBJECT, ')', '-o', ...NEITHER, ')'];
+  const usable = [
+    '(',
+    '-type',
+    'd',
+    '-perm',
+    '-0700',
+    '-o',
+    '-type',
+    'f',
+    '(',
+    ...USABLE_FILE,
+    ')',
+    '-o',
+    ...NO_MODE,
+    ')',
+  ];
   const owned = ['(', '-uid', String(uid), '-gid', String(gid), ...usable, ')'];
   const { status, stdout } = spawnSync(program, ['-P', disk, ...owned, '-o', '-print', '-quit'], {
     env: { LC_ALL: 'C' },
@@ -22,7 +37,7 @@ export function findsOwned(disk: string, { uid, gid }: Owner): boolean {
 }
 
 /** A file that its owner can use, or an object of git's, which is read-only. */
-const OBJECT = ['-perm', '-0600', '-o', '-perm', '-0400', '-path', '*/.git/objects/*'];
+const USABLE_FILE = ['-perm', '-0600', '-o', '-perm', '-0400', '-path', '*/.git/objects/*'];
 
 /** Links have no mode, and special files are nobody's to use. */
-const NEITHER = ['!', '-type', 'd', '!', '-type', 'f'];
+const NO_MODE = ['!', '-type', 'd', '!', '-type', 'f'];
