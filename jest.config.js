@@ -1,5 +1,5 @@
 // Jest runs the TypeScript sources as they are (swc, ESM). Two workers: the machines of CI have two cores.
-// Node 20 reads them at each start, 40 ms each, of thousands of starts; nothing here talks to anybody.
+// Node 20 reads these certificates at each of thousands of starts, 40 ms each; nothing here talks to anybody.
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 export default {

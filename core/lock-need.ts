@@ -3,7 +3,7 @@
 
 import { type Diagnostic, rangeOf } from './diagnostic.ts';
 import { flakeTraps } from './flake-traps.ts';
-import type { NixVersion } from './formats/flake-ref/model.ts';
+import { isRelativePath, type NixVersion } from './formats/flake-ref/model.ts';
 import type { LockReason } from './formats/lock/compare.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from './formats/lock/model.ts';
@@ -77,11 +77,12 @@ export async function lockNeed(
   const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
   const besides = [...flakeTraps(source, wish.urls), ...visibility];
   if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: besides };
-  const parsed = await parsedBy(wish.person, reader, file.text);
-  const newer = parsed.ok ? await needsNewerNix(wish.person, reader, file.text, lockPath) : undefined;
+  const version = nixVersion(wish.person, reader);
+  const parsed = await parsedBy(version, file.text);
+  const newer = parsed.ok ? await needsNewerNix(version, parsed.lock, file.text, lockPath) : undefined;
   if (newer !== undefined) return hopeless([newer, ...besides]);
   const need = parsed.ok
-    ? await judge(source, inputs, file.text, parsed.lock, wish, reader)
+    ? await judge(source, inputs, file.text, parsed.lock, { ...wish, version }, reader)
     : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
   return { ...need, diagnostics: [...need.diagnostics, ...besides] };
 }
@@ -90,22 +91,24 @@ export async function lockNeed(
  * By the rules of Nix 2.34; where those of 2.26 come to another end (it wants a revision beside the hash), by those of the Nix
  * that is there.
  */
-async function parsedBy(person: Person, reader: Reader, text: string): Promise<LockResult> {
+async function parsedBy(version: Version, text: string): Promise<LockResult> {
   const newest = parseLock(text);
   const older = parseLock(text, { nix: '2.26' });
-  return newest.ok !== older.ok && (await nixVersion(person, reader)) === '2.26' ? older : newest;
+  return newest.ok !== older.ok && (await version()) === '2.26' ? older : newest;
 }
 
 /** A relative input that a newer Nix has locked, where the one that is there is older: all its commands fail. */
 async function needsNewerNix(
-  person: Person,
-  reader: Reader,
+  version: Version,
+  lock: Lock,
   text: string,
   path: AbsPath,
 ): Promise<Diagnostic | undefined> {
+  // Most locks have none, and to read one once more takes its time.
+  if (![...lock.nodes.values()].some(({ locked }) => locked !== undefined && isRelativePath(locked))) return undefined;
   const older = parseLock(text, { nix: '2.8' });
   if (older.ok || older.problem.kind !== 'unlocked-input') return undefined;
-  if ((await nixVersion(person, reader)) !== '2.8') return undefined;
+  if ((await version()) !== '2.8') return undefined;
   return {
     severity: 'error',
     code: 'RF2028',
@@ -168,11 +171,11 @@ async function judge(
   inputs: readonly LockInput[],
   text: string,
   lock: Lock,
-  wish: LockWish,
+  wish: LockWish & { readonly version: Version },
   reader: Reader,
 ): Promise<LockNeed> {
   const trees = localTrees(wish.dir, reader);
-  const verdict = await verdictOf(wish.person, reader, (nix) => {
+  const verdict = await verdictOf(wish.version, (nix) => {
     const read = lockInputsOf(source.flake, nix);
     return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
   });
@@ -198,19 +201,17 @@ async function judge(
   };
 }
 
+/** Of the Nix of the machine. */
+type Version = () => Promise<NixVersion>;
+
 const OTHERS: readonly NixVersion[] = ['2.26', '2.8'];
 
 /** By the rules of Nix 2.34; where older rules come to another end, by those of the Nix that is there. */
-async function verdictOf(
-  person: Person,
-  reader: Reader,
-  by: (nix: NixVersion) => LockVerdict | undefined,
-): Promise<LockVerdict> {
+async function verdictOf(version: Version, by: (nix: NixVersion) => LockVerdict | undefined): Promise<LockVerdict> {
   const newest = by('2.34') as LockVerdict;
   const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
   const disagree = [...older.values()].some((one) => one !== undefined && endOf(one) !== endOf(newest));
-  const version = disagree ? await nixVersion(person, reader) : '2.34';
-  return older.get(version) ?? newest;
+  return (disagree ? older.get(await version()) : undefined) ?? newest;
 }
 
 /** What it comes to: a lock to be made anew, for whatever reason; one that stays; one that can't be judged here. */

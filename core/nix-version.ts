@@ -4,8 +4,16 @@ import type { NixVersion } from './formats/flake-ref/model.ts';
 import type { Reader } from './host/host.ts';
 import type { Person } from './model.ts';
 
-/** The series whose rules the Nix here follows; the newest where there is none. */
-export async function nixVersion(person: Person, reader: Reader): Promise<NixVersion> {
+/** The series whose rules the Nix here follows; the newest where there is none. Asked at the first call, and once. */
+export function nixVersion(person: Person, reader: Reader): () => Promise<NixVersion> {
+  let asked: Promise<NixVersion> | undefined;
+  return () => {
+    asked ??= askVersion(person, reader);
+    return asked;
+  };
+}
+
+async function askVersion(person: Person, reader: Reader): Promise<NixVersion> {
   const result = await reader.compute({
     label: 'asking Nix for its version',
     purpose: 'answer',

@@ -1,6 +1,7 @@
 // What a stack of nix.conf files amounts to: the settings and experimental features in force, and which line decides.
 // The only place that knows Nix's merging rules; the caller supplies every text.
 
+import { canonicalPath } from './flake-ref/parse-ref.ts';
 import { type ConfLine, confLines } from './nix-conf-lines.ts';
 import { knownFeatures, lookupSetting, type NixRules } from './nix-conf-settings.ts';
 import { applyValue, type SettingValue } from './nix-conf-values.ts';
@@ -141,13 +142,13 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
   if (!joined.startsWith('/')) {
     return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? target : joined)}`);
   }
-  const path = canonical(joined);
+  const path = canonicalPath(joined);
   const text = walk.readInclude(path);
   if (text === null) return undefined;
   if (text === undefined) {
     return optional ? undefined : fail('include', `file ${quote(path)} included from ${quote(place.path)} not found`);
   }
-  const open = [...walk.open, canonical(place.path)];
+  const open = [...walk.open, place.path.startsWith('/') ? canonicalPath(place.path) : place.path];
   if (open.includes(path)) return fail('loop', `file ${quote(path)} includes itself (Nix crashes)`);
   if (walk.budget.left-- <= 0) return fail('loop', `more than ${MAX_INCLUDES} included files`);
   return collect({ path, text }, { ...walk, open }, into);
@@ -220,16 +221,6 @@ function isEnabled(feature: string, state: State): boolean {
 function inForce(lines: readonly Omit<FeatureLine, 'inForce'>[]): readonly FeatureLine[] {
   const last = lines.findLastIndex((line) => line.how === 'assigns');
   return lines.map((line, index) => ({ ...line, inForce: index >= last }));
-}
-
-/** Nix's canonPath: `.`, `..` and doubled slashes go, by text alone; `..` never climbs above the root. */
-function canonical(path: string): string {
-  const kept: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..' && path.startsWith('/')) kept.pop();
-    else if (part !== '' && part !== '.') kept.push(part);
-  }
-  return (path.startsWith('/') ? '/' : './') + kept.join('/');
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

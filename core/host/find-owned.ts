@@ -12,32 +12,13 @@ export function findsOwned(disk: string, { uid, gid }: Owner): boolean {
   const program = findTool('find');
   // Below a .git, what is an object is not told by the path below `disk` alone.
   if (program === undefined || disk.includes('.git')) return false;
-  const usable = [
-    '(',
-    '-type',
-    'd',
-    '-perm',
-    '-0700',
-    '-o',
-    '-type',
-    'f',
-    '(',
-    ...USABLE_FILE,
-    ')',
-    '-o',
-    ...NO_MODE,
-    ')',
-  ];
-  const owned = ['(', '-uid', String(uid), '-gid', String(gid), ...usable, ')'];
-  const { status, stdout } = spawnSync(program, ['-P', disk, ...owned, '-o', '-print', '-quit'], {
+  const owned = `( -uid ${uid} -gid ${gid} ( -type d -perm -0700 -o -type f ${FILE} -o ! -type d ! -type f ) )`;
+  const { status, stdout } = spawnSync(program, ['-P', disk, ...owned.split(' '), '-o', '-print', '-quit'], {
     env: { LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return status === 0 && stdout.length === 0;
 }
 
-/** A file that its owner can use, or an object of git's, which is read-only. */
-const USABLE_FILE = ['-perm', '-0600', '-o', '-perm', '-0400', '-path', '*/.git/objects/*'];
-
-/** Links have no mode, and special files are nobody's to use. */
-const NO_MODE = ['!', '-type', 'd', '!', '-type', 'f'];
+/** One that its owner can use, or an object of git's, which is read-only. Links have no mode, special files are not used. */
+const FILE = '( -perm -0600 -o -perm -0400 -path */.git/objects/* )';

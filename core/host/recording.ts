@@ -9,7 +9,10 @@ import type { Reader } from './host.ts';
 
 export interface Recording {
   readonly reader: Reader;
-  /** What was seen so far, in byte order: contents read, directories listed, trees hashed or asked whose they are, paths that were not there. */
+  /**
+   * What was seen so far, in byte order: contents read, directories listed, trees hashed or asked whose they are, paths that
+   * were not there.
+   */
   witnesses(): readonly Witness[];
 }
 
