@@ -19,7 +19,7 @@ import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
-import { openSession, type Session } from './session.ts';
+import { filesFor, openSession, type Session } from './session.ts';
 import { finish, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
@@ -39,7 +39,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     return exit;
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
+  const saved =
+    options.plan === undefined
+      ? undefined
+      : loadPlan(options.plan, options.expect, io.cwd, await filesFor(callerOf(io.env)));
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
   const act = async (lock: Lock): Promise<number> => {

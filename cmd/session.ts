@@ -4,11 +4,19 @@ import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
 import type { BorderedHost } from '../core/host/border/bordered.ts';
-import type { Host } from '../core/host/host.ts';
+import type { Host, Reader } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { isRoot } from '../core/host/run.ts';
 import { diskStore } from '../core/host/store.ts';
-import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
+import {
+  callerOf,
+  findSpec,
+  isDirectory,
+  ownFiles,
+  stateDir,
+  systemUser,
+  type UserFiles,
+} from '../core/host/surroundings.ts';
 import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
@@ -41,6 +49,8 @@ export interface Session extends Place {
   readonly warnings: readonly Diagnostic[];
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
   readonly report: Reporter;
+  /** What the caller could read without root: only that is shown to them. */
+  readonly shown: Pick<Reader, 'read'>;
   /** Looks now: through the machine as it is at this moment. */
   readonly plan: (
     report: Reporter,
@@ -66,6 +76,13 @@ async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
   return bordered(root);
 }
 
+/** The files that are named on the command line. */
+export async function filesFor(caller: Person): Promise<UserFiles> {
+  if (!isRoot()) return ownFiles;
+  const { borderedFiles } = await import('../core/host/border/user-files.ts');
+  return borderedFiles(caller, systemUser);
+}
+
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(verb: Verb, options: GlobalOptions, io: Io, saved?: string): Promise<Opened> {
   const place = await placeOf(options, io);
@@ -82,12 +99,16 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
   // Who leaves the git provider out is not to count on it either.
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
+  const shown =
+    'seenBy' in place.host && caller.uid !== 0
+      ? place.host.seenBy(isRunning ? caller : { ...caller, groups: [] })
+      : place.host;
   const timing = { checks: 0, since: io.now() };
   const report = reporterFor(verb, options, io, {
     ...sources,
     wishes,
     ...(saved && { saved }),
-    host: place.host,
+    host: shown,
     measured: () => ({ checks: timing.checks, seconds: (io.now() - timing.since) / 1000 }),
   });
   const session: Session = {
@@ -96,6 +117,7 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     specText: text,
     digest: spec.digest,
     wishes,
+    shown,
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
     locate: spec.locate,
     report,
@@ -142,7 +164,8 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
     };
     return { ok: false, diagnostics: [diagnostic] };
   }
-  const read = readUserFile(resolvePath(io.cwd, file));
+  const files = await filesFor(callerOf(io.env));
+  const read = files.read(resolvePath(io.cwd, file));
   if (!read.ok) {
     const diagnostic: Diagnostic = {
       severity: 'error',
@@ -180,7 +203,7 @@ const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
   [...diagnostics.filter(isError), ...diagnostics.filter((one) => !isError(one))].slice(0, MOST);
 
 interface ReportSources extends Sources {
-  readonly host?: Host;
+  readonly host?: Pick<Reader, 'read'>;
   readonly wishes?: Wishes;
   readonly saved?: string;
   readonly measured?: () => { readonly checks: number; readonly seconds: number };
@@ -212,7 +235,7 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
 }
 
 /** A file of the machine, for the lines around a problem. */
-function textOf(host: Host | undefined, name: string): string | undefined {
+function textOf(host: Pick<Reader, 'read'> | undefined, name: string): string | undefined {
   try {
     const bytes = name.startsWith('/') ? host?.read(absolute(name)) : undefined;
     return bytes && Buffer.from(bytes).toString('utf8');

@@ -29,8 +29,7 @@ export function callerOf(env: Env): Person {
   const { SUDO_UID, SUDO_GID, SUDO_USER } = env;
   if (isRoot() && SUDO_UID !== undefined && SUDO_GID !== undefined && SUDO_UID !== '0') {
     const name = SUDO_USER ?? SUDO_UID;
-    const home = parsePasswd(read('/etc/passwd') ?? '').find(({ uid }) => String(uid) === SUDO_UID)?.home ?? '/';
-    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home };
+    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home: systemUser(Number(SUDO_UID)).home };
   }
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
@@ -41,6 +40,14 @@ export function callerOf(env: Env): Person {
     // A number without a name, as in containers.
     return { name: String(uid), uid, gid, home: env.HOME ?? '/' };
   }
+}
+
+/** Somebody of this very system, by number. */
+export function systemUser(uid: number): Person {
+  const found = parsePasswd(read('/etc/passwd') ?? '').find((one) => one.uid === uid);
+  return found === undefined
+    ? { name: String(uid), uid, gid: uid, home: '/' }
+    : { name: found.name, uid, gid: found.gid, home: found.home };
 }
 
 /** For root the machine's own place, else the user's; below `root` where that is not `/`. */
@@ -63,6 +70,15 @@ export function findSpec(flag: string | undefined, env: Env, cwd: string): strin
   }
   return NAMES.map((name) => `/etc/nixos/${name}`).find((file) => existsSync(file));
 }
+
+/** The files that somebody names: read as text, or written whole; why not, in words. Paths are absolute. */
+export interface UserFiles {
+  read(file: string): ReturnType<typeof readUserFile>;
+  write(file: string, text: string, how: Parameters<typeof writeUserFile>[2]): ReturnType<typeof writeUserFile>;
+}
+
+/** With the rights of this very process. */
+export const ownFiles: UserFiles = { read: readUserFile, write: writeUserFile };
 
 /** The text of a file that the user named; an error in words where it can't be had. */
 export function readUserFile(

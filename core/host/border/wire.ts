@@ -14,6 +14,7 @@ export type Op =
   | 'entries'
   | 'isOwned'
   | 'writtenAt'
+  | 'fileSystem'
   | 'treeHash'
   | 'mayRead'
   | 'forget'
