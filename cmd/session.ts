@@ -18,7 +18,7 @@ import {
   type UserFiles,
 } from '../core/host/surroundings.ts';
 import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
-import { type AbsPath, absolute } from '../core/path.ts';
+import { type AbsPath, absolute, ROOT } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
 import type { Store } from '../core/store.ts';
@@ -66,7 +66,22 @@ export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
   if (!isDirectory(root))
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
+  if (isRoot()) await mustBeRoots({ '--root': root, '--state': absolute(state) });
   return { host: await hostAt(root), store: diskStore(state), root };
+}
+
+/** Who can change what a name on the way means could turn root elsewhere, or put words into its journal. */
+async function mustBeRoots(places: Readonly<Record<string, AbsPath>>): Promise<void> {
+  const { territory } = await import('../core/host/border/territory.ts');
+  const closed = territory(ROOT);
+  for (const [option, path] of Object.entries(places)) {
+    const holder = closed.holder(path);
+    if (holder === undefined) continue;
+    const whose = holder === 0 ? 'is writable for others' : `is in the hands of ${systemUser(holder).name}`;
+    throw {
+      usage: `${option}: ${JSON.stringify(path)} ${whose}, and root works only where nobody else can change the way; run it without sudo, or name another directory`,
+    } satisfies Usage;
+  }
 }
 
 /** Only root has rights that others' words could turn against it; the rest of us look for ourselves, and load no border. */
