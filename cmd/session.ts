@@ -5,12 +5,14 @@ import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '..
 import { mustHaveProc } from '../core/host/anchor.ts';
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
+import { isRoot } from '../core/host/run.ts';
 import { diskStore } from '../core/host/store.ts';
-import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
+import { callerOf, findSpec, isDirectory, readUserFile, stateDir, trustedBy } from '../core/host/surroundings.ts';
 import type { Digest, Plan, Reporter } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
+import { beyondLimits } from '../core/spec-limits.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
@@ -19,6 +21,7 @@ import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
 import { humanReporter } from './report/human.ts';
 import { jsonReporter } from './report/json.ts';
+import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
 
 export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 
@@ -61,12 +64,15 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const place = placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(verb, options, io, found);
-  const { spec, file, text } = found;
-  const caller = callerOf(io.env);
+  const { spec, file, text, limits } = found;
+  // What a spec of somebody else wishes for is done with their rights.
+  const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const run = { caller, offline: options.offline, isRunning: place.root === '/', now: Math.floor(Date.now() / 1000) };
   const resolved = resolve(spec.spec, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
+  const beyond = limits === undefined ? [] : beyondLimits(resolved.wishes, limits, place.host);
+  if (beyond.length > 0) return say(verb, options, io, { diagnostics: beyond, sources });
   // Who leaves the git provider out is not to count on it either.
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
   const timing = { checks: 0, since: io.now() };
@@ -103,7 +109,14 @@ const isSelected = (name: string, { only, skip }: GlobalOptions): boolean =>
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
 type Found =
-  | { readonly ok: true; readonly spec: Loaded; readonly file: string; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly spec: Loaded;
+      readonly file: string;
+      readonly text: string;
+      /** The spec is this user's word, who may not wish for everything. */
+      readonly limits?: Author;
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
 
 interface Sources {
@@ -113,16 +126,21 @@ interface Sources {
 }
 
 export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found> {
-  const file = findSpec(options.spec, io.env, io.cwd);
-  if (file === undefined) {
+  const author = authorOf(options);
+  const trusted = trustedBy(callerOf(io.env), author?.uid);
+  const search = findSpec(options.spec, io.env, io.cwd, trusted);
+  if (!search.ok) {
     const diagnostic: Diagnostic = {
       severity: 'error',
       code: 'RF1001',
-      summary: 'no spec: there is no reflake.yaml here, above, or in /etc/nixos',
+      summary: `no spec: there is no reflake.yaml here, above, or in /etc/nixos${notLookedIn(search.open)}`,
       hint: 'run reflake init to write one, or name it with --spec',
     };
     return { ok: false, diagnostics: [diagnostic] };
   }
+  const { file } = search;
+  const doubt = doubtAbout(resolvePath(io.cwd, file), `the spec "${file}"`, trusted);
+  if (doubt.kind === 'none') return { ok: false, diagnostics: [doubt.problem] };
   const read = readUserFile(resolvePath(io.cwd, file));
   if (!read.ok) {
     const diagnostic: Diagnostic = {
@@ -135,7 +153,13 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
   }
   const spec = await loadSpec(file, read.text);
   if (!spec.ok) return { ok: false, diagnostics: spec.diagnostics, sources: { file, text: read.text } };
-  return { ok: true, spec, file, text: read.text };
+  return {
+    ok: true,
+    spec,
+    file,
+    text: read.text,
+    ...(doubt.kind === 'limited' && !author!.all && { limits: author! }),
+  };
 }
 
 /** Problems that end a command before anything was looked at. */

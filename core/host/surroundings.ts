@@ -15,9 +15,11 @@ import {
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { parsePasswd } from '../formats/passwd.ts';
+import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import type { Owner, Person } from '../model.ts';
+import { isClosed, type Trusted } from '../spec-trust.ts';
 import { isRoot } from './run.ts';
+import { waypoint } from './way.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -52,24 +54,60 @@ export function stateDir(root: string, env: Env, caller: Person): string {
 
 const NAMES = ['reflake.yaml', 'reflake.yml', 'reflake.json'];
 
-/** `--spec`, $REFLAKE_SPEC, here, upwards to the top of the repository, then /etc/nixos. Undefined: there is none. */
-export function findSpec(flag: string | undefined, env: Env, cwd: string): string | undefined {
+/** `open`: the directory where the search upwards ended, because others can make a spec there. */
+export type FoundSpec =
+  | { readonly ok: true; readonly file: string }
+  | { readonly ok: false; readonly open: string | undefined };
+
+/** `--spec`, $REFLAKE_SPEC, here, upwards to the top of the repository or to where others can write, then /etc/nixos. */
+export function findSpec(flag: string | undefined, env: Env, cwd: string, trusted: Trusted): FoundSpec {
   const named = flag ?? env.REFLAKE_SPEC;
-  if (named) return named;
+  if (named) return { ok: true, file: named };
+  let open: string | undefined;
   for (let dir = cwd; ; dir = dirname(dir)) {
+    if (!isClosed(waypoint(dir), trusted)) {
+      open = dir;
+      break;
+    }
     const found = NAMES.find((name) => existsSync(resolve(dir, name)));
-    if (found !== undefined) return dir === cwd ? found : resolve(dir, found);
+    if (found !== undefined) return { ok: true, file: dir === cwd ? found : resolve(dir, found) };
     if (dir === dirname(dir) || existsSync(resolve(dir, '.git'))) break;
   }
-  return NAMES.map((name) => `/etc/nixos/${name}`).find((file) => existsSync(file));
+  const installed = NAMES.map((name) => `/etc/nixos/${name}`).find((file) => existsSync(file));
+  return installed === undefined ? { ok: false, open } : { ok: true, file: installed };
 }
+
+/** Users of the system that we run on, whatever --root says. */
+export const usersHere = (): readonly User[] => parsePasswd(read('/etc/passwd') ?? '');
+
+export const nameOfUser = (uid: number): string =>
+  usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
+
+export const nameOfGroup = (gid: number): string =>
+  groupsHere().find((group) => group.gid === gid)?.name ?? String(gid);
+
+const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(read('/etc/group') ?? '');
+
+/**
+ * Whose word we act on. A group of an ordinary user counts as theirs alone where it has their number, as distributions make
+ * one for each user; root goes by no such habit.
+ */
+export const trustedBy = (caller: Owner, author?: number): Trusted => ({
+  caller: caller.uid,
+  ...(author !== undefined && { author }),
+  isSafe: (gid) =>
+    gid === 0 ||
+    (!isRoot() && gid === caller.gid && gid === caller.uid) ||
+    groupsHere().some((group) => group.gid === gid && group.name === 'nixbld'),
+});
 
 /** The text of a file that the user named; an error in words where it can't be had. */
 export function readUserFile(
   file: string,
 ): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string } {
   try {
-    // A FIFO would be waited for.
+    // To open a device may already do something; a FIFO would be waited for.
+    if (!statSync(file).isFile()) return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);

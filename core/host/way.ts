@@ -1,0 +1,62 @@
+// The way to a file, name by name, as the kernel goes it: lstat and readlink only, nothing is opened.
+
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import type { Waypoint } from '../spec-trust.ts';
+
+/** As many links as Linux follows. */
+const LIMIT = 40;
+
+/** `file`: absolute. Ends with `absent` where something is missing, may not be looked at, or a link leads in a circle. */
+export function wayTo(file: string): readonly Waypoint[] {
+  const way: Waypoint[] = [waypoint('/')];
+  let at = '';
+  let rest = parts(file);
+  for (let links = 0; rest.length > 0; ) {
+    const [name, ...more] = rest as [string, ...string[]];
+    rest = more;
+    if (name === '..') {
+      at = at.slice(0, Math.max(0, at.lastIndexOf('/')));
+      continue;
+    }
+    const point = waypoint(`${at}/${name}`);
+    way.push(point);
+    if (point.type === 'link') {
+      const target = links++ < LIMIT ? targetOf(point.path) : undefined;
+      if (target === undefined) return [...way, ABSENT(point.path)];
+      if (target.startsWith('/')) at = '';
+      rest = [...parts(target), ...more];
+    } else {
+      at = point.path;
+      if (point.type !== 'dir' && more.length > 0) return [...way, ABSENT(`${at}/${more[0]}`)];
+    }
+  }
+  return way;
+}
+
+/** What lies at the path itself. */
+export function waypoint(path: string): Waypoint {
+  try {
+    const stat = lstatSync(path);
+    return { path, type: typeOf(stat), uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777, links: stat.nlink };
+  } catch {
+    return ABSENT(path);
+  }
+}
+
+const ABSENT = (path: string): Waypoint => ({ path, type: 'absent', uid: 0, gid: 0, mode: 0, links: 0 });
+
+const parts = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.');
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function typeOf(stat: Stats): Waypoint['type'] {
+  if (stat.isDirectory()) return 'dir';
+  if (stat.isSymbolicLink()) return 'link';
+  return stat.isFile() ? 'file' : 'other';
+}
