@@ -218,6 +218,10 @@ export const CODES = {
     title: 'a file system whose promises are another’s',
     page: 'The configuration lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
   },
+  RF3017: {
+    title: 'the plan leads beyond its spec',
+    page: 'Before root writes, each edit of a plan is held against the wishes of the spec: files of the configuration, its repository with git: track, nix.conf with features, the tree at config.from, owners with config.owner, an activation with activate. Nothing else is written: no directory that is there already outside of the tree, no new link, no set-id mode, nobody else’s repository. A saved plan that says otherwise was forged or is of another version.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

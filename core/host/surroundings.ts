@@ -80,8 +80,7 @@ export function findSpec(flag: string | undefined, env: Env, cwd: string, truste
 /** Users of the system that we run on, whatever --root says. */
 export const usersHere = (): readonly User[] => parsePasswd(read('/etc/passwd') ?? '');
 
-export const nameOfUser = (uid: number): string =>
-  usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
+export const nameOfUser = (uid: number): string => usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
 
 export const nameOfGroup = (gid: number): string =>
   groupsHere().find((group) => group.gid === gid)?.name ?? String(gid);
