@@ -15,12 +15,14 @@ import {
   ownFiles,
   stateDir,
   systemUser,
+  trustedBy,
   type UserFiles,
 } from '../core/host/surroundings.ts';
 import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
+import { beyondLimits } from '../core/spec-limits.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
@@ -30,6 +32,7 @@ import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
 import { humanReporter } from './report/human.ts';
 import { jsonReporter } from './report/json.ts';
+import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
 
 export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 
@@ -103,8 +106,9 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(verb, options, io, found);
-  const { spec, file, text } = found;
-  const caller = callerOf(io.env);
+  const { spec, file, text, limits } = found;
+  // What a spec of somebody else wishes for is done with their rights.
+  const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
   const person = await personFor(place.host, spec.spec, caller, isRunning);
@@ -112,6 +116,8 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const resolved = resolve(spec.spec, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
+  const beyond = limits === undefined ? [] : beyondLimits(resolved.wishes, limits, place.host);
+  if (beyond.length > 0) return say(verb, options, io, { diagnostics: beyond, sources });
   // Who leaves the git provider out is not to count on it either.
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
   const shown =
@@ -159,7 +165,14 @@ const isSelected = (name: string, { only, skip }: GlobalOptions): boolean =>
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
 type Found =
-  | { readonly ok: true; readonly spec: Loaded; readonly file: string; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly spec: Loaded;
+      readonly file: string;
+      readonly text: string;
+      /** The spec is this user's word, who may not wish for everything. */
+      readonly limits?: Author;
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
 
 interface Sources {
@@ -169,17 +182,22 @@ interface Sources {
 }
 
 export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found> {
-  const file = findSpec(options.spec, io.env, io.cwd);
-  if (file === undefined) {
+  const author = authorOf(options);
+  const trusted = trustedBy(callerOf(io.env), author?.uid);
+  const files = await filesFor(callerOf(io.env));
+  const search = findSpec(options.spec, io.env, io.cwd, trusted, files);
+  if (!search.ok) {
     const diagnostic: Diagnostic = {
       severity: 'error',
       code: 'RF1001',
-      summary: 'no spec: there is no reflake.yaml here, above, or in /etc/nixos',
+      summary: `no spec: there is no reflake.yaml here, above, or in /etc/nixos${notLookedIn(search.open)}`,
       hint: 'run reflake init to write one, or name it with --spec',
     };
     return { ok: false, diagnostics: [diagnostic] };
   }
-  const files = await filesFor(callerOf(io.env));
+  const { file } = search;
+  const doubt = doubtAbout(resolvePath(io.cwd, file), `the spec "${file}"`, trusted, files);
+  if (doubt.kind === 'none') return { ok: false, diagnostics: [doubt.problem] };
   const read = files.read(resolvePath(io.cwd, file));
   if (!read.ok) {
     const diagnostic: Diagnostic = {
@@ -192,7 +210,13 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
   }
   const spec = await loadSpec(file, read.text);
   if (!spec.ok) return { ok: false, diagnostics: spec.diagnostics, sources: { file, text: read.text } };
-  return { ok: true, spec, file, text: read.text };
+  return {
+    ok: true,
+    spec,
+    file,
+    text: read.text,
+    ...(doubt.kind === 'limited' && !author!.all && { limits: author! }),
+  };
 }
 
 /** Problems that end a command before anything was looked at. */

@@ -8,6 +8,7 @@ import { isUnreadable } from '../host.ts';
 import { look } from '../real-look.ts';
 import { places } from '../real-paths.ts';
 import { readUserFile, writeUserFile } from '../surroundings.ts';
+import { waypoint } from '../way.ts';
 import { type Answer, frame, listingOf, type Request } from './wire.ts';
 
 const REQUESTS = 3;
@@ -72,6 +73,8 @@ function answers(): (request: Request) => Answer {
       case 'forget':
         where.forget();
         return value(null);
+      case 'waypoint':
+        return value(waypoint(String(first)));
       case 'readFile':
         return value(readUserFile(String(first)));
       case 'writeFile':

@@ -4,9 +4,12 @@
 import { lstatSync, readlinkSync } from 'node:fs';
 import type { Person } from '../../model.ts';
 import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
+import type { Waypoint } from '../../spec-trust.ts';
 import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts';
+import { waypoint } from '../way.ts';
 import { type Looker, looker } from './looker.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
+import { isNumber, MOST_ID } from './wire.ts';
 
 /** `personOf`: somebody of this system by number. */
 export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
@@ -36,6 +39,11 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
       if (ok === true && typeof text === 'string') return { ok, text };
       return { ok: false, why: typeof why === 'string' ? why : SENSELESS };
     },
+    waypoint(path) {
+      if (closed.place(absolute(path)) === path) return waypoint(path);
+      const one = lookerAt(absolute(path));
+      return one === undefined ? waypoint(path) : waypointIn(one.ask('waypoint', path), path);
+    },
     write(file, text, how) {
       const one = lookerAt(absolute(file));
       if (one === undefined) return writeUserFile(file, text, how);
@@ -43,6 +51,16 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
       return ok === true ? { ok } : { ok: false, why: typeof why === 'string' ? why : SENSELESS };
     },
   };
+}
+
+/** A waypoint that is none is taken for nothing: whatever was to be found there then is not. */
+function waypointIn(value: unknown, path: string): Waypoint {
+  const { type, uid, gid, mode, links, target } = (value ?? {}) as Record<string, unknown>;
+  const kind = (['dir', 'file', 'link', 'other'] as const).find((one) => one === type);
+  const isWhole =
+    isNumber(uid, MOST_ID) && isNumber(gid, MOST_ID) && isNumber(mode, 0o7777) && isNumber(links, 2 ** 32);
+  if (kind === undefined || !isWhole) return { path, type: 'absent', uid: 0, gid: 0, mode: 0, links: 0 };
+  return { path, type: kind, uid, gid, mode, links, ...(typeof target === 'string' && { target }) };
 }
 
 const SENSELESS = 'the process that was to look there gave no sense';
