@@ -164,11 +164,11 @@ function isNixConf(put: Put, { wishes }: Tree, reader: Reader): boolean {
   if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
   if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
   const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
-  const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some((one) => follow(reader, one).path === path);
-  if (isSystems) return before.owner.uid === 0;
   const { files, effective } = nixConfOf(reader, person.home);
   const read = [...files.map((one) => one.path), ...(effective.winner ? [absolute(effective.winner.path)] : [])];
-  return before.owner.uid === person.uid && read.some((one) => follow(reader, one).path === path);
+  const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
+  const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
+  return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
 }
 
 const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwner(owner, ROOTS) && mode === due;
