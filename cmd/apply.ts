@@ -41,9 +41,9 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const files = await filesFor(callerOf(io.env));
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
-  const doubt = saved && planInDoubt(options, io, files);
+  const doubt = options.plan === undefined ? undefined : planInDoubt(options.plan, options, io, files);
   if (doubt) return refuse(doubt, EXIT.refused);
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
   const act = async (lock: Lock): Promise<number> => {
@@ -94,10 +94,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
  * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
  * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
  */
-function planInDoubt(options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
   if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
   const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
-  const judged = doubtAbout(resolve(io.cwd, options.plan!), `the plan "${options.plan}"`, trusted, files);
+  const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
   return judged.kind === 'none' ? judged.problem : undefined;
 }
 
