@@ -1,7 +1,8 @@
 // reflake init: looks at the machine and writes the spec that describes it as a flake.
 
 import { relative, resolve } from 'node:path';
-import { callerOf, writeUserFile } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
+import { writeUserFile } from '../core/host/surroundings.ts';
 import { loadSpec } from '../core/spec.ts';
 import { type Finding, type Survey, survey } from '../core/survey.ts';
 import { EXIT } from './exit.ts';

@@ -1,6 +1,6 @@
 // reflake plan: what would change, and why. Changes nothing.
 
-import { callerOf } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';

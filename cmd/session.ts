@@ -3,10 +3,11 @@
 import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
+import { callerOf } from '../core/host/caller.ts';
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
-import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
+import { findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
 import type { Digest, Plan, Reporter } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';

@@ -1,4 +1,4 @@
-// What this process has around it, outside the machine that is reconciled: who called, where the spec is, where state is kept.
+// What this process has around it, outside the machine that is reconciled: where the spec is, where state is kept.
 
 import {
   closeSync,
@@ -13,35 +13,14 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { parsePasswd } from '../formats/passwd.ts';
 import type { Owner, Person } from '../model.ts';
-import { isRoot } from './run.ts';
+import { isRoot } from './trusted.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Under sudo the one who called it, else whoever runs this. */
-export function callerOf(env: Env): Person {
-  const { SUDO_UID, SUDO_GID, SUDO_USER } = env;
-  if (isRoot() && SUDO_UID !== undefined && SUDO_GID !== undefined && SUDO_UID !== '0') {
-    const name = SUDO_USER ?? SUDO_UID;
-    const home = parsePasswd(read('/etc/passwd') ?? '').find(({ uid }) => String(uid) === SUDO_UID)?.home ?? '/';
-    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home };
-  }
-  const uid = process.geteuid?.() ?? 0;
-  const gid = process.getegid?.() ?? 0;
-  try {
-    const { username, homedir } = userInfo();
-    return { name: username, uid, gid, home: homedir };
-  } catch {
-    // A number without a name, as in containers.
-    return { name: String(uid), uid, gid, home: env.HOME ?? '/' };
-  }
-}
 
 /** For root the machine's own place, else the user's; below `root` where that is not `/`. */
 export function stateDir(root: string, env: Env, caller: Person): string {
@@ -116,9 +95,4 @@ export function writeUserFile(
     const { code } = thrown as NodeJS.ErrnoException;
     return { ok: false, why: code === 'EEXIST' ? 'it is there already' : String(code) };
   }
-}
-
-function read(file: string): string | undefined {
-  const found = readUserFile(file);
-  return found.ok ? found.text : undefined;
 }
