@@ -1,6 +1,7 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
+import { beforeMoves, withheld } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
@@ -110,7 +111,10 @@ export const unconfirmed: Diagnostic = {
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {
   const { plan } = await session.plan(() => {});
   if (isEmpty(plan) && !isBlocked(plan)) return [];
-  const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
+  const mayRead = beforeMoves(plan, session.mayRead);
+  const left = plan.steps
+    .flatMap(({ changes }) => changes)
+    .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
 }

@@ -42,9 +42,9 @@ export async function underLock(
     try {
       lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      if (code === undefined) throw thrown;
-      say(unusable(place.store.where, code));
+      const { code, why = code } = thrown as NodeJS.ErrnoException & { readonly why?: string };
+      if (why === undefined) throw thrown;
+      say(unusable(place.store.where, why));
       return EXIT.error;
     }
     if ('release' in lock) {

@@ -19,6 +19,7 @@ import {
   optionsOf,
 } from './options.ts';
 import { planCommand } from './plan.ts';
+import { escapeLine } from './report/escape.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
-    io.err(`error: ${thrown.usage}\n   = help: reflake --help\n`);
+    io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
     return EXIT.usage;
   }
 }

@@ -1,6 +1,7 @@
 // What every command begins with: the spec found and checked, the machine, the wishes, a reporter.
 
 import { resolve as resolvePath } from 'node:path';
+import { discreetly, type MayRead, mayReadOn, SEES_ALL } from '../core/closed.ts';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
 import { callerOf } from '../core/host/caller.ts';
@@ -8,7 +9,8 @@ import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
 import { findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
-import type { Digest, Plan, Reporter } from '../core/model.ts';
+import { isRoot } from '../core/host/trusted.ts';
+import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
@@ -38,6 +40,8 @@ export interface Session extends Place {
   readonly wishes: Wishes;
   readonly warnings: readonly Diagnostic[];
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
+  /** Whether who called may be shown what is in a file of the machine. */
+  readonly mayRead: MayRead;
   readonly report: Reporter;
   /** Looks now: through the machine as it is at this moment. */
   readonly plan: (
@@ -70,12 +74,14 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
   // Who leaves the git provider out is not to count on it either.
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
+  const mayRead = callersEyes(place.host, wishes, caller);
   const timing = { checks: 0, since: io.now() };
   const report = reporterFor(verb, options, io, {
     ...sources,
     wishes,
     ...(saved && { saved }),
     host: place.host,
+    mayRead,
     measured: () => ({ checks: timing.checks, seconds: (io.now() - timing.since) / 1000 }),
   });
   const session: Session = {
@@ -86,6 +92,7 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     wishes,
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
     locate: spec.locate,
+    mayRead,
     report,
     plan: async (told, how) => {
       const machine = realHost(absolute(place.root));
@@ -95,6 +102,12 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     },
   };
   return { ok: true, session };
+}
+
+/** Root sees more than who called it; an ordinary user sees no more than that. */
+function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
+  if (!isRoot() || caller.uid === 0) return SEES_ALL;
+  return mayReadOn(host, { uid: caller.uid, gids: people.groupsOf(caller) });
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });
@@ -163,13 +176,19 @@ const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
 
 interface ReportSources extends Sources {
   readonly host?: Host;
+  readonly mayRead?: MayRead;
   readonly wishes?: Wishes;
   readonly saved?: string;
   readonly measured?: () => { readonly checks: number; readonly seconds: number };
 }
 
 export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
-  const { file, text, locate, wishes, saved, host, measured } = sources;
+  const { mayRead = SEES_ALL } = sources;
+  return discreetly(plainReporter(verb, options, io, { ...sources, mayRead }), mayRead);
+}
+
+function plainReporter(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
+  const { file, text, locate, wishes, saved, host, mayRead, measured } = sources;
   if (options.format === 'json') return jsonReporter({ print: io.out, ...(locate && { locate }) });
   return humanReporter({
     print: { out: io.out, err: io.err },
@@ -185,7 +204,7 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
     now: io.now,
     verb,
     spec: file,
-    source: (name) => (name === file ? text : textOf(host, name)),
+    source: (name) => (name === file ? text : textOf(host, name, mayRead)),
     ...(locate && { locate }),
     ...(wishes && { dirOf: () => wishes.dir }),
     ...(saved && { saved }),
@@ -194,9 +213,9 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
 }
 
 /** A file of the machine, for the lines around a problem. */
-function textOf(host: Host | undefined, name: string): string | undefined {
+function textOf(host: Host | undefined, name: string, mayRead: MayRead = SEES_ALL): string | undefined {
   try {
-    const bytes = name.startsWith('/') ? host?.read(absolute(name)) : undefined;
+    const bytes = name.startsWith('/') && mayRead(absolute(name)) ? host?.read(absolute(name)) : undefined;
     return bytes && Buffer.from(bytes).toString('utf8');
   } catch {
     return undefined;

@@ -149,7 +149,7 @@ const WAYS: readonly (readonly [
   ['su -', hostile('su - -c /opt/run'), { caller: false, keeps: false }],
   [
     'cron',
-    `printf 'A=hunter2\\n@reboot root /opt/run\\n' > /etc/crontab; rm -f /run/crond.* /var/run/crond.*; mkdir -p /var/spool/cron/crontabs
+    `printf 'A=hunter2\\n@reboot root /opt/run\\n' > /etc/crontab; rm -f /run/crond.* /var/run/crond.*; mkdir -p /var/run /var/spool/cron/crontabs
      cron -f & pid=$!; tries=0; until [ -e /code ] || [ $tries -ge 600 ]; do sleep 0.1; tries=$((tries + 1)); done; kill $pid`,
     { caller: false, keeps: false },
   ],
