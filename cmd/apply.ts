@@ -2,12 +2,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { beforeMoves, withheld } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
-import { isRoot } from '../core/host/run.ts';
-import { callerOf, trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
+import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { strayEdit } from '../core/plan-places.ts';
@@ -129,7 +131,10 @@ export const unconfirmed: Diagnostic = {
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {
   const { plan } = await session.plan(() => {});
   if (isEmpty(plan) && !isBlocked(plan)) return [];
-  const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
+  const mayRead = beforeMoves(plan, session.mayRead);
+  const left = plan.steps
+    .flatMap(({ changes }) => changes)
+    .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
 }
