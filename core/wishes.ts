@@ -147,7 +147,9 @@ function partiesOf(
     return owner;
   });
   const all = new Set([...uids, ...present]);
-  return [...all].filter((uid) => uid !== undefined && uid !== 0).map((uid) => ({ uid: uid!, gids: names.groupsOf(uid!) }));
+  return [...all]
+    .filter((uid) => uid !== undefined && uid !== 0)
+    .map((uid) => ({ uid: uid!, gids: names.groupsOf(uid!) }));
 }
 
 /** The schema lets only absolute paths and `~/…` through. */

@@ -52,7 +52,14 @@ export const git = provider<Desired, Observed>({
   name: 'git',
   desire: ({ git: wished, dir, modules, owner, person, people }) =>
     wished
-      ? { dir, modules, people, person, home: (owner && people.user(owner.uid)?.home) ?? person.home, ...(owner && { owner }) }
+      ? {
+          dir,
+          modules,
+          people,
+          person,
+          home: (owner && people.user(owner.uid)?.home) ?? person.home,
+          ...(owner && { owner }),
+        }
       : undefined,
   async observe({ dir, modules, owner: wished, person, home }, reader) {
     const entries = ['flake.nix', 'flake.lock', ...modules];

@@ -6,7 +6,14 @@ import { addFeatures } from '../core/formats/nix-conf-edit.ts';
 import type { Reader } from '../core/host/host.ts';
 import { type Followed, follow } from '../core/links.ts';
 import type { Change, Edit } from '../core/model.ts';
-import { confFileAt, type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF, systemConfOf } from '../core/nix-conf-files.ts';
+import {
+  confFileAt,
+  type NixConfFile,
+  type NixConfFiles,
+  nixConfOf,
+  SYSTEM_CONF,
+  systemConfOf,
+} from '../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
@@ -67,7 +74,10 @@ export const nixConf = provider<Desired, Observed>({
     if (missing.length === 0) return NO_DIFFERENCE;
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
     if (misled)
-      return blocked(path, `"${path}" does not belong to the person whose Nix reads it, nor does the system's own nix.conf lead to it`);
+      return blocked(
+        path,
+        `"${path}" does not belong to the person whose Nix reads it, nor does the system's own nix.conf lead to it`,
+      );
     if (file.kind === 'odd') return foreign({ path, text: '', built: false, generated: undefined }, missing);
     // In a user's file a plain assignment would discard what the system's file enables.
     const how = path === SYSTEM_CONF ? {} : { extend: true };

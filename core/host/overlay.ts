@@ -149,6 +149,19 @@ export function overlay(base: Reader): Overlay {
       return below === undefined ? hashThrough(shown, path) : base.treeHash(below);
     },
     compute: (job) => base.compute(job),
+    mounts(path) {
+      const origin = shown.origin(path);
+      return base.mounts(origin).map((at) => rebase(at, origin, path)!);
+    },
+    origin(path) {
+      const found = find(path, layers.length - 1);
+      if (found.in === 'base') return found.path;
+      if (found.in === 'nothing') return path;
+      // A put changes what is there: where that came from, the layers below it say.
+      let at: Found = found;
+      while (at.in === 'layer') at = find(at.path, at.depth - 1);
+      return at.in === 'base' ? at.path : path;
+    },
     planned: (path) =>
       base.planned(path) ||
       layers.some((layer) =>
