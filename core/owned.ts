@@ -56,9 +56,7 @@ function wayTo(top: AbsPath, party: Party, reader: Reader): Way {
   const origin = reader.origin(top);
   return {
     isOpen: above(top).every((dir) => hasBits(reader.stat(dir), party, 1)),
-    isClean:
-      isShut(reader.stat(parent(origin))) &&
-      above(origin).every((dir) => keepsRoots(reader.stat(dir))),
+    isClean: isShut(reader.stat(parent(origin))) && above(origin).every((dir) => keepsRoots(reader.stat(dir))),
   };
 }
 

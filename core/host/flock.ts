@@ -75,7 +75,10 @@ export function holdNew(place: string): Lock | undefined {
 }
 
 /** Undefined: there is none that we could change, or it is one of `ours`. */
-function lockDirectory(opened: () => number | undefined, ours: readonly OneLock[]): OneLock | Held | 'lacking' | undefined {
+function lockDirectory(
+  opened: () => number | undefined,
+  ours: readonly OneLock[],
+): OneLock | Held | 'lacking' | undefined {
   for (;;) {
     const fd = opened();
     if (fd === undefined) return undefined;
