@@ -1,7 +1,7 @@
 // Whose a tree is: what of it does not belong to its owner, or can't be used by them. A walk through a Reader.
 
 import type { Reader } from './host/host.ts';
-import { below } from './links.ts';
+import { below, follow } from './links.ts';
 import { type Entry, type Owner, type Party, sameOwner } from './model.ts';
 import { type AbsPath, parent, ROOT } from './path.ts';
 
@@ -54,14 +54,18 @@ interface Way {
 
 function wayTo(top: AbsPath, party: Party, reader: Reader): Way {
   const origin = reader.origin(top);
+  const now = follow(reader, parent(top)).path;
+  const { path: then, by } = follow(reader, parent(origin));
   return {
-    isOpen: above(top).every((dir) => hasBits(reader.stat(dir), party, 1)),
-    isClean: isShut(reader.stat(parent(origin))) && above(origin).every((dir) => keepsRoots(reader.stat(dir))),
+    isOpen: upwards(now).every((dir) => hasBits(reader.stat(dir), party, 1)),
+    isClean:
+      by === undefined && isShut(reader.stat(then)) && upwards(then).every((dir) => keepsRoots(reader.stat(dir))),
   };
 }
 
-function above(path: AbsPath): readonly AbsPath[] {
-  return path === ROOT ? [] : [parent(path), ...above(parent(path))];
+/** The directory and all above it. */
+function upwards(dir: AbsPath): readonly AbsPath[] {
+  return dir === ROOT ? [dir] : [dir, ...upwards(parent(dir))];
 }
 
 function withheldFrom(
