@@ -82,6 +82,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       plan: plan.id,
       host: plan.host,
       undoes: [],
+      parties: session.wishes.parties,
       dirs,
       batches: [editsOf(plan.steps)],
     };
@@ -114,10 +115,11 @@ export async function confirm(question: string, options: GlobalOptions, io: Io):
   return answer?.trim() === 'yes';
 }
 
-export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by'> => ({
+export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'> => ({
   tx: randomBytes(6).toString('hex'),
   startedAt: now(),
   by: callerOf(io.env).name,
+  uid: process.geteuid?.() ?? 0,
 });
 
 export const unconfirmed: Diagnostic = {

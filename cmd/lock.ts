@@ -87,7 +87,7 @@ function lockAll(
     host.refresh();
     // Asked once: it reads the journal.
     const paths = dirs();
-    const below = lockDirectories(absolute(root), host, paths);
+    const below = lockDirectories(absolute(root), paths);
     if ('heldBy' in below) {
       state.release();
       return below;

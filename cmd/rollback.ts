@@ -42,7 +42,13 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
     if (selected.length === 0) return finish({ status: 'unchanged' }, around);
-    const { transaction, blobs } = undoing(selected, history.generations, place.host, stamp(io), options.force);
+    const { transaction, blobs } = undoing(
+      selected,
+      history.generations,
+      { ...place.host, ...place.host.held },
+      stamp(io),
+      options.force,
+    );
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);

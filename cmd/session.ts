@@ -167,7 +167,7 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
 /** Root sees more than who called it; an ordinary user sees no more than that. */
 function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
-  return mayReadOn(host, { uid: caller.uid, gids: people.groupsOf(caller) });
+  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });

@@ -157,6 +157,18 @@ export const CODES = {
     title: 'flake.lock needs a newer Nix',
     page: 'It has inputs that are relative paths. A Nix before 2.26 refuses such a lock, and with it every command. It is not locked again: that would lose the revisions of all inputs.',
   },
+  RF2040: {
+    title: 'a link leads out of its owner’s hands',
+    page: 'Somebody else than root can decide where this link leads, and it leads to what is not theirs. Root does not follow it: otherwise the owner of a link could have root write wherever they point. Name the real place in the spec, or remove the link.',
+  },
+  RF2041: {
+    title: 'not theirs to be given',
+    page: 'Something in the tree belongs to root (or to a third user), and config.owner could not read it: root may have closed it on purpose, and whoever owns a directory can rename files of root’s into it. It changes owner only where its mode lets config.owner read it already, or where this plan moves it from a place that root alone controls. Files with set-id bits are never given. Look at it, and run the chown of the hint, or move it out of the configuration.',
+  },
+  RF2042: {
+    title: 'a file system is mounted in the tree',
+    page: 'What is mounted below the configuration is not part of it: it is neither moved nor given to another owner. Unmount it first.',
+  },
   RF3001: {
     title: 'the plan is stale',
     page: 'Something that the plan relies on has changed since it was made. Nothing was written. Make a new plan.',

@@ -28,8 +28,9 @@ export async function execute(
   host.refresh();
   const rehearsed = look(() => {
     const unlike = staleWitnesses(host, witnesses);
-    return unlike.length > 0 ? { stale: unlike } : rehearse(host, asked.batches, blobs, code);
+    return unlike.length > 0 ? { stale: unlike } : rehearse({ ...host, ...host.held }, asked.batches, blobs, code);
   });
+  host.refresh();
   if ('status' in rehearsed) return rehearsed;
   if (rehearsed.stale.length > 0 || !('batches' in rehearsed))
     return { status: 'refused', cause: rehearsed.stale, exit: 3 };
@@ -39,7 +40,7 @@ export async function execute(
   const before = stopped();
   if (before !== undefined) return stoppedBy(before);
   const generation = nextGeneration(store);
-  const work = host.work(batches.flat(), transaction.tx);
+  const work = host.work(batches.flat(), transaction.tx, transaction);
   try {
     const refused = prepare(transaction, contents, around, work);
     if (refused !== undefined) return refused;
@@ -135,7 +136,7 @@ async function playBack(around: Surroundings): Promise<Outcome | undefined> {
     code: 'RF3014',
     summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
   };
-  const work = host.work(transaction.batches.flat(), transaction.tx);
+  const work = host.work(transaction.batches.flat(), transaction.tx, transaction);
   try {
     return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
   } finally {
@@ -299,7 +300,7 @@ function sweepCommitted(around: Surroundings): void {
     const loaded = load(store, `history/${number}`);
     if (loaded.status !== 'loaded') continue;
     const { batches, tx } = loaded.transaction;
-    const work = host.work(batches.flat(), tx);
+    const work = host.work(batches.flat(), tx, loaded.transaction);
     sweep(around, work, number);
     work.close();
   }
@@ -310,7 +311,7 @@ function sweepDraft({ host, store }: Surroundings): string | undefined {
   const found = drafted(store);
   if (found.status === 'damaged') return found.what;
   if (found.status === 'loaded') {
-    const work = host.work(found.transaction.batches.flat(), found.transaction.tx);
+    const work = host.work(found.transaction.batches.flat(), found.transaction.tx, found.transaction);
     try {
       work.sweep();
     } finally {

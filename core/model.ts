@@ -16,6 +16,12 @@ export interface Person extends Owner {
   readonly home: string;
 }
 
+/** Somebody in whose directories a transaction may write, because they could do it themselves: ids as the machine numbers them. */
+export interface Party {
+  readonly uid: number;
+  readonly gids: readonly number[];
+}
+
 /** `sha256:` and 64 hex digits. Names content: bytes live in a plan's `blobs` or in a journal's images. */
 export type Digest = `sha256:${string}`;
 

@@ -13,8 +13,10 @@ export interface People {
   readonly users: readonly User[];
   user(nameOrId: string | number): Person | undefined;
   groupId(nameOrId: string): number | undefined;
-  /** All groups of a person. */
-  groupsOf(person: Person): readonly number[];
+  /** All groups of a user: their own, and those that name them. */
+  groupsOf(uid: number): readonly number[];
+  /** `srid`, or the number where there is no name. */
+  userName(uid: number): string;
   /** `srid:users`, with numbers where there is no name. */
   name(owner: Owner): string;
 }
@@ -31,7 +33,12 @@ export function people(reader: Reader): People {
     },
     groupId: (nameOrId) =>
       groups.find(({ name }) => name === nameOrId)?.gid ?? (/^\d+$/.test(nameOrId) ? Number(nameOrId) : undefined),
-    groupsOf: ({ name, gid }) => [gid, ...groups.filter(({ members }) => members.includes(name)).map((one) => one.gid)],
+    groupsOf(uid) {
+      const named = users.filter((user) => user.uid === uid);
+      const joined = groups.filter(({ members }) => named.some(({ name }) => members.includes(name)));
+      return [...new Set([...named.map(({ gid }) => gid), ...joined.map(({ gid }) => gid)])];
+    },
+    userName: (uid) => users.find((user) => user.uid === uid)?.name ?? String(uid),
     name({ uid, gid }) {
       const key = `${uid}:${gid}`;
       const user = users.find((one) => one.uid === uid)?.name ?? uid;

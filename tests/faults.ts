@@ -90,8 +90,8 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       read: (path) => look(() => host.read(path)),
       list: (path) => look(() => host.list(path)),
       entries: (path) => look(() => host.entries(path)),
-      work: (edits, tx) => {
-        const work = host.work(edits, tx);
+      work: (edits, tx, by) => {
+        const work = host.work(edits, tx, by);
         const name = (at: number): string => {
           const edit = edits[at]!;
           return edit.op === 'move' ? edit.to : edit.op === 'put' ? edit.path : 'activation';

@@ -11,7 +11,7 @@ export interface User {
 export interface Group {
   readonly name: string;
   readonly gid: number;
-  /** Names of users that it is a supplementary group of. */
+  /** Names of users. */
   readonly members: readonly string[];
 }
 
@@ -24,8 +24,8 @@ export const parsePasswd = (text: string): readonly User[] =>
   );
 
 export const parseGroup = (text: string): readonly Group[] =>
-  rows(text).flatMap(([name, , gid, members]) =>
-    name && isId(gid) ? [{ name, gid: Number(gid), members: (members ?? '').split(',') }] : [],
+  rows(text).flatMap(([name, , gid, members = '']) =>
+    name && isId(gid) ? [{ name, gid: Number(gid), members: members.split(',').filter((one) => one !== '') }] : [],
   );
 
 const rows = (text: string): string[][] =>

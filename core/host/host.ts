@@ -1,7 +1,7 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
-import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Person } from '../model.ts';
+import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
@@ -81,6 +81,10 @@ export interface Reader {
    */
   treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
+  /** Mount points below the path: told by the kernel, not by a look at what is there. */
+  mounts(path: AbsPath): readonly AbsPath[];
+  /** Where what is shown at the path is now: elsewhere only where it is planned to be moved. */
+  origin(path: AbsPath): AbsPath;
   /** Whether planned edits concern the path or anything below it. */
   planned(path: AbsPath): boolean;
 }
@@ -98,12 +102,24 @@ export function activeSystem(reader: Reader): ActiveSystem {
 
 export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 
+/** Who began a transaction (their effective uid), and in whose directories it may write as they could themselves. */
+export interface By {
+  readonly uid?: number;
+  /** Without it: everybody's whom the edits name as an owner. */
+  readonly parties?: readonly Party[];
+}
+
 export interface Host extends Reader {
   /**
    * The means to carry out `edits`, numbered by their place in the list, or to take them back. `tx` names the transaction:
-   * what it makes out of sight is found by that name, by a later process too.
+   * what it makes out of sight is found by that name, by a later process too. What `by` could not have done is refused (EPERM).
    */
-  work(edits: readonly Edit[], tx: string): Work;
+  work(edits: readonly Edit[], tx: string, by?: By): Work;
+  /**
+   * Looks at what a transaction names, with all our rights, through the directories that it would be changed in: no link of
+   * somebody's is followed (EPERM), and nothing is opened that could block.
+   */
+  readonly held: Pick<Reader, 'stat' | 'read' | 'list' | 'entries'>;
   /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
   refresh(): void;
   /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */

@@ -169,16 +169,22 @@ export function memoryHost(
     },
   };
 
+  const entries: Host['entries'] = (path) =>
+    look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) }));
+
   return {
     ...look,
     facts,
-    entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
+    entries,
     isOwned: () => false,
     fileSystem: () => undefined,
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
+    mounts: () => [],
+    origin: (path) => path,
+    held: { ...look, entries },
     work: (edits) => memoryWork(edits),
     refresh: () => {},
     activate: async () => ({ status: 'failed', phase: 'build', log: 'a machine in memory cannot build' }),

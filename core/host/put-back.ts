@@ -8,7 +8,7 @@ import { childOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
 import type { LateWriters } from './late-writers.ts';
-import { lchownIfNeeded, setMetadata } from './metadata.ts';
+import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
 import { digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -43,9 +43,10 @@ export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): rea
   const dir = desk.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   if (kindOf(edit) === 'metadata') {
-    if (before.type !== 'absent' && there(target) !== undefined) setMetadata(target, before);
+    changeBack(desk, edit, dir, target);
     return [];
   }
+  desk.warrants.write(dir, path);
   if (before.type === 'absent') {
     if (after.type !== 'dir') return takeOurs(desk, edit, at);
     rmdirSync(target);

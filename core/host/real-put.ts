@@ -43,6 +43,8 @@ export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blob
     return undefined;
   }
   const dir = desk.anchors.dir(now.now(parent(path)));
+  // What is to be moved or made by then is asked about when it is there.
+  if (now.now(parent(path)) === parent(path)) desk.warrants.write(dir, path);
   const site = desk.sites.make(dir);
   const place = now.now(path);
   const isOurs = desk.touched.has(place);
@@ -131,6 +133,7 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
     changePut(desk, edit, dir, target);
     return;
   }
+  desk.warrants.write(dir, path);
   const site = siteOf(desk, path);
   const known = desk.known.get(at);
   if (kind !== 'make' && !isStill(target, known?.target, known?.since)) throw staleAt(path);

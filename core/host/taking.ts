@@ -24,6 +24,7 @@ export function siteOf({ anchors, sites }: Pick<Desk, 'anchors' | 'sites'>, path
 
 /** Onto a shelf of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
 export function take(desk: Desk, path: AbsPath, at: number, shelf: Shelf = 'away'): DiskPath | undefined {
+  desk.warrants.write(desk.anchors.dir(parent(path)), path);
   const place = siteOf(desk, path).free(shelf, at);
   return thereOrNot(() => {
     renameSync(desk.anchors.at(path), place);
@@ -82,6 +83,7 @@ export function giveOrStale(shelved: DiskPath, target: DiskPath, path: AbsPath):
 
 /** Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. */
 export function keepBeside(desk: Desk, path: AbsPath, shelved: DiskPath, dir: AbsPath = parent(path)): AbsPath {
+  desk.warrants.write(desk.anchors.dir(dir), path);
   for (const name of conflictNames(desk, path, dir)) if (give(shelved, desk.anchors.at(name))) return name;
   throw new Error('unreachable');
 }
@@ -94,6 +96,7 @@ export function nearest({ anchors }: Pick<Desk, 'anchors'>, path: AbsPath, site:
 
 /** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there. */
 export function setAside(desk: Desk, path: AbsPath, at: number): AbsPath | undefined {
+  desk.warrants.write(desk.anchors.dir(parent(path)), path);
   const place = desk.anchors.at(path);
   // A directory keeps its parent, since to change that is a right of its own.
   if (there(place)?.isDirectory()) {

@@ -7,11 +7,13 @@ import type { Anchors } from './anchor.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
 import type { Sites } from './site.ts';
+import type { Warrants } from './warrant.ts';
 
 export interface Desk {
   readonly tx: string;
   readonly anchors: Anchors;
   readonly sites: Sites;
+  readonly warrants: Warrants;
   /**
    * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
    * is known to a later process.
