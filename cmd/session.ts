@@ -125,7 +125,7 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
   const shown =
     'seenBy' in place.host && caller.uid !== 0
-      ? place.host.seenBy(isRunning ? caller : { ...caller, groups: [] })
+      ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
       : place.host;
   const mayRead = callersEyes(place.host, wishes, caller);
   const timing = { checks: 0, since: io.now() };
