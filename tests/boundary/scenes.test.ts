@@ -1,0 +1,31 @@
+// Hostile trees through the real program: nothing of root's or of a third user's is changed, given away or shown, every command
+// ends, and says what it says in words.
+import { describe, expect, test } from '@jest/globals';
+import { ground } from './ground.ts';
+import { layoutOf, SCENES, type Scene } from './scenes.ts';
+
+/** Exit codes that a command may have, whatever it was given. */
+const KNOWN = [0, 1, 2, 3, 4, 5, 6, 64, 65];
+
+async function harmOf(scene: Scene, prefix: '' | '/m'): Promise<readonly string[]> {
+  const place = await ground(prefix, layoutOf(scene), scene.spec);
+  try {
+    place.begin();
+    const said = [];
+    for (const words of scene.words ?? [['plan'], ['apply', '--yes']])
+      said.push(
+        await place.run([...words, '--spec', place.spec], { caller: scene.caller ?? 'sudo', attacker: scene.attacker }),
+      );
+    if (process.env.SHOW) for (const ran of said) console.log(scene.name, ran.code, ran.out);
+    const strange = said.filter(({ code }) => code !== null && !KNOWN.includes(code));
+    return [...place.harm(said), ...strange.map(({ code, out }) => `exit ${code}: ${out.slice(0, 400)}`)];
+  } finally {
+    await place.remove();
+  }
+}
+
+describe.each([...new Set(SCENES.map(({ kind }) => kind))])('%s', (kind) => {
+  const ours = SCENES.filter((scene) => scene.kind === kind).map((scene) => [scene.name, scene] as const);
+  test.each(ours)('%s', async (_name, scene) => expect(await harmOf(scene, '')).toEqual([]), 180_000);
+  test.each(ours)('%s (under --root)', async (_name, scene) => expect(await harmOf(scene, '/m')).toEqual([]), 180_000);
+});
