@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     const result = await tried(draw);
     calls += result.calls;
     commands += result.commands;
-    const lines = [...result.violations.map(lineOf), ...result.harm];
+    const lines = [...result.harm, ...result.violations.map(lineOf)];
     if (values.verbose) for (const said of result.said) console.log(said.code, said.out);
     if (lines.length === 0) {
       console.log(`ok    ${draw.title}`);

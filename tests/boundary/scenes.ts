@@ -266,5 +266,17 @@ export const PLAIN: readonly Scene[] = (['moving', 'own'] as const).map((base) =
 
 export const SCENES: readonly Scene[] = [...PLAIN, ...S1, ...S2, ...S3, ...S4, ...S5, ...S8];
 
-/** The tree and home of a scene. */
-export const layoutOf = ({ base, more }: Scene): Layout => ({ ...BASES[base], ...more });
+/** The tree and home of a scene. What would lie below something that is no directory is left out. */
+export function layoutOf({ base, more }: Pick<Scene, 'base' | 'more'>): Layout {
+  const all: Layout = { ...BASES[base], ...more };
+  const isHidden = (path: string): boolean => {
+    for (let at = above(path); at !== ''; at = above(at)) {
+      const leaf = all[at];
+      if (leaf !== undefined && (leaf === null || !('dir' in leaf))) return true;
+    }
+    return false;
+  };
+  return Object.fromEntries(Object.entries(all).filter(([path]) => !isHidden(path)));
+}
+
+const above = (path: string): string => path.slice(0, path.lastIndexOf('/'));
