@@ -9,8 +9,8 @@ import { loadPlan } from './plan-file.ts';
 import { escapeLine } from './report/escape.ts';
 import { openSession, placeOf, reporterFor } from './session.ts';
 
-export function historyCommand(options: GlobalOptions, io: Io): number {
-  const history = past(placeOf(options, io).store);
+export async function historyCommand(options: GlobalOptions, io: Io): Promise<number> {
+  const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
     reporterFor('recover', options, io, { file: '', text: '' })({ type: 'diagnostic', diagnostic: history.problem });
     return EXIT.stuck;
@@ -52,7 +52,7 @@ export interface ShowOptions extends GlobalOptions {
 export async function showCommand(options: ShowOptions, io: Io): Promise<number> {
   const report = reporterFor('recover', options, io, { file: '', text: '' });
   if (options.what !== undefined && !/^\d+$/.test(options.what)) return await showPlan(options, options.what, io);
-  const history = past(placeOf(options, io).store);
+  const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
     report({ type: 'diagnostic', diagnostic: history.problem });
     return EXIT.stuck;

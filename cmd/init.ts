@@ -3,7 +3,7 @@
 import { relative, resolve } from 'node:path';
 import { callerOf, writeUserFile } from '../core/host/surroundings.ts';
 import { loadSpec } from '../core/spec.ts';
-import { type Finding, type Survey, survey } from '../core/survey.ts';
+import { type Finding, PLACE, type Survey, survey } from '../core/survey.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { escapeLine } from './report/escape.ts';
@@ -31,7 +31,13 @@ interface Answers {
 
 export async function initCommand(options: InitOptions, io: Io): Promise<number> {
   const file = options.spec ?? 'reflake.yaml';
-  const found = survey(placeOf(options, io).host, callerOf(io.env).name);
+  const { host } = await placeOf(options, io);
+  const caller = callerOf(io.env);
+  if ('lookAs' in host) {
+    host.grant([PLACE]);
+    host.lookAs(caller);
+  }
+  const found = survey(host, caller.name);
   const fail = (message: string, hint: string): number => {
     io.err(`error: ${message}\n   = help: ${hint}\n`);
     return EXIT.error;

@@ -26,7 +26,7 @@ export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions
 
 export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
   const limits = limitsOf(options);
-  const place = placeOf(options, io);
+  const place = await placeOf(options, io);
   const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
   const refuse = (diagnostic: Diagnostic, exit: number): number => {
     report({ type: 'diagnostic', diagnostic });

@@ -3,17 +3,20 @@
 import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
+import type { BorderedHost } from '../core/host/border/bordered.ts';
 import type { Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
+import { isRoot } from '../core/host/run.ts';
 import { diskStore } from '../core/host/store.ts';
 import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
-import type { Digest, Plan, Reporter } from '../core/model.ts';
-import { absolute } from '../core/path.ts';
+import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
+import { type AbsPath, absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
+import type { Spec } from '../schemas/spec.gen.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
@@ -24,7 +27,7 @@ export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 
 /** A machine and where its past is kept; what rollback, history and recover need. */
 export interface Place {
-  readonly host: Host;
+  readonly host: Host | BorderedHost;
   readonly store: Store;
   readonly root: string;
 }
@@ -47,23 +50,33 @@ export interface Session extends Place {
 
 export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
 
-export function placeOf(options: GlobalOptions, io: Io): Place {
+export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
   mustHaveProc();
   const root = absolute(resolvePath(io.cwd, options.root));
   if (!isDirectory(root))
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
-  return { host: realHost(root), store: diskStore(state), root };
+  return { host: await hostAt(root), store: diskStore(state), root };
+}
+
+/** Only root has rights that others' words could turn against it; the rest of us look for ourselves, and load no border. */
+async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
+  if (!isRoot()) return realHost(root);
+  const { bordered } = await import('../core/host/border/bordered.ts');
+  return bordered(root);
 }
 
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(verb: Verb, options: GlobalOptions, io: Io, saved?: string): Promise<Opened> {
-  const place = placeOf(options, io);
+  const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(verb, options, io, found);
   const { spec, file, text } = found;
   const caller = callerOf(io.env);
-  const run = { caller, offline: options.offline, isRunning: place.root === '/', now: Math.floor(Date.now() / 1000) };
+  const isRunning = place.root === '/';
+  const now = Math.floor(Date.now() / 1000);
+  const person = await personFor(place.host, spec.spec, caller, isRunning);
+  const run = { caller, person, offline: options.offline, isRunning, now };
   const resolved = resolve(spec.spec, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
@@ -87,13 +100,19 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     locate: spec.locate,
     report,
     plan: async (told, how) => {
-      const machine = realHost(absolute(place.root));
-      const made = await plan(wishes, spec.digest, machine, PROVIDERS, told, { ...selection(options), ...how });
+      place.host.refresh();
+      const made = await plan(wishes, spec.digest, place.host, PROVIDERS, told, { ...selection(options), ...how });
       timing.checks = made.checks;
       return made;
     },
   };
   return { ok: true, session };
+}
+
+async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Promise<Person> {
+  if (!('lookAs' in host)) return caller;
+  const { chooseLooker } = await import('./looker.ts');
+  return chooseLooker(host, spec, caller, isRunning);
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });

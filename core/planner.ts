@@ -98,12 +98,12 @@ async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overl
     return await look(wishes, stage);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
-    const { path, why } = thrown;
+    const { path, why, hint } = thrown;
     const diagnostic: Diagnostic = {
       severity: 'error',
       code: 'RF2005',
       summary: `"${path}" cannot be read: ${why}`,
-      hint: 'run the command with sudo',
+      hint,
       path,
     };
     return { changes: [], edits: [], diagnostics: [diagnostic] };

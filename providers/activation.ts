@@ -41,6 +41,7 @@ export const activation = provider<Desired, Observed>({
       label: 'evaluating the system',
       purpose: 'answer',
       files: [],
+      from: [],
       argv: [
         'nix',
         '--extra-experimental-features',

@@ -175,6 +175,8 @@ function compiledBy(args, index, dir) {
     };
     // A cache made under other flags than the program starts with would be refused.
     require('node:v8').setFlagsFromString = () => {};
+    // What an ordinary user's plan needs, also where root builds.
+    process.geteuid = () => 1000;
     process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(file)}, scripts[${index}].createCachedData()));`,
   );
   const env = { PATH: process.env.PATH, HOME: dir };

@@ -17,6 +17,8 @@ export interface Job {
   readonly purpose: 'bytes' | 'answer';
   /** Relative to the scratch directory; parents are made. */
   readonly files: readonly ScratchFile[];
+  /** Paths of the machine whose bytes are in `files`: what `as` may not read there is not laid into their directory. */
+  readonly from: readonly AbsPath[];
   /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
   readonly argv: Argv;
   readonly outputs: readonly string[];
@@ -40,6 +42,8 @@ export type JobResult =
     }
   | { readonly status: 'failed'; readonly stderr: string }
   | { readonly status: 'missing'; readonly tool: string }
+  /** The program was not run: only root may read what it needs. */
+  | { readonly status: 'closed'; readonly path: AbsPath }
   | { readonly status: 'withheld' };
 
 /** A name in a directory, and what has it. */
@@ -163,10 +167,17 @@ export type ActivationResult =
 const UNREADABLE = Symbol('unreadable');
 
 /** A thrown value, not a bug: rights are missing at `path`. The planner turns it into a diagnostic. */
-export const unreadable = (path: AbsPath, why: string): Error =>
-  Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true, path, why });
+export const unreadable = (path: AbsPath, why: string, hint = 'run the command with sudo'): Error & Unreadable =>
+  Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true as const, path, why, hint });
 
-export const isUnreadable = (thrown: unknown): thrown is Error & { readonly path: AbsPath; readonly why: string } =>
+export interface Unreadable {
+  readonly path: AbsPath;
+  readonly why: string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
   thrown instanceof Error && UNREADABLE in thrown;
 
 /** A thrown value, not a bug: what an edit relies on was changed by somebody, between the look and now. */
