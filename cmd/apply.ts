@@ -1,26 +1,27 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
 import { isRoot } from '../core/host/run.ts';
-import { callerOf } from '../core/host/surroundings.ts';
+import { callerOf, trustedBy, type UserFiles } from '../core/host/surroundings.ts';
 import type { Edit, Plan } from '../core/model.ts';
-import { type AbsPath, absolute, isWithin } from '../core/path.ts';
+import type { AbsPath } from '../core/path.ts';
+import { strayEdit } from '../core/plan-places.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
-import type { Wishes } from '../core/wishes.ts';
-import { ASIDE } from '../providers/location.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
-import { openSession, type Session } from './session.ts';
+import { filesFor, openSession, type Session } from './session.ts';
 import { finish, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
+import { authorOf, doubtAbout } from './trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
@@ -39,7 +40,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     return exit;
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
+  const files = await filesFor(callerOf(io.env));
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
+  const doubt = saved && planInDoubt(options, io, files);
+  if (doubt) return refuse(doubt, EXIT.refused);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
   const act = async (lock: Lock): Promise<number> => {
@@ -59,6 +63,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     if (isEmpty(plan)) {
       report({ type: 'finished', outcome: { status: 'unchanged' } });
       return EXIT.ok;
+    }
+    if (saved || isRoot()) {
+      const stray = strayFrom(plan, session);
+      if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
     }
     const rights = missingRights(editsOf(plan.steps), session);
     if (rights !== undefined) return refuse(rights, EXIT.error);
@@ -80,6 +88,17 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     return finish(outcome, around);
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
+}
+
+/**
+ * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
+ * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
+ */
+function planInDoubt(options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+  if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
+  const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
+  const judged = doubtAbout(resolve(io.cwd, options.plan!), `the plan "${options.plan}"`, trusted, files);
+  return judged.kind === 'none' ? judged.problem : undefined;
 }
 
 /** Where the configuration lies before the apply, and after it. */
@@ -116,52 +135,30 @@ async function remaining(session: Session): Promise<readonly Diagnostic[]> {
 }
 
 /** A saved plan is for one machine and one spec. */
-function foreignPlan(plan: Plan, { host, digest, wishes }: Session): Diagnostic | undefined {
+function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefined {
   const { facts } = host;
   const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
-  if (sameHost && plan.spec === digest) return foreignActivation(plan, wishes) ?? foreignPath(plan, wishes);
+  if (sameHost && plan.spec === digest) return undefined;
   const summary = sameHost
     ? 'the spec has changed since the plan was made'
     : `the plan is for the machine "${plan.host.name}"`;
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
 
-/**
- * The id of a plan says that nobody altered it, but not who made it. What runs as root is the system of this spec's flake,
- * built as this spec's person, whatever a file says.
- */
-function foreignActivation(plan: Plan, { dir, person }: Wishes): Diagnostic | undefined {
-  const isForeign = editsOf(plan.steps).some(
-    (edit) =>
-      edit.op === 'activate' &&
-      (edit.target.kind !== 'flake' || !edit.target.installable.startsWith(`${dir}#`) || edit.as.uid !== person.uid),
-  );
-  if (!isForeign) return undefined;
-  const summary = 'the plan activates something else than the system of this spec';
-  return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
-}
-
-/** Nor does it write where the wishes of a spec never lead, whoever sealed it. */
-function foreignPath(plan: Plan, { dir, from, person }: Wishes): Diagnostic | undefined {
-  const places = [dir, from ?? dir, ASIDE, ...['/etc/nix', `${person.home}/.config/nix`].map(absolute)];
-  const isPlace = (path: AbsPath): boolean => places.some((place) => isWithin(path, place));
-  const foreign = editsOf(plan.steps)
-    .flatMap((edit): readonly AbsPath[] => {
-      if (edit.op === 'activate') return [];
-      if (edit.op === 'move') return [edit.from, edit.to];
-      // The directories on the way are made with them.
-      const isParent = edit.after.type === 'dir' && places.some((place) => isWithin(place, edit.path));
-      return isParent ? [] : [edit.path];
-    })
-    .find((path) => !isPlace(path));
-  if (foreign === undefined) return undefined;
-  const summary = `the plan writes to "${foreign}", which no wish of this spec is about`;
+/** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
+function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
+  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host);
+  if (edit === undefined) return undefined;
+  const what =
+    edit.op === 'activate'
+      ? 'activates something else than the system of this spec'
+      : `${edit.op === 'move' ? `moves "${edit.from}"` : `changes "${edit.path}"`} in a way that no wish of this spec asks for`;
   return {
     severity: 'error',
-    code: 'RF3003',
-    summary,
-    hint: 'apply without a saved plan: reflake apply',
-    path: foreign,
+    code: 'RF3017',
+    summary: `the plan ${what}`,
+    hint: 'make a new plan: reflake plan; if it is refused as well, this is a bug, or somebody is changing the tree',
+    ...(edit.op === 'put' && { path: edit.path }),
   };
 }
 

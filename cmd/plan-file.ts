@@ -2,17 +2,23 @@
 
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
-import { readUserFile, writeUserFile } from '../core/host/surroundings.ts';
+import type { UserFiles } from '../core/host/surroundings.ts';
 import type { Digest, Owner, Plan } from '../core/model.ts';
 import { isIntact } from '../core/planner.ts';
 import { validate } from '../schemas/validate-plan.gen.mjs';
 
 /** Undefined: it is written. The file is 0600, for it holds what will be in the configuration. */
-export function savePlan(file: string, plan: Plan, owner: Owner, cwd: string): Diagnostic | undefined {
+export function savePlan(
+  file: string,
+  plan: Plan,
+  owner: Owner,
+  cwd: string,
+  files: UserFiles,
+): Diagnostic | undefined {
   const blobs = Object.fromEntries(
     Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
   );
-  const written = writeUserFile(resolve(cwd, file), `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`, {
+  const written = files.write(resolve(cwd, file), `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`, {
     mode: 0o600,
     fresh: false,
     owner,
@@ -27,8 +33,8 @@ export type LoadedPlan =
   | { readonly ok: false; readonly problem: Diagnostic };
 
 /** `expected`: the id, or the beginning of it, that somebody approved. */
-export function loadPlan(file: string, expected: string | undefined, cwd: string): LoadedPlan {
-  const read = readUserFile(resolve(cwd, file));
+export function loadPlan(file: string, expected: string | undefined, cwd: string, files: UserFiles): LoadedPlan {
+  const read = files.read(resolve(cwd, file));
   if (!read.ok) return altered(`the plan "${file}" cannot be read: ${read.why}`);
   const value = parse(read.text);
   if (value === undefined || !validate(value)) return altered(`"${file}" is not a plan of this version of reflake`);

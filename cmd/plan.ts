@@ -5,7 +5,7 @@ import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { lookOf, wantAscii, wantColor } from './report/colour.ts';
-import { openSession, type Session } from './session.ts';
+import { filesFor, openSession, type Session } from './session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly diff: boolean;
@@ -23,7 +23,8 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   const { plan } = await session.plan(report);
   if (options.out !== undefined && !isBlocked(plan)) {
     const { savePlan } = await import('./plan-file.ts');
-    const saved = savePlan(options.out, plan, callerOf(io.env), io.cwd);
+    const caller = callerOf(io.env);
+    const saved = savePlan(options.out, plan, caller, io.cwd, await filesFor(caller));
     if (saved !== undefined) {
       report({ type: 'diagnostic', diagnostic: saved });
       return EXIT.error;
@@ -38,7 +39,7 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
       columns: io.columns,
     });
     const words = {
-      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.host.read(path),
+      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
       nameOf: session.wishes.people.name,
     };
     io.out(`\n${await planDiff(plan, words, look)}\n`);

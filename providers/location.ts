@@ -5,6 +5,7 @@ import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
 import type { Change, Edit, Entry, Owner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
+import { ASIDE } from '../core/plan-places.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -32,9 +33,6 @@ interface Observed {
   readonly aside: AbsPath;
   readonly asideParents: readonly AbsPath[];
 }
-
-/** Beside reflake's own state: kept for good, out of everybody's way, private to root. */
-export const ASIDE = absolute('/var/lib/reflake/set-aside');
 
 export const location = provider<Desired, Observed>({
   name: 'location',

@@ -39,6 +39,8 @@ const programs = await split();
 const text = withStart(programs);
 
 mkdirSync(`${root}dist`, { recursive: true });
+// Where its group can write the directory, scripts/start.cjs takes no cache from it.
+chmodSync(`${root}dist`, 0o755);
 put('reflake.cjs', text, 0o755);
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });

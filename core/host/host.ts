@@ -73,6 +73,8 @@ export interface Reader {
   isOwned(path: AbsPath, owner: Owner): boolean;
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
+  /** The magic number (statfs(2)) of the file system that the directory at the path is on; undefined where there is none. */
+  fileSystem(path: AbsPath): number | undefined;
   /**
    * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined where nothing is.
    * Throws `Error & NarProblem` for what has none.

@@ -17,6 +17,8 @@ export interface BorderedHost extends Host {
   lookAs(person: Ids | undefined): void;
   /** What the trusted spec names: there, root's rights count as far as root alone controls the way. */
   grant(paths: readonly AbsPath[]): void;
+  /** What somebody could read by themselves: what they are shown must be no more. */
+  seenBy(ids: Ids): Pick<Reader, 'read'>;
   /** The owner of the first directory on the way to `path` that root does not control alone. */
   holder(path: AbsPath): number | undefined;
 }
@@ -92,6 +94,7 @@ export function bordered(root: AbsPath): BorderedHost {
     list: (path) => (isRootsDirectory(path) ? own.list(path) : theirs(path).list(path)),
     entries: (path) => (isRootsDirectory(path) ? own.entries(path) : theirs(path).entries(path)),
     isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),
+    fileSystem: (path) => (isRootsDirectory(path) ? own.fileSystem(path) : theirs(path).fileSystem(path)),
     writtenAt: (path) => (isRootsFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
     treeHash: (path) =>
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
@@ -120,6 +123,7 @@ export function bordered(root: AbsPath): BorderedHost {
     grant: (paths: readonly AbsPath[]) => {
       for (const path of paths) granted.add(path);
     },
+    seenBy: lookerOf,
     holder: closed.holder,
   });
 }

@@ -8,6 +8,7 @@ import { isUnreadable } from '../host.ts';
 import { look } from '../real-look.ts';
 import { places } from '../real-paths.ts';
 import { readUserFile, writeUserFile } from '../surroundings.ts';
+import { waypoint } from '../way.ts';
 import { type Answer, frame, listingOf, type Request } from './wire.ts';
 
 const REQUESTS = 3;
@@ -63,6 +64,8 @@ function answers(): (request: Request) => Answer {
         return value(looks.isOwned(path(first), second as Parameters<typeof looks.isOwned>[1]));
       case 'writtenAt':
         return value(looks.writtenAt(path(first)) ?? null);
+      case 'fileSystem':
+        return value(looks.fileSystem(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
       case 'mayRead':
@@ -70,6 +73,8 @@ function answers(): (request: Request) => Answer {
       case 'forget':
         where.forget();
         return value(null);
+      case 'waypoint':
+        return value(waypoint(String(first)));
       case 'readFile':
         return value(readUserFile(String(first)));
       case 'writeFile':

@@ -2,13 +2,14 @@
 // answers over two pipes. Asked and answered one by one; who does not answer in time is ended.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { NarProblem } from '../../formats/nar.ts';
 import type { Owner } from '../../model.ts';
 import { type AbsPath, absolute, ROOT } from '../../path.ts';
 import { unreadable } from '../host.ts';
 import type { Look } from '../real-look.ts';
 import { findTool } from '../run.ts';
+import { temporaryIn } from '../temporary.ts';
 import { type Ids, type Start, startAs } from './start-as.ts';
 import { territory } from './territory.ts';
 import {
@@ -81,6 +82,10 @@ export function looker(root: AbsPath, ids: Ids): Looker {
     writtenAt(path) {
       const at = value('writtenAt', path);
       return at === null ? undefined : checked(path, isNumber(at, Number.MAX_SAFE_INTEGER) ? at : undefined);
+    },
+    fileSystem(path) {
+      const magic = value('fileSystem', path);
+      return magic === null ? undefined : checked(path, isNumber(magic, Number.MAX_SAFE_INTEGER) ? magic : undefined);
     },
     treeHash(path) {
       const hash = value('treeHash', path);
@@ -224,7 +229,7 @@ interface Pipe {
  * for a request in read(2); we ask for an answer again and again, for only so can we stop waiting.
  */
 function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
-  const dir = mkdtempSync(`${privatePlace()}/reflake-`);
+  const dir = temporaryIn(privatePlace());
   try {
     const names = ['asking', 'answering'].map((name) => `${dir}/${name}`) as [string, string];
     const mkfifo = findTool('mkfifo');

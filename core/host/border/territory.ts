@@ -4,7 +4,7 @@
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
 import { below, traverse } from '../../links.ts';
-import { type AbsPath, absolute, basename, fromBytes, parent, ROOT, toBytes } from '../../path.ts';
+import { type AbsPath, absolute, basename, fromBytes, join, parent, ROOT, toBytes } from '../../path.ts';
 
 /** Paths are paths of the machine. */
 export interface Territory {
@@ -15,7 +15,7 @@ export interface Territory {
   directory(path: AbsPath): AbsPath | undefined;
   /** Where `path` really is, its parents' links followed, if root alone controls the directory that it lies in. */
   place(path: AbsPath): AbsPath | undefined;
-  /** The owner of the first directory on the way to `path` that root does not control alone; undefined: there is none. */
+  /** The owner of the first thing on the way to `path`, itself included, that root does not control alone; undefined: there is none. */
   holder(path: AbsPath): number | undefined;
   /** Forgets what was seen: directories may have changed since. */
   forget(): void;
@@ -54,6 +54,18 @@ export function territory(root: AbsPath): Territory {
     return traverse(above, target, (next) => directory(next, budget - 1));
   };
 
+  const holder = (path: AbsPath, budget: number): number | undefined => {
+    const at = prefixesOf(path).find((one) => directory(one, LINK_LIMIT) === undefined);
+    if (at === undefined) return undefined;
+    if (at === ROOT) return lstat(root)?.uid;
+    const above = directory(parent(at), LINK_LIMIT);
+    const disk = above === undefined ? root : prefix + below(above, basename(at));
+    const stat = lstat(disk);
+    if (above !== undefined && stat?.isSymbolicLink() && stat.uid === 0 && budget > 0)
+      return holder(join(above, fromBytes(readlinkSync(toBytes(disk), { encoding: 'buffer' }))), budget - 1);
+    return stat?.isFile() && isWrittenByRootAlone(stat) ? undefined : stat?.uid;
+  };
+
   return {
     directory: (path) => directory(path, LINK_LIMIT),
     place(path) {
@@ -61,14 +73,7 @@ export function territory(root: AbsPath): Territory {
       const above = directory(parent(path), LINK_LIMIT);
       return above === undefined ? undefined : below(above, basename(path));
     },
-    holder(path) {
-      for (const at of prefixesOf(path)) {
-        if (directory(at, LINK_LIMIT) !== undefined) continue;
-        const above = at === ROOT ? ROOT : directory(parent(at), LINK_LIMIT);
-        return above === undefined || at === ROOT ? lstat(root)?.uid : lstat(prefix + below(above, basename(at)))?.uid;
-      }
-      return undefined;
-    },
+    holder: (path) => holder(path, LINK_LIMIT),
     forget: () => known.clear(),
   };
 }

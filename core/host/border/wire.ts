@@ -14,9 +14,11 @@ export type Op =
   | 'entries'
   | 'isOwned'
   | 'writtenAt'
+  | 'fileSystem'
   | 'treeHash'
   | 'mayRead'
   | 'forget'
+  | 'waypoint'
   | 'readFile'
   | 'writeFile';
 
@@ -109,7 +111,8 @@ function ownerIn(value: unknown): { readonly uid: number; readonly gid: number }
   return isNumber(uid, MOST_ID) && isNumber(gid, MOST_ID) ? { uid, gid } : undefined;
 }
 
-const MOST_ID = 0xffff_fffe;
+/** 2^32-1 is chown(2)'s word for "as it is". */
+export const MOST_ID = 0xffff_fffe;
 
 export const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
