@@ -1,8 +1,8 @@
 // Draws hostile trees: mixtures of the scenes' oddities by a seed, with commands, a caller and a machine; and tries one.
 
-import { ground, type How, type Ran } from './ground.ts';
+import { type Ground, ground, type How, type Ran } from './ground.ts';
 import { type Judged, judged, planFile, type Violation } from './oracle.ts';
-import { layoutOf, SCENES, type Scene } from './scenes.ts';
+import { isReal, layoutOf, SCENES, type Scene } from './scenes.ts';
 
 export interface Draw {
   readonly title: string;
@@ -33,7 +33,7 @@ function numbers(seed: number): (below: number) => number {
 /** One to three oddities that do not race; each occurs as often as any other. */
 export function drawn(seed: number): Draw {
   const next = numbers(seed);
-  const still = SCENES.filter(({ attacker }) => attacker === undefined);
+  const still = SCENES.filter((scene) => scene.attacker === undefined && !isReal(scene));
   const parts = Array.from({ length: 1 + next(3) }, () => still[next(still.length)]!);
   const base = next(4) === 0 ? 'moving' : 'own';
   const more = Object.assign({}, ...parts.map((part) => part.more)) as Scene['more'];
@@ -68,19 +68,35 @@ export function drawn(seed: number): Draw {
   };
 }
 
+/** How a scene's commands are started; puts its program in place. */
+export function howOf(scene: Scene, place: Ground): How {
+  if (scene.program !== undefined) place.install(scene.program);
+  return {
+    caller: scene.caller ?? 'sudo',
+    attacker: scene.attacker,
+    ...(scene.found !== undefined && { cwd: scene.found }),
+    ...(scene.program !== undefined && { program: scene.program }),
+  };
+}
+
+/** With the trusted spec, where the command takes one and the scene does not have it found. */
+export function wordsFor(scene: Scene, place: Ground, words: readonly string[]): readonly string[] {
+  const takesNone = words.includes('--spec') || ['history', 'show', 'recover', 'rollback'].includes(words[0]!);
+  return takesNone || scene.found !== undefined ? words : [...words, '--spec', place.spec];
+}
+
 /** Lays the tree out, saves a plan, and runs the commands, each under the oracle. */
 export async function tried({ scene, prefix, commands }: Draw): Promise<Tried> {
   const place = await ground(prefix, layoutOf(scene), scene.spec);
   try {
     place.begin();
-    const how: How = { caller: scene.caller ?? 'sudo', attacker: scene.attacker };
+    const how = howOf(scene, place);
     const config = scene.spec?.config as { path?: string; from?: string } | undefined;
-    const wished = { path: config?.path ?? '~/nixos-config', from: config?.from ?? '/etc/nixos' };
+    const wished =
+      scene.found === undefined ? { path: config?.path ?? '~/nixos-config', from: config?.from ?? '/etc/nixos' } : {};
     const all: Judged[] = [];
     for (const words of [['plan', '--out', planFile(how)], ...commands]) {
-      const named = words.includes('--spec') || ['history', 'show', 'recover', 'rollback'].includes(words[0]!);
-      const given = named ? words : [...words, '--spec', place.spec];
-      all.push(await judged(place, given, wished, how));
+      all.push(await judged(place, wordsFor(scene, place, words), wished, how));
     }
     const said = all.map(({ ran }) => ran);
     return {

@@ -198,8 +198,10 @@ const opening = (flags: string | undefined): Pick<Asks, 'does' | 'follows'> => (
 
 function opens(way: Asked | undefined, flags: string | undefined, mode: string | undefined): Verb {
   const { does, follows } = opening(flags);
+  // What is in a directory is read by getdents, not by open: it is opened to be flushed or locked, too.
+  const isDir = does === 'read' && way?.end?.kind === 'dir';
   return {
-    touches: [{ way, does, follows }],
+    touches: [{ way, does: isDir ? 'look' : does, follows }],
     effect({ result, made: path }, thread, world) {
       if (has(flags, 'O_CREAT')) made(way, 'file', thread, octal(mode, 0o644));
       // What strace saw it lead to, whatever the tree was thought to be.

@@ -133,6 +133,8 @@ export interface Ground {
   /** Where the trusted spec is. */
   readonly spec: string;
   readonly run: (words: readonly string[], how?: How) => Promise<Ran>;
+  /** Puts a copy of the program there. */
+  readonly install: (program: string) => void;
   /** What came to harm since the last call of `begin`: lines for people. */
   readonly begin: () => void;
   readonly harm: (said: readonly Ran[]) => readonly string[];
@@ -194,6 +196,10 @@ export async function ground(prefix: '' | '/m', base: Layout, spec: SpecPatch = 
     prefix,
     lay: (layout) => lay(at + prefix, layout),
     spec: '/opt/spec/reflake.json',
+    install(program) {
+      lay(at, { [program]: { text: '', mode: 0o755 } });
+      copyFileSync(`${at}${PROGRAM}`, at + program);
+    },
     begin() {
       untouched = rows();
     },

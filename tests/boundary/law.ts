@@ -86,7 +86,7 @@ export function judge(touch: Touch, words: Words): string | undefined {
     if (!isOurs) return `changes ${path}, which no plan names`;
     return touch.givenTo === undefined || end === undefined ? undefined : whyNotGiven(end, path, touch.givenTo, words);
   }
-  if (does !== 'look' && end?.kind === 'other') return `opens ${path}, which is no file`;
+  if (does !== 'look' && end?.kind === 'other' && !(isOurs && end.made)) return `opens ${path}, which is no file`;
   if (isOurs) return undefined;
   if (!words.isKnown(path) && !words.leadsToNamed(path)) return `goes to ${path}, where nothing that is trusted leads`;
   if (does === 'look' || end === undefined) return undefined;

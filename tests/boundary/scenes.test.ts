@@ -2,7 +2,7 @@
 // ends, and says what it says in words.
 import { describe, expect, test } from '@jest/globals';
 import { ground } from './ground.ts';
-import { layoutOf, SCENES, type Scene } from './scenes.ts';
+import { isReal, layoutOf, SCENES, type Scene } from './scenes.ts';
 
 /** Exit codes that a command may have, whatever it was given. */
 const KNOWN = [0, 1, 2, 3, 4, 5, 6, 64, 65];
@@ -10,13 +10,11 @@ const KNOWN = [0, 1, 2, 3, 4, 5, 6, 64, 65];
 async function harmOf(scene: Scene, prefix: '' | '/m'): Promise<readonly string[]> {
   const place = await ground(prefix, layoutOf(scene), scene.spec);
   try {
+    const how = howOf(scene, place);
     place.begin();
     const said = [];
     for (const words of scene.words ?? [['plan'], ['apply', '--yes']])
-      said.push(
-        await place.run([...words, '--spec', place.spec], { caller: scene.caller ?? 'sudo', attacker: scene.attacker }),
-      );
-    if (process.env.SHOW) for (const ran of said) console.log(scene.name, ran.code, ran.out);
+      said.push(await place.run(wordsFor(scene, place, words), how));
     const strange = said.filter(({ code }) => code !== null && !KNOWN.includes(code));
     return [...place.harm(said), ...strange.map(({ code, out }) => `exit ${code}: ${out.slice(0, 400)}`)];
   } finally {
@@ -26,6 +24,12 @@ async function harmOf(scene: Scene, prefix: '' | '/m'): Promise<readonly string[
 
 describe.each([...new Set(SCENES.map(({ kind }) => kind))])('%s', (kind) => {
   const ours = SCENES.filter((scene) => scene.kind === kind).map((scene) => [scene.name, scene] as const);
+  const rooted = ours.filter(([, scene]) => !isReal(scene));
   test.each(ours)('%s', async (_name, scene) => expect(await harmOf(scene, '')).toEqual([]), 180_000);
-  test.each(ours)('%s (under --root)', async (_name, scene) => expect(await harmOf(scene, '/m')).toEqual([]), 180_000);
+  if (rooted.length > 0)
+    test.each(rooted)(
+      '%s (under --root)',
+      async (_name, scene) => expect(await harmOf(scene, '/m')).toEqual([]),
+      180_000,
+    );
 });

@@ -1,7 +1,7 @@
 // Hostile trees as data: what the person has laid out, which commands root runs over it, and who runs beside it. Each is a
 // member of one of the eight kinds S1 to S8 of issue 11, or a neighbour.
 
-import { BASES, CONFIGURATION, HOME, OTHER, type SpecPatch, SRID, TREE } from './ground.ts';
+import { BASES, CONFIGURATION, HOME, OTHER, type SpecPatch, SRID, specWith, TREE } from './ground.ts';
 import type { Layout } from './lay.ts';
 
 export interface Scene {
@@ -14,7 +14,14 @@ export interface Scene {
   readonly words?: readonly (readonly string[])[];
   readonly caller?: 'sudo' | 'root';
   readonly attacker?: string;
+  /** Nothing that the spec wishes for may be believed; it is found from this directory. */
+  readonly found?: string;
+  /** Where a copy of the program is started. */
+  readonly program?: string;
 }
+
+/** Only the machine that is the real / has it. */
+export const isReal = ({ found, program }: Scene): boolean => found !== undefined || program !== undefined;
 
 const link = (to: string) => ({ link: to, by: SRID }) as const;
 const text = (text: string, mode = 0o644) => ({ text, mode, by: SRID }) as const;
@@ -238,6 +245,48 @@ const S5 = scenes('S5', 'moving', {
   },
 });
 
+/** S6: what lies beside the program. */
+const BESIDE = '/opt/open/reflake.cache';
+const S6 = scenes('S6', 'own', {
+  "a cache of another user's, in a sticky directory": {
+    more: { '/opt/open': { dir: 0o1777 }, [BESIDE]: text('x') },
+    program: '/opt/open/reflake.cjs',
+  },
+  "a cache that is another user's link": {
+    more: { '/opt/open': { dir: 0o1777 }, [BESIDE]: link('/etc/shadow') },
+    program: '/opt/open/reflake.cjs',
+  },
+  'a cache that others can write': {
+    more: { [BESIDE]: { text: 'x', mode: 0o666 } },
+    program: '/opt/open/reflake.cjs',
+  },
+  'a cache that is a FIFO': {
+    more: { '/opt/open': { dir: 0o1777 }, [BESIDE]: fifo },
+    program: '/opt/open/reflake.cjs',
+  },
+  'package.json in the current directory is a FIFO': { [`${HOME}/package.json`]: fifo },
+  'package.json in the current directory is rubbish': { [`${HOME}/package.json`]: text('{"type":') },
+  'package.json in the current directory makes modules of scripts': {
+    [`${HOME}/package.json`]: text('{"type":"module"}'),
+  },
+});
+
+/** S7: specs of others, found upwards. */
+const GREEDY = specWith({ config: { path: '~/loot', from: '/root/.ssh', owner: 'srid', modules: ['./id'] } });
+const S7 = scenes('S7', 'own', {
+  "the person's spec, found upwards by root": {
+    more: { [`${HOME}/reflake.json`]: text(GREEDY), [`${HOME}/sub`]: dir() },
+    caller: 'root',
+    found: `${HOME}/sub`,
+  },
+  "the third user's spec, found upwards by sudo": {
+    more: { '/srv/theirs': { dir: 0o755, by: OTHER }, '/srv/theirs/reflake.json': { text: GREEDY, by: OTHER } },
+    found: '/srv/theirs',
+  },
+  'a spec that is a link to a secret': { more: { [`${HOME}/reflake.yaml`]: link('/etc/shadow') }, found: HOME },
+  'a spec that is a FIFO': { more: { [`${HOME}/reflake.yaml`]: fifo }, found: HOME },
+});
+
 /** S8: nix.conf and what it includes. */
 const CONF = `${HOME}/.config/nix/nix.conf`;
 const S8 = scenes('S8', 'own', {
@@ -264,7 +313,7 @@ export const PLAIN: readonly Scene[] = (['moving', 'own'] as const).map((base) =
   more: {},
 }));
 
-export const SCENES: readonly Scene[] = [...PLAIN, ...S1, ...S2, ...S3, ...S4, ...S5, ...S8];
+export const SCENES: readonly Scene[] = [...PLAIN, ...S1, ...S2, ...S3, ...S4, ...S5, ...S6, ...S7, ...S8];
 
 /** The tree and home of a scene. What would lie below something that is no directory is left out. */
 export function layoutOf({ base, more }: Pick<Scene, 'base' | 'more'>): Layout {

@@ -86,8 +86,11 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
   for (const one of [...known])
     for (let at = one; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) known.add(at || '/');
   known.add('/');
+  // A pipe that root made in its own directory is open to whom it talks with.
+  const isAlone = (node: Inode): boolean =>
+    isRootsAlone(node.kind === 'other' && node.parent !== undefined ? node.parent : node, groups);
   const isScratch = (one: string, node: Inode | undefined): boolean =>
-    /^\/tmp\/reflake-/.test(one) && (node === undefined || node.made || isRootsAlone(node, groups));
+    /^\/(tmp|run)\/reflake-/.test(one) && (node === undefined || node.made || isAlone(node));
   return {
     isNamed: (one) => named.has(one) || one === path || one === from || trees.some((tree) => within(one, tree)),
     leadsToNamed: (one) => onWay.has(one),
