@@ -2,12 +2,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { beforeMoves, withheld } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
-import { isRoot } from '../core/host/run.ts';
-import { callerOf, trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
+import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { strayEdit } from '../core/plan-places.ts';
@@ -41,9 +43,9 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const files = await filesFor(callerOf(io.env));
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
-  const doubt = saved && planInDoubt(options, io, files);
+  const doubt = options.plan === undefined ? undefined : planInDoubt(options.plan, options, io, files);
   if (doubt) return refuse(doubt, EXIT.refused);
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
   const act = async (lock: Lock): Promise<number> => {
@@ -94,10 +96,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
  * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
  * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
  */
-function planInDoubt(options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
   if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
   const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
-  const judged = doubtAbout(resolve(io.cwd, options.plan!), `the plan "${options.plan}"`, trusted, files);
+  const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
   return judged.kind === 'none' ? judged.problem : undefined;
 }
 
@@ -129,7 +131,10 @@ export const unconfirmed: Diagnostic = {
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {
   const { plan } = await session.plan(() => {});
   if (isEmpty(plan) && !isBlocked(plan)) return [];
-  const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
+  const mayRead = beforeMoves(plan, session.mayRead);
+  const left = plan.steps
+    .flatMap(({ changes }) => changes)
+    .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
 }

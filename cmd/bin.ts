@@ -6,6 +6,7 @@ import { failure } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
+import { escapeLine } from './report/escape.ts';
 
 /** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
@@ -100,7 +101,7 @@ function start(): void {
       // Said by the system, which is no bug of ours.
       if (thrown instanceof Error && ('syscall' in thrown || 'why' in thrown || 'tool' in thrown)) {
         const { summary, hint } = failure('stopped', thrown);
-        process.stderr.write(`error: ${summary}${hint === undefined ? '' : ` (${hint})`}\n`);
+        process.stderr.write(`${escapeLine(`error: ${summary}${hint === undefined ? '' : ` (${hint})`}`)}\n`);
         return;
       }
       // Without the line of source that Node would show: of one minified file it is the whole program.
@@ -109,7 +110,7 @@ function start(): void {
         .filter((line) => /^\s+at /.test(line))
         .slice(0, 8);
       process.stderr.write(
-        `internal error: ${message}\n${calls.join('\n')}\nThis is a bug of reflake. What was begun is undone by: reflake recover\n`,
+        `internal error: ${escapeLine(message)}\n${calls.join('\n')}\nThis is a bug of reflake. What was begun is undone by: reflake recover\n`,
       );
     },
   );

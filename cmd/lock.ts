@@ -4,9 +4,9 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { stoppedBy } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
+import { callerOf } from '../core/host/caller.ts';
 import { remotePlaces } from '../core/host/file-system.ts';
 import { lockDirectories } from '../core/host/flock.ts';
-import { callerOf } from '../core/host/surroundings.ts';
 import { load } from '../core/journal.ts';
 import type { Reporter } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
@@ -42,9 +42,9 @@ export async function underLock(
     try {
       lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      if (code === undefined) throw thrown;
-      say(unusable(place.store.where, code));
+      const { code, why = code } = thrown as NodeJS.ErrnoException & { readonly why?: string };
+      if (why === undefined) throw thrown;
+      say(unusable(place.store.where, why));
       return EXIT.error;
     }
     if ('release' in lock) {

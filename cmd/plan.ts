@@ -1,6 +1,9 @@
 // reflake plan: what would change, and why. Changes nothing.
 
-import { callerOf } from '../core/host/surroundings.ts';
+import { closedIn } from '../core/closed.ts';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { callerOf } from '../core/host/caller.ts';
+import type { AbsPath } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -24,7 +27,10 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   if (options.out !== undefined && !isBlocked(plan)) {
     const { savePlan } = await import('./plan-file.ts');
     const caller = callerOf(io.env);
-    const saved = savePlan(options.out, plan, caller, io.cwd, await filesFor(caller));
+    // What the caller could not read stays root's in the file of the plan too.
+    const closed = closedIn(plan, session.mayRead);
+    const saved = savePlan(options.out, plan, closed === undefined ? caller : ROOTS, io.cwd, await filesFor(caller));
+    if (closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(options.out, closed) });
     if (saved !== undefined) {
       report({ type: 'diagnostic', diagnostic: saved });
       return EXIT.error;
@@ -41,12 +47,23 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
     const words = {
       contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
       nameOf: session.wishes.people.name,
+      mayRead: session.mayRead,
     };
     io.out(`\n${await planDiff(plan, words, look)}\n`);
   }
   if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
   return options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
 }
+
+const ROOTS = { uid: 0, gid: 0 };
+
+const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({
+  severity: 'note',
+  code: 'RF3018',
+  summary: `"${file}" belongs to root: it holds what only root can read`,
+  hint: 'apply it with sudo; as an ordinary user it cannot be looked at',
+  path,
+});
 
 /** A plan made while an apply lies unfinished is about a machine that recovery will change. */
 function noteUnfinished({ store, report }: Session): void {

@@ -3,7 +3,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
 import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
-import { isRoot } from '../core/host/run.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import type { Lock } from '../core/store.ts';

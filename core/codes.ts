@@ -222,6 +222,10 @@ export const CODES = {
     title: 'the plan leads beyond its spec',
     page: 'Before root writes, each edit of a plan is held against the wishes of the spec: files of the configuration, its repository with git: track, nix.conf with features, the tree at config.from, owners with config.owner, an activation with activate. Nothing else is written: no directory that is there already outside of the tree, no new link, no set-id mode, nobody else’s repository. A saved plan that says otherwise was forged or is of another version.',
   },
+  RF3018: {
+    title: 'the saved plan belongs to root',
+    page: 'The plan holds bytes of a file, or words about one, that only root can read. So its file stays root’s (mode 0600) and is not given to who called.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -13,6 +13,8 @@ export interface People {
   readonly users: readonly User[];
   user(nameOrId: string | number): Person | undefined;
   groupId(nameOrId: string): number | undefined;
+  /** All groups of a person. */
+  groupsOf(person: Person): readonly number[];
   /** `srid:users`, with numbers where there is no name. */
   name(owner: Owner): string;
 }
@@ -29,6 +31,7 @@ export function people(reader: Reader): People {
     },
     groupId: (nameOrId) =>
       groups.find(({ name }) => name === nameOrId)?.gid ?? (/^\d+$/.test(nameOrId) ? Number(nameOrId) : undefined),
+    groupsOf: ({ name, gid }) => [gid, ...groups.filter(({ members }) => members.includes(name)).map((one) => one.gid)],
     name({ uid, gid }) {
       const key = `${uid}:${gid}`;
       const user = users.find((one) => one.uid === uid)?.name ?? uid;

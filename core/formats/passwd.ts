@@ -11,6 +11,8 @@ export interface User {
 export interface Group {
   readonly name: string;
   readonly gid: number;
+  /** Names of users that it is a supplementary group of. */
+  readonly members: readonly string[];
 }
 
 /** Users in the order of the file; lines that are none are passed over. */
@@ -22,7 +24,9 @@ export const parsePasswd = (text: string): readonly User[] =>
   );
 
 export const parseGroup = (text: string): readonly Group[] =>
-  rows(text).flatMap(([name, , gid]) => (name && isId(gid) ? [{ name, gid: Number(gid) }] : []));
+  rows(text).flatMap(([name, , gid, members]) =>
+    name && isId(gid) ? [{ name, gid: Number(gid), members: (members ?? '').split(',') }] : [],
+  );
 
 const rows = (text: string): string[][] =>
   text

@@ -19,7 +19,10 @@ export function* othersDescriptors(): Generator<Descriptor> {
 
 const NUMBER = /^\d+$/;
 
-/** Undefined: the process or the descriptor is gone, or not ours to see. */
+/**
+ * Undefined: the process or the descriptor is gone, or not ours to see; or its path is longer than the kernel tells, which any
+ * user can make it, and must not keep an undo from its end.
+ */
 export function orGone<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -29,4 +32,4 @@ export function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL']);
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG']);

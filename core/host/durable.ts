@@ -1,10 +1,9 @@
 // Making things durable: one file or directory, or all of a file system at once.
 
-import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { errno } from './anchor.ts';
 import type { DiskPath } from './real-paths.ts';
-import { findTool } from './run.ts';
+import { runTool } from './run.ts';
 
 /** fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. */
 export function syncAt(place: DiskPath | string): void {
@@ -24,12 +23,11 @@ export function syncAt(place: DiskPath | string): void {
 
 /** syncfs, which Node lacks: everything on the file system of the directory `fd`. The only way for a link's owner. */
 export function syncFileSystem(fd: number): void {
-  const sync = findTool('sync');
-  if (sync === undefined) throw errno('ENOTSUP', 'sync (of coreutils) is not installed');
   const dir = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const { status, stderr } = spawnSync(sync, ['-f', '/proc/self/fd/3'], { stdio: ['ignore', 'ignore', 'pipe', dir] });
-    if (status !== 0) throw errno('EIO', `sync failed: ${stderr?.toString().trim()}`);
+    const ran = runTool('sync', ['-f', '/proc/self/fd/3'], { stdio: ['ignore', 'ignore', 'pipe', dir], limit: 600 });
+    if (ran === undefined) throw errno('ENOTSUP', 'sync (of coreutils) is not installed');
+    if (ran.status !== 0) throw errno('EIO', `sync failed: ${ran.error?.message ?? ran.stderr.toString().trim()}`);
   } finally {
     closeSync(dir);
   }

@@ -1,7 +1,6 @@
 // Locks that die with their process: flock on a descriptor of ours. There is no stale lock to delete by hand, and a child
 // that is given the descriptor keeps the lock when we are gone.
 
-import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -18,7 +17,7 @@ import type { AbsPath } from '../path.ts';
 import type { Held, Lock } from '../store.ts';
 import { othersDescriptors } from './descriptors.ts';
 import type { Reader } from './host.ts';
-import { findTool } from './run.ts';
+import { runTool } from './run.ts';
 
 /** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
 export function lockFile(file: string, holder: string): Lock | Held {
@@ -128,9 +127,9 @@ function isTaken(fd: number): boolean {
 
 /** The child locks what the descriptor is open on, which is ours as well, and ends. */
 function spawnFlock(fd: number, how: string): { readonly status: number | null; readonly error?: Error } {
-  const flock = findTool('flock');
-  if (flock === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
-  return spawnSync(flock, [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  const ran = runTool('flock', [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], limit: 30 });
+  if (ran === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
+  return ran;
 }
 
 const sameInode = (a: Stats | undefined, b: Stats): boolean => a?.ino === b.ino && a.dev === b.dev;

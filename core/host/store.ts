@@ -21,6 +21,7 @@ import { dirname } from 'node:path';
 import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
 import { lockFile } from './flock.ts';
+import { isRoot } from './trusted.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -31,9 +32,11 @@ export function diskStore(dir: string): Store {
   return {
     where: dir,
     read(name) {
+      mustBeOurs(dir);
       return missingIs(undefined, () => readRecord(at(name)));
     },
     list(name) {
+      mustBeOurs(dir);
       return missingIs([], () => readdirSync(at(name)).sort());
     },
     write(name, bytes) {
@@ -71,6 +74,22 @@ export function diskStore(dir: string): Store {
 }
 
 /**
+ * As root: what is read from here is done with root's rights, so nobody else may have written it. A directory that is not
+ * there will be made. Throws `Error & { why }`.
+ */
+function mustBeOurs(dir: string): void {
+  if (!isRoot()) return;
+  for (const one of [dir, ...['journal.new', 'journal', 'history'].map((name) => `${dir}/${name}`)]) {
+    const stat = statSync(one, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const why =
+      stat.uid !== 0 ? `"${one}" belongs to user ${stat.uid}, not to root` : `others than root can write "${one}"`;
+    if (stat.uid !== 0 || (stat.mode & 0o022) !== 0)
+      throw Object.assign(new Error(`the state directory cannot be trusted: ${why}`), { why });
+  }
+}
+
+/**
  * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
  * state behind.
  */
@@ -78,6 +97,7 @@ function takeLock(dir: string, holder: string): Lock | Held {
   for (let tries = 1; ; tries++) {
     try {
       const made = makeDirs(dir);
+      mustBeOurs(dir);
       const lock = lockFile(`${dir}/lock`, holder);
       if ('heldBy' in lock || made.length === 0) return lock;
       return {

@@ -1,4 +1,4 @@
-// What this process has around it, outside the machine that is reconciled: who called, where the spec is, where state is kept.
+// What this process has around it, outside the machine that is reconciled: where the spec is, where state is kept.
 
 import {
   closeSync,
@@ -12,36 +12,17 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import type { Owner, Person } from '../model.ts';
 import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
-import { isRoot } from './run.ts';
+import { isRoot } from './trusted.ts';
 import { waypoint } from './way.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Under sudo the one who called it, else whoever runs this. */
-export function callerOf(env: Env): Person {
-  const { SUDO_UID, SUDO_GID, SUDO_USER } = env;
-  if (isRoot() && SUDO_UID !== undefined && SUDO_GID !== undefined && SUDO_UID !== '0') {
-    const name = SUDO_USER ?? SUDO_UID;
-    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home: systemUser(Number(SUDO_UID)).home };
-  }
-  const uid = process.geteuid?.() ?? 0;
-  const gid = process.getegid?.() ?? 0;
-  try {
-    const { username, homedir } = userInfo();
-    return { name: username, uid, gid, home: homedir };
-  } catch {
-    // A number without a name, as in containers.
-    return { name: String(uid), uid, gid, home: env.HOME ?? '/' };
-  }
-}
 
 /** Somebody of this very system, by number. */
 export function systemUser(uid: number): Person {
@@ -101,14 +82,14 @@ export interface UserFiles {
 /** With the rights of this very process. */
 export const ownFiles: UserFiles = { read: readUserFile, write: writeUserFile, waypoint };
 /** Users of the system that we run on, whatever --root says. */
-export const usersHere = (): readonly User[] => parsePasswd(read('/etc/passwd') ?? '');
+export const usersHere = (): readonly User[] => parsePasswd(textOf('/etc/passwd'));
 
 export const nameOfUser = (uid: number): string => usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
 
 export const nameOfGroup = (gid: number): string =>
   groupsHere().find((group) => group.gid === gid)?.name ?? String(gid);
 
-const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(read('/etc/group') ?? '');
+const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(textOf('/etc/group'));
 
 /**
  * Whose word we act on. A group of an ordinary user counts as theirs alone where it has their number, as distributions make
@@ -178,7 +159,7 @@ export function writeUserFile(
   }
 }
 
-function read(file: string): string | undefined {
+function textOf(file: string): string {
   const found = readUserFile(file);
-  return found.ok ? found.text : undefined;
+  return found.ok ? found.text : '';
 }
