@@ -173,7 +173,12 @@ export async function ground(prefix: '' | '/m', base: Layout, spec: SpecPatch = 
   let untouched: readonly string[] = [];
   const rows = (): readonly string[] =>
     [...new Set(['', prefix])].flatMap((below) => [
-      ...KEPT.flatMap((dir) => rowsOfDisk(at + below + dir).map((row) => `${below}${dir}${row}`)),
+      ...KEPT.flatMap((dir) =>
+        rowsOfDisk(at + below + dir)
+          // What root itself asked for.
+          .filter((row) => !/^\/(plan\.json|new\.yaml)\t/.test(row))
+          .map((row) => `${below}${dir}${row}`),
+      ),
       // The directory itself, and single files.
       ...[
         '/etc',

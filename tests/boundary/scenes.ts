@@ -233,7 +233,7 @@ while (1) {
 const S5 = scenes('S5', 'moving', {
   '.git becomes a link as soon as it is his': {
     more: {},
-    attacker: POUNCER.replace('NAME', '.git'),
+    attacker: POUNCER.replaceAll('NAME', '.git'),
     words: [['apply', '--yes']],
   },
   'a directory of the tree becomes a link as soon as it is his': {
@@ -241,7 +241,7 @@ const S5 = scenes('S5', 'moving', {
       '/etc/nixos/vault': { dir: 0o755 },
       ...Object.fromEntries(['HEAD', 'config', 'index'].map((name) => [`/etc/nixos/vault/${name}`, { text: 'x\n' }])),
     },
-    attacker: POUNCER.replace('NAME', 'vault'),
+    attacker: POUNCER.replaceAll('NAME', 'vault'),
     words: [['apply', '--yes']],
   },
 });

@@ -77,6 +77,8 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
     }
   }
   for (const one of [path, from]) if (one !== undefined) way(one);
+  // The spec says them, wherever they lead.
+  for (const one of [trusted.path, trusted.from]) if (one !== undefined) way(prefix + one);
   const state = `${prefix}/var/lib/reflake`;
   const known = new Set([
     ...KNOWN.flatMap((one) => (prefix === '' ? [one] : [one, prefix + one])),
@@ -91,6 +93,7 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
     isRootsAlone(node.kind === 'other' && node.parent !== undefined ? node.parent : node, groups);
   const isScratch = (one: string, node: Inode | undefined): boolean =>
     /^\/(tmp|run)\/reflake-/.test(one) && (node === undefined || node.made || isAlone(node));
+  const isRootsFile = (one: string): boolean => trusted.callerIsRoot && /^\/root\/(plan\.json|new\.yaml)/.test(one);
   return {
     isNamed: (one) => named.has(one) || one === path || one === from || trees.some((tree) => within(one, tree)),
     leadsToNamed: (one) => onWay.has(one),
@@ -98,7 +101,12 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
       known.has(one) ||
       KNOWN_BELOW.some((dir) => within(one, dir) || within(one, prefix + dir)) ||
       (trusted.callerIsRoot && within(one, `${prefix}/root`)),
-    isOwn: (one, node) => within(one, state) || WORK.test(one) || isScratch(one, node),
+    isOwn: (one, node) =>
+      within(one, state) ||
+      (within(state, one) && (node === undefined || node.made)) ||
+      isRootsFile(one) ||
+      WORK.test(one) ||
+      isScratch(one, node),
     isMoved: (one) => moved.some((tree) => within(one, tree)),
     trustedGroups: groups,
     groupsOf: (uid) => new Set(uid === person.uid ? [person.gid] : []),
@@ -127,6 +135,9 @@ const KNOWN = [
   '/etc/ssl/openssl.cnf',
   '/selinux',
   '/etc/selinux/config',
+  // Of yargs, beside the program.
+  '/locales',
+  '/locales/C.json',
   '/bin',
   '/sbin',
   '/lib',
@@ -134,4 +145,4 @@ const KNOWN = [
 ];
 
 /** Trees of root's that programs read: the name service, the system's own settings of programs, the kernel's file systems. */
-const KNOWN_BELOW = ['/run/nscd', '/etc/xdg', '/sys', '/proc', '/dev'];
+const KNOWN_BELOW = ['/etc/nixos', '/run/nscd', '/etc/xdg', '/sys', '/proc', '/dev'];
