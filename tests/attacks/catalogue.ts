@@ -84,6 +84,16 @@ const GIVEN_AWAY: readonly Edit[] = editsOf([
   },
 ]);
 
+/** A tree of root's comes to the home, and is the owner's at once, while root still works in it. */
+const ARRIVES: readonly Edit[] = [
+  move('/etc/nixos', TREE),
+  edit(HOME, 'cfg', directory(0o755, ROOTS), directory(0o755)),
+  edit(TREE, 'hosts', directory(0o755, ROOTS), directory(0o755)),
+  ...['a', 'c'].map((name) => given(HOSTS, name)),
+  edited(HOSTS, 'b'),
+  born(HOSTS, 'new'),
+];
+
 /** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
 const withTraps = (names: readonly string[]) => (root: string) => [
   'swap',
@@ -147,6 +157,23 @@ export const ATTACKS: readonly Attack[] = [
       TRAPS.link(`${dir}.trap`, '../../../etc/secret/hosts');
     },
     edits: GIVEN_AWAY,
+  },
+  {
+    name: 'what is given becomes a link',
+    describe: "a directory of a tree that is given becomes a link to a directory of root's as soon as the tree is his",
+    conflicts: true,
+    words: (root) => ['turn', root + TREE, 'hosts', '../../../etc/secret/hosts'],
+    scene: ({ root }) => nixos(root, 0),
+    edits: ARRIVES,
+  },
+  {
+    name: 'what arrives becomes a link',
+    describe: 'the same where the tree comes from another file system',
+    mount: '/home',
+    conflicts: true,
+    words: (root) => ['turn', root + TREE, 'hosts', '../../../etc/secret/hosts'],
+    scene: ({ root }) => nixos(root, 0),
+    edits: ARRIVES,
   },
   {
     name: 'a file for a hard link',
@@ -295,9 +322,11 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** A tree outside the home, which is to be moved into it. */
-function nixos(root: string): void {
-  hosts(`${root}/etc/nixos`);
-  hosts(`${root}/etc/nixos/hosts`);
+function nixos(root: string, owner: number = OWNER): void {
+  for (const dir of [`${root}/etc/nixos`, `${root}/etc/nixos/hosts`]) {
+    hosts(dir);
+    lchownSync(dir, owner, owner);
+  }
   put(`${root}/etc/nixos/log`, 'first\n', 0o644, OWNER);
   put(`${root}/etc/nixos/laid`, LAID, 0o644, OWNER);
   rmdirSync(root + TREE);
