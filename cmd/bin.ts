@@ -44,11 +44,14 @@ function start(): void {
   // A reader that goes away (`| head -1`), or a terminal, must not end an apply half way.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
+  const cwd = currentDirectory();
+  // Node looks for a package.json where it is when it starts a thread; in somebody's directory that would be their word.
+  if (process.geteuid?.() === 0) process.chdir('/');
   const io: Io = {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     env: process.env,
-    cwd: currentDirectory(),
+    cwd,
     tty: {
       // Only where it is asked for: Node opens the stream for it.
       get in() {

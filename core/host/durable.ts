@@ -1,12 +1,30 @@
 // Making things durable: one file or directory, or all of a file system at once.
 
-import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
-import { errno } from './anchor.ts';
+import { closeSync, constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { errno, O_PATH } from './anchor.ts';
 import type { DiskPath } from './real-paths.ts';
 import { runTool } from './run.ts';
 
-/** fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. */
+/**
+ * fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. So is
+ * what somebody has put in its place since: a link is not followed, and nothing is opened that could act or wait.
+ */
 export function syncAt(place: DiskPath | string): void {
+  // Of a descriptor, which is its own last part.
+  if (/^\/proc\/self\/fd\/\d+$/.test(place.toString())) {
+    syncOpened(place);
+    return;
+  }
+  const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(pin);
+    if (stat.isFile() || stat.isDirectory()) syncOpened(`/proc/self/fd/${pin}`);
+  } finally {
+    closeSync(pin);
+  }
+}
+
+function syncOpened(place: DiskPath | string): void {
   let fd: number;
   try {
     fd = openSync(place, constants.O_RDONLY | constants.O_NONBLOCK);
