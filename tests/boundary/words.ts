@@ -128,6 +128,8 @@ const KNOWN = [
   '/run/current-system/system',
   '/tmp',
   // The C library, OpenSSL, and the look for programs.
+  // Where Node starts a thread it looks for one; root does so in `/`.
+  '/package.json',
   '/etc/ld.so.cache',
   '/etc/ld.so.preload',
   '/etc/localtime',
