@@ -116,7 +116,7 @@ export function isOurTree(
 ): boolean {
   const site = sites.find(anchors.dir(parent(to)));
   const known = site && noted(site, at);
-  return known !== undefined && known.roots && known.ino === ino;
+  return known?.roots === true && known.ino === ino;
 }
 
 /** Where the kernel has what is pinned. */
