@@ -19,7 +19,7 @@ export interface Transaction {
   readonly by: string;
   /** The effective uid of who began it: what root began, only root goes on with. Earlier versions did not write it. */
   readonly uid?: number;
-  /** In whose directories it may write, as they could themselves. Without it: everybody's whom the edits name as an owner. */
+  /** In whose directories it may write, as they could themselves. Without it (a record of an earlier version): everybody's. */
   readonly parties?: readonly Party[];
   /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
   readonly dirs?: readonly AbsPath[];

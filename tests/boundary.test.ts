@@ -284,7 +284,8 @@ describe('a transaction of root', () => {
     '/home/srid/root': { dir: true },
     '/home/srid/root/a': { file: 'root wrote it', mode: '0644' },
     '/home/third': { dir: true, owner: [THIRD, 100] },
-    '/srv/vault/index': { file: 'index', mode: '0644', owner: [OWNER, 100] },
+    '/srv/vault/index': { file: 'root wrote it', mode: '0644' },
+    '/srv/vault/new': { file: 'root wrote it', mode: '0644' },
     '/srv/vault/a': { file: 'root wrote it', mode: '0644' },
   } as const;
   const BLOBS: Record<string, Uint8Array> = {};
@@ -381,6 +382,25 @@ describe('a transaction of root', () => {
     expect(roots()).toEqual(untouched);
     rmSync(at);
     renameSync(away, at);
+    expect((await recover(around(scene.open())))?.status).toBe('rolled-back');
+    expect(scene.rows()).toEqual(before);
+  });
+
+  test('he is given the directory, and links what lies in it elsewhere: undo does not follow, though it is root’s again', async () => {
+    const dir = (owner: Owner) => ({ type: 'dir', mode: 0o755, owner }) as const;
+    chownSync(`${scene.root}/home/srid/c`, 0, 0);
+    const before = scene.rows();
+    const untouched = roots();
+    const at = `${scene.root}/home/srid/c/.git`;
+    const outcome = await run([...EDITS, put('/home/srid/c', dir(ROOTS), dir(THEIRS))], () => {
+      renameSync(at, `${at}.away`);
+      symlinkSync('/srv/vault', at);
+      lchownSync(at, OWNER, 100);
+    });
+    expect(outcome.status).toBe('stuck');
+    expect(roots()).toEqual(untouched);
+    rmSync(at);
+    renameSync(`${at}.away`, at);
     expect((await recover(around(scene.open())))?.status).toBe('rolled-back');
     expect(scene.rows()).toEqual(before);
   });

@@ -158,7 +158,7 @@ function anchored(fd: number, stat: Stats, real: AbsPath, way: Anchor | boolean)
 }
 
 /** Nobody else can rename what is root's in it: nobody else writes it (root's group may), or it is sticky. */
-const keepsRootsNames = ({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean =>
+export const keepsRootsNames = ({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean =>
   uid === 0 && ((mode & 0o1000) !== 0 || ((mode & 0o002) === 0 && ((mode & 0o020) === 0 || gid === 0)));
 
 /** Whether nobody else than root can put another directory in the place of `root`: all of the way is root's, links too. */

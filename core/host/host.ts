@@ -105,7 +105,7 @@ export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 /** Who began a transaction (their effective uid), and in whose directories it may write as they could themselves. */
 export interface By {
   readonly uid?: number;
-  /** Without it: everybody's whom the edits name as an owner. */
+  /** Without it (a record of an earlier version): everybody's. */
   readonly parties?: readonly Party[];
 }
 

@@ -11,19 +11,19 @@ import { SHELVES } from './site.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
 /** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
-export function changePut(desk: Desk, edit: Put, dir: Anchor, target: DiskPath): void {
-  if (dir.isShut) changeAt(desk, edit, dir, target, target);
-  else changePinned(desk, edit, dir, target);
+export function changePut(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
+  if (dir.isShut) changeAt(desk, edit, at, dir, target, target);
+  else changePinned(desk, edit, at, dir, target);
   // What is known of the directories held is not so any more.
   if (edit.after.type === 'dir') desk.anchors.release();
 }
 
 /** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
-function changePinned(desk: Desk, edit: Put, dir: Anchor, target: DiskPath): void {
+function changePinned(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = openPinned(target);
   if (pin === undefined) throw staleAt(edit.path);
   try {
-    changeAt(desk, edit, dir, pin, target);
+    changeAt(desk, edit, at, dir, pin, target);
   } finally {
     closeSync(pin);
   }
@@ -33,6 +33,7 @@ function changePinned(desk: Desk, edit: Put, dir: Anchor, target: DiskPath): voi
 function changeAt(
   desk: Desk,
   { path, before, after }: Put,
+  at: number,
   dir: Anchor,
   where: number | DiskPath,
   target: DiskPath,
@@ -45,7 +46,9 @@ function changeAt(
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
   // Other names than those on our own shelves: what is done to it would be done to them.
   if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-  desk.warrants.give(dir, stat, asGiven(after), path);
+  const known = desk.known.get(at)?.target;
+  const wasRoots = known !== undefined && isSameInode(known, stat);
+  if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
   set(where, target, stat, after);
 }
 

@@ -106,11 +106,17 @@ function mayMove({ anchors, warrants }: Desk, { from, to }: Pick<Move, 'from' | 
   for (const path of [from, to]) warrants.write(anchors.dir(parent(path)), path);
 }
 
-/** Whether the directory is the very tree that the move brought there from a place that root alone controls. */
-export function isOurTree(anchors: Anchors, sites: Sites, { to }: Pick<Move, 'to'>, at: number, dir: Anchor): boolean {
+/** Whether the inode is the very tree that the move brought there from a place that root alone controls. */
+export function isOurTree(
+  anchors: Anchors,
+  sites: Sites,
+  { to }: Pick<Move, 'to'>,
+  at: number,
+  { ino }: { readonly ino: number },
+): boolean {
   const site = sites.find(anchors.dir(parent(to)));
   const known = site && noted(site, at);
-  return known !== undefined && known.roots && known.ino === dir.ino;
+  return known?.roots === true && known.ino === ino;
 }
 
 /** Where the kernel has what is pinned. */

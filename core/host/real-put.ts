@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { kindOf, type Put, type Puttable } from '../model.ts';
-import { type AbsPath, basename, parent, toBytes } from '../path.ts';
+import { type AbsPath, basename, parent, ROOT, toBytes } from '../path.ts';
 import { childOf, errno } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
@@ -39,6 +39,7 @@ export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blob
   const { path, before, after } = edit;
   const kind = kindOf(edit);
   if (kind === 'metadata') {
+    rememberRoots(desk, path, at, now.now(path));
     desk.touched.add(now.now(path));
     return undefined;
   }
@@ -59,6 +60,19 @@ export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blob
   }
   const isFiles = before.type === 'file' && after.type === 'file';
   return { site, isAlike: isFiles && there(site.place('old', at)) !== undefined };
+}
+
+/**
+ * What lies in a place of root's now, and will be in somebody's before its turn comes (they are given the tree it lies in): by
+ * its inode it is known then.
+ */
+function rememberRoots(desk: Desk, path: AbsPath, at: number, place: AbsPath): void {
+  if (place === path) return;
+  let dir = parent(place);
+  while (dir !== ROOT && !desk.touched.has(dir)) dir = parent(dir);
+  if (dir === ROOT || !desk.anchors.dir(parent(place)).isOursAlone) return;
+  const target = there(desk.anchors.at(place));
+  if (target !== undefined) desk.known.set(at, { target });
 }
 
 /** Owner and mode, last of all, and everything durable. */
@@ -130,7 +144,7 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
   const target = childOf(dir, basename(path));
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    changePut(desk, edit, dir, target);
+    changePut(desk, edit, at, dir, target);
     return;
   }
   desk.warrants.write(dir, path);

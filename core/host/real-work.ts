@@ -122,8 +122,8 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By): De
   );
   try {
     let found: Sites | undefined;
-    const isMoved = (move: Move, at: number, dir: Anchor): boolean =>
-      found !== undefined && isOurTree(held, found, move, at, dir);
+    const isMoved = (move: Move, at: number, inode: { readonly ino: number }): boolean =>
+      found !== undefined && isOurTree(held, found, move, at, inode);
     const allowed = warrants(by, edits, isMoved);
     found = sites(held, tx, near, allowed.mayWrite);
     return { tx, anchors: held, sites: found, warrants: allowed, known: new Map(), locks: [], touched: new Set() };

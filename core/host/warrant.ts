@@ -4,7 +4,7 @@
 import type { Stats } from 'node:fs';
 import { type Edit, kindOf, type Move, type Owner, type Party } from '../model.ts';
 import { type AbsPath, isWithin } from '../path.ts';
-import type { Anchor } from './anchor.ts';
+import { type Anchor, keepsRootsNames } from './anchor.ts';
 import type { By } from './host.ts';
 
 export interface Warrants {
@@ -20,17 +20,18 @@ export interface Warrants {
   give(dir: Anchor, stat: Stats, to: Owner & { readonly mode?: number }, path: AbsPath): void;
 }
 
-/** `isMoved`: whether the directory is, as an inode, the tree that a move of the transaction brought there. */
+/** `isMoved`: whether the inode is the tree that a move of the transaction brought there. */
 export function warrants(
   by: By,
   edits: readonly Edit[],
-  isMoved: (move: Move, at: number, dir: Anchor) => boolean,
+  isMoved: (move: Move, at: number, inode: { readonly ino: number }) => boolean,
 ): Warrants {
   const isRoot = (): boolean => process.geteuid?.() === 0;
-  const parties = by.parties ?? ownersIn(edits);
-  const isParty = (uid: number): boolean => parties.some((party) => party.uid === uid);
+  const { parties } = by;
+  const isParty = (uid: number): boolean =>
+    uid !== 0 && (parties === undefined || parties.some((party) => party.uid === uid));
   const partyOf = ({ uid, gid }: Owner): Party => {
-    const known = parties.find((party) => party.uid === uid);
+    const known = parties?.find((party) => party.uid === uid);
     return { uid, gids: [gid, ...(known?.gids ?? [])] };
   };
   const moves = edits.flatMap((edit, at) => (edit.op === 'move' ? [{ move: edit, at }] : []));
@@ -59,7 +60,8 @@ export function warrants(
   };
 
   const isWritable = (dir: Anchor): boolean => {
-    if (!isRoot() || dir.isOursAlone || isParty(dir.uid) || inMoved(dir)) return true;
+    if (!isRoot() || parties === undefined || isParty(dir.uid) || inMoved(dir)) return true;
+    if (dir.isReachedByUsAlone && keepsRootsNames(dir)) return true;
     const party = exchanged.get(dir.real);
     if (dir.uid !== 0 || party === undefined) return false;
     // The transaction gives it to them, or takes it back: what lies in it is no further from them than that.
@@ -86,6 +88,8 @@ export function warrants(
       if (stat.dev !== dir.dev) throw refusal(`a file system is mounted at "${path}", and is given to nobody`);
       // Nobody but root can have put it there.
       if (dir.isOursAlone || inMoved(dir)) return;
+      const arrived = moves.find(({ move }) => move.to === path);
+      if (arrived !== undefined && isMoved(arrived.move, arrived.at, stat)) return;
       if (stat.isFile() && ((stat.mode & 0o6000) !== 0 || ((to.mode ?? 0) & 0o6000) !== 0))
         throw refusal(`"${path}" has set-id bits, and is given to nobody`);
       if (stat.uid === to.uid || isParty(stat.uid)) return;
@@ -98,18 +102,6 @@ export function warrants(
       );
     },
   };
-}
-
-/** Everybody but root whom the edits name. */
-function ownersIn(edits: readonly Edit[]): readonly Party[] {
-  const gids = new Map<number, Set<number>>();
-  for (const edit of edits) {
-    if (edit.op !== 'put') continue;
-    for (const entry of [edit.before, edit.after])
-      if ('owner' in entry && entry.owner.uid !== 0)
-        gids.set(entry.owner.uid, (gids.get(entry.owner.uid) ?? new Set()).add(entry.owner.gid));
-  }
-  return [...gids].map(([uid, all]) => ({ uid, gids: [...all] }));
 }
 
 /** Directories that change hands between root and a party, each with that party. */

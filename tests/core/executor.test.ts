@@ -81,7 +81,8 @@ const EDITS: readonly Edit[] = [
   put('/etc/nix/nix.conf', file('a = b\n'), file('a = c\n')),
   put(C, dir(), dir(0o755, SRID)),
   put(`${C}/configuration.nix`, file('old', 0o640), file('new', 0o644, SRID)),
-  put(`${C}/setid`, file(undefined, 0o6755), file(undefined, 0o4755, SRID)),
+  // Given to nobody: what was theirs for a moment must not become a set-id file of root's again.
+  put(`${C}/setid`, file(undefined, 0o6755), file(undefined, 0o4755)),
   put(`${C}/sub`, dir(0o2755), dir(0o2700, SRID)),
   put(`${C}/l`, link('configuration.nix'), link('configuration.nix', SRID)),
   put(`${C}/.git`, ABSENT, dir(0o755, SRID)),
