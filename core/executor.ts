@@ -122,9 +122,9 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
 async function playBack(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
   host.refresh();
+  store.tidy();
   const damage = sweepDraft(around);
   if (damage !== undefined) return damaged(store, damage);
-  store.remove('journal.undone');
   sweepCommitted(around);
   const loaded = load(store, 'journal');
   if (loaded.status === 'none') return undefined;

@@ -121,6 +121,7 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       write: (name, bytes) => step(`store.write ${name}`, () => store.write(name, bytes)),
       rename: (from, to) => step(`store.rename ${from} ${to}`, () => store.rename(from, to)),
       remove: (name) => step(`store.remove ${name}`, () => store.remove(name)),
+      tidy: () => step('store.tidy', () => store.tidy()),
     },
   };
 }

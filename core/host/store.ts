@@ -28,6 +28,7 @@ export function diskStore(dir: string): Store {
   const ensureParent = (name: string): void => {
     makeDirs(dirname(at(name)));
   };
+  const tidy = (): void => rmSync(at(REMOVED), { recursive: true, force: true });
   return {
     where: dir,
     read(name) {
@@ -59,8 +60,21 @@ export function diskStore(dir: string): Store {
       if (dirname(at(from)) !== dirname(at(to))) syncAt(dirname(at(from)));
     },
     remove(name) {
-      rmSync(at(name), { recursive: true, force: true });
+      if (!lstatSync(at(name), { throwIfNoEntry: false })?.isDirectory()) {
+        rmSync(at(name), { force: true });
+        return;
+      }
+      tidy();
+      renameSync(at(name), at(REMOVED));
+      syncAt(dir);
+      if (dirname(at(name)) !== dir) syncAt(dirname(at(name)));
+      try {
+        tidy();
+      } catch {
+        // It is gone all the same; whoever removes the next one hears of it, if this can't be removed then either.
+      }
     },
+    tidy,
     lock(holder) {
       return takeLock(dir, holder);
     },
@@ -69,6 +83,9 @@ export function diskStore(dir: string): Store {
     },
   };
 }
+
+/** Where a directory lies while it is removed. Nobody reads it. */
+const REMOVED = 'removed';
 
 /**
  * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
