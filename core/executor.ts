@@ -44,21 +44,24 @@ export async function execute(
     const refused = prepare(transaction, contents, around, work);
     if (refused !== undefined) return refused;
     const reached: Reached = { begun: 0 };
+    const applied: Outcome = { status: 'applied', generation, edits: edits.length };
     try {
       const failed = await publishAll(transaction, around, work, reached);
       if (failed.length > 0) return await undoOrStop(transaction, contents, failed, around, work, reached);
+      around.settling(applied);
       commit(store, generation, around.now());
     } catch (thrown) {
       // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
       // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
       const cause = [failure('an edit failed', thrown)];
       const committed = isCommitted(store, generation);
+      if (committed !== true) around.settling(undefined);
       if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
       if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
     }
     sweep(around, work, generation);
     report({ type: 'progress', text: 'committed' });
-    return { status: 'applied', generation, edits: edits.length };
+    return applied;
   } finally {
     work.close();
   }

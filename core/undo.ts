@@ -76,10 +76,13 @@ export async function undo(
   if (problems.length === 0) {
     try {
       for (const path of work.sweep()) kept.push({ path, beside: path });
-      discard(store);
       const told = [...cause, ...kept.map(diagnosticOf)];
-      return { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
+      const outcome: Outcome = { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
+      around.settling(outcome);
+      discard(store);
+      return outcome;
     } catch (thrown) {
+      around.settling(undefined);
       problems.push(failure('undo failed', thrown));
     }
   }
@@ -115,9 +118,13 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
     progress: (text) => report({ type: 'progress', text }),
     begins: () => {},
   });
-  if (result.status === 'failed') throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
+  if (result.status === 'failed') throw systemFailed(lastLines(result.log, 5));
   return { changed: true, kept: [] };
 }
+
+/** `why`: said by the machine, so no bug of ours. */
+const systemFailed = (why: string): Error =>
+  Object.assign(new Error(`the previous system did not activate: ${why}`), { why });
 
 /** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
 function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {

@@ -153,6 +153,7 @@ export function around(
     store,
     report: () => {},
     stopped: () => undefined,
+    settling: () => {},
     verify: async () => [],
     now: () => '2026-01-01T00:00:00Z',
     ...more,

@@ -2,23 +2,14 @@
 // that is given the descriptor keeps the lock when we are gone.
 
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { follow } from '../links.ts';
 import type { AbsPath } from '../path.ts';
 import type { Held, Lock } from '../store.ts';
 import { othersDescriptors } from './descriptors.ts';
 import type { Reader } from './host.ts';
 import { findTool } from './run.ts';
+import { writeAll } from './write-all.ts';
 
 /** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
 export function lockFile(file: string, holder: string): Lock | Held {
@@ -35,7 +26,7 @@ export function lockFile(file: string, holder: string): Lock | Held {
       continue;
     }
     ftruncateSync(fd);
-    writeSync(fd, `${holder}\n`, 0);
+    writeAll(fd, Buffer.from(`${holder}\n`));
     return lockOn(fd);
   }
 }

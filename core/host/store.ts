@@ -15,12 +15,12 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
 import { lockFile } from './flock.ts';
+import { writeAll } from './write-all.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -45,7 +45,7 @@ export function diskStore(dir: string): Store {
         0o600,
       );
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+        writeAll(fd, bytes);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
