@@ -6,7 +6,7 @@ import type { Reached, Surroundings } from './execution.ts';
 import { failure, interrupted, lastLines, stoppedBy } from './failure.ts';
 import { type Blobs, isStale, type Work } from './host/host.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
-import type { Activate, Outcome, Witness } from './model.ts';
+import type { Activate, Kept, Outcome, Witness } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
@@ -59,9 +59,9 @@ export async function execute(
       if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
       if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
     }
-    sweep(around, work, generation);
+    const kept = sweep(around, work, generation);
     report({ type: 'progress', text: 'committed' });
-    return applied;
+    return { ...applied, ...(kept.length > 0 && { kept }) };
   } finally {
     work.close();
   }
@@ -104,7 +104,7 @@ function prepare(
 
 function unprepare(store: Store, work: Work): void {
   try {
-    work.sweep();
+    work.drop();
     // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
     if (store.read('journal/begin') !== undefined) discard(store);
     forget(store);
@@ -277,14 +277,22 @@ async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
 }
 
 /** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
-function sweep({ store, report }: Surroundings, work: Work, generation: number): void {
+function sweep({ store, report }: Surroundings, work: Work, generation: number): readonly Kept[] {
+  let kept: readonly Kept[] = [];
   try {
-    for (const path of work.sweep()) report({ type: 'diagnostic', diagnostic: writtenLate(path) });
+    try {
+      work.sweep();
+    } finally {
+      kept = work.kept();
+      for (const { beside } of kept)
+        if (beside !== undefined) report({ type: 'diagnostic', diagnostic: writtenLate(beside) });
+    }
     store.remove(`history/${generation}/unswept`);
   } catch (thrown) {
-    const { summary } = failure('temporary files are left over', thrown);
-    report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3004', summary } });
+    const problem = failure('temporary files are left over', thrown);
+    report({ type: 'diagnostic', diagnostic: { ...problem, severity: 'warning' } });
   }
+  return kept;
 }
 
 const writtenLate = (path: AbsPath): Diagnostic => ({
@@ -303,8 +311,11 @@ function sweepCommitted(around: Surroundings): void {
     if (loaded.status !== 'loaded') continue;
     const { batches, tx } = loaded.transaction;
     const work = host.work(batches.flat(), tx);
-    sweep(around, work, number);
-    work.close();
+    try {
+      sweep(around, work, number);
+    } finally {
+      work.close();
+    }
   }
 }
 
@@ -315,7 +326,7 @@ function sweepDraft({ host, store }: Surroundings): string | undefined {
   if (found.status === 'loaded') {
     const work = host.work(found.transaction.batches.flat(), found.transaction.tx);
     try {
-      work.sweep();
+      work.drop();
     } finally {
       work.close();
     }

@@ -105,6 +105,8 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
           setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
           flush: () => step('flush', () => work.flush()),
           sweep: () => step('sweep', () => work.sweep()),
+          drop: () => step('drop', () => work.drop()),
+          kept: () => look(() => work.kept()),
           // Of a dead process, by the kernel.
           close: () => work.close(),
         };

@@ -2,7 +2,7 @@
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
 import { fstatSync } from 'node:fs';
-import { type Edit, kindOf, type Move, type Put } from '../model.ts';
+import { type Edit, type Kept, kindOf, type Move, type Put } from '../model.ts';
 import { type AbsPath, parent } from '../path.ts';
 import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
 import { likeOld } from './attributes.ts';
@@ -14,7 +14,7 @@ import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
 import { type Shelf, type Site, sites, thereOrNot } from './site.ts';
-import { setAside } from './taking.ts';
+import { keptBefore, setAside } from './taking.ts';
 import { aliases, type Desk, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
@@ -22,7 +22,8 @@ const MANY = 64;
 
 export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string): Work {
   let opened: Desk | undefined;
-  const desk = (): Desk => (opened ??= openDesk(root, edits, tx));
+  const kept: Kept[] = [];
+  const desk = (): Desk => (opened ??= openDesk(root, edits, tx, kept));
   /** Edits whose effect is not durable yet. */
   let loose: (Put | Move)[] = [];
 
@@ -104,22 +105,37 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       letGo(true);
       return kept;
     },
+    drop: () => rearranging(() => letGo(true)),
+    kept() {
+      const told = new Set(kept.map(({ beside }) => beside));
+      const earlier = rearranging(() => edits.flatMap((edit) => keptOf(desk(), edit)));
+      return [...kept, ...earlier.filter(({ beside }) => !told.has(beside))];
+    },
     close: () => letGo(false),
   };
 }
 
-function openDesk(root: AbsPath, edits: readonly Edit[], tx: string): Desk {
+function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, kept: Kept[]): Desk {
   mustHaveProc();
   const held: Anchors = anchors(root);
   const near = edits.flatMap((edit) =>
     edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
   );
   try {
-    return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), locks: [], touched: new Set() };
+    const moves = edits.filter((edit) => edit.op === 'move');
+    const all = sites(held, tx, near);
+    return { tx, anchors: held, sites: all, known: new Map(), locks: [], touched: new Set(), moves, kept };
   } catch (thrown) {
     held.release();
     throw thrown;
   }
+}
+
+/** What an earlier run gave a name beside the paths of the edit. */
+function keptOf(desk: Desk, edit: Edit): readonly Kept[] {
+  if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
+  const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
+  return paths.flatMap((path) => keptBefore(desk, path).map((beside): Kept => ({ path, beside })));
 }
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
