@@ -22,7 +22,7 @@ export const stoppedBy = (signal: Signal): Outcome => ({
  * stack (RF3017). What is no error at all is thrown on.
  */
 export function failure(what: string, thrown: unknown): Diagnostic {
-  if (!(thrown instanceof Error)) throw thrown;
+  if (!isError(thrown)) throw thrown;
   if (!isSaidBySystem(thrown)) return internalError(what, thrown);
   const { message, syscall } = thrown as NodeJS.ErrnoException;
   const code = codeOf(thrown);
@@ -35,7 +35,10 @@ export function failure(what: string, thrown: unknown): Diagnostic {
  * or one of Node's own (ERR_…), is a bug.
  */
 export const isSaidBySystem = (thrown: unknown): thrown is Error =>
-  thrown instanceof Error && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
+  isError(thrown) && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
+
+/** Of whatever realm: Node's own errors are of the first one, in a test too. */
+export const isError = (thrown: unknown): thrown is Error => Object.prototype.toString.call(thrown) === '[object Error]';
 
 /** Why, in a few words: `the disk is full (ENOSPC)`. */
 export function wordsOf(thrown: unknown): string {

@@ -2,8 +2,9 @@
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
 import { fstatSync } from 'node:fs';
+import { below } from '../links.ts';
 import { type Edit, type Kept, kindOf, type Move, type Put } from '../model.ts';
-import { type AbsPath, parent } from '../path.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
 import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
 import { likeOld } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
@@ -14,7 +15,7 @@ import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
 import { type Shelf, type Site, sites, thereOrNot } from './site.ts';
-import { keptBefore, setAside } from './taking.ts';
+import { keptBefore, placesOf, setAside } from './taking.ts';
 import { aliases, type Desk, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
@@ -107,9 +108,12 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
     },
     drop: () => rearranging(() => letGo(true)),
     kept() {
-      const told = new Set(kept.map(({ beside }) => beside));
-      const earlier = rearranging(() => edits.flatMap((edit) => keptOf(desk(), edit)));
-      return [...kept, ...earlier.filter(({ beside }) => !told.has(beside))];
+      return rearranging(() => {
+        const own = kept.map((one) => asItIsNow(desk(), one));
+        const told = new Set(own.map(({ beside }) => beside));
+        const earlier = edits.flatMap((edit) => keptOf(desk(), edit));
+        return [...own, ...earlier.filter(({ beside }) => !told.has(beside) && told.add(beside))];
+      });
     },
     close: () => letGo(false),
   };
@@ -135,8 +139,22 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, kept: Kept[
 function keptOf(desk: Desk, edit: Edit): readonly Kept[] {
   if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
   const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
-  return paths.flatMap((path) => keptBefore(desk, path).map((beside): Kept => ({ path, beside })));
+  return paths.flatMap((path) =>
+    keptBefore(desk, path).map((beside): Kept => ({ path: besideOf(path, beside), beside })),
+  );
 }
+
+/** What was kept in a tree goes with it, back or forth. */
+function asItIsNow(desk: Desk, { path, beside }: Kept): Kept {
+  if (beside === undefined) return { path };
+  const now = placesOf(desk.moves, beside).find(
+    (place) => thereOrNot(() => there(desk.anchors.at(place))) !== undefined,
+  );
+  return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
+}
+
+/** The name of `path` in the directory of what is kept beside it. */
+const besideOf = (path: AbsPath, beside: AbsPath): AbsPath => below(parent(beside), basename(path));
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
   const now = aliases();

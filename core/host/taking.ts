@@ -126,7 +126,7 @@ export function nearest({ anchors, moves }: Pick<Desk, 'anchors' | 'moves'>, pat
 }
 
 /** The path, and where it is before or after each move. */
-const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPath[] => [
+export const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPath[] => [
   path,
   ...moves
     .flatMap(({ from, to }) => [rebase(path, to, from), rebase(path, from, to)])
