@@ -38,7 +38,8 @@ export const isSaidBySystem = (thrown: unknown): thrown is Error =>
   isError(thrown) && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
 
 /** Of whatever realm: Node's own errors are of the first one, in a test too. */
-export const isError = (thrown: unknown): thrown is Error => Object.prototype.toString.call(thrown) === '[object Error]';
+export const isError = (thrown: unknown): thrown is Error =>
+  Object.prototype.toString.call(thrown) === '[object Error]';
 
 /** Why, in a few words: `the disk is full (ENOSPC)`. */
 export function wordsOf(thrown: unknown): string {

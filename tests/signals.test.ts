@@ -271,7 +271,10 @@ describe('around the commit, at any instant', () => {
     for (let n = 0; n < TRIES; n++) {
       begin();
       if (run(APPLY).code !== 0) throw new Error('not applied');
-      const { code, out, how } = await shot(command('rollback', '--yes'), n % 4 === 0 ? isUnfinished : () => generations() === 2);
+      const { code, out, how } = await shot(
+        command('rollback', '--yes'),
+        n % 4 === 0 ? isUnfinished : () => generations() === 2,
+      );
       if ((code === 0) !== (generations() === 2)) problems.push(`${how}: exit ${code}, ${generations()}: ${out}`);
       if (code === null || ![0, 4, 130, 143].includes(code)) problems.push(`${how}: exit ${code}: ${out}`);
     }
