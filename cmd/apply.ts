@@ -50,7 +50,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   const dirs = placesOf(session);
   const act = async (lock: Lock): Promise<number> => {
     const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
-    const recovered = await recoverFirst(around);
+    const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     const plan = saved?.plan ?? (await session.plan(report)).plan;
     const signal = io.stopped();

@@ -35,7 +35,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
   const act = async (lock: Lock): Promise<number> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report, lock }, io, async () => []);
-    const recovered = await recoverFirst(around);
+    const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     const history = past(place.store);
     if (!history.ok) return refuse(history.problem, EXIT.stuck);

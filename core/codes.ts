@@ -238,6 +238,10 @@ export const CODES = {
     title: 'the saved plan belongs to root',
     page: 'The plan holds bytes of a file, or words about one, that only root can read. So its file stays root’s (mode 0600) and is not given to who called.',
   },
+  RF3021: {
+    title: 'an internal error',
+    page: 'reflake has a bug, and the lines below say where. It came up in the middle of a transaction: what had been changed was undone as after any other error. Please report it.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -20,8 +20,8 @@ export function* othersDescriptors(): Generator<Descriptor> {
 const NUMBER = /^\d+$/;
 
 /**
- * Undefined: the process or the descriptor is gone, or not ours to see; or its path is longer than the kernel tells, which any
- * user can make it, and must not keep an undo from its end.
+ * Undefined: the process or the descriptor is gone, or not ours to see; or it is on what has a name too long to be told, or a
+ * file system that has gone. No process must be able to stop us by what it holds open.
  */
 export function orGone<T>(look: () => T): T | undefined {
   try {
@@ -32,4 +32,6 @@ export function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG']);
+const UNTOLD = ['ENAMETOOLONG', 'ENOTCONN', 'ESTALE', 'EIO'];
+
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', ...UNTOLD]);

@@ -1,23 +1,14 @@
 // Locks that die with their process: flock on a descriptor of ours. There is no stale lock to delete by hand, and a child
 // that is given the descriptor keeps the lock when we are gone.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
 import type { AbsPath } from '../path.ts';
 import type { Held, Lock } from '../store.ts';
 import { anchors, childOf } from './anchor.ts';
 import { othersDescriptors } from './descriptors.ts';
 import type { DiskPath } from './real-paths.ts';
 import { runTool } from './run.ts';
+import { writeAll } from './write-all.ts';
 
 /** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
 export function lockFile(file: string, holder: string): Lock | Held {
@@ -34,7 +25,7 @@ export function lockFile(file: string, holder: string): Lock | Held {
       continue;
     }
     ftruncateSync(fd);
-    writeSync(fd, `${holder}\n`, 0);
+    writeAll(fd, Buffer.from(`${holder}\n`));
     return lockOn(fd);
   }
 }

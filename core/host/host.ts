@@ -1,7 +1,7 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
-import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Party, Person } from '../model.ts';
+import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Kept, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
@@ -156,6 +156,10 @@ export interface Work {
   flush(): void;
   /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
   sweep(): readonly AbsPath[];
+  /** Removes what is out of sight of a transaction of which nothing was published: none of it is anybody's. */
+  drop(): void;
+  /** All that has a name beside by now, by this work or an earlier one of the same transaction. */
+  kept(): readonly Kept[];
   /** Lets go of the machine; what is out of sight stays. */
   close(): void;
 }

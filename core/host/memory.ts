@@ -8,6 +8,7 @@ import {
   type Edit,
   type Entry,
   type HostFacts,
+  type Kept,
   looksInside,
   type Move,
   matches,
@@ -104,6 +105,7 @@ export function memoryHost(
 
   const memoryWork = (edits: readonly Edit[]): Work => {
     let contents: Blobs = {};
+    const kept: Kept[] = [];
     return {
       prepare: (blobs) => {
         contents = blobs;
@@ -146,9 +148,15 @@ export function memoryHost(
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
-      setAside,
+      setAside(path) {
+        const beside = setAside(path);
+        kept.push({ path, beside });
+        return beside;
+      },
       flush: () => {},
       sweep: () => [],
+      drop: () => {},
+      kept: () => kept,
       close: () => {},
     };
   };

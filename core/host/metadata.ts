@@ -76,7 +76,7 @@ function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
 }
 
 /** How many names of this inode lie on our shelves. */
-function shelvedLinks({ sites }: Desk, stat: Stats): number {
+export function shelvedLinks({ sites }: Desk, stat: Stats): number {
   const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
   return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
 }

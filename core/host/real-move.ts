@@ -225,7 +225,8 @@ function takeBackCopy(
   const kept: AbsPath[] = [];
   const taken = isOurs ? take(desk, to, at, 'undo') : undefined;
   // Whatever it is: nobody reaches it by its name any more.
-  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken)) kept.push(keepBeside(desk, to, taken));
+  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken))
+    kept.push(...besides(keepBeside(desk, to, taken)));
   if (original !== undefined) kept.push(...giveBack(desk, from, at, original));
   return kept;
 }
@@ -249,7 +250,7 @@ function renameBack(
   const kept: AbsPath[] = [];
   const taken = isOurs ? take(desk, to, at) : undefined;
   const isTheirs = taken !== undefined && inodeAt(taken) !== seen;
-  if (isTheirs) kept.push(keepBeside(desk, to, taken));
+  if (isTheirs) kept.push(...besides(keepBeside(desk, to, taken)));
   const ours = original ?? (isTheirs ? undefined : taken);
   if (ours !== undefined) kept.push(...giveBack(desk, from, at, ours));
   return kept;
@@ -286,7 +287,7 @@ export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers:
         if (named.some((other) => isSameInode(stat, other))) return [];
         const isWritten = writers.has(stat) || writers.hasBelow(thing);
         if (!isWritten && isDispensable(thing)) return [];
-        return [keepBeside(desk, path, thing, nearest(desk, path, one))];
+        return besides(keepBeside(desk, path, thing, nearest(desk, path, one)));
       }),
     );
   return [
@@ -295,6 +296,8 @@ export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers:
     ...keep(to, 'undo', (thing) => sourceDir !== undefined && isSameTreeAt(childOf(sourceDir, basename(from)), thing)),
   ];
 }
+
+const besides = (name: AbsPath | undefined): readonly AbsPath[] => (name === undefined ? [] : [name]);
 
 const isSameTreeAt = (place: DiskPath, thing: DiskPath): boolean =>
   there(place) !== undefined && sameTree(place, thing);

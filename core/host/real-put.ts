@@ -13,7 +13,6 @@ import {
   rmdirSync,
   type Stats,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { kindOf, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, parent, ROOT, toBytes } from '../path.ts';
@@ -27,6 +26,7 @@ import type { DiskPath } from './real-paths.ts';
 import type { Site } from './site.ts';
 import { give, giveOrStale, isOpenToOthers, moveDir, siteOf, take, UNLINKABLE } from './taking.ts';
 import { type Aliases, type Desk, type Identity, isSameInode, there } from './work.ts';
+import { writeAll } from './write-all.ts';
 
 /** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
 export interface Prepared {
@@ -130,7 +130,7 @@ export function make(place: DiskPath, after: Puttable, blobs: Blobs, path: AbsPa
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const fd = openSync(place, flags, 0o600);
     try {
-      for (let done = 0; done < content.length; ) done += writeSync(fd, content, done);
+      writeAll(fd, content);
     } finally {
       closeSync(fd);
     }

@@ -2,8 +2,9 @@
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
 import { fstatSync } from 'node:fs';
-import { type Edit, kindOf, type Move, type Put } from '../model.ts';
-import { type AbsPath, parent } from '../path.ts';
+import { below } from '../links.ts';
+import { type Edit, type Kept, kindOf, type Move, type Put } from '../model.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
 import { type Anchor, type Anchors, anchors, mustHaveProc, unlessTheirLink } from './anchor.ts';
 import { likeOld } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
@@ -14,7 +15,7 @@ import { isOursAt, isOurTree, keepShelved, prepareMove, publishMove, restoreMove
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
 import { type Shelf, type Site, type Sites, sites, thereOrNot } from './site.ts';
-import { setAside } from './taking.ts';
+import { keptBefore, placesOf, setAside } from './taking.ts';
 import { warrants } from './warrant.ts';
 import { aliases, type Desk, there } from './work.ts';
 
@@ -23,8 +24,9 @@ const MANY = 64;
 
 export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string, by: By = {}): Work {
   let opened: Desk | undefined;
+  const kept: Kept[] = [];
   const desk = (): Desk => {
-    opened ??= openDesk(root, edits, tx, by);
+    opened ??= openDesk(root, edits, tx, by, kept);
     // Asked before each thing that is done.
     opened.warrants.begun();
     return opened;
@@ -110,11 +112,20 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       letGo(true);
       return kept;
     },
+    drop: () => rearranging(() => letGo(true)),
+    kept() {
+      return rearranging(() => {
+        const own = kept.map((one) => asItIsNow(desk(), one));
+        const told = new Set(own.map(({ beside }) => beside));
+        const earlier = edits.flatMap((edit) => keptOf(desk(), edit));
+        return [...own, ...earlier.filter(({ beside }) => !told.has(beside) && told.add(beside))];
+      });
+    },
     close: () => letGo(false),
   };
 }
 
-function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By): Desk {
+function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By, kept: Kept[]): Desk {
   mustHaveProc();
   const held: Anchors = anchors(root);
   const near = edits.flatMap((edit) =>
@@ -126,12 +137,35 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By): De
       found !== undefined && isOurTree(held, found, move, at, inode);
     const allowed = warrants(by, edits, isMoved);
     found = sites(held, tx, near, allowed.mayWrite);
-    return { tx, anchors: held, sites: found, warrants: allowed, known: new Map(), locks: [], touched: new Set() };
+    const moves = edits.filter((edit) => edit.op === 'move');
+    const seen = { known: new Map(), locks: [], touched: new Set<AbsPath>() };
+    return { tx, anchors: held, sites: found, warrants: allowed, ...seen, moves, kept };
   } catch (thrown) {
     held.release();
     throw thrown;
   }
 }
+
+/** What an earlier run gave a name beside the paths of the edit. */
+function keptOf(desk: Desk, edit: Edit): readonly Kept[] {
+  if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
+  const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
+  return paths.flatMap((path) =>
+    keptBefore(desk, path).map((beside): Kept => ({ path: besideOf(path, beside), beside })),
+  );
+}
+
+/** What was kept in a tree goes with it, back or forth. */
+function asItIsNow(desk: Desk, { path, beside }: Kept): Kept {
+  if (beside === undefined) return { path };
+  const now = placesOf(desk.moves, beside).find(
+    (place) => thereOrNot(() => there(desk.anchors.at(place))) !== undefined,
+  );
+  return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
+}
+
+/** The name of `path` in the directory of what is kept beside it. */
+const besideOf = (path: AbsPath, beside: AbsPath): AbsPath => below(parent(beside), basename(path));
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
   const now = aliases();

@@ -15,13 +15,13 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
 import { lockFile } from './flock.ts';
 import { isRoot } from './trusted.ts';
+import { writeAll } from './write-all.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -29,6 +29,7 @@ export function diskStore(dir: string): Store {
   const ensureParent = (name: string): void => {
     makeDirs(dirname(at(name)));
   };
+  const tidy = (): void => rmSync(at(REMOVED), { recursive: true, force: true });
   return {
     where: dir,
     read(name) {
@@ -47,7 +48,7 @@ export function diskStore(dir: string): Store {
         0o600,
       );
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+        writeAll(fd, bytes);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -62,8 +63,21 @@ export function diskStore(dir: string): Store {
       if (dirname(at(from)) !== dirname(at(to))) syncAt(dirname(at(from)));
     },
     remove(name) {
-      rmSync(at(name), { recursive: true, force: true });
+      if (!lstatSync(at(name), { throwIfNoEntry: false })?.isDirectory()) {
+        rmSync(at(name), { force: true });
+        return;
+      }
+      tidy();
+      renameSync(at(name), at(REMOVED));
+      syncAt(dir);
+      if (dirname(at(name)) !== dir) syncAt(dirname(at(name)));
+      try {
+        tidy();
+      } catch {
+        // It is gone all the same; whoever removes the next one hears of it, if this can't be removed then either.
+      }
     },
+    tidy,
     lock(holder) {
       return takeLock(dir, holder);
     },
@@ -72,6 +86,9 @@ export function diskStore(dir: string): Store {
     },
   };
 }
+
+/** Where a directory lies while it is removed. Nobody reads it. */
+const REMOVED = 'removed';
 
 /**
  * As root: what is read from here is done with root's rights, so nobody else may have written it. A directory that is not

@@ -1,23 +1,27 @@
 // What this process has around it, outside the machine that is reconciled: where the spec is, where state is kept.
 
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
+import { wordsOf } from '../failure.ts';
 import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import type { Owner, Person } from '../model.ts';
 import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
 import { isRoot } from './trusted.ts';
 import { waypoint } from './way.ts';
+import { writeAll } from './write-all.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -141,21 +145,48 @@ export function writeUserFile(
   text: string,
   { mode, fresh, owner }: { mode: number; fresh: boolean; owner: Owner },
 ): { readonly ok: boolean; readonly why?: string } {
-  const temp = fresh ? file : `${file}.${process.pid}.tmp`;
+  const temp = `${dirname(file)}/.${basename(file).slice(0, 50)}.${randomBytes(6).toString('hex')}.tmp`;
+  let isTemp = false;
   try {
+    // A rename would put a file in the place of /dev/null.
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
+      return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    isTemp = true;
     try {
-      writeSync(fd, text);
+      writeAll(fd, Buffer.from(text));
       if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
-    if (!fresh) renameSync(temp, file);
+    if (fresh) nameFresh(temp, file);
+    else renameSync(temp, file);
+    isTemp = fresh;
     return { ok: true };
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    return { ok: false, why: code === 'EEXIST' ? 'it is there already' : String(code) };
+    const isThere = (thrown as NodeJS.ErrnoException).code === 'EEXIST';
+    return { ok: false, why: isThere ? 'it is there already' : wordsOf(thrown) };
+  } finally {
+    if (isTemp) rmSync(temp, { force: true });
+  }
+}
+
+/** Gives `temp` a further name that must be free: link(2) replaces nothing. Throws EEXIST. */
+function nameFresh(temp: string, file: string): void {
+  try {
+    linkSync(temp, file);
+  } catch (thrown) {
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes((thrown as NodeJS.ErrnoException).code ?? ''))
+      throw thrown;
+    // A file system without links: the name is taken first, by an empty file of ours, and then filled by the rename.
+    closeSync(openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    try {
+      renameSync(temp, file);
+    } catch (failed) {
+      rmSync(file, { force: true });
+      throw failed;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
 
 import { lstatSync, type Stats } from 'node:fs';
+import type { Kept, Move } from '../model.ts';
 import { type AbsPath, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Lock } from '../store.ts';
 import type { Anchors } from './anchor.ts';
@@ -23,6 +24,10 @@ export interface Desk {
   readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */
   readonly touched: Set<AbsPath>;
+  /** The moves of the transaction: where else a directory may be by now. */
+  readonly moves: readonly Move[];
+  /** What was given a name beside: no way leads to one but through this list, so none is left untold. */
+  readonly kept: Kept[];
 }
 
 export type Identity = Pick<Stats, 'dev' | 'ino'>;
