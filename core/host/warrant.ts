@@ -62,8 +62,12 @@ export function warrants(
   const isWritable = (dir: Anchor): boolean => {
     if (!isRoot() || parties === undefined || isParty(dir.uid) || inMoved(dir)) return true;
     if (dir.isReachedByUsAlone && keepsRootsNames(dir)) return true;
+    if (dir.uid !== 0) return false;
+    // A party could do it, by its mode.
+    const isTheirs = (party: Party): boolean => hasBits(dir, party, 3) && (!dir.above || isReadableWay(dir.above, party));
+    if (parties.some(isTheirs)) return true;
     const party = exchanged.get(dir.real);
-    if (dir.uid !== 0 || party === undefined) return false;
+    if (party === undefined) return false;
     // The transaction gives it to them, or takes it back: what lies in it is no further from them than that.
     return hasBits(dir, partyOf(party), 5) && (!dir.above || isReadableWay(dir.above, partyOf(party)));
   };
