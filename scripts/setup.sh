@@ -37,6 +37,7 @@ lack unshare util-linux
 lack setpriv util-linux
 lack flock util-linux
 lack getfattr attr
+lack setcap libcap2-bin
 lack setfacl acl
 lack chattr e2fsprogs
 lack faketime faketime

@@ -94,6 +94,18 @@ function isBlocked(says: RegExp, config: Record<string, unknown> = {}, spec: Rec
   expect(rows()).toEqual(before);
 }
 
+test('a program with file capabilities changes hands by hand alone, and keeps them', () => {
+  const file = `${root}${TREE}/tool`;
+  writeFileSync(file, '#!/bin/sh\n');
+  chmodSync(file, 0o755);
+  execFileSync('setcap', ['cap_net_raw+ep', file]);
+  const capabilities = () => execFileSync('getcap', [file], { encoding: 'utf8' });
+  const before = capabilities();
+  expect(before).toContain('cap_net_raw');
+  isBlocked(/tool" has file capabilities/, { owner: 'srid' });
+  expect(capabilities()).toBe(before);
+});
+
 describe('config.path leads through a link', () => {
   test.each([
     ['at its end, absolute, to a closed directory of root', TREE, '/srv/closed', OWNER, TREE],

@@ -34,6 +34,25 @@ export function likeTree(pin: number, target: DiskPath): void {
   tool('setfattr', 'attr', ['-h', '--restore=-'], options);
 }
 
+/** Which of these pinned inodes have file capabilities (capabilities(7)), by their place in the list. */
+export function withCapabilities(pins: readonly number[]): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let from = 0; from < pins.length; from += PINS_AT_ONCE) {
+    const some = pins.slice(from, from + PINS_AT_ONCE);
+    const names = some.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
+    const options = ['--absolute-names', '-m', '^security\\.capability$', '--', ...names];
+    const said = tool('getfattr', 'attr', options, { stdio: [...STDIO, ...some] });
+    for (const [, fd] of Buffer.from(said)
+      .toString('latin1')
+      .matchAll(/^# file: \/proc\/self\/fd\/(\d+)$/gm))
+      found.add(from + Number(fd) - STDIO.length);
+  }
+  return found;
+}
+
+/** Descriptors that one program is given. */
+const PINS_AT_ONCE = 64;
+
 /** Keeps a command line short enough. */
 const AT_ONCE = 1000;
 

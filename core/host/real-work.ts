@@ -1,15 +1,16 @@
 // A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { below } from '../links.ts';
-import { type Edit, type Kept, kindOf, type Move, type Put } from '../model.ts';
+import { type Edit, type Kept, kindOf, type Move, type Put, sameOwner } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
-import { type Anchor, type Anchors, anchors, mustHaveProc, unlessTheirLink } from './anchor.ts';
-import { likeOld } from './attributes.ts';
+import { type Anchor, type Anchors, anchors, errno, mustHaveProc, unlessTheirLink } from './anchor.ts';
+import { likeOld, withCapabilities } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import type { Blobs, By, Work } from './host.ts';
 import { lateWriters } from './late-writers.ts';
+import { openPinned } from './pinned.ts';
 import { isOurGap, keepShelvedPut, lookPut, restorePut } from './put-back.ts';
 import { isOursAt, isOurTree, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
 import type { Places } from './real-paths.ts';
@@ -17,7 +18,7 @@ import { finishPut, preparePut, publishPut } from './real-put.ts';
 import { type Shelf, type Site, type Sites, sites, thereOrNot } from './site.ts';
 import { keptBefore, placesOf, setAside } from './taking.ts';
 import { warrants } from './warrant.ts';
-import { aliases, type Desk, there } from './work.ts';
+import { type Aliases, aliases, type Desk, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
 const MANY = 64;
@@ -180,6 +181,7 @@ function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
     if (isAlike) alike.set(site, [...(alike.get(site) ?? []), at]);
     finish.push(() => finishPut(prepared, edit, at));
   }
+  refuseCapable(desk, edits, now);
   // Attributes first: a change of owner would take some away, and the mode is set last.
   for (const [{ fd }, names] of alike) likeOld(fd, names);
   for (const one of finish) one();
@@ -189,6 +191,46 @@ function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
 /** What somebody has put a link in the place of is not what we changed. */
 const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
   unlessTheirLink(() => thereOrNot(() => held.dir(dir)));
+
+/**
+ * chown(2) takes a file's capabilities away, and to give them back to bytes that somebody could write meanwhile would give
+ * their program the rights of ours: such a file changes hands by hand alone. Throws EPERM.
+ */
+function refuseCapable({ anchors: held }: Desk, edits: readonly Edit[], now: Aliases): void {
+  const given = edits.filter((edit): edit is Put => edit.op === 'put' && isGivenProgram(edit));
+  for (let from = 0; from < given.length; from += PINNED) {
+    const some = given.slice(from, from + PINNED);
+    const pins: number[] = [];
+    const paths: AbsPath[] = [];
+    try {
+      for (const { path } of some) {
+        const pin = openPinned(held.at(now.now(path)));
+        if (pin === undefined) continue;
+        pins.push(pin);
+        paths.push(path);
+      }
+      const [first] = withCapabilities(pins);
+      if (first !== undefined)
+        throw errno(
+          'EPERM',
+          `"${paths[first]}" has file capabilities, which chown(2) would take away: chown it by hand`,
+        );
+    } finally {
+      for (const pin of pins) closeSync(pin);
+    }
+  }
+}
+
+/** Files that are held at a time. */
+const PINNED = 64;
+
+/** A file that can be run, and that changes hands as the inode it is. */
+const isGivenProgram = (edit: Put): boolean =>
+  kindOf(edit) === 'metadata' &&
+  edit.before.type === 'file' &&
+  edit.after.type === 'file' &&
+  (edit.before.mode & 0o111) !== 0 &&
+  !sameOwner(edit.before.owner, edit.after.owner);
 
 /** Entries, owners and modes: an fsync of a directory holds its names, but nothing of what they name. */
 function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | Move)[]): void {
