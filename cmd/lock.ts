@@ -95,7 +95,7 @@ function lockAll(
       below.release();
       state.release();
     };
-    const remote = remotePlaces(host, paths);
+    const remote = remotePlaces(host.held, paths);
     return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, remote, release };
   } catch (thrown) {
     state.release();

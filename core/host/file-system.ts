@@ -1,9 +1,9 @@
 // What kind of file system a directory is on, where that decides what can be promised of it.
 
 import { lstatSync, statfsSync } from 'node:fs';
-import { follow } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
-import type { Reader } from './host.ts';
+import { unlessTheirLink } from './anchor.ts';
+import type { Host } from './host.ts';
 
 /** Linux's magic numbers (statfs(2)), of those whose guarantees are another program's or another machine's. */
 const REMOTE: ReadonlyMap<number, string> = new Map([
@@ -22,17 +22,21 @@ const OVERLAY = 0x794c7630;
 
 /** What of `paths`, or of where it will be made, is on a network or FUSE file system; each kind once. */
 export function remotePlaces(
-  reader: Pick<Reader, 'stat' | 'fileSystem'>,
+  held: Host['held'],
   paths: readonly AbsPath[],
 ): readonly { readonly path: AbsPath; readonly kind: string }[] {
   const found = new Map<string, AbsPath>();
   for (const path of paths) {
-    let at = follow(reader, path).path;
-    while (at !== ROOT && reader.stat(at).type === 'absent') at = parent(at);
-    const kind = REMOTE.get(reader.fileSystem(at) ?? 0);
+    const kind = REMOTE.get(unlessTheirLink(() => fileSystemAt(held, path)) ?? 0);
     if (kind !== undefined && !found.has(kind)) found.set(kind, path);
   }
   return [...found].map(([kind, path]) => ({ kind, path }));
+}
+
+function fileSystemAt(held: Host['held'], path: AbsPath): number | undefined {
+  let at = path;
+  while (at !== ROOT && held.fileSystem(at) === undefined) at = parent(at);
+  return held.fileSystem(at);
 }
 
 /** A directory of a lower layer is not renamed by an overlay, which nothing tells before it is tried. */

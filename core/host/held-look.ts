@@ -1,6 +1,6 @@
 // Looks at what a transaction names, through directories that are held open: what is seen is what would be changed.
 
-import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } from 'node:fs';
 import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
@@ -54,6 +54,7 @@ export function heldLook(root: AbsPath): Host['held'] & { readonly release: () =
           closeSync(fd);
         }
       }),
+    fileSystem: (path) => thereOrNot(() => statfsSync(`/proc/self/fd/${held.dir(path).fd}`).type),
     release: () => held.release(),
   };
 }

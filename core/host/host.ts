@@ -73,8 +73,6 @@ export interface Reader {
   isOwned(path: AbsPath, owner: Owner): boolean;
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
-  /** The magic number (statfs(2)) of the file system that the directory at the path is on; undefined where there is none. */
-  fileSystem(path: AbsPath): number | undefined;
   /**
    * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined where nothing is.
    * Throws `Error & NarProblem` for what has none.
@@ -119,7 +117,10 @@ export interface Host extends Reader {
    * Looks at what a transaction names, with all our rights, through the directories that it would be changed in: no link of
    * somebody's is followed (EPERM), and nothing is opened that could block.
    */
-  readonly held: Pick<Reader, 'stat' | 'read' | 'list' | 'entries'>;
+  readonly held: Pick<Reader, 'stat' | 'read' | 'list' | 'entries'> & {
+    /** The magic number (statfs(2)) of the file system that the directory is on; undefined where there is none. */
+    fileSystem(path: AbsPath): number | undefined;
+  };
   /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
   refresh(): void;
   /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */

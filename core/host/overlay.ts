@@ -140,10 +140,6 @@ export function overlay(base: Reader): Overlay {
       const below = untouched(path);
       return below !== undefined && base.isOwned(below, owner);
     },
-    fileSystem(path) {
-      const found = find(path, layers.length - 1);
-      return found.in === 'base' ? base.fileSystem(found.path) : undefined;
-    },
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;

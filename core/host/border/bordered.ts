@@ -94,7 +94,6 @@ export function bordered(root: AbsPath): BorderedHost {
     list: (path) => (isRootsDirectory(path) ? own.list(path) : theirs(path).list(path)),
     entries: (path) => (isRootsDirectory(path) ? own.entries(path) : theirs(path).entries(path)),
     isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),
-    fileSystem: (path) => (isRootsDirectory(path) ? own.fileSystem(path) : theirs(path).fileSystem(path)),
     writtenAt: (path) => (isRootsFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
     treeHash: (path) =>
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),

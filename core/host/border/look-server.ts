@@ -64,8 +64,6 @@ function answers(): (request: Request) => Answer {
         return value(looks.isOwned(path(first), second as Parameters<typeof looks.isOwned>[1]));
       case 'writtenAt':
         return value(looks.writtenAt(path(first)) ?? null);
-      case 'fileSystem':
-        return value(looks.fileSystem(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
       case 'mayRead':

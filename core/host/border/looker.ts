@@ -83,10 +83,6 @@ export function looker(root: AbsPath, ids: Ids): Looker {
       const at = value('writtenAt', path);
       return at === null ? undefined : checked(path, isNumber(at, Number.MAX_SAFE_INTEGER) ? at : undefined);
     },
-    fileSystem(path) {
-      const magic = value('fileSystem', path);
-      return magic === null ? undefined : checked(path, isNumber(magic, Number.MAX_SAFE_INTEGER) ? magic : undefined);
-    },
     treeHash(path) {
       const hash = value('treeHash', path);
       return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);

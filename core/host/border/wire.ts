@@ -14,7 +14,6 @@ export type Op =
   | 'entries'
   | 'isOwned'
   | 'writtenAt'
-  | 'fileSystem'
   | 'treeHash'
   | 'mayRead'
   | 'forget'
