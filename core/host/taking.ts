@@ -4,7 +4,7 @@
 import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
-import { type Anchor, volumeOf } from './anchor.ts';
+import { type Anchor, unlessTheirLink, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -90,7 +90,7 @@ export function keepBeside(desk: Desk, path: AbsPath, shelved: DiskPath, dir: Ab
 
 /** The directory of the path; where that is gone, the one that the work directory `site` lies in. */
 export function nearest({ anchors }: Pick<Desk, 'anchors'>, path: AbsPath, site: Site): AbsPath {
-  const dir = thereOrNot(() => anchors.dir(parent(path)));
+  const dir = unlessTheirLink(() => thereOrNot(() => anchors.dir(parent(path))));
   return dir !== undefined && volumeOf(dir.fd) === volumeOf(site.fd) ? parent(path) : site.within;
 }
 

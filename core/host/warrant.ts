@@ -64,7 +64,8 @@ export function warrants(
     if (dir.isReachedByUsAlone && keepsRootsNames(dir)) return true;
     if (dir.uid !== 0) return false;
     // A party could do it, by its mode.
-    const isTheirs = (party: Party): boolean => hasBits(dir, party, 3) && (!dir.above || isReadableWay(dir.above, party));
+    const isTheirs = (party: Party): boolean =>
+      hasBits(dir, party, 3) && (!dir.above || isReadableWay(dir.above, party));
     if (parties.some(isTheirs)) return true;
     const party = exchanged.get(dir.real);
     if (party === undefined) return false;
