@@ -61,6 +61,7 @@ export const withheld = (path: AbsPath): string => `(withheld: only root can rea
 /** About a file that the listener can't read: its place and kind, and nothing of its text. */
 export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
   const { severity, code, pointer, at } = diagnostic;
+  if (NAMES_ONLY.has(code) && at === undefined) return diagnostic;
   const file = at?.file.startsWith('/') ? absolute(at.file) : undefined;
   const closed = [file, diagnostic.path].find((path) => path !== undefined && !mayRead(path));
   if (closed === undefined) return diagnostic;
@@ -75,6 +76,19 @@ export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
     path: closed,
   };
 }
+
+/** Of these the words are about names, owners and rights, never about what is in a file. */
+const NAMES_ONLY: ReadonlySet<string> = new Set([
+  'RF2003',
+  'RF2004',
+  'RF2005',
+  'RF2017',
+  'RF2018',
+  'RF2021',
+  'RF2040',
+  'RF2041',
+  'RF2042',
+]);
 
 const discreetChange = (change: Change, mayRead: MayRead): Change => {
   if (mayRead(change.path)) return change;

@@ -4,7 +4,7 @@
 import type { Diagnostic } from './diagnostic.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { failure, lastLines } from './failure.ts';
-import { activeSystem, type Blobs, isStale, type Work } from './host/host.ts';
+import { activeSystem, type Blobs, isStale, isTheirLink, type Work } from './host/host.ts';
 import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
 import {
   ABSENT,
@@ -145,8 +145,9 @@ function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
     return undoPutAsSeen(edit, at, blobs, work);
   } catch (thrown) {
     if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
-    // The directory that it was in is not there any more: theirs to mend.
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: false, left: [{ path: edit.path }] };
+    // The directory that it was in is not there any more, or a link of theirs is in its place: theirs to mend.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT' || isTheirLink(thrown))
+      return { changed: false, left: [{ path: edit.path }] };
     throw thrown;
   }
 }

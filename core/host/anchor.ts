@@ -15,6 +15,7 @@ import {
 import { below, follow, traverse } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../path.ts';
+import { isTheirLink, theirLinkAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
 
 /** Linux's O_PATH, which node:fs does not name: pins an inode without opening it. */
@@ -95,7 +96,7 @@ export function anchors(root: AbsPath): Anchors {
 
   const throughLink = (above: Anchor, name: DiskPath, real: AbsPath, budget: number): Anchor => {
     if (budget === 0) throw errno('ELOOP', `too many links: ${real}`);
-    if (process.geteuid?.() === 0 && !(above.isOursAlone && lstatSync(name).uid === 0)) throw theirLink(real);
+    if (process.geteuid?.() === 0 && !(above.isOursAlone && lstatSync(name).uid === 0)) throw theirLinkAt(real);
     const target = fromBytes(readlinkSync(name, { encoding: 'buffer' }));
     // `..` and absolute targets stay inside the root because they are resolved as paths of the machine.
     const led = traverse(parent(real), target, (next) => open(next, budget - 1).real);
@@ -187,17 +188,10 @@ export function unlessTheirLink<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (thrown) {
-    if (thrown instanceof Error && THEIR_LINK in thrown) return undefined;
+    if (isTheirLink(thrown)) return undefined;
     throw thrown;
   }
 }
-
-const THEIR_LINK = Symbol('their link');
-
-const theirLink = (path: AbsPath): Error =>
-  Object.assign(errno('EPERM', `"${path}" is a link that somebody else than root can change, and is not followed`), {
-    [THEIR_LINK]: true,
-  });
 
 /** An error as the file system throws them. */
 export const errno = (code: string, message: string): Error => Object.assign(new Error(message), { code });

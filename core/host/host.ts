@@ -209,3 +209,14 @@ export const staleAt = (path: AbsPath): Error =>
 
 export const isStale = (thrown: unknown): thrown is Error & { readonly path: AbsPath } =>
   thrown instanceof Error && 'code' in thrown && thrown.code === 'ESTALE' && 'path' in thrown;
+
+const THEIR_LINK = Symbol('their link');
+
+/** A thrown value, not a bug: root would have to follow a link that somebody else can change. */
+export const theirLinkAt = (path: AbsPath): Error =>
+  Object.assign(new Error(`"${path}" is a link that somebody else than root can change, and is not followed`), {
+    code: 'EPERM',
+    [THEIR_LINK]: true,
+  });
+
+export const isTheirLink = (thrown: unknown): boolean => thrown instanceof Error && THEIR_LINK in thrown;

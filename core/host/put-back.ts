@@ -4,7 +4,7 @@
 import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { ABSENT, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
-import { childOf } from './anchor.ts';
+import { childOf, unlessTheirLink } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
 import { type LateWriters, PAUSES, sleep } from './late-writers.ts';
@@ -94,7 +94,7 @@ function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
  */
 export function keepShelvedPut(desk: Desk, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
-  const dir = thereOrNot(() => desk.anchors.dir(parent(path)));
+  const dir = unlessTheirLink(() => thereOrNot(() => desk.anchors.dir(parent(path))));
   // Each once, whatever number of names it has, and not what is still in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
   return desk.sites.all().flatMap((site) =>

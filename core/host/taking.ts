@@ -5,7 +5,7 @@ import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
 import { below } from '../links.ts';
 import type { Move } from '../model.ts';
 import { type AbsPath, basename, parent, ROOT, rebase } from '../path.ts';
-import { type Anchor, volumeOf } from './anchor.ts';
+import { type Anchor, unlessTheirLink, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
 import { shelvedLinks } from './metadata.ts';
@@ -116,7 +116,7 @@ export function isLive(desk: Desk, shelved: DiskPath): boolean {
 export function nearest({ anchors, moves }: Pick<Desk, 'anchors' | 'moves'>, path: AbsPath, site: Site): AbsPath {
   const volume = volumeOf(site.fd);
   const isHere = (dir: AbsPath): boolean => {
-    const anchor = thereOrNot(() => anchors.dir(dir));
+    const anchor = unlessTheirLink(() => thereOrNot(() => anchors.dir(dir)));
     return anchor !== undefined && volumeOf(anchor.fd) === volume;
   };
   const places = placesOf(moves, path);
@@ -141,7 +141,7 @@ export function keptBefore(desk: Desk, path: AbsPath): readonly AbsPath[] {
   return [...dirs].flatMap((dir) => {
     const found: AbsPath[] = [];
     for (const name of conflictNames(desk, path, dir)) {
-      if (thereOrNot(() => there(desk.anchors.at(name))) === undefined) break;
+      if (unlessTheirLink(() => thereOrNot(() => there(desk.anchors.at(name)))) === undefined) break;
       found.push(name);
     }
     return found;

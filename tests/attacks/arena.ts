@@ -163,7 +163,9 @@ const linkText = (path: string): Buffer => readlinkSync(path, { encoding: 'buffe
 
 /** Root's bytes in a file that somebody else can read, a device that somebody else may open, a program that runs as root. */
 function exposure({ path, stat, bytes }: Node): readonly string[] {
-  const isClosed = stat.uid === 0 && stat.gid === 0 && (stat.mode & 0o077) === 0;
+  // A trap is a second name of root's own file, as the attack has laid it: nobody can do more with it than before.
+  const isTrap = stat.nlink > 1;
+  const isClosed = stat.uid === 0 && stat.gid === 0 && (isTrap || (stat.mode & 0o077) === 0);
   if (stat.isFile() && !isClosed && bytes.includes(MARK)) return [`root's content shows in ${path}`];
   if ((stat.isCharacterDevice() || stat.isBlockDevice()) && !isClosed) return [`a device was given away: ${path}`];
   const runsAsRoot = stat.isFile() && stat.uid === 0 && (stat.mode & 0o4000) !== 0;
