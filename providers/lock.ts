@@ -230,7 +230,7 @@ function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, pat
       severity: 'error',
       code: 'RF2005',
       summary: `"${result.path}" can only be read by root, and Nix, which runs as its future owner, needs it for the lock`,
-      hint: `make it readable: sudo chmod a+r ${result.path}`,
+      hint: `make it readable for them, with the directories above it: sudo chmod a+r ${result.path}`,
       path: result.path,
       pointer: '/inputs',
     };

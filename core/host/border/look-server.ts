@@ -67,7 +67,7 @@ function answers(): (request: Request) => Answer {
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
       case 'mayRead':
-        return value(mayRead(where.place(path(first))));
+        return value(mayRead(() => where.place(path(first))));
       case 'forget':
         where.forget();
         return value(null);
@@ -96,9 +96,10 @@ function problemOf(thrown: unknown): Extract<Answer, { kind: 'problem' }>['probl
 }
 
 /** Opened as a reader would; what is no file and no directory is never opened. */
-function mayRead(place: Buffer | undefined): boolean {
-  if (place === undefined) return false;
+function mayRead(find: () => Buffer | undefined): boolean {
   try {
+    const place = find();
+    if (place === undefined) return false;
     const stat = lstatSync(place);
     if (stat.isSymbolicLink()) return true;
     if (!stat.isFile() && !stat.isDirectory()) return false;
