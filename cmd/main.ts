@@ -2,6 +2,7 @@
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
 import { isRoot } from '../core/host/run.ts';
+import { isId, LARGEST_ID } from '../core/limits.ts';
 import { closest } from '../core/suggest.ts';
 import { readArguments } from './arguments.ts';
 import { checkCommand } from './check.ts';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
   try {
     refuseForeignCode(io.env);
+    refuseOddCaller(io.env);
     const typed = readArguments(argv);
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
@@ -50,6 +52,16 @@ function refuseForeignCode(env: Io['env']): void {
 }
 
 const FOREIGN_CODE = /^(NODE_OPTIONS|NODE_PATH|LD_.*)$/;
+
+/** Of what is no id, nobody can say whose rights and home are meant. */
+function refuseOddCaller(env: Io['env']): void {
+  if (!isRoot()) return;
+  const name = (['SUDO_UID', 'SUDO_GID'] as const).find((one) => env[one] !== undefined && !isId(env[one]));
+  if (name === undefined) return;
+  throw {
+    usage: `${name} is ${JSON.stringify(env[name])}, not a number from 0 to ${LARGEST_ID}: call reflake through sudo, or with env -u SUDO_UID -u SUDO_GID`,
+  } satisfies Usage;
+}
 
 type Run = (options: unknown, io: Io) => number | Promise<number>;
 

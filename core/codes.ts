@@ -42,7 +42,7 @@ export const CODES = {
   },
   RF2001: {
     title: 'no such user or group',
-    page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory).',
+    page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',
   },
   RF2002: {
     title: 'another machine',
@@ -58,7 +58,7 @@ export const CODES = {
   },
   RF2005: {
     title: 'cannot be read',
-    page: 'A path that the spec concerns could not be read with the rights of this run. Run the command with sudo.',
+    page: 'A path that the spec concerns could not be read: with the rights of this run (run the command with sudo), because it is larger than a file of its kind may be, or because what it names can be no path. The message says which.',
   },
   RF2006: {
     title: 'flake.nix cannot be parsed',

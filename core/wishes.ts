@@ -4,9 +4,10 @@
 import type { Spec } from '../schemas/spec.gen.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isUnreadable, type Reader } from './host/host.ts';
+import { isId } from './limits.ts';
 import { follow } from './links.ts';
 import type { ActivationMode, Owner, Person } from './model.ts';
-import { type AbsPath, absolute } from './path.ts';
+import { type AbsPath, absolute, isPossible } from './path.ts';
 import { type People, people } from './people.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 
@@ -60,6 +61,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
   // Under --root the users of the machine are not users of the system that programs run on.
   const person = run.isRunning && run.caller.uid === 0 && user !== undefined ? user : run.caller;
+  const homeless = [user ?? run.caller, person].find(({ home }) => !home.startsWith('/') || !isPossible(home));
+  if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
   const home = user?.home ?? run.caller.home;
   const dir = canonical(placeOf(spec.config?.path ?? DEFAULT_DIR, home), reader);
   const from = spec.config?.from === undefined ? undefined : placeOf(spec.config.from, home);
@@ -114,16 +117,34 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 
 const secondsOf = (age: string): number => Number(age.slice(0, -1)) * (SECONDS[age.slice(-1)] ?? 1);
 
-function unknown(what: 'user' | 'group', name: string, { users }: People): Diagnostic {
+function unknown(what: 'user' | 'group', name: string, { users, oddLine }: People): Diagnostic {
+  const odd = oddLine(what, name);
+  if (odd !== undefined) {
+    const { file, line, why } = odd;
+    return {
+      severity: 'error',
+      code: 'RF2001',
+      summary: `the ${what} "${name}" cannot be used: ${file}:${line}: ${why}`,
+      hint: `mend that line, or name another ${what}`,
+      pointer: '/config/owner',
+    };
+  }
   const ordinary = users.filter(({ uid }) => uid >= 1000 && uid < 60_000).map((user) => user.name);
   const summary = `no ${what} "${name}" on this machine`;
   const hint = ordinary.length > 0 ? `use one of: ${ordinary.join(', ')}` : `add the ${what} first`;
   return { severity: 'error', code: 'RF2001', summary, hint, pointer: '/config/owner' };
 }
 
+const oddHome = ({ name, home }: Person): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2001',
+  summary: `the home of "${name}" is ${JSON.stringify(home.slice(0, 60))} by /etc/passwd, and no directory can have such a path`,
+  hint: 'mend that line: a home is an absolute path',
+});
+
 function nameless(uid: string, group: string | undefined, names: People): Person | undefined {
   const gid = group === undefined ? undefined : names.groupId(group);
-  return /^\d+$/.test(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
+  return isId(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
 }
 
 /** Wishes of the contract that a later version grants are refused, not passed over. */

@@ -1,8 +1,9 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
+import type { Diagnostic } from '../diagnostic.ts';
 import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Person } from '../model.ts';
-import { type AbsPath, absolute } from '../path.ts';
+import { type AbsPath, absolute, isPossible, join } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
 
@@ -56,8 +57,8 @@ export interface Reader {
   readonly facts: HostFacts;
   /** What is at the path, without content. */
   stat(path: AbsPath): Entry;
-  /** The bytes of a regular file; undefined where there is none. */
-  read(path: AbsPath): Uint8Array | undefined;
+  /** The bytes of a regular file; undefined where there is none. Throws `unreadable` for one of more than `most` bytes. */
+  read(path: AbsPath, most?: number): Uint8Array | undefined;
   /** Names in a directory, in byte order; empty where there is none. */
   list(path: AbsPath): readonly string[];
   /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
@@ -162,12 +163,40 @@ export type ActivationResult =
 
 const UNREADABLE = Symbol('unreadable');
 
-/** A thrown value, not a bug: rights are missing at `path`. The planner turns it into a diagnostic. */
+/** A thrown value, not a bug: what is at `path` cannot be read, and why. The planner turns it into a diagnostic. */
 export const unreadable = (path: AbsPath, why: string): Error =>
   Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true, path, why });
 
 export const isUnreadable = (thrown: unknown): thrown is Error & { readonly path: AbsPath; readonly why: string } =>
   thrown instanceof Error && UNREADABLE in thrown;
+
+/** What `unreadable` says when it is too large. */
+export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
+  unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
+
+/** The diagnostic of a thrown `unreadable`. */
+export const unreadableProblem = ({ path, why }: { readonly path: AbsPath; readonly why: string }): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2005',
+  summary: `"${path}" cannot be read: ${why}`,
+  ...(why === DENIED && { hint: 'run the command with sudo' }),
+  path,
+});
+
+/** Why something cannot be read where rights are missing. */
+export const DENIED = 'permission denied';
+
+/**
+ * The path that the file `by` names with `text`, seen from the directory `base`. Throws `unreadable`, of `by`, where no file
+ * can have such a path.
+ */
+export function pathNamedIn(by: AbsPath, base: AbsPath, text: string): AbsPath {
+  const path = text.includes('\0') ? undefined : join(base, text.startsWith('/') ? text : `./${text}`);
+  if (path !== undefined && isPossible(path)) return path;
+  throw unreadable(by, `it names ${JSON.stringify(clipped(text))}, and no file can have such a path`);
+}
+
+const clipped = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /** A thrown value, not a bug: what an edit relies on was changed by somebody, between the look and now. */
 export const staleAt = (path: AbsPath): Error =>
