@@ -6,6 +6,7 @@ import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
 import { isRoot } from '../core/host/run.ts';
+import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
 import { callerOf } from '../core/host/surroundings.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import { type AbsPath, absolute, isWithin } from '../core/path.ts';
@@ -42,6 +43,8 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
+  const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
+  if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (lock: Lock): Promise<number> => {
     const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
     const recovered = await recoverFirst(around);
@@ -81,6 +84,12 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
+
+/** What an apply may write to as a whole. */
+const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] => [
+  ...(from === undefined ? [] : [{ what: 'config.from', path: from, pointer: '/config/from' }]),
+  { what: 'config.path', path: dir, pointer: '/config/path' },
+];
 
 /** Where the configuration lies before the apply, and after it. */
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>

@@ -8,7 +8,7 @@ import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
 import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
 import type { Digest, Plan, Reporter } from '../core/model.ts';
-import { absolute } from '../core/path.ts';
+import { type AbsPath, absolute } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
 import type { Store } from '../core/store.ts';
@@ -26,7 +26,7 @@ export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 export interface Place {
   readonly host: Host;
   readonly store: Store;
-  readonly root: string;
+  readonly root: AbsPath;
 }
 
 /** A spec that was read and belongs to a machine. */

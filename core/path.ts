@@ -53,7 +53,8 @@ export function relativeTo(path: AbsPath, dir: AbsPath): string {
 
 /** Whether a file can have this path: no NUL is in it, and neither it nor a name in it is longer than the system takes. */
 export const isPossible = (path: string): boolean =>
-  !path.includes('\0') && (path.length <= MOST.nameBytes || (toBytes(path).length <= MOST.pathBytes && !hasLongName(path)));
+  !path.includes('\0') &&
+  (path.length <= MOST.nameBytes || (toBytes(path).length <= MOST.pathBytes && !hasLongName(path)));
 
 /** Whether some name of the path is longer than any file's. */
 export const hasLongName = (path: string): boolean =>

@@ -15,7 +15,10 @@ export interface People {
   user(nameOrId: string | number): Person | undefined;
   groupId(nameOrId: string): number | undefined;
   /** The line of passwd or group that has the name and cannot be used, and why. */
-  oddLine(kind: 'user' | 'group', name: string): { readonly file: AbsPath; readonly line: number; readonly why: string } | undefined;
+  oddLine(
+    kind: 'user' | 'group',
+    name: string,
+  ): { readonly file: AbsPath; readonly line: number; readonly why: string } | undefined;
   /** `srid:users`, with numbers where there is no name. */
   name(owner: Owner): string;
 }

@@ -77,9 +77,7 @@ function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
     case 'move':
       return isPath(edit.from) && isPath(edit.to) ? (value as Edit) : undefined;
     case 'activate':
-      return isObject(edit.target) && isOwner(edit.as) && isObject(edit.before)
-        ? (value as Edit)
-        : undefined;
+      return isObject(edit.target) && isOwner(edit.as) && isObject(edit.before) ? (value as Edit) : undefined;
     default:
       return undefined;
   }

@@ -39,7 +39,10 @@ export function oddLine(
   const ids = kind === 'user' ? [first, second] : [first];
   const odd = ids.find((id) => !isId(id));
   if (ids.every(isId)) return undefined;
-  return { line: at + 1, why: `its id ${JSON.stringify((odd ?? '').slice(0, 20))} is not a number from 0 to ${LARGEST_ID}` };
+  return {
+    line: at + 1,
+    why: `its id ${JSON.stringify((odd ?? '').slice(0, 20))} is not a number from 0 to ${LARGEST_ID}`,
+  };
 }
 
 const rows = (text: string): string[][] =>

@@ -75,7 +75,8 @@ export function readUserFile(
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile()) return { ok: false, why: 'it is not a regular file' };
-      if (stat.size > MOST.userFileBytes) return { ok: false, why: `it has ${stat.size} bytes, more than a file of its kind` };
+      if (stat.size > MOST.userFileBytes)
+        return { ok: false, why: `it has ${stat.size} bytes, more than a file of its kind` };
       return { ok: true, text: readFileSync(fd, 'utf8') };
     } finally {
       closeSync(fd);
