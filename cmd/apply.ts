@@ -1,15 +1,16 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
 import { isRoot } from '../core/host/run.ts';
 import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
-import { callerOf } from '../core/host/surroundings.ts';
+import { callerOf, realPathOf } from '../core/host/surroundings.ts';
 import type { Edit, Plan } from '../core/model.ts';
-import { type AbsPath, absolute, isWithin } from '../core/path.ts';
+import { type AbsPath, absolute, isWithin, ROOT, rebase } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
@@ -43,6 +44,8 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
+  // Before the apply: afterwards its place may be gone.
+  const specPlace = realPathOf(resolve(io.cwd, session.specFile));
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (lock: Lock): Promise<number> => {
@@ -80,6 +83,8 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
     keepWithin(limits, outcome, around);
+    const moved = outcome.status === 'applied' && movedSpec(specPlace, editsOf(plan.steps), session.root);
+    if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return finish(outcome, around);
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
@@ -122,6 +127,18 @@ async function remaining(session: Session): Promise<readonly Diagnostic[]> {
   const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
+}
+
+/** A spec in the directory that was moved is not found at its old place by the next command. */
+function movedSpec(spec: string, edits: readonly Edit[], root: AbsPath): Diagnostic | undefined {
+  const prefix = root === ROOT ? '' : root;
+  for (const edit of edits) {
+    if (edit.op !== 'move') continue;
+    const to = rebase(absolute(spec), absolute(`${prefix}${edit.from}`), absolute(`${prefix}${edit.to}`));
+    if (to !== undefined)
+      return { severity: 'note', code: 'RF3017', summary: `the spec was moved along: it is "${to}" now`, path: to };
+  }
+  return undefined;
 }
 
 /** A saved plan is for one machine and one spec. */

@@ -1,6 +1,5 @@
 // reflake plan: what would change, and why. Changes nothing.
 
-import { callerOf } from '../core/host/surroundings.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -20,12 +19,13 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
+  const planFile = options.out === undefined ? undefined : (await import('./plan-file.ts')).planFile(options.out, io);
   const { plan } = await session.plan(report);
-  if (options.out !== undefined && !isBlocked(plan)) {
-    const { savePlan } = await import('./plan-file.ts');
-    const saved = savePlan(options.out, plan, callerOf(io.env), io.cwd);
-    if (saved !== undefined) {
-      report({ type: 'diagnostic', diagnostic: saved });
+  if (isBlocked(plan)) planFile?.release();
+  else {
+    const problem = planFile?.save(plan);
+    if (problem !== undefined) {
+      report({ type: 'diagnostic', diagnostic: problem });
       return EXIT.error;
     }
   }

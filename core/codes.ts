@@ -210,6 +210,10 @@ export const CODES = {
     title: 'a file system whose promises are another’s',
     page: 'The configuration lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
   },
+  RF3017: {
+    title: 'the spec has moved along',
+    page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -9,7 +9,9 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -22,6 +24,26 @@ import { isRoot } from './run.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** The path without links on the way; as it is where that cannot be seen. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/**
+ * Makes an empty file where there is none, as writeUserFile will replace it. A plan that is saved in the directory that it is
+ * about would else be stale once it is written. The function takes the file away again.
+ */
+export function reserveUserFile(file: string, mode: number, owner: Owner): () => void {
+  const { ok } = writeUserFile(file, '', { mode, fresh: true, owner });
+  return () => {
+    if (ok) rmSync(file, { force: true });
+  };
+}
 
 type Env = Readonly<Record<string, string | undefined>>;
 
