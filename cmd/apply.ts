@@ -8,21 +8,21 @@ import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
 import { isRoot } from '../core/host/run.ts';
 import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
-import { callerOf, realPathOf } from '../core/host/surroundings.ts';
+import { callerOf, trustedBy, type UserFiles } from '../core/host/surroundings.ts';
 import type { Edit, Plan } from '../core/model.ts';
-import { type AbsPath, absolute, isWithin, ROOT, rebase } from '../core/path.ts';
+import { type AbsPath, absolute, ROOT, rebase } from '../core/path.ts';
+import { ASIDE, strayEdit } from '../core/plan-places.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
-import type { Wishes } from '../core/wishes.ts';
-import { ASIDE } from '../providers/location.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
-import { openSession, type Session } from './session.ts';
+import { filesFor, openSession, type Session } from './session.ts';
 import { finish, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
+import { authorOf, doubtAbout } from './trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly plan?: string | undefined;
@@ -41,11 +41,12 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     return exit;
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd);
+  const files = await filesFor(callerOf(io.env));
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
+  const doubt = saved && planInDoubt(options, io, files);
+  if (doubt) return refuse(doubt, EXIT.refused);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
-  // Before the apply: afterwards its place may be gone.
-  const specPlace = realPathOf(resolve(io.cwd, session.specFile));
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (lock: Lock): Promise<number> => {
@@ -66,6 +67,10 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       report({ type: 'finished', outcome: { status: 'unchanged' } });
       return EXIT.ok;
     }
+    if (saved || isRoot()) {
+      const stray = strayFrom(plan, session);
+      if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
+    }
     const rights = missingRights(editsOf(plan.steps), session);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
@@ -83,7 +88,8 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
     keepWithin(limits, outcome, around);
-    const moved = outcome.status === 'applied' && movedSpec(specPlace, editsOf(plan.steps), session.root);
+    const moved =
+      outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return finish(outcome, around);
   };
@@ -95,6 +101,17 @@ const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] =
   ...(from === undefined ? [] : [{ what: 'config.from', path: from, pointer: '/config/from' }]),
   { what: 'config.path', path: dir, pointer: '/config/path' },
 ];
+
+/**
+ * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
+ * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
+ */
+function planInDoubt(options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+  if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
+  const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
+  const judged = doubtAbout(resolve(io.cwd, options.plan!), `the plan "${options.plan}"`, trusted, files);
+  return judged.kind === 'none' ? judged.problem : undefined;
+}
 
 /** Where the configuration lies before the apply, and after it. */
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
@@ -136,58 +153,36 @@ function movedSpec(spec: string, edits: readonly Edit[], root: AbsPath): Diagnos
     if (edit.op !== 'move') continue;
     const to = rebase(absolute(spec), absolute(`${prefix}${edit.from}`), absolute(`${prefix}${edit.to}`));
     if (to !== undefined)
-      return { severity: 'note', code: 'RF3017', summary: `the spec was moved along: it is "${to}" now`, path: to };
+      return { severity: 'note', code: 'RF3018', summary: `the spec was moved along: it is "${to}" now`, path: to };
   }
   return undefined;
 }
 
 /** A saved plan is for one machine and one spec. */
-function foreignPlan(plan: Plan, { host, digest, wishes }: Session): Diagnostic | undefined {
+function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefined {
   const { facts } = host;
   const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
-  if (sameHost && plan.spec === digest) return foreignActivation(plan, wishes) ?? foreignPath(plan, wishes);
+  if (sameHost && plan.spec === digest) return undefined;
   const summary = sameHost
     ? 'the spec has changed since the plan was made'
     : `the plan is for the machine "${plan.host.name}"`;
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
 
-/**
- * The id of a plan says that nobody altered it, but not who made it. What runs as root is the system of this spec's flake,
- * built as this spec's person, whatever a file says.
- */
-function foreignActivation(plan: Plan, { dir, person }: Wishes): Diagnostic | undefined {
-  const isForeign = editsOf(plan.steps).some(
-    (edit) =>
-      edit.op === 'activate' &&
-      (edit.target.kind !== 'flake' || !edit.target.installable.startsWith(`${dir}#`) || edit.as.uid !== person.uid),
-  );
-  if (!isForeign) return undefined;
-  const summary = 'the plan activates something else than the system of this spec';
-  return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
-}
-
-/** Nor does it write where the wishes of a spec never lead, whoever sealed it. */
-function foreignPath(plan: Plan, { dir, from, person }: Wishes): Diagnostic | undefined {
-  const places = [dir, from ?? dir, ASIDE, ...['/etc/nix', `${person.home}/.config/nix`].map(absolute)];
-  const isPlace = (path: AbsPath): boolean => places.some((place) => isWithin(path, place));
-  const foreign = editsOf(plan.steps)
-    .flatMap((edit): readonly AbsPath[] => {
-      if (edit.op === 'activate') return [];
-      if (edit.op === 'move') return [edit.from, edit.to];
-      // The directories on the way are made with them.
-      const isParent = edit.after.type === 'dir' && places.some((place) => isWithin(place, edit.path));
-      return isParent ? [] : [edit.path];
-    })
-    .find((path) => !isPlace(path));
-  if (foreign === undefined) return undefined;
-  const summary = `the plan writes to "${foreign}", which no wish of this spec is about`;
+/** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
+function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
+  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host);
+  if (edit === undefined) return undefined;
+  const what =
+    edit.op === 'activate'
+      ? 'activates something else than the system of this spec'
+      : `${edit.op === 'move' ? `moves "${edit.from}"` : `changes "${edit.path}"`} in a way that no wish of this spec asks for`;
   return {
     severity: 'error',
-    code: 'RF3003',
-    summary,
-    hint: 'apply without a saved plan: reflake apply',
-    path: foreign,
+    code: 'RF3017',
+    summary: `the plan ${what}`,
+    hint: 'make a new plan: reflake plan; if it is refused as well, this is a bug, or somebody is changing the tree',
+    ...(edit.op === 'put' && { path: edit.path }),
   };
 }
 

@@ -11,8 +11,20 @@ import { main } from './main.ts';
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
 /** What usually makes a second thread; any other spelling is only slower. */
 const THREADED: readonly string[] = ['apply', 'rollback', 'recover'];
-if (reflakeThread === undefined) start();
+if (process.argv[2] === '__look')
+  void import('../core/host/border/look-server.ts').then(({ serveLooks }) => serveLooks());
+else if (process.argv[2] === '__job') {
+  passOwnSignalsOn();
+  void import('../core/host/border/jobs.ts').then(({ doJob }) => doJob());
+} else if (reflakeThread === undefined) start();
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
+
+/** What ends a job ends the program that it runs. */
+function passOwnSignalsOn(): void {
+  let signal: ReturnType<Io['stopped']>;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => (signal ??= name));
+  passSignalsOn(() => signal);
+}
 
 function start(): void {
   // What is run must not depend on the caller's; what we write has the mode that it is given.

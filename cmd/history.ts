@@ -2,15 +2,16 @@
 
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { type Generation, goneThrough, past } from '../core/history.ts';
+import { callerOf } from '../core/host/surroundings.ts';
 import type { Edit } from '../core/model.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { loadPlan } from './plan-file.ts';
 import { escapeLine } from './report/escape.ts';
-import { openSession, placeOf, reporterFor } from './session.ts';
+import { filesFor, openSession, placeOf, reporterFor } from './session.ts';
 
-export function historyCommand(options: GlobalOptions, io: Io): number {
-  const history = past(placeOf(options, io).store);
+export async function historyCommand(options: GlobalOptions, io: Io): Promise<number> {
+  const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
     reporterFor('recover', options, io, { file: '', text: '' })({ type: 'diagnostic', diagnostic: history.problem });
     return EXIT.stuck;
@@ -52,7 +53,7 @@ export interface ShowOptions extends GlobalOptions {
 export async function showCommand(options: ShowOptions, io: Io): Promise<number> {
   const report = reporterFor('recover', options, io, { file: '', text: '' });
   if (options.what !== undefined && !/^\d+$/.test(options.what)) return await showPlan(options, options.what, io);
-  const history = past(placeOf(options, io).store);
+  const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
     report({ type: 'diagnostic', diagnostic: history.problem });
     return EXIT.stuck;
@@ -83,7 +84,7 @@ export async function showCommand(options: ShowOptions, io: Io): Promise<number>
 }
 
 async function showPlan(options: ShowOptions, file: string, io: Io): Promise<number> {
-  const loaded = loadPlan(file, undefined, io.cwd);
+  const loaded = loadPlan(file, undefined, io.cwd, await filesFor(callerOf(io.env)));
   const opened = await openSession('plan', options, io, file);
   const report = opened.ok ? opened.session.report : reporterFor('plan', options, io, { file: '', text: '' });
   if (!loaded.ok) {

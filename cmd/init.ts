@@ -1,13 +1,13 @@
 // reflake init: looks at the machine and writes the spec that describes it as a flake.
 
 import { relative, resolve } from 'node:path';
-import { callerOf, writeUserFile } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/surroundings.ts';
 import { loadSpec } from '../core/spec.ts';
-import { type Finding, type Survey, survey } from '../core/survey.ts';
+import { type Finding, PLACE, type Survey, survey } from '../core/survey.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { escapeLine } from './report/escape.ts';
-import { placeOf, reporterFor } from './session.ts';
+import { filesFor, placeOf, reporterFor } from './session.ts';
 
 export interface InitOptions extends GlobalOptions {
   readonly name?: string | undefined;
@@ -31,7 +31,13 @@ interface Answers {
 
 export async function initCommand(options: InitOptions, io: Io): Promise<number> {
   const file = options.spec ?? 'reflake.yaml';
-  const found = survey(placeOf(options, io).host, callerOf(io.env).name);
+  const { host } = await placeOf(options, io);
+  const caller = callerOf(io.env);
+  if ('lookAs' in host) {
+    host.grant([PLACE]);
+    host.lookAs(caller);
+  }
+  const found = survey(host, caller.name);
   const fail = (message: string, hint: string): number => {
     io.err(`error: ${message}\n   = help: ${hint}\n`);
     return EXIT.error;
@@ -53,7 +59,8 @@ export async function initCommand(options: InitOptions, io: Io): Promise<number>
   const report = reporterFor('plan', options, io, { file, text, ...(checked.ok && { locate: checked.locate }) });
   for (const diagnostic of checked.diagnostics) report({ type: 'diagnostic', diagnostic });
   if (!checked.ok) return EXIT.spec;
-  const written = writeUserFile(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: callerOf(io.env) });
+  const files = await filesFor(caller);
+  const written = files.write(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: caller });
   if (!written.ok)
     return fail(`"${file}" cannot be written: ${written.why}`, 'name another file with --spec, or remove it first');
   if (options.format === 'json')

@@ -20,6 +20,7 @@ export interface Io {
 /** The options that every command has. */
 export interface GlobalOptions {
   readonly spec?: string | undefined;
+  readonly trustSpecOf?: string | undefined;
   readonly root: string;
   readonly state?: string | undefined;
   readonly format: 'human' | 'json';

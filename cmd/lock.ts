@@ -96,7 +96,7 @@ function lockAll(
       below.release();
       state.release();
     };
-    const remote = remotePlaces(absolute(root), host, paths);
+    const remote = remotePlaces(host, paths);
     return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, remote, release };
   } catch (thrown) {
     state.release();

@@ -36,6 +36,11 @@ export const GLOBAL_OPTIONS = {
     describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos',
     requiresArg: true,
   },
+  'trust-spec-of': {
+    type: 'string',
+    describe: 'as root: the spec may be this user’s, for what is theirs; USER:all without limits',
+    requiresArg: true,
+  },
   root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
   state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
   format: { choices: ['human', 'json'], default: 'human', describe: 'json: one object per line' },

@@ -2,48 +2,39 @@
 
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
-import { callerOf, readUserFile, reserveUserFile, writeUserFile } from '../core/host/surroundings.ts';
-import type { Digest, Plan } from '../core/model.ts';
+import type { UserFiles } from '../core/host/surroundings.ts';
+import type { Digest, Owner, Plan } from '../core/model.ts';
 import { isIntact } from '../core/planner.ts';
 import { validate } from '../schemas/validate-plan.gen.mjs';
-import type { Io } from './io.ts';
 
-/** Where a plan is to be saved: it is there, empty, from the first look of the plan on. */
-export function planFile(
-  name: string,
-  io: Pick<Io, 'env' | 'cwd'>,
-): {
-  /** Undefined: it is written. */
-  readonly save: (plan: Plan) => Diagnostic | undefined;
-  /** Nothing will be saved. */
-  readonly release: () => void;
-} {
-  const file = resolve(io.cwd, name);
-  const owner = callerOf(io.env);
-  const release = reserveUserFile(file, MODE, owner);
-  const save = (plan: Plan): Diagnostic | undefined => {
-    const blobs = Object.fromEntries(
-      Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
-    );
-    const text = `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`;
-    const written = writeUserFile(file, text, { mode: MODE, fresh: false, owner });
-    if (written.ok) return undefined;
-    release();
-    return { severity: 'error', code: 'RF3004', summary: `the plan cannot be written to "${name}": ${written.why}` };
-  };
-  return { save, release };
+/** Undefined: it is written. The file is 0600, for it holds what will be in the configuration. */
+export function savePlan(
+  file: string,
+  plan: Plan,
+  owner: Owner,
+  cwd: string,
+  files: UserFiles,
+): Diagnostic | undefined {
+  const blobs = Object.fromEntries(
+    Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
+  );
+  const written = files.write(resolve(cwd, file), `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`, {
+    mode: 0o600,
+    fresh: false,
+    owner,
+  });
+  return written.ok
+    ? undefined
+    : { severity: 'error', code: 'RF3004', summary: `the plan cannot be written to "${file}": ${written.why}` };
 }
-
-/** It holds what will be in the configuration. */
-const MODE = 0o600;
 
 export type LoadedPlan =
   | { readonly ok: true; readonly plan: Plan }
   | { readonly ok: false; readonly problem: Diagnostic };
 
 /** `expected`: the id, or the beginning of it, that somebody approved. */
-export function loadPlan(file: string, expected: string | undefined, cwd: string): LoadedPlan {
-  const read = readUserFile(resolve(cwd, file));
+export function loadPlan(file: string, expected: string | undefined, cwd: string, files: UserFiles): LoadedPlan {
+  const read = files.read(resolve(cwd, file));
   if (!read.ok) return altered(`the plan "${file}" cannot be read: ${read.why}`);
   const value = parse(read.text);
   if (value === undefined || !validate(value)) return altered(`"${file}" is not a plan of this version of reflake`);

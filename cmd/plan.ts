@@ -1,10 +1,13 @@
 // reflake plan: what would change, and why. Changes nothing.
 
+import { resolve } from 'node:path';
+import { callerOf } from '../core/host/surroundings.ts';
+import { absolute, isWithin, ROOT } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { lookOf, wantAscii, wantColor } from './report/colour.ts';
-import { openSession, type Session } from './session.ts';
+import { filesFor, openSession, type Session } from './session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly diff: boolean;
@@ -19,13 +22,21 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
-  const planFile = options.out === undefined ? undefined : (await import('./plan-file.ts')).planFile(options.out, io);
-  const { plan } = await session.plan(report);
-  if (isBlocked(plan)) planFile?.release();
-  else {
-    const problem = planFile?.save(plan);
-    if (problem !== undefined) {
-      report({ type: 'diagnostic', diagnostic: problem });
+  let { plan } = await session.plan(report);
+  if (options.out !== undefined && !isBlocked(plan)) {
+    const { savePlan } = await import('./plan-file.ts');
+    const caller = callerOf(io.env);
+    const files = await filesFor(caller);
+    const { out } = options;
+    const save = () => savePlan(out, plan, caller, io.cwd, files);
+    let saved = save();
+    if (saved === undefined && isAbout(session, resolve(io.cwd, out))) {
+      // The file is part of what is looked at: the plan before it was there would be stale from the start.
+      ({ plan } = await session.plan(report));
+      saved = save();
+    }
+    if (saved !== undefined) {
+      report({ type: 'diagnostic', diagnostic: saved });
       return EXIT.error;
     }
   }
@@ -38,13 +49,19 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
       columns: io.columns,
     });
     const words = {
-      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.host.read(path),
+      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
       nameOf: session.wishes.people.name,
     };
     io.out(`\n${await planDiff(plan, words, look)}\n`);
   }
   if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
   return options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
+}
+
+/** Whether the file lies where the configuration is, or will be. */
+function isAbout({ root, wishes: { dir, from } }: Session, file: string): boolean {
+  const prefix = root === ROOT ? '' : root;
+  return [dir, from ?? dir].some((place) => isWithin(absolute(file), absolute(`${prefix}${place}`)));
 }
 
 /** A plan made while an apply lies unfinished is about a machine that recovery will change. */

@@ -8,7 +8,7 @@ import { placeOf, reporterFor } from './session.ts';
 import { finish, playBack, surroundings } from './transaction.ts';
 
 export async function recoverCommand(options: GlobalOptions & LockOptions, io: Io): Promise<number> {
-  const place = placeOf(options, io);
+  const place = await placeOf(options, io);
   const report = reporterFor('recover', options, io, { file: '', text: '', host: place.host });
   const act = async (lock: Lock): Promise<number> => {
     const around = surroundings({ ...place, report, lock }, io, async () => []);

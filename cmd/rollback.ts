@@ -7,8 +7,8 @@ import { isRoot } from '../core/host/run.ts';
 import { stateInTheWay } from '../core/host/state-place.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
+import { ASIDE } from '../core/plan-places.ts';
 import type { Lock } from '../core/store.ts';
-import { ASIDE } from '../providers/location.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { EXIT } from './exit.ts';
 import { noSuchApply } from './history.ts';
@@ -28,7 +28,7 @@ export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions
 
 export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
   const limits = limitsOf(options);
-  const place = placeOf(options, io);
+  const place = await placeOf(options, io);
   const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
   const refuse = (diagnostic: Diagnostic, exit: number): number => {
     report({ type: 'diagnostic', diagnostic });

@@ -3,28 +3,42 @@
 import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
-import type { Host } from '../core/host/host.ts';
+import type { BorderedHost } from '../core/host/border/bordered.ts';
+import type { Host, Reader } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
+import { isRoot } from '../core/host/run.ts';
 import { diskStore } from '../core/host/store.ts';
-import { callerOf, findSpec, isDirectory, readUserFile, stateDir } from '../core/host/surroundings.ts';
-import type { Digest, Plan, Reporter } from '../core/model.ts';
-import { type AbsPath, absolute } from '../core/path.ts';
+import {
+  callerOf,
+  findSpec,
+  isDirectory,
+  ownFiles,
+  stateDir,
+  systemUser,
+  trustedBy,
+  type UserFiles,
+} from '../core/host/surroundings.ts';
+import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
+import { type AbsPath, absolute, ROOT } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
+import { beyondLimits } from '../core/spec-limits.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
+import type { Spec } from '../schemas/spec.gen.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
 import { wantAscii, wantColor } from './report/colour.ts';
 import { humanReporter } from './report/human.ts';
 import { jsonReporter } from './report/json.ts';
+import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
 
 export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 
 /** A machine and where its past is kept; what rollback, history and recover need. */
 export interface Place {
-  readonly host: Host;
+  readonly host: Host | BorderedHost;
   readonly store: Store;
   readonly root: AbsPath;
 }
@@ -38,6 +52,8 @@ export interface Session extends Place {
   readonly warnings: readonly Diagnostic[];
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
   readonly report: Reporter;
+  /** What the caller could read without root: only that is shown to them. */
+  readonly shown: Pick<Reader, 'read'>;
   /** Looks now: through the machine as it is at this moment. */
   readonly plan: (
     report: Reporter,
@@ -47,34 +63,73 @@ export interface Session extends Place {
 
 export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
 
-export function placeOf(options: GlobalOptions, io: Io): Place {
+export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
   mustHaveProc();
   const root = absolute(resolvePath(io.cwd, options.root));
   if (!isDirectory(root))
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
-  return { host: realHost(root), store: diskStore(state), root };
+  if (isRoot()) await mustBeRoots({ '--root': root, '--state': absolute(state) });
+  return { host: await hostAt(root), store: diskStore(state), root };
+}
+
+/** Who can change what a name on the way means could turn root elsewhere, or put words into its journal. */
+async function mustBeRoots(places: Readonly<Record<string, AbsPath>>): Promise<void> {
+  const { territory } = await import('../core/host/border/territory.ts');
+  const closed = territory(ROOT);
+  for (const [option, path] of Object.entries(places)) {
+    const holder = closed.holder(path);
+    if (holder === undefined) continue;
+    const whose = holder === 0 ? 'is writable for others' : `is in the hands of ${systemUser(holder).name}`;
+    throw {
+      usage: `${option}: ${JSON.stringify(path)} ${whose}, and root works only where nobody else can change the way; run it without sudo, or name another directory`,
+    } satisfies Usage;
+  }
+}
+
+/** Only root has rights that others' words could turn against it; the rest of us look for ourselves, and load no border. */
+async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
+  if (!isRoot()) return realHost(root);
+  const { bordered } = await import('../core/host/border/bordered.ts');
+  return bordered(root);
+}
+
+/** The files that are named on the command line. */
+export async function filesFor(caller: Person): Promise<UserFiles> {
+  if (!isRoot()) return ownFiles;
+  const { borderedFiles } = await import('../core/host/border/user-files.ts');
+  return borderedFiles(caller, systemUser);
 }
 
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(verb: Verb, options: GlobalOptions, io: Io, saved?: string): Promise<Opened> {
-  const place = placeOf(options, io);
+  const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(verb, options, io, found);
-  const { spec, file, text } = found;
-  const caller = callerOf(io.env);
-  const run = { caller, offline: options.offline, isRunning: place.root === '/', now: Math.floor(Date.now() / 1000) };
+  const { spec, file, text, limits } = found;
+  // What a spec of somebody else wishes for is done with their rights.
+  const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
+  const isRunning = place.root === '/';
+  const now = Math.floor(Date.now() / 1000);
+  const person = await personFor(place.host, spec.spec, caller, isRunning);
+  const run = { caller, person, offline: options.offline, isRunning, now };
   const resolved = resolve(spec.spec, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
+  const beyond = limits === undefined ? [] : beyondLimits(resolved.wishes, limits, place.host);
+  if (beyond.length > 0) return say(verb, options, io, { diagnostics: beyond, sources });
   // Who leaves the git provider out is not to count on it either.
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
+  const shown =
+    'seenBy' in place.host && caller.uid !== 0
+      ? place.host.seenBy(isRunning ? caller : { ...caller, groups: [] })
+      : place.host;
   const timing = { checks: 0, since: io.now() };
   const report = reporterFor(verb, options, io, {
     ...sources,
     wishes,
     ...(saved && { saved }),
-    host: place.host,
+    host: shown,
     measured: () => ({ checks: timing.checks, seconds: (io.now() - timing.since) / 1000 }),
   });
   const session: Session = {
@@ -83,17 +138,24 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     specText: text,
     digest: spec.digest,
     wishes,
+    shown,
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
     locate: spec.locate,
     report,
     plan: async (told, how) => {
-      const machine = realHost(absolute(place.root));
-      const made = await plan(wishes, spec.digest, machine, PROVIDERS, told, { ...selection(options), ...how });
+      place.host.refresh();
+      const made = await plan(wishes, spec.digest, place.host, PROVIDERS, told, { ...selection(options), ...how });
       timing.checks = made.checks;
       return made;
     },
   };
   return { ok: true, session };
+}
+
+async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Promise<Person> {
+  if (!('lookAs' in host)) return caller;
+  const { chooseLooker } = await import('./looker.ts');
+  return chooseLooker(host, spec, caller, isRunning);
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });
@@ -103,7 +165,14 @@ const isSelected = (name: string, { only, skip }: GlobalOptions): boolean =>
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
 type Found =
-  | { readonly ok: true; readonly spec: Loaded; readonly file: string; readonly text: string }
+  | {
+      readonly ok: true;
+      readonly spec: Loaded;
+      readonly file: string;
+      readonly text: string;
+      /** The spec is this user's word, who may not wish for everything. */
+      readonly limits?: Author;
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
 
 interface Sources {
@@ -113,17 +182,23 @@ interface Sources {
 }
 
 export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found> {
-  const file = findSpec(options.spec, io.env, io.cwd);
-  if (file === undefined) {
+  const author = authorOf(options);
+  const trusted = trustedBy(callerOf(io.env), author?.uid);
+  const files = await filesFor(callerOf(io.env));
+  const search = findSpec(options.spec, io.env, io.cwd, trusted, files);
+  if (!search.ok) {
     const diagnostic: Diagnostic = {
       severity: 'error',
       code: 'RF1001',
-      summary: 'no spec: there is no reflake.yaml here, above, or in /etc/nixos',
+      summary: `no spec: there is no reflake.yaml here, above, or in /etc/nixos${notLookedIn(search.open)}`,
       hint: 'run reflake init to write one, or name it with --spec',
     };
     return { ok: false, diagnostics: [diagnostic] };
   }
-  const read = readUserFile(resolvePath(io.cwd, file));
+  const { file } = search;
+  const doubt = doubtAbout(resolvePath(io.cwd, file), `the spec "${file}"`, trusted, files);
+  if (doubt.kind === 'none') return { ok: false, diagnostics: [doubt.problem] };
+  const read = files.read(resolvePath(io.cwd, file));
   if (!read.ok) {
     const diagnostic: Diagnostic = {
       severity: 'error',
@@ -135,7 +210,13 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
   }
   const spec = await loadSpec(file, read.text);
   if (!spec.ok) return { ok: false, diagnostics: spec.diagnostics, sources: { file, text: read.text } };
-  return { ok: true, spec, file, text: read.text };
+  return {
+    ok: true,
+    spec,
+    file,
+    text: read.text,
+    ...(doubt.kind === 'limited' && !author!.all && { limits: author! }),
+  };
 }
 
 /** Problems that end a command before anything was looked at. */
@@ -161,7 +242,7 @@ const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
   [...diagnostics.filter(isError), ...diagnostics.filter((one) => !isError(one))].slice(0, MOST);
 
 interface ReportSources extends Sources {
-  readonly host?: Host;
+  readonly host?: Pick<Reader, 'read'>;
   readonly wishes?: Wishes;
   readonly saved?: string;
   readonly measured?: () => { readonly checks: number; readonly seconds: number };
@@ -193,7 +274,7 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
 }
 
 /** A file of the machine, for the lines around a problem. */
-function textOf(host: Host | undefined, name: string): string | undefined {
+function textOf(host: Pick<Reader, 'read'> | undefined, name: string): string | undefined {
   try {
     const bytes = name.startsWith('/') ? host?.read(absolute(name)) : undefined;
     return bytes && Buffer.from(bytes).toString('utf8');

@@ -40,6 +40,14 @@ export const CODES = {
     title: 'not supported yet',
     page: 'This wish is part of the contract and is not built yet. Nothing was done.',
   },
+  RF1011: {
+    title: 'the spec may be somebody else’s word',
+    page: 'Root does what a spec says, so a spec that root reads must be root’s or the caller’s (under sudo: who called), and nobody else may be able to write it: neither the file, nor a directory on the way to it, nor a link. Group-writable counts as writable, unless the group is root’s or nixbld. The same holds for a saved plan, unless --expect names its whole id. Copy it to a place of yours, take the rights of others away (chmod go-w), or say whose word it is: --trust-spec-of USER.',
+  },
+  RF1012: {
+    title: 'more than the spec’s author may wish for',
+    page: 'With --trust-spec-of USER a spec of USER’s may wish only for what USER owns, and for /etc/nixos to be given or moved to them: config.owner is USER, config.path lies in a directory of USER’s, config.from is /etc/nixos or USER’s, and there are no features and no activate. --trust-spec-of USER:all lifts these limits: USER then decides what root does.',
+  },
   RF2001: {
     title: 'no such user or group',
     page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',
@@ -211,6 +219,10 @@ export const CODES = {
     page: 'The configuration lies on a network or FUSE file system. Every change is still checked, journaled and undone on errors; but that it survives a loss of power, and that nobody else applies at the same time from another machine, depends on the server or program behind it.',
   },
   RF3017: {
+    title: 'the plan leads beyond its spec',
+    page: 'Before root writes, each edit of a plan is held against the wishes of the spec: files of the configuration, its repository with git: track, nix.conf with features, the tree at config.from, owners with config.owner, an activation with activate. Nothing else is written: no directory that is there already outside of the tree, no new link, no set-id mode, nobody else’s repository. A saved plan that says otherwise was forged or is of another version.',
+  },
+  RF3018: {
     title: 'the spec has moved along',
     page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
   },

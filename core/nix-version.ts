@@ -18,6 +18,7 @@ async function askVersion(person: Person, reader: Reader): Promise<NixVersion> {
     label: 'asking Nix for its version',
     purpose: 'answer',
     files: [],
+    from: [],
     argv: ['nix', '--version'],
     outputs: [],
     as: person,

@@ -28,7 +28,8 @@ export interface Survey {
   readonly notes: readonly string[];
 }
 
-const PLACE = absolute('/etc/nixos');
+/** Where installers put the configuration. */
+export const PLACE = absolute('/etc/nixos');
 
 /** `caller`: the name of whoever runs this, preferred among several users. */
 export function survey(reader: Reader, caller: string): Survey {

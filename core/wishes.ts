@@ -7,7 +7,7 @@ import { isUnreadable, type Reader } from './host/host.ts';
 import { isId } from './limits.ts';
 import { follow } from './links.ts';
 import type { ActivationMode, Owner, Person } from './model.ts';
-import { type AbsPath, absolute, isPossible } from './path.ts';
+import { type AbsPath, absolute, isPossible, ROOT } from './path.ts';
 import { type People, people } from './people.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 
@@ -37,6 +37,8 @@ export interface Wishes {
 /** What a run knows that the spec does not say. */
 export interface Run {
   readonly caller: Person;
+  /** In whose name programs run. */
+  readonly person: Person;
   readonly offline: boolean;
   readonly now: number;
   readonly isRunning: boolean;
@@ -54,18 +56,15 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const names = people(reader);
   const problems: Diagnostic[] = [];
   const [userName, groupName] = (spec.config?.owner ?? '').split(':', 2);
-  // A number need not have a name; then its group has to be said too.
-  const user = userName ? (names.user(userName) ?? nameless(userName, groupName, names)) : undefined;
+  const user = ownerOf(spec, names);
   if (userName && user === undefined) problems.push(unknown('user', userName, names));
   const gid = groupName ? names.groupId(groupName) : user?.gid;
   if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
-  // Under --root the users of the machine are not users of the system that programs run on.
-  const person = run.isRunning && run.caller.uid === 0 && user !== undefined ? user : run.caller;
-  const homeless = [user ?? run.caller, person].find(({ home }) => !home.startsWith('/') || !isPossible(home));
+  const { person } = run;
+  const homeless = [user ?? run.caller, person].find(({ home }) => !isHome(home));
   if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
-  const home = user?.home ?? run.caller.home;
-  const dir = canonical(placeOf(spec.config?.path ?? DEFAULT_DIR, home), reader);
-  const from = spec.config?.from === undefined ? undefined : placeOf(spec.config.from, home);
+  const { dir: named, from } = placesIn(spec, user, run.caller);
+  const dir = canonical(named, reader);
   problems.push(...notYet(spec));
   if (problems.length > 0) return { ok: false, diagnostics: problems };
   const maxAge = spec.lock?.maxAge;
@@ -96,6 +95,25 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   };
 }
 
+/** Whom the spec wishes to own the configuration; undefined: nobody, or somebody that this machine does not know. */
+export function ownerOf(spec: Spec, names: People): Person | undefined {
+  const [user, group] = (spec.config?.owner ?? '').split(':', 2);
+  // A number need not have a name; then its group has to be said too.
+  return user ? (names.user(user) ?? nameless(user, group, names)) : undefined;
+}
+
+/** The places that the spec names, before any link is followed. `owner`: as `ownerOf` has it. */
+export function placesIn(
+  spec: Spec,
+  owner: Person | undefined,
+  caller: Person,
+): { readonly dir: AbsPath; readonly from?: AbsPath } {
+  const { home } = owner ?? caller;
+  const dir = placeOf(spec.config?.path ?? DEFAULT_DIR, home);
+  const from = spec.config?.from;
+  return from === undefined ? { dir } : { dir, from: placeOf(from, home) };
+}
+
 /** Where the directory itself is, if what was named is a link to it: one path for one file, whoever looks. */
 function canonical(path: AbsPath, reader: Reader): AbsPath {
   try {
@@ -109,9 +127,12 @@ function canonical(path: AbsPath, reader: Reader): AbsPath {
   }
 }
 
+/** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
+const isHome = (home: string): boolean => home.startsWith('/') && isPossible(home);
+
 /** The schema lets only absolute paths and `~/…` through. */
 const placeOf = (path: string, home: string): AbsPath =>
-  absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
+  absolute(path.startsWith('~') ? `${isHome(home) ? home : ROOT}/${path.slice(1)}` : path);
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
 

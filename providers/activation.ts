@@ -5,6 +5,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import { activeSystem, type JobResult, type Reader } from '../core/host/host.ts';
 import type { ActivationMode, ActiveSystem, Change, Person } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
+import { installableOf } from '../core/plan-places.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -41,6 +42,7 @@ export const activation = provider<Desired, Observed>({
       label: 'evaluating the system',
       purpose: 'answer',
       files: [],
+      from: [],
       argv: [
         'nix',
         '--extra-experimental-features',
@@ -48,7 +50,7 @@ export const activation = provider<Desired, Observed>({
         'eval',
         '--raw',
         '--no-update-lock-file',
-        `${installableOf(desired)}.outPath`,
+        `${installableOf(desired.dir, desired.host)}.outPath`,
       ],
       outputs: [],
       as: desired.person,
@@ -64,7 +66,7 @@ export const activation = provider<Desired, Observed>({
     if (wanted.kind === 'failed') return blocked(notEvaluated(wanted.result));
     if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return NO_DIFFERENCE;
     if (wanted.kind === 'settled') return NO_DIFFERENCE;
-    const installable = installableOf(desired);
+    const installable = installableOf(desired.dir, desired.host);
     const change: Change = {
       subject: 'activate',
       path: desired.dir,
@@ -107,10 +109,6 @@ function isActive(
 
 const bootOrRun = (mode: ActivationMode, { running }: ActiveSystem, bootDefault: string | undefined): string =>
   (mode === 'boot' ? bootDefault : running) ?? 'nothing';
-
-/** Named by directory, so that Nix itself finds out whether it is a git repository. */
-const installableOf = ({ dir, host }: Pick<Desired, 'dir' | 'host'>): string =>
-  `${dir}#nixosConfigurations.${/^[a-zA-Z_][a-zA-Z0-9_'-]*$/.test(host) ? host : `"${host}"`}.config.system.build.toplevel`;
 
 function linkAt(reader: Reader, path: string): string | undefined {
   const entry = reader.stat(absolute(path));

@@ -97,6 +97,7 @@ const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
     label: 'git init',
     purpose: 'bytes',
     files: [],
+    from: [],
     argv: ['git', 'init', '--quiet', '--template=', '.'],
     outputs: ['.git'],
     as: person,
@@ -230,7 +231,7 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
     : {
         severity: 'error',
         code: 'RF4004',
-        summary: `git init failed: ${result.stderr.trim().split('\n').at(-1)}`,
+        summary: `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
         hint: 'look at the git configuration of the owner',
         pointer: '/git',
       };

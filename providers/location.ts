@@ -6,6 +6,7 @@ import type { Reader } from '../core/host/host.ts';
 import { textAt } from '../core/links.ts';
 import type { Change, Edit, Entry, Owner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
+import { ASIDE } from '../core/plan-places.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -33,9 +34,6 @@ interface Observed {
   readonly aside: AbsPath;
   readonly asideParents: readonly AbsPath[];
 }
-
-/** Beside reflake's own state: kept for good, out of everybody's way, private to root. */
-export const ASIDE = absolute('/var/lib/reflake/set-aside');
 
 export const location = provider<Desired, Observed>({
   name: 'location',

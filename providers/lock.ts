@@ -9,7 +9,7 @@ import { findInput } from '../core/formats/lock/find-input.ts';
 import type { LockInput } from '../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../core/formats/lock/model.ts';
 import { parseLock } from '../core/formats/lock/parse-lock.ts';
-import type { JobResult, Reader, ScratchFile } from '../core/host/host.ts';
+import type { Job, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
 import { type LockNeed, type LockWish, lockNeed, policyProblems } from '../core/lock-need.ts';
 import type { Change, Owner } from '../core/model.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
@@ -59,7 +59,7 @@ export const lock = provider<Desired, Observed>({
     const result = await reader.compute({
       label: 'locking the inputs with Nix',
       purpose: 'bytes',
-      files: scratchFiles(dir, nixFile.text, need.start, need.inputs, reader),
+      ...scratchFiles(dir, nixFile.text, need.start, need.inputs, reader),
       argv: [
         'nix',
         '--extra-experimental-features',
@@ -88,7 +88,7 @@ function scratchFiles(
   start: string | undefined,
   inputs: readonly LockInput[],
   reader: Reader,
-): readonly ScratchFile[] {
+): Pick<Job, 'files' | 'from'> {
   const text = (path: string, content: string): ScratchFile => ({
     path,
     type: 'file',
@@ -98,11 +98,12 @@ function scratchFiles(
   const local = inputs.flatMap(({ ref }) =>
     ref && isRelativePath(ref.attrs) ? [join(dir, `./${String(ref.attrs.path)}`)] : [],
   );
-  return [
-    text('flake.nix', flakeText),
-    ...(start === undefined ? [] : [text('flake.lock', start)]),
-    ...local.filter((path) => isWithin(path, dir) && path !== dir).flatMap((path) => [...treeAt(path, dir, reader)]),
-  ];
+  const trees = local
+    .filter((path) => isWithin(path, dir) && path !== dir)
+    .flatMap((path) => [...treeAt(path, dir, reader)]);
+  const texts = [text('flake.nix', flakeText), ...(start === undefined ? [] : [text('flake.lock', start)])];
+  const files = [...texts, ...trees];
+  return { files, from: files.flatMap(({ path, type }) => (type === 'file' ? [join(dir, `./${path}`)] : [])) };
 }
 
 function* treeAt(path: AbsPath, dir: AbsPath, reader: Reader): Generator<ScratchFile> {
@@ -222,6 +223,15 @@ function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, pat
       summary: `${result.tool} is not installed, and flake.lock has to be written`,
       hint: 'install Nix, or copy a flake.lock that fits',
       path,
+      pointer: '/inputs',
+    };
+  if (result.status === 'closed')
+    return {
+      severity: 'error',
+      code: 'RF2005',
+      summary: `"${result.path}" can only be read by root, and Nix, which runs as its future owner, needs it for the lock`,
+      hint: `make it readable: sudo chmod a+r ${result.path}`,
+      path: result.path,
       pointer: '/inputs',
     };
   const words = result.stderr.trim().split('\n').slice(-12).join('\n');

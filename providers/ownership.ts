@@ -35,7 +35,8 @@ function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
   return touched.map(({ path, entry }): Edit => {
     // refusals() has ended the look at special files and shared ones.
     const before = entry as Exclude<Puttable, { type: 'absent' }>;
-    const mode = wantedMode({ path, entry });
+    // Who owns a set-id program decides as whom it runs: with another owner it would be another program.
+    const mode = wantedMode({ path, entry }) & (entry.type === 'file' && !sameOwner(entry.owner, owner) ? ~0o6000 : ~0);
     const isAlike = latest?.before === before && (before.type === 'link' || modeOf(latest.after) === mode);
     const after = isAlike ? latest!.after : before.type === 'link' ? { ...before, owner } : { ...before, owner, mode };
     latest = { before, after };

@@ -39,6 +39,8 @@ const programs = await split();
 const text = withStart(programs);
 
 mkdirSync(`${root}dist`, { recursive: true });
+// Where its group can write the directory, scripts/start.cjs takes no cache from it.
+chmodSync(`${root}dist`, 0o755);
 put('reflake.cjs', text, 0o755);
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });
@@ -175,6 +177,8 @@ function compiledBy(args, index, dir) {
     };
     // A cache made under other flags than the program starts with would be refused.
     require('node:v8').setFlagsFromString = () => {};
+    // What an ordinary user's plan needs, also where root builds.
+    process.geteuid = () => 1000;
     process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(file)}, scripts[${index}].createCachedData()));`,
   );
   const env = { PATH: process.env.PATH, HOME: dir };

@@ -119,8 +119,9 @@ const GIT_INIT: JobResult = {
   ],
 };
 
-const RUN: Run = {
+export const RUN: Run = {
   caller: { name: 'root', uid: 0, gid: 0, home: '/root' },
+  person: { name: 'root', uid: 0, gid: 0, home: '/root' },
   offline: true,
   now: 1_750_000_000,
   isRunning: false,

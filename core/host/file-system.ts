@@ -20,26 +20,16 @@ const REMOTE: ReadonlyMap<number, string> = new Map([
 
 const OVERLAY = 0x794c7630;
 
-/** The name of a network or FUSE file system that `place` is on; undefined where it is one of this kernel's own, or not there. */
-function remoteAt(place: string): string | undefined {
-  try {
-    return REMOTE.get(statfsSync(place).type);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What of `paths` of the machine below `root`, or of where it will be made, is on such a file system; each kind once. */
+/** What of `paths`, or of where it will be made, is on a network or FUSE file system; each kind once. */
 export function remotePlaces(
-  root: AbsPath,
-  reader: Pick<Reader, 'stat'>,
+  reader: Pick<Reader, 'stat' | 'fileSystem'>,
   paths: readonly AbsPath[],
 ): readonly { readonly path: AbsPath; readonly kind: string }[] {
   const found = new Map<string, AbsPath>();
   for (const path of paths) {
     let at = follow(reader, path).path;
     while (at !== ROOT && reader.stat(at).type === 'absent') at = parent(at);
-    const kind = remoteAt(`${root === ROOT ? '' : root}${at}`);
+    const kind = REMOTE.get(reader.fileSystem(at) ?? 0);
     if (kind !== undefined && !found.has(kind)) found.set(kind, path);
   }
   return [...found].map(([kind, path]) => ({ kind, path }));

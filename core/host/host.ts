@@ -18,6 +18,8 @@ export interface Job {
   readonly purpose: 'bytes' | 'answer';
   /** Relative to the scratch directory; parents are made. */
   readonly files: readonly ScratchFile[];
+  /** Paths of the machine whose bytes are in `files`: what `as` may not read there is not laid into their directory. */
+  readonly from: readonly AbsPath[];
   /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
   readonly argv: Argv;
   readonly outputs: readonly string[];
@@ -41,6 +43,8 @@ export type JobResult =
     }
   | { readonly status: 'failed'; readonly stderr: string }
   | { readonly status: 'missing'; readonly tool: string }
+  /** The program was not run: only root may read what it needs. */
+  | { readonly status: 'closed'; readonly path: AbsPath }
   | { readonly status: 'withheld' };
 
 /** A name in a directory, and what has it. */
@@ -70,6 +74,8 @@ export interface Reader {
   isOwned(path: AbsPath, owner: Owner): boolean;
   /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
   writtenAt(path: AbsPath): number | undefined;
+  /** The magic number (statfs(2)) of the file system that the directory at the path is on; undefined where there is none. */
+  fileSystem(path: AbsPath): number | undefined;
   /**
    * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined where nothing is.
    * Throws `Error & NarProblem` for what has none.
@@ -164,10 +170,25 @@ export type ActivationResult =
 const UNREADABLE = Symbol('unreadable');
 
 /** A thrown value, not a bug: what is at `path` cannot be read, and why. The planner turns it into a diagnostic. */
-export const unreadable = (path: AbsPath, why: string): Error =>
-  Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true, path, why });
+export const unreadable = (path: AbsPath, why: string, hint: string | undefined = hintFor(why)): Error & Unreadable =>
+  Object.assign(new Error(`cannot read ${path}: ${why}`), {
+    [UNREADABLE]: true as const,
+    path,
+    why,
+    ...(hint !== undefined && { hint }),
+  });
 
-export const isUnreadable = (thrown: unknown): thrown is Error & { readonly path: AbsPath; readonly why: string } =>
+/** Only missing rights are mended by more of them. */
+const hintFor = (why: string): string | undefined => (why === DENIED ? 'run the command with sudo' : undefined);
+
+export interface Unreadable {
+  readonly path: AbsPath;
+  readonly why: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
   thrown instanceof Error && UNREADABLE in thrown;
 
 /** What `unreadable` says when it is too large. */
@@ -175,11 +196,11 @@ export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
   unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
 
 /** The diagnostic of a thrown `unreadable`. */
-export const unreadableProblem = ({ path, why }: { readonly path: AbsPath; readonly why: string }): Diagnostic => ({
+export const unreadableProblem = ({ path, why, hint }: Unreadable): Diagnostic => ({
   severity: 'error',
   code: 'RF2005',
   summary: `"${path}" cannot be read: ${why}`,
-  ...(why === DENIED && { hint: 'run the command with sudo' }),
+  ...(hint !== undefined && { hint }),
   path,
 });
 

@@ -175,6 +175,7 @@ export function memoryHost(
     facts,
     entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
     isOwned: () => false,
+    fileSystem: () => undefined,
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),

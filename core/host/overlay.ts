@@ -111,6 +111,13 @@ export function overlay(base: Reader): Overlay {
     return at;
   };
 
+  /** Where the base has what is shown at `path` before any put changes it. */
+  const origin = (path: AbsPath): AbsPath =>
+    layers.reduceRight(
+      (at, layer) => (layer.kind === 'move' ? (rebase(at, layer.move.to, layer.move.from) ?? at) : at),
+      path,
+    );
+
   const topPuts = (): PutLayer => {
     const top = layers.at(-1);
     if (top?.kind === 'puts') return top;
@@ -140,6 +147,10 @@ export function overlay(base: Reader): Overlay {
       const below = untouched(path);
       return below !== undefined && base.isOwned(below, owner);
     },
+    fileSystem(path) {
+      const found = find(path, layers.length - 1);
+      return found.in === 'base' ? base.fileSystem(found.path) : undefined;
+    },
     writtenAt(path) {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;
@@ -148,7 +159,7 @@ export function overlay(base: Reader): Overlay {
       const below = untouched(path);
       return below === undefined ? hashThrough(shown, path) : base.treeHash(below);
     },
-    compute: (job) => base.compute(job),
+    compute: (job) => base.compute({ ...job, from: job.from.map(origin) }),
     planned: (path) =>
       base.planned(path) ||
       layers.some((layer) =>

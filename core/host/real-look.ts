@@ -10,6 +10,7 @@ import {
   readlinkSync,
   readSync,
   type Stats,
+  statfsSync,
   statSync,
 } from 'node:fs';
 import { MOST } from '../limits.ts';
@@ -25,7 +26,10 @@ import { isWorkName } from './work-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'isOwned' | 'writtenAt' | 'treeHash'>;
+export type Look = Pick<
+  Reader,
+  'stat' | 'read' | 'list' | 'entries' | 'isOwned' | 'writtenAt' | 'fileSystem' | 'treeHash'
+>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
@@ -67,6 +71,8 @@ export function look({ seen, enter }: Places): Look {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
+    // The slash: a link is not followed where a directory was.
+    fileSystem: (path) => at(path, (disk) => statfsSync(typeof disk === 'string' ? `${disk}/` : disk).type),
     treeHash(path) {
       // The root may be reached by a link, or not be there.
       if (path === ROOT) return hashThrough(looks, path);

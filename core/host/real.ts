@@ -38,7 +38,8 @@ const SYSTEMS: Readonly<Record<string, string>> = {
   loong64: 'loongarch64-linux',
 };
 
-function factsOf(root: AbsPath, reader: Pick<Host, 'stat' | 'read'>): HostFacts {
+/** What a plan is bound to, read off the machine below `root`. */
+export function factsOf(root: AbsPath, reader: Pick<Host, 'stat' | 'read'>): HostFacts {
   const line = (path: string): string => textThroughLinks(reader, absolute(path)).trim();
   const id = line('/etc/machine-id');
   return {

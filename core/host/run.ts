@@ -51,14 +51,19 @@ export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
     maxBuffer: 64 << 20,
   });
   if (options.onLine) child.stderr.on('data', lines(options.onLine));
+  const result = await whileSignalsPass(child, child);
+  if (result.exitCode === 0) return { status: 'done', stdout: result.stdout, stderr: result.stderr };
+  const stderr = result.stderr || (result.signal ? `killed by ${result.signal}` : (result.originalMessage ?? ''));
+  return { status: 'failed', exitCode: result.exitCode, stderr, stdout: result.stdout ?? '' };
+}
+
+/** Waits for the `end` of a child; the first signal that comes to us meanwhile, it gets too. */
+export async function whileSignalsPass<T>(child: { kill(signal: Signal): boolean }, end: Promise<T>): Promise<T> {
   const watch = setInterval(() => {
     const signal = stopped();
     if (signal !== undefined && child.kill(signal)) clearInterval(watch);
   }, WATCH);
-  const result = await child.finally(() => clearInterval(watch));
-  if (result.exitCode === 0) return { status: 'done', stdout: result.stdout, stderr: result.stderr };
-  const stderr = result.stderr || (result.signal ? `killed by ${result.signal}` : (result.originalMessage ?? ''));
-  return { status: 'failed', exitCode: result.exitCode, stderr, stdout: result.stdout ?? '' };
+  return await end.finally(() => clearInterval(watch));
 }
 
 /** Milliseconds between two looks for a signal: of children alone, since only they can keep us waiting. */
@@ -78,7 +83,10 @@ export interface Command {
 }
 
 /** How a program is started: from a trusted place, with this person's rights where we are root and they are not. */
-export function commandOf(argv: Argv, as: Person | undefined): Command | { readonly missing: string } {
+export function commandOf(
+  argv: Argv,
+  as: (Person & { readonly groups?: readonly number[] }) | undefined,
+): Command | { readonly missing: string } {
   const drops = isRoot() && as !== undefined && as.uid !== 0;
   const path = searchPath();
   const env = environment(path, drops ? as : undefined);
@@ -131,7 +139,12 @@ function find(tool: string, path: readonly string[]): string | undefined {
 }
 
 /** Groups too: Node's own uid option would leave the person without theirs. */
-const dropTo = ({ uid, gid }: Person): string[] => [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--'];
+function dropTo({ name, uid, gid, groups }: Person & { readonly groups?: readonly number[] }): string[] {
+  const known = /^\d+$/.test(name) ? ['--clear-groups'] : ['--init-groups'];
+  const others =
+    groups === undefined ? known : groups.length === 0 ? ['--clear-groups'] : [`--groups=${groups.join()}`];
+  return [`--reuid=${uid}`, `--regid=${gid}`, ...others, '--'];
+}
 
 function environment(path: readonly string[], as: Person | undefined): Record<string, string> {
   const passed = Object.entries(process.env).filter(

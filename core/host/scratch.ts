@@ -1,12 +1,10 @@
-// Computing while planning: files into a private scratch directory, one program, files out, directory gone.
+// Computing while planning: files into a private scratch directory, one program, files out, directory gone. All with the rights
+// of this very process: for somebody else's, root starts one with theirs (border/jobs.ts).
 
 import {
   chmodSync,
-  chownSync,
-  lchownSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,9 +14,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
-import type { Person } from '../model.ts';
 import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
 import { isRoot, run } from './run.ts';
+import { temporaryIn } from './temporary.ts';
 
 export async function compute(job: Job): Promise<JobResult> {
   try {
@@ -32,14 +30,14 @@ export async function compute(job: Job): Promise<JobResult> {
 }
 
 async function inScratch(job: Job): Promise<JobResult> {
-  const scratch = mkdtempSync(`${tmpdir()}/reflake-`);
+  if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
+  const scratch = temporaryIn(tmpdir());
   try {
     const work = `${scratch}/work`;
     mkdirSync(work, 0o755);
     for (const file of job.files) lay(work, file);
-    if (isRoot() && job.as.uid !== 0) handOver(scratch, job.as);
     const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
-    const result = await run(argv, { cwd: work, as: job.as, env: { XDG_CACHE_HOME: cacheDir(job.as, scratch) } });
+    const result = await run(argv, { cwd: work, env: { XDG_CACHE_HOME: cacheDir(scratch) } });
     if (result.status === 'missing') return result;
     if (result.status === 'failed')
       return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
@@ -71,23 +69,15 @@ function* gather(work: string, path: string): Generator<ScratchFile> {
   for (const name of readdirSync(at).sort()) yield* gather(work, `${path}/${name}`);
 }
 
-function handOver(path: string, { uid, gid }: Person): void {
-  const stat = lstatSync(path);
-  if (stat.isDirectory()) for (const name of readdirSync(path)) handOver(`${path}/${name}`, { uid, gid } as Person);
-  if (stat.isSymbolicLink()) lchownSync(path, uid, gid);
-  else chownSync(path, uid, gid);
-}
-
 /**
  * Nix keeps what it has fetched here between two plans. Not in the person's home, because planning leaves the machine
  * as it is; a directory that is not theirs alone is not used.
  */
-function cacheDir(person: Person, scratch: string): string {
-  const uid = isRoot() ? person.uid : (process.geteuid?.() ?? 0);
+function cacheDir(scratch: string): string {
+  const uid = process.geteuid?.() ?? 0;
   const cache = `${tmpdir()}/reflake-cache-${uid}`;
   try {
     mkdirSync(cache, 0o700);
-    if (isRoot() && uid !== 0) lchownSync(cache, uid, person.gid);
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') return scratch;
   }

@@ -1,11 +1,11 @@
 // Whether reflake's own state would be carried along by what it does: the journal of a move must not lie in what is moved.
-// Asked before anything is locked or written. Links, bind mounts and --root are seen through: what counts is the directory.
+// Asked before anything is locked or written; links and --root are seen through.
 
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
 import { follow } from '../links.ts';
-import { type AbsPath, fromBytes, isWithin, ROOT, toBytes } from '../path.ts';
+import { type AbsPath, absolute, fromBytes, isWithin, toBytes } from '../path.ts';
 import { isUnreadable, type Reader } from './host.ts';
 
 /** A place of the machine that an apply is about, and what the spec calls it. */
@@ -18,7 +18,7 @@ export interface Concerned {
 
 /**
  * The first of `places` that holds the state directory or lies in it; or that holds `aside`, where a tree is put that is
- * in the way.
+ * in the way. `reader` looks at the places: they may be another person's, and `state` is the caller's own.
  */
 export function stateInTheWay(
   root: AbsPath,
@@ -27,28 +27,25 @@ export function stateInTheWay(
   places: readonly Concerned[],
   aside: AbsPath,
 ): Diagnostic | undefined {
-  const own = directoryAt(state);
+  const own = realOf(state);
+  const top = realOf(root);
   for (const { what, path, pointer } of places) {
     const end = endOf(reader, path);
     if (end === undefined) continue;
-    const place = directoryAt(root === ROOT ? end : `${root}${end}`);
+    const place = absolute(`${top}${end}`);
     const said = { severity: 'error', code: 'RF3015', path, ...(pointer && { pointer }) } as const;
     const hint = 'name a directory elsewhere with --state, or another path in the spec';
-    if (holds(place, own))
-      return {
-        ...said,
-        summary: `the state directory "${state}" lies in ${what} "${path}": its own journal would be changed with it`,
-        hint,
-      };
+    if (isWithin(own, place)) {
+      const summary = `the state directory "${state}" lies in ${what} "${path}": its own journal would be changed with it`;
+      return { ...said, summary, hint };
+    }
     // What was set aside may come back.
-    if (holds(own, place) && (end === aside || !isWithin(end, aside)))
+    if (isWithin(place, own) && (end === aside || !isWithin(end, aside)))
       return { ...said, summary: `${what} "${path}" lies in the state directory "${state}"`, hint };
-    if (isWithin(aside, end))
-      return {
-        ...said,
-        summary: `${what} "${path}" holds "${aside}", where what is in the way is set aside`,
-        hint: 'choose another path',
-      };
+    if (isWithin(aside, end)) {
+      const summary = `${what} "${path}" holds "${aside}", where what is in the way is set aside`;
+      return { ...said, summary, hint: 'choose another path' };
+    }
   }
   return undefined;
 }
@@ -63,43 +60,13 @@ function endOf(reader: Pick<Reader, 'stat'>, path: AbsPath): AbsPath | undefined
   }
 }
 
-/** A directory of this disk that need not be there: the nearest one that is, with all above it, and the names that are missing. */
-interface Directory {
-  /** Devices and inodes, its own first. */
-  readonly chain: readonly string[];
-  /** The names below `chain[0]` that are not there yet. */
-  readonly missing: readonly string[];
-}
-
-function directoryAt(path: string): Directory {
-  const missing: string[] = [];
-  let at = path;
-  let real = realOf(at);
-  while (real === undefined && at !== dirname(at)) {
-    missing.unshift(at.slice(at.lastIndexOf('/') + 1));
-    at = dirname(at);
-    real = realOf(at);
+/** The path on this disk without links on the way; what is not there, or not to be seen, keeps its name. */
+function realOf(path: string): AbsPath {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return absolute(`${fromBytes(realpathSync(toBytes(at), 'buffer'))}/${path.slice(at.length)}`);
+    } catch {
+      if (at === dirname(at)) return absolute(path);
+    }
   }
-  const chain: string[] = [];
-  for (let dir = real ?? '/'; ; dir = dirname(dir)) {
-    const stat = statSync(toBytes(dir), { throwIfNoEntry: false });
-    if (stat !== undefined) chain.push(`${stat.dev}:${stat.ino}`);
-    if (dir === dirname(dir)) break;
-  }
-  return { chain, missing };
-}
-
-/** Undefined where it is not there; or not to be seen by whoever asks, who then can't write there either. */
-function realOf(path: string): string | undefined {
-  try {
-    return fromBytes(realpathSync(toBytes(path), 'buffer'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether `inner` is `outer` or below it. */
-function holds(outer: Directory, inner: Directory): boolean {
-  if (outer.missing.length === 0) return inner.chain.includes(outer.chain[0]!);
-  return outer.chain[0] === inner.chain[0] && outer.missing.every((name, at) => inner.missing[at] === name);
 }

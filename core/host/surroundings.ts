@@ -3,47 +3,26 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchownSync,
   fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
-  realpathSync,
   renameSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { parsePasswd } from '../formats/passwd.ts';
+import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import { MOST } from '../limits.ts';
 import type { Owner, Person } from '../model.ts';
+import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
 import { isRoot } from './run.ts';
+import { waypoint } from './way.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
-/** The path without links on the way; as it is where that cannot be seen. */
-export function realPathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-/**
- * Makes an empty file where there is none, as writeUserFile will replace it. A plan that is saved in the directory that it is
- * about would else be stale once it is written. The function takes the file away again.
- */
-export function reserveUserFile(file: string, mode: number, owner: Owner): () => void {
-  const { ok } = writeUserFile(file, '', { mode, fresh: true, owner });
-  return () => {
-    if (ok) rmSync(file, { force: true });
-  };
-}
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -52,8 +31,7 @@ export function callerOf(env: Env): Person {
   const { SUDO_UID, SUDO_GID, SUDO_USER } = env;
   if (isRoot() && SUDO_UID !== undefined && SUDO_GID !== undefined && SUDO_UID !== '0') {
     const name = SUDO_USER ?? SUDO_UID;
-    const home = parsePasswd(read('/etc/passwd') ?? '').find(({ uid }) => String(uid) === SUDO_UID)?.home ?? '/';
-    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home };
+    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home: systemUser(Number(SUDO_UID)).home };
   }
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
@@ -66,6 +44,14 @@ export function callerOf(env: Env): Person {
   }
 }
 
+/** Somebody of this very system, by number. */
+export function systemUser(uid: number): Person {
+  const found = usersHere().find((one) => one.uid === uid);
+  return found === undefined
+    ? { name: String(uid), uid, gid: uid, home: '/' }
+    : { name: found.name, uid, gid: found.gid, home: found.home };
+}
+
 /** For root the machine's own place, else the user's; below `root` where that is not `/`. */
 export function stateDir(root: string, env: Env, caller: Person): string {
   if (root !== '/') return `${root}/var/lib/reflake`;
@@ -75,24 +61,76 @@ export function stateDir(root: string, env: Env, caller: Person): string {
 
 const NAMES = ['reflake.yaml', 'reflake.yml', 'reflake.json'];
 
-/** `--spec`, $REFLAKE_SPEC, here, upwards to the top of the repository, then /etc/nixos. Undefined: there is none. */
-export function findSpec(flag: string | undefined, env: Env, cwd: string): string | undefined {
+/** `open`: the directory where the search upwards ended, because others can make a spec there. */
+export type FoundSpec =
+  | { readonly ok: true; readonly file: string }
+  | { readonly ok: false; readonly open: string | undefined };
+
+/** `--spec`, $REFLAKE_SPEC, here, upwards to the top of the repository or to where others can write, then /etc/nixos. */
+export function findSpec(
+  flag: string | undefined,
+  env: Env,
+  cwd: string,
+  trusted: Trusted,
+  files: UserFiles,
+): FoundSpec {
   const named = flag ?? env.REFLAKE_SPEC;
-  if (named) return named;
+  if (named) return { ok: true, file: named };
+  const isThere = (file: string): boolean => files.waypoint(file).type !== 'absent';
+  let open: string | undefined;
   for (let dir = cwd; ; dir = dirname(dir)) {
-    const found = NAMES.find((name) => existsSync(resolve(dir, name)));
-    if (found !== undefined) return dir === cwd ? found : resolve(dir, found);
-    if (dir === dirname(dir) || existsSync(resolve(dir, '.git'))) break;
+    if (!isClosed(files.waypoint(dir), trusted)) {
+      open = dir;
+      break;
+    }
+    const found = NAMES.find((name) => isThere(resolve(dir, name)));
+    if (found !== undefined) return { ok: true, file: dir === cwd ? found : resolve(dir, found) };
+    if (dir === dirname(dir) || isThere(resolve(dir, '.git'))) break;
   }
-  return NAMES.map((name) => `/etc/nixos/${name}`).find((file) => existsSync(file));
+  const installed = NAMES.map((name) => `/etc/nixos/${name}`).find(isThere);
+  return installed === undefined ? { ok: false, open } : { ok: true, file: installed };
 }
+
+/** The files that somebody names: read as text, or written whole; why not, in words. Paths are absolute. */
+export interface UserFiles {
+  read(file: string): ReturnType<typeof readUserFile>;
+  write(file: string, text: string, how: Parameters<typeof writeUserFile>[2]): ReturnType<typeof writeUserFile>;
+  /** What lies at the path itself. */
+  waypoint(path: string): Waypoint;
+}
+
+/** With the rights of this very process. */
+export const ownFiles: UserFiles = { read: readUserFile, write: writeUserFile, waypoint };
+/** Users of the system that we run on, whatever --root says. */
+export const usersHere = (): readonly User[] => parsePasswd(read('/etc/passwd') ?? '');
+
+export const nameOfUser = (uid: number): string => usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
+
+export const nameOfGroup = (gid: number): string =>
+  groupsHere().find((group) => group.gid === gid)?.name ?? String(gid);
+
+const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(read('/etc/group') ?? '');
+
+/**
+ * Whose word we act on. A group of an ordinary user counts as theirs alone where it has their number, as distributions make
+ * one for each user; root goes by no such habit.
+ */
+export const trustedBy = (caller: Owner, author?: number): Trusted => ({
+  caller: caller.uid,
+  ...(author !== undefined && { author }),
+  isSafe: (gid) =>
+    gid === 0 ||
+    (!isRoot() && gid === caller.gid && gid === caller.uid) ||
+    groupsHere().some((group) => group.gid === gid && group.name === 'nixbld'),
+});
 
 /** The text of a file that the user named; an error in words where it can't be had. */
 export function readUserFile(
   file: string,
 ): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string } {
   try {
-    // A FIFO would be waited for.
+    // To open a device may already do something; a FIFO would be waited for.
+    if (!statSync(file).isFile()) return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);

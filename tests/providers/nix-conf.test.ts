@@ -56,7 +56,7 @@ const SPEC: Spec = {
 async function look(files: Readonly<Record<string, string>>) {
   const host = machine(files);
   const caller = { name: 'root', home: '/root', ...ROOT };
-  const resolved = resolve(SPEC, host, { caller, offline: true, isRunning: true, now: 0 });
+  const resolved = resolve(SPEC, host, { caller, person: caller, offline: true, isRunning: true, now: 0 });
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host);
   const { changes, edits, diagnostics, blobs = {} } = found ?? { changes: [], edits: [], diagnostics: [] };

@@ -1,0 +1,129 @@
+// The machine as root sees it: a place that a trusted word names and that root alone controls is looked at with root's rights,
+// and everything else with those of the person whose words lead there. Only for root; anybody else has nothing to give away.
+
+import type { Entry, HostFacts } from '../../model.ts';
+import { type AbsPath, absolute, isWithin, join, parent } from '../../path.ts';
+import { hashThrough } from '../../tree-hash.ts';
+import { type Host, type Job, type JobResult, type Reader, unreadable } from '../host.ts';
+import { factsOf, realHost } from '../real.ts';
+import { compute } from '../scratch.ts';
+import { computeAs } from './jobs.ts';
+import { type Looker, looker } from './looker.ts';
+import type { Ids } from './start-as.ts';
+import { isWrittenByRootAlone, territory } from './territory.ts';
+
+export interface BorderedHost extends Host {
+  /** Whose rights count wherever root's own do not. Undefined: nobody's; then there is no look. */
+  lookAs(person: Ids | undefined): void;
+  /** What the trusted spec names: there, root's rights count as far as root alone controls the way. */
+  grant(paths: readonly AbsPath[]): void;
+  /** What somebody could read by themselves: what they are shown must be no more. */
+  seenBy(ids: Ids): Pick<Reader, 'read'>;
+  /** The owner of the first directory on the way to `path` that root does not control alone. */
+  holder(path: AbsPath): number | undefined;
+}
+
+/** What reflake itself names on every machine, with what is below it. */
+const OWN_WORDS: readonly AbsPath[] = [
+  '/etc/passwd',
+  '/etc/group',
+  '/etc/hostname',
+  '/etc/machine-id',
+  '/etc/os-release',
+  '/etc/nix',
+  '/etc/static',
+  '/nix/var/nix/profiles',
+  '/run/current-system',
+  '/run/booted-system',
+  '/root/.nix-channels',
+  '/var/lib/reflake',
+].map(absolute);
+
+/** `root`: where the machine is on this disk. */
+export function bordered(root: AbsPath): BorderedHost {
+  const own = realHost(root);
+  const closed = territory(root);
+  const granted = new Set<AbsPath>(OWN_WORDS);
+  const lookers = new Map<string, Looker>();
+  let person: Ids | undefined;
+  let facts: HostFacts | undefined;
+
+  const lookerOf = (ids: Ids): Looker => {
+    const key = `${ids.uid}:${ids.gid}`;
+    const known = lookers.get(key) ?? looker(root, ids);
+    lookers.set(key, known);
+    return known;
+  };
+  const theirs = (path: AbsPath): Looker => {
+    if (person !== undefined) return lookerOf(person);
+    throw unreadable(
+      path,
+      'others than root can change what is there, and no owner is known with whose rights to look',
+      'name the owner of the configuration: config.owner',
+    );
+  };
+  const isNamed = (path: AbsPath): boolean => [...granted].some((one) => isWithin(path, one));
+  /** On the way to something that is named: its metadata may be looked at, no more. */
+  const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
+
+  const stat = (path: AbsPath): Entry => {
+    if (!(isNamed(path) || isOnTheWay(path)) || closed.place(path) === undefined) return theirs(path).stat(path);
+    const entry = own.stat(path);
+    // Root's link is root's word: where it leads is named by it.
+    if (entry.type === 'link' && entry.owner.uid === 0) granted.add(join(parent(path), entry.target));
+    return entry;
+  };
+  const isRootsDirectory = (path: AbsPath): boolean => isNamed(path) && closed.directory(path) !== undefined;
+  /** A file that only root can have written, in a directory of root's. */
+  const isRootsFile = (path: AbsPath): boolean => {
+    if (!isNamed(path) || closed.place(path) === undefined) return false;
+    const entry = own.stat(path);
+    return entry.type === 'file' && isWrittenByRootAlone({ ...entry.owner, mode: entry.mode });
+  };
+  /** Something absent, or what no right is needed for, in a directory of root's. */
+  const isNoFile = (path: AbsPath): boolean =>
+    isNamed(path) && closed.place(path) !== undefined && own.stat(path).type !== 'file';
+
+  const reader: Reader = {
+    get facts() {
+      facts ??= factsOf(root, reader);
+      return facts;
+    },
+    stat,
+    read: (path, most) => (isRootsFile(path) || isNoFile(path) ? own : theirs(path)).read(path, most),
+    list: (path) => (isRootsDirectory(path) ? own.list(path) : theirs(path).list(path)),
+    entries: (path) => (isRootsDirectory(path) ? own.entries(path) : theirs(path).entries(path)),
+    isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),
+    fileSystem: (path) => (isRootsDirectory(path) ? own.fileSystem(path) : theirs(path).fileSystem(path)),
+    writtenAt: (path) => (isRootsFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
+    treeHash: (path) =>
+      isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
+    compute: (job) => computeFor(job),
+    planned: () => false,
+  };
+
+  /** What only root may read never enters a directory of the person's. */
+  const computeFor = async (job: Job): Promise<JobResult> => {
+    if (job.as.uid === 0) return await compute(job);
+    const shut = job.from.find((path) => isRootsFile(path) && !lookerOf(job.as).mayRead(path));
+    return shut === undefined ? await computeAs(job) : { status: 'closed', path: shut };
+  };
+
+  return Object.assign(reader, {
+    work: own.work,
+    activate: own.activate,
+    refresh() {
+      own.refresh();
+      closed.forget();
+      for (const one of lookers.values()) one.forget();
+    },
+    lookAs: (ids: Ids | undefined) => {
+      person = ids;
+    },
+    grant: (paths: readonly AbsPath[]) => {
+      for (const path of paths) granted.add(path);
+    },
+    seenBy: lookerOf,
+    holder: closed.holder,
+  });
+}

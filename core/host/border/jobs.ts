@@ -1,0 +1,123 @@
+// A job on both sides of the border: root hands it to a child with the person's ids, which makes the scratch directory, runs
+// the program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
+
+import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import type { Argv, Job, JobResult, ScratchFile } from '../host.ts';
+import { whileSignalsPass } from '../run.ts';
+import { compute } from '../scratch.ts';
+import { startAs } from './start-as.ts';
+import { isName, isNumber } from './wire.ts';
+
+/** Does the job with the ids of `job.as`. Never throws for what the child does. */
+export async function computeAs(job: Job): Promise<JobResult> {
+  const start = startAs('job', job.as, '/');
+  if ('missing' in start) return { status: 'missing', tool: 'setpriv' };
+  try {
+    const { stdout, stderr, why } = await handOver(start, JSON.stringify(sent(job)));
+    if (why !== undefined) return { status: 'failed', stderr: `${stderr}${why}` };
+    const result = resultIn(stdout, job);
+    return result ?? { status: 'failed', stderr: `${stderr}the process of ${job.as.name} gave no sense` };
+  } finally {
+    for (const fd of start.open) closeSync(fd);
+  }
+}
+
+type Start = Exclude<ReturnType<typeof startAs>, { missing: string }>;
+
+interface Ended {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why it gave no result. */
+  readonly why?: string;
+}
+
+async function handOver({ program, args, env, cwd, open }: Start, input: string): Promise<Ended> {
+  const unused = [null, null].map(() => 'ignore' as const);
+  const child = spawn(program, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe', ...unused, ...open] });
+  const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  let quietSince = Date.now();
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]!.on('data', (chunk: Buffer) => {
+      quietSince = Date.now();
+      said[name].push(chunk);
+    });
+  // It may end before it has read all of it.
+  child.stdin!.on('error', () => {});
+  child.stdin!.end(input);
+  const watch = setInterval(() => {
+    if (Date.now() - quietSince > SILENCE) child.kill('SIGKILL');
+  }, 1000);
+  const ended = await whileSignalsPass(
+    child,
+    new Promise<number | string | null>((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('close', (code, signal) => resolve(code ?? signal));
+    }),
+  ).finally(() => clearInterval(watch));
+  const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
+  const stderr = text(said.stderr);
+  if (ended === 0) return { stdout: text(said.stdout), stderr };
+  return { stdout: '', stderr, why: typeof ended === 'number' ? '' : `killed by ${ended}` };
+}
+
+/** Milliseconds without a word after which a job is ended: longer than its own programs are given. */
+const SILENCE = 11 * 60_000;
+
+type Sent = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
+type SentFile = { readonly path: string } & (
+  | { readonly type: 'file'; readonly content: string; readonly mode: number }
+  | Exclude<ScratchFile, { type: 'file' }>
+);
+
+const sentFile = (file: ScratchFile): SentFile =>
+  file.type === 'file' ? { ...file, content: Buffer.from(file.content).toString('base64') } : file;
+
+const sent = (job: Job): Sent => ({ ...job, files: job.files.map(sentFile) });
+
+/** The person's side: a job on standard input, its result on standard output, what its program says on standard error. */
+export async function doJob(): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const job = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Sent;
+  const files = job.files.map(
+    (file): ScratchFile => (file.type === 'file' ? { ...file, content: Buffer.from(file.content, 'base64') } : file),
+  );
+  const result = await compute({ ...job, argv: job.argv as Argv, files });
+  const answer = result.status === 'done' ? { ...result, files: result.files.map(sentFile) } : result;
+  process.stdout.write(JSON.stringify(answer));
+}
+
+/** A result that has the shape of one, with files only where the job's outputs are. Undefined: it is none. */
+function resultIn(text: string, { outputs }: Job): JobResult | undefined {
+  const value = parse(text);
+  const { status, stdout, stderr, tool, files } = value;
+  if (status === 'failed' && typeof stderr === 'string') return { status, stderr };
+  if (status === 'missing' && typeof tool === 'string') return { status, tool };
+  if (status !== 'done' || typeof stdout !== 'string' || typeof stderr !== 'string' || !Array.isArray(files))
+    return undefined;
+  const made = files.map((file) => fileIn(file, outputs));
+  return made.every((file) => file !== undefined) ? { status, files: made, stdout, stderr } : undefined;
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function fileIn(value: unknown, outputs: readonly string[]): ScratchFile | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { path, type, content, mode, target } = value as Record<string, unknown>;
+  if (typeof path !== 'string' || !path.split('/').every(isName)) return undefined;
+  if (!outputs.some((output) => path === output || path.startsWith(`${output}/`))) return undefined;
+  if (type === 'link') return typeof target === 'string' && target !== '' ? { path, type, target } : undefined;
+  if (!isNumber(mode, 0o777)) return undefined;
+  if (type === 'dir') return { path, type, mode };
+  return type === 'file' && typeof content === 'string'
+    ? { path, type, mode, content: Buffer.from(content, 'base64') }
+    : undefined;
+}

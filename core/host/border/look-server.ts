@@ -1,0 +1,116 @@
+// The person's side of the border: answers looks over two pipes, with the ids that it was started with and nothing of root's.
+// It ends when nobody can ask any more.
+
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { isNarProblem } from '../../formats/nar.ts';
+import { type AbsPath, absolute } from '../../path.ts';
+import { isUnreadable } from '../host.ts';
+import { look } from '../real-look.ts';
+import { places } from '../real-paths.ts';
+import { readUserFile, writeUserFile } from '../surroundings.ts';
+import { waypoint } from '../way.ts';
+import { type Answer, frame, listingOf, type Request } from './wire.ts';
+
+const REQUESTS = 3;
+const ANSWERS = 4;
+
+/** Never returns before the other side has closed its pipe. The machine is where it was started. */
+export function serveLooks(): void {
+  const answer = answers();
+  let rest = '';
+  for (const chunk of chunks()) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) send(answer(JSON.parse(line) as Request));
+  }
+}
+
+/** latin1 would split no character, but a request may hold any: JSON's escapes keep all of them ASCII but names. */
+function* chunks(): Generator<string> {
+  const decoder = new TextDecoder();
+  const buffer = Buffer.allocUnsafe(1 << 16);
+  for (;;) {
+    const got = readSync(REQUESTS, buffer, 0, buffer.length, null);
+    if (got === 0) return;
+    yield decoder.decode(buffer.subarray(0, got), { stream: true });
+  }
+}
+
+function send(answer: Answer): void {
+  for (const part of frame(answer)) {
+    for (let done = 0; done < part.length; ) done += writeSync(ANSWERS, part, done);
+  }
+}
+
+function answers(): (request: Request) => Answer {
+  const where = places(process.cwd() === '/' ? absolute('/') : ('.' as AbsPath));
+  const looks = look(where);
+  const value = (found: unknown): Answer => ({ kind: 'value', value: found });
+  const path = (word: unknown): AbsPath => absolute(String(word));
+  const act = ([op, ...rest]: Request): Answer => {
+    const [first, second, third] = rest;
+    switch (op) {
+      case 'stat':
+        return value(looks.stat(path(first)));
+      case 'read': {
+        const bytes = looks.read(path(first), typeof second === 'number' ? second : undefined);
+        return bytes === undefined ? value(null) : { kind: 'bytes', bytes };
+      }
+      case 'list':
+        return value(looks.list(path(first)));
+      case 'entries':
+        return value(listingOf(looks.entries(path(first))));
+      case 'isOwned':
+        return value(looks.isOwned(path(first), second as Parameters<typeof looks.isOwned>[1]));
+      case 'writtenAt':
+        return value(looks.writtenAt(path(first)) ?? null);
+      case 'fileSystem':
+        return value(looks.fileSystem(path(first)) ?? null);
+      case 'treeHash':
+        return value(looks.treeHash(path(first)) ?? null);
+      case 'mayRead':
+        return value(mayRead(where.place(path(first))));
+      case 'forget':
+        where.forget();
+        return value(null);
+      case 'waypoint':
+        return value(waypoint(String(first)));
+      case 'readFile':
+        return value(readUserFile(String(first)));
+      case 'writeFile':
+        return value(writeUserFile(String(first), String(second), third as Parameters<typeof writeUserFile>[2]));
+    }
+  };
+  return (request) => {
+    try {
+      return act(request);
+    } catch (thrown) {
+      return { kind: 'problem', problem: problemOf(thrown) };
+    }
+  };
+}
+
+function problemOf(thrown: unknown): Extract<Answer, { kind: 'problem' }>['problem'] {
+  if (isUnreadable(thrown)) return { is: 'unreadable', path: thrown.path, why: thrown.why };
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (!isNarProblem(thrown)) return { is: 'other', message };
+  return { is: 'nar', code: thrown.code, place: thrown.path.toString('latin1'), message };
+}
+
+/** Opened as a reader would; what is no file and no directory is never opened. */
+function mayRead(place: Buffer | undefined): boolean {
+  if (place === undefined) return false;
+  try {
+    const stat = lstatSync(place);
+    if (stat.isSymbolicLink()) return true;
+    if (!stat.isFile() && !stat.isDirectory()) return false;
+    const fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      return fstatSync(fd).ino === stat.ino;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,265 @@
+// Root's side of the border: a child with another person's ids and nothing of root's looks at what the person can name, and
+// answers over two pipes. Asked and answered one by one; who does not answer in time is ended.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import type { NarProblem } from '../../formats/nar.ts';
+import type { Owner } from '../../model.ts';
+import { type AbsPath, absolute, ROOT } from '../../path.ts';
+import { DENIED, unreadable } from '../host.ts';
+import type { Look } from '../real-look.ts';
+import { findTool } from '../run.ts';
+import { temporaryIn } from '../temporary.ts';
+import { type Ids, type Start, startAs } from './start-as.ts';
+import { territory } from './territory.ts';
+import {
+  type Answer,
+  answerIn,
+  entriesIn,
+  entryIn,
+  HEAD,
+  headIn,
+  isName,
+  isNumber,
+  type Op,
+  type Request,
+} from './wire.ts';
+
+/** What another person sees of a machine, and of this disk. */
+export interface Looker extends Look {
+  readonly ids: Ids;
+  /** Whether the person could read what is at the path: a file's bytes, a directory's names. */
+  mayRead(path: AbsPath): boolean;
+  /** Forgets what earlier looks found out about directories. */
+  forget(): void;
+  /** One question about this disk, not about the machine; its answer is for the caller to check. */
+  ask(op: Op, ...rest: readonly unknown[]): unknown;
+  close(): void;
+}
+
+/** Milliseconds for one look: of the largest tree that is hashed, many times over. */
+const PATIENCE = 120_000;
+
+/**
+ * `root`: where the machine is on this disk. Starts the child at the first question. Looks throw `unreadable` where the
+ * person may not look, and where the child could not be started, was ended, or does not answer.
+ */
+export function looker(root: AbsPath, ids: Ids): Looker {
+  let channel: Channel | undefined;
+  const ask = (op: Op, ...rest: readonly unknown[]): Answer => {
+    const about = typeof rest[0] === 'string' && rest[0].startsWith('/') ? absolute(rest[0]) : ROOT;
+    channel ??= opened(root, ids, about);
+    const answer = channel.ask([op, ...rest]);
+    if (typeof answer !== 'string') return answer;
+    channel.close();
+    channel = undefined;
+    throw unreadable(about, answer, AGAIN);
+  };
+  const value = (op: Op, ...rest: readonly unknown[]): unknown => {
+    const answer = ask(op, ...rest);
+    if (answer.kind === 'problem') throw thrownOf(answer.problem, rest[0]);
+    return answer.kind === 'bytes' ? answer.bytes : answer.value;
+  };
+  /** An answer of the wrong shape is somebody's doing, and as good as none. */
+  const checked = <T>(path: AbsPath, found: T | undefined): T => {
+    if (found === undefined)
+      throw unreadable(path, `the process of ${nameOf(ids)} that looks there gives no sense`, AGAIN);
+    return found;
+  };
+  return {
+    ids,
+    stat: (path) => checked(path, entryIn(value('stat', path))),
+    read(path, most) {
+      const bytes = value('read', path, most);
+      return bytes === null ? undefined : checked(path, bytes instanceof Uint8Array ? bytes : undefined);
+    },
+    list(path) {
+      const names = value('list', path);
+      return checked(path, Array.isArray(names) && names.every(isName) ? names : undefined);
+    },
+    entries: (path) => checked(path, entriesIn(value('entries', path))),
+    isOwned: (path: AbsPath, owner: Owner) => value('isOwned', path, owner) === true,
+    writtenAt(path) {
+      const at = value('writtenAt', path);
+      return at === null ? undefined : checked(path, isNumber(at, Number.MAX_SAFE_INTEGER) ? at : undefined);
+    },
+    fileSystem(path) {
+      const magic = value('fileSystem', path);
+      return magic === null ? undefined : checked(path, isNumber(magic, Number.MAX_SAFE_INTEGER) ? magic : undefined);
+    },
+    treeHash(path) {
+      const hash = value('treeHash', path);
+      return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);
+    },
+    mayRead: (path) => value('mayRead', path) === true,
+    forget() {
+      if (channel !== undefined) value('forget');
+    },
+    ask: value,
+    close() {
+      channel?.close();
+      channel = undefined;
+    },
+  };
+}
+
+const isHash = (value: unknown): value is string =>
+  typeof value === 'string' && /^sha256-[A-Za-z0-9+/]{43}=$/.test(value);
+
+const nameOf = ({ name, uid }: Ids): string => name ?? `uid ${uid}`;
+
+/** `asked`: the path that was asked about; the other side's word for it counts only where it lies below. */
+function thrownOf(problem: Extract<Answer, { kind: 'problem' }>['problem'], asked: unknown): Error {
+  if (problem.is === 'nar') {
+    const path = Buffer.from(problem.place, 'latin1');
+    return Object.assign(new Error(problem.message), { code: problem.code, path }) as Error & NarProblem;
+  }
+  const path = typeof asked === 'string' && asked.startsWith('/') ? absolute(asked) : ROOT;
+  if (problem.is === 'other') return unreadable(path, problem.message, AGAIN);
+  const place = problem.path.startsWith('/') && !problem.path.includes('\0') ? absolute(problem.path) : path;
+  if (problem.why !== DENIED) return unreadable(place, problem.why);
+  return unreadable(place, `${problem.why} for its owner, with whose rights root looks there`, OPEN);
+}
+
+const AGAIN = 'run the command again; if it stays so, look at the processes of that user';
+const OPEN =
+  'what root keeps from the owner of a configuration has no place in it: move it, or give it to the owner with chown';
+
+/** The two pipes to one child. `ask` answers, or says in words why there is no answer. */
+interface Channel {
+  ask(request: Request): Answer | string;
+  close(): void;
+}
+
+function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
+  // It works there, whatever is on the way to it, but needs the right to search it.
+  const { uid, mode } = statSync(root);
+  if ((mode & 0o001) === 0 && uid !== ids.uid)
+    throw unreadable(about, `"${root}" is the machine's /, and ${nameOf(ids)} may not search it`, `chmod a+x ${root}`);
+  const start = startAs('look', ids, root);
+  if ('missing' in start) throw unreadable(about, start.missing, 'install it, or run the command without sudo');
+  const { asking, answering } = pipes();
+  let child: ChildProcess;
+  try {
+    child = launch(start, asking.read, answering.write);
+  } finally {
+    closeSync(asking.read);
+    closeSync(answering.write);
+  }
+  // Its end is seen at the pipe; without this a child that can't be started would end us.
+  child.on('error', () => {});
+  child.unref();
+  return channel(child, asking.write, answering.read, ids);
+}
+
+function launch({ program, args, env, cwd, open }: Start, requests: number, answers: number): ChildProcess {
+  try {
+    // Of a session of its own: so it has no terminal that it could type into.
+    return spawn(program, args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', requests, answers, ...open],
+    });
+  } finally {
+    for (const fd of open) closeSync(fd);
+  }
+}
+
+function channel(child: ChildProcess, requests: number, answers: number, ids: Ids): Channel {
+  const silent = `the process of ${nameOf(ids)} that looks there has ended`;
+  /** Undefined: it ended, or is out of time. */
+  const receive = (length: number, deadline: number): Buffer | undefined => {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let at = 0; at < length; ) {
+      const got = readSome(answers, bytes, at);
+      if (got === 0 || (got === undefined && milliseconds() > deadline)) return undefined;
+      if (got === undefined) Atomics.wait(IDLE, 0, 0, 0.05);
+      else at += got;
+    }
+    return bytes;
+  };
+  return {
+    ask(request) {
+      const deadline = milliseconds() + PATIENCE;
+      try {
+        const line = Buffer.from(`${JSON.stringify(request)}\n`);
+        for (let done = 0; done < line.length; ) done += writeSync(requests, line, done);
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === 'EPIPE') return silent;
+        throw thrown;
+      }
+      const head = receive(HEAD, deadline);
+      const said = head && headIn(head);
+      const body = said && receive(said.length, deadline);
+      const answer = body && answerIn(said.kind, body);
+      if (answer !== undefined) return answer;
+      return milliseconds() > deadline ? `no answer within ${PATIENCE / 1000} s` : silent;
+    },
+    close() {
+      closeSync(requests);
+      closeSync(answers);
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Of a clock that only grows; performance.now() would load a dozen modules of Node. */
+const milliseconds = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/** Undefined: nothing is there yet. 0: nothing comes any more. */
+function readSome(fd: number, into: Buffer, at: number): number | undefined {
+  try {
+    return readSync(fd, into, at, into.length - at, null);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    throw thrown;
+  }
+}
+
+/** Nobody ever wakes who waits on it: it is a sleep without an event loop. */
+const IDLE = new Int32Array(new SharedArrayBuffer(4));
+
+interface Pipe {
+  readonly read: number;
+  readonly write: number;
+}
+
+/**
+ * Two pipes of the kernel's, which Node can't make: FIFOs whose names are gone as soon as their ends are open. The child waits
+ * for a request in read(2); we ask for an answer again and again, for only so can we stop waiting.
+ */
+function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
+  const dir = temporaryIn(privatePlace());
+  try {
+    const names = ['asking', 'answering'].map((name) => `${dir}/${name}`) as [string, string];
+    const mkfifo = findTool('mkfifo');
+    if (mkfifo === undefined)
+      throw Object.assign(new Error('mkfifo (of coreutils) is not installed'), { tool: 'mkfifo' });
+    const made = spawnSync(mkfifo, ['-m', '600', ...names], { stdio: 'ignore', env: {} });
+    if (made.status !== 0)
+      throw Object.assign(new Error(`mkfifo failed in ${dir}`), { code: 'EIO', syscall: 'mkfifo' });
+    return { asking: ends(names[0], 'waits'), answering: ends(names[1], 'asks') };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function ends(fifo: string, reader: 'waits' | 'asks'): Pipe {
+  // Without O_NONBLOCK the first of the two would wait for the second.
+  const first = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  const write = openSync(fifo, constants.O_WRONLY);
+  if (reader === 'asks') return { read: first, write };
+  const read = openSync(fifo, constants.O_RDONLY);
+  closeSync(first);
+  return { read, write };
+}
+
+/** A directory in which root alone can take names away. */
+function privatePlace(): string {
+  const closed = territory(ROOT);
+  const place = ['/run', '/tmp', '/var/tmp', '/'].find((dir) => closed.directory(absolute(dir)) !== undefined);
+  if (place === undefined)
+    throw Object.assign(new Error("/tmp is not root's and sticky"), { code: 'EPERM', syscall: 'mkdir' });
+  return place;
+}

@@ -1,0 +1,123 @@
+// Which places of a machine root alone controls: nobody else can change what a name there means, so root may look at it by
+// its name. It alone says so; it looks at directories only, and only from root's own place to root's own place.
+
+import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { parseGroup } from '../../formats/passwd.ts';
+import { below, traverse } from '../../links.ts';
+import { type AbsPath, absolute, basename, fromBytes, join, parent, ROOT, toBytes } from '../../path.ts';
+
+/** Paths are paths of the machine. */
+export interface Territory {
+  /**
+   * Where the directory at `path` really is, or would be, if root alone controls it and each directory and link on the way;
+   * else undefined.
+   */
+  directory(path: AbsPath): AbsPath | undefined;
+  /** Where `path` really is, its parents' links followed, if root alone controls the directory that it lies in. */
+  place(path: AbsPath): AbsPath | undefined;
+  /** The owner of the first thing on the way to `path`, itself included, that root does not control alone; undefined: there is none. */
+  holder(path: AbsPath): number | undefined;
+  /** Forgets what was seen: directories may have changed since. */
+  forget(): void;
+}
+
+/** Links that are followed on one way: as many as Linux follows. */
+const LINK_LIMIT = 40;
+
+/** `root`: where the machine's `/` is on this disk. The way to it counts too. */
+export function territory(root: AbsPath): Territory {
+  const prefix = root === ROOT ? '' : root;
+  const known = new Map<AbsPath, AbsPath | undefined>();
+
+  const top = (): AbsPath | undefined => {
+    const isReached = root === ROOT || territory(ROOT).directory(root) !== undefined;
+    return isReached && isClosed(lstatSync(toBytes(root))) ? ROOT : undefined;
+  };
+
+  const directory = (path: AbsPath, budget: number): AbsPath | undefined => {
+    if (known.has(path)) return known.get(path);
+    const found = path === ROOT ? top() : entered(path, budget);
+    known.set(path, found);
+    return found;
+  };
+
+  const entered = (path: AbsPath, budget: number): AbsPath | undefined => {
+    const above = directory(parent(path), budget);
+    if (above === undefined) return undefined;
+    const at = below(above, basename(path));
+    const stat = lstat(prefix + at);
+    // Nothing is there, and only root can change that.
+    if (stat === undefined) return at;
+    if (stat.isDirectory()) return isClosed(stat) ? at : undefined;
+    if (!stat.isSymbolicLink() || stat.uid !== 0 || budget === 0) return undefined;
+    const target = fromBytes(readlinkSync(toBytes(prefix + at), { encoding: 'buffer' }));
+    return traverse(above, target, (next) => directory(next, budget - 1));
+  };
+
+  const holder = (path: AbsPath, budget: number): number | undefined => {
+    const at = prefixesOf(path).find((one) => directory(one, LINK_LIMIT) === undefined);
+    if (at === undefined) return undefined;
+    if (at === ROOT) return lstat(root)?.uid;
+    const above = directory(parent(at), LINK_LIMIT);
+    const disk = above === undefined ? root : prefix + below(above, basename(at));
+    const stat = lstat(disk);
+    if (above !== undefined && stat?.isSymbolicLink() && stat.uid === 0 && budget > 0)
+      return holder(join(above, fromBytes(readlinkSync(toBytes(disk), { encoding: 'buffer' }))), budget - 1);
+    return stat?.isFile() && isWrittenByRootAlone(stat) ? undefined : stat?.uid;
+  };
+
+  return {
+    directory: (path) => directory(path, LINK_LIMIT),
+    place(path) {
+      if (path === ROOT) return directory(ROOT, LINK_LIMIT);
+      const above = directory(parent(path), LINK_LIMIT);
+      return above === undefined ? undefined : below(above, basename(path));
+    },
+    holder: (path) => holder(path, LINK_LIMIT),
+    forget: () => known.clear(),
+  };
+}
+
+/**
+ * Root's, and nobody else can take a name in it away: not writable for others, or sticky. A group may write where its members
+ * are root's own (root, and Nix's builders). Under an ACL the group's bits are its mask, so what an ACL allows shows there.
+ */
+export function isClosed({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean {
+  if (uid !== 0) return false;
+  if ((mode & 0o1000) !== 0) return true;
+  return isWrittenByRootAlone({ uid, gid, mode });
+}
+
+/** The same of a file, which the sticky bit does not protect. */
+export const isWrittenByRootAlone = ({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean =>
+  uid === 0 && (mode & 0o002) === 0 && ((mode & 0o020) === 0 || gid === 0 || gid === nixbld());
+
+let builders: number | undefined | 'unasked' = 'unasked';
+
+/** The group of Nix's builders, which may write /nix/store; undefined: there is none. */
+function nixbld(): number | undefined {
+  if (builders === 'unasked') {
+    try {
+      builders = parseGroup(readFileSync('/etc/group', 'utf8')).find(({ name }) => name === 'nixbld')?.gid;
+    } catch {
+      builders = undefined;
+    }
+  }
+  return builders;
+}
+
+function lstat(disk: string): Stats | undefined {
+  try {
+    return lstatSync(toBytes(disk), { throwIfNoEntry: false });
+  } catch (thrown) {
+    // A part of the way is no directory, or longer than a name may be.
+    if (typeof (thrown as NodeJS.ErrnoException).code === 'string') return undefined;
+    throw thrown;
+  }
+}
+
+/** `/`, `/a`, `/a/b` of `/a/b`. */
+function prefixesOf(path: AbsPath): readonly AbsPath[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return [ROOT, ...parts.map((_, index) => absolute(`/${parts.slice(0, index + 1).join('/')}`))];
+}

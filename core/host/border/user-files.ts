@@ -1,0 +1,66 @@
+// Files that somebody names on the command line (a spec, a saved plan, --out), as root: its own where root alone controls them;
+// any other with the rights of who called, or, where root called, of whoever controls the place.
+
+import { lstatSync, readlinkSync } from 'node:fs';
+import type { Person } from '../../model.ts';
+import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
+import type { Waypoint } from '../../spec-trust.ts';
+import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts';
+import { waypoint } from '../way.ts';
+import { type Looker, looker } from './looker.ts';
+import { isWrittenByRootAlone, territory } from './territory.ts';
+import { isNumber, MOST_ID } from './wire.ts';
+
+/** `personOf`: somebody of this system by number. */
+export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
+  const closed = territory(ROOT);
+  const lookers = new Map<number, Looker>();
+  /** Who looks there; undefined: root itself. */
+  const lookerAt = (path: AbsPath, links = 40): Looker | undefined => {
+    const place = closed.place(path);
+    const stat = place === undefined ? undefined : lstatSync(place, { throwIfNoEntry: false });
+    // Root's link is root's word; whose it is where it leads is asked there.
+    if (place !== undefined && stat?.isSymbolicLink() && stat.uid === 0 && links > 0)
+      return lookerAt(join(parent(place), readlinkSync(place)), links - 1);
+    if (place !== undefined && (stat === undefined || (stat.isFile() && isWrittenByRootAlone(stat)))) return undefined;
+    const who = caller.uid !== 0 ? caller : personOf(stat?.uid ?? closed.holder(path) ?? 0);
+    // A directory that root shares with others: there is nobody else to ask.
+    if (who.uid === 0) return undefined;
+    const known = lookers.get(who.uid) ?? looker(ROOT, who);
+    lookers.set(who.uid, known);
+    return known;
+  };
+  return {
+    read(file) {
+      const one = lookerAt(absolute(file));
+      if (one === undefined) return readUserFile(file);
+      const said = one.ask('readFile', file);
+      const { ok, text, why } = said as Record<string, unknown>;
+      if (ok === true && typeof text === 'string') return { ok, text };
+      return { ok: false, why: typeof why === 'string' ? why : SENSELESS };
+    },
+    waypoint(path) {
+      if (closed.place(absolute(path)) === path) return waypoint(path);
+      const one = lookerAt(absolute(path));
+      return one === undefined ? waypoint(path) : waypointIn(one.ask('waypoint', path), path);
+    },
+    write(file, text, how) {
+      const one = lookerAt(absolute(file));
+      if (one === undefined) return writeUserFile(file, text, how);
+      const { ok, why } = one.ask('writeFile', file, text, how) as Record<string, unknown>;
+      return ok === true ? { ok } : { ok: false, why: typeof why === 'string' ? why : SENSELESS };
+    },
+  };
+}
+
+/** A waypoint that is none is taken for nothing: whatever was to be found there then is not. */
+function waypointIn(value: unknown, path: string): Waypoint {
+  const { type, uid, gid, mode, links, target } = (value ?? {}) as Record<string, unknown>;
+  const kind = (['dir', 'file', 'link', 'other'] as const).find((one) => one === type);
+  const isWhole =
+    isNumber(uid, MOST_ID) && isNumber(gid, MOST_ID) && isNumber(mode, 0o7777) && isNumber(links, 2 ** 32);
+  if (kind === undefined || !isWhole) return { path, type: 'absent', uid: 0, gid: 0, mode: 0, links: 0 };
+  return { path, type: kind, uid, gid, mode, links, ...(typeof target === 'string' && { target }) };
+}
+
+const SENSELESS = 'the process that was to look there gave no sense';
