@@ -19,7 +19,7 @@ export function* othersDescriptors(): Generator<Descriptor> {
 
 const NUMBER = /^\d+$/;
 
-/** Undefined: the process or the descriptor is gone, or not ours to see. */
+/** Undefined: the process or the descriptor is gone, or not ours to see, or lies deeper than a path can say. */
 export function orGone<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -29,4 +29,4 @@ export function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL']);
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG']);
