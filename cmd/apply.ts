@@ -2,13 +2,15 @@
 
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { beforeMoves, withheld } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
-import { isRoot } from '../core/host/run.ts';
+import { callerOf } from '../core/host/caller.ts';
 import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
-import { callerOf, trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../core/path.ts';
 import { ASIDE, strayEdit } from '../core/plan-places.ts';
@@ -42,16 +44,16 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const files = await filesFor(callerOf(io.env));
-  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
-  const doubt = saved && planInDoubt(options, io, files);
+  const doubt = options.plan === undefined ? undefined : planInDoubt(options.plan, options, io, files);
   if (doubt) return refuse(doubt, EXIT.refused);
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (lock: Lock): Promise<number> => {
     const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
-    const recovered = await recoverFirst(around);
+    const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     const plan = saved?.plan ?? (await session.plan(report)).plan;
     const signal = io.stopped();
@@ -83,6 +85,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
       plan: plan.id,
       host: plan.host,
       undoes: [],
+      parties: session.wishes.parties,
       dirs,
       batches: [editsOf(plan.steps)],
     };
@@ -106,10 +109,10 @@ const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] =
  * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
  * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
  */
-function planInDoubt(options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
   if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
   const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
-  const judged = doubtAbout(resolve(io.cwd, options.plan!), `the plan "${options.plan}"`, trusted, files);
+  const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
   return judged.kind === 'none' ? judged.problem : undefined;
 }
 
@@ -124,10 +127,11 @@ export async function confirm(question: string, options: GlobalOptions, io: Io):
   return answer?.trim() === 'yes';
 }
 
-export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by'> => ({
+export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'> => ({
   tx: randomBytes(6).toString('hex'),
   startedAt: now(),
   by: callerOf(io.env).name,
+  uid: process.geteuid?.() ?? 0,
 });
 
 export const unconfirmed: Diagnostic = {
@@ -141,7 +145,10 @@ export const unconfirmed: Diagnostic = {
 async function remaining(session: Session): Promise<readonly Diagnostic[]> {
   const { plan } = await session.plan(() => {});
   if (isEmpty(plan) && !isBlocked(plan)) return [];
-  const left = plan.steps.flatMap(({ changes }) => changes).map(({ subject, because }) => `${subject}: ${because}`);
+  const mayRead = beforeMoves(plan, session.mayRead);
+  const left = plan.steps
+    .flatMap(({ changes }) => changes)
+    .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
 }
@@ -153,7 +160,7 @@ function movedSpec(spec: string, edits: readonly Edit[], root: AbsPath): Diagnos
     if (edit.op !== 'move') continue;
     const to = rebase(absolute(spec), absolute(`${prefix}${edit.from}`), absolute(`${prefix}${edit.to}`));
     if (to !== undefined)
-      return { severity: 'note', code: 'RF3018', summary: `the spec was moved along: it is "${to}" now`, path: to };
+      return { severity: 'note', code: 'RF3022', summary: `the spec was moved along: it is "${to}" now`, path: to };
   }
   return undefined;
 }

@@ -1,11 +1,15 @@
 // The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
 import { setFlagsFromString } from 'node:v8';
-import { exitOfSignal } from '../core/execution.ts';
-import { failure } from '../core/failure.ts';
+import { exitOfSignal, type Signal } from '../core/execution.ts';
+import { failure, isSaidBySystem, wordsOf } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
+import { isFileLike, writeAll } from '../core/host/write-all.ts';
+import { EXIT } from './exit.ts';
+import { internalErrorScreen } from './internal-error.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';
+import { escapeLine } from './report/escape.ts';
 
 /** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
@@ -30,24 +34,47 @@ function start(): void {
   // What is run must not depend on the caller's; what we write has the mode that it is given.
   process.umask(0o022);
   let signal: ReturnType<Io['stopped']>;
+  /** Of what writes: it makes of signals what it will. */
+  let hear: ((name: Signal) => void) | undefined;
+  /** Once it is known, it is told, whatever comes while the last words are printed. */
+  let exit: number | undefined;
+  /** What writes has come to an end that is final. */
+  let isSettled = false;
   const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of SIGNALS) {
     // Of what does not write: a program that it runs is told; what runs by itself is soon at its end. The second one
-    // leaves at once. What writes takes the signals over (writing.ts).
+    // leaves at once.
     process.on(name, () => {
+      if (exit !== undefined) process.exit(exit);
+      if (hear !== undefined) return hear(name);
       if (signal !== undefined) process.exit(exitOfSignal(name));
       signal = name;
     });
   }
+  // Beyond `ulimit -f` the kernel would kill us: heard, the signal lets write(2) say EFBIG.
+  process.on('SIGXFSZ', () => {});
   passSignalsOn(() => signal);
-  // A reader that goes away (`| head -1`), or a terminal, must not end an apply half way.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const output = printer(1, process.stdout);
+  const errors = printer(2, process.stderr);
 
+  /** By process.exit: where a program ends by itself, Node takes its handlers away first, and a signal then kills. */
+  const end = async (code: number): Promise<void> => {
+    for (const { drained } of [output, errors]) await drained();
+    const lost = output.lost();
+    exit = lost === undefined || isSettled || (code !== EXIT.ok && code !== EXIT.drift) ? code : EXIT.error;
+    if (lost !== undefined) errors.print(`error: the output cannot be written: ${wordsOf(lost)}\n`);
+    await errors.drained();
+    process.exit(exit);
+  };
+
+  const cwd = currentDirectory();
+  // Node looks for a package.json where it is when it starts a thread; in somebody's directory that would be their word.
+  if (process.geteuid?.() === 0) process.chdir('/');
   const io: Io = {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: output.print,
+    err: errors.print,
     env: process.env,
-    cwd: currentDirectory(),
+    cwd,
     tty: {
       // Only where it is asked for: Node opens the stream for it.
       get in() {
@@ -78,7 +105,13 @@ function start(): void {
         });
       }),
     stopped: () => signal,
+    takeSignals: (taken) => {
+      hear = taken;
+    },
     writes: () => {},
+    settles: (end) => {
+      isSettled = typeof end === 'number';
+    },
   };
 
   // Optimising what runs for a tenth of a second costs V8 more time than it saves: it begins fifteen times later, which is
@@ -91,28 +124,48 @@ function start(): void {
   }
 
   main(process.argv.slice(2), io).then(
-    (code) => {
-      process.exitCode = signal === undefined ? code : exitOfSignal(signal);
-    },
+    (code) => end(signal === undefined || hear !== undefined ? code : exitOfSignal(signal)),
     (thrown: unknown) => {
-      process.exitCode = 1;
-      const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
-      // Said by the system, which is no bug of ours.
-      if (thrown instanceof Error && ('syscall' in thrown || 'why' in thrown || 'tool' in thrown)) {
+      if (isSaidBySystem(thrown)) {
         const { summary, hint } = failure('stopped', thrown);
-        process.stderr.write(`error: ${summary}${hint === undefined ? '' : ` (${hint})`}\n`);
-        return;
+        errors.print(`${escapeLine(`error: ${summary}${hint === undefined ? '' : ` (${hint})`}`)}\n`);
+      } else {
+        errors.print(internalErrorScreen(thrown, 'What was begun is undone by: reflake recover'));
       }
-      // Without the line of source that Node would show: of one minified file it is the whole program.
-      const calls = stack
-        .split('\n')
-        .filter((line) => /^\s+at /.test(line))
-        .slice(0, 8);
-      process.stderr.write(
-        `internal error: ${message}\n${calls.join('\n')}\nThis is a bug of reflake. What was begun is undone by: reflake recover\n`,
-      );
+      return end(EXIT.error);
     },
   );
+}
+
+interface Printer {
+  readonly print: (text: string) => void;
+  /** When all of it is out, or lost. */
+  readonly drained: () => Promise<void>;
+  /** Why some of it could not be written. A reader that went away (`| head -1`) is no reason. */
+  readonly lost: () => Error | undefined;
+}
+
+/** What can't be printed must not end an apply half way: it is told at the end. */
+function printer(fd: 1 | 2, stream: NodeJS.WriteStream): Printer {
+  let lost: Error | undefined;
+  const fail = (thrown: Error): void => {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EPIPE') lost ??= thrown;
+  };
+  stream.on('error', fail);
+  // Of a file Node takes a short write for a whole one.
+  const isFile = isFileLike(fd) && !stream.isTTY;
+  const print = (text: string): void => {
+    if (!isFile) return void stream.write(text);
+    try {
+      if (lost === undefined) writeAll(fd, Buffer.from(text));
+    } catch (thrown) {
+      fail(thrown as Error);
+    }
+  };
+  const drained = async (): Promise<void> => {
+    if (!isFile) await new Promise((resolve) => stream.write('', resolve));
+  };
+  return { print, drained, lost: () => lost };
 }
 
 /** Its name is only needed where something is named relatively. */

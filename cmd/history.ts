@@ -2,12 +2,12 @@
 
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { type Generation, goneThrough, past } from '../core/history.ts';
-import { callerOf } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
 import type { Edit } from '../core/model.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { loadPlan } from './plan-file.ts';
-import { escapeLine } from './report/escape.ts';
+import { escapeLine, jsonLine } from './report/escape.ts';
 import { filesFor, openSession, placeOf, reporterFor } from './session.ts';
 
 export async function historyCommand(options: GlobalOptions, io: Io): Promise<number> {
@@ -19,9 +19,9 @@ export async function historyCommand(options: GlobalOptions, io: Io): Promise<nu
   const { generations } = history;
   const gone = goneThrough(generations);
   if (options.format === 'json') {
-    io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n`);
-    if (gone > 0) io.out(`${JSON.stringify({ type: 'removed', through: gone })}\n`);
-    for (const one of generations) io.out(`${JSON.stringify({ type: 'generation', ...published(one) })}\n`);
+    io.out(`${jsonLine({ type: 'version', format: '1.0' })}\n`);
+    if (gone > 0) io.out(`${jsonLine({ type: 'removed', through: gone })}\n`);
+    for (const one of generations) io.out(`${jsonLine({ type: 'generation', ...published(one) })}\n`);
   } else if (generations.length === 0) io.out('No apply yet.\n');
   else {
     if (gone > 0)
@@ -71,7 +71,7 @@ export async function showCommand(options: ShowOptions, io: Io): Promise<number>
   }
   if (options.format === 'json')
     io.out(
-      `${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() })}\n`,
+      `${jsonLine({ type: 'version', format: '1.0' })}\n${jsonLine({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() })}\n`,
     );
   else
     io.out(

@@ -1,12 +1,12 @@
 // reflake init: looks at the machine and writes the spec that describes it as a flake.
 
 import { relative, resolve } from 'node:path';
-import { callerOf } from '../core/host/surroundings.ts';
+import { callerOf } from '../core/host/caller.ts';
 import { loadSpec } from '../core/spec.ts';
 import { type Finding, PLACE, type Survey, survey } from '../core/survey.ts';
 import { EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { escapeLine } from './report/escape.ts';
+import { escapeLine, jsonLine } from './report/escape.ts';
 import { filesFor, placeOf, reporterFor } from './session.ts';
 
 export interface InitOptions extends GlobalOptions {
@@ -39,14 +39,15 @@ export async function initCommand(options: InitOptions, io: Io): Promise<number>
   }
   const found = survey(host, caller.name);
   const fail = (message: string, hint: string): number => {
-    io.err(`error: ${message}\n   = help: ${hint}\n`);
+    io.err(`error: ${escapeLine(message)}\n   = help: ${hint}\n`);
     return EXIT.error;
   };
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
   if (!options.quiet) for (const line of wordsOf(found)) io.err(`${escapeLine(line)}\n`);
   const answers: Partial<Record<keyof Answers, string>> = {};
   for (const { key, question, flag, guess } of questions(options, found)) {
-    const reply = flag ?? (asks ? await io.ask(`${question}${guess ? ` [${guess.value}]` : ''}: `) : undefined);
+    const reply =
+      flag ?? (asks ? await io.ask(`${question}${guess ? ` [${escapeLine(guess.value)}]` : ''}: `) : undefined);
     const value = reply?.trim() || guess?.value;
     if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs))
       return fail(`${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
@@ -65,11 +66,11 @@ export async function initCommand(options: InitOptions, io: Io): Promise<number>
     return fail(`"${file}" cannot be written: ${written.why}`, 'name another file with --spec, or remove it first');
   if (options.format === 'json')
     io.out(
-      `${JSON.stringify({ type: 'version', format: '1.0' })}\n${JSON.stringify({ type: 'initialised', file, spec: checked.spec })}\n`,
+      `${jsonLine({ type: 'version', format: '1.0' })}\n${jsonLine({ type: 'initialised', file, spec: checked.spec })}\n`,
     );
   else
     io.out(
-      `Wrote ${relative(io.cwd, resolve(io.cwd, file)) || file}. Nothing else was changed. Look at what it would do: reflake plan\n`,
+      `Wrote ${escapeLine(relative(io.cwd, resolve(io.cwd, file)) || file)}. Nothing else was changed. Look at what it would do: reflake plan\n`,
     );
   return EXIT.ok;
 }
@@ -142,4 +143,4 @@ const scalar = (text: string): string =>
   !/^[\d.]+$|^(true|false|yes|no|on|off|null|~)$/i.test(text) &&
   !/:$/.test(text)
     ? text
-    : JSON.stringify(text);
+    : jsonLine(text);

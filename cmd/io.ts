@@ -1,5 +1,7 @@
 // What a command has to do with the outside: streams, environment, a question. The tests of commands hand in their own.
 
+import type { Signal } from '../core/execution.ts';
+
 export interface Io {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
@@ -12,9 +14,20 @@ export interface Io {
   /** Asks on stderr and reads a line; undefined at the end of input. */
   readonly ask: (question: string) => Promise<string | undefined>;
   /** The first signal that came, if one did. */
-  readonly stopped: () => 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined;
+  readonly stopped: () => Signal | undefined;
+  /**
+   * Takes the signals over: `hear` is told of each, and what the command returns is the exit code, whatever came. Only in the
+   * first thread.
+   */
+  readonly takeSignals: (hear: (signal: Signal) => void) => void;
   /** Said before the first write: who leaves at once from here on leaves something to `recover`. */
   readonly writes: () => void;
+  /**
+   * Said before the one rename that makes the end final (a commit, or the end of an undo), with the exit code that tells it:
+   * from here on no signal and no failure to print changes that. `written` or `nothing`: it is not final after all, for that
+   * rename failed, or something new begins.
+   */
+  readonly settles: (end: number | 'written' | 'nothing') => void;
 }
 
 /** The options that every command has. */

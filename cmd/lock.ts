@@ -2,11 +2,11 @@
 // configuration; they say who holds them, and wait if asked to.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
-import { stoppedBy } from '../core/failure.ts';
+import { isSaidBySystem, stoppedBy, wordsOf } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
+import { callerOf } from '../core/host/caller.ts';
 import { remotePlaces } from '../core/host/file-system.ts';
 import { lockDirectories } from '../core/host/flock.ts';
-import { callerOf } from '../core/host/surroundings.ts';
 import { load } from '../core/journal.ts';
 import type { Reporter } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
@@ -42,9 +42,8 @@ export async function underLock(
     try {
       lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      if (code === undefined) throw thrown;
-      say(unusable(place.store.where, code));
+      if (!isSaidBySystem(thrown)) throw thrown;
+      say(unusable(place.store.where, wordsOf(thrown)));
       return EXIT.error;
     }
     if ('release' in lock) {
@@ -87,7 +86,7 @@ function lockAll(
     host.refresh();
     // Asked once: it reads the journal.
     const paths = dirs();
-    const below = lockDirectories(absolute(root), host, paths);
+    const below = lockDirectories(absolute(root), paths);
     if ('heldBy' in below) {
       state.release();
       return below;
@@ -121,10 +120,10 @@ const locked = (heldBy: string): Diagnostic => ({
   hint: 'wait for it with --wait 60s; the lock frees itself when its process ends',
 });
 
-const unusable = (where: string, errno: string): Diagnostic => ({
+const unusable = (where: string, why: string): Diagnostic => ({
   severity: 'error',
   code: 'RF3015',
-  summary: `the state directory "${where}" cannot be used: ${errno}`,
+  summary: `the state directory "${where}" cannot be used: ${why}`,
   hint: 'run the command with sudo, or name another directory with --state',
 });
 

@@ -10,7 +10,10 @@ import { type People, people } from '../core/people.ts';
 import { ownerOf, placesIn } from '../core/wishes.ts';
 import type { Spec } from '../schemas/spec.gen.ts';
 
-/** Tells the host, and returns in whose name programs run: under --root who called, for its users are no users here. */
+/**
+ * Tells the host, and returns in whose name programs run. Under --root that is who called, for its users are no users here;
+ * but never root where the tree is somebody's: a path input of theirs would be read with root's rights.
+ */
 export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Person {
   const names = people(host);
   const owner = ownerOf(spec, names);
@@ -23,7 +26,8 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const present = presentOwner(host, dir);
   const person = present === undefined || present.uid === first?.uid ? first : personOf(present, names);
   host.lookAs(person && idsOf(person, isRunning));
-  return isRunning ? (person ?? caller) : caller;
+  if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
+  return caller;
 }
 
 /** Undefined: it is root's, or not there, or not to be seen. */
@@ -41,5 +45,6 @@ const personOf = ({ uid, gid }: Owner, names: People): Person =>
   names.user(uid) ?? { name: String(uid), uid, gid, home: '/' };
 
 /** A user of another machine is a number here, in no group of this one. */
-const idsOf = (person: Person, isRunning: boolean): Person & { readonly groups?: readonly number[] } =>
-  isRunning ? person : { ...person, groups: [] };
+const idsOf = (person: Person, isRunning: boolean): Person =>
+  // Its name may be somebody else's here.
+  isRunning ? person : { ...person, name: String(person.uid) };

@@ -1,8 +1,9 @@
 // The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
-import { isRoot } from '../core/host/run.ts';
-import { isId, LARGEST_ID } from '../core/limits.ts';
+import { callerOf } from '../core/host/caller.ts';
+import { FOREIGN_CODE } from '../core/host/environment.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import { closest } from '../core/suggest.ts';
 import { readArguments } from './arguments.ts';
 import { checkCommand } from './check.ts';
@@ -18,6 +19,7 @@ import {
   optionsOf,
 } from './options.ts';
 import { planCommand } from './plan.ts';
+import { escapeLine } from './report/escape.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -28,38 +30,25 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
   try {
     refuseForeignCode(io.env);
-    refuseOddCaller(io.env);
     const typed = readArguments(argv);
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
-    io.err(`error: ${thrown.usage}\n   = help: reflake --help\n`);
+    io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
     return EXIT.usage;
   }
 }
 
 /**
- * Under sudo, what these name has been loaded into root's process already: nobody is to get used to that. Whoever runs as
- * root without sudo has set them as root.
+ * Where root was called by somebody else, what these name has been loaded into root's process already: nobody is to get used
+ * to that. Whoever is root without having been called has set them as root.
  */
 function refuseForeignCode(env: Io['env']): void {
-  if (!env.SUDO_UID || env.SUDO_UID === '0' || !isRoot()) return;
+  if (!isRoot() || callerOf(env).uid === 0) return;
   const name = Object.keys(env).find((one) => FOREIGN_CODE.test(one) && env[one] !== '');
   if (name === undefined) return;
   throw {
     usage: `${name} is set, and root does not run what somebody else's environment names: sudo env -u ${name} reflake …`,
-  } satisfies Usage;
-}
-
-const FOREIGN_CODE = /^(NODE_OPTIONS|NODE_PATH|LD_.*)$/;
-
-/** Of what is no id, nobody can say whose rights and home are meant. */
-function refuseOddCaller(env: Io['env']): void {
-  if (!isRoot()) return;
-  const name = (['SUDO_UID', 'SUDO_GID'] as const).find((one) => env[one] !== undefined && !isId(env[one]));
-  if (name === undefined) return;
-  throw {
-    usage: `${name} is ${JSON.stringify(env[name])}, not a number from 0 to ${LARGEST_ID}: call reflake through sudo, or with env -u SUDO_UID -u SUDO_GID`,
   } satisfies Usage;
 }
 

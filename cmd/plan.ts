@@ -1,8 +1,10 @@
 // reflake plan: what would change, and why. Changes nothing.
 
 import { resolve } from 'node:path';
-import { callerOf } from '../core/host/surroundings.ts';
-import { absolute, isWithin, ROOT } from '../core/path.ts';
+import { closedIn } from '../core/closed.ts';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { callerOf } from '../core/host/caller.ts';
+import { type AbsPath, absolute, isWithin, ROOT } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -28,15 +30,21 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
     const caller = callerOf(io.env);
     const files = await filesFor(caller);
     const { out } = options;
-    const save = () => savePlan(out, plan, caller, io.cwd, files);
+    // What the caller could not read stays root's in the file of the plan too.
+    const save = () => {
+      const closed = closedIn(plan, session.mayRead);
+      const problem = savePlan(out, plan, closed === undefined ? caller : ROOTS, io.cwd, files);
+      return { problem, closed };
+    };
     let saved = save();
-    if (saved === undefined && isAbout(session, resolve(io.cwd, out))) {
+    if (saved.problem === undefined && isAbout(session, resolve(io.cwd, out))) {
       // The file is part of what is looked at: the plan before it was there would be stale from the start.
       ({ plan } = await session.plan(report));
       saved = save();
     }
-    if (saved !== undefined) {
-      report({ type: 'diagnostic', diagnostic: saved });
+    if (saved.closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(out, saved.closed) });
+    if (saved.problem !== undefined) {
+      report({ type: 'diagnostic', diagnostic: saved.problem });
       return EXIT.error;
     }
   }
@@ -51,6 +59,7 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
     const words = {
       contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
       nameOf: session.wishes.people.name,
+      mayRead: session.mayRead,
     };
     io.out(`\n${await planDiff(plan, words, look)}\n`);
   }
@@ -63,6 +72,15 @@ function isAbout({ root, wishes: { dir, from } }: Session, file: string): boolea
   const prefix = root === ROOT ? '' : root;
   return [dir, from ?? dir].some((place) => isWithin(absolute(file), absolute(`${prefix}${place}`)));
 }
+const ROOTS = { uid: 0, gid: 0 };
+
+const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({
+  severity: 'note',
+  code: 'RF3018',
+  summary: `"${file}" belongs to root: it holds what only root can read`,
+  hint: 'apply it with sudo; as an ordinary user it cannot be looked at',
+  path,
+});
 
 /** A plan made while an apply lies unfinished is about a machine that recovery will change. */
 function noteUnfinished({ store, report }: Session): void {

@@ -7,6 +7,7 @@ import planSchema from '../schemas/plan.schema.json' with { type: 'json' };
 import specSchema from '../schemas/spec.schema.json' with { type: 'json' };
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
+import { escapeLine } from './report/escape.ts';
 import { findAndLoad, reporterFor } from './session.ts';
 
 /** The spec's errors and warnings with positions. */
@@ -22,7 +23,7 @@ export async function validateCommand(options: GlobalOptions, io: Io): Promise<n
     return found.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exitOfProblems(found.diagnostics);
   if (options.format === 'json' && diagnostics.length === 0)
     io.out(`${JSON.stringify({ type: 'version', format: '1.0' })}\n`);
-  if (options.format === 'human' && !options.quiet) io.out(`${found.file} is valid.\n`);
+  if (options.format === 'human' && !options.quiet) io.out(`${escapeLine(found.file)} is valid.\n`);
   return EXIT.ok;
 }
 
@@ -47,7 +48,7 @@ export function explainCommand({ code }: { readonly code?: string | undefined },
       all.map(([name]) => name),
     );
     io.err(
-      `error: unknown code ${JSON.stringify(code)}${close ? `; did you mean ${close}?` : '; reflake explain lists all'}\n`,
+      `error: unknown code ${escapeLine(JSON.stringify(code))}${close ? `; did you mean ${close}?` : '; reflake explain lists all'}\n`,
     );
     return EXIT.usage;
   }

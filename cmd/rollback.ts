@@ -3,8 +3,8 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
 import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
-import { isRoot } from '../core/host/run.ts';
 import { stateInTheWay } from '../core/host/state-place.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { ASIDE } from '../core/plan-places.ts';
@@ -37,14 +37,20 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
   const act = async (lock: Lock): Promise<number> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report, lock }, io, async () => []);
-    const recovered = await recoverFirst(around);
+    const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     const history = past(place.store);
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
     if (selected.length === 0) return finish({ status: 'unchanged' }, around);
-    const { transaction, blobs } = undoing(selected, history.generations, place.host, stamp(io), options.force);
+    const { transaction, blobs } = undoing(
+      selected,
+      history.generations,
+      { ...place.host, ...place.host.held },
+      stamp(io),
+      options.force,
+    );
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);

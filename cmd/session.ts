@@ -1,15 +1,15 @@
 // What every command begins with: the spec found and checked, the machine, the wishes, a reporter.
 
 import { resolve as resolvePath } from 'node:path';
+import { discreetly, type MayRead, mayReadOn, SEES_ALL } from '../core/closed.ts';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
 import type { BorderedHost } from '../core/host/border/bordered.ts';
+import { callerOf } from '../core/host/caller.ts';
 import type { Host, Reader } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
-import { isRoot } from '../core/host/run.ts';
 import { diskStore } from '../core/host/store.ts';
 import {
-  callerOf,
   findSpec,
   isDirectory,
   ownFiles,
@@ -18,6 +18,7 @@ import {
   trustedBy,
   type UserFiles,
 } from '../core/host/surroundings.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../core/path.ts';
 import { plan } from '../core/planner.ts';
@@ -51,6 +52,8 @@ export interface Session extends Place {
   readonly wishes: Wishes;
   readonly warnings: readonly Diagnostic[];
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
+  /** Whether who called may be shown what is in a file of the machine. */
+  readonly mayRead: MayRead;
   readonly report: Reporter;
   /** What the caller could read without root: only that is shown to them. */
   readonly shown: Pick<Reader, 'read'>;
@@ -122,14 +125,16 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
   const shown =
     'seenBy' in place.host && caller.uid !== 0
-      ? place.host.seenBy(isRunning ? caller : { ...caller, groups: [] })
+      ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
       : place.host;
+  const mayRead = callersEyes(place.host, wishes, caller);
   const timing = { checks: 0, since: io.now() };
   const report = reporterFor(verb, options, io, {
     ...sources,
     wishes,
     ...(saved && { saved }),
     host: shown,
+    mayRead,
     measured: () => ({ checks: timing.checks, seconds: (io.now() - timing.since) / 1000 }),
   });
   const session: Session = {
@@ -141,6 +146,7 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     shown,
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
     locate: spec.locate,
+    mayRead,
     report,
     plan: async (told, how) => {
       place.host.refresh();
@@ -156,6 +162,12 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
   if (!('lookAs' in host)) return caller;
   const { chooseLooker } = await import('./looker.ts');
   return chooseLooker(host, spec, caller, isRunning);
+}
+
+/** Root sees more than who called it; an ordinary user sees no more than that. */
+function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
+  if (!isRoot() || caller.uid === 0) return SEES_ALL;
+  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
 }
 
 const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });
@@ -243,13 +255,19 @@ const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
 
 interface ReportSources extends Sources {
   readonly host?: Pick<Reader, 'read'>;
+  readonly mayRead?: MayRead;
   readonly wishes?: Wishes;
   readonly saved?: string;
   readonly measured?: () => { readonly checks: number; readonly seconds: number };
 }
 
 export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
-  const { file, text, locate, wishes, saved, host, measured } = sources;
+  const { mayRead = SEES_ALL } = sources;
+  return discreetly(plainReporter(verb, options, io, { ...sources, mayRead }), mayRead);
+}
+
+function plainReporter(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
+  const { file, text, locate, wishes, saved, host, mayRead, measured } = sources;
   if (options.format === 'json') return jsonReporter({ print: io.out, ...(locate && { locate }) });
   return humanReporter({
     print: { out: io.out, err: io.err },
@@ -265,7 +283,7 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
     now: io.now,
     verb,
     spec: file,
-    source: (name) => (name === file ? text : textOf(host, name)),
+    source: (name) => (name === file ? text : textOf(host, name, mayRead)),
     ...(locate && { locate }),
     ...(wishes && { dirOf: () => wishes.dir }),
     ...(saved && { saved }),
@@ -274,9 +292,9 @@ export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources:
 }
 
 /** A file of the machine, for the lines around a problem. */
-function textOf(host: Pick<Reader, 'read'> | undefined, name: string): string | undefined {
+function textOf(host: Pick<Reader, 'read'> | undefined, name: string, mayRead: MayRead = SEES_ALL): string | undefined {
   try {
-    const bytes = name.startsWith('/') ? host?.read(absolute(name)) : undefined;
+    const bytes = name.startsWith('/') && mayRead(absolute(name)) ? host?.read(absolute(name)) : undefined;
     return bytes && Buffer.from(bytes).toString('utf8');
   } catch {
     return undefined;

@@ -16,6 +16,7 @@ export function surroundings(
   { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
   io: Io,
   verify: Surroundings['verify'],
+  exitOf: (outcome: Outcome) => number = exitOfOutcome,
 ): Surroundings {
   const { stopped } = io;
   return {
@@ -37,7 +38,12 @@ export function surroundings(
         io.writes();
         store.rename(from, to);
       },
+      remove(name) {
+        io.writes();
+        store.remove(name);
+      },
     },
+    settling: (outcome) => io.settles(outcome === undefined ? 'written' : exitOf(outcome)),
     report,
     stopped,
     now,
@@ -57,9 +63,12 @@ export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): num
 }
 
 /** Plays an unfinished apply back. Undefined: there is none. */
-export async function playBack(around: Surroundings): Promise<Outcome | undefined> {
+export async function playBack(around: Surroundings, io: Io): Promise<Outcome | undefined> {
   const { store, report } = around;
-  if (load(store, 'journal').status === 'loaded' && activationBegun(store)) {
+  const unfinished = load(store, 'journal').status;
+  // Taking back changes the machine, and may not write to the store before it does.
+  if (unfinished !== 'none') io.writes();
+  if (unfinished === 'loaded' && activationBegun(store)) {
     const how = activationEnded(store) ? 'an activation had ended' : 'an activation was cut off';
     report({ type: 'progress', text: `${how}: the system that ran before is activated again` });
   }
@@ -67,8 +76,9 @@ export async function playBack(around: Surroundings): Promise<Outcome | undefine
 }
 
 /** An unfinished apply is played back first. Undefined: go on. */
-export async function recoverFirst(around: Surroundings): Promise<number | undefined> {
-  const outcome = await playBack(around);
+export async function recoverFirst(around: Surroundings, io: Io): Promise<number | undefined> {
+  const outcome = await playBack(around, io);
+  if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
   if (outcome === undefined) return undefined;
   if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
   if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });

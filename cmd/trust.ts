@@ -1,8 +1,8 @@
 // --trust-spec-of, and the words for a file that may be somebody else's word.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
-import { isRoot } from '../core/host/run.ts';
 import { nameOfGroup, nameOfUser, type UserFiles, usersHere } from '../core/host/surroundings.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import { wayTo } from '../core/host/way.ts';
 import type { Person } from '../core/model.ts';
 import { type Trusted, trustOf, wordsOf } from '../core/spec-trust.ts';

@@ -5,7 +5,7 @@ import { applyCommand } from './apply.ts';
 import type { Io, Usage } from './io.ts';
 import { recoverCommand } from './recover.ts';
 import { rollbackCommand } from './rollback.ts';
-import { type Assignment, type Said, SIGNALS, type WritingCommand } from './writing.ts';
+import { type Assignment, type Said, SIGNALS, STAGE, type WritingCommand } from './writing.ts';
 
 const RUN: Readonly<Record<WritingCommand, (options: never, io: Io) => Promise<number>>> = {
   apply: applyCommand,
@@ -30,7 +30,17 @@ export async function work({ workerData, parentPort }: typeof import('node:worke
         say({ ask: question });
       }),
     stopped,
-    writes: () => void Atomics.store(shared, 1, 1),
+    takeSignals: () => {},
+    writes: () => void Atomics.compareExchange(shared, 1, STAGE.clean, STAGE.written),
+    settles(end) {
+      if (typeof end === 'number') Atomics.store(shared, 2, end);
+      const stage = typeof end === 'number' ? STAGE.settled : end === 'written' ? STAGE.written : STAGE.clean;
+      let now = Atomics.load(shared, 1);
+      while (now !== STAGE.leaving && Atomics.compareExchange(shared, 1, now, stage) !== now)
+        now = Atomics.load(shared, 1);
+      // The process ends just now, and says that this was not reached.
+      if (now === STAGE.leaving) Atomics.wait(shared, 1, STAGE.leaving);
+    },
   };
   passSignalsOn(stopped);
   try {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { exitOfSignal } from '../core/execution.ts';
 import { EXIT } from './exit.ts';
+import { internalErrorScreen } from './internal-error.ts';
 import type { Io } from './io.ts';
 
 export type WritingCommand = 'apply' | 'rollback' | 'recover';
@@ -14,7 +15,7 @@ export interface Assignment {
   readonly command: WritingCommand;
   readonly options: unknown;
   readonly io: Pick<Io, 'env' | 'cwd' | 'columns'> & { readonly tty: { in: boolean; out: boolean; err: boolean } };
-  /** Two 32-bit numbers, shared: at 0 the place of the signal in SIGNALS, from 1; at 1 whether something was written. */
+  /** Three 32-bit numbers, shared: at 0 the place of the signal in SIGNALS, from 1; at 1 a STAGE; at 2 the exit code of a settled end. */
   readonly flags: SharedArrayBuffer;
 }
 
@@ -26,6 +27,9 @@ export type Said =
   | { readonly usage: string }
   | { readonly exit: number };
 
+/** How far the thread is. `settled`: its end is final (Io.settles). `leaving`: the first thread ends the process, and has not seen it settled. */
+export const STAGE = { clean: 0, written: 1, settled: 2, leaving: 3 } as const;
+
 /** In the order of their numbers in the flag. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -33,16 +37,17 @@ export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export function writing(command: WritingCommand): (options: unknown, io: Io) => Promise<number> {
   return (options, io) => {
     const { env, cwd, columns, tty } = io;
-    const flags = new SharedArrayBuffer(8);
+    const flags = new SharedArrayBuffer(12);
     const assignment: Assignment = {
       command,
       options,
       io: { env: { ...env }, cwd, columns, tty: { in: tty.in, out: tty.out, err: tty.err } },
       flags,
     };
+    const shared = new Int32Array(flags);
     const before = io.stopped();
-    if (before !== undefined) raise(new Int32Array(flags), before);
-    takeSignals(new Int32Array(flags), io);
+    if (before !== undefined) raise(shared, before);
+    takeSignals(shared, io);
     const file = JSON.stringify(fileURLToPath(import.meta.url));
     const thread = new Worker(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
       eval: true,
@@ -56,10 +61,24 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
         else if ('err' in said) io.err(said.err);
         else if ('ask' in said) void io.ask(said.ask).then((answer) => thread.postMessage({ answer }));
         else if ('usage' in said) reject(said);
-        else resolve(said.exit);
+        else {
+          if (Atomics.load(shared, 1) === STAGE.settled) io.settles(said.exit);
+          resolve(said.exit);
+        }
       });
-      thread.once('error', reject);
-      thread.once('exit', (code) => reject(new Error(`the thread that writes has ended: ${code}`)));
+      // After the commit a bug of ours undoes nothing, and the exit code is still the commit's.
+      const failed = (thrown: unknown): void => {
+        if (Atomics.load(shared, 1) !== STAGE.settled) {
+          reject(thrown);
+          return;
+        }
+        const exit = Atomics.load(shared, 2);
+        io.settles(exit);
+        io.err(internalErrorScreen(thrown, `What was done stays (exit ${exit} tells what); the next run clears up.`));
+        resolve(exit);
+      };
+      thread.once('error', failed);
+      thread.once('exit', (code) => failed(new Error(`the thread that writes has ended: ${code}`)));
     });
   };
 }
@@ -84,14 +103,19 @@ function takeSignals(flags: Int32Array, io: Io): void {
     }
   };
   const leave = (signal: Signal): void => {
-    const hasWritten = Atomics.load(flags, 1) === 1;
+    const stage = Atomics.load(flags, 1);
+    // Its end is final and near, and the exit code shall tell it.
+    if (stage === STAGE.settled) return;
+    // It must not commit between this look and our end.
+    if (Atomics.compareExchange(flags, 1, stage, STAGE.leaving) !== stage) {
+      leave(signal);
+      return;
+    }
+    const hasWritten = stage === STAGE.written;
     if (hasWritten) io.err(`\n${signal}: left at once. What was begun is undone by: reflake recover\n`);
     process.exit(hasWritten ? EXIT.failed : exitOfSignal(signal));
   };
-  for (const signal of SIGNALS) {
-    process.removeAllListeners(signal);
-    process.on(signal, hear);
-  }
+  io.takeSignals(hear);
 }
 
 /** Milliseconds. */

@@ -157,6 +157,18 @@ export const CODES = {
     title: 'flake.lock needs a newer Nix',
     page: 'It has inputs that are relative paths. A Nix before 2.26 refuses such a lock, and with it every command. It is not locked again: that would lose the revisions of all inputs.',
   },
+  RF2040: {
+    title: 'a link leads out of its owner’s hands',
+    page: 'Somebody else than root can decide where this link leads, and it leads to what is not theirs. Root does not follow it: otherwise the owner of a link could have root write wherever they point. Name the real place in the spec, or remove the link.',
+  },
+  RF2041: {
+    title: 'not theirs to be given',
+    page: 'Something in the tree belongs to root (or to a third user), and config.owner could not read it: root may have closed it on purpose, and whoever owns a directory can rename files of root’s into it. It changes owner only where its mode lets config.owner read it already, or where this plan moves it from a place that root alone controls. Files with set-id bits are never given. Look at it, and run the chown of the hint, or move it out of the configuration.',
+  },
+  RF2042: {
+    title: 'a file system is mounted in the tree',
+    page: 'What is mounted below the configuration is not part of it: it is neither moved nor given to another owner. Unmount it first.',
+  },
   RF3001: {
     title: 'the plan is stale',
     page: 'Something that the plan relies on has changed since it was made. Nothing was written. Make a new plan.',
@@ -223,6 +235,14 @@ export const CODES = {
     page: 'Before root writes, each edit of a plan is held against the wishes of the spec: files of the configuration, its repository with git: track, nix.conf with features, the tree at config.from, owners with config.owner, an activation with activate. Nothing else is written: no directory that is there already outside of the tree, no new link, no set-id mode, nobody else’s repository. A saved plan that says otherwise was forged or is of another version.',
   },
   RF3018: {
+    title: 'the saved plan belongs to root',
+    page: 'The plan holds bytes of a file, or words about one, that only root can read. So its file stays root’s (mode 0600) and is not given to who called.',
+  },
+  RF3021: {
+    title: 'an internal error',
+    page: 'reflake has a bug, and the lines below say where. It came up in the middle of a transaction: what had been changed was undone as after any other error. Please report it.',
+  },
+  RF3022: {
     title: 'the spec has moved along',
     page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
   },

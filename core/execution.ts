@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from './diagnostic.ts';
 import type { Host } from './host/host.ts';
-import type { Reporter } from './model.ts';
+import type { Outcome, Reporter } from './model.ts';
 import type { Store } from './store.ts';
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -16,6 +16,10 @@ export interface Surroundings {
   readonly report: Reporter;
   /** Polled between two writes. */
   readonly stopped: () => Signal | undefined;
+  /**
+   * Told the outcome before the one rename that makes it final: a commit, or the end of an undo. Undefined: that rename failed.
+   */
+  readonly settling: (outcome: Outcome | undefined) => void;
   /** Looks again after the last write: what still differs. None: the wishes are granted. */
   readonly verify: () => Promise<readonly Diagnostic[]>;
   /** RFC 3339; only for records that people read. */

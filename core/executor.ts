@@ -6,7 +6,7 @@ import type { Reached, Surroundings } from './execution.ts';
 import { failure, interrupted, lastLines, stoppedBy } from './failure.ts';
 import { type Blobs, isStale, type Work } from './host/host.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
-import type { Activate, Outcome, Witness } from './model.ts';
+import type { Activate, Kept, Outcome, Witness } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { rehearse, staleWitnesses } from './rehearse.ts';
 import type { Store } from './store.ts';
@@ -28,8 +28,9 @@ export async function execute(
   host.refresh();
   const rehearsed = look(() => {
     const unlike = staleWitnesses(host, witnesses);
-    return unlike.length > 0 ? { stale: unlike } : rehearse(host, asked.batches, blobs, code);
+    return unlike.length > 0 ? { stale: unlike } : rehearse({ ...host, ...host.held }, asked.batches, blobs, code);
   });
+  host.refresh();
   if ('status' in rehearsed) return rehearsed;
   if (rehearsed.stale.length > 0 || !('batches' in rehearsed))
     return { status: 'refused', cause: rehearsed.stale, exit: 3 };
@@ -39,26 +40,29 @@ export async function execute(
   const before = stopped();
   if (before !== undefined) return stoppedBy(before);
   const generation = nextGeneration(store);
-  const work = host.work(batches.flat(), transaction.tx);
+  const work = host.work(batches.flat(), transaction.tx, transaction);
   try {
     const refused = prepare(transaction, contents, around, work);
     if (refused !== undefined) return refused;
     const reached: Reached = { begun: 0 };
+    const applied: Outcome = { status: 'applied', generation, edits: edits.length };
     try {
       const failed = await publishAll(transaction, around, work, reached);
       if (failed.length > 0) return await undoOrStop(transaction, contents, failed, around, work, reached);
+      around.settling(applied);
       commit(store, generation, around.now());
     } catch (thrown) {
       // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
       // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
       const cause = [failure('an edit failed', thrown)];
       const committed = isCommitted(store, generation);
+      if (committed !== true) around.settling(undefined);
       if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
       if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
     }
-    sweep(around, work, generation);
+    const kept = sweep(around, work, generation);
     report({ type: 'progress', text: 'committed' });
-    return { status: 'applied', generation, edits: edits.length };
+    return { ...applied, ...(kept.length > 0 && { kept }) };
   } finally {
     work.close();
   }
@@ -101,7 +105,7 @@ function prepare(
 
 function unprepare(store: Store, work: Work): void {
   try {
-    work.sweep();
+    work.drop();
     // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
     if (store.read('journal/begin') !== undefined) discard(store);
     forget(store);
@@ -122,9 +126,9 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
 async function playBack(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
   host.refresh();
+  store.tidy();
   const damage = sweepDraft(around);
   if (damage !== undefined) return damaged(store, damage);
-  store.remove('journal.undone');
   sweepCommitted(around);
   const loaded = load(store, 'journal');
   if (loaded.status === 'none') return undefined;
@@ -135,7 +139,7 @@ async function playBack(around: Surroundings): Promise<Outcome | undefined> {
     code: 'RF3014',
     summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
   };
-  const work = host.work(transaction.batches.flat(), transaction.tx);
+  const work = host.work(transaction.batches.flat(), transaction.tx, transaction);
   try {
     return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
   } finally {
@@ -274,14 +278,22 @@ async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
 }
 
 /** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
-function sweep({ store, report }: Surroundings, work: Work, generation: number): void {
+function sweep({ store, report }: Surroundings, work: Work, generation: number): readonly Kept[] {
+  let kept: readonly Kept[] = [];
   try {
-    for (const path of work.sweep()) report({ type: 'diagnostic', diagnostic: writtenLate(path) });
+    try {
+      work.sweep();
+    } finally {
+      kept = work.kept();
+      for (const { beside } of kept)
+        if (beside !== undefined) report({ type: 'diagnostic', diagnostic: writtenLate(beside) });
+    }
     store.remove(`history/${generation}/unswept`);
   } catch (thrown) {
-    const { summary } = failure('temporary files are left over', thrown);
-    report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3004', summary } });
+    const problem = failure('temporary files are left over', thrown);
+    report({ type: 'diagnostic', diagnostic: { ...problem, severity: 'warning' } });
   }
+  return kept;
 }
 
 const writtenLate = (path: AbsPath): Diagnostic => ({
@@ -299,9 +311,12 @@ function sweepCommitted(around: Surroundings): void {
     const loaded = load(store, `history/${number}`);
     if (loaded.status !== 'loaded') continue;
     const { batches, tx } = loaded.transaction;
-    const work = host.work(batches.flat(), tx);
-    sweep(around, work, number);
-    work.close();
+    const work = host.work(batches.flat(), tx, loaded.transaction);
+    try {
+      sweep(around, work, number);
+    } finally {
+      work.close();
+    }
   }
 }
 
@@ -310,9 +325,9 @@ function sweepDraft({ host, store }: Surroundings): string | undefined {
   const found = drafted(store);
   if (found.status === 'damaged') return found.what;
   if (found.status === 'loaded') {
-    const work = host.work(found.transaction.batches.flat(), found.transaction.tx);
+    const work = host.work(found.transaction.batches.flat(), found.transaction.tx, found.transaction);
     try {
-      work.sweep();
+      work.drop();
     } finally {
       work.close();
     }

@@ -17,16 +17,59 @@ export const stoppedBy = (signal: Signal): Outcome => ({
   exit: exitOfSignal(signal),
 });
 
-/** The diagnostic of something thrown while `what` was done. What is no error at all is thrown on. */
+/**
+ * The diagnostic of something thrown while `what` was done: of what the system refused, in words; of a bug of ours, with its
+ * stack (RF3021). What is no error at all is thrown on.
+ */
 export function failure(what: string, thrown: unknown): Diagnostic {
-  const { message, syscall, errno } = thrown as NodeJS.ErrnoException;
-  // Node has no name for it.
-  const code = errno === -122 ? 'EDQUOT' : (thrown as NodeJS.ErrnoException).code;
-  // Without an errno it is a bug of ours, and shall look like one.
-  if (code === undefined && !(thrown instanceof Error)) throw thrown;
+  if (!isError(thrown)) throw thrown;
+  if (!isSaidBySystem(thrown)) return internalError(what, thrown);
+  const { message, syscall } = thrown as NodeJS.ErrnoException;
+  const code = codeOf(thrown);
   const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
   return { severity: 'error', code: 'RF3004', summary, ...(HINT[code ?? ''] && { hint: HINT[code ?? '']! }) };
 }
+
+/**
+ * Whether it has an errno, or is one of those that we throw for what the machine lacks or says (`why`, `tool`). A TypeError,
+ * or one of Node's own (ERR_…), is a bug.
+ */
+export const isSaidBySystem = (thrown: unknown): thrown is Error =>
+  isError(thrown) && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
+
+/** Of whatever realm: Node's own errors are of the first one, in a test too. */
+export const isError = (thrown: unknown): thrown is Error =>
+  Object.prototype.toString.call(thrown) === '[object Error]';
+
+/** Why, in a few words: `the disk is full (ENOSPC)`. */
+export function wordsOf(thrown: unknown): string {
+  if (isError(thrown) && 'why' in thrown) return String(thrown.why);
+  const code = codeOf(thrown);
+  const words = ERRNO[code ?? ''];
+  return words === undefined ? (code ?? String(thrown)) : `${words} (${code})`;
+}
+
+/** Undefined: it has no errno. */
+function codeOf(thrown: unknown): string | undefined {
+  const { code, errno } = thrown as NodeJS.ErrnoException;
+  // Node has no name for it.
+  if (errno === -122) return 'EDQUOT';
+  return typeof errno === 'number' || /^E[A-Z0-9]+$/.test(String(code)) ? code : undefined;
+}
+
+function internalError(what: string, thrown: Error): Diagnostic {
+  const summary = `${what}: internal error: ${thrown.name}: ${thrown.message}`;
+  const hint = 'this is a bug of reflake: report it with these lines';
+  return { severity: 'error', code: 'RF3021', summary, hint, snippet: callsOf(thrown) };
+}
+
+/** The calls that led there, without the line of source that Node would show: of one minified file it is the whole program. */
+export const callsOf = ({ stack = '' }: Error): string =>
+  stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 8)
+    .join('\n');
 
 const ERRNO: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
@@ -35,6 +78,7 @@ const ERRNO: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EIO: 'the disk does not answer rightly',
+  EFBIG: 'the file is larger than is allowed (ulimit -f)',
   EMFILE: 'too many files are open',
   ENOTSUP: 'the file system cannot do it',
 };

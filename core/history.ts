@@ -104,7 +104,7 @@ export function undoing(
   selected: readonly Generation[],
   all: readonly Generation[],
   reader: Reader,
-  stamp: Pick<Transaction, 'tx' | 'startedAt' | 'by'>,
+  stamp: Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'>,
   force: boolean,
 ): Undoing {
   const blobs: Blobs = Object.assign({}, ...all.map((one) => one.blobs));
@@ -127,10 +127,17 @@ export function undoing(
       plan: digestOf(JSON.stringify(batches)),
       host: reader.facts,
       undoes: selected.map(({ number }) => number),
+      ...partiesOf(selected),
       batches: batches.filter((batch) => batch.length > 0),
     },
     blobs,
   };
+}
+
+/** Who were parties of them all; of a record that does not say so, its edits do. */
+function partiesOf(selected: readonly Generation[]): Pick<Transaction, 'parties'> {
+  const all = selected.map(({ transaction }) => transaction.parties);
+  return all.includes(undefined) ? {} : { parties: all.flatMap((parties) => parties ?? []) };
 }
 
 type Batch = readonly Edit[];

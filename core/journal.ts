@@ -45,6 +45,7 @@ export function drafted(store: Store): Drafted {
 
 type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
 
+/** One rename as well: half a draft would be taken for a damaged one. */
 export const forget = (store: Store): void => store.remove('journal.new');
 
 /** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
@@ -115,11 +116,8 @@ export function commit(store: Store, generation: number, finishedAt: string): vo
   store.rename('journal', `history/${generation}`);
 }
 
-/** The end of an apply that was undone. */
-export function discard(store: Store): void {
-  store.rename('journal', 'journal.undone');
-  store.remove('journal.undone');
-}
+/** The end of an apply that was undone: one rename. */
+export const discard = (store: Store): void => store.remove('journal');
 
 /** Contents that the edits name. */
 export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {

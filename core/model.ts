@@ -16,6 +16,12 @@ export interface Person extends Owner {
   readonly home: string;
 }
 
+/** Somebody in whose directories a transaction may write, because they could do it themselves: ids as the machine numbers them. */
+export interface Party {
+  readonly uid: number;
+  readonly gids: readonly number[];
+}
+
 /** `sha256:` and 64 hex digits. Names content: bytes live in a plan's `blobs` or in a journal's images. */
 export type Digest = `sha256:${string}`;
 
@@ -153,13 +159,18 @@ export interface Kept {
 /** How an apply, a rollback or a recovery ended. */
 export type Outcome =
   | { readonly status: 'unchanged' }
-  | { readonly status: 'applied'; readonly generation: number; readonly edits: number }
+  | { readonly status: 'applied'; readonly generation: number; readonly edits: number; readonly kept?: readonly Kept[] }
   /** Nothing was written. `exit` is the code of DESIGN.md section 7 that says why. */
   | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly exit: 1 | 3 | 6 | 7 | 130 | 143 }
   /** Something was written and all of it was undone. `kept`: what somebody else had done meanwhile, and where it is now. */
   | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[]; readonly kept?: readonly Kept[] }
   /** Undo could not finish: the journal is kept. `conflicts`: the paths where it failed. */
-  | { readonly status: 'stuck'; readonly cause: readonly Diagnostic[]; readonly conflicts: readonly AbsPath[] };
+  | {
+      readonly status: 'stuck';
+      readonly cause: readonly Diagnostic[];
+      readonly conflicts: readonly AbsPath[];
+      readonly kept?: readonly Kept[];
+    };
 
 export type Event =
   | { readonly type: 'planned'; readonly plan: Plan }

@@ -40,13 +40,20 @@ export function nixConfOf(
   home: string,
   changed: ReadonlyMap<string, string> = new Map(),
 ): NixConfFiles {
+  return confOf(reader, nixConfFiles({ HOME: home }), changed);
+}
+
+/** Of the system's own file alone, and what it includes. */
+export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SYSTEM_CONF], new Map());
+
+function confOf(reader: Reader, paths: readonly string[], changed: ReadonlyMap<string, string>): NixConfFiles {
   const textAt = (path: string): string | undefined => {
     const { entry, path: end } = follow(reader, absolute(path));
     return changed.get(path) ?? (entry.type === 'file' ? confText(reader, end) : undefined);
   };
   const include: ReadInclude = textAt;
   const files: NixConfFile[] = [];
-  for (const path of nixConfFiles({ HOME: home })) {
+  for (const path of paths) {
     const there = confFileAt(reader, absolute(path));
     const text = changed.get(path) ?? there?.text;
     if (text === undefined) continue;

@@ -19,6 +19,10 @@ export interface People {
     kind: 'user' | 'group',
     name: string,
   ): { readonly file: AbsPath; readonly line: number; readonly why: string } | undefined;
+  /** All groups of a user: their own, and those that name them. */
+  groupsOf(uid: number): readonly number[];
+  /** `srid`, or the number where there is no name. */
+  userName(uid: number): string;
   /** `srid:users`, with numbers where there is no name. */
   name(owner: Owner): string;
 }
@@ -40,6 +44,12 @@ export function people(reader: Reader): People {
       const odd = oddLine(texts[kind], name, kind);
       return odd && { file: kind === 'user' ? PASSWD : GROUP, ...odd };
     },
+    groupsOf(uid) {
+      const named = users.filter((user) => user.uid === uid);
+      const joined = groups.filter(({ members }) => named.some(({ name }) => members.includes(name)));
+      return [...new Set([...named.map(({ gid }) => gid), ...joined.map(({ gid }) => gid)])];
+    },
+    userName: (uid) => users.find((user) => user.uid === uid)?.name ?? String(uid),
     name({ uid, gid }) {
       const key = `${uid}:${gid}`;
       const user = users.find((one) => one.uid === uid)?.name ?? uid;

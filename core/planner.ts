@@ -6,8 +6,12 @@ import { type Diagnostic, isError } from './diagnostic.ts';
 import { type Blobs, isUnreadable, type Reader, unreadableProblem } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
+import { below, type Stray, settle } from './links.ts';
 import { type Digest, type Edit, kindOf, type Plan, type Reporter, type Step } from './model.ts';
+import { type AbsPath, basename, parent } from './path.ts';
+import type { People } from './people.ts';
 import type { AnyProvider, Difference } from './provider.ts';
+import { strayLink } from './stray.ts';
 import type { Wishes } from './wishes.ts';
 
 export interface Selection {
@@ -38,12 +42,14 @@ export async function plan(
     const difference = await lookOrSay(look, wishes, stage);
     if (difference === undefined) continue;
     checks++;
-    const { changes, edits, blobs: contents = {} } = difference;
+    const { changes, blobs: contents = {} } = difference;
+    const { edits, strays } = settled(difference.edits, stage, wishes.people);
     // A broken flake.nix is found by everyone who reads it, and told once.
     const fresh = difference.diagnostics.filter((one) => !isTold(one, steps));
-    const diagnostics = [...fresh, ...sharedFiles(edits, stage)];
+    const diagnostics = [...fresh, ...sharedFiles(edits, stage), ...strays];
     Object.assign(blobs, contents);
-    show(stage, edits, contents);
+    // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
+    show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
     if (changes.length + edits.length + diagnostics.length > 0)
       steps.push({ provider: name, changes, edits, diagnostics });
     if (diagnostics.some(({ code, severity }) => severity === 'error' && ENDS_THE_LOOK.has(code))) break;
@@ -91,6 +97,50 @@ function sharedFiles(edits: readonly Edit[], stage: Reader): readonly Diagnostic
     const hint = 'make it a file of its own: cp --remove-destination';
     return [{ severity: 'error', code: 'RF2018', summary, hint, path: edit.path }];
   });
+}
+
+/**
+ * The edits at the places where their paths really are, for the executor follows nobody's links but root's. `strays`: of
+ * those that a link leads to what is not its owner's, which are left out.
+ */
+function settled(
+  edits: readonly Edit[],
+  stage: Reader,
+  people: People,
+): { readonly edits: readonly Edit[]; readonly strays: readonly Diagnostic[] } {
+  const dirs = new Map<AbsPath, ReturnType<typeof settle>>();
+  const strays = new Map<AbsPath, Stray>();
+  let isMoved = false;
+  const place = (path: AbsPath): AbsPath => {
+    const dir = parent(path);
+    const known = dirs.get(dir) ?? settledOr(stage, path);
+    dirs.set(dir, known);
+    if (known.stray !== undefined) strays.set(known.stray.link, known.stray);
+    if (known.stray === undefined && parent(known.path) === dir) return path;
+    isMoved = true;
+    return below(parent(known.path), basename(path));
+  };
+  const found = edits.map((edit): Edit => {
+    if (edit.op === 'activate') return edit;
+    if (edit.op === 'move') {
+      const [from, to] = [place(edit.from), place(edit.to)];
+      return from === edit.from && to === edit.to ? edit : { op: 'move', from, to };
+    }
+    const path = place(edit.path);
+    return path === edit.path ? edit : { ...edit, path };
+  });
+  if (strays.size > 0) return { edits: [], strays: [...strays.values()].map((one) => strayLink(one, people)) };
+  return { edits: isMoved ? found : edits, strays: [] };
+}
+
+/** What can't be looked at is not followed either: the executor finds out. */
+function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
+  try {
+    return settle(stage, path);
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return { path };
+    throw thrown;
+  }
 }
 
 async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {

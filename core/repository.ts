@@ -6,7 +6,7 @@ import type { IndexError, ObjectFormat } from './formats/git-index.ts';
 import { NO_PATHS, readIndexPaths, type TrackedPaths } from './formats/git-index-paths.ts';
 import { pathNamedIn, type Reader } from './host/host.ts';
 import { MOST } from './limits.ts';
-import { textAt } from './links.ts';
+import { follow, type Stray, strayed, textAt, voiceOver } from './links.ts';
 import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
 
 type Tracked = { readonly ok: true; readonly paths: TrackedPaths } | IndexError;
@@ -15,6 +15,8 @@ export interface Repository {
   /** The work tree. */
   readonly top: AbsPath;
   readonly gitDir: AbsPath;
+  /** The git directory lies elsewhere, and whoever can say so in the work tree does not own it. */
+  readonly stray?: Stray;
   readonly format: ObjectFormat;
   readonly index: AbsPath;
   /** Undefined where no index was written yet. */
@@ -25,8 +27,8 @@ export interface Repository {
 /** The nearest one, upwards from `dir`; undefined where there is none. */
 export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefined {
   for (let top = dir; ; top = parent(top)) {
-    const gitDir = gitDirAt(top, reader);
-    if (gitDir !== undefined) return open(top, gitDir, reader);
+    const found = gitDirAt(top, reader);
+    if (found !== undefined) return open(top, found, reader);
     if (top === ROOT) return undefined;
   }
 }
@@ -59,13 +61,20 @@ export function ignoredBy(
   return found && `"${found.rule}" (${found.source}:${found.line})`;
 }
 
-function gitDirAt(top: AbsPath, reader: Reader): AbsPath | undefined {
+type Found = Pick<Repository, 'gitDir' | 'stray'>;
+
+function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
   const path = join(top, '.git');
   const entry = reader.stat(path);
-  if (entry.type === 'dir') return path;
+  if (entry.type === 'dir') return { gitDir: path };
   // A work tree or a submodule has a file that says where its git directory is.
   const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textAt(reader, path))?.[1] : undefined;
-  return target === undefined ? undefined : pathNamedIn(path, top, target);
+  if (target === undefined || entry.type !== 'file') return undefined;
+  const gitDir = pathNamedIn(path, top, target);
+  // It leads as a link does.
+  const uid = voiceOver(reader, path, entry);
+  const stray = uid === 0 ? undefined : strayed(reader, { ...follow(reader, gitDir), by: { link: path, uid } });
+  return { gitDir, ...(stray && { stray }) };
 }
 
 /** A work tree of its own shares the settings and objects of its repository. */
@@ -75,13 +84,13 @@ export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
   return text === '' ? gitDir : pathNamedIn(file, gitDir, text);
 }
 
-function open(top: AbsPath, gitDir: AbsPath, reader: Reader): Repository {
+function open(top: AbsPath, { gitDir, stray }: Found, reader: Reader): Repository {
   const config = readGitConfig(textAt(reader, join(commonDirOf(gitDir, reader), 'config')));
   const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
   const index = join(gitDir, 'index');
   const indexBytes = reader.read(index, MOST.indexBytes);
   const tracked: Tracked = indexBytes === undefined ? { ok: true, paths: NO_PATHS } : trackedIn(indexBytes, format);
-  return { top, gitDir, format, index, indexBytes, tracked };
+  return { top, gitDir, ...(stray && { stray }), format, index, indexBytes, tracked };
 }
 
 /** Several providers ask about the same repository: the same bytes are read once. */

@@ -16,17 +16,10 @@ export const LIMITS: Limits = { generations: 50, bytes: 256 << 20 };
 
 /** Needs the lock, and no unfinished journal. May be cut off at any time: each record is there, or gone, whole. */
 export function prune(store: Store, limits: Limits): void {
-  // What a death left of an earlier one.
-  if (store.list(GONE).length > 0) store.remove(GONE);
   const numbers = generations(store);
   const first = firstKept(store, numbers, limits);
-  const old = numbers.filter((number) => number < first);
-  for (const number of old) store.rename(`history/${number}`, `${GONE}/${number}`);
-  if (old.length > 0) store.remove(GONE);
+  for (const number of numbers) if (number < first) store.remove(`history/${number}`);
 }
-
-/** Where records lie that are no longer read. */
-const GONE = 'history.gone';
 
 function firstKept(store: Store, numbers: readonly number[], limits: Limits): number {
   let first = numbers.at(-1) ?? 0;

@@ -8,8 +8,13 @@ export interface Store {
   list(name: string): readonly string[];
   write(name: string, bytes: Uint8Array): void;
   rename(from: string, to: string): void;
-  /** A file or a whole directory; not durable: what it leaves behind must be harmless. */
+  /**
+   * A file, or a directory with all that is in it: of that there is all or nothing at any moment, since it is first renamed
+   * to `removed`, durably. What a death, or an error, leaves of it there is for the next `tidy`, or the next `remove`.
+   */
   remove(name: string): void;
+  /** Removes what an earlier `remove` left over. To be called before anything is written. */
+  tidy(): void;
   /** `holder` is told to whoever comes second. */
   lock(holder: string): Lock | Held;
   /** Bytes below a name; 0 where nothing is. */
@@ -45,6 +50,7 @@ export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
     remove: (name) => {
       for (const file of below(name)) files.delete(file);
     },
+    tidy: () => {},
     lock: () => ({ lend: () => [], release: () => {} }),
     size: (name) => below(name).reduce((sum, file) => sum + files.get(file)!.length, 0),
   };

@@ -2,7 +2,7 @@
 // stands once in a table.
 
 import { LARGEST_ID } from './limits.ts';
-import type { Digest, Edit, Entry, HostFacts, Puttable } from './model.ts';
+import type { Digest, Edit, Entry, HostFacts, Party, Puttable } from './model.ts';
 import { type AbsPath, absolute } from './path.ts';
 
 /** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
@@ -18,6 +18,10 @@ export interface Transaction {
   /** RFC 3339, UTC; for people only, nothing is decided by it. */
   readonly startedAt: string;
   readonly by: string;
+  /** The effective uid of who began it: what root began, only root goes on with. Earlier versions did not write it. */
+  readonly uid?: number;
+  /** In whose directories it may write, as they could themselves. Without it (a record of an earlier version): everybody's. */
+  readonly parties?: readonly Party[];
   /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
   readonly dirs?: readonly AbsPath[];
   readonly batches: readonly (readonly Edit[])[];
@@ -51,17 +55,30 @@ export function transactionIn(text: string): Transaction | undefined {
     const value: unknown = JSON.parse(text);
     // Of a text, the rest would be all its characters, one by one.
     if (typeof value !== 'object' || value === null) return undefined;
-    const { batches, tx, undoes, entries, ...rest } = value as Partial<Told>;
+    const { batches, tx, undoes, entries, uid, parties, ...rest } = value as Partial<Told>;
     if (typeof tx !== 'string' || !Array.isArray(undoes)) return undefined;
     if (!Array.isArray(batches) || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;
     const edits = batches.map((batch) =>
       Array.isArray(batch) ? batch.map((edit) => editIn(edit, entries)) : [undefined],
     );
-    return edits.flat().includes(undefined) ? undefined : ({ ...rest, tx, undoes, batches: edits } as Transaction);
+    if (edits.flat().includes(undefined)) return undefined;
+    if (!(uid === undefined || isId(uid)) || !(parties === undefined || areParties(parties))) return undefined;
+    const who = { ...(uid !== undefined && { uid }), ...(parties && { parties }) };
+    return { ...rest, ...who, tx, undoes, batches: edits } as Transaction;
   } catch {
     return undefined;
   }
 }
+
+const areParties = (value: unknown): boolean => Array.isArray(value) && value.every(isParty);
+
+const isParty = (value: unknown): boolean => {
+  const { uid, gids } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return isId(uid) && uid !== 0 && Array.isArray(gids) && gids.every(isId);
+};
+
+/** What chown(2) takes for an owner; the last number means "leave it". */
+const isId = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32 - 1;
 
 function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
   const edit = (value ?? {}) as Partial<Record<string, unknown>>;

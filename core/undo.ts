@@ -14,7 +14,6 @@ import {
   invert,
   type Kept,
   kindOf,
-  type Move,
   matches,
   type Outcome,
   type Put,
@@ -35,7 +34,8 @@ export async function undo(
   { begun }: Reached,
 ): Promise<Outcome> {
   const { store, report } = around;
-  const kept: Kept[] = [];
+  /** Theirs, and left where it is. */
+  const left: Kept[] = [];
   const failed: AbsPath[] = [];
   const problems: Diagnostic[] = [];
   const edits = transaction.batches.flat();
@@ -57,7 +57,7 @@ export async function undo(
       if (edit.op === 'move' && problems.length > 0) break;
       try {
         const done = await undoOne(edit, first + at, blobs, around, work);
-        kept.push(...done.kept);
+        left.push(...done.left);
         if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
       } catch (thrown) {
         failed.push(...pathsOf(edit).slice(0, 1));
@@ -75,15 +75,31 @@ export async function undo(
   }
   if (problems.length === 0) {
     try {
-      for (const path of work.sweep()) kept.push({ path, beside: path });
-      discard(store);
+      work.sweep();
+      const kept = [...left, ...work.kept()];
       const told = [...cause, ...kept.map(diagnosticOf)];
-      return { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
+      const outcome: Outcome = { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
+      around.settling(outcome);
+      discard(store);
+      return outcome;
     } catch (thrown) {
+      around.settling(undefined);
       problems.push(failure('undo failed', thrown));
     }
   }
-  return { status: 'stuck', cause: [...cause, ...problems, ...kept.map(diagnosticOf)], conflicts: failed };
+  const kept = [...left, ...keptOf(work)];
+  const told = [...cause, ...problems, ...kept.map(diagnosticOf)];
+  return { status: 'stuck', cause: told, conflicts: failed, ...(kept.length > 0 && { kept }) };
+}
+
+/** Where nothing can be looked at any more, the next run tells. */
+function keptOf(work: Work): readonly Kept[] {
+  try {
+    return work.kept();
+  } catch (thrown) {
+    failure('what was kept cannot be looked at', thrown);
+    return [];
+  }
 }
 
 function diagnosticOf({ path, beside }: Kept): Diagnostic {
@@ -97,14 +113,14 @@ function diagnosticOf({ path, beside }: Kept): Diagnostic {
 
 interface Undone {
   readonly changed: boolean;
-  readonly kept: readonly Kept[];
+  readonly left: readonly Kept[];
 }
 
-const UNTOUCHED: Undone = { changed: false, kept: [] };
+const UNTOUCHED: Undone = { changed: false, left: [] };
 
 async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
   if (edit.op === 'activate') return await undoActivation(edit, around);
-  if (edit.op === 'move') return restored(edit, at, blobs, work);
+  if (edit.op === 'move') return { changed: work.restore(at, blobs).changed, left: [] };
   return undoPut(edit, at, blobs, work);
 }
 
@@ -115,9 +131,13 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
     progress: (text) => report({ type: 'progress', text }),
     begins: () => {},
   });
-  if (result.status === 'failed') throw new Error(`the previous system did not activate: ${lastLines(result.log, 5)}`);
-  return { changed: true, kept: [] };
+  if (result.status === 'failed') throw systemFailed(lastLines(result.log, 5));
+  return { changed: true, left: [] };
 }
+
+/** `why`: said by the machine, so no bug of ours. */
+const systemFailed = (why: string): Error =>
+  Object.assign(new Error(`the previous system did not activate: ${why}`), { why });
 
 /** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
 function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
@@ -126,7 +146,7 @@ function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
   } catch (thrown) {
     if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
     // The directory that it was in is not there any more: theirs to mend.
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: false, kept: [{ path: edit.path }] };
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { changed: false, left: [{ path: edit.path }] };
     throw thrown;
   }
 }
@@ -139,18 +159,14 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone 
   const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
   const isOurGap = entry.type === 'absent' && work.isOurs(at);
   if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
-    return restored(edit, at, blobs, work);
+    return { changed: work.restore(at, blobs).changed, left: [] };
   // Another owner or mode, or something else where we had changed only those: theirs stays.
-  if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, kept: [{ path }] };
+  if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
   const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
-  const kept: readonly Kept[] = [{ path, ...(beside && { beside }) }];
-  return { changed: true, kept: before.type === 'absent' ? kept : [...kept, ...restored(edit, at, blobs, work).kept] };
-}
-
-function restored(edit: Put | Move, at: number, blobs: Blobs, work: Work): Undone {
-  const { changed, kept } = work.restore(at, blobs);
-  const path = edit.op === 'move' ? edit.from : edit.path;
-  return { changed, kept: kept.map((beside): Kept => ({ path, beside })) };
+  // Where it has no name beside it is gone, or has another one of theirs.
+  const left: readonly Kept[] = beside === undefined ? [{ path }] : [];
+  if (before.type !== 'absent') work.restore(at, blobs);
+  return { changed: true, left };
 }
 
 /**

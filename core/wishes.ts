@@ -5,11 +5,12 @@ import type { Spec } from '../schemas/spec.gen.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isUnreadable, type Reader } from './host/host.ts';
 import { isId } from './limits.ts';
-import { follow } from './links.ts';
-import type { ActivationMode, Owner, Person } from './model.ts';
+import { follow, type Stray, settle, strayed } from './links.ts';
+import type { ActivationMode, Owner, Party, Person } from './model.ts';
 import { type AbsPath, absolute, isPossible, ROOT } from './path.ts';
 import { type People, people } from './people.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
+import { strayLink } from './stray.ts';
 
 export interface Wishes {
   readonly spec: Spec;
@@ -18,6 +19,8 @@ export interface Wishes {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
   readonly owner?: Owner;
+  /** Who could write by themselves where the transaction may write in somebody's name: whose the tree is, and will be. */
+  readonly parties: readonly Party[];
   /** In whose name programs run: the owner of the configuration, or else whoever called. */
   readonly person: Person;
   readonly modules: readonly string[];
@@ -63,8 +66,13 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const { person } = run;
   const homeless = [user ?? run.caller, person].find(({ home }) => !isHome(home));
   if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
-  const { dir: named, from } = placesIn(spec, user, run.caller);
-  const dir = canonical(named, reader);
+  const named = placesIn(spec, user, run.caller);
+  const place = canonical(named.dir, reader);
+  const dir = place.path;
+  const left = named.from === undefined ? undefined : quietly(named.from, (at) => settle(reader, at));
+  const from = left?.path;
+  if (place.stray) problems.push({ ...strayLink(place.stray, names), pointer: '/config/path' });
+  if (left?.stray) problems.push({ ...strayLink(left.stray, names), pointer: '/config/from' });
   problems.push(...notYet(spec));
   if (problems.length > 0) return { ok: false, diagnostics: problems };
   const maxAge = spec.lock?.maxAge;
@@ -77,6 +85,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       dir,
       ...(from !== undefined && from !== dir && { from }),
       ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
+      parties: partiesOf([dir, from], [user?.uid, run.isRunning ? person.uid : undefined], names, reader),
       person,
       modules: spec.config?.modules ?? DEFAULT_MODULES,
       inputs: inputsOf(spec),
@@ -114,21 +123,57 @@ export function placesIn(
   return from === undefined ? { dir } : { dir, from: placeOf(from, home) };
 }
 
+interface Placed {
+  readonly path: AbsPath;
+  readonly stray?: Stray;
+}
+
 /** Where the directory itself is, if what was named is a link to it: one path for one file, whoever looks. */
-function canonical(path: AbsPath, reader: Reader): AbsPath {
+function canonical(path: AbsPath, reader: Reader): Placed {
+  return quietly(path, (at) => {
+    const found = follow(reader, at);
+    const stray = strayed(reader, found);
+    if (stray !== undefined) return { path: at, stray };
+    const isLink = reader.stat(at).type === 'link';
+    if (isLink ? found.entry.type === 'dir' : found.by !== undefined) return { path: found.path };
+    return { path: at };
+  });
+}
+
+/** Where something can't be looked at, whoever looks there says so, with its own words. */
+function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
   try {
-    if (reader.stat(path).type !== 'link') return path;
-    const { path: end, entry } = follow(reader, path);
-    return entry.type === 'dir' ? end : path;
+    return look(path);
   } catch (thrown) {
-    // Whoever looks there says so, with its own words.
-    if (isUnreadable(thrown)) return path;
+    if (isUnreadable(thrown)) return { path };
     throw thrown;
   }
 }
 
 /** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
 const isHome = (home: string): boolean => home.startsWith('/') && isPossible(home);
+/** The present owners of `places`, and `uids`, with the groups that the machine knows of. */
+function partiesOf(
+  places: readonly (AbsPath | undefined)[],
+  uids: readonly (number | undefined)[],
+  names: People,
+  reader: Reader,
+): readonly Party[] {
+  const present = places.map((path) => {
+    let owner: number | undefined;
+    if (path === undefined) return owner;
+    quietly(path, (at) => {
+      const entry = reader.stat(at);
+      owner = 'owner' in entry ? entry.owner.uid : undefined;
+      return { path: at };
+    });
+    return owner;
+  });
+  const all = new Set([...uids, ...present]);
+  return [...all]
+    .filter((uid) => uid !== undefined && uid !== 0)
+    .map((uid) => ({ uid: uid!, gids: names.groupsOf(uid!) }));
+}
 
 /** The schema lets only absolute paths and `~/…` through. */
 const placeOf = (path: string, home: string): AbsPath =>

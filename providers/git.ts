@@ -8,8 +8,10 @@ import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/format
 import type { Blobs, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
 import type { Change, Edit, Entry, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import type { People } from '../core/people.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../core/repository.ts';
+import { strayLink } from '../core/stray.ts';
 import { ownerIn } from '../core/texts.ts';
 
 interface Desired {
@@ -18,6 +20,7 @@ interface Desired {
   readonly owner?: Owner;
   readonly person: Person;
   readonly home: string;
+  readonly people: People;
 }
 
 interface Needed {
@@ -49,7 +52,14 @@ export const git = provider<Desired, Observed>({
   name: 'git',
   desire: ({ git: wished, dir, modules, owner, person, people }) =>
     wished
-      ? { dir, modules, person, home: (owner && people.user(owner.uid)?.home) ?? person.home, ...(owner && { owner }) }
+      ? {
+          dir,
+          modules,
+          people,
+          person,
+          home: (owner && people.user(owner.uid)?.home) ?? person.home,
+          ...(owner && { owner }),
+        }
       : undefined,
   async observe({ dir, modules, owner: wished, person, home }, reader) {
     const entries = ['flake.nix', 'flake.lock', ...modules];
@@ -134,10 +144,11 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
   };
 }
 
-function show({ dir }: Desired, observed: Observed & { kind: 'repository' }): Difference {
+function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
   if (!tracked.ok) return blocked(uneditable(indexPath, tracked.message));
+  if (invisible.length > 0 && repository.stray !== undefined) return blocked(strayLink(repository.stray, people));
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
   if (hidden.length > 0) return { changes: [], edits: [], diagnostics: hidden };
   if (invisible.length === 0) return NO_DIFFERENCE;

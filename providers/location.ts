@@ -33,6 +33,8 @@ interface Observed {
   /** Where what is back at `from` goes, and the directories on the way that are missing. */
   readonly aside: AbsPath;
   readonly asideParents: readonly AbsPath[];
+  /** Mount points in the tree at `from`. */
+  readonly mounts: readonly AbsPath[];
 }
 
 export const location = provider<Desired, Observed>({
@@ -50,6 +52,7 @@ export const location = provider<Desired, Observed>({
       parentOwner: 'owner' in above ? above.owner : { uid: 0, gid: 0 },
       aside,
       asideParents: missingParents(aside, reader),
+      mounts: from === undefined ? [] : reader.mounts(from),
     };
   },
   reconcile(desired, observed) {
@@ -61,6 +64,9 @@ export const location = provider<Desired, Observed>({
       return observed.from.target === dir ? NO_DIFFERENCE : blocked(leadsElsewhere(from, observed.from.target));
     if (observed.from.kind === 'file') return blocked(notADirectory(from));
     if (isWithin(dir, from) || isWithin(from, dir)) return blocked(oneInTheOther(dir, from));
+    const [mount] = observed.mounts;
+    if (mount !== undefined && (observed.dir.kind === 'nothing' || observed.settled))
+      return blocked(mounted(from, mount));
     if (observed.dir.kind === 'nothing') return moveTo(desired, from, observed);
     if (observed.settled) return setAside(from, dir, observed);
     return blocked(occupied(dir, from, observed.dir.kind === 'tree' ? observed.dir.entries : 0));
@@ -193,6 +199,15 @@ const oneInTheOther = (dir: AbsPath, from: AbsPath): Diagnostic => ({
   hint: 'choose another config.path',
   pointer: '/config/path',
   path: dir,
+});
+
+const mounted = (from: AbsPath, path: AbsPath): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2042',
+  summary: `a file system is mounted at "${path}", and "${from}" cannot be moved with it`,
+  hint: 'unmount it first',
+  pointer: '/config/from',
+  path,
 });
 
 const leadsElsewhere = (from: AbsPath, target: AbsPath): Diagnostic => ({

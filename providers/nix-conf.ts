@@ -3,9 +3,17 @@
 
 import type { Diagnostic, SourceRange } from '../core/diagnostic.ts';
 import { addFeatures } from '../core/formats/nix-conf-edit.ts';
-import { follow } from '../core/links.ts';
+import type { Reader } from '../core/host/host.ts';
+import { type Followed, follow } from '../core/links.ts';
 import type { Change, Edit } from '../core/model.ts';
-import { confFileAt, type NixConfFile, type NixConfFiles, nixConfOf, SYSTEM_CONF } from '../core/nix-conf-files.ts';
+import {
+  confFileAt,
+  type NixConfFile,
+  type NixConfFiles,
+  nixConfOf,
+  SYSTEM_CONF,
+  systemConfOf,
+} from '../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
@@ -13,6 +21,8 @@ import { putText, readText, type TextFile } from '../core/texts.ts';
 interface Desired {
   readonly features: readonly string[];
   readonly home: string;
+  /** Whose home that is. */
+  readonly uid: number;
 }
 
 interface Observed {
@@ -27,13 +37,19 @@ interface Observed {
   readonly ask: (text: string) => readonly string[];
   readonly include: (path: string) => string | undefined;
   readonly missingDir: boolean;
+  /** The file is root's, and somebody else has led us to it. */
+  readonly misled: boolean;
 }
 
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
   desire: ({ features, person, owner, people }) =>
-    features && { features, home: (owner && people.user(owner.uid)?.home) ?? person.home },
-  async observe({ home }, reader) {
+    features && {
+      features,
+      home: (owner && people.user(owner.uid)?.home) ?? person.home,
+      uid: (owner && people.user(owner.uid)?.uid) ?? person.uid,
+    },
+  async observe({ home, uid }, reader) {
     const conf = nixConfOf(reader, home);
     const path = fileToEdit(conf);
     const end = follow(reader, path);
@@ -47,15 +63,21 @@ export const nixConf = provider<Desired, Observed>({
       ask: (text) => nixConfOf(reader, home, new Map([[path, text]])).effective.requestedFeatures,
       include: (other) => confFileAt(reader, absolute(other))?.text,
       missingDir: reader.stat(parent(place)).type === 'absent',
+      misled: !isNamedByRoot(path, end, reader) && 'owner' in end.entry && end.entry.owner.uid !== uid,
     };
   },
-  reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir }) {
+  reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir, misled }) {
     if (conf.bySystem) return NO_DIFFERENCE;
     const { error, requestedFeatures, winner } = conf.effective;
     if (error !== undefined) return broken(error);
     const missing = features.filter((feature) => !requestedFeatures.includes(feature));
     if (missing.length === 0) return NO_DIFFERENCE;
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
+    if (misled)
+      return blocked(
+        path,
+        `"${path}" does not belong to the person whose Nix reads it, nor does the system's own nix.conf lead to it`,
+      );
     if (file.kind === 'odd') return foreign({ path, text: '', built: false, generated: undefined }, missing);
     // In a user's file a plain assignment would discard what the system's file enables.
     const how = path === SYSTEM_CONF ? {} : { extend: true };
@@ -92,11 +114,20 @@ const ROOT_OWNER = { uid: 0, gid: 0 };
 
 const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
 
+/** It is the system's own, or one that the system's own leads to by includes and links that nobody but root can change. */
+function isNamedByRoot(path: AbsPath, { by }: Followed, reader: Reader): boolean {
+  if (by !== undefined) return false;
+  if (path === SYSTEM_CONF || path === CUSTOM_CONF) return true;
+  return systemConfOf(reader).effective.winner?.path === path;
+}
+
+const CUSTOM_CONF = absolute('/etc/nix/nix.custom.conf');
+
 /** The last file that assigns the features decides, an included one too; Determinate's own says where people write. */
 function fileToEdit({ files, effective: { winner } }: NixConfFiles): AbsPath {
   const deciding = winner === undefined ? SYSTEM_CONF : absolute(winner.path);
   const generated = files.find(({ path }) => path === deciding)?.generated;
-  return generated?.by === 'determinate' && generated.included ? absolute('/etc/nix/nix.custom.conf') : deciding;
+  return generated?.by === 'determinate' && generated.included ? CUSTOM_CONF : deciding;
 }
 
 const makeDir = (path: AbsPath): Edit => ({

@@ -9,17 +9,27 @@ import { provider } from '../core/provider.ts';
 interface Desired {
   readonly dir: AbsPath;
   readonly owner: Owner;
+  readonly gids: readonly number[];
   readonly nameOf: (owner: Owner) => string;
 }
 
-export const ownership = provider<Desired, readonly Found[]>({
+interface Observed {
+  readonly touched: readonly Found[];
+  /** Mount points in the tree. */
+  readonly mounts: readonly AbsPath[];
+}
+
+export const ownership = provider<Desired, Observed>({
   name: 'ownership',
-  desire: ({ dir, owner, people }) => owner && { dir, owner, nameOf: people.name },
-  observe: async ({ dir, owner }, reader) => notOwned(dir, owner, reader),
-  reconcile({ dir, owner, nameOf }, touched) {
+  desire: ({ dir, owner, people }) => owner && { dir, owner, gids: people.groupsOf(owner.uid), nameOf: people.name },
+  async observe({ dir, owner, gids }, reader) {
+    const touched = notOwned(dir, owner, reader, gids);
+    return { touched, mounts: touched.length === 0 ? [] : reader.mounts(dir) };
+  },
+  reconcile({ dir, owner, nameOf }, { touched, mounts }) {
     const foreign = touched.filter(({ entry }) => !sameOwner(entry.owner, owner));
     const closed = touched.filter(isClosed);
-    const diagnostics = [...refusals(touched, dir)];
+    const diagnostics = [...refusals(touched, dir), ...withheld(touched, dir, owner, nameOf), ...mounts.map(mounted)];
     if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
     return {
       changes: [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))],
@@ -71,6 +81,54 @@ function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Diagnosti
     }
   }
 }
+
+/** What somebody else has closed is for them to give: the first few, each with what to run. */
+function* withheld(
+  touched: readonly Found[],
+  dir: AbsPath,
+  owner: Owner,
+  nameOf: Desired['nameOf'],
+): Generator<Diagnostic> {
+  const all = touched.filter((one) => one.withheld !== undefined && one.entry.type !== 'other');
+  for (const { path, entry, withheld: why } of all.slice(0, MOST)) {
+    const who = nameOf(owner);
+    const because =
+      why === 'set-id' ? 'has set-id bits, and is given to nobody' : `is closed to ${who}, so it is not given to them`;
+    const chown = `chown ${entry.type === 'dir' ? '-R ' : ''}-h ${owner.uid}:${owner.gid} -- ${quoted(path)}`;
+    yield {
+      severity: 'error',
+      code: 'RF2041',
+      summary: `"${relativeTo(path, dir)}" belongs to ${nameOf(entry.owner)}, and ${because}`,
+      hint: `move it out of the configuration, or look at it and run: sudo ${chown}`,
+      pointer: '/config/owner',
+      path,
+    };
+  }
+  if (all.length > MOST)
+    yield {
+      severity: 'error',
+      code: 'RF2041',
+      summary: `${all.length - MOST} more in "${dir}" are not given either`,
+      hint: 'mend the ones above first',
+      pointer: '/config/owner',
+      path: dir,
+    };
+}
+
+/** Nobody reads more at once. */
+const MOST = 10;
+
+/** For a shell, whatever the name holds. */
+const quoted = (path: AbsPath): string => `'${path.replaceAll("'", `'\\''`)}'`;
+
+const mounted = (path: AbsPath): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2042',
+  summary: `a file system is mounted at "${path}"`,
+  hint: `it is not part of the configuration, and is not given: umount ${quoted(path)}`,
+  pointer: '/config/owner',
+  path,
+});
 
 /** One change for each owner found, as a person would say it. */
 function ownerChanges(

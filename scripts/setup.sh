@@ -52,6 +52,10 @@ lack ntfs-3g ntfs-3g
 lack chroot coreutils
 lack find findutils
 lack prlimit util-linux
+lack sudo sudo
+lack doas opendoas
+lack su util-linux
+lack cron cron
 
 if [ -n "$missing" ]; then
   command -v apt-get > /dev/null || fail "install these by hand, there is no apt-get here:$missing"

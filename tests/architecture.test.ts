@@ -26,7 +26,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 const NODE: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['core/host/'],
   'node:child_process': ['core/host/'],
-  'node:crypto': ['core/canonical.ts', 'core/formats/', 'core/host/real-copy.ts', 'cmd/apply.ts'],
+  'node:crypto': [
+    'core/canonical.ts',
+    'core/formats/',
+    'core/host/real-copy.ts',
+    'core/host/surroundings.ts',
+    'cmd/apply.ts',
+  ],
   'node:zlib': ['core/conflict-stages.ts', 'core/formats/'],
   'node:path': ['core/host/', 'cmd/'],
   'node:os': ['core/host/', 'cmd/'],

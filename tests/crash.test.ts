@@ -13,6 +13,7 @@ const ALL: readonly Group[] = [...KILLS, ...FAULTS, ...REAL, ...JOURNALS, ...FOR
 const NAMES = [
   'kill: small edits',
   'kill: rollback',
+  'kill: recovery of a draft of small edits',
   'fault once: first apply',
   'full disk: the state directory',
   'journal damaged: first apply',

@@ -90,8 +90,8 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       read: (path) => look(() => host.read(path)),
       list: (path) => look(() => host.list(path)),
       entries: (path) => look(() => host.entries(path)),
-      work: (edits, tx) => {
-        const work = host.work(edits, tx);
+      work: (edits, tx, by) => {
+        const work = host.work(edits, tx, by);
         const name = (at: number): string => {
           const edit = edits[at]!;
           return edit.op === 'move' ? edit.to : edit.op === 'put' ? edit.path : 'activation';
@@ -105,6 +105,8 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
           setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
           flush: () => step('flush', () => work.flush()),
           sweep: () => step('sweep', () => work.sweep()),
+          drop: () => step('drop', () => work.drop()),
+          kept: () => look(() => work.kept()),
           // Of a dead process, by the kernel.
           close: () => work.close(),
         };
@@ -121,6 +123,7 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
       write: (name, bytes) => step(`store.write ${name}`, () => store.write(name, bytes)),
       rename: (from, to) => step(`store.rename ${from} ${to}`, () => store.rename(from, to)),
       remove: (name) => step(`store.remove ${name}`, () => store.remove(name)),
+      tidy: () => step('store.tidy', () => store.tidy()),
     },
   };
 }
@@ -152,6 +155,7 @@ export function around(
     store,
     report: () => {},
     stopped: () => undefined,
+    settling: () => {},
     verify: async () => [],
     now: () => '2026-01-01T00:00:00Z',
     ...more,

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { digestOf } from '../core/canonical.ts';
 import { realHost } from '../core/host/real.ts';
@@ -107,6 +107,27 @@ describe.each(DIRECTORIES)('of %s', (dir) => {
     expect(readFileSync(root + path, 'utf8')).toBe(OLD);
     expect(readFileSync(root + kept, 'utf8')).toBe(NEW + LATE);
   });
+});
+
+test('what a process holds open under a name too long to be told stops nobody', async () => {
+  const { dir } = temporary();
+  // Node removes by whole paths.
+  cleanups.push(() => void execFileSync('rm', ['-rf', dir]));
+  // Step by step: no path of more than 4,096 bytes can be named at once.
+  const script = `cd "$1"; d=$(printf 'd%.0s' $(seq 200)); for n in $(seq 25); do mkdir $d; cd -P $d; done
+    exec 3> f; echo ready; read -r _`;
+  const child = spawn('bash', ['-c', script, 'bash', dir], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = once(child, 'close');
+  cleanups.push(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await once(child.stdout!, 'data');
+  expect(() => readlinkSync(`/proc/${child.pid}/fd/3`)).toThrow(/ENAMETOOLONG/);
+  const root = machine();
+  const path = absolute('/etc/f');
+  expect(apply(root, { op: 'put', path, before: fileOf('/etc', OLD), after: fileOf('/etc', NEW) })).toEqual([]);
+  expect(readFileSync(root + path, 'utf8')).toBe(NEW);
 });
 
 test('of a tree that goes to another file system', async () => {

@@ -131,6 +131,7 @@ describe('nothing is left out', () => {
   /** Codes of the machine that no memory can provoke, and where they are. */
   const ELSEWHERE: Readonly<Record<string, string>> = {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/flake-lock-verdict.test.ts',
+    RF2042: 'needs a mount: tests/boundary.test.ts',
     RF2028: 'needs a Nix that is older than 2.26: tests/core/lock-need.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/planner.test.ts',
   };

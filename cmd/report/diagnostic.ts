@@ -38,7 +38,7 @@ export function diagnosticScreen(diagnostic: Diagnostic, look: Look, sources: So
   if (shown === undefined && label !== '') lines.push(note('note', label));
   if (hint !== undefined) lines.push(note('help', look.show(hint)));
   if (snippet !== undefined) {
-    lines.push(note(code.startsWith('RF4') ? 'log' : 'paste', ''));
+    lines.push(note(code.startsWith('RF4') || code === 'RF3021' ? 'log' : 'paste', ''));
     for (const line of look.showText(snippet.trimEnd()).split('\n')) lines.push(`${' '.repeat(gutter + 6)}${line}`);
   }
   lines.push(note('docs', `reflake explain ${code}`));

@@ -1,6 +1,7 @@
 // The bytes that a plan would write, as unified diffs in the manner of git. Loads the package `diff` on the first text that changed.
 
 import { digestOf } from '../../core/canonical.ts';
+import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/closed.ts';
 import { editsOf } from '../../core/edits.ts';
 import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/model.ts';
 import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
@@ -11,6 +12,8 @@ import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
 export interface DiffWords {
   readonly contentOf: (path: AbsPath) => Uint8Array | undefined;
   readonly nameOf: (owner: Owner) => string;
+  /** Whether who reads the diff could read what is at a path now. Default: everything. */
+  readonly mayRead?: MayRead;
 }
 
 /** The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end after the last line. */
@@ -25,10 +28,13 @@ export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promis
       plan.blobs[entry.content] ?? words.contentOf(which === 'before' ? pathBefore(put.path, moves) : put.path);
     return there !== undefined && sameDigest(there, entry.content) ? there : undefined;
   };
+  const mayRead = beforeMoves(plan, words.mayRead ?? SEES_ALL);
   const parts: string[] = [];
   const metadata: Put[] = [];
   for (const edit of edits) {
     if (edit.op === 'put' && (isOnlyMetadata(edit) || isOfGit(edit))) metadata.push(edit);
+    else if (edit.op === 'put' && !mayRead(edit.path))
+      parts.push([look.paint('bold', `diff ${look.show(edit.path)}`), look.show(withheld(edit.path))].join('\n'));
     else if (edit.op === 'put')
       parts.push(await putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
     else parts.push(otherDiff(edit, look));

@@ -10,6 +10,12 @@ export const escapeLine = (text: string): string => text.replace(UNSAFE, written
 export const escapeText = (text: string): string =>
   text.replace(UNSAFE, (char) => (char === '\n' || char === '\t' ? char : written(char)));
 
+/** JSON on one line, in which a terminal finds nothing to obey either: the same value, with what is unsafe as `\u…`. */
+export const jsonLine = (value: unknown): string =>
+  JSON.stringify(value).replace(UNSAFE, (char) =>
+    Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
+
 // C0 and C1 controls, line separators, zero-width and bidirectional marks, tag characters, lone surrogates.
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;

@@ -2,6 +2,7 @@
 
 import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Event, Reporter } from '../../core/model.ts';
+import { jsonLine } from './escape.ts';
 
 /** Of the lines: minor is additive, major is breaking. */
 export const EVENT_FORMAT = '1.0';
@@ -15,7 +16,7 @@ export function jsonReporter({
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
 }): Reporter {
   let begun = false;
-  const line = (value: object): void => print(`${JSON.stringify(value)}\n`);
+  const line = (value: object): void => print(`${jsonLine(value)}\n`);
   return (event) => {
     if (!begun) line({ type: 'version', format: EVENT_FORMAT });
     begun = true;

@@ -111,7 +111,7 @@ function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, look
   const theirs = kept.map(({ path, beside }) =>
     state(
       nameIn(path, dir),
-      look.paint('error', beside === undefined ? 'left as it is' : `kept as ${nameIn(beside, dir)}`),
+      look.paint('error', beside === undefined ? 'left as it is' : `kept as ${look.show(nameIn(beside, dir))}`),
     ),
   );
   const end =

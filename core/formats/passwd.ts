@@ -13,6 +13,8 @@ export interface User {
 export interface Group {
   readonly name: string;
   readonly gid: number;
+  /** Names of users. */
+  readonly members: readonly string[];
 }
 
 /** Users in the order of the file; lines that are none are passed over. */
@@ -24,7 +26,9 @@ export const parsePasswd = (text: string): readonly User[] =>
   );
 
 export const parseGroup = (text: string): readonly Group[] =>
-  rows(text).flatMap(([name, , gid]) => (name && isId(gid) ? [{ name, gid: Number(gid) }] : []));
+  rows(text).flatMap(([name, , gid, members = '']) =>
+    name && isId(gid) ? [{ name, gid: Number(gid), members: members.split(',').filter((one) => one !== '') }] : [],
+  );
 
 /** Of the line of a passwd or group file that has this name: where it is, from 1, and why it is none that can be used. */
 export function oddLine(

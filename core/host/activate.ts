@@ -49,7 +49,13 @@ async function build(
 ): Promise<string | ActivationResult> {
   progress('building the system');
   const words = ['build', '--no-link', '--json', '--no-update-lock-file', '--', installable];
-  const built = await run(['nix', ...FLAKE_FLAGS, ...words], { cwd: '/', onLine: progress, as: edit.as });
+  const built = await run(['nix', ...FLAKE_FLAGS, ...words], {
+    cwd: '/',
+    onLine: progress,
+    as: edit.as,
+    // One package may build for hours without a word.
+    limit: 'none',
+  });
   if (built.status !== 'done') return { status: 'failed', phase: 'build', log: logOf(built) };
   const system = outPathIn(built.stdout);
   return system ?? { status: 'failed', phase: 'build', log: `nix build printed no store path: ${built.stdout}` };

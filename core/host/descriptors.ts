@@ -19,7 +19,10 @@ export function* othersDescriptors(): Generator<Descriptor> {
 
 const NUMBER = /^\d+$/;
 
-/** Undefined: the process or the descriptor is gone, or not ours to see, or lies deeper than a path can say. */
+/**
+ * Undefined: the process or the descriptor is gone, or not ours to see; or it is on what has a name too long to be told, or a
+ * file system that has gone. No process must be able to stop us by what it holds open.
+ */
 export function orGone<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -29,4 +32,6 @@ export function orGone<T>(look: () => T): T | undefined {
   }
 }
 
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG']);
+const UNTOLD = ['ENAMETOOLONG', 'ENOTCONN', 'ESTALE', 'EIO'];
+
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'ENOTDIR', 'EINVAL', ...UNTOLD]);

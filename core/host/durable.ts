@@ -1,13 +1,30 @@
 // Making things durable: one file or directory, or all of a file system at once.
 
-import { spawnSync } from 'node:child_process';
-import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
-import { errno } from './anchor.ts';
+import { closeSync, constants, fstatSync, fsyncSync, openSync } from 'node:fs';
+import { errno, O_PATH } from './anchor.ts';
 import type { DiskPath } from './real-paths.ts';
-import { findTool } from './run.ts';
+import { runTool } from './run.ts';
 
-/** fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. */
+/**
+ * fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. So is
+ * what somebody has put in its place since: a link is not followed, and nothing is opened that could act or wait.
+ */
 export function syncAt(place: DiskPath | string): void {
+  // Of a descriptor, which is its own last part.
+  if (/^\/proc\/self\/fd\/\d+$/.test(place.toString())) {
+    syncOpened(place);
+    return;
+  }
+  const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(pin);
+    if (stat.isFile() || stat.isDirectory()) syncOpened(`/proc/self/fd/${pin}`);
+  } finally {
+    closeSync(pin);
+  }
+}
+
+function syncOpened(place: DiskPath | string): void {
   let fd: number;
   try {
     fd = openSync(place, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -24,12 +41,11 @@ export function syncAt(place: DiskPath | string): void {
 
 /** syncfs, which Node lacks: everything on the file system of the directory `fd`. The only way for a link's owner. */
 export function syncFileSystem(fd: number): void {
-  const sync = findTool('sync');
-  if (sync === undefined) throw errno('ENOTSUP', 'sync (of coreutils) is not installed');
   const dir = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const { status, stderr } = spawnSync(sync, ['-f', '/proc/self/fd/3'], { stdio: ['ignore', 'ignore', 'pipe', dir] });
-    if (status !== 0) throw errno('EIO', `sync failed: ${stderr?.toString().trim()}`);
+    const ran = runTool('sync', ['-f', '/proc/self/fd/3'], { stdio: ['ignore', 'ignore', 'pipe', dir], limit: 600 });
+    if (ran === undefined) throw errno('ENOTSUP', 'sync (of coreutils) is not installed');
+    if (ran.status !== 0) throw errno('EIO', `sync failed: ${ran.error?.message ?? ran.stderr.toString().trim()}`);
   } finally {
     closeSync(dir);
   }

@@ -1,24 +1,14 @@
 // Locks that die with their process: flock on a descriptor of ours. There is no stale lock to delete by hand, and a child
 // that is given the descriptor keeps the lock when we are gone.
 
-import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { follow } from '../links.ts';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
 import type { AbsPath } from '../path.ts';
 import type { Held, Lock } from '../store.ts';
+import { anchors, childOf } from './anchor.ts';
 import { othersDescriptors } from './descriptors.ts';
-import type { Reader } from './host.ts';
-import { findTool } from './run.ts';
+import type { DiskPath } from './real-paths.ts';
+import { runTool } from './run.ts';
+import { writeAll } from './write-all.ts';
 
 /** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
 export function lockFile(file: string, holder: string): Lock | Held {
@@ -35,19 +25,18 @@ export function lockFile(file: string, holder: string): Lock | Held {
       continue;
     }
     ftruncateSync(fd);
-    writeSync(fd, `${holder}\n`, 0);
+    writeAll(fd, Buffer.from(`${holder}\n`));
     return lockOn(fd);
   }
 }
 
 /**
- * Locks directories of the machine below `root`, wherever links lead: whoever has another state directory (root, a user)
+ * Locks directories of the machine below `root`, wherever root's own links lead: whoever has another state directory (root, a user)
  * meets us there, and they stay locked when they are moved. One that is not there, or that we may not open, is left out;
  * `lacking` names those whose file system knows no such locks.
  */
 export function lockDirectories(
   root: AbsPath,
-  reader: Pick<Reader, 'stat'>,
   paths: readonly AbsPath[],
 ): (Lock & { readonly lacking: readonly AbsPath[] }) | Held {
   const locks: OneLock[] = [];
@@ -56,8 +45,7 @@ export function lockDirectories(
     for (const lock of locks) lock.release();
   };
   for (const path of paths) {
-    const place = `${root === '/' ? '' : root}${follow(reader, path).path}`;
-    const lock = lockDirectory(place, locks);
+    const lock = lockDirectory(() => openedAt(root, path), locks);
     if (lock === 'lacking') lacking.push(path);
     else if (lock !== undefined && 'heldBy' in lock) {
       release();
@@ -72,23 +60,37 @@ export function lockDirectories(
  * the one it takes the place of. Undefined where there are no such locks.
  */
 export function holdNew(place: string): Lock | undefined {
-  const lock = lockDirectory(place, []);
+  const lock = lockDirectory(() => openedDirectory(place), []);
   return typeof lock === 'object' && 'release' in lock ? lock : undefined;
 }
 
 /** Undefined: there is none that we could change, or it is one of `ours`. */
-function lockDirectory(place: string, ours: readonly OneLock[]): OneLock | Held | 'lacking' | undefined {
+function lockDirectory(
+  opened: () => number | undefined,
+  ours: readonly OneLock[],
+): OneLock | Held | 'lacking' | undefined {
   for (;;) {
-    const fd = openedDirectory(place);
+    const fd = opened();
     if (fd === undefined) return undefined;
     const stat = fstatSync(fd);
     const isOurs = ours.some(({ fd: one }) => sameInode(fstatSync(one), stat));
     const taken = isOurs ? undefined : (quietly(() => isTaken(fd)) ?? 'lacking');
     // Moved away between the two calls, perhaps by the very apply that we waited for: what is at its name now counts.
-    if (taken === true && sameInode(statSync(place, { throwIfNoEntry: false }), stat)) return lockOn(fd);
+    if (taken === true && isStillThere(opened, stat)) return lockOn(fd);
     closeSync(fd);
     if (taken === false) return { heldBy: holdersOf(stat)[0] ?? '' };
     if (taken !== true) return taken;
+  }
+}
+
+/** A second look at the name, by the same way. */
+function isStillThere(opened: () => number | undefined, stat: Stats): boolean {
+  const fd = opened();
+  if (fd === undefined) return false;
+  try {
+    return sameInode(fstatSync(fd), stat);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -112,7 +114,19 @@ function lockOn(fd: number): OneLock {
   };
 }
 
-function openedDirectory(place: string): number | undefined {
+/** Through directories that are held, so root is led nowhere by a link of somebody's: what is behind one is left out. */
+function openedAt(root: AbsPath, path: AbsPath): number | undefined {
+  const held = anchors(root);
+  try {
+    return openedDirectory(childOf(held.dir(path), '.'));
+  } catch {
+    return undefined;
+  } finally {
+    held.release();
+  }
+}
+
+function openedDirectory(place: DiskPath | string): number | undefined {
   try {
     return openSync(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch {
@@ -128,9 +142,9 @@ function isTaken(fd: number): boolean {
 
 /** The child locks what the descriptor is open on, which is ours as well, and ends. */
 function spawnFlock(fd: number, how: string): { readonly status: number | null; readonly error?: Error } {
-  const flock = findTool('flock');
-  if (flock === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
-  return spawnSync(flock, [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  const ran = runTool('flock', [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], limit: 30 });
+  if (ran === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
+  return ran;
 }
 
 const sameInode = (a: Stats | undefined, b: Stats): boolean => a?.ino === b.ino && a.dev === b.dev;

@@ -2,7 +2,7 @@
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
 import type { Diagnostic } from '../diagnostic.ts';
-import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Owner, Person } from '../model.ts';
+import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Kept, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute, isPossible, join } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
@@ -82,6 +82,10 @@ export interface Reader {
    */
   treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
+  /** Mount points below the path: told by the kernel, not by a look at what is there. */
+  mounts(path: AbsPath): readonly AbsPath[];
+  /** Where what is shown at the path is now: elsewhere only where it is planned to be moved. */
+  origin(path: AbsPath): AbsPath;
   /** Whether planned edits concern the path or anything below it. */
   planned(path: AbsPath): boolean;
 }
@@ -99,12 +103,24 @@ export function activeSystem(reader: Reader): ActiveSystem {
 
 export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 
+/** Who began a transaction (their effective uid), and in whose directories it may write as they could themselves. */
+export interface By {
+  readonly uid?: number;
+  /** Without it (a record of an earlier version): everybody's. */
+  readonly parties?: readonly Party[];
+}
+
 export interface Host extends Reader {
   /**
    * The means to carry out `edits`, numbered by their place in the list, or to take them back. `tx` names the transaction:
-   * what it makes out of sight is found by that name, by a later process too.
+   * what it makes out of sight is found by that name, by a later process too. What `by` could not have done is refused (EPERM).
    */
-  work(edits: readonly Edit[], tx: string): Work;
+  work(edits: readonly Edit[], tx: string, by?: By): Work;
+  /**
+   * Looks at what a transaction names, with all our rights, through the directories that it would be changed in: no link of
+   * somebody's is followed (EPERM), and nothing is opened that could block.
+   */
+  readonly held: Pick<Reader, 'stat' | 'read' | 'list' | 'entries'>;
   /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
   refresh(): void;
   /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */
@@ -141,6 +157,10 @@ export interface Work {
   flush(): void;
   /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
   sweep(): readonly AbsPath[];
+  /** Removes what is out of sight of a transaction of which nothing was published: none of it is anybody's. */
+  drop(): void;
+  /** All that has a name beside by now, by this work or an earlier one of the same transaction. */
+  kept(): readonly Kept[];
   /** Lets go of the machine; what is out of sight stays. */
   close(): void;
 }

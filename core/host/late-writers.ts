@@ -51,7 +51,7 @@ export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters 
 const DELETED = ' (deleted)';
 
 /** Milliseconds: long enough for a line that is appended, short enough for who waits for an apply. */
-const PAUSES = [2, 8, 32, 128];
+export const PAUSES: readonly number[] = [2, 8, 32, 128];
 
 function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
   const found: Writer[] = [];
@@ -69,6 +69,6 @@ function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
 /** proc(5): the flags of open(2) in octal, of which the last two bits are the access mode. */
 const canWrite = (info: string): boolean => /^flags:\s*[0-7]*[12567]$/m.test(info);
 
-const sleep = (milliseconds: number): void => {
+export const sleep = (milliseconds: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 };

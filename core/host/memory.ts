@@ -9,6 +9,7 @@ import {
   type Edit,
   type Entry,
   type HostFacts,
+  type Kept,
   looksInside,
   type Move,
   matches,
@@ -103,6 +104,7 @@ export function memoryHost(
 
   const memoryWork = (edits: readonly Edit[]): Work => {
     let contents: Blobs = {};
+    const kept: Kept[] = [];
     return {
       prepare: (blobs) => {
         contents = blobs;
@@ -145,9 +147,15 @@ export function memoryHost(
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
-      setAside,
+      setAside(path) {
+        const beside = setAside(path);
+        kept.push({ path, beside });
+        return beside;
+      },
       flush: () => {},
       sweep: () => [],
+      drop: () => {},
+      kept: () => kept,
       close: () => {},
     };
   };
@@ -170,16 +178,22 @@ export function memoryHost(
     },
   };
 
+  const entries: Host['entries'] = (path) =>
+    look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) }));
+
   return {
     ...look,
     facts,
-    entries: (path) => look.list(path).map((name) => ({ name, entry: look.stat(below(path, name)) })),
+    entries,
     isOwned: () => false,
     fileSystem: () => undefined,
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
+    mounts: () => [],
+    origin: (path) => path,
+    held: { ...look, entries },
     work: (edits) => memoryWork(edits),
     refresh: () => {},
     activate: async () => ({ status: 'failed', phase: 'build', log: 'a machine in memory cannot build' }),

@@ -11,26 +11,33 @@ import { SHELVES } from './site.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
 /** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
-export function changePut(desk: Desk, edit: Put, dir: Anchor, target: DiskPath): void {
-  if (dir.isOursAlone) changeAt(desk, edit, target, target);
-  else changePinned(desk, edit, target);
+export function changePut(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
+  if (dir.isShut) changeAt(desk, edit, at, dir, target, target);
+  else changePinned(desk, edit, at, dir, target);
   // What is known of the directories held is not so any more.
   if (edit.after.type === 'dir') desk.anchors.release();
 }
 
 /** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
-function changePinned(desk: Desk, edit: Put, target: DiskPath): void {
+function changePinned(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = openPinned(target);
   if (pin === undefined) throw staleAt(edit.path);
   try {
-    changeAt(desk, edit, pin, target);
+    changeAt(desk, edit, at, dir, pin, target);
   } finally {
     closeSync(pin);
   }
 }
 
 /** `where`: a pinned inode, or a name that only we can change. */
-function changeAt(desk: Desk, { path, before, after }: Put, where: number | DiskPath, target: DiskPath): void {
+function changeAt(
+  desk: Desk,
+  { path, before, after }: Put,
+  at: number,
+  dir: Anchor,
+  where: number | DiskPath,
+  target: DiskPath,
+): void {
   const stat = typeof where === 'number' ? fstatSync(where) : there(where);
   if (stat === undefined || !('owner' in after)) throw staleAt(path);
   const entry = entryOf(stat, () => linkTarget(target));
@@ -39,8 +46,29 @@ function changeAt(desk: Desk, { path, before, after }: Put, where: number | Disk
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
   // Other names than those on our own shelves: what is done to it would be done to them.
   if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
+  const known = desk.known.get(at)?.target;
+  const wasRoots = known !== undefined && isSameInode(known, stat);
+  if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
   set(where, target, stat, after);
 }
+
+/** The former owner and mode, for exactly the inode that is there, if it is the put's. Throws `stale` where it is another kind. */
+export function changeBack(desk: Desk, { path, before }: Put, dir: Anchor, target: DiskPath): void {
+  const pin = before.type === 'absent' ? undefined : openPinned(target);
+  if (pin === undefined || before.type === 'absent') return;
+  try {
+    const stat = fstatSync(pin);
+    // Other names than those on our own shelves: what is done to it would be done to them.
+    if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
+    desk.warrants.give(dir, stat, asGiven(before), path);
+    set(pin, target, stat, before);
+  } finally {
+    closeSync(pin);
+  }
+}
+
+const asGiven = (after: Exclude<Puttable, { type: 'absent' }>): Owner & { readonly mode?: number } =>
+  after.type === 'link' ? after.owner : { ...after.owner, mode: after.mode };
 
 function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
   const { content: _, ...rest } = entry;
@@ -48,7 +76,7 @@ function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
 }
 
 /** How many names of this inode lie on our shelves. */
-function shelvedLinks({ sites }: Desk, stat: Stats): number {
+export function shelvedLinks({ sites }: Desk, stat: Stats): number {
   const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
   return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
 }

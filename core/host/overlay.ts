@@ -111,13 +111,6 @@ export function overlay(base: Reader): Overlay {
     return at;
   };
 
-  /** Where the base has what is shown at `path` before any put changes it. */
-  const origin = (path: AbsPath): AbsPath =>
-    layers.reduceRight(
-      (at, layer) => (layer.kind === 'move' ? (rebase(at, layer.move.to, layer.move.from) ?? at) : at),
-      path,
-    );
-
   const topPuts = (): PutLayer => {
     const top = layers.at(-1);
     if (top?.kind === 'puts') return top;
@@ -159,7 +152,20 @@ export function overlay(base: Reader): Overlay {
       const below = untouched(path);
       return below === undefined ? hashThrough(shown, path) : base.treeHash(below);
     },
-    compute: (job) => base.compute({ ...job, from: job.from.map(origin) }),
+    compute: (job) => base.compute({ ...job, from: job.from.map(shown.origin) }),
+    mounts(path) {
+      const origin = shown.origin(path);
+      return base.mounts(origin).map((at) => rebase(at, origin, path)!);
+    },
+    origin(path) {
+      const found = find(path, layers.length - 1);
+      if (found.in === 'base') return found.path;
+      if (found.in === 'nothing') return path;
+      // A put changes what is there: where that came from, the layers below it say.
+      let at: Found = found;
+      while (at.in === 'layer') at = find(at.path, at.depth - 1);
+      return at.in === 'base' ? at.path : path;
+    },
     planned: (path) =>
       base.planned(path) ||
       layers.some((layer) =>

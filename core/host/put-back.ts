@@ -7,14 +7,14 @@ import { type AbsPath, basename, parent } from '../path.ts';
 import { childOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
-import type { LateWriters } from './late-writers.ts';
-import { lchownIfNeeded, setMetadata } from './metadata.ts';
+import { type LateWriters, PAUSES, sleep } from './late-writers.ts';
+import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
 import { digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { linkIfPossible, make } from './real-put.ts';
-import { thereOrNot } from './site.ts';
-import { give, giveOrStale, isOpenToOthers, keepBeside, nearest, PATIENCE, siteOf, take } from './taking.ts';
+import { type Shelf, thereOrNot } from './site.ts';
+import { give, giveOrStale, isLive, isOpenToOthers, keepBeside, nearest, PATIENCE, siteOf, take } from './taking.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
 /** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
@@ -43,9 +43,10 @@ export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): rea
   const dir = desk.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   if (kindOf(edit) === 'metadata') {
-    if (before.type !== 'absent' && there(target) !== undefined) setMetadata(target, before);
+    changeBack(desk, edit, dir, target);
     return [];
   }
+  desk.warrants.write(dir, path);
   if (before.type === 'absent') {
     if (after.type !== 'dir') return takeOurs(desk, edit, at);
     rmdirSync(target);
@@ -83,7 +84,8 @@ function exchange(desk: Desk, edit: Put, at: number, back: DiskPath): readonly A
 /** What is at the path is taken from there. What is none of ours gets a name beside, which is returned. */
 function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
   const taken = take(desk, edit.path, at);
-  return taken === undefined || isKnown(edit, taken) ? [] : [keepBeside(desk, edit.path, taken)];
+  const beside = taken !== undefined && !isKnown(edit, taken) && keepBeside(desk, edit.path, taken);
+  return beside ? [beside] : [];
 }
 
 /**
@@ -104,10 +106,23 @@ export function keepShelvedPut(desk: Desk, edit: Put, at: number, writers: LateW
         // An edit that says nothing of its bytes replaces any.
         const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
         const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
-        return isDispensable ? [] : [keepBeside(desk, path, thing, nearest(desk, path, site))];
+        if (isDispensable || isStillLive(desk, thing, shelf)) return [];
+        return keepBeside(desk, path, thing, nearest(desk, path, site)) ?? [];
       }),
     ),
   );
+}
+
+/**
+ * Of what we took from its name, asked for a while: an editor may give a file a second name for a moment, and then take the
+ * other away, which was the one that we have taken.
+ */
+function isStillLive(desk: Desk, thing: DiskPath, shelf: Shelf): boolean {
+  for (const pause of shelf === 'old' ? [] : PAUSES) {
+    if (!isLive(desk, thing)) return false;
+    sleep(pause);
+  }
+  return isLive(desk, thing);
 }
 
 /** Whether what lies on a shelf of the put is as the one that it replaced or the one that it put: nothing to be kept. */

@@ -22,10 +22,10 @@ import {
   type Stats,
   symlinkSync,
   utimesSync,
-  writeSync,
 } from 'node:fs';
 import { errno, O_PATH } from './anchor.ts';
 import type { DiskPath } from './real-paths.ts';
+import { writeAll } from './write-all.ts';
 
 const CHUNK = 1 << 20;
 
@@ -151,7 +151,7 @@ function copyFile(from: number, target: DiskPath, stat: Stats): void {
     let size = 0;
     for (let got = readSync(from, buffer); got > 0; got = readSync(from, buffer)) {
       const isHole = isSparse && buffer.subarray(0, got).every((byte) => byte === 0);
-      for (let at = 0; at < got && !isHole; ) at += writeSync(to, buffer, at, got - at, size + at);
+      if (!isHole) writeAll(to, buffer.subarray(0, got), size);
       size += got;
     }
     if (isSparse) ftruncateSync(to, size);

@@ -1,19 +1,29 @@
 // One move on the disk: a rename where the kernel can do that; across file systems a copy that is complete, durable and
 // out of sight before the original is set aside for it.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Move } from '../model.ts';
-import { type AbsPath, basename, parent } from '../path.ts';
-import { type Anchor, childOf, errno, mountOf, O_PATH, volumeOf } from './anchor.ts';
+import { type AbsPath, absolute, basename, fromBytes, parent } from '../path.ts';
+import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH, volumeOf } from './anchor.ts';
 import { likeFile, likeTree } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
 import { isOverlay } from './file-system.ts';
 import { holdNew } from './flock.ts';
 import { type Restored, staleAt } from './host.ts';
 import type { LateWriters } from './late-writers.ts';
+import { mountsBelow } from './mounts.ts';
 import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from './real-copy.ts';
 import type { DiskPath } from './real-paths.ts';
-import { type Shelf, type Site, thereOrNot } from './site.ts';
+import { type Shelf, type Site, type Sites, thereOrNot } from './site.ts';
 import { give, keepBeside, moveDir, nearest, PATIENCE, setAside, take } from './taking.ts';
 import { type Aliases, type Desk, isSameInode, mustBeFree, there } from './work.ts';
 
@@ -21,6 +31,8 @@ import { type Aliases, type Desk, isSameInode, mustBeFree, there } from './work.
 interface Note {
   readonly how: 'rename' | 'copy';
   readonly ino: number;
+  /** It came from a place that root alone controls. */
+  readonly roots: boolean;
   /** Of the original that was copied. */
   readonly manifest?: string;
   readonly young?: readonly string[];
@@ -31,17 +43,22 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
   const source = anchors.at(now.now(from));
   const sourceDir = anchors.dir(now.now(parent(from)));
   const targetDir = anchors.dir(now.now(parent(to)));
+  desk.warrants.write(sourceDir, from);
+  desk.warrants.write(targetDir, to);
   const isOneVolume = volumeOf(sourceDir.fd) === volumeOf(targetDir.fd);
   const site = sites.make(targetDir);
   const pin = openSync(source, O_PATH | constants.O_NOFOLLOW);
   try {
     if (mountOf(pin) !== mountOf(sourceDir.fd)) throw errno('EBUSY', `a file system is mounted at ${from}`);
     const stat = fstatSync(pin);
+    const roots = sourceDir.isOursAlone && stat.uid === 0;
+    const [mounted] = stat.isDirectory() ? mountsBelow(realOf(pin), from) : [];
+    if (mounted !== undefined) throw errno('EBUSY', `a file system is mounted at ${mounted}`);
     // What is prepared in it would lie in it, and move with it.
     if (stat.isDirectory() && volumeOf(pin) !== volumeOf(sourceDir.fd))
       throw errno('EBUSY', `a volume of its own (a btrfs subvolume) is at ${from}: move it by hand`);
     if (isOneVolume && !(stat.isDirectory() && isOverlay(pin))) {
-      note(site, at, { how: 'rename', ino: stat.ino });
+      note(site, at, { how: 'rename', ino: stat.ino, roots });
       // It gets its new name by a link, which counts as a change of it.
       if (!stat.isDirectory()) desk.touched.add(now.now(from));
       now.move(from, to);
@@ -59,6 +76,7 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     note(site, at, {
       how: 'copy',
       ino: inodeAt(copy),
+      roots,
       manifest: digest,
       young: young.map((name) => name.toString('latin1')),
     });
@@ -72,6 +90,7 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
 /** Durable on return: what is done in the tree afterwards must not be there without it. */
 export function publishMove(desk: Desk, move: Move, at: number): void {
   const { from, to } = move;
+  mayMove(desk, move);
   const site = desk.sites.make(desk.anchors.dir(parent(to)));
   const known = noted(site, at);
   if (known === undefined) throw staleAt(from);
@@ -81,6 +100,28 @@ export function publishMove(desk: Desk, move: Move, at: number): void {
   else renameFile(desk, move, at, known);
   flushMove(desk, move);
 }
+
+/** Its two directories, as they are now. */
+function mayMove({ anchors, warrants }: Desk, { from, to }: Pick<Move, 'from' | 'to'>): void {
+  for (const path of [from, to]) warrants.write(anchors.dir(parent(path)), path);
+}
+
+/** Whether the inode is the very tree that the move brought there from a place that root alone controls. */
+export function isOurTree(
+  anchors: Anchors,
+  sites: Sites,
+  { to }: Pick<Move, 'to'>,
+  at: number,
+  { ino }: { readonly ino: number },
+): boolean {
+  const site = sites.find(anchors.dir(parent(to)));
+  const known = site && noted(site, at);
+  return known?.roots === true && known.ino === ino;
+}
+
+/** Where the kernel has what is pinned. */
+const realOf = (pin: number): AbsPath =>
+  absolute(fromBytes(readlinkSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' })));
 
 function renameDir({ anchors }: Desk, { from, to }: Move, known: Note): void {
   const [source, target] = [anchors.at(from), anchors.at(to)];
@@ -154,6 +195,7 @@ export function restoreMove(desk: Desk, move: Move, at: number): Restored {
   const sourceDir = thereOrNot(() => anchors.dir(parent(move.from)));
   // Moves are durable in their order: without a place to go to, it was not made; without one to come from, it is another's.
   if (targetDir === undefined || sourceDir === undefined) return { changed: false, kept: [] };
+  mayMove(desk, move);
   const site = sites.find(targetDir);
   const known = site && noted(site, at);
   const shelf = sites.find(sourceDir)?.place('away', at);
@@ -183,7 +225,8 @@ function takeBackCopy(
   const kept: AbsPath[] = [];
   const taken = isOurs ? take(desk, to, at, 'undo') : undefined;
   // Whatever it is: nobody reaches it by its name any more.
-  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken)) kept.push(keepBeside(desk, to, taken));
+  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken))
+    kept.push(...besides(keepBeside(desk, to, taken)));
   if (original !== undefined) kept.push(...giveBack(desk, from, at, original));
   return kept;
 }
@@ -207,7 +250,7 @@ function renameBack(
   const kept: AbsPath[] = [];
   const taken = isOurs ? take(desk, to, at) : undefined;
   const isTheirs = taken !== undefined && inodeAt(taken) !== seen;
-  if (isTheirs) kept.push(keepBeside(desk, to, taken));
+  if (isTheirs) kept.push(...besides(keepBeside(desk, to, taken)));
   const ours = original ?? (isTheirs ? undefined : taken);
   if (ours !== undefined) kept.push(...giveBack(desk, from, at, ours));
   return kept;
@@ -244,7 +287,7 @@ export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers:
         if (named.some((other) => isSameInode(stat, other))) return [];
         const isWritten = writers.has(stat) || writers.hasBelow(thing);
         if (!isWritten && isDispensable(thing)) return [];
-        return [keepBeside(desk, path, thing, nearest(desk, path, one))];
+        return besides(keepBeside(desk, path, thing, nearest(desk, path, one)));
       }),
     );
   return [
@@ -253,6 +296,8 @@ export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers:
     ...keep(to, 'undo', (thing) => sourceDir !== undefined && isSameTreeAt(childOf(sourceDir, basename(from)), thing)),
   ];
 }
+
+const besides = (name: AbsPath | undefined): readonly AbsPath[] => (name === undefined ? [] : [name]);
 
 const isSameTreeAt = (place: DiskPath, thing: DiskPath): boolean =>
   there(place) !== undefined && sameTree(place, thing);

@@ -13,10 +13,9 @@ import {
   rmdirSync,
   type Stats,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { kindOf, type Put, type Puttable } from '../model.ts';
-import { type AbsPath, basename, parent, toBytes } from '../path.ts';
+import { type AbsPath, basename, parent, ROOT, toBytes } from '../path.ts';
 import { childOf, errno } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { type Blobs, staleAt } from './host.ts';
@@ -27,6 +26,7 @@ import type { DiskPath } from './real-paths.ts';
 import type { Site } from './site.ts';
 import { give, giveOrStale, isOpenToOthers, moveDir, siteOf, take, UNLINKABLE } from './taking.ts';
 import { type Aliases, type Desk, type Identity, isSameInode, there } from './work.ts';
+import { writeAll } from './write-all.ts';
 
 /** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
 export interface Prepared {
@@ -39,10 +39,13 @@ export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blob
   const { path, before, after } = edit;
   const kind = kindOf(edit);
   if (kind === 'metadata') {
+    rememberRoots(desk, path, at, now.now(path));
     desk.touched.add(now.now(path));
     return undefined;
   }
   const dir = desk.anchors.dir(now.now(parent(path)));
+  // What is to be moved or made by then is asked about when it is there.
+  if (now.now(parent(path)) === parent(path)) desk.warrants.write(dir, path);
   const site = desk.sites.make(dir);
   const place = now.now(path);
   const isOurs = desk.touched.has(place);
@@ -57,6 +60,19 @@ export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blob
   }
   const isFiles = before.type === 'file' && after.type === 'file';
   return { site, isAlike: isFiles && there(site.place('old', at)) !== undefined };
+}
+
+/**
+ * What lies in a place of root's now, and will be in somebody's before its turn comes (they are given the tree it lies in): by
+ * its inode it is known then.
+ */
+function rememberRoots(desk: Desk, path: AbsPath, at: number, place: AbsPath): void {
+  if (place === path) return;
+  let dir = parent(place);
+  while (dir !== ROOT && !desk.touched.has(dir)) dir = parent(dir);
+  if (dir === ROOT || !desk.anchors.dir(parent(place)).isOursAlone) return;
+  const target = there(desk.anchors.at(place));
+  if (target !== undefined) desk.known.set(at, { target });
 }
 
 /** Owner and mode, last of all, and everything durable. */
@@ -114,7 +130,7 @@ export function make(place: DiskPath, after: Puttable, blobs: Blobs, path: AbsPa
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const fd = openSync(place, flags, 0o600);
     try {
-      for (let done = 0; done < content.length; ) done += writeSync(fd, content, done);
+      writeAll(fd, content);
     } finally {
       closeSync(fd);
     }
@@ -128,9 +144,10 @@ export function publishPut(desk: Desk, edit: Put, at: number): void {
   const target = childOf(dir, basename(path));
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    changePut(desk, edit, dir, target);
+    changePut(desk, edit, at, dir, target);
     return;
   }
+  desk.warrants.write(dir, path);
   const site = siteOf(desk, path);
   const known = desk.known.get(at);
   if (kind !== 'make' && !isStill(target, known?.target, known?.since)) throw staleAt(path);

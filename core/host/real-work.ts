@@ -2,27 +2,35 @@
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
 import { fstatSync } from 'node:fs';
-import { type Edit, kindOf, type Move, type Put } from '../model.ts';
-import { type AbsPath, parent } from '../path.ts';
-import { type Anchors, anchors, mustHaveProc } from './anchor.ts';
+import { below } from '../links.ts';
+import { type Edit, type Kept, kindOf, type Move, type Put } from '../model.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
+import { type Anchor, type Anchors, anchors, mustHaveProc, unlessTheirLink } from './anchor.ts';
 import { likeOld } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
-import type { Blobs, Work } from './host.ts';
+import type { Blobs, By, Work } from './host.ts';
 import { lateWriters } from './late-writers.ts';
 import { isOurGap, keepShelvedPut, lookPut, restorePut } from './put-back.ts';
-import { isOursAt, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
+import { isOursAt, isOurTree, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
-import { type Shelf, type Site, sites, thereOrNot } from './site.ts';
-import { setAside } from './taking.ts';
+import { type Shelf, type Site, type Sites, sites, thereOrNot } from './site.ts';
+import { keptBefore, placesOf, setAside } from './taking.ts';
+import { warrants } from './warrant.ts';
 import { aliases, type Desk, there } from './work.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
 const MANY = 64;
 
-export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string): Work {
+export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string, by: By = {}): Work {
   let opened: Desk | undefined;
-  const desk = (): Desk => (opened ??= openDesk(root, edits, tx));
+  const kept: Kept[] = [];
+  const desk = (): Desk => {
+    opened ??= openDesk(root, edits, tx, by, kept);
+    // Asked before each thing that is done.
+    opened.warrants.begun();
+    return opened;
+  };
   /** Edits whose effect is not durable yet. */
   let loose: (Put | Move)[] = [];
 
@@ -104,23 +112,60 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       letGo(true);
       return kept;
     },
+    drop: () => rearranging(() => letGo(true)),
+    kept() {
+      return rearranging(() => {
+        const own = kept.map((one) => asItIsNow(desk(), one));
+        const told = new Set(own.map(({ beside }) => beside));
+        const earlier = edits.flatMap((edit) => keptOf(desk(), edit));
+        return [...own, ...earlier.filter(({ beside }) => !told.has(beside) && told.add(beside))];
+      });
+    },
     close: () => letGo(false),
   };
 }
 
-function openDesk(root: AbsPath, edits: readonly Edit[], tx: string): Desk {
+function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By, kept: Kept[]): Desk {
   mustHaveProc();
   const held: Anchors = anchors(root);
   const near = edits.flatMap((edit) =>
     edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
   );
   try {
-    return { tx, anchors: held, sites: sites(held, tx, near), known: new Map(), locks: [], touched: new Set() };
+    let found: Sites | undefined;
+    const isMoved = (move: Move, at: number, inode: { readonly ino: number }): boolean =>
+      found !== undefined && isOurTree(held, found, move, at, inode);
+    const allowed = warrants(by, edits, isMoved);
+    found = sites(held, tx, near, allowed.mayWrite);
+    const moves = edits.filter((edit) => edit.op === 'move');
+    const seen = { known: new Map(), locks: [], touched: new Set<AbsPath>() };
+    return { tx, anchors: held, sites: found, warrants: allowed, ...seen, moves, kept };
   } catch (thrown) {
     held.release();
     throw thrown;
   }
 }
+
+/** What an earlier run gave a name beside the paths of the edit. */
+function keptOf(desk: Desk, edit: Edit): readonly Kept[] {
+  if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
+  const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
+  return paths.flatMap((path) =>
+    keptBefore(desk, path).map((beside): Kept => ({ path: besideOf(path, beside), beside })),
+  );
+}
+
+/** What was kept in a tree goes with it, back or forth. */
+function asItIsNow(desk: Desk, { path, beside }: Kept): Kept {
+  if (beside === undefined) return { path };
+  const now = placesOf(desk.moves, beside).find(
+    (place) => thereOrNot(() => there(desk.anchors.at(place))) !== undefined,
+  );
+  return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
+}
+
+/** The name of `path` in the directory of what is kept beside it. */
+const besideOf = (path: AbsPath, beside: AbsPath): AbsPath => below(parent(beside), basename(path));
 
 function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
   const now = aliases();
@@ -141,6 +186,10 @@ function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
   desk.sites.flush();
 }
 
+/** What somebody has put a link in the place of is not what we changed. */
+const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
+  unlessTheirLink(() => thereOrNot(() => held.dir(dir)));
+
 /** Entries, owners and modes: an fsync of a directory holds its names, but nothing of what they name. */
 function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | Move)[]): void {
   const puts = edits.filter((edit) => edit.op === 'put');
@@ -151,7 +200,7 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
   if (isMany) {
     const devices = new Set<number>();
     for (const dir of dirs) {
-      const anchor = thereOrNot(() => held.dir(dir));
+      const anchor = reached(held, dir);
       const device = anchor && fstatSync(anchor.fd).dev;
       if (anchor === undefined || device === undefined || devices.has(device)) continue;
       devices.add(device);
@@ -160,14 +209,14 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
     return;
   }
   for (const { path } of metadata) {
-    const place = thereOrNot(() => held.at(path));
+    const place = unlessTheirLink(() => thereOrNot(() => held.at(path)));
     const stat = place && there(place);
     // A later edit, or somebody else, may have made something of another kind of it.
     if (place !== undefined && (stat?.isFile() || stat?.isDirectory())) syncAt(place);
   }
   const changed = new Set(puts.filter((edit) => kindOf(edit) !== 'metadata').map(({ path }) => parent(path)));
   for (const dir of changed) {
-    const anchor = thereOrNot(() => held.dir(dir));
+    const anchor = reached(held, dir);
     if (anchor !== undefined) syncAt(`/proc/self/fd/${anchor.fd}`);
   }
   if (changed.size > 0) for (const { fd } of all.all()) syncAt(`/proc/self/fd/${fd}/away`);

@@ -1,11 +1,14 @@
 // The machine below a root directory on this disk: `/` itself, or with --root an image, a container, a test.
 
+import { realpathSync } from 'node:fs';
 import { digestOf } from '../canonical.ts';
-import { textThroughLinks } from '../links.ts';
+import { below, textThroughLinks } from '../links.ts';
 import type { HostFacts } from '../model.ts';
 import { type AbsPath, absolute, ROOT } from '../path.ts';
 import { activate, kernelHostname } from './activate.ts';
+import { heldLook } from './held-look.ts';
 import type { Host } from './host.ts';
+import { mountsBelow } from './mounts.ts';
 import { look } from './real-look.ts';
 import { places } from './real-paths.ts';
 import { realWork } from './real-work.ts';
@@ -15,13 +18,24 @@ import { compute } from './scratch.ts';
 export function realHost(root: AbsPath): Host {
   const where = places(root);
   const looks = look(where);
+  const held = heldLook(root);
+  let facts: HostFacts | undefined;
   return {
-    facts: factsOf(root, looks),
+    get facts() {
+      facts ??= factsOf(root, looks);
+      return facts;
+    },
     ...looks,
     planned: () => false,
+    mounts: (path) => mountsBelow(below(absolute(realpathSync(root)), path.slice(1)), path),
+    origin: (path) => path,
+    held,
     compute,
-    work: (edits, tx) => realWork(root, where, edits, tx),
-    refresh: () => where.forget(),
+    work: (edits, tx, by) => realWork(root, where, edits, tx, by),
+    refresh() {
+      where.forget();
+      held.release();
+    },
     activate,
   };
 }

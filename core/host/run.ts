@@ -1,10 +1,15 @@
-// Running programs: found on a trusted PATH, as the person, with a clean environment. The door of execa, which is
-// loaded only when something is run: most plans run nothing.
+// Running programs: found on a trusted PATH, with the rights and the environment of who they are for (environment.ts), in a
+// session of their own, and for a limited time.
 
-import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { userInfo } from 'node:os';
+import { StringDecoder } from 'node:string_decoder';
 import type { Signal } from '../execution.ts';
 import type { Person } from '../model.ts';
+import { callerOf } from './caller.ts';
+import { environmentOf, type Purpose, type Who } from './environment.ts';
 import type { Argv } from './host.ts';
+import { find, findSystemTool, isRoot, LOOKS, quietly, searchPath } from './trusted.ts';
 
 export type RunResult =
   | { readonly status: 'done'; readonly stdout: string; readonly stderr: string }
@@ -16,6 +21,9 @@ export type RunResult =
     }
   | { readonly status: 'missing'; readonly tool: string };
 
+/** Seconds: of the whole run, or without a word on standard error. `none` is for what builds a system. */
+export type Limit = { readonly whole: number } | { readonly silent: number } | 'none';
+
 export interface RunOptions {
   readonly cwd: string;
   /** Run with this person's rights where we are root and they are not. */
@@ -23,57 +31,191 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each line of standard error. */
   readonly onLine?: (line: string) => void;
+  /** Default: `limitOf(argv)`. */
+  readonly limit?: Limit;
 }
 
-/** Variables that a program may need and that do not decide what is run as root. */
-const PASSED_ON = /^(LANG|LC_.*|TERM|TMPDIR|TZ|NIX_.*|SSL_CERT_FILE|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)$/;
-/** …of which these would change which configuration or store is meant, so root does not take them from a caller. */
-const NOT_FOR_ROOT = /^(NIX_CONFIG|NIX_USER_CONF_FILES|NIX_PATH)$/;
-
-export const isRoot = (): boolean => process.geteuid?.() === 0;
+/** How long a program may take. Nix may fetch for hours, and says so; everything else has little to do. */
+export function limitOf([program, first]: Argv): Limit {
+  if (program !== 'nix') return { whole: 60 };
+  return first === '--version' ? { whole: 30 } : { silent: 600 };
+}
 
 /**
- * Runs a program to its end, or to the first signal that comes to us: it gets that too. Never throws for what the program
- * does.
+ * Runs a program to its end, to the first signal that comes to us (it gets that too), or to its limit: then it and what it
+ * started get SIGTERM, and SIGKILL if they do not end. Never throws for what the program does.
  */
 export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
   const command = commandOf(argv, options.as);
   if ('missing' in command) return { status: 'missing', tool: command.missing };
+  return await runCommand(command, { limit: limitOf(argv), ...options });
+}
+
+/** The same of a command that is ready to be started. `input`: for its standard input; `lent`: descriptors that it gets as 3 and following. */
+export async function runCommand(
+  command: Command,
+  options: Omit<RunOptions, 'as' | 'limit'> & {
+    readonly limit: Limit;
+    readonly input?: string;
+    readonly lent?: readonly (number | 'ignore')[];
+  },
+): Promise<Exclude<RunResult, { status: 'missing' }>> {
+  const { limit, input, lent = [] } = options;
   const { execa } = await import('execa');
   const child = execa(command.program, command.args, {
     cwd: options.cwd,
     env: { ...command.env, ...options.env },
     extendEnv: false,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(lent as readonly 'ignore'[])],
+    // Descriptors too: its documentation knows them, its types don't.
+    ...(input !== undefined && { input }),
+    buffer: false,
     reject: false,
-    stdin: 'ignore',
-    stripFinalNewline: false,
-    // A build log can be long, and only its end is shown.
-    maxBuffer: 64 << 20,
+    cleanup: false,
+    // A session and process group of its own: it has no terminal, so it can neither ask there nor, with TIOCSTI, type into
+    // root's shell; and it can be ended with all that it started.
+    detached: true,
   });
-  if (options.onLine) child.stderr.on('data', lines(options.onLine));
-  const result = await whileSignalsPass(child, child);
-  if (result.exitCode === 0) return { status: 'done', stdout: result.stdout, stderr: result.stderr };
-  const stderr = result.stderr || (result.signal ? `killed by ${result.signal}` : (result.originalMessage ?? ''));
-  return { status: 'failed', exitCode: result.exitCode, stderr, stdout: result.stdout ?? '' };
-}
-
-/** Waits for the `end` of a child; the first signal that comes to us meanwhile, it gets too. */
-export async function whileSignalsPass<T>(child: { kill(signal: Signal): boolean }, end: Promise<T>): Promise<T> {
+  // Not started at all: too many processes, or too long a command. No event tells.
+  if (child.pid === undefined) {
+    const { originalMessage = '' } = await child;
+    return { status: 'failed', exitCode: undefined, stdout: '', stderr: originalMessage };
+  }
+  const out = collector(child.stdout);
+  const err = collector(child.stderr, options.onLine);
+  const begun = now();
+  let stop: { readonly why: string; readonly at: number } | undefined;
+  const end = (why: string): void => {
+    stop = { why, at: now() };
+    tell(child.pid, 'SIGTERM');
+  };
   const watch = setInterval(() => {
     const signal = stopped();
-    if (signal !== undefined && child.kill(signal)) clearInterval(watch);
+    if (stop !== undefined) {
+      if (now() - stop.at > GRACE) tell(child.pid, 'SIGKILL');
+    } else if (signal !== undefined) {
+      stop = { why: `stopped by ${signal}`, at: now() };
+      tell(child.pid, signal);
+    } else if (limit !== 'none') {
+      const [seconds, since] = 'whole' in limit ? [limit.whole, begun] : [limit.silent, Math.max(begun, err.heard())];
+      if (now() - since > seconds * 1000)
+        end(`it was stopped: ${'whole' in limit ? 'not done' : 'not a word'} in ${seconds} s`);
+    }
+    if (stop === undefined && out.size() > MOST_OUTPUT) end(`it was stopped: more than ${MOST_OUTPUT} bytes of output`);
   }, WATCH);
-  return await end.finally(() => clearInterval(watch));
+  const leave = (): void => tell(child.pid, 'SIGTERM');
+  process.once('exit', leave);
+  const ended = await new Promise<number | string>((resolve) => {
+    child.once('error', ({ message }) => resolve(message));
+    child.once('exit', (code, signal) => {
+      // What it left behind in its group would keep the pipes open, and us waiting. Now: later the number may be another's.
+      tell(child.pid, 'SIGKILL');
+      resolve(code ?? `killed by ${signal}`);
+    });
+  });
+  clearInterval(watch);
+  process.off('exit', leave);
+  await Promise.race([
+    Promise.all([out.closed, err.closed]),
+    new Promise((resume) => setTimeout(resume, DRAIN).unref()),
+  ]);
+  // What left the group as well may hold them for ever.
+  child.stdout.destroy();
+  child.stderr.destroy();
+  const [stdout, stderr] = [out.text(), err.text()];
+  if (ended === 0 && stop === undefined) return { status: 'done', stdout, stderr };
+  const why = stop?.why ?? (typeof ended === 'string' ? ended : '');
+  const exitCode = typeof ended === 'number' ? ended : undefined;
+  const words = why === '' ? stderr : [stderr.trimEnd(), why].filter((text) => text !== '').join('\n');
+  return { status: 'failed', exitCode, stdout, stderr: words };
 }
 
-/** Milliseconds between two looks for a signal: of children alone, since only they can keep us waiting. */
+/** Milliseconds between two looks at signals and limits. */
 const WATCH = 50;
+/** Milliseconds that a program has to end by itself after SIGTERM. */
+const GRACE = 5000;
+/** Milliseconds that are waited for the rest of what was said, once the program has ended. */
+const DRAIN = 1000;
+const MOST_OUTPUT = 64 << 20;
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/** A signal for a program that we started and all that is in its group. */
+function tell(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of them have ended.
+  }
+}
+
+/** What comes from a stream, as text; `onLine` hears each line. */
+function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => void) {
+  const chunks: Buffer[] = [];
+  const decoder = new StringDecoder('utf8');
+  let size = 0;
+  let heard = 0;
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => {
+    heard = now();
+    size += chunk.length;
+    // A child that forks and writes on is stopped by its limit; until then memory stays bounded.
+    if (size <= MOST_OUTPUT) chunks.push(chunk);
+    if (onLine === undefined) return;
+    const parts = (rest + decoder.write(chunk)).split('\n');
+    rest = parts.pop()!.slice(-LONGEST_LINE);
+    for (const line of parts) onLine(line);
+  });
+  const closed = new Promise<void>((resolve) => {
+    stream.once('close', resolve);
+    stream.once('error', () => resolve());
+  });
+  return {
+    closed,
+    size: () => size,
+    heard: () => heard,
+    text: () => Buffer.concat(chunks).toString('utf8'),
+  };
+}
+
+const LONGEST_LINE = 1 << 16;
 
 let stopped: () => Signal | undefined = () => undefined;
 
 /** Signals come to the process, not to one of its commands: so this is set once, where they are heard. */
 export function passSignalsOn(from: () => Signal | undefined): void {
   stopped = from;
+}
+
+/** How `runTool` runs a program: as `spawnSync` does, and with a limit. */
+export interface ToolOptions {
+  readonly stdio?: readonly ('ignore' | 'pipe' | number)[];
+  readonly cwd?: string;
+  readonly input?: Uint8Array;
+  readonly maxBuffer?: number;
+  /** Seconds. */
+  readonly limit: number;
+}
+
+/** Runs a tool of the system with our own rights, to its end or to its limit. Undefined: there is no such program. */
+export function runTool(
+  tool: string,
+  args: readonly string[],
+  { limit, stdio, ...options }: ToolOptions,
+): SpawnSyncReturns<Buffer> | undefined {
+  const command = commandOf([tool, ...args], undefined);
+  if ('missing' in command) return undefined;
+  const { program, env } = command;
+  return spawnSync(program, [...command.args], {
+    ...options,
+    ...(stdio && { stdio: [...stdio] }),
+    // Its words are for programs that read them.
+    env: { ...env, LC_ALL: 'C' },
+    encoding: 'buffer',
+    timeout: limit * 1000,
+    killSignal: 'SIGKILL',
+  });
 }
 
 export interface Command {
@@ -89,79 +231,38 @@ export function commandOf(
 ): Command | { readonly missing: string } {
   const drops = isRoot() && as !== undefined && as.uid !== 0;
   const path = searchPath();
-  const env = environment(path, drops ? as : undefined);
+  const env = environmentOf(purposeOf(drops ? as : undefined), drops ? as : ourselves(), path, process.env, LOOKS);
   const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
   if (program === undefined) return { missing: argv[0] };
   if (!drops) return { program, args: argv.slice(1), env };
-  const setpriv = find('setpriv', path);
+  const setpriv = findSystemTool('setpriv');
   if (setpriv === undefined) return { missing: 'setpriv' };
   return { program: setpriv, args: [...dropTo(as), program, ...argv.slice(1)], env };
 }
 
-/** Directories of PATH that can be trusted: absolute ones; for root, only those that nobody else can write. */
-function searchPath(): readonly string[] {
-  return (process.env.PATH ?? '').split(':').filter((dir) => dir.startsWith('/') && (!isRoot() || ownedByRoot(dir)));
+/** `as`: somebody whom root starts it for. */
+function purposeOf(as: Person | undefined): Purpose {
+  if (as === undefined) return isRoot() ? 'root' : 'self';
+  return callerOf(process.env).uid === as.uid ? 'caller' : 'person';
 }
 
-/** Nobody but root can change what is found there: not the directory, nor a link or a parent on the way to it. */
-function ownedByRoot(dir: string): boolean {
-  try {
-    const end = realpathSync(dir);
-    return [dir, end].flatMap(prefixes).every((path) => {
-      const stat = lstatSync(path);
-      // On the way, a sticky directory (/nix/store) will do: others can add names to it, but not take one away.
-      const closed = stat.isSymbolicLink() || (stat.mode & 0o022) === 0 || (path !== end && (stat.mode & 0o1000) !== 0);
-      return stat.uid === 0 && closed;
-    });
-  } catch {
-    return false;
-  }
+/** An ordinary user's HOME is their own affair; root's would be the caller's under `sudo -E` and su. */
+function ourselves(): Who {
+  const uid = process.geteuid?.() ?? 0;
+  const given = uid === 0 ? {} : { name: process.env.USER, home: process.env.HOME };
+  const known = quietly(() => userInfo());
+  const home = given.home ?? known?.homedir ?? (uid === 0 ? '/root' : '/');
+  return { uid, name: given.name ?? known?.username ?? String(uid), home };
 }
 
-/** `/a/b` → `/a`, `/a/b`. */
-const prefixes = (path: string): string[] =>
-  path.split('/').flatMap((part, index, parts) => (part === '' ? [] : [parts.slice(0, index + 1).join('/')]));
-
-/** Where a program is, on the trusted PATH; undefined: nowhere. */
-export const findTool = (tool: string): string | undefined => find(tool, searchPath());
-
-function find(tool: string, path: readonly string[]): string | undefined {
-  return path
-    .map((dir) => `${dir}/${tool}`)
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return statSync(file).isFile();
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** Groups too: Node's own uid option would leave the person without theirs. */
+/**
+ * Groups too: Node's own uid option would leave the person without theirs. It ends with us: even when we are killed, it does
+ * not go on in a scratch directory that the next run sweeps.
+ */
 function dropTo({ name, uid, gid, groups }: Person & { readonly groups?: readonly number[] }): string[] {
-  const known = /^\d+$/.test(name) ? ['--clear-groups'] : ['--init-groups'];
-  const others =
-    groups === undefined ? known : groups.length === 0 ? ['--clear-groups'] : [`--groups=${groups.join()}`];
-  return [`--reuid=${uid}`, `--regid=${gid}`, ...others, '--'];
-}
-
-function environment(path: readonly string[], as: Person | undefined): Record<string, string> {
-  const passed = Object.entries(process.env).filter(
-    ([name]) => PASSED_ON.test(name) && !(isRoot() && NOT_FOR_ROOT.test(name)),
-  ) as [string, string][];
-  const who = as
-    ? { HOME: as.home, USER: as.name, LOGNAME: as.name }
-    : { HOME: process.env.HOME ?? '/', USER: process.env.USER ?? '' };
-  return { ...Object.fromEntries(passed), ...who, PATH: path.join(':') };
-}
-
-/** Splits a stream of chunks into lines. */
-function lines(onLine: (line: string) => void): (chunk: Buffer) => void {
-  let rest = '';
-  return (chunk) => {
-    const parts = (rest + chunk.toString('utf8')).split('\n');
-    rest = parts.pop() ?? '';
-    for (const line of parts) onLine(line);
-  };
+  // What is no name of this system is in none of its groups.
+  const others = groups ?? (/^\d+$/.test(name) ? [] : undefined);
+  const also =
+    others === undefined ? '--init-groups' : others.length === 0 ? '--clear-groups' : `--groups=${others.join()}`;
+  return [`--reuid=${uid}`, `--regid=${gid}`, also, '--pdeathsig=TERM', '--'];
 }

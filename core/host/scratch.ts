@@ -12,15 +12,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
-import { isRoot, run } from './run.ts';
+import { run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
+import { isRoot, temporaryDirectory } from './trusted.ts';
 
-export async function compute(job: Job): Promise<JobResult> {
+/** `onLine` hears what the program says meanwhile. */
+export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   try {
-    return await inScratch(job);
+    return await inScratch(job, onLine);
   } catch (thrown) {
     // A temporary directory that is full, missing or closed to us: the computation failed, the machine is as it was.
     const { code, message } = thrown as NodeJS.ErrnoException;
@@ -29,15 +30,19 @@ export async function compute(job: Job): Promise<JobResult> {
   }
 }
 
-async function inScratch(job: Job): Promise<JobResult> {
+async function inScratch(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
-  const scratch = temporaryIn(tmpdir());
+  const scratch = temporaryIn(temporaryDirectory());
   try {
     const work = `${scratch}/work`;
     mkdirSync(work, 0o755);
     for (const file of job.files) lay(work, file);
     const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
-    const result = await run(argv, { cwd: work, env: { XDG_CACHE_HOME: cacheDir(scratch) } });
+    const result = await run(argv, {
+      cwd: work,
+      env: { XDG_CACHE_HOME: cacheDir(scratch) },
+      ...(onLine && { onLine }),
+    });
     if (result.status === 'missing') return result;
     if (result.status === 'failed')
       return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
@@ -75,7 +80,7 @@ function* gather(work: string, path: string): Generator<ScratchFile> {
  */
 function cacheDir(scratch: string): string {
   const uid = process.geteuid?.() ?? 0;
-  const cache = `${tmpdir()}/reflake-cache-${uid}`;
+  const cache = `${temporaryDirectory()}/reflake-cache-${uid}`;
   try {
     mkdirSync(cache, 0o700);
   } catch (thrown) {

@@ -3,10 +3,10 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
 import type { Argv } from './host.ts';
 import { commandOf, type RunResult } from './run.ts';
+import { temporaryDirectory } from './trusted.ts';
 
 export interface ShieldedOptions {
   /** Descriptors that it inherits. */
@@ -67,7 +67,7 @@ function openLog(): Log {
 }
 
 function openUnnamed(): number {
-  const file = `${tmpdir()}/reflake-${process.pid}-${process.hrtime.bigint()}.log`;
+  const file = `${temporaryDirectory()}/reflake-${process.pid}-${process.hrtime.bigint()}.log`;
   const { O_RDWR, O_CREAT, O_EXCL, O_APPEND } = constants;
   try {
     const fd = openSync(file, O_RDWR | O_CREAT | O_EXCL | O_APPEND, 0o600);

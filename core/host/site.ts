@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { below } from '../links.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
-import { type Anchor, type Anchors, childOf, errno, O_PATH, volumeOf } from './anchor.ts';
+import { type Anchor, type Anchors, childOf, errno, O_PATH, unlessTheirLink, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { foldsCase } from './file-system.ts';
 import type { DiskPath } from './real-paths.ts';
@@ -53,12 +53,18 @@ export interface Sites {
   close(remove: boolean): void;
 }
 
-/** `near`: every path that the transaction names, from which sites that are already there are found. */
-export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Sites {
+/** `mayWrite`: in which directories one may be made. `near`: every path that the transaction names, from which sites that are already there are found. */
+export function sites(
+  anchors: Anchors,
+  tx: string,
+  near: Iterable<AbsPath>,
+  mayWrite: (dir: Anchor) => boolean,
+): Sites {
   const byVolume = new Map<string, Site>();
   try {
     for (const dir of ancestors(near)) {
-      const anchor = thereOrNot(() => anchors.dir(dir));
+      // Behind a link of somebody's none was ever made.
+      const anchor = unlessTheirLink(() => thereOrNot(() => anchors.dir(dir)));
       const site = anchor && opened(anchor, tx);
       if (site !== undefined) byVolume.set(volumeOf(site.fd), site);
     }
@@ -98,7 +104,7 @@ export function sites(anchors: Anchors, tx: string, near: Iterable<AbsPath>): Si
       const anchor = anchors.dir(at);
       const isOurs = me === 0 || anchor.uid === me || at === dir.real;
       if (volumeOf(anchor.fd) !== volume || !isOurs) break;
-      found.unshift(at);
+      if (mayWrite(anchor)) found.unshift(at);
       if (at === ROOT) break;
     }
     return found;

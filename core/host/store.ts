@@ -15,13 +15,14 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { MOST } from '../limits.ts';
 import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
 import { lockFile } from './flock.ts';
+import { isRoot } from './trusted.ts';
+import { writeAll } from './write-all.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
 export function diskStore(dir: string): Store {
@@ -29,12 +30,15 @@ export function diskStore(dir: string): Store {
   const ensureParent = (name: string): void => {
     makeDirs(dirname(at(name)));
   };
+  const tidy = (): void => rmSync(at(REMOVED), { recursive: true, force: true });
   return {
     where: dir,
     read(name) {
+      mustBeOurs(dir);
       return missingIs(undefined, () => readRecord(at(name)));
     },
     list(name) {
+      mustBeOurs(dir);
       return missingIs([], () => readdirSync(at(name)).sort());
     },
     write(name, bytes) {
@@ -45,7 +49,7 @@ export function diskStore(dir: string): Store {
         0o600,
       );
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+        writeAll(fd, bytes);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -60,8 +64,21 @@ export function diskStore(dir: string): Store {
       if (dirname(at(from)) !== dirname(at(to))) syncAt(dirname(at(from)));
     },
     remove(name) {
-      rmSync(at(name), { recursive: true, force: true });
+      if (!lstatSync(at(name), { throwIfNoEntry: false })?.isDirectory()) {
+        rmSync(at(name), { force: true });
+        return;
+      }
+      tidy();
+      renameSync(at(name), at(REMOVED));
+      syncAt(dir);
+      if (dirname(at(name)) !== dir) syncAt(dirname(at(name)));
+      try {
+        tidy();
+      } catch {
+        // It is gone all the same; whoever removes the next one hears of it, if this can't be removed then either.
+      }
     },
+    tidy,
     lock(holder) {
       return takeLock(dir, holder);
     },
@@ -69,6 +86,25 @@ export function diskStore(dir: string): Store {
       return missingIs(0, () => sizeOf(at(name)));
     },
   };
+}
+
+/** Where a directory lies while it is removed. Nobody reads it. */
+const REMOVED = 'removed';
+
+/**
+ * As root: what is read from here is done with root's rights, so nobody else may have written it. A directory that is not
+ * there will be made. Throws `Error & { why }`.
+ */
+function mustBeOurs(dir: string): void {
+  if (!isRoot()) return;
+  for (const one of [dir, ...['journal.new', 'journal', 'history'].map((name) => `${dir}/${name}`)]) {
+    const stat = statSync(one, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const why =
+      stat.uid !== 0 ? `"${one}" belongs to user ${stat.uid}, not to root` : `others than root can write "${one}"`;
+    if (stat.uid !== 0 || (stat.mode & 0o022) !== 0)
+      throw Object.assign(new Error(`the state directory cannot be trusted: ${why}`), { why });
+  }
 }
 
 /**
@@ -79,6 +115,7 @@ function takeLock(dir: string, holder: string): Lock | Held {
   for (let tries = 1; ; tries++) {
     try {
       const made = makeDirs(dir);
+      mustBeOurs(dir);
       const lock = lockFile(`${dir}/lock`, holder);
       if ('heldBy' in lock || made.length === 0) return lock;
       return {

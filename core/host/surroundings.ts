@@ -1,48 +1,33 @@
-// What this process has around it, outside the machine that is reconciled: who called, where the spec is, where state is kept.
+// What this process has around it, outside the machine that is reconciled: where the spec is, where state is kept.
 
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
 } from 'node:fs';
-import { userInfo } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
+import { wordsOf } from '../failure.ts';
 import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import { MOST } from '../limits.ts';
 import type { Owner, Person } from '../model.ts';
 import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
-import { isRoot } from './run.ts';
+import { isRoot } from './trusted.ts';
 import { waypoint } from './way.ts';
+import { writeAll } from './write-all.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Under sudo the one who called it, else whoever runs this. */
-export function callerOf(env: Env): Person {
-  const { SUDO_UID, SUDO_GID, SUDO_USER } = env;
-  if (isRoot() && SUDO_UID !== undefined && SUDO_GID !== undefined && SUDO_UID !== '0') {
-    const name = SUDO_USER ?? SUDO_UID;
-    return { name, uid: Number(SUDO_UID), gid: Number(SUDO_GID), home: systemUser(Number(SUDO_UID)).home };
-  }
-  const uid = process.geteuid?.() ?? 0;
-  const gid = process.getegid?.() ?? 0;
-  try {
-    const { username, homedir } = userInfo();
-    return { name: username, uid, gid, home: homedir };
-  } catch {
-    // A number without a name, as in containers.
-    return { name: String(uid), uid, gid, home: env.HOME ?? '/' };
-  }
-}
 
 /** Somebody of this very system, by number. */
 export function systemUser(uid: number): Person {
@@ -102,14 +87,14 @@ export interface UserFiles {
 /** With the rights of this very process. */
 export const ownFiles: UserFiles = { read: readUserFile, write: writeUserFile, waypoint };
 /** Users of the system that we run on, whatever --root says. */
-export const usersHere = (): readonly User[] => parsePasswd(read('/etc/passwd') ?? '');
+export const usersHere = (): readonly User[] => parsePasswd(textOf('/etc/passwd'));
 
 export const nameOfUser = (uid: number): string => usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
 
 export const nameOfGroup = (gid: number): string =>
   groupsHere().find((group) => group.gid === gid)?.name ?? String(gid);
 
-const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(read('/etc/group') ?? '');
+const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(textOf('/etc/group'));
 
 /**
  * Whose word we act on. A group of an ordinary user counts as theirs alone where it has their number, as distributions make
@@ -159,25 +144,52 @@ export function writeUserFile(
   text: string,
   { mode, fresh, owner }: { mode: number; fresh: boolean; owner: Owner },
 ): { readonly ok: boolean; readonly why?: string } {
-  const temp = fresh ? file : `${file}.${process.pid}.tmp`;
+  const temp = `${dirname(file)}/.${basename(file).slice(0, 50)}.${randomBytes(6).toString('hex')}.tmp`;
+  let isTemp = false;
   try {
+    // A rename would put a file in the place of /dev/null.
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
+      return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    isTemp = true;
     try {
-      writeSync(fd, text);
+      writeAll(fd, Buffer.from(text));
       if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
-    if (!fresh) renameSync(temp, file);
+    if (fresh) nameFresh(temp, file);
+    else renameSync(temp, file);
+    isTemp = fresh;
     return { ok: true };
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    return { ok: false, why: code === 'EEXIST' ? 'it is there already' : String(code) };
+    const isThere = (thrown as NodeJS.ErrnoException).code === 'EEXIST';
+    return { ok: false, why: isThere ? 'it is there already' : wordsOf(thrown) };
+  } finally {
+    if (isTemp) rmSync(temp, { force: true });
   }
 }
 
-function read(file: string): string | undefined {
+/** Gives `temp` a further name that must be free: link(2) replaces nothing. Throws EEXIST. */
+function nameFresh(temp: string, file: string): void {
+  try {
+    linkSync(temp, file);
+  } catch (thrown) {
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes((thrown as NodeJS.ErrnoException).code ?? ''))
+      throw thrown;
+    // A file system without links: the name is taken first, by an empty file of ours, and then filled by the rename.
+    closeSync(openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    try {
+      renameSync(temp, file);
+    } catch (failed) {
+      rmSync(file, { force: true });
+      throw failed;
+    }
+  }
+}
+
+function textOf(file: string): string {
   const found = readUserFile(file);
-  return found.ok ? found.text : undefined;
+  return found.ok ? found.text : '';
 }

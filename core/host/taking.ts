@@ -3,10 +3,12 @@
 
 import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
 import { below } from '../links.ts';
-import { type AbsPath, basename, parent } from '../path.ts';
+import type { Move } from '../model.ts';
+import { type AbsPath, basename, parent, ROOT, rebase } from '../path.ts';
 import { type Anchor, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
+import { shelvedLinks } from './metadata.ts';
 import type { DiskPath } from './real-paths.ts';
 import { type Shelf, type Site, thereOrNot } from './site.ts';
 import { type Desk, there } from './work.ts';
@@ -24,6 +26,7 @@ export function siteOf({ anchors, sites }: Pick<Desk, 'anchors' | 'sites'>, path
 
 /** Onto a shelf of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
 export function take(desk: Desk, path: AbsPath, at: number, shelf: Shelf = 'away'): DiskPath | undefined {
+  desk.warrants.write(desk.anchors.dir(parent(path)), path);
   const place = siteOf(desk, path).free(shelf, at);
   return thereOrNot(() => {
     renameSync(desk.anchors.at(path), place);
@@ -80,25 +83,82 @@ export function giveOrStale(shelved: DiskPath, target: DiskPath, path: AbsPath):
   if (!give(shelved, target, true)) throw staleAt(path);
 }
 
-/** Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. */
-export function keepBeside(desk: Desk, path: AbsPath, shelved: DiskPath, dir: AbsPath = parent(path)): AbsPath {
-  for (const name of conflictNames(desk, path, dir)) if (give(shelved, desk.anchors.at(name))) return name;
+/**
+ * Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. Undefined: it has a
+ * name elsewhere, outside our shelves, and needs none; it stays on the shelf.
+ */
+export function keepBeside(
+  desk: Desk,
+  path: AbsPath,
+  shelved: DiskPath,
+  dir: AbsPath = parent(path),
+): AbsPath | undefined {
+  if (isLive(desk, shelved)) return undefined;
+  desk.warrants.write(desk.anchors.dir(dir), path);
+  for (const name of conflictNames(desk, path, dir)) {
+    if (!give(shelved, desk.anchors.at(name))) continue;
+    desk.kept.push({ path, beside: name });
+    return name;
+  }
   throw new Error('unreachable');
 }
 
-/** The directory of the path; where that is gone, the one that the work directory `site` lies in. */
-export function nearest({ anchors }: Pick<Desk, 'anchors'>, path: AbsPath, site: Site): AbsPath {
-  const dir = thereOrNot(() => anchors.dir(parent(path)));
-  return dir !== undefined && volumeOf(dir.fd) === volumeOf(site.fd) ? parent(path) : site.within;
+/** Whether what lies on a shelf has a name that is not on one: whoever made that finds their work there. */
+export function isLive(desk: Desk, shelved: DiskPath): boolean {
+  const stat = there(shelved);
+  return stat !== undefined && !stat.isDirectory() && stat.nlink > 1 && stat.nlink > shelvedLinks(desk, stat);
 }
 
-/** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there. */
+/**
+ * On the volume of `site`: the directory of the path; where that is gone, the one that a move of ours brought it to, or
+ * brought it back to; else the nearest above those that is still there. The last resort is where the work directory lies.
+ */
+export function nearest({ anchors, moves }: Pick<Desk, 'anchors' | 'moves'>, path: AbsPath, site: Site): AbsPath {
+  const volume = volumeOf(site.fd);
+  const isHere = (dir: AbsPath): boolean => {
+    const anchor = thereOrNot(() => anchors.dir(dir));
+    return anchor !== undefined && volumeOf(anchor.fd) === volume;
+  };
+  const places = placesOf(moves, path);
+  const direct = places.map(parent).find(isHere);
+  if (direct !== undefined) return direct;
+  for (const place of places.toReversed())
+    for (let at = parent(place); at !== ROOT; at = parent(at)) if (isHere(at)) return at;
+  return site.within;
+}
+
+/** The path, and where it is before or after each move. */
+export const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPath[] => [
+  path,
+  ...moves
+    .flatMap(({ from, to }) => [rebase(path, to, from), rebase(path, from, to)])
+    .filter((one) => one !== undefined),
+];
+
+/** What has a conflict name of the path already: an earlier run of this transaction gave it, and may have died before it said so. */
+export function keptBefore(desk: Desk, path: AbsPath): readonly AbsPath[] {
+  const dirs = new Set([...placesOf(desk.moves, path).map(parent), ...desk.sites.all().map(({ within }) => within)]);
+  return [...dirs].flatMap((dir) => {
+    const found: AbsPath[] = [];
+    for (const name of conflictNames(desk, path, dir)) {
+      if (thereOrNot(() => there(desk.anchors.at(name))) === undefined) break;
+      found.push(name);
+    }
+    return found;
+  });
+}
+
+/** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there, or it has another name still. */
 export function setAside(desk: Desk, path: AbsPath, at: number): AbsPath | undefined {
+  desk.warrants.write(desk.anchors.dir(parent(path)), path);
   const place = desk.anchors.at(path);
   // A directory keeps its parent, since to change that is a right of its own.
   if (there(place)?.isDirectory()) {
     for (const name of conflictNames(desk, path, parent(path))) {
-      if (moveDir(place, desk.anchors.at(name))) return name;
+      if (moveDir(place, desk.anchors.at(name))) {
+        desk.kept.push({ path, beside: name });
+        return name;
+      }
       if (!there(place)?.isDirectory()) break;
     }
   }

@@ -1,17 +1,20 @@
 // What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
 
 import { lstatSync, type Stats } from 'node:fs';
+import type { Kept, Move } from '../model.ts';
 import { type AbsPath, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Lock } from '../store.ts';
 import type { Anchors } from './anchor.ts';
 import { staleAt } from './host.ts';
 import type { DiskPath } from './real-paths.ts';
 import type { Sites } from './site.ts';
+import type { Warrants } from './warrant.ts';
 
 export interface Desk {
   readonly tx: string;
   readonly anchors: Anchors;
   readonly sites: Sites;
+  readonly warrants: Warrants;
   /**
    * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
    * is known to a later process.
@@ -21,6 +24,10 @@ export interface Desk {
   readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */
   readonly touched: Set<AbsPath>;
+  /** The moves of the transaction: where else a directory may be by now. */
+  readonly moves: readonly Move[];
+  /** What was given a name beside: no way leads to one but through this list, so none is left untold. */
+  readonly kept: Kept[];
 }
 
 export type Identity = Pick<Stats, 'dev' | 'ino'>;

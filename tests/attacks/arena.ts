@@ -65,8 +65,8 @@ export function arena(dir: string): Arena {
   mkdirSync(`${secret}/hosts`, { mode: 0o755 });
   mkdirSync(`${dir}/state`, { mode: 0o700 });
   const rootsOwn = (): void => {
-    for (const name of ['a', 'c', 'm', 'shadow']) put(`${secret}/hosts/${name}`, `${MARK} ${name}\n`, 0o600);
-    put(`${secret}/hosts/b`, PUBLIC, 0o600);
+    for (const name of ['a', 'c', 'm', 'shadow']) put(`${secret}/hosts/${name}`, `${MARK} ${name}\n`, 0o644);
+    put(`${secret}/hosts/b`, PUBLIC, 0o644);
   };
   rootsOwn();
   // How many names a file has is not its business: an attack may give it some.
@@ -112,8 +112,8 @@ export function arena(dir: string): Arena {
 export function hosts(dir: string): void {
   mkdirSync(dir, { mode: 0o755 });
   chownSync(dir, OWNER, OWNER);
-  for (const name of ['a', 'c', 'm']) put(`${dir}/${name}`, `{ name = "${name}"; }\n`, 0o600);
-  put(`${dir}/b`, PUBLIC, 0o600);
+  for (const name of ['a', 'c', 'm']) put(`${dir}/${name}`, `{ name = "${name}"; }\n`, 0o644);
+  put(`${dir}/b`, PUBLIC, 0o644);
 }
 
 /** A file of root, or of whom it says, with exactly this mode. */

@@ -10,7 +10,7 @@ use POSIX ();
 
 # PACE: microseconds that the victim takes at most.
 my ($uid, $go, $done, $pace, $mode, @args) = @ARGV;
-my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck);
+my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck, turn => \&turn);
 my $act = $modes{$mode} or die "no such mode: $mode\n";
 my $machine = (POSIX::uname())[4];
 my $renameat2 = $machine eq 'x86_64' ? 316 : 276;
@@ -95,6 +95,21 @@ sub shows {
   my @there = stat $path;
   my @written = stat $handle;
   return @there && @written && $there[1] == $written[1] && $there[0] == $written[0] ? 1 : 0;
+}
+
+# DIR NAME TARGET: as soon as the directory is the attacker's, NAME in it is a link to TARGET, and stays one.
+sub turn {
+  my ($dir, $name, $target) = @args;
+  my ($round) = @_;
+  until ($rest) {
+    my @there = lstat $dir;
+    next unless @there && $there[4] == $> && lstat "$dir/$name";
+    idle(moment()) if rand() < .5;
+    last if $rest;
+    rename("$dir/$name", "$dir/away-$round") or next;
+    symlink($target, "$dir/$name") and $struck++;
+    last;
+  }
 }
 
 # DIRS FILE: one edit of the file in each round, as editors and loggers make them.

@@ -52,9 +52,9 @@ const edit = (dir: string, name: string, before: Puttable, after: Puttable): Edi
   after,
 });
 const move = (from: string, to: string): Edit => ({ op: 'move', from: absolute(from), to: absolute(to) });
-const given = (dir: string, name: string): Edit => edit(dir, name, file(ROOTS, 0o600), file(OWNERS, 0o644));
+const given = (dir: string, name: string): Edit => edit(dir, name, file(ROOTS, 0o644), file(OWNERS, 0o644));
 const edited = (dir: string, name: string): Edit =>
-  edit(dir, name, file(ROOTS, 0o600, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW)));
+  edit(dir, name, file(ROOTS, 0o644, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW)));
 const born = (dir: string, name: string): Edit => edit(dir, name, nothing, file(OWNERS, 0o644, digestOf(NEW)));
 
 /** One of everything in `hosts`, which root's own directory would allow as well. */
@@ -63,7 +63,7 @@ const EVERYTHING: readonly Edit[] = [
   edit(TREE, 'hosts', directory(0o755), directory(0o750)),
   given(HOSTS, 'a'),
   edited(HOSTS, 'b'),
-  edit(HOSTS, 'c', file(ROOTS, 0o600), nothing),
+  edit(HOSTS, 'c', file(ROOTS, 0o644), nothing),
   edit(HOSTS, 'd', nothing, directory(0o755)),
   born(HOSTS, 'd/inner'),
   born(HOSTS, 'new'),
@@ -84,6 +84,16 @@ const GIVEN_AWAY: readonly Edit[] = editsOf([
   },
 ]);
 
+/** A tree of root's comes to the home, and is the owner's at once, while root still works in it. */
+const ARRIVES: readonly Edit[] = [
+  move('/etc/nixos', TREE),
+  edit(HOME, 'cfg', directory(0o755, ROOTS), directory(0o755)),
+  edit(TREE, 'hosts', directory(0o755, ROOTS), directory(0o755)),
+  ...['a', 'c'].map((name) => given(HOSTS, name)),
+  edited(HOSTS, 'b'),
+  born(HOSTS, 'new'),
+];
+
 /** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
 const withTraps = (names: readonly string[]) => (root: string) => [
   'swap',
@@ -93,8 +103,8 @@ const withTraps = (names: readonly string[]) => (root: string) => [
 
 const trapped = (lay: (path: string, name: string, arena: Arena, n: number) => void) => (arena: Arena, n: number) => {
   const dir = arena.root + TREE;
-  put(`${dir}/a`, '{ name = "a"; }\n', 0o600);
-  put(`${dir}/b`, PUBLIC, 0o600);
+  put(`${dir}/a`, '{ name = "a"; }\n', 0o644);
+  put(`${dir}/b`, PUBLIC, 0o644);
   for (const name of ['a', 'b']) lay(`${dir}/${name}.trap`, name, arena, n);
 };
 
@@ -141,12 +151,29 @@ export const ATTACKS: readonly Attack[] = [
       hosts(dir);
       lchownSync(dir, 0, 0);
       mkdirSync(`${dir}/sub`, { mode: 0o755 });
-      put(`${dir}/sub/a`, 'a\n', 0o600);
+      put(`${dir}/sub/a`, 'a\n', 0o644);
       for (const name of ['a', 'c']) TRAPS.hardLink(`${dir}/${name}.trap`, `${secret}/hosts/${name}`);
       TRAPS.link(`${dir}/sub.trap`, '../../../../etc/secret/hosts');
       TRAPS.link(`${dir}.trap`, '../../../etc/secret/hosts');
     },
     edits: GIVEN_AWAY,
+  },
+  {
+    name: 'what is given becomes a link',
+    describe: "a directory of a tree that is given becomes a link to a directory of root's as soon as the tree is his",
+    conflicts: true,
+    words: (root) => ['turn', root + TREE, 'hosts', '../../../etc/secret/hosts'],
+    scene: ({ root }) => nixos(root, 0),
+    edits: ARRIVES,
+  },
+  {
+    name: 'what arrives becomes a link',
+    describe: 'the same where the tree comes from another file system',
+    mount: '/home',
+    conflicts: true,
+    words: (root) => ['turn', root + TREE, 'hosts', '../../../etc/secret/hosts'],
+    scene: ({ root }) => nixos(root, 0),
+    edits: ARRIVES,
   },
   {
     name: 'a file for a hard link',
@@ -280,12 +307,12 @@ export const ATTACKS: readonly Attack[] = [
     conflicts: true,
     words: (root) => ['wreck', `../..${SECRET}/hosts`, root + HOME, root + TREE],
     scene({ root }) {
-      put(`${root}${TREE}/b`, PUBLIC, 0o600);
-      put(`${root}${TREE}/c`, PUBLIC, 0o600);
+      put(`${root}${TREE}/b`, PUBLIC, 0o644);
+      put(`${root}${TREE}/c`, PUBLIC, 0o644);
     },
     edits: [
       edited(TREE, 'b'),
-      edit(TREE, 'c', file(ROOTS, 0o600, digestOf(PUBLIC)), nothing),
+      edit(TREE, 'c', file(ROOTS, 0o644, digestOf(PUBLIC)), nothing),
       edit(TREE, 'tool', nothing, file(ROOTS, 0o4755, digestOf(TOOL))),
       edit(TREE, 'd', nothing, directory(0o755)),
       born(TREE, 'd/inner'),
@@ -295,9 +322,11 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** A tree outside the home, which is to be moved into it. */
-function nixos(root: string): void {
-  hosts(`${root}/etc/nixos`);
-  hosts(`${root}/etc/nixos/hosts`);
+function nixos(root: string, owner: number = OWNER): void {
+  for (const dir of [`${root}/etc/nixos`, `${root}/etc/nixos/hosts`]) {
+    hosts(dir);
+    lchownSync(dir, owner, owner);
+  }
   put(`${root}/etc/nixos/log`, 'first\n', 0o644, OWNER);
   put(`${root}/etc/nixos/laid`, LAID, 0o644, OWNER);
   rmdirSync(root + TREE);

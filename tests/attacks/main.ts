@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, rmSync, writeSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { execute, recover } from '../../core/executor.ts';
+import { past, select, undoing } from '../../core/history.ts';
 import { type Host, isUnreadable } from '../../core/host/host.ts';
 import { realHost } from '../../core/host/real.ts';
 import { diskStore } from '../../core/host/store.ts';
@@ -14,7 +15,7 @@ import type { Outcome } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import type { Store } from '../../core/store.ts';
 import type { Transaction } from '../../core/transaction.ts';
-import { around, FACTS } from '../faults.ts';
+import { around, dieBefore, FACTS, untilDeath, watched } from '../faults.ts';
 import { type Rows, rowsOfDisk } from '../trees.ts';
 import { arena, machineIn } from './arena.ts';
 import { attacker, type Struck } from './attacker.ts';
@@ -156,12 +157,15 @@ function wordsOf(outcome: Outcome | Error): string {
 async function undisturbed(): Promise<readonly [Rows, Rows]> {
   place.layOut(() => attack.scene(place, 1));
   const old = rowsOfDisk(place.root);
-  const outcome = await attempt(1);
+  const outcome = await attempt(5);
   if (outcome instanceof Error || outcome.status !== 'applied') throw new Error(`undisturbed: ${wordsOf(outcome)}`);
   return [old, rowsOfDisk(place.root)];
 }
 
-/** Every third fails at the end, so that undo is attacked as well. */
+/**
+ * Every third fails at the end, so that undo is attacked as well; of five, one dies on its way and is recovered, and one is
+ * taken back by a rollback, all with the attacker at work.
+ */
 async function attempt(n: number): Promise<Outcome | Error> {
   const transaction: Transaction = {
     tx: `${n.toString(16)}`.padStart(8, '0'),
@@ -175,7 +179,37 @@ async function attempt(n: number): Promise<Outcome | Error> {
   };
   const failing: Diagnostic = { severity: 'error', code: 'RF3003', summary: 'it fails at the end' };
   const verify = async (): Promise<readonly Diagnostic[]> => (n % 3 === 0 ? [failing] : []);
-  return await settled(() => execute(transaction, BLOBS, around(opened(), { verify })));
+  if (n % 5 === 1) return await settled(() => diedAndRecovered(transaction, n));
+  const outcome = await settled(() => execute(transaction, BLOBS, around(opened(), { verify })));
+  const isApplied = !(outcome instanceof Error) && outcome.status === 'applied';
+  return isApplied && n % 5 === 2 ? await settled(() => rolledBack(outcome, n)) : outcome;
+}
+
+/** Dies before some step; the next process undoes, or finds that all was committed. */
+async function diedAndRecovered(transaction: Transaction, n: number): Promise<Outcome> {
+  const committed = opened().store.list('history').length;
+  const living = watched(opened(), dieBefore((n * 7) % (attack.edits.length + 8)));
+  const outcome = await untilDeath(() => execute(transaction, BLOBS, around(living)));
+  if (outcome !== undefined) return outcome;
+  const after = await recover(around(opened()));
+  if (after !== undefined) return after;
+  return {
+    status: opened().store.list('history').length > committed ? 'applied' : 'rolled-back',
+    cause: [],
+  } as Outcome;
+}
+
+/** The last apply taken back; as it was, where that is refused or undone. */
+async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
+  const { host, store } = opened();
+  const known = past(store);
+  const last = known.ok ? select(known.generations, { kind: 'newest' }) : undefined;
+  if (!known.ok || last === undefined || last.length === 0) return applied;
+  const stamp = { tx: `${n.toString(16)}`.padStart(12, 'b'), startedAt: '2026-01-01T00:00:00Z', by: 'attacked' };
+  const { transaction, blobs } = undoing(last, known.generations, host, stamp, false);
+  const outcome = await execute(transaction, blobs, around(opened()));
+  if (outcome.status === 'applied') return { status: 'rolled-back', cause: [] };
+  return outcome.status === 'stuck' ? outcome : applied;
 }
 
 function opened(): { host: Host; store: Store } {

@@ -1,6 +1,6 @@
 // The transaction: all of it, or the machine as it was; after a fault, a death, a signal, a foreign hand, at any step.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../core/canonical.ts';
 import { execute, recover } from '../../core/executor.ts';
@@ -81,7 +81,8 @@ const EDITS: readonly Edit[] = [
   put('/etc/nix/nix.conf', file('a = b\n'), file('a = c\n')),
   put(C, dir(), dir(0o755, SRID)),
   put(`${C}/configuration.nix`, file('old', 0o640), file('new', 0o644, SRID)),
-  put(`${C}/setid`, file(undefined, 0o6755), file(undefined, 0o4755, SRID)),
+  // Given to nobody: what was theirs for a moment must not become a set-id file of root's again.
+  put(`${C}/setid`, file(undefined, 0o6755), file(undefined, 0o4755)),
   put(`${C}/sub`, dir(0o2755), dir(0o2700, SRID)),
   put(`${C}/l`, link('configuration.nix'), link('configuration.nix', SRID)),
   put(`${C}/.git`, ABSENT, dir(0o755, SRID)),
@@ -177,6 +178,42 @@ describe.each(SCENES)('a transaction (%s)', (name, scene) => {
     const outcome = await execute(transaction([EDITS]), BLOBS, around(one.open(), { verify }));
     expect(outcome).toMatchObject({ status: 'rolled-back', cause: [{ code: 'RF3006' }] });
     expect(one.rows()).toEqual(before);
+    one.remove();
+  });
+
+  test.each([
+    ['a TypeError', () => (undefined as unknown as { x: { y: number } }).x.y],
+    ['an error of Node about its arguments', () => readFileSync({} as never)],
+    ['a plain Error', () => Promise.reject(new Error('unreachable'))],
+  ])('is undone where %s comes up, which is told as an internal error with its stack', async (_what, fail) => {
+    const one = scene(MACHINE);
+    const before = one.rows();
+    const verify = async () => {
+      await fail();
+      return [];
+    };
+    const outcome = await execute(transaction([EDITS]), BLOBS, around(one.open(), { verify }));
+    expect(outcome).toMatchObject({
+      status: 'rolled-back',
+      cause: [
+        {
+          code: 'RF3021',
+          summary: expect.stringMatching(/internal error: /),
+          snippet: expect.stringMatching(/^ +at /),
+        },
+      ],
+    });
+    expect(one.rows()).toEqual(before);
+    one.remove();
+  });
+
+  test.each(['EIO', 'ENOSPC', 'EDQUOT'])('is undone after %s, which is no internal error', async (code) => {
+    const one = scene(MACHINE);
+    const verify = async () => {
+      throw Object.assign(new Error('no'), { code });
+    };
+    const outcome = await execute(transaction([EDITS]), BLOBS, around(one.open(), { verify }));
+    expect(outcome).toMatchObject({ status: 'rolled-back', cause: [{ code: 'RF3004' }] });
     one.remove();
   });
 

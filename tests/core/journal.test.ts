@@ -60,7 +60,7 @@ async function refused(scene: Scene, record: string): Promise<void> {
     expect.objectContaining({ status: 'stuck', cause: [expect.objectContaining({ code: 'RF3012' })] }),
   ]);
   expect(scene.rows()).toEqual(before);
-  expect(steps.filter((step) => !/^store\.remove journal\.(new|undone)$/.test(step))).toEqual([]);
+  expect(steps.filter((step) => !/^store\.(tidy|remove journal\.new)$/.test(step))).toEqual([]);
 }
 
 describe('a damaged journal', () => {
@@ -187,6 +187,23 @@ describe.each([
 });
 
 describe('the state directory', () => {
+  test('what a death left of a removal goes with the next one, and by tidying', () => {
+    const { dir, remove } = temporary();
+    try {
+      const store = diskStore(dir);
+      const leave = (): void => store.write('removed/blobs/x', Buffer.from('left'));
+      leave();
+      store.write('history/1/begin', Buffer.from('1'));
+      store.remove('history/1');
+      expect([store.list('history'), store.list('removed')]).toEqual([[], []]);
+      leave();
+      store.tidy();
+      expect(store.list('removed')).toEqual([]);
+    } finally {
+      remove();
+    }
+  });
+
   test('is its owner’s alone, whatever the umask', () => {
     const { dir, remove } = temporary();
     const mask = process.umask(0);

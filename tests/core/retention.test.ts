@@ -112,7 +112,7 @@ test('dies at each step: the history is readable and has no holes, and the next 
     expect(left).toEqual([1, 2, 3, 4, 5].slice(-left.length));
     prune(alive, limits);
     expect(numbers(alive)).toEqual([4, 5]);
-    expect(alive.list('history.gone')).toEqual([]);
+    expect(alive.list('removed')).toEqual([]);
     if (!died) break;
     expect(at).toBeLessThan(20);
   }

@@ -12,6 +12,8 @@ export const KILLS: readonly Group[] = [
   ...[FRESH, USERS, ACROSS, EDITS, ROLLBACK, ROLLBACK_ALL].map(killed),
   ...[FRESH, ACROSS, ROLLBACK_ALL].map(recoveryKilled),
   undoKilled(FRESH),
+  draftKilled(EDITS),
+  draftRecoveryKilled(EDITS),
 ];
 
 function killed(scenario: Scenario): Group {
@@ -88,6 +90,62 @@ function undoKilled(scenario: Scenario): Group {
         const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
           const both = injecting(inject, `${point.call}:signal=KILL:when=${point.nth}`);
           if (!(await struck(place, point, scenario.words, both))) return { end: 'missed' };
+          return mustBe('old', await recovered(shop, place));
+        });
+        return tally(
+          picked.map((point, n) => ({ label: point.label, verdict: verdicts[n]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+function draftKilled(scenario: Scenario): Group {
+  return {
+    name: `kill: a draft of ${scenario.name} is forgotten`,
+    describe: 'A link fails while the run is prepared, so that it is refused; killed before each call from there on.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const fault = callsOf(await recordedAfresh(shop), dirsOf(shop), new Set(['link']))[0]!;
+        const inject = `${fault.call}:error=EIO:when=${fault.nth}`;
+        shop.place.reset();
+        const calls = await recorded(shop, scenario.words, [inject]);
+        const at = calls.findIndex(({ name, nth }) => name === fault.call && nth === fault.nth);
+        const before = new Set(calls.slice(0, at + 1).map(({ name, nth }) => `${name} ${nth}`));
+        const points = killPoints(calls, dirsOf(shop)).filter(({ call, nth }) => !before.has(`${call} ${nth}`));
+        options.log(`  ${fault.label} fails; ${points.length} calls forget the draft`);
+        const picked = chosen(points, options, [4, 6]);
+        const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
+          const both = injecting(inject, `${point.call}:signal=KILL:when=${point.nth}`);
+          if (!(await struck(place, point, scenario.words, both))) return { end: 'missed' };
+          return mustBe('old', await recovered(shop, place));
+        });
+        return tally(
+          picked.map((point, n) => ({ label: point.label, verdict: verdicts[n]! })),
+          options.log,
+        );
+      }),
+  };
+}
+
+function draftRecoveryKilled(scenario: Scenario): Group {
+  return {
+    name: `kill: recovery of a draft of ${scenario.name}`,
+    describe: 'The run killed before the rename that begins it, its recovery before each of its calls; then `recover`.',
+    run: (options) =>
+      inWorkshop(scenario, async (shop) => {
+        const renames = callsOf(await recordedAfresh(shop), dirsOf(shop), new Set(['rename']));
+        const cut = renames.find(({ args }) => args.includes('/journal.new",') || args.includes('/journal.new"'))!;
+        const cutOff = async (place: Place): Promise<void> => {
+          await place.run(scenario.words, { prefix: kill(cut) });
+        };
+        shop.place.reset();
+        await cutOff(shop.place);
+        const points = killPoints(await recorded(shop, ['recover']), dirsOf(shop));
+        options.log(`  cut off at ${cut.label}; its recovery makes ${points.length} calls that change something`);
+        const picked = chosen(points, options, [4, 6]);
+        const verdicts = await shop.each(picked, async (place, point): Promise<Verdict> => {
+          if (!(await struck(place, point, ['recover'], kill(point), cutOff))) return { end: 'missed' };
           return mustBe('old', await recovered(shop, place));
         });
         return tally(

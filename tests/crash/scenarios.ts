@@ -12,7 +12,7 @@ const ODD: Literal = {
   ...BASES.machines.fresh,
   '/etc/nixos/l': { link: 'configuration.nix' },
   '/etc/nixos/dangling': { link: '/nowhere' },
-  '/etc/nixos/tool': { file: 'x', mode: '6755' },
+  '/etc/nixos/tool': { file: 'x', mode: '0755' },
   '/etc/nixos/closed': { dir: true, mode: '2500' },
   '/etc/nixos/closed/secret': { file: 'secret', mode: '0400', owner: [1000, 0] },
   '/etc/nixos/two\nlines': 'a name of two lines',

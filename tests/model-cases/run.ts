@@ -205,7 +205,7 @@ function judged(
 
 function leftovers(scene: Scene): Breaches {
   const { store } = scene.open();
-  const journal = ['journal', 'journal.new', 'journal.undone'].filter((name) => store.list(name).length > 0);
+  const journal = ['journal', 'journal.new', 'removed'].filter((name) => store.list(name).length > 0);
   return [...journal, ...scene.rows().filter(isWork)].map((what) => `left over: ${what}`);
 }
 

@@ -23,7 +23,9 @@ export async function reflakeHere(bench: Bench, command: 'recover' | 'history'):
     now: () => performance.now(),
     ask: async () => undefined,
     stopped: () => undefined,
+    takeSignals: () => {},
     writes: () => {},
+    settles: () => {},
   };
   const format = command === 'history' ? ['--format', 'json'] : [];
   const typed = readArguments([command, ...format, ...placesOf(bench)]);

@@ -25,7 +25,7 @@ const MACHINE: Literal = {
   ...BASES.machines.fresh,
   '/etc/nixos/l': { link: 'configuration.nix' },
   '/etc/nixos/dangling': { link: '/nowhere', owner: [1000, 0] },
-  '/etc/nixos/tool': { file: 'x', mode: '6755' },
+  '/etc/nixos/tool': { file: 'x', mode: '0755' },
   '/etc/nixos/closed': { dir: true, mode: '2500' },
   '/etc/nixos/closed/secret': { file: 'x', mode: '0400', owner: [1000, 0] },
   '/etc/nixos/two\nlines': 'a name of two lines',

@@ -33,6 +33,8 @@ export interface Call {
   readonly args: readonly string[];
   /** Negative where the call failed. */
   readonly result: number;
+  /** The path of the descriptor that it returned, in latin1. */
+  readonly made: string | undefined;
 }
 
 /** Calls that ended, failed ones too. A call that another thread's lines interrupt stands where it ends. */
@@ -59,7 +61,7 @@ export function callsOf(log: string): readonly Call[] {
 function callOf(pid: number, line: string): Call | undefined {
   const open = line.indexOf('(');
   const end = line.lastIndexOf(') ');
-  const [, result] = /^\) += (-?\d+|0x[0-9a-f]+|\?)/.exec(line.slice(end)) ?? [];
+  const [, result, made] = /^\) += (-?\d+|0x[0-9a-f]+|\?)(?:<([^>]*)>)?/.exec(line.slice(end)) ?? [];
   // A process that was killed in the middle: nobody knows whether it came to pass, and nothing follows.
   if (open < 0 || result === undefined) return undefined;
   return {
@@ -67,6 +69,7 @@ function callOf(pid: number, line: string): Call | undefined {
     name: line.slice(0, open),
     args: argumentsOf(line.slice(open + 1, end)),
     result: result === '?' ? 0 : Number(result),
+    made: made === undefined ? undefined : bytesOfHex(made).toString('latin1'),
   };
 }
 

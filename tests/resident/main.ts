@@ -51,7 +51,9 @@ async function run(words: readonly string[]): Promise<Ended> {
     now: () => Number(process.hrtime.bigint()) / 1e6,
     ask: async () => undefined,
     stopped: () => undefined,
+    takeSignals: () => {},
     writes: () => {},
+    settles: () => {},
   };
   let code = 0;
   const act = async (command: CommandName, options: unknown): Promise<void> => {

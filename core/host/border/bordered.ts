@@ -99,6 +99,8 @@ export function bordered(root: AbsPath): BorderedHost {
     treeHash: (path) =>
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
     compute: (job) => computeFor(job),
+    mounts: own.mounts,
+    origin: (path) => path,
     planned: () => false,
   };
 
@@ -111,6 +113,7 @@ export function bordered(root: AbsPath): BorderedHost {
 
   return Object.assign(reader, {
     work: own.work,
+    held: own.held,
     activate: own.activate,
     refresh() {
       own.refresh();

@@ -1,10 +1,9 @@
 // A job on both sides of the border: root hands it to a child with the person's ids, which makes the scratch directory, runs
 // the program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
 
-import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Argv, Job, JobResult, ScratchFile } from '../host.ts';
-import { whileSignalsPass } from '../run.ts';
+import { runCommand } from '../run.ts';
 import { compute } from '../scratch.ts';
 import { startAs } from './start-as.ts';
 import { isName, isNumber } from './wire.ts';
@@ -14,55 +13,18 @@ export async function computeAs(job: Job): Promise<JobResult> {
   const start = startAs('job', job.as, '/');
   if ('missing' in start) return { status: 'missing', tool: 'setpriv' };
   try {
-    const { stdout, stderr, why } = await handOver(start, JSON.stringify(sent(job)));
-    if (why !== undefined) return { status: 'failed', stderr: `${stderr}${why}` };
-    const result = resultIn(stdout, job);
-    return result ?? { status: 'failed', stderr: `${stderr}the process of ${job.as.name} gave no sense` };
+    const input = JSON.stringify(sent(job));
+    const lent = ['ignore' as const, 'ignore' as const, ...start.open];
+    const ended = await runCommand(start, { cwd: start.cwd, limit: { silent: SILENCE }, input, lent });
+    const result = ended.status === 'done' ? resultIn(ended.stdout, job) : undefined;
+    return result ?? { status: 'failed', stderr: ended.stderr || `the process of ${job.as.name} gave no sense` };
   } finally {
     for (const fd of start.open) closeSync(fd);
   }
 }
 
-type Start = Exclude<ReturnType<typeof startAs>, { missing: string }>;
-
-interface Ended {
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Why it gave no result. */
-  readonly why?: string;
-}
-
-async function handOver({ program, args, env, cwd, open }: Start, input: string): Promise<Ended> {
-  const unused = [null, null].map(() => 'ignore' as const);
-  const child = spawn(program, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe', ...unused, ...open] });
-  const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  let quietSince = Date.now();
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name]!.on('data', (chunk: Buffer) => {
-      quietSince = Date.now();
-      said[name].push(chunk);
-    });
-  // It may end before it has read all of it.
-  child.stdin!.on('error', () => {});
-  child.stdin!.end(input);
-  const watch = setInterval(() => {
-    if (Date.now() - quietSince > SILENCE) child.kill('SIGKILL');
-  }, 1000);
-  const ended = await whileSignalsPass(
-    child,
-    new Promise<number | string | null>((resolve) => {
-      child.once('error', (error) => resolve(error.message));
-      child.once('close', (code, signal) => resolve(code ?? signal));
-    }),
-  ).finally(() => clearInterval(watch));
-  const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
-  const stderr = text(said.stderr);
-  if (ended === 0) return { stdout: text(said.stdout), stderr };
-  return { stdout: '', stderr, why: typeof ended === 'number' ? '' : `killed by ${ended}` };
-}
-
-/** Milliseconds without a word after which a job is ended: longer than its own programs are given. */
-const SILENCE = 11 * 60_000;
+/** Seconds without a word after which a job is ended: longer than its own program is given. */
+const SILENCE = 660;
 
 type Sent = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
 type SentFile = { readonly path: string } & (
@@ -83,7 +45,9 @@ export async function doJob(): Promise<void> {
   const files = job.files.map(
     (file): ScratchFile => (file.type === 'file' ? { ...file, content: Buffer.from(file.content, 'base64') } : file),
   );
-  const result = await compute({ ...job, argv: job.argv as Argv, files });
+  // Root hears that something goes on.
+  const onLine = (line: string): void => void process.stderr.write(`${line}\n`);
+  const result = await compute({ ...job, argv: job.argv as Argv, files }, onLine);
   const answer = result.status === 'done' ? { ...result, files: result.files.map(sentFile) } : result;
   process.stdout.write(JSON.stringify(answer));
 }

@@ -8,8 +8,8 @@ import type { Owner } from '../../model.ts';
 import { type AbsPath, absolute, ROOT } from '../../path.ts';
 import { DENIED, unreadable } from '../host.ts';
 import type { Look } from '../real-look.ts';
-import { findTool } from '../run.ts';
 import { temporaryIn } from '../temporary.ts';
+import { findSystemTool } from '../trusted.ts';
 import { type Ids, type Start, startAs } from './start-as.ts';
 import { territory } from './territory.ts';
 import {
@@ -233,7 +233,7 @@ function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
   const dir = temporaryIn(privatePlace());
   try {
     const names = ['asking', 'answering'].map((name) => `${dir}/${name}`) as [string, string];
-    const mkfifo = findTool('mkfifo');
+    const mkfifo = findSystemTool('mkfifo');
     if (mkfifo === undefined)
       throw Object.assign(new Error('mkfifo (of coreutils) is not installed'), { tool: 'mkfifo' });
     const made = spawnSync(mkfifo, ['-m', '600', ...names], { stdio: 'ignore', env: {} });

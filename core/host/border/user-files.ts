@@ -47,6 +47,7 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
     write(file, text, how) {
       const one = lookerAt(absolute(file));
       if (one === undefined) return writeUserFile(file, text, how);
+      if (how.owner.uid === 0 && caller.uid !== 0) return { ok: false, why: ROOTS_BYTES };
       const { ok, why } = one.ask('writeFile', file, text, how) as Record<string, unknown>;
       return ok === true ? { ok } : { ok: false, why: typeof why === 'string' ? why : SENSELESS };
     },
@@ -62,5 +63,8 @@ function waypointIn(value: unknown, path: string): Waypoint {
   if (kind === undefined || !isWhole) return { path, type: 'absent', uid: 0, gid: 0, mode: 0, links: 0 };
   return { path, type: kind, uid, gid, mode, links, ...(typeof target === 'string' && { target }) };
 }
+
+const ROOTS_BYTES =
+  'it would hold what only root can read, and others can change that place; name a file in a directory of root’s';
 
 const SENSELESS = 'the process that was to look there gave no sense';

@@ -102,7 +102,8 @@ export function notGranted(wish: FlakeWish, { inputs, implicit, hosts }: Observe
   if (!host) return [...missing, `no host ${name}`];
   if (system !== undefined && host.system !== null && host.system !== system) missing.push(`system is ${host.system}`);
   for (const module of modules) {
-    if (!host.modules.some((path) => plainModule(path) === plainModule(resolve(dir, module)))) missing.push(`no module ${module}`);
+    if (!host.modules.some((path) => plainModule(path) === plainModule(resolve(dir, module))))
+      missing.push(`no module ${module}`);
   }
   return missing;
 }

@@ -1,0 +1,65 @@
+// Looks at what a transaction names, through directories that are held open: what is seen is what would be changed.
+
+import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
+import { MOST } from '../limits.ts';
+import { below } from '../links.ts';
+import { ABSENT, type Entry } from '../model.ts';
+import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
+import { type Anchors, anchors } from './anchor.ts';
+import type { Host, Named } from './host.ts';
+import { openPinned } from './pinned.ts';
+import { entryOf, linkTarget, readAll } from './real-look.ts';
+import { thereOrNot } from './site.ts';
+import { there } from './work.ts';
+import { isWorkName } from './work-name.ts';
+
+const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
+
+/** Throws EPERM where somebody's link is on the way, EFBIG for what is larger than anything that is planned. */
+export function heldLook(root: AbsPath): Host['held'] & { readonly release: () => void } {
+  const held: Anchors = anchors(root);
+  const pinned = <T>(path: AbsPath, see: (pin: number) => T): T | undefined => {
+    const pin = thereOrNot(() => openPinned(held.at(path)));
+    if (pin === undefined) return undefined;
+    try {
+      return see(pin);
+    } finally {
+      closeSync(pin);
+    }
+  };
+  const stat = (path: AbsPath): Entry => {
+    if (path === ROOT) return TOP;
+    const place = thereOrNot(() => held.at(path));
+    const found = place && there(place);
+    return place === undefined || found === undefined ? ABSENT : entryOf(found, () => linkTarget(place));
+  };
+  const list = (path: AbsPath): readonly string[] => {
+    const names = pinned(path, (pin) =>
+      fstatSync(pin).isDirectory() ? readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).map(fromBytes) : [],
+    );
+    return inByteOrder((names ?? []).filter((name) => !isWorkName(name)));
+  };
+  return {
+    stat,
+    list,
+    entries: (path) => list(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
+    read: (path) =>
+      pinned(path, (pin) => {
+        const { size, isFile } = describe(pin);
+        if (!isFile) return undefined;
+        if (size > MOST.fileBytes) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
+        const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
+        try {
+          return readAll(fd, size);
+        } finally {
+          closeSync(fd);
+        }
+      }),
+    release: () => held.release(),
+  };
+}
+
+function describe(pin: number): { readonly size: number; readonly isFile: boolean } {
+  const stat = fstatSync(pin);
+  return { size: stat.size, isFile: stat.isFile() };
+}

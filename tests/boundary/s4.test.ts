@@ -1,0 +1,4 @@
+// Repositories that lead elsewhere.
+import { suffers } from './suffer.ts';
+
+suffers('S4');

@@ -1,0 +1,4 @@
+// Specs that somebody else wrote, found upwards.
+import { suffers } from './suffer.ts';
+
+suffers('S7');

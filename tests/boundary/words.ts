@@ -1,0 +1,150 @@
+// What trusted words name: the spec's places, the plan's edits within them, and the short list of what the program itself
+// looks at on any machine. Written from the law's text; the list at the end is the only thing that was read off a run.
+
+import { isRootsAlone, type Words } from './law.ts';
+import { type Inode, resolve } from './world.ts';
+
+/** As a plan and a journal have them. */
+export interface EditWords {
+  readonly op: string;
+  readonly path?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface Trusted {
+  /** Where the machine's `/` is: '' or DIR of `--root`. */
+  readonly prefix: string;
+  /** Of the spec, if it may be believed: `~` resolved. */
+  readonly path?: string | undefined;
+  readonly from?: string | undefined;
+  readonly edits: readonly EditWords[];
+  readonly person: { readonly uid: number; readonly gid: number; readonly home: string };
+  /** Who runs it: root's own files are nobody's business where it is not root. */
+  readonly callerIsRoot: boolean;
+  /** Where the program and the spec are, and the current directory with all above. */
+  readonly given: readonly string[];
+}
+
+/** Capitals too: whether the file system tells them apart is tried. */
+const WORK = /\/\.reflake-[0-9a-f]+(\/|$)/i;
+const within = (path: string, dir: string): boolean => path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
+
+/** The words as they hold for the tree before the command. */
+export function wordsOf(world: Inode, trusted: Trusted): Words {
+  const { prefix, person } = trusted;
+  const groups = new Set([0, 994, 30000]);
+  const machine = prefix === '' ? world : resolve(world, prefix, false).end!;
+  /** Undefined: the way there is somebody's word, and it leads out of their hands. */
+  const canonical = (path: string | undefined): string | undefined => {
+    if (path === undefined) return undefined;
+    const way = resolve(machine, path, true, machine);
+    const end = way.end ?? way.lookups.at(-1)?.dir;
+    const isTheirs = way.links.some((link) => !isRootsAlone(link, groups));
+    return isTheirs && end?.uid !== person.uid ? undefined : way.path;
+  };
+  const [path, from] = [canonical(trusted.path), canonical(trusted.from)];
+  const conf = `${prefix}/etc/nix/nix.conf`;
+  const theirConf = canonical(`${person.home}/.config/nix/nix.conf`);
+  const parents = new Set<string>();
+  if (path !== undefined)
+    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+      if (resolve(world, at, false).end === undefined) parents.add(at);
+  const holds = (one: string): boolean =>
+    (path !== undefined && within(one, path)) ||
+    (from !== undefined && within(one, from)) ||
+    (trusted.path !== undefined && (one === conf || one === theirConf)) ||
+    parents.has(one);
+  const named = new Set<string>();
+  const moved: string[] = [];
+  const trees: string[] = [];
+  const onWay = new Set<string>();
+  const way = (one: string): void => {
+    for (let at = one; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) onWay.add(at);
+    onWay.add('/');
+  };
+  for (const edit of trusted.edits) {
+    const [one, two] = edit.op === 'move' ? [prefix + edit.from, prefix + edit.to] : [prefix + edit.path, undefined];
+    if (edit.op === 'activate') continue;
+    if (!holds(one) || (two !== undefined && !holds(two) && !within(two, `${prefix}/var/lib/reflake`))) continue;
+    way(one);
+    if (two === undefined) named.add(one);
+    else {
+      way(two);
+      trees.push(one, two);
+      const node = resolve(world, one, false).end;
+      if (node !== undefined && isRootsAlone(node, groups)) moved.push(one, two);
+    }
+  }
+  for (const one of [path, from]) if (one !== undefined) way(one);
+  // The spec says them, wherever they lead.
+  for (const one of [trusted.path, trusted.from]) if (one !== undefined) way(prefix + one);
+  const state = `${prefix}/var/lib/reflake`;
+  const known = new Set([
+    ...KNOWN.flatMap((one) => (prefix === '' ? [one] : [one, prefix + one])),
+    state,
+    ...trusted.given,
+  ]);
+  for (const one of [...known])
+    for (let at = one; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) known.add(at || '/');
+  known.add('/');
+  // A pipe that root made in its own directory is open to whom it talks with.
+  const isAlone = (node: Inode): boolean =>
+    isRootsAlone(node.kind === 'other' && node.parent !== undefined ? node.parent : node, groups);
+  const isScratch = (one: string, node: Inode | undefined): boolean =>
+    /^\/(tmp|run)\/reflake-/.test(one) && (node === undefined || node.made || isAlone(node));
+  const isRootsFile = (one: string): boolean => trusted.callerIsRoot && /^\/root\/(plan\.json|new\.yaml)/.test(one);
+  return {
+    isNamed: (one) => named.has(one) || one === path || one === from || trees.some((tree) => within(one, tree)),
+    leadsToNamed: (one) => onWay.has(one),
+    isKnown: (one) =>
+      known.has(one) ||
+      KNOWN_BELOW.some((dir) => within(one, dir) || within(one, prefix + dir)) ||
+      (trusted.callerIsRoot && within(one, `${prefix}/root`)),
+    isOwn: (one, node) =>
+      within(one, state) ||
+      (within(state, one) && (node === undefined || node.made)) ||
+      isRootsFile(one) ||
+      WORK.test(one) ||
+      isScratch(one, node),
+    isMoved: (one) => moved.some((tree) => within(one, tree)),
+    trustedGroups: groups,
+    groupsOf: (uid) => new Set(uid === person.uid ? [person.gid] : []),
+  };
+}
+
+/** What is looked at on any machine, each a file of root's by a fixed name. */
+const KNOWN = [
+  '/etc/passwd',
+  '/etc/group',
+  '/etc/hostname',
+  '/etc/machine-id',
+  '/etc/os-release',
+  '/etc/NIXOS',
+  '/etc/nix/nix.conf',
+  '/etc/nixos',
+  '/run/current-system',
+  '/run/current-system/nixos-version',
+  '/run/current-system/system',
+  '/tmp',
+  // The C library, OpenSSL, and the look for programs.
+  // Where Node starts a thread it looks for one; root does so in `/`.
+  '/package.json',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.preload',
+  '/etc/localtime',
+  '/etc/nsswitch.conf',
+  '/etc/ssl/openssl.cnf',
+  '/selinux',
+  '/etc/selinux/config',
+  // Of yargs, beside the program.
+  '/locales',
+  '/locales/C.json',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib64',
+];
+
+/** Trees of root's that programs read: the name service, the system's own settings of programs, the kernel's file systems. */
+const KNOWN_BELOW = ['/etc/nixos', '/run/nscd', '/etc/xdg', '/sys', '/proc', '/dev'];

@@ -1,0 +1,221 @@
+// What is kept beside: always told, near the path that it belongs to, and never a second name of a live file. Somebody edits
+// while an apply is prepared, published and undone; another process edits at any instant.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { digestOf } from '../core/canonical.ts';
+import { execute } from '../core/executor.ts';
+import { realHost } from '../core/host/real.ts';
+import { diskStore } from '../core/host/store.ts';
+import { ABSENT, type Edit, type Outcome, type Puttable } from '../core/model.ts';
+import { absolute } from '../core/path.ts';
+import type { Transaction } from '../core/transaction.ts';
+import { around, FACTS } from './faults.ts';
+import { layOut, rowsOfDisk, temporary } from './trees.ts';
+
+const OWNER = { uid: 1000, gid: 100 };
+const NAMES = ['a', 'b', 'sub/c'];
+const file = (body: string): Puttable => ({ type: 'file', content: digestOf(body), mode: 0o644, owner: OWNER });
+const put = (path: string, before: Puttable, after: Puttable): Edit => ({
+  op: 'put',
+  path: absolute(path),
+  before,
+  after,
+});
+const BLOBS = { [digestOf('new')]: Buffer.from('new'), [digestOf('old')]: Buffer.from('old') };
+const EDITS: readonly Edit[] = [
+  { op: 'move', from: absolute('/etc/nixos'), to: absolute('/home/u/conf') },
+  ...NAMES.map((name) => put(`/home/u/conf/${name}`, file('old'), file('new'))),
+  put('/home/u/conf/born', ABSENT, file('new')),
+];
+const transaction = (tx: string): Transaction => ({
+  tx,
+  kind: 'apply',
+  plan: digestOf('plan'),
+  host: FACTS,
+  undoes: [],
+  startedAt: '2026-01-01T00:00:00Z',
+  by: 'srid',
+  batches: [EDITS],
+});
+
+let home: ReturnType<typeof temporary>;
+let root: string;
+beforeEach(() => {
+  home = temporary();
+  root = `${home.dir}/machine`;
+  lay();
+});
+afterEach(() => home.remove());
+
+function lay(): void {
+  rmSync(root, { recursive: true, force: true });
+  rmSync(`${home.dir}/state`, { recursive: true, force: true });
+  mkdirSync(root);
+  const files = NAMES.map((name) => [`/etc/nixos/${name}`, { file: 'old', owner: [1000, 100] as const }]);
+  layOut(root, { ...Object.fromEntries(files), '/home/u': { dir: true, owner: [1000, 100] } } as never);
+}
+
+const PROBLEM = { severity: 'error', code: 'RF3006', summary: 'it differs' } as const;
+
+/** An apply that is undone at its end, `then` having acted before. */
+const undone = async (tx: string, then: () => void = () => {}, prepared: () => void = () => {}): Promise<Outcome> => {
+  const host = realHost(absolute(root));
+  const watched = {
+    ...host,
+    work: (...all: Parameters<typeof host.work>) => {
+      const work = host.work(...all);
+      return {
+        ...work,
+        prepare: (blobs: typeof BLOBS) => {
+          work.prepare(blobs);
+          prepared();
+        },
+      };
+    },
+  };
+  const verify = async () => {
+    then();
+    await new Promise((resume) => setTimeout(resume, 20));
+    return [PROBLEM];
+  };
+  return await execute(
+    transaction(tx),
+    BLOBS,
+    around({ host: watched, store: diskStore(`${home.dir}/state`) }, { verify }),
+  );
+};
+
+/** What breaks the law. */
+function breaches(outcome: Outcome): readonly string[] {
+  const kept = ('kept' in outcome && outcome.kept) || [];
+  const found = rowsOfDisk(root)
+    .map((row) => row.split('\t')[0]!)
+    .filter((path) => /reflake-conflict-[^/]*$/.test(path))
+    .map((path) => (path.startsWith('/') ? path : `/${path}`));
+  const told = kept.flatMap(({ beside }) => (beside === undefined ? [] : [beside as string]));
+  return [
+    ...found.filter((path) => !told.includes(path)).map((path) => `not told: ${path}`),
+    ...told.filter((path) => !found.includes(path)).map((path) => `told, and not there: ${path}`),
+    ...found.filter((path) => !/^\/(etc\/nixos|home\/u\/conf)(\/sub)?\//.test(path)).map((path) => `far away: ${path}`),
+    ...found.filter((path) => lstatSync(root + path).nlink > 1).map((path) => `a second name: ${path}`),
+    ...found.filter((path) => !('kept' in outcome) && path !== '').map((path) => `the outcome has none: ${path}`),
+  ];
+}
+
+const nothingLeft = (): readonly string[] => rowsOfDisk(root).filter((row) => /\.reflake-(?!conflict)/.test(row));
+
+test.each([
+  ['appended to', (path: string) => appendFileSync(path, 'mine')],
+  [
+    'replaced',
+    (path: string) => {
+      writeFileSync(`${path}~`, 'mine');
+      renameSync(`${path}~`, path);
+    },
+  ],
+  ['deleted', (path: string) => rmSync(path)],
+  [
+    'appended to, and saved under another name',
+    (path: string) => {
+      appendFileSync(path, 'mine');
+      renameSync(path, `${path}.bak`);
+    },
+  ],
+])('a file that is %s between plan and apply: refused, and nothing is kept', async (_what, act) => {
+  let then: readonly string[] = [];
+  const outcome = await undone('aa', undefined, () => {
+    act(`${root}/etc/nixos/a`);
+    then = rowsOfDisk(root).flatMap((row) => (row.includes('.reflake-') ? [] : [row.replace(' shared ', ' ')]));
+    throw Object.assign(new Error('no more'), { code: 'EIO' });
+  });
+  expect(outcome.status).toBe('refused');
+  expect(rowsOfDisk(root)).toEqual(then);
+});
+
+test('a file that was replaced and is appended to under its second name needs no third one', async () => {
+  linkSync(`${root}/etc/nixos/a`, `${root}/home/u/mine`);
+  lay();
+  const outcome = await undone('ab', () => {
+    // What was put is edited, and has a name of theirs.
+    linkSync(`${root}/home/u/conf/a`, `${root}/home/u/mine`);
+    appendFileSync(`${root}/home/u/mine`, ' and mine');
+  });
+  expect(breaches(outcome)).toEqual([]);
+  expect(readFileSync(`${root}/etc/nixos/a`, 'utf8')).toBe('old');
+  expect(readFileSync(`${root}/home/u/mine`, 'utf8')).toBe('new and mine');
+  expect(rowsOfDisk(root).filter((row) => row.includes('conflict'))).toEqual([]);
+});
+
+test('what was edited in a tree that goes back is kept in that tree', async () => {
+  const outcome = await undone('ac', () => {
+    for (const name of NAMES) appendFileSync(`${root}/home/u/conf/${name}`, 'mine');
+  });
+  expect(outcome).toMatchObject({ status: 'rolled-back' });
+  expect(breaches(outcome)).toEqual([]);
+  const kept = rowsOfDisk(root).filter((row) => row.includes('conflict'));
+  expect(kept).toHaveLength(NAMES.length);
+  for (const name of NAMES) expect(readFileSync(`${root}/etc/nixos/${name}`, 'utf8')).toBe('old');
+});
+
+/** Saves the files over and over, in each way there is, wherever the tree is; each save has other bytes. */
+const EDITOR = `
+const fs = require('node:fs');
+const [root, log] = process.argv.slice(1);
+let n = 0;
+const ways = [
+  (path, text) => { fs.writeFileSync(path + '.swp', text); fs.renameSync(path + '.swp', path); },
+  (path, text) => { const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_APPEND); fs.writeSync(fd, text); fs.closeSync(fd); },
+  (path, text) => { fs.writeFileSync(path + '.swp', text); fs.unlinkSync(path); fs.linkSync(path + '.swp', path); fs.unlinkSync(path + '.swp'); },
+];
+process.stdout.write('ready');
+for (;;) {
+  const name = ${JSON.stringify(NAMES)}[n % 3];
+  for (const dir of ['/etc/nixos/', '/home/u/conf/']) {
+    const text = 'save ' + n + ';';
+    try { ways[(n >> 2) % 3](root + dir + name, text); } catch {}
+  }
+  n++;
+}`;
+
+test('whatever an editor does at any instant: all is told, near, and no second name', async () => {
+  const editor: ChildProcess = spawn(process.execPath, ['-e', EDITOR, root], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(editor.stdout!, 'data');
+  const problems: string[] = [];
+  let kept = 0;
+  const stop = (): void => {
+    editor.kill('SIGSTOP');
+    while (!/^State:\s+T/m.test(readFileSync(`/proc/${editor.pid}/status`, 'utf8')));
+  };
+  stop();
+  lay();
+  try {
+    for (let n = 0; n < 40; n++) {
+      // From its last write on, or from when it is prepared.
+      const go = (): void => void editor.kill('SIGCONT');
+      const outcome = await undone(`ad${n}`, go, n % 2 === 0 ? go : () => {});
+      stop();
+      problems.push(...breaches(outcome).map((what) => `${n} ${outcome.status}: ${what}`));
+      if (outcome.status !== 'stuck')
+        problems.push(...nothingLeft().map((row) => `${n} ${outcome.status}: left ${row}`));
+      kept += 'kept' in outcome ? (outcome.kept ?? []).length : 0;
+      lay();
+    }
+  } finally {
+    editor.kill('SIGKILL');
+    await once(editor, 'close');
+  }
+  expect(problems).toEqual([]);
+  expect(kept).toBeGreaterThan(0);
+}, 120_000);
