@@ -8,11 +8,12 @@ import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
 import { callerOf } from '../core/host/caller.ts';
+import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
-import type { AbsPath } from '../core/path.ts';
-import { strayEdit } from '../core/plan-places.ts';
+import { type AbsPath, absolute, ROOT, rebase } from '../core/path.ts';
+import { ASIDE, strayEdit } from '../core/plan-places.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
@@ -48,6 +49,8 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
   if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
   const dirs = placesOf(session);
+  const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
+  if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (lock: Lock): Promise<number> => {
     const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
     const recovered = await recoverFirst(around, io);
@@ -88,10 +91,19 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
     keepWithin(limits, outcome, around);
+    const moved =
+      outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
+    if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return finish(outcome, around);
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
+
+/** What an apply may write to as a whole. */
+const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] => [
+  ...(from === undefined ? [] : [{ what: 'config.from', path: from, pointer: '/config/from' }]),
+  { what: 'config.path', path: dir, pointer: '/config/path' },
+];
 
 /**
  * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
@@ -139,6 +151,18 @@ async function remaining(session: Session): Promise<readonly Diagnostic[]> {
     .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
+}
+
+/** A spec in the directory that was moved is not found at its old place by the next command. */
+function movedSpec(spec: string, edits: readonly Edit[], root: AbsPath): Diagnostic | undefined {
+  const prefix = root === ROOT ? '' : root;
+  for (const edit of edits) {
+    if (edit.op !== 'move') continue;
+    const to = rebase(absolute(spec), absolute(`${prefix}${edit.from}`), absolute(`${prefix}${edit.to}`));
+    if (to !== undefined)
+      return { severity: 'note', code: 'RF3022', summary: `the spec was moved along: it is "${to}" now`, path: to };
+  }
+  return undefined;
 }
 
 /** A saved plan is for one machine and one spec. */

@@ -1,9 +1,10 @@
 // reflake plan: what would change, and why. Changes nothing.
 
+import { resolve } from 'node:path';
 import { closedIn } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { callerOf } from '../core/host/caller.ts';
-import type { AbsPath } from '../core/path.ts';
+import { type AbsPath, absolute, isWithin, ROOT } from '../core/path.ts';
 import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
 import { EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -23,16 +24,27 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
-  const { plan } = await session.plan(report);
+  let { plan } = await session.plan(report);
   if (options.out !== undefined && !isBlocked(plan)) {
     const { savePlan } = await import('./plan-file.ts');
     const caller = callerOf(io.env);
+    const files = await filesFor(caller);
+    const { out } = options;
     // What the caller could not read stays root's in the file of the plan too.
-    const closed = closedIn(plan, session.mayRead);
-    const saved = savePlan(options.out, plan, closed === undefined ? caller : ROOTS, io.cwd, await filesFor(caller));
-    if (closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(options.out, closed) });
-    if (saved !== undefined) {
-      report({ type: 'diagnostic', diagnostic: saved });
+    const save = () => {
+      const closed = closedIn(plan, session.mayRead);
+      const problem = savePlan(out, plan, closed === undefined ? caller : ROOTS, io.cwd, files);
+      return { problem, closed };
+    };
+    let saved = save();
+    if (saved.problem === undefined && isAbout(session, resolve(io.cwd, out))) {
+      // The file is part of what is looked at: the plan before it was there would be stale from the start.
+      ({ plan } = await session.plan(report));
+      saved = save();
+    }
+    if (saved.closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(out, saved.closed) });
+    if (saved.problem !== undefined) {
+      report({ type: 'diagnostic', diagnostic: saved.problem });
       return EXIT.error;
     }
   }
@@ -55,6 +67,11 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
   return options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
 }
 
+/** Whether the file lies where the configuration is, or will be. */
+function isAbout({ root, wishes: { dir, from } }: Session, file: string): boolean {
+  const prefix = root === ROOT ? '' : root;
+  return [dir, from ?? dir].some((place) => isWithin(absolute(file), absolute(`${prefix}${place}`)));
+}
 const ROOTS = { uid: 0, gid: 0 };
 
 const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({

@@ -3,9 +3,11 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
 import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
+import { stateInTheWay } from '../core/host/state-place.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
+import { ASIDE } from '../core/plan-places.ts';
 import type { Lock } from '../core/store.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { EXIT } from './exit.ts';
@@ -54,6 +56,9 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (!confirmed) return unlessStopped(io, around);
     const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
+    const places = dirs.map((path) => ({ what: 'the configuration', path }));
+    const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
+    if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
     const outcome = await execute({ ...transaction, dirs }, blobs, around);
     keepWithin(limits, outcome, around);
     return finish(outcome, around);

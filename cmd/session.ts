@@ -41,7 +41,7 @@ export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 export interface Place {
   readonly host: Host | BorderedHost;
   readonly store: Store;
-  readonly root: string;
+  readonly root: AbsPath;
 }
 
 /** A spec that was read and belongs to a machine. */

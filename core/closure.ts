@@ -3,8 +3,9 @@
 import { parseNix } from './formats/nix/parse.ts';
 import { literalPaths } from './formats/nix/paths.ts';
 import type { Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
 import { follow } from './links.ts';
-import { type AbsPath, basename, byteOrder, isWithin, join, parent } from './path.ts';
+import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from './path.ts';
 import { readText } from './texts.ts';
 
 /** Files below `dir`, in byte order; what is named but not there is left out, and so is what lies outside. */
@@ -28,6 +29,8 @@ function gather(
     return join(homes.get(above)!, `./${basename(path)}`);
   };
   const visit = (named: AbsPath): void => {
+    // What can't have such a name is not there; a text may hold what only looks like a path.
+    if (!isPossible(named)) return;
     const path = named === dir ? dir : settled(named);
     if (found.has(path) || !isWithin(path, dir)) return;
     const entry = reader.stat(path);
@@ -54,7 +57,7 @@ function gather(
  */
 export function mentioned(dir: AbsPath, entries: readonly string[], reader: Reader): ReadonlySet<AbsPath> {
   return gather(dir, entries, reader, (path) => {
-    const bytes = reader.read(path);
+    const bytes = reader.read(path, MOST.textBytes);
     return bytes === undefined ? [] : (Buffer.from(bytes).toString('latin1').match(PATH_LIKE) ?? []);
   });
 }

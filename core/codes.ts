@@ -50,7 +50,7 @@ export const CODES = {
   },
   RF2001: {
     title: 'no such user or group',
-    page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory).',
+    page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',
   },
   RF2002: {
     title: 'another machine',
@@ -66,7 +66,7 @@ export const CODES = {
   },
   RF2005: {
     title: 'cannot be read',
-    page: 'A path that the spec concerns could not be read with the rights of this run. Run the command with sudo.',
+    page: 'A path that the spec concerns could not be read: with the rights of this run (run the command with sudo), because it is larger than a file of its kind may be, or because what it names can be no path. The message says which.',
   },
   RF2006: {
     title: 'flake.nix cannot be parsed',
@@ -241,6 +241,10 @@ export const CODES = {
   RF3021: {
     title: 'an internal error',
     page: 'reflake has a bug, and the lines below say where. It came up in the middle of a transaction: what had been changed was undone as after any other error. Please report it.',
+  },
+  RF3022: {
+    title: 'the spec has moved along',
+    page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
   },
   RF4001: {
     title: 'nix is missing',

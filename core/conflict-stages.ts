@@ -4,8 +4,9 @@ import { inflateSync } from 'node:zlib';
 import { readIndex } from './formats/git-index.ts';
 import type { MergeTexts } from './formats/lock/merge.ts';
 import type { Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
 import { type AbsPath, join, relativeTo } from './path.ts';
-import { repositoryOf } from './repository.ts';
+import { commonDirOf, repositoryOf } from './repository.ts';
 
 /** Undefined where no merge of the file is open, or one of its versions is in a pack. */
 export function conflictStages(path: AbsPath, reader: Reader): MergeTexts | undefined {
@@ -16,7 +17,7 @@ export function conflictStages(path: AbsPath, reader: Reader): MergeTexts | unde
   const stages = read.index.entries.filter((entry) => entry.stage > 0 && entry.path.toString('utf8') === name);
   const text = (stage: number): string | undefined => {
     const id = stages.find((entry) => entry.stage === stage)?.id;
-    return id && blob(join(repository.gitDir, objectsOf(repository.gitDir, reader)), id.toString('hex'), reader);
+    return id && blob(join(commonDirOf(repository.gitDir, reader), 'objects'), id.toString('hex'), reader);
   };
   const [base, ours, theirs] = [text(1), text(2), text(3)];
   if (ours === undefined || theirs === undefined) return undefined;
@@ -25,16 +26,8 @@ export function conflictStages(path: AbsPath, reader: Reader): MergeTexts | unde
   return { ours, theirs, ...(base !== undefined && { base }) };
 }
 
-/** A work tree of its own shares the objects of its repository. */
-function objectsOf(gitDir: AbsPath, reader: Reader): string {
-  const common = Buffer.from(reader.read(join(gitDir, 'commondir')) ?? [])
-    .toString('utf8')
-    .trim();
-  return common === '' ? 'objects' : `${common}/objects`;
-}
-
 function blob(objects: AbsPath, id: string, reader: Reader): string | undefined {
-  const packed = reader.read(join(objects, `${id.slice(0, 2)}/${id.slice(2)}`));
+  const packed = reader.read(join(objects, `${id.slice(0, 2)}/${id.slice(2)}`), MOST.textBytes);
   if (packed === undefined) return undefined;
   try {
     const bytes = inflateSync(packed, { maxOutputLength: 64 << 20 });

@@ -1,11 +1,9 @@
 // Following links of the machine by hand, where it matters what they lead through.
 
 import type { Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
 import { ABSENT, type Entry, type Owner } from './model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from './path.ts';
-
-/** As many as Linux follows. */
-const LIMIT = 40;
 
 const STORE = absolute('/nix/store');
 
@@ -42,8 +40,9 @@ export function follow(reader: Pick<Reader, 'stat'>, path: AbsPath): Followed {
   const walk = (dir: AbsPath, target: string): Omit<Followed, 'viaStore' | 'by'> => {
     let at = target.startsWith('/') ? ROOT : dir;
     let entry: Entry = DIRECTORY;
-    for (const [index, part] of parts(target).entries()) {
-      if (entry.type !== 'dir') return { path: join(at, parts(target).slice(index).join('/')), entry: ABSENT };
+    const names = parts(target);
+    for (const [index, part] of names.entries()) {
+      if (entry.type !== 'dir') return { path: join(at, names.slice(index).join('/')), entry: ABSENT };
       const step = part === '..' ? { path: parent(at), entry: DIRECTORY } : enter(below(at, part));
       at = step.path;
       entry = step.entry;
@@ -61,7 +60,7 @@ export function follow(reader: Pick<Reader, 'stat'>, path: AbsPath): Followed {
     }
     // A link into a store that is not there (yet) belongs to the store all the same.
     viaStore ||= isInStore(join(parent(at), entry.target));
-    return ++hops > LIMIT ? { path: at, entry: ABSENT } : walk(parent(at), entry.target);
+    return ++hops > MOST.links ? { path: at, entry: ABSENT } : walk(parent(at), entry.target);
   };
   const { path: end, entry } = walk(ROOT, path);
   return by === undefined ? { path: end, entry, viaStore } : { path: end, entry, viaStore, by };
@@ -159,8 +158,12 @@ const isInStore = (path: AbsPath): boolean => isWithin(path, STORE) || path.star
 /** The root, and whatever `..` leads to, is a directory; its mode and owner do not matter here. */
 const DIRECTORY: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
+/** The text of a regular file; empty where there is none. Throws `unreadable` for one that is larger than a text. */
+export const textAt = (reader: Pick<Reader, 'read'>, path: AbsPath, most: number = MOST.textBytes): string =>
+  Buffer.from(reader.read(path, most) ?? []).toString('utf8');
+
 /** The text of a file, wherever links lead; empty where there is none. NixOS has most of /etc in the store. */
 export function textThroughLinks(reader: Pick<Reader, 'stat' | 'read'>, path: AbsPath): string {
   const { path: end, entry } = follow(reader, path);
-  return entry.type === 'file' ? Buffer.from(reader.read(end) ?? []).toString('utf8') : '';
+  return entry.type === 'file' ? textAt(reader, end) : '';
 }

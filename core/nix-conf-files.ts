@@ -2,8 +2,9 @@
 
 import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from './formats/nix-conf.ts';
 import { type Generated, isGenerated, nixConfFiles } from './formats/nix-conf-files.ts';
-import { type Reader, unreadable } from './host/host.ts';
-import { follow } from './links.ts';
+import type { Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
+import { follow, textAt } from './links.ts';
 import { type AbsPath, absolute } from './path.ts';
 
 export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
@@ -31,14 +32,7 @@ export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefin
   return { path, text, built: viaStore, generated: isGenerated(text) };
 }
 
-/** Bytes; a nix.conf has a thousandth of it. What is larger was made to be a trouble. */
-const MOST_BYTES = 1 << 20;
-
-function confText(reader: Reader, path: AbsPath): string {
-  const bytes = reader.read(path) ?? new Uint8Array();
-  if (bytes.length > MOST_BYTES) throw unreadable(path, `it has ${bytes.length} bytes, more than a nix.conf ever has`);
-  return Buffer.from(bytes).toString('utf8');
-}
+const confText = (reader: Reader, path: AbsPath): string => textAt(reader, path, MOST.confBytes);
 
 /** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
 export function nixConfOf(

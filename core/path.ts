@@ -1,6 +1,8 @@
 // Names and paths of the machine as strings that lose no byte, and the rules for going from one to another.
 // Bytes that are not UTF-8 become lone surrogates U+DC80..U+DCFF, as Python's surrogateescape does.
 
+import { MOST } from './limits.ts';
+
 declare const absPath: unique symbol;
 
 /** An absolute, normalised path of the machine: `/` or `/a/b`, no `.`, `..`, empty or trailing parts. */
@@ -48,6 +50,15 @@ export function relativeTo(path: AbsPath, dir: AbsPath): string {
   if (path === dir) return '.';
   return isWithin(path, dir) ? path.slice(dir === ROOT ? 1 : dir.length + 1) : path;
 }
+
+/** Whether a file can have this path: no NUL is in it, and neither it nor a name in it is longer than the system takes. */
+export const isPossible = (path: string): boolean =>
+  !path.includes('\0') &&
+  (path.length <= MOST.nameBytes || (toBytes(path).length <= MOST.pathBytes && !hasLongName(path)));
+
+/** Whether some name of the path is longer than any file's. */
+export const hasLongName = (path: string): boolean =>
+  path.length > MOST.nameBytes && path.split('/').some((name) => toBytes(name).length > MOST.nameBytes);
 
 /** How many parts: 0 for `/`. */
 export function depth(path: AbsPath): number {

@@ -1,10 +1,11 @@
 // Who is who on the machine: users and groups by name or number, looked up in the machine's own files.
 
-import { parseGroup, parsePasswd, type User } from './formats/passwd.ts';
+import { oddLine, parseGroup, parsePasswd, type User } from './formats/passwd.ts';
 import type { Reader } from './host/host.ts';
+import { isId } from './limits.ts';
 import { textThroughLinks } from './links.ts';
 import type { Owner, Person } from './model.ts';
-import { absolute } from './path.ts';
+import { type AbsPath, absolute } from './path.ts';
 
 const PASSWD = absolute('/etc/passwd');
 const GROUP = absolute('/etc/group');
@@ -13,6 +14,11 @@ export interface People {
   readonly users: readonly User[];
   user(nameOrId: string | number): Person | undefined;
   groupId(nameOrId: string): number | undefined;
+  /** The line of passwd or group that has the name and cannot be used, and why. */
+  oddLine(
+    kind: 'user' | 'group',
+    name: string,
+  ): { readonly file: AbsPath; readonly line: number; readonly why: string } | undefined;
   /** All groups of a user: their own, and those that name them. */
   groupsOf(uid: number): readonly number[];
   /** `srid`, or the number where there is no name. */
@@ -22,8 +28,9 @@ export interface People {
 }
 
 export function people(reader: Reader): People {
-  const users = parsePasswd(textThroughLinks(reader, PASSWD));
-  const groups = parseGroup(textThroughLinks(reader, GROUP));
+  const texts = { user: textThroughLinks(reader, PASSWD), group: textThroughLinks(reader, GROUP) };
+  const users = parsePasswd(texts.user);
+  const groups = parseGroup(texts.group);
   const known = new Map<string, string>();
   return {
     users,
@@ -32,7 +39,11 @@ export function people(reader: Reader): People {
       return found && { name: found.name, uid: found.uid, gid: found.gid, home: found.home };
     },
     groupId: (nameOrId) =>
-      groups.find(({ name }) => name === nameOrId)?.gid ?? (/^\d+$/.test(nameOrId) ? Number(nameOrId) : undefined),
+      groups.find(({ name }) => name === nameOrId)?.gid ?? (isId(nameOrId) ? Number(nameOrId) : undefined),
+    oddLine(kind, name) {
+      const odd = oddLine(texts[kind], name, kind);
+      return odd && { file: kind === 'user' ? PASSWD : GROUP, ...odd };
+    },
     groupsOf(uid) {
       const named = users.filter((user) => user.uid === uid);
       const joined = groups.filter(({ members }) => named.some(({ name }) => members.includes(name)));

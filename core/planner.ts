@@ -3,7 +3,7 @@
 
 import { digestOf, digestOfJson } from './canonical.ts';
 import { type Diagnostic, isError } from './diagnostic.ts';
-import { type Blobs, isUnreadable, type Reader } from './host/host.ts';
+import { type Blobs, isUnreadable, type Reader, unreadableProblem } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
 import { below, type Stray, settle } from './links.ts';
@@ -148,15 +148,7 @@ async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overl
     return await look(wishes, stage);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
-    const { path, why, hint } = thrown;
-    const diagnostic: Diagnostic = {
-      severity: 'error',
-      code: 'RF2005',
-      summary: `"${path}" cannot be read: ${why}`,
-      hint,
-      path,
-    };
-    return { changes: [], edits: [], diagnostics: [diagnostic] };
+    return { changes: [], edits: [], diagnostics: [unreadableProblem(thrown)] };
   }
 }
 

@@ -4,8 +4,9 @@ import { readGitConfig } from './formats/git-config.ts';
 import { type IgnoreRules, ignored } from './formats/git-ignore.ts';
 import type { IndexError, ObjectFormat } from './formats/git-index.ts';
 import { NO_PATHS, readIndexPaths, type TrackedPaths } from './formats/git-index-paths.ts';
-import type { Reader } from './host/host.ts';
-import { follow, type Stray, strayed, voiceOver } from './links.ts';
+import { pathNamedIn, type Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
+import { follow, type Stray, strayed, textAt, voiceOver } from './links.ts';
 import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
 
 type Tracked = { readonly ok: true; readonly paths: TrackedPaths } | IndexError;
@@ -41,13 +42,14 @@ export function ignoredBy(
 ): string | undefined {
   const rules: IgnoreRules[] = [];
   const add = (file: AbsPath, dir: string): void => {
-    const text = textOf(reader, file);
+    const text = textAt(reader, file);
     if (text !== '') rules.push({ dir, text, source: file });
   };
-  const config = readGitConfig(textOf(reader, join(gitDir, 'config')));
+  const settings = join(gitDir, 'config');
+  const config = readGitConfig(textAt(reader, settings));
   const excludes = config.get('core.excludesfile')?.at(-1) ?? '~/.config/git/ignore';
   // Lowest precedence first, as gitignore(5) has it.
-  add(join(ROOT, excludes.replace(/^~(?=\/)/, home)), '');
+  add(pathNamedIn(settings, ROOT, excludes.replace(/^~(?=\/)/, home)), '');
   add(join(gitDir, 'info/exclude'), '');
   const dirs: AbsPath[] = [];
   for (let dir = parent(path); isWithin(dir, top); dir = parent(dir)) {
@@ -66,21 +68,27 @@ function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
   const entry = reader.stat(path);
   if (entry.type === 'dir') return { gitDir: path };
   // A work tree or a submodule has a file that says where its git directory is.
-  const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textOf(reader, path))?.[1] : undefined;
+  const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textAt(reader, path))?.[1] : undefined;
   if (target === undefined || entry.type !== 'file') return undefined;
-  const gitDir = join(top, target.startsWith('/') ? target : `./${target}`);
+  const gitDir = pathNamedIn(path, top, target);
   // It leads as a link does.
   const uid = voiceOver(reader, path, entry);
   const stray = uid === 0 ? undefined : strayed(reader, { ...follow(reader, gitDir), by: { link: path, uid } });
   return { gitDir, ...(stray && { stray }) };
 }
 
+/** A work tree of its own shares the settings and objects of its repository. */
+export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
+  const file = join(gitDir, 'commondir');
+  const text = textAt(reader, file).trim();
+  return text === '' ? gitDir : pathNamedIn(file, gitDir, text);
+}
+
 function open(top: AbsPath, { gitDir, stray }: Found, reader: Reader): Repository {
-  const common = textOf(reader, join(gitDir, 'commondir')).trim();
-  const config = readGitConfig(textOf(reader, join(common ? join(gitDir, common) : gitDir, 'config')));
+  const config = readGitConfig(textAt(reader, join(commonDirOf(gitDir, reader), 'config')));
   const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
   const index = join(gitDir, 'index');
-  const indexBytes = reader.read(index);
+  const indexBytes = reader.read(index, MOST.indexBytes);
   const tracked: Tracked = indexBytes === undefined ? { ok: true, paths: NO_PATHS } : trackedIn(indexBytes, format);
   return { top, gitDir, ...(stray && { stray }), format, index, indexBytes, tracked };
 }
@@ -95,5 +103,3 @@ function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {
 }
 
 const readBefore = new WeakMap<Uint8Array, { readonly format: ObjectFormat; readonly tracked: Tracked }>();
-
-const textOf = (reader: Reader, path: AbsPath): string => Buffer.from(reader.read(path) ?? []).toString('utf8');

@@ -4,6 +4,7 @@ import type { Spec } from '../schemas/spec.gen.ts';
 import { parseFlakeRef } from './formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from './formats/flake-ref/traps.ts';
 import { toPointer } from './json-pointer.ts';
+import { isId, LARGEST_ID } from './limits.ts';
 import { quote, type SpecProblem } from './spec-failures.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 import { closest } from './suggest.ts';
@@ -13,6 +14,7 @@ export function checkSpec(spec: Spec): readonly SpecProblem[] {
   const inputs = inputsOf(spec);
   return [
     ...checkSystem(spec.host.system),
+    ...checkOwner(spec.config?.owner ?? ''),
     ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, inputs)]),
   ];
 }
@@ -74,6 +76,21 @@ function likeliestSystem(system: string): string | undefined {
   const words = system.split(/[^a-z0-9_]+/).map((word) => OTHER_WORDS[word] ?? word);
   const guesses = [system, words.join('-'), words.toReversed().join('-'), `${words.join('-')}-linux`];
   return guesses.map((guess) => closest(guess, SYSTEMS)).find((near) => near !== undefined);
+}
+
+/** Numbers are ids; a pattern can't say how large they may be. */
+function checkOwner(owner: string): readonly SpecProblem[] {
+  return owner
+    .split(':')
+    .filter((part) => /^\d+$/.test(part) && !isId(part))
+    .map((id) => ({
+      severity: 'error',
+      code: 'RF1005',
+      summary: `${quote(id)} is not the id of a user or group`,
+      expected: `expected a number from 0 to ${LARGEST_ID}`,
+      pointer: '/config/owner',
+      part: 'value',
+    }));
 }
 
 function checkUrl({ url, flake, urlPointer }: InputWishes): readonly SpecProblem[] {

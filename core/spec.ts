@@ -9,6 +9,7 @@ import type { PlacedText, Span } from './formats/placed-text.ts';
 import { parsePlainYaml } from './formats/plain-yaml.ts';
 import { parseYaml } from './formats/yaml.ts';
 import { fromPointer } from './json-pointer.ts';
+import { MOST } from './limits.ts';
 import type { Digest } from './model.ts';
 import { checkSpec } from './spec-checks.ts';
 import { problemsOf, type SpecProblem } from './spec-failures.ts';
@@ -28,9 +29,6 @@ export type LoadedSpec =
       readonly diagnostics: readonly Diagnostic[];
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
-
-/** UTF-16 units. A spec of a hundred inputs has ten thousand. */
-const LARGEST = 256 * 1024;
 
 /** So many mistakes are told at once. */
 const MOST_FAILURES = 200;
@@ -55,7 +53,7 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
     ],
   });
 
-  if (content.length > LARGEST) return unparsable('the spec is larger than 256 KiB', { start: 0, end: 0 });
+  if (content.length > MOST.specLength) return unparsable('the spec is larger than 256 KiB', { start: 0, end: 0 });
   const control = content.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/);
   if (control !== -1) {
     const name = content.charCodeAt(control).toString(16).toUpperCase().padStart(4, '0');

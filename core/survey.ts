@@ -3,6 +3,7 @@
 import { type ModuleFacts, readModule } from './formats/nix/module.ts';
 import type { Static } from './formats/nix/static.ts';
 import type { Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
 import { textThroughLinks } from './links.ts';
 import { type AbsPath, absolute, join } from './path.ts';
 import { people } from './people.ts';
@@ -58,7 +59,7 @@ export function survey(reader: Reader, caller: string): Survey {
 }
 
 function moduleAt(reader: Reader, path: AbsPath): ModuleFacts | undefined {
-  const bytes = reader.read(path);
+  const bytes = reader.read(path, MOST.textBytes);
   const read = bytes && readModule(Buffer.from(bytes).toString('utf8'));
   return read?.ok ? read : undefined;
 }

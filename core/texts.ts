@@ -3,6 +3,7 @@
 import { digestOf } from './canonical.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Blobs, Reader } from './host/host.ts';
+import { MOST } from './limits.ts';
 import type { Entry, Owner, Put, Puttable } from './model.ts';
 import type { AbsPath } from './path.ts';
 
@@ -20,7 +21,7 @@ export function readText(reader: Reader, path: AbsPath): TextFile {
   if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
   if (entry.type !== 'file')
     return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
-  const bytes = reader.read(path) ?? new Uint8Array();
+  const bytes = reader.read(path, MOST.textBytes) ?? new Uint8Array();
   try {
     // Bytes that are not the UTF-8 of the decoded text would be lost by an edit.
     return { kind: 'text', text: decoder.decode(bytes), entry };

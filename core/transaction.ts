@@ -1,6 +1,7 @@
 // A transaction, and how it is told in a journal: what thousands of edits have in common, the entries before and after,
 // stands once in a table.
 
+import { LARGEST_ID } from './limits.ts';
 import type { Digest, Edit, Entry, HostFacts, Party, Puttable } from './model.ts';
 import { type AbsPath, absolute } from './path.ts';
 
@@ -93,9 +94,7 @@ function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
     case 'move':
       return isPath(edit.from) && isPath(edit.to) ? (value as Edit) : undefined;
     case 'activate':
-      return typeof edit.target === 'object' && typeof edit.as === 'object' && typeof edit.before === 'object'
-        ? (value as Edit)
-        : undefined;
+      return isObject(edit.target) && isOwner(edit.as) && isObject(edit.before) ? (value as Edit) : undefined;
     default:
       return undefined;
   }
@@ -105,4 +104,12 @@ const isPath = (value: unknown): boolean =>
   typeof value === 'string' && value.startsWith('/') && !value.includes('\0') && absolute(value) === value;
 
 const isEntry = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+  isObject(value) && typeof value.type === 'string' && (value.owner === undefined || isOwner(value.owner));
+
+/** Of other numbers, chown(2) would leave an owner as it is, or take another one. */
+const isOwner = (value: unknown): boolean =>
+  isObject(value) &&
+  [value.uid, value.gid].every((id) => Number.isInteger(id) && Number(id) >= 0 && Number(id) <= LARGEST_ID);
+
+const isObject = (value: unknown): value is Partial<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;

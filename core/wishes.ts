@@ -4,9 +4,10 @@
 import type { Spec } from '../schemas/spec.gen.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isUnreadable, type Reader } from './host/host.ts';
+import { isId } from './limits.ts';
 import { follow, type Stray, settle, strayed } from './links.ts';
 import type { ActivationMode, Owner, Party, Person } from './model.ts';
-import { type AbsPath, absolute } from './path.ts';
+import { type AbsPath, absolute, isPossible, ROOT } from './path.ts';
 import { type People, people } from './people.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 import { strayLink } from './stray.ts';
@@ -63,6 +64,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const gid = groupName ? names.groupId(groupName) : user?.gid;
   if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
   const { person } = run;
+  const homeless = [user ?? run.caller, person].find(({ home }) => !isHome(home));
+  if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
   const named = placesIn(spec, user, run.caller);
   const place = canonical(named.dir, reader);
   const dir = place.path;
@@ -114,7 +117,7 @@ export function placesIn(
   owner: Person | undefined,
   caller: Person,
 ): { readonly dir: AbsPath; readonly from?: AbsPath } {
-  const home = owner?.home ?? caller.home;
+  const { home } = owner ?? caller;
   const dir = placeOf(spec.config?.path ?? DEFAULT_DIR, home);
   const from = spec.config?.from;
   return from === undefined ? { dir } : { dir, from: placeOf(from, home) };
@@ -147,6 +150,8 @@ function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
   }
 }
 
+/** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
+const isHome = (home: string): boolean => home.startsWith('/') && isPossible(home);
 /** The present owners of `places`, and `uids`, with the groups that the machine knows of. */
 function partiesOf(
   places: readonly (AbsPath | undefined)[],
@@ -172,22 +177,40 @@ function partiesOf(
 
 /** The schema lets only absolute paths and `~/…` through. */
 const placeOf = (path: string, home: string): AbsPath =>
-  absolute(path.startsWith('~') ? `${home}${path.slice(1)}` : path);
+  absolute(path.startsWith('~') ? `${isHome(home) ? home : ROOT}/${path.slice(1)}` : path);
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
 
 const secondsOf = (age: string): number => Number(age.slice(0, -1)) * (SECONDS[age.slice(-1)] ?? 1);
 
-function unknown(what: 'user' | 'group', name: string, { users }: People): Diagnostic {
+function unknown(what: 'user' | 'group', name: string, { users, oddLine }: People): Diagnostic {
+  const odd = oddLine(what, name);
+  if (odd !== undefined) {
+    const { file, line, why } = odd;
+    return {
+      severity: 'error',
+      code: 'RF2001',
+      summary: `the ${what} "${name}" cannot be used: ${file}:${line}: ${why}`,
+      hint: `mend that line, or name another ${what}`,
+      pointer: '/config/owner',
+    };
+  }
   const ordinary = users.filter(({ uid }) => uid >= 1000 && uid < 60_000).map((user) => user.name);
   const summary = `no ${what} "${name}" on this machine`;
   const hint = ordinary.length > 0 ? `use one of: ${ordinary.join(', ')}` : `add the ${what} first`;
   return { severity: 'error', code: 'RF2001', summary, hint, pointer: '/config/owner' };
 }
 
+const oddHome = ({ name, home }: Person): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2001',
+  summary: `the home of "${name}" is ${JSON.stringify(home.slice(0, 60))} by /etc/passwd, and no directory can have such a path`,
+  hint: 'mend that line: a home is an absolute path',
+});
+
 function nameless(uid: string, group: string | undefined, names: People): Person | undefined {
   const gid = group === undefined ? undefined : names.groupId(group);
-  return /^\d+$/.test(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
+  return isId(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
 }
 
 /** Wishes of the contract that a later version grants are refused, not passed over. */

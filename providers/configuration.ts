@@ -8,6 +8,7 @@ import { removeBinding, setFeatures } from '../core/formats/nix/module-edit.ts';
 import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
 import type { Reader } from '../core/host/host.ts';
+import { MOST } from '../core/limits.ts';
 import type { Change, Owner } from '../core/model.ts';
 import { nixConfOf } from '../core/nix-conf-files.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
@@ -102,7 +103,7 @@ function importedThatMatter(
   const matters = (path: AbsPath): boolean =>
     path.endsWith('.nix') &&
     !wished.includes(path) &&
-    TELLING.test(Buffer.from(reader.read(path) ?? []).toString('latin1'));
+    TELLING.test(Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1'));
   if (![...mentioned(dir, modules, reader)].some(matters)) return [];
   return closure(dir, modules, reader).filter(matters);
 }

@@ -3,6 +3,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
+import { textAt } from '../core/links.ts';
 import type { Change, Edit, Entry, Owner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
 import { ASIDE } from '../core/plan-places.ts';
@@ -132,7 +133,7 @@ function leftAt(from: AbsPath, dir: AbsPath, reader: Reader): Place {
 }
 
 function hasHost(dir: AbsPath, host: string, reader: Reader): boolean {
-  const text = Buffer.from(reader.read(join(dir, 'flake.nix')) ?? []).toString('utf8');
+  const text = textAt(reader, join(dir, 'flake.nix'));
   if (text === '') return false;
   const flake = readFlake(text);
   // A flake that can't be read, or whose hosts are computed, is still a flake that somebody put there.

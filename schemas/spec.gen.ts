@@ -87,7 +87,7 @@ export interface ConfigWish {
    */
   from?: string;
   /**
-   * Who owns the whole tree, .git included: a user (with its login group), or user:group. Numbers are allowed.
+   * Who owns the whole tree, .git included: a user (with its login group), or user:group. Numbers from 0 to 4294967294 are allowed.
    */
   owner?: string;
   /**

@@ -1,5 +1,6 @@
 // JSON (RFC 8259, strictly) with the place of every part. Unlike JSON.parse it refuses a key that occurs twice.
 
+import { MOST } from '../limits.ts';
 import type { ParseProblem, Place, PlacedText, Span } from './placed-text.ts';
 
 type Node = Span & { readonly value: unknown } & (
@@ -35,8 +36,6 @@ interface Cursor {
   at: number;
 }
 
-const DEEPEST = 200;
-
 function placeOf(root: Node, keys: readonly string[]): Place | undefined {
   let node = root;
   let key: Span | undefined;
@@ -58,7 +57,7 @@ function placeOf(root: Node, keys: readonly string[]): Place | undefined {
 
 function value(cursor: Cursor, depth: number): Node {
   space(cursor);
-  if (depth > DEEPEST) throw mistake(cursor, 'nested too deeply');
+  if (depth > MOST.jsonDepth) throw mistake(cursor, 'nested too deeply');
   const char = cursor.text[cursor.at];
   if (char === '{') return object(cursor, depth);
   if (char === '[') return array(cursor, depth);

@@ -1,6 +1,8 @@
 // What a stack of nix.conf files amounts to: the settings and experimental features in force, and which line decides.
 // The only place that knows Nix's merging rules; the caller supplies every text.
 
+import { MOST } from '../limits.ts';
+import { isPossible } from '../path.ts';
 import { canonicalPath } from './flake-ref/parse-ref.ts';
 import { type ConfLine, confLines } from './nix-conf-lines.ts';
 import { knownFeatures, lookupSetting, type NixRules } from './nix-conf-settings.ts';
@@ -73,7 +75,7 @@ export function evaluateNixConf(
   let error: ConfError | undefined;
   for (const source of sources) {
     const collected: Assignment[] = [];
-    error = collect(source, { readInclude, nix, open: [], budget: { left: MAX_INCLUDES } }, collected);
+    error = collect(source, { readInclude, nix, open: [], budget: { left: MOST.includes } }, collected);
     error = applyAll(collected, state, error);
     if (error) break;
   }
@@ -111,9 +113,6 @@ interface Walk {
   readonly budget: { left: number };
 }
 
-/** Files that include each other twice grow exponentially without a loop; no honest configuration comes near this. */
-const MAX_INCLUDES = 1000;
-
 function collect(source: ConfSource, walk: Walk, into: Assignment[]): ConfError | undefined {
   const { path } = source;
   for (const line of confLines(source.text)) {
@@ -134,6 +133,12 @@ function collect(source: ConfSource, walk: Walk, into: Assignment[]): ConfError 
   return undefined;
 }
 
+/** At most 60 characters, NUL as JSON has it. */
+const shown = (path: string): string => {
+  const text = path.replaceAll('\0', '\\u0000');
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+};
+
 function include(target: string, optional: boolean, place: ConfPlace, walk: Walk, into: Assignment[]) {
   const quote = (text: string) => (walk.nix === '2.34' ? `"${text}"` : `'${text}'`);
   const base = place.path.startsWith('/') ? place.path.replace(/[^/]*$/, '') : './';
@@ -143,6 +148,7 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
     return fail('include', `not an absolute path: ${quote(walk.nix === '2.34' ? target : joined)}`);
   }
   const path = canonicalPath(joined);
+  if (!isPossible(path)) return fail('include', `no file can have the path ${quote(shown(path))}`);
   const text = walk.readInclude(path);
   if (text === null) return undefined;
   if (text === undefined) {
@@ -150,7 +156,7 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
   }
   const open = [...walk.open, place.path.startsWith('/') ? canonicalPath(place.path) : place.path];
   if (open.includes(path)) return fail('loop', `file ${quote(path)} includes itself (Nix crashes)`);
-  if (walk.budget.left-- <= 0) return fail('loop', `more than ${MAX_INCLUDES} included files`);
+  if (walk.budget.left-- <= 0) return fail('loop', `more than ${MOST.includes} included files`);
   return collect({ path, text }, { ...walk, open }, into);
 }
 

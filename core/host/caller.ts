@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { parsePasswd, type User } from '../formats/passwd.ts';
+import { isId } from '../limits.ts';
 import type { Person } from '../model.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -71,9 +72,6 @@ function personOf(uid: number, known: readonly User[], env: Env): Person {
 }
 
 const PLAIN = /^[A-Za-z0-9_][\w.@-]*\$?$/;
-
-/** 4294967295 is chown's and setresuid's "leave it as it is". */
-const isId = (text: string): boolean => /^(0|[1-9]\d{0,9})$/.test(text) && Number(text) < 0xffff_ffff;
 
 const refusal = (why: string, unset: string): { readonly usage: string } => ({
   usage: `who called is not certain: ${why} (unset what is wrong: env -u ${unset} reflake …)`,

@@ -1,13 +1,14 @@
 // Looks at what a transaction names, through directories that are held open: what is seen is what would be changed.
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } from 'node:fs';
+import { MOST } from '../limits.ts';
 import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
 import { type Anchors, anchors } from './anchor.ts';
 import type { Host, Named } from './host.ts';
 import { openPinned } from './pinned.ts';
-import { entryOf, linkTarget, MOST_BYTES, readAll } from './real-look.ts';
+import { entryOf, linkTarget, readAll } from './real-look.ts';
 import { thereOrNot } from './site.ts';
 import { there } from './work.ts';
 import { isWorkName } from './work-name.ts';
@@ -46,7 +47,7 @@ export function heldLook(root: AbsPath): Host['held'] & { readonly release: () =
       pinned(path, (pin) => {
         const { size, isFile } = describe(pin);
         if (!isFile) return undefined;
-        if (size > MOST_BYTES) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
+        if (size > MOST.fileBytes) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
         const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
         try {
           return readAll(fd, size);

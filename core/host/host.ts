@@ -1,8 +1,9 @@
 // What reflake asks of a machine: a Reader can only look, a Host can also write. Interfaces only;
 // memory.ts and real.ts implement them, overlay.ts is a Reader that already shows planned edits.
 
+import type { Diagnostic } from '../diagnostic.ts';
 import type { Activate, ActiveSystem, Digest, Edit, Entry, HostFacts, Kept, Owner, Party, Person } from '../model.ts';
-import { type AbsPath, absolute } from '../path.ts';
+import { type AbsPath, absolute, isPossible, join } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
 
@@ -60,8 +61,8 @@ export interface Reader {
   readonly facts: HostFacts;
   /** What is at the path, without content. */
   stat(path: AbsPath): Entry;
-  /** The bytes of a regular file; undefined where there is none. */
-  read(path: AbsPath): Uint8Array | undefined;
+  /** The bytes of a regular file; undefined where there is none. Throws `unreadable` for one of more than `most` bytes. */
+  read(path: AbsPath, most?: number): Uint8Array | undefined;
   /** Names in a directory, in byte order; empty where there is none. */
   list(path: AbsPath): readonly string[];
   /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
@@ -189,19 +190,55 @@ export type ActivationResult =
 
 const UNREADABLE = Symbol('unreadable');
 
-/** A thrown value, not a bug: rights are missing at `path`. The planner turns it into a diagnostic. */
-export const unreadable = (path: AbsPath, why: string, hint = 'run the command with sudo'): Error & Unreadable =>
-  Object.assign(new Error(`cannot read ${path}: ${why}`), { [UNREADABLE]: true as const, path, why, hint });
+/** A thrown value, not a bug: what is at `path` cannot be read, and why. The planner turns it into a diagnostic. */
+export const unreadable = (path: AbsPath, why: string, hint: string | undefined = hintFor(why)): Error & Unreadable =>
+  Object.assign(new Error(`cannot read ${path}: ${why}`), {
+    [UNREADABLE]: true as const,
+    path,
+    why,
+    ...(hint !== undefined && { hint }),
+  });
+
+/** Only missing rights are mended by more of them. */
+const hintFor = (why: string): string | undefined => (why === DENIED ? 'run the command with sudo' : undefined);
 
 export interface Unreadable {
   readonly path: AbsPath;
   readonly why: string;
   /** What to do about it. */
-  readonly hint: string;
+  readonly hint?: string;
 }
 
 export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
   thrown instanceof Error && UNREADABLE in thrown;
+
+/** What `unreadable` says when it is too large. */
+export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
+  unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
+
+/** The diagnostic of a thrown `unreadable`. */
+export const unreadableProblem = ({ path, why, hint }: Unreadable): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2005',
+  summary: `"${path}" cannot be read: ${why}`,
+  ...(hint !== undefined && { hint }),
+  path,
+});
+
+/** Why something cannot be read where rights are missing. */
+export const DENIED = 'permission denied';
+
+/**
+ * The path that the file `by` names with `text`, seen from the directory `base`. Throws `unreadable`, of `by`, where no file
+ * can have such a path.
+ */
+export function pathNamedIn(by: AbsPath, base: AbsPath, text: string): AbsPath {
+  const path = text.includes('\0') ? undefined : join(base, text.startsWith('/') ? text : `./${text}`);
+  if (path !== undefined && isPossible(path)) return path;
+  throw unreadable(by, `it names ${JSON.stringify(clipped(text))}, and no file can have such a path`);
+}
+
+const clipped = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /** A thrown value, not a bug: what an edit relies on was changed by somebody, between the look and now. */
 export const staleAt = (path: AbsPath): Error =>

@@ -1,6 +1,7 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
 import { digestOf } from '../canonical.ts';
+import { MOST } from '../limits.ts';
 import { below, traverse } from '../links.ts';
 import {
   ABSENT,
@@ -16,12 +17,10 @@ import {
 } from '../model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
-import { type Blobs, type Host, type Job, type JobResult, staleAt, type Work } from './host.ts';
+import { type Blobs, type Host, type Job, type JobResult, staleAt, tooLarge, type Work } from './host.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
 export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
-
-const LINK_LIMIT = 40;
 
 const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
@@ -32,7 +31,7 @@ export function memoryHost(
   compute: (job: Job) => JobResult | Promise<JobResult> = (job) => ({ status: 'missing', tool: job.argv[0] }),
 ): Host {
   /** The path with the links in its parents resolved; undefined where a parent is missing or no directory. */
-  const real = (path: AbsPath, budget = LINK_LIMIT): AbsPath | undefined => {
+  const real = (path: AbsPath, budget: number = MOST.links): AbsPath | undefined => {
     if (path === ROOT) return ROOT;
     const above = real(parent(path), budget);
     if (above === undefined) return undefined;
@@ -163,9 +162,11 @@ export function memoryHost(
 
   const look: Pick<Host, 'stat' | 'read' | 'list'> = {
     stat: (path) => at(path)?.entry ?? (path === ROOT ? TOP : { type: 'absent' }),
-    read: (path) => {
+    read: (path, most = MOST.fileBytes) => {
       const found = at(path);
-      return found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;
+      const bytes = found?.entry.type === 'file' ? (found.bytes ?? new Uint8Array()) : undefined;
+      if (bytes !== undefined && bytes.length > most) throw tooLarge(path, bytes.length, most);
+      return bytes;
     },
     list: (path) => {
       const dir = real(path);

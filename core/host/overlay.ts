@@ -122,12 +122,12 @@ export function overlay(base: Reader): Overlay {
   const shown: Overlay = {
     facts: base.facts,
     stat: (path) => (layers.length === 0 ? base.stat(path) : statAt(path, layers.length - 1)),
-    read(path) {
+    read(path, most) {
       let found = find(path, layers.length - 1);
       while (found.in === 'layer' && found.shown.entry.type === 'file' && found.shown.bytes === undefined)
         found = find(found.path, found.depth - 1);
       if (found.in === 'nothing') return undefined;
-      return found.in === 'base' ? base.read(found.path) : found.shown.bytes;
+      return found.in === 'base' ? base.read(found.path, most) : found.shown.bytes;
     },
     list: (path) =>
       layers.length === 0 ? base.list(path) : inByteOrder([...inside(path, layers.length - 1, names).keys()]),

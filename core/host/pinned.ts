@@ -3,9 +3,10 @@
 
 import { closeSync, constants, openSync, type Stats } from 'node:fs';
 import { digestOf } from '../canonical.ts';
+import { MOST } from '../limits.ts';
 import { type Digest, type Entry, matches, type Puttable } from '../model.ts';
 import { O_PATH } from './anchor.ts';
-import { entryOf, MOST_BYTES, readAll } from './real-look.ts';
+import { entryOf, readAll } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { thereOrNot } from './site.ts';
 
@@ -34,7 +35,7 @@ export const withContent = (entry: Entry, content: Digest | undefined): Entry =>
 
 /** Undefined: larger than anything that was planned. */
 export function digestOfPinned(pin: number, size: number): Digest | undefined {
-  if (size > MOST_BYTES) return undefined;
+  if (size > MOST.fileBytes) return undefined;
   const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return digestOf(readAll(fd, size));

@@ -12,12 +12,13 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
+import { MOST } from '../limits.ts';
 import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../path.ts';
 import { hashThrough } from '../tree-hash.ts';
 import { findsOwned } from './find-owned.ts';
-import { type Named, type Reader, unreadable } from './host.ts';
+import { type Named, type Reader, tooLarge, unreadable } from './host.ts';
 import { hashTree } from './nar-walk.ts';
 import { attempt, type DiskPath, type Places } from './real-paths.ts';
 import { isWorkName } from './work-name.ts';
@@ -61,7 +62,7 @@ export function look({ seen, enter }: Places): Look {
       const disk = seen(path);
       return typeof disk === 'string' && findsOwned(disk, owner);
     },
-    read: (path) => at(path, readRegular),
+    read: (path, most = MOST.fileBytes) => at(path, (disk) => readRegular(disk, path, most)),
     writtenAt(path) {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
@@ -174,21 +175,18 @@ function newEntryOf(stat: Stats, type: number): Entry {
 }
 
 /** The bytes of a regular file; undefined for anything else. A FIFO is not waited for, a link not followed. */
-function readRegular(disk: OnDisk): Uint8Array | undefined {
+function readRegular(disk: OnDisk, path: AbsPath, most: number): Uint8Array | undefined {
   if (!lstatSync(disk).isFile()) return undefined;
   const fd = openSync(disk, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) return undefined;
-    if (stat.size > MOST_BYTES) throw Object.assign(new Error('too large'), { code: 'EFBIG', syscall: 'read' });
+    if (stat.size > most) throw tooLarge(path, stat.size, most);
     return readAll(fd, stat.size);
   } finally {
     closeSync(fd);
   }
 }
-
-/** What is read is text of a configuration, or git's; a sparse file of terabytes would end the process. */
-export const MOST_BYTES = 1 << 30;
 
 /** The first `size` bytes of an open file, or as many as it has. */
 export function readAll(fd: number, size: number): Uint8Array {

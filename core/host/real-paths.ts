@@ -1,9 +1,10 @@
 // Where a path of the machine lies on this disk: resolves links in parents as the machine itself would, inside its root.
 
 import { lstatSync, readlinkSync } from 'node:fs';
+import { MOST } from '../limits.ts';
 import { below, traverse } from '../links.ts';
-import { type AbsPath, basename, fromBytes, mayHoldBytes, parent, ROOT, toBytes } from '../path.ts';
-import { unreadable } from './host.ts';
+import { type AbsPath, basename, fromBytes, hasLongName, mayHoldBytes, parent, ROOT, toBytes } from '../path.ts';
+import { DENIED, unreadable } from './host.ts';
 
 /** A place on this disk, as bytes so that no name is lost. */
 export type DiskPath = Buffer;
@@ -19,19 +20,23 @@ export interface Places {
   forget(): void;
 }
 
-/** As many as Linux follows. */
-const LINK_LIMIT = 40;
-
 export function places(root: AbsPath): Places {
   const prefix = root === ROOT ? '' : root;
   const known = new Map<AbsPath, AbsPath | undefined>([[ROOT, ROOT]]);
 
   /** The directory with all links resolved, as a path of the machine; undefined where it is none. */
   const directory = (path: AbsPath, budget: number): AbsPath | undefined => {
-    if (known.has(path)) return known.get(path);
-    const above = directory(parent(path), budget);
-    const found = above === undefined ? undefined : entered(below(above, basename(path)), budget);
-    known.set(path, found);
+    // From the nearest one that is known, downwards: a path of thousands of parts must not cost as many calls.
+    const unknown: AbsPath[] = [];
+    let at = path;
+    for (; !known.has(at); at = parent(at)) unknown.push(at);
+    let found = known.get(at);
+    for (const next of unknown.toReversed()) {
+      found = found && entered(below(found, basename(next)), budget);
+      known.set(next, found);
+      // Nothing is below what is not there.
+      if (found === undefined) return undefined;
+    }
     return found;
   };
 
@@ -48,7 +53,7 @@ export function places(root: AbsPath): Places {
   const textOf = (path: AbsPath): string | undefined => {
     if (path === ROOT) return root;
     const above = parent(path);
-    const dir = directory(above, LINK_LIMIT);
+    const dir = directory(above, MOST.links);
     if (dir === undefined) return undefined;
     return prefix + (dir === above ? path : below(dir, basename(path)));
   };
@@ -73,6 +78,17 @@ export function places(root: AbsPath): Places {
   };
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  EACCES: DENIED,
+  EPERM: DENIED,
+  ENAMETOOLONG: `its path is longer than the ${MOST.pathBytes} bytes that the system takes`,
+  ELOOP: `more than ${MOST.links} links lead to it`,
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  ENOMEM: 'no memory is left',
+  EIO: 'the disk does not answer rightly',
+};
+
 /** Missing things are undefined, missing rights are thrown as `unreadable`. */
 export function attempt<T>(path: AbsPath, look: () => T): T | undefined {
   try {
@@ -80,9 +96,10 @@ export function attempt<T>(path: AbsPath, look: () => T): T | undefined {
   } catch (thrown) {
     const { code, syscall } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    if (code === 'EACCES' || code === 'EPERM') throw unreadable(path, 'permission denied');
+    // No file has a name that is too long; one whose whole path is too long may be there.
+    if (code === 'ENAMETOOLONG' && hasLongName(path)) return undefined;
     // Whatever the system says, it says of this path.
-    if (code !== undefined && syscall !== undefined) throw unreadable(path, code);
+    if (code !== undefined && syscall !== undefined) throw unreadable(path, WHY[code] ?? code);
     throw thrown;
   }
 }

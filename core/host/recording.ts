@@ -36,10 +36,10 @@ export function recording(base: Reader): Recording {
         if (entry.type === 'absent') absent.add(path);
         return entry;
       },
-      read(path) {
+      read(path, most) {
         const known = contents.get(path);
         if (known !== undefined) return known;
-        const bytes = base.read(path);
+        const bytes = base.read(path, most);
         if (bytes === undefined) absent.add(path);
         else contents.set(path, bytes);
         return bytes;

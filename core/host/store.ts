@@ -17,6 +17,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { MOST } from '../limits.ts';
 import type { Held, Lock, Store } from '../store.ts';
 import { syncAt } from './durable.ts';
 import { lockFile } from './flock.ts';
@@ -164,16 +165,13 @@ function readRecord(file: string): Uint8Array {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
-    if (stat.isFile() && stat.size <= MOST_BYTES) return readFileSync(fd);
+    if (stat.isFile() && stat.size <= MOST.fileBytes) return readFileSync(fd);
     const what = stat.isFile() ? `too large (${stat.size} bytes)` : 'no regular file';
     throw Object.assign(new Error(`${what}: ${file}`), { code: 'EINVAL', syscall: 'read' });
   } finally {
     closeSync(fd);
   }
 }
-
-/** Of one record, or of one file that was replaced. */
-const MOST_BYTES = 1 << 30;
 
 function missingIs<T>(otherwise: T, look: () => T): T {
   try {

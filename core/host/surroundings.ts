@@ -17,6 +17,7 @@ import {
 import { basename, dirname, resolve } from 'node:path';
 import { wordsOf } from '../failure.ts';
 import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
+import { MOST } from '../limits.ts';
 import type { Owner, Person } from '../model.ts';
 import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
 import { isRoot } from './trusted.ts';
@@ -119,7 +120,8 @@ export function readUserFile(
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile()) return { ok: false, why: 'it is not a regular file' };
-      if (stat.size > MOST_BYTES) return { ok: false, why: `it has ${stat.size} bytes, more than a file of its kind` };
+      if (stat.size > MOST.userFileBytes)
+        return { ok: false, why: `it has ${stat.size} bytes, more than a file of its kind` };
       return { ok: true, text: readFileSync(fd, 'utf8') };
     } finally {
       closeSync(fd);
@@ -132,9 +134,6 @@ export function readUserFile(
     };
   }
 }
-
-/** Of a spec or a saved plan. */
-const MOST_BYTES = 256 << 20;
 
 /**
  * Writes a file that the user asked for, whole or not at all; under sudo it belongs to the one who called.

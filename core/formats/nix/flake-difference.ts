@@ -18,6 +18,8 @@ export interface Change {
 
 /** Wishes that are not granted yet, and the one edit that grants them. */
 export interface Difference {
+  /** Differences about inputs are independent of each other. */
+  readonly about: 'input' | 'host';
   readonly changes: readonly (Omit<Change, 'line'> & { readonly locate: Locate })[];
   readonly fix: Fix;
 }
@@ -44,9 +46,19 @@ export interface Problem {
   readonly pointer: string;
 }
 
-/** The lines of `flake`, 1-based. */
-export function lineOf(open: OpenFlake, offset: number): number {
-  return open.text.slice(0, offset).split('\n').length;
+/** Which line of `flake` an offset is in, 1-based. */
+export function linesOf({ text }: OpenFlake): (offset: number) => number {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
 }
 
 /** A JSON pointer (RFC 6901). */

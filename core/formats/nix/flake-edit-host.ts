@@ -3,7 +3,7 @@
 
 import type { OpenFlake } from './flake.ts';
 import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './flake-difference.ts';
-import { type OpenHost, openHost, sameModule } from './flake-host.ts';
+import { type OpenHost, openHost, plainModule } from './flake-host.ts';
 import { type HostsPlace, hostsPlace } from './flake-outputs.ts';
 import { frameOf } from './flake-scope.ts';
 import { insertArgument, insertBindings, insertItems, type Splice } from './flake-splice.ts';
@@ -57,16 +57,24 @@ function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
         ? problem('uneditable', `the system of '${host.name}' comes from a variable that other parts may use`)
         : { kind: 'edit', splices: [{ ...system.span, text: nixString(host.system) }] };
   const from = system.kind === 'static' ? { from: system.value } : {};
-  return [{ changes: [{ subject, pointer, ...from, to: host.system, locate: locateHost(host.name, 'system') }], fix }];
+  return [
+    {
+      about: 'host',
+      changes: [{ subject, pointer, ...from, to: host.system, locate: locateHost(host.name, 'system') }],
+      fix,
+    },
+  ];
 }
 
 function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost): Difference[] {
-  const missing = (host.modules ?? []).filter(
-    (path) => !opened.decl.modules.some((module) => module.kind === 'path' && sameModule(module.path, path)),
+  const there = new Set(
+    opened.decl.modules.flatMap((module) => (module.kind === 'path' ? [plainModule(module.path)] : [])),
   );
+  const missing = (host.modules ?? []).filter((path) => !there.has(plainModule(path)));
   if (missing.length === 0) return [];
   return [
     {
+      about: 'host',
       changes: [
         {
           subject: nixAttrPath(['nixosConfigurations', host.name, 'modules']),
@@ -131,7 +139,7 @@ function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'h
   }
   const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
   const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
-  return { changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
+  return { about: 'host', changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
 }
 
 /**
@@ -189,7 +197,7 @@ function refuse(
   const change = hostChange(wish.host);
   const snippet = snippetFor(open, wish, place);
   const problem: Problem = { kind, message, at: { start: at.start, end: at.end }, snippet, pointer: change.pointer };
-  return { changes: [change], fix: { kind: 'refuse', problem } };
+  return { about: 'host', changes: [change], fix: { kind: 'refuse', problem } };
 }
 
 /** The host as it would be written by hand, and where it goes. */

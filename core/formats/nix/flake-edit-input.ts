@@ -1,13 +1,14 @@
 // The inputs that a wish wants against the inputs that flake.nix declares, and the splices that make them equal.
 // The only place that edits `inputs`.
 
-import type { InputDecl, OpenFlake } from './flake.ts';
+import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './flake-difference.ts';
 import { declareInput, setFlake, setReference, setUrl } from './flake-input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './flake-reference.ts';
 import { insertArgument, type Splice } from './flake-splice.ts';
 import { nodeAt } from './flake-tree.ts';
 import { followsPath, type InputWish, pathTokens } from './flake-wish.ts';
+import { oncePer } from './once.ts';
 import { isIdentifier, nixAttrPath, nixString } from './print.ts';
 import type { Span } from './syntax.ts';
 
@@ -23,7 +24,7 @@ export function inputDifferences(
   const pointer = pointerTo(...base);
   const impossible = (path: string[], at: string, to: string, message: string): Difference => {
     const problem: Problem = { kind: 'impossible', message, at: spanOf(open, base), snippet: '', pointer: at };
-    return { changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
+    return { about: 'input', changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
   };
   if (wish.name === 'self') return [impossible(base, pointer, wish.url, "'self' is the flake itself, not an input")];
   const refused = Object.entries(wish.follows ?? {}).flatMap(([input, target]) => {
@@ -44,7 +45,7 @@ export function inputDifferences(
   ) => {
     const whole = [...base, ...path];
     const fix: Fix = splices ? { kind: 'edit', splices } : { kind: 'refuse', problem: stuck(open, whole, to, at) };
-    found.push({ changes: [change(whole, at, from, to)], fix });
+    found.push({ about: 'input', changes: [change(whole, at, from, to)], fix });
   };
   if (decl.follows !== undefined || !sameReference(decl.ref, wish, rules)) {
     add(['url'], pointer, describeRef(decl), wish.url, setUrl(open, base, decl.ref, wish.url, rules));
@@ -65,15 +66,20 @@ export function inputDifferences(
   return found;
 }
 
+const declared = oncePer(({ inputs }: Flake) => new Map(inputs.map((input) => [input.name, input])));
+const implied = oncePer(({ implicit }: Flake): ReadonlySet<string> => new Set(implicit));
+const overrides = oncePer((decl: InputDecl) => new Map(decl.overrides.map((one) => [one.name, one])));
+const named = oncePer((names: readonly string[]): ReadonlySet<string> => new Set(names));
+
 function declarationOf({ flake }: OpenFlake, name: string): InputDecl | undefined {
-  const declared = flake.inputs.find((input) => input.name === name);
-  if (declared || !flake.implicit.includes(name)) return declared;
+  const decl = declared(flake).get(name);
+  if (decl || !implied(flake).has(name)) return decl;
   return { name, ref: { kind: 'none' }, overrides: [], span: flake.outputs.formals?.span ?? flake.outputs.span };
 }
 
 function overrideAt(decl: InputDecl, path: readonly string[]): InputDecl | undefined {
   let at: InputDecl | undefined = decl;
-  for (const name of path) at = at?.overrides.find((override) => override.name === name);
+  for (const name of path) at = at && overrides(at).get(name);
   return at;
 }
 
@@ -101,12 +107,17 @@ function addInput(open: OpenFlake, wish: InputWish): Difference {
     ),
   ];
   const splices = declareInput(open, wish);
-  if (!splices) return { changes, fix: { kind: 'refuse', problem: stuck(open, [...base, 'url'], wish.url, pointer) } };
+  if (!splices)
+    return {
+      about: 'input',
+      changes,
+      fix: { kind: 'refuse', problem: stuck(open, [...base, 'url'], wish.url, pointer) },
+    };
   const { formals } = open.flake.outputs;
   // Nix calls outputs with every input: without `...` each has to be named.
-  const closed = formals && !formals.ellipsis && !formals.names.includes(wish.name);
+  const closed = formals && !formals.ellipsis && !named(formals.names).has(wish.name);
   if (closed) splices.push(...insertArgument(open, open.lambda, canBeArgument(wish.name) ? wish.name : '...'));
-  return { changes, fix: { kind: 'edit', splices } };
+  return { about: 'input', changes, fix: { kind: 'edit', splices } };
 }
 
 /** An argument called like one of Nix's own names would hide it. */

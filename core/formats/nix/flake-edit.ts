@@ -2,13 +2,14 @@
 // The only place that turns differences into a new text. Every comment and byte that no wish concerns stays.
 
 import { type Flake, type InputDecl, type OpenFlake, openFlake } from './flake.ts';
-import { type Change, type Difference, lineOf, type Problem } from './flake-difference.ts';
+import { type Change, type Difference, linesOf, type Problem } from './flake-difference.ts';
 import { hostDifferences } from './flake-edit-host.ts';
 import { inputDifferences } from './flake-edit-input.ts';
-import { type HostDecl, sameModule } from './flake-host.ts';
+import { type HostDecl, plainModule } from './flake-host.ts';
 import type { RefRules } from './flake-reference.ts';
-import { splice } from './flake-splice.ts';
+import { overlap, type Splice, splice } from './flake-splice.ts';
 import { type FlakeWish, pathTokens } from './flake-wish.ts';
+import { oncePer } from './once.ts';
 
 export type FlakeEdit =
   /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
@@ -31,26 +32,59 @@ export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): 
 
   let open: OpenFlake = before;
   const done: Difference['changes'][number][] = [];
-  for (;;) {
-    const next = differences(open, wish, rules)[0];
-    if (!next) break;
-    if (next.fix.kind === 'refuse') return { ok: false, problems: [next.fix.problem] };
-    const after = openFlake(splice(open.text, next.fix.splices));
-    const repeated = next.changes.some((one) => done.some((other) => other.subject === one.subject));
-    if (!after.ok || repeated) return { ok: false, problems: [unproved(before, next)] };
-    done.push(...next.changes);
-    open = after;
+  const subjects = new Set<string>();
+  for (let round = 0; ; round++) {
+    const left = differences(open, wish, rules);
+    if (left.length === 0) break;
+    const granted = grant(open, left, sizeOf(round)) ?? grant(open, left, 1);
+    if (granted === undefined) {
+      const { fix } = left[0]!;
+      return { ok: false, problems: [fix.kind === 'refuse' ? fix.problem : unproved(before, left[0])] };
+    }
+    const repeated = granted.changes.find(({ subject }) => subjects.has(subject));
+    if (repeated) return { ok: false, problems: [unproved(before, left[0])] };
+    for (const one of granted.changes) subjects.add(one.subject);
+    done.push(...granted.changes);
+    open = granted.after;
   }
   const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
   if (damage !== undefined) return { ok: false, problems: [{ ...unproved(before, undefined), message: damage }] };
-  const changes = done.map(({ locate, ...one }) => ({ ...one, line: lineOf(open, locate(open) ?? 0) }));
+  const line = linesOf(open);
+  const changes = done.map(({ locate, ...one }) => ({ ...one, line: line(locate(open) ?? 0) }));
   return { ok: true, text: open.text, changes, flake: open.flake };
+}
+
+/**
+ * One at a time while a style is found: what a first new input looks like decides about the next one. From then on ever more
+ * at once, or thousands of wishes would mean to read the file thousands of times.
+ */
+const sizeOf = (round: number): number => (round < ONE_BY_ONE ? 1 : 2 ** (round - ONE_BY_ONE + 1));
+const ONE_BY_ONE = 8;
+
+/** The first `size` differences granted in one step; undefined where their edits get in each other's way. */
+function grant(
+  open: OpenFlake,
+  left: readonly Difference[],
+  size: number,
+): { readonly after: OpenFlake; readonly changes: Difference['changes'] } | undefined {
+  // Those about the host build on the inputs.
+  const inputs = left.findIndex(({ about }) => about === 'host');
+  const batch = left.slice(0, Math.max(1, Math.min(size, inputs === -1 ? left.length : inputs)));
+  const splices: Splice[] = [];
+  for (const { fix } of batch) {
+    if (fix.kind === 'refuse') return undefined;
+    for (const one of fix.splices) splices.push(one);
+  }
+  if (overlap(splices)) return undefined;
+  const after = openFlake(splice(open.text, splices));
+  return after.ok ? { after, changes: batch.flatMap(({ changes }) => changes) } : undefined;
 }
 
 function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Difference[] {
   const { flake } = open;
   const names = [...flake.inputs, ...wish.inputs].map((input) => input.name);
-  const known = new Set([...names, ...flake.implicit]);
+  const known = new Set(names);
+  for (const name of flake.implicit) known.add(name);
   const { host } = wish;
   return [
     ...wish.inputs.flatMap((input) => inputDifferences(open, input, known, rules)),
@@ -88,15 +122,15 @@ function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): st
 
 /** What an input says beyond the wish; undefined where that is nothing. */
 function unwished(input: InputDecl, wish: FlakeWish): unknown {
-  const wished = wish.inputs.find(({ name }) => name === input.name);
+  const wished = wishesByName(wish).get(input.name);
   if (!wished) return input;
-  const follows = Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/'));
-  const overrides = input.overrides
-    .flatMap((one) => overrideLines(one, []))
-    .filter(({ path }) => !follows.includes(path));
+  const follows = new Set(Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/')));
+  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !follows.has(path));
   const flake = wished.flake === undefined ? input.flake : undefined;
   return overrides.length > 0 || flake !== undefined ? { name: input.name, flake, overrides } : undefined;
 }
+
+const wishesByName = oncePer((wish: FlakeWish) => new Map(wish.inputs.map((input) => [input.name, input])));
 
 function overrideLines(
   { name, overrides, ...said }: InputDecl,
@@ -112,9 +146,8 @@ function overrideLines(
 function otherModules(host: HostDecl, { host: wished }: FlakeWish, isNew: boolean): unknown {
   if (host.name !== wished?.name || host.kind === 'opaque') return host;
   if (isNew) return undefined;
-  const others = host.modules.filter(
-    (module) => module.kind !== 'path' || !(wished.modules ?? []).some((path) => sameModule(path, module.path)),
-  );
+  const wishes = new Set((wished.modules ?? []).map(plainModule));
+  const others = host.modules.filter((module) => module.kind !== 'path' || !wishes.has(plainModule(module.path)));
   return { name: host.name, others };
 }
 

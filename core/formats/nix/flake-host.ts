@@ -72,12 +72,8 @@ export function openHost(node: AttrNode): OpenHost {
   };
 }
 
-/** Whether two module paths are the same file: `./a` = `a` = `./x/../a` = `./a/default.nix`. */
-export function sameModule(a: string, b: string): boolean {
-  return normalModule(a) === normalModule(b);
-}
-
-function normalModule(path: string): string {
+/** One spelling for all module paths that are the same file: `./a` = `a` = `./x/../a` = `./a/default.nix`. */
+export function plainModule(path: string): string {
   const out: string[] = [];
   for (const part of path.split('/')) {
     if (part === '..' && out.length > 0 && out.at(-1) !== '..') out.pop();

@@ -13,6 +13,7 @@ import {
 } from './flake-splice.ts';
 import { type AttrNode, type LeafNode, nodeAt, type SetNode } from './flake-tree.ts';
 import { bindingLayout, type InputWish, inputBindings, type NewBinding } from './flake-wish.ts';
+import { oncePer } from './once.ts';
 import { flat, type Layout, nixAttrPath, nixString } from './print.ts';
 
 /** Sets the reference of the input at `base` to a url. An attribute set is edited in place while the same attributes say it. */
@@ -94,6 +95,22 @@ function insertAt(open: OpenFlake, path: readonly string[], key: string, value: 
   return [insertBindings(open, set, [{ path: [key], value }])];
 }
 
+/** How the inputs are declared that are there; only where some are. */
+const habitsOf = oncePer((open: OpenFlake) => {
+  const inputs = open.root.children.get('inputs') as SetNode;
+  const blocks = [...inputs.children.values()].filter(
+    (child) => child.kind === 'set' && child.literals.length > 0,
+  ) as SetNode[];
+  return {
+    someBlock: blocks.length > 0,
+    allBlocks: blocks.length === inputs.children.size,
+    oneLine: blocks.length > 0 && blocks.every((child) => !blockText(open, child).includes('\n')),
+    /** A block that says nothing but one thing. */
+    somePlain: blocks.some((child) => child.children.size === 1),
+    noDottedGroups: noDottedGroups(inputs),
+  };
+});
+
 /** Declares an input that is not there yet, as its neighbours are. */
 export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undefined {
   const bindings = inputBindings(wish);
@@ -105,14 +122,8 @@ export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undef
   const dotted = bindings.map(({ path, value }) => ({ path: [wish.name, ...path], value }));
   if (!inputs) return [insertAtTop(open, newInputs(open, bindings.length > 1 ? [block] : dotted))];
   if (inputs.kind !== 'set') return undefined;
-  const blocks = [...inputs.children.values()].filter(
-    (child) => child.kind === 'set' && child.literals.length > 0,
-  ) as SetNode[];
-  const oneLine = blocks.length > 0 && blocks.every((child) => !blockText(open, child).includes('\n'));
-  const asBlock =
-    bindings.length > 1
-      ? blocks.length > 0 || noDottedGroups(inputs)
-      : blocks.length === inputs.children.size && blocks.some((child) => child.children.size === 1);
+  const { someBlock, allBlocks, oneLine, somePlain, noDottedGroups } = habitsOf(open);
+  const asBlock = bindings.length > 1 ? someBlock || noDottedGroups : allBlocks && somePlain;
   if (!asBlock) return [insertBindings(open, inputs, dotted, true)];
   return [insertBindings(open, inputs, [oneLine ? { ...block, value: flat(block.value) } : block], true)];
 }

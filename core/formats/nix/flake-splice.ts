@@ -6,6 +6,7 @@ import type { ListExpr } from './flake-host.ts';
 import type { Lambda } from './flake-scope.ts';
 import type { LeafNode, Occurrence, SetNode } from './flake-tree.ts';
 import { bindingLayout, type NewBinding } from './flake-wish.ts';
+import { oncePer } from './once.ts';
 import { flat, type Layout, lines, nixAttrPath } from './print.ts';
 import type { Comment, Span } from './syntax.ts';
 
@@ -13,6 +14,10 @@ import type { Comment, Span } from './syntax.ts';
 export interface Splice extends Span {
   readonly text: string;
 }
+
+/** Whether two of them replace the same text, or one puts something into what another one replaces. */
+export const overlap = (splices: readonly Splice[]): boolean =>
+  [...splices].sort((a, b) => a.start - b.start).some((one, at, all) => at > 0 && one.start < all[at - 1]!.end);
 
 /** `text` with all `splices` done. They must not overlap; of two at one offset the first in the list comes first. */
 export function splice(text: string, splices: readonly Splice[]): string {
@@ -124,16 +129,17 @@ export function insertArgument(open: OpenFlake, lambda: Lambda, name: string): S
 }
 
 /** Whether the file is laid out over several lines. */
-export function isMultiline({ root, text }: OpenFlake): boolean {
+export const isMultiline = oncePer(({ root, text }: OpenFlake): boolean => {
   const literal = root.literals[0]!;
-  return text.slice(literal.open, literal.close).includes('\n');
-}
+  const end = text.indexOf('\n', literal.open);
+  return end !== -1 && end < literal.close;
+});
 
 /** The line ending and the indentation of the file. */
-function styleOf({ text, root }: OpenFlake): { readonly eol: string; readonly unit: string } {
+const styleOf = oncePer(({ text, root }: OpenFlake): { readonly eol: string; readonly unit: string } => {
   const first = root.literals[0]!.bindings.map((binding) => indentAt(text, binding.start)).find((indent) => indent);
   return { eol: /\r\n/.test(text) ? '\r\n' : '\n', unit: first?.startsWith('\t') ? '\t' : (first ?? '  ') };
-}
+});
 
 function insertAfter(open: OpenFlake, anchor: Span, layouts: readonly Layout[], blank: boolean): Splice {
   const indent = indentOfLine(open, anchor.start);
@@ -168,22 +174,24 @@ function fillBraces(
 }
 
 /** The end of the line, past comments, if nothing else follows `offset` on it. */
-function endOfLine({ text, comments }: OpenFlake, offset: number): number | undefined {
+function endOfLine(open: OpenFlake, offset: number): number | undefined {
+  const { text } = open;
   let end = offset;
   for (;;) {
     const gap = /^[ \t]*/.exec(text.slice(end))![0].length;
-    const comment = comments.find((one) => one.start === end + gap);
+    const comment = commentsAt(open).get(end + gap);
     if (comment) end = comment.end;
     else return /^[ \t]*(\r?\n|$)/.test(text.slice(end)) ? end : undefined;
   }
 }
 
 /** The first offset from `offset` on that is neither whitespace nor comment. */
-function skipBlank({ text, comments }: OpenFlake, offset: number): number {
+function skipBlank(open: OpenFlake, offset: number): number {
+  const { text } = open;
   let end = offset;
   for (;;) {
     end += /^\s*/.exec(text.slice(end))![0].length;
-    const comment = comments.find((one) => one.start === end);
+    const comment = commentsAt(open).get(end);
     if (!comment) return end;
     end = comment.end;
   }
@@ -201,9 +209,25 @@ function blankBefore({ text }: OpenFlake, set: SetNode, layouts: readonly Layout
   return /\n[ \t]*\r?\n/.test(text.slice(before.end, last.start));
 }
 
-function lastOccurrence(set: SetNode): Occurrence {
-  return set.occurrences.reduce((a, b) => (b.binding.end > a.binding.end ? b : a));
+const lastOccurrence = oncePer(
+  (set: SetNode): Occurrence => set.occurrences.reduce((a, b) => (b.binding.end > a.binding.end ? b : a)),
+);
+
+/** The place of the first comment that begins at the offset or behind it. */
+function firstFrom(comments: readonly Comment[], offset: number): number {
+  let [low, high] = [0, comments.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comments[middle]!.start < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
+
+/** Comments by where they begin. */
+const commentsAt = oncePer(
+  ({ comments }: OpenFlake): ReadonlyMap<number, Comment> => new Map(comments.map((one) => [one.start, one])),
+);
 
 /** The attribute path that leads to a set, as written, with its dot. */
 function prefixOf({ text }: OpenFlake, { binding, depth }: Occurrence): string {
@@ -218,9 +242,12 @@ function indentAt(text: string, offset: number): string | undefined {
 }
 
 /** The whitespace at the start of the line if nothing but comments is between it and `offset`. */
-function indentOfLine({ text, comments }: OpenFlake, offset: number): string | undefined {
+function indentOfLine(open: OpenFlake, offset: number): string | undefined {
+  const { text } = open;
   const start = lineStart(text, offset);
-  const inside = comments.filter((comment) => start <= comment.start && comment.end <= offset);
+  const inside: Comment[] = [];
+  for (let at = firstFrom(open.comments, start); (open.comments[at]?.end ?? Infinity) <= offset; at++)
+    inside.push(open.comments[at]!);
   const bare = inside.reduce(
     (rest, { start: from, end }) => rest.replace(text.slice(from, end), ''),
     text.slice(start, offset),

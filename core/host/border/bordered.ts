@@ -90,7 +90,7 @@ export function bordered(root: AbsPath): BorderedHost {
       return facts;
     },
     stat,
-    read: (path) => (isRootsFile(path) || isNoFile(path) ? own.read(path) : theirs(path).read(path)),
+    read: (path, most) => (isRootsFile(path) || isNoFile(path) ? own : theirs(path)).read(path, most),
     list: (path) => (isRootsDirectory(path) ? own.list(path) : theirs(path).list(path)),
     entries: (path) => (isRootsDirectory(path) ? own.entries(path) : theirs(path).entries(path)),
     isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),

@@ -53,7 +53,7 @@ function answers(): (request: Request) => Answer {
       case 'stat':
         return value(looks.stat(path(first)));
       case 'read': {
-        const bytes = looks.read(path(first));
+        const bytes = looks.read(path(first), typeof second === 'number' ? second : undefined);
         return bytes === undefined ? value(null) : { kind: 'bytes', bytes };
       }
       case 'list':

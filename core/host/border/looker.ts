@@ -6,7 +6,7 @@ import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync }
 import type { NarProblem } from '../../formats/nar.ts';
 import type { Owner } from '../../model.ts';
 import { type AbsPath, absolute, ROOT } from '../../path.ts';
-import { unreadable } from '../host.ts';
+import { DENIED, unreadable } from '../host.ts';
 import type { Look } from '../real-look.ts';
 import { temporaryIn } from '../temporary.ts';
 import { findSystemTool } from '../trusted.ts';
@@ -69,8 +69,8 @@ export function looker(root: AbsPath, ids: Ids): Looker {
   return {
     ids,
     stat: (path) => checked(path, entryIn(value('stat', path))),
-    read(path) {
-      const bytes = value('read', path);
+    read(path, most) {
+      const bytes = value('read', path, most);
       return bytes === null ? undefined : checked(path, bytes instanceof Uint8Array ? bytes : undefined);
     },
     list(path) {
@@ -113,6 +113,7 @@ function thrownOf(problem: Extract<Answer, { kind: 'problem' }>['problem'], aske
   const path = typeof asked === 'string' && asked.startsWith('/') ? absolute(asked) : ROOT;
   if (problem.is === 'other') return unreadable(path, problem.message, AGAIN);
   const place = problem.path.startsWith('/') && !problem.path.includes('\0') ? absolute(problem.path) : path;
+  if (problem.why !== DENIED) return unreadable(place, problem.why);
   return unreadable(place, `${problem.why} for its owner, with whose rights root looks there`, OPEN);
 }
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { sameModule } from '../../../core/formats/nix/flake-host.ts';
+import { plainModule } from '../../../core/formats/nix/flake-host.ts';
 import type { FlakeWish } from '../../../core/formats/nix/flake-wish.ts';
 
 /** A new directory; the caller removes it. */
@@ -102,7 +102,8 @@ export function notGranted(wish: FlakeWish, { inputs, implicit, hosts }: Observe
   if (!host) return [...missing, `no host ${name}`];
   if (system !== undefined && host.system !== null && host.system !== system) missing.push(`system is ${host.system}`);
   for (const module of modules) {
-    if (!host.modules.some((path) => sameModule(path, resolve(dir, module)))) missing.push(`no module ${module}`);
+    if (!host.modules.some((path) => plainModule(path) === plainModule(resolve(dir, module))))
+      missing.push(`no module ${module}`);
   }
   return missing;
 }

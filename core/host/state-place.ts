@@ -1,0 +1,72 @@
+// Whether reflake's own state would be carried along by what it does: the journal of a move must not lie in what is moved.
+// Asked before anything is locked or written; links and --root are seen through.
+
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Diagnostic } from '../diagnostic.ts';
+import { follow } from '../links.ts';
+import { type AbsPath, absolute, fromBytes, isWithin, toBytes } from '../path.ts';
+import { isUnreadable, type Reader } from './host.ts';
+
+/** A place of the machine that an apply is about, and what the spec calls it. */
+export interface Concerned {
+  readonly what: string;
+  readonly path: AbsPath;
+  /** Where in the spec it stands; none for a place of reflake's own. */
+  readonly pointer?: string;
+}
+
+/**
+ * The first of `places` that holds the state directory or lies in it; or that holds `aside`, where a tree is put that is
+ * in the way. `reader` looks at the places: they may be another person's, and `state` is the caller's own.
+ */
+export function stateInTheWay(
+  root: AbsPath,
+  reader: Pick<Reader, 'stat'>,
+  state: string,
+  places: readonly Concerned[],
+  aside: AbsPath,
+): Diagnostic | undefined {
+  const own = realOf(state);
+  const top = realOf(root);
+  for (const { what, path, pointer } of places) {
+    const end = endOf(reader, path);
+    if (end === undefined) continue;
+    const place = absolute(`${top}${end}`);
+    const said = { severity: 'error', code: 'RF3015', path, ...(pointer && { pointer }) } as const;
+    const hint = 'name a directory elsewhere with --state, or another path in the spec';
+    if (isWithin(own, place)) {
+      const summary = `the state directory "${state}" lies in ${what} "${path}": its own journal would be changed with it`;
+      return { ...said, summary, hint };
+    }
+    // What was set aside may come back.
+    if (isWithin(place, own) && (end === aside || !isWithin(end, aside)))
+      return { ...said, summary: `${what} "${path}" lies in the state directory "${state}"`, hint };
+    if (isWithin(aside, end)) {
+      const summary = `${what} "${path}" holds "${aside}", where what is in the way is set aside`;
+      return { ...said, summary, hint: 'choose another path' };
+    }
+  }
+  return undefined;
+}
+
+/** Where the path leads; undefined where that can't be seen: planning says so, with its place. */
+function endOf(reader: Pick<Reader, 'stat'>, path: AbsPath): AbsPath | undefined {
+  try {
+    return follow(reader, path).path;
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+/** The path on this disk without links on the way; what is not there, or not to be seen, keeps its name. */
+function realOf(path: string): AbsPath {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return absolute(`${fromBytes(realpathSync(toBytes(at), 'buffer'))}/${path.slice(at.length)}`);
+    } catch {
+      if (at === dirname(at)) return absolute(path);
+    }
+  }
+}
