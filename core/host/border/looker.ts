@@ -37,9 +37,6 @@ export interface Looker extends Look {
   close(): void;
 }
 
-/** Milliseconds for one look: of the largest tree that is hashed, many times over. */
-const PATIENCE = 120_000;
-
 /**
  * `root`: where the machine is on this disk. Starts the child at the first question. Looks throw `unreadable` where the
  * person may not look, and where the child could not be started, was ended, or does not answer.
@@ -48,6 +45,10 @@ export function looker(root: AbsPath, ids: Ids): Looker {
   let channel: Channel | undefined;
   const ask = (op: Op, ...rest: readonly unknown[]): Answer => {
     const about = typeof rest[0] === 'string' && rest[0].startsWith('/') ? absolute(rest[0]) : ROOT;
+    if (channel?.isYoung() === false) {
+      channel.close();
+      channel = undefined;
+    }
     channel ??= opened(root, ids, about);
     const answer = channel.ask([op, ...rest]);
     if (typeof answer !== 'string') return answer;
@@ -123,6 +124,8 @@ const OPEN =
 
 /** The two pipes to one child. `ask` answers, or says in words why there is no answer. */
 interface Channel {
+  /** Whether it has time for one more look. */
+  isYoung(): boolean;
   ask(request: Request): Answer | string;
   close(): void;
 }
@@ -145,13 +148,16 @@ function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
   // Its end is seen at the pipe; without this a child that can't be started would end us.
   child.on('error', () => {});
   child.unref();
-  return channel(child, asking.write, answering.read, ids);
+  return channel(asking.write, answering.read, ids);
 }
 
 function launch({ program, args, env, cwd, open }: Start, requests: number, answers: number): ChildProcess {
   try {
+    const timeout = findSystemTool('timeout');
+    if (timeout === undefined)
+      throw Object.assign(new Error('timeout (of coreutils) is not installed'), { tool: 'timeout' });
     // Of a session of its own: so it has no terminal that it could type into.
-    return spawn(program, args, {
+    return spawn(timeout, ['-s', 'KILL', String(LIFE), program, ...args], {
       cwd,
       env,
       detached: true,
@@ -162,69 +168,53 @@ function launch({ program, args, env, cwd, open }: Start, requests: number, answ
   }
 }
 
-function channel(child: ChildProcess, requests: number, answers: number, ids: Ids): Channel {
-  const silent = `the process of ${nameOf(ids)} that looks there has ended`;
-  /** Undefined: it ended, or is out of time. */
-  const receive = (length: number, deadline: number): Buffer | undefined => {
+function channel(requests: number, answers: number, ids: Ids): Channel {
+  /** Undefined: it ended, or was ended. */
+  const receive = (length: number): Buffer | undefined => {
     const bytes = Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
-      const got = readSome(answers, bytes, at);
-      if (got === 0 || (got === undefined && milliseconds() > deadline)) return undefined;
-      if (got === undefined) Atomics.wait(IDLE, 0, 0, 0.05);
-      else at += got;
+      const got = readSync(answers, bytes, at, length - at, null);
+      if (got === 0) return undefined;
+      at += got;
     }
     return bytes;
   };
+  const until = process.hrtime.bigint() + BigInt(YOUNG) * 1_000_000_000n;
   return {
+    isYoung: () => process.hrtime.bigint() < until,
     ask(request) {
-      const deadline = milliseconds() + PATIENCE;
       try {
         const line = Buffer.from(`${JSON.stringify(request)}\n`);
         for (let done = 0; done < line.length; ) done += writeSync(requests, line, done);
       } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code === 'EPIPE') return silent;
-        throw thrown;
+        if ((thrown as NodeJS.ErrnoException).code !== 'EPIPE') throw thrown;
       }
-      const head = receive(HEAD, deadline);
+      const head = receive(HEAD);
       const said = head && headIn(head);
-      const body = said && receive(said.length, deadline);
+      const body = said && receive(said.length);
       const answer = body && answerIn(said.kind, body);
-      if (answer !== undefined) return answer;
-      return milliseconds() > deadline ? `no answer within ${PATIENCE / 1000} s` : silent;
+      return (
+        answer ?? `the process of ${nameOf(ids)} that looks there has ended, or gave no answer in ${LIFE - YOUNG} s`
+      );
     },
     close() {
+      // It ends when nobody can ask any more.
       closeSync(requests);
       closeSync(answers);
-      child.kill('SIGKILL');
     },
   };
 }
 
-/** Of a clock that only grows; performance.now() would load a dozen modules of Node. */
-const milliseconds = (): number => Number(process.hrtime.bigint()) / 1e6;
-
-/** Undefined: nothing is there yet. 0: nothing comes any more. */
-function readSome(fd: number, into: Buffer, at: number): number | undefined {
-  try {
-    return readSync(fd, into, at, into.length - at, null);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
-    throw thrown;
-  }
-}
-
-/** Nobody ever wakes who waits on it: it is a sleep without an event loop. */
-const IDLE = new Int32Array(new SharedArrayBuffer(4));
+/** Seconds after which timeout(1) ends a child, which the person could stop; one that is older than `YOUNG` is asked no more. */
+const LIFE = 180;
+const YOUNG = 60;
 
 interface Pipe {
   readonly read: number;
   readonly write: number;
 }
 
-/**
- * Two pipes of the kernel's, which Node can't make: FIFOs whose names are gone as soon as their ends are open. The child waits
- * for a request in read(2); we ask for an answer again and again, for only so can we stop waiting.
- */
+/** Two pipes of the kernel's, which Node can't make: FIFOs whose names are gone as soon as their ends are open. */
 function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
   const dir = temporaryIn(privatePlace());
   try {
@@ -235,17 +225,16 @@ function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
     const made = spawnSync(mkfifo, ['-m', '600', ...names], { stdio: 'ignore', env: {} });
     if (made.status !== 0)
       throw Object.assign(new Error(`mkfifo failed in ${dir}`), { code: 'EIO', syscall: 'mkfifo' });
-    return { asking: ends(names[0], 'waits'), answering: ends(names[1], 'asks') };
+    return { asking: ends(names[0]), answering: ends(names[1]) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function ends(fifo: string, reader: 'waits' | 'asks'): Pipe {
+function ends(fifo: string): Pipe {
   // Without O_NONBLOCK the first of the two would wait for the second.
   const first = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const write = openSync(fifo, constants.O_WRONLY);
-  if (reader === 'asks') return { read: first, write };
   const read = openSync(fifo, constants.O_RDONLY);
   closeSync(first);
   return { read, write };
