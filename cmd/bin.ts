@@ -19,9 +19,20 @@ if (process.argv[2] === '__look')
   void import('../core/host/border/look-server.ts').then(({ serveLooks }) => serveLooks());
 else if (process.argv[2] === '__job') {
   passOwnSignalsOn();
-  void import('../core/host/border/jobs.ts').then(({ doJob }) => doJob());
+  void job();
 } else if (reflakeThread === undefined) start();
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
+
+/** A job on standard input, its result on standard output; on standard error, that something goes on. */
+async function job(): Promise<void> {
+  const { answerJob } = await import('../core/host/border/jobs.ts');
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  const answer = await answerJob(Buffer.concat(chunks).toString('utf8'), (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  process.stdout.write(answer);
+}
 
 /** What ends a job ends the program that it runs. */
 function passOwnSignalsOn(): void {

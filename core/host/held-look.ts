@@ -6,7 +6,7 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
 import { type Anchors, anchors } from './anchor.ts';
-import type { Host, Named } from './host.ts';
+import { type Host, type Named, unreadable } from './host.ts';
 import { openPinned } from './pinned.ts';
 import { entryOf, linkTarget, readAll } from './real-look.ts';
 import { thereOrNot } from './site.ts';
@@ -15,8 +15,15 @@ import { isWorkName } from './work-name.ts';
 
 const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
+export type HeldLook = Host['held'] & {
+  readonly release: () => void;
+  /** As `read` and `list`, of an inode that is this user's: throws `unreadable` for any other. */
+  readonly readOf: (path: AbsPath, uid: number) => Uint8Array | undefined;
+  readonly listOf: (path: AbsPath, uid: number) => readonly string[];
+};
+
 /** Throws EPERM where somebody's link is on the way, EFBIG for what is larger than anything that is planned. */
-export function heldLook(root: AbsPath): Host['held'] & { readonly release: () => void } {
+export function heldLook(root: AbsPath): HeldLook {
   const held: Anchors = anchors(root);
   const pinned = <T>(path: AbsPath, see: (pin: number) => T): T | undefined => {
     const pin = thereOrNot(() => openPinned(held.at(path)));
@@ -33,28 +40,39 @@ export function heldLook(root: AbsPath): Host['held'] & { readonly release: () =
     const found = place && there(place);
     return place === undefined || found === undefined ? ABSENT : entryOf(found, () => linkTarget(place));
   };
-  const list = (path: AbsPath): readonly string[] => {
-    const names = pinned(path, (pin) =>
-      fstatSync(pin).isDirectory() ? readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).map(fromBytes) : [],
-    );
-    return inByteOrder((names ?? []).filter((name) => !isWorkName(name)));
+  const namesIn = (pin: number): readonly string[] => {
+    if (!fstatSync(pin).isDirectory()) return [];
+    const names = readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).map(fromBytes);
+    return inByteOrder(names.filter((name) => !isWorkName(name)));
   };
+  const list = (path: AbsPath): readonly string[] => pinned(path, namesIn) ?? [];
+  const bytesOf =
+    (path: AbsPath) =>
+    (pin: number): Uint8Array | undefined => {
+      const { size, isFile } = describe(pin);
+      if (!isFile) return undefined;
+      if (size > MOST.fileBytes) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
+      const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        return readAll(fd, size);
+      } finally {
+        closeSync(fd);
+      }
+    };
+  /** One inode is asked whose it is, and looked into. */
+  const of =
+    <T>(path: AbsPath, uid: number, see: (pin: number) => T) =>
+    (pin: number): T => {
+      if (fstatSync(pin).uid !== uid) throw unreadable(path, `it is not the user ${uid}'s`);
+      return see(pin);
+    };
   return {
     stat,
     list,
     entries: (path) => list(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
-    read: (path) =>
-      pinned(path, (pin) => {
-        const { size, isFile } = describe(pin);
-        if (!isFile) return undefined;
-        if (size > MOST.fileBytes) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
-        const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
-        try {
-          return readAll(fd, size);
-        } finally {
-          closeSync(fd);
-        }
-      }),
+    read: (path) => pinned(path, bytesOf(path)),
+    readOf: (path, uid) => pinned(path, of(path, uid, bytesOf(path))),
+    listOf: (path, uid) => pinned(path, of(path, uid, namesIn)) ?? [],
     fileSystem: (path) => thereOrNot(() => statfsSync(`/proc/self/fd/${held.dir(path).fd}`).type),
     release: () => held.release(),
   };

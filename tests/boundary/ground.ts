@@ -2,7 +2,7 @@
 // files of root's and of a third user's that nobody may touch or show; and what came to harm.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Owner } from '../../core/model.ts';
 import { type Machine, makeMachine } from '../fixtures/machine.ts';
@@ -276,10 +276,3 @@ function isOpen(at: string, path: string): boolean {
   }
   return true;
 }
-
-/** The bytes of a file of the machine, or nothing. */
-export const textOf = (machine: Machine, path: string): string =>
-  existsSync(machine.dir + path) ? readFileSync(machine.dir + path, 'utf8') : '';
-
-/** For what a test made outside of a machine. */
-export const discard = (path: string): void => rmSync(path, { recursive: true, force: true });

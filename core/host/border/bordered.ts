@@ -1,10 +1,13 @@
 // The machine as root sees it: a place that a trusted word names and that root alone controls is looked at with root's rights,
 // and everything else with those of the person whose words lead there. Only for root; anybody else has nothing to give away.
 
+import { below } from '../../links.ts';
 import type { Entry, HostFacts } from '../../model.ts';
-import { type AbsPath, absolute, isWithin, join, parent } from '../../path.ts';
+import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../path.ts';
 import { hashThrough } from '../../tree-hash.ts';
-import { type Host, type Job, type JobResult, type Reader, unreadable } from '../host.ts';
+import { unlessTheirLink } from '../anchor.ts';
+import { heldLook } from '../held-look.ts';
+import { type Host, isUnreadable, type Job, type JobResult, type Named, type Reader, unreadable } from '../host.ts';
 import { factsOf, realHost } from '../real.ts';
 import { compute } from '../scratch.ts';
 import { computeAs } from './jobs.ts';
@@ -42,6 +45,7 @@ const OWN_WORDS: readonly AbsPath[] = [
 /** `root`: where the machine is on this disk. */
 export function bordered(root: AbsPath): BorderedHost {
   const own = realHost(root);
+  const held = heldLook(root);
   const closed = territory(root);
   const granted = new Set<AbsPath>(OWN_WORDS);
   const lookers = new Map<string, Looker>();
@@ -66,8 +70,35 @@ export function bordered(root: AbsPath): BorderedHost {
   /** On the way to something that is named: its metadata may be looked at, no more. */
   const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
 
+  /** Whether the person owns every directory on the way that is not root's alone: what is shut there, they could open. */
+  const isOwnWay = (path: AbsPath): boolean => {
+    const dirs: AbsPath[] = [];
+    for (let at = parent(path); closed.directory(at) === undefined; at = parent(at)) {
+      dirs.push(at);
+      if (at === ROOT) return false;
+    }
+    const isTheirs = (entry: Entry): boolean =>
+      entry.type === 'absent' || (entry.type === 'dir' && entry.owner.uid === person?.uid);
+    return unlessTheirLink(() => dirs.every((dir) => isTheirs(held.stat(dir)))) === true;
+  };
+  /** What the person's own modes keep from themselves, root sees for them: it is to mend the modes. */
+  const orShut = <T>(path: AbsPath, look: () => T, own: (uid: number) => T): T => {
+    try {
+      return look();
+    } catch (thrown) {
+      if (!isUnreadable(thrown) || person === undefined || !isOwnWay(path)) throw thrown;
+      return own(person.uid);
+    }
+  };
+  const statOfTheirs = (path: AbsPath): Entry =>
+    orShut(
+      path,
+      () => theirs(path).stat(path),
+      () => held.stat(path),
+    );
+
   const stat = (path: AbsPath): Entry => {
-    if (!(isNamed(path) || isOnTheWay(path)) || closed.place(path) === undefined) return theirs(path).stat(path);
+    if (!(isNamed(path) || isOnTheWay(path)) || closed.place(path) === undefined) return statOfTheirs(path);
     const entry = own.stat(path);
     // Root's link is root's word: where it leads is named by it.
     if (entry.type === 'link' && entry.owner.uid === 0) granted.add(join(parent(path), entry.target));
@@ -84,15 +115,36 @@ export function bordered(root: AbsPath): BorderedHost {
   const isNoFile = (path: AbsPath): boolean =>
     isNamed(path) && closed.place(path) !== undefined && own.stat(path).type !== 'file';
 
+  const listOfTheirs = (path: AbsPath): readonly string[] =>
+    orShut(
+      path,
+      () => theirs(path).list(path),
+      (uid) => held.listOf(path, uid),
+    );
+
   const reader: Reader = {
     get facts() {
       facts ??= factsOf(root, reader);
       return facts;
     },
     stat,
-    read: (path, most) => (isRootsFile(path) || isNoFile(path) ? own : theirs(path)).read(path, most),
-    list: (path) => (isRootsDirectory(path) ? own.list(path) : theirs(path).list(path)),
-    entries: (path) => (isRootsDirectory(path) ? own.entries(path) : theirs(path).entries(path)),
+    read: (path, most) =>
+      isRootsFile(path) || isNoFile(path)
+        ? own.read(path, most)
+        : orShut(
+            path,
+            () => theirs(path).read(path, most),
+            (uid) => held.readOf(path, uid),
+          ),
+    list: (path) => (isRootsDirectory(path) ? own.list(path) : listOfTheirs(path)),
+    entries: (path) =>
+      isRootsDirectory(path)
+        ? own.entries(path)
+        : orShut(
+            path,
+            () => theirs(path).entries(path),
+            () => listOfTheirs(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
+          ),
     isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),
     writtenAt: (path) => (isRootsFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
     treeHash: (path) =>
@@ -116,6 +168,7 @@ export function bordered(root: AbsPath): BorderedHost {
     activate: own.activate,
     refresh() {
       own.refresh();
+      held.release();
       closed.forget();
       for (const one of lookers.values()) one.forget();
     },

@@ -37,19 +37,14 @@ const sentFile = (file: ScratchFile): SentFile =>
 
 const sent = (job: Job): Sent => ({ ...job, files: job.files.map(sentFile) });
 
-/** The person's side: a job on standard input, its result on standard output, what its program says on standard error. */
-export async function doJob(): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  const job = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Sent;
+/** The person's side: does the job that `input` says; its result as text. `onLine` hears what its program says meanwhile. */
+export async function answerJob(input: string, onLine: (line: string) => void): Promise<string> {
+  const job = JSON.parse(input) as Sent;
   const files = job.files.map(
     (file): ScratchFile => (file.type === 'file' ? { ...file, content: Buffer.from(file.content, 'base64') } : file),
   );
-  // Root hears that something goes on.
-  const onLine = (line: string): void => void process.stderr.write(`${line}\n`);
   const result = await compute({ ...job, argv: job.argv as Argv, files }, onLine);
-  const answer = result.status === 'done' ? { ...result, files: result.files.map(sentFile) } : result;
-  process.stdout.write(JSON.stringify(answer));
+  return JSON.stringify(result.status === 'done' ? { ...result, files: result.files.map(sentFile) } : result);
 }
 
 /** A result that has the shape of one, with files only where the job's outputs are. Undefined: it is none. */
