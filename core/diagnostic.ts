@@ -37,11 +37,36 @@ export interface Diagnostic {
 
 /** The line and column of an offset (UTF-16) in a text. */
 export function positionAt(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  let line = 1;
-  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line++;
-  return { line, column: Array.from(before.slice(lineStart)).length + 1 };
+  if (latest.text !== text) latest = { text, ...landmarks(text) };
+  const line = countBelow(latest.lines, offset + 1);
+  const start = latest.lines[line - 1]!;
+  return { line, column: offset - start - countBelow(latest.pairs, offset) + countBelow(latest.pairs, start) + 1 };
+}
+
+/** Where lines begin, and where the second halves of surrogate pairs are. */
+interface Landmarks {
+  readonly lines: readonly number[];
+  readonly pairs: readonly number[];
+}
+
+/** Thousands of places of one text are asked for in a row. */
+let latest: Landmarks & { readonly text: string } = { text: '', lines: [0], pairs: [] };
+
+function landmarks(text: string): Landmarks {
+  const lines = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.push(at + 1);
+  return { lines, pairs: Array.from(text.matchAll(/[\ud800-\udbff][\udc00-\udfff]/g), ({ index }) => index + 1) };
+}
+
+/** How many of the sorted numbers are below `limit`. */
+function countBelow(sorted: readonly number[], limit: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A span of offsets (UTF-16, `end` exclusive) in the text of `file`, as a range. */

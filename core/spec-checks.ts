@@ -12,10 +12,11 @@ import { closest } from './suggest.ts';
 /** Every problem of a spec that its schema accepts. */
 export function checkSpec(spec: Spec): readonly SpecProblem[] {
   const inputs = inputsOf(spec);
+  const names = new Set(inputs.map(({ name }) => name));
   return [
     ...checkSystem(spec.host.system),
     ...checkOwner(spec.config?.owner ?? ''),
-    ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, inputs)]),
+    ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, names)]),
   ];
 }
 
@@ -117,21 +118,26 @@ function checkUrl({ url, flake, urlPointer }: InputWishes): readonly SpecProblem
 const severityOf = ({ kind }: RefTrap): SpecProblem['severity'] =>
   kind === 'mistyped-url' || kind === 'tilde' ? 'error' : 'warning';
 
+/** So many names can be looked through for one like a wrong one, and shown. */
+const SUGGESTED_FROM = 500;
+const MOST_NAMES = 20;
+
 /** A target's first part must be an input of this spec; what lies below it only its lock knows. */
-function checkFollows(input: InputWishes, inputs: readonly InputWishes[]): readonly SpecProblem[] {
-  const names = inputs.map(({ name }) => name);
+function checkFollows(input: InputWishes, names: ReadonlySet<string>): readonly SpecProblem[] {
   return Object.entries(input.follows).flatMap(([name, target]): SpecProblem[] => {
     const first = target.split('/')[0]!;
-    if (target === '' || (names.includes(first) && target !== `${input.name}/${name}`)) return [];
+    if (target === '' || (names.has(first) && target !== `${input.name}/${name}`)) return [];
     const pointer = `${input.pointer}${toPointer(['follows', name])}`;
     const wrong = { severity: 'error', code: 'RF1009', pointer, part: 'value' } as const;
-    if (names.includes(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
-    const near = closest(first, names);
+    if (names.has(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
+    // To compare thousands with thousands would take minutes.
+    const near = names.size > SUGGESTED_FROM ? undefined : closest(first, [...names]);
+    const some = [...names].slice(0, MOST_NAMES);
     return [
       {
         ...wrong,
         summary: `follows names no input: ${quote(target)}`,
-        expected: `expected ${names.join(', ')}`,
+        expected: `expected ${some.join(', ')}${names.size > MOST_NAMES ? ', …' : ''}`,
         hint: near === undefined ? `add ${first} to inputs` : `did you mean ${quote(near)}?`,
       },
     ];

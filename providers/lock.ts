@@ -12,6 +12,7 @@ import { parseLock } from '../core/formats/lock/parse-lock.ts';
 import type { Job, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
 import { type LockNeed, type LockWish, lockNeed, policyProblems } from '../core/lock-need.ts';
 import type { Change, Owner } from '../core/model.ts';
+import { oncePer } from '../core/once.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
 import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
@@ -146,7 +147,7 @@ function reasonChanges(path: AbsPath, need: LockNeed, existed: boolean): readonl
   if (names.size === 0) return [fileChange(path, need, existed)];
   return [...names].map((name) => {
     const from = need.old && describe(need.old, name);
-    const declared = need.inputs.some((input) => input.name === name);
+    const declared = declaredIn(need).has(name);
     const action = !declared ? 'remove' : from === undefined ? 'add' : 'change';
     return inputChange(path, name, action, { ...(from && { from }) }, need, existed);
   });
@@ -165,6 +166,8 @@ function lockChanges(path: AbsPath, need: LockNeed, next: Lock | undefined, exis
   return changes.length > 0 ? changes : [fileChange(path, need, existed)];
 }
 
+const declaredIn = oncePer(({ inputs }: LockNeed) => new Set(inputs.map(({ name }) => name)));
+
 function inputChange(
   path: AbsPath,
   name: string,
@@ -173,17 +176,34 @@ function inputChange(
   need: LockNeed,
   existed: boolean,
 ): Change {
-  const own = need.reasons.filter(({ input }) => input === name);
+  const own = reasonsFor(need, name);
   return {
     subject: `lock.${name}`,
     path,
     action,
     ...ends,
     reason: existed ? 'stale' : 'missing',
-    because: inWords(own.length > 0 ? own : need.reasons),
+    because: own ?? inWords(need.reasons),
     pointer: `/inputs/${name}`,
   };
 }
+
+/** In words, the reasons that one input is locked again; undefined where none is its own. */
+const reasonsFor = (need: LockNeed, name: string): string | undefined => {
+  const found = reasonsByInput(need).get(name);
+  return found && inWords(found);
+};
+
+const reasonsByInput = oncePer(({ reasons }: LockNeed) => {
+  const found = new Map<string, LockNeed['reasons'][number][]>();
+  for (const reason of reasons) {
+    if (reason.input === undefined) continue;
+    const known = found.get(reason.input);
+    if (known) known.push(reason);
+    else found.set(reason.input, [reason]);
+  }
+  return found;
+});
 
 const fileChange = (path: AbsPath, { reasons }: LockNeed, existed: boolean): Change => ({
   subject: 'lock',

@@ -1,5 +1,5 @@
 // Whether reflake's own state would be carried along by what it does: the journal of a move must not lie in what is moved.
-// Asked before anything is locked or written; links and --root are seen through.
+// Asked before anything is locked or written; links, bind mounts and --root are seen through.
 
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -7,6 +7,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { follow } from '../links.ts';
 import { type AbsPath, absolute, fromBytes, isWithin, toBytes } from '../path.ts';
 import { isUnreadable, type Reader } from './host.ts';
+import { placeOnDevice } from './mounts.ts';
 
 /** A place of the machine that an apply is about, and what the spec calls it. */
 export interface Concerned {
@@ -27,12 +28,12 @@ export function stateInTheWay(
   places: readonly Concerned[],
   aside: AbsPath,
 ): Diagnostic | undefined {
-  const own = realOf(state);
+  const own = placeOnDevice(realOf(state));
   const top = realOf(root);
   for (const { what, path, pointer } of places) {
     const end = endOf(reader, path);
     if (end === undefined) continue;
-    const place = absolute(`${top}${end}`);
+    const place = placeOnDevice(absolute(`${top}${end}`));
     const said = { severity: 'error', code: 'RF3015', path, ...(pointer && { pointer }) } as const;
     const hint = 'name a directory elsewhere with --state, or another path in the spec';
     if (isWithin(own, place)) {

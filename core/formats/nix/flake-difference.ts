@@ -46,21 +46,6 @@ export interface Problem {
   readonly pointer: string;
 }
 
-/** Which line of `flake` an offset is in, 1-based. */
-export function linesOf({ text }: OpenFlake): (offset: number) => number {
-  const starts = [0];
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
-  return (offset) => {
-    let [low, high] = [0, starts.length];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (starts[middle]! <= offset) low = middle;
-      else high = middle;
-    }
-    return low + 1;
-  };
-}
-
 /** A JSON pointer (RFC 6901). */
 export function pointerTo(...keys: readonly string[]): string {
   return keys.map((key) => '/' + key.replace(/~/g, '~0').replace(/\//g, '~1')).join('');

@@ -1,6 +1,7 @@
 // The inputs that a wish wants against the inputs that flake.nix declares, and the splices that make them equal.
 // The only place that edits `inputs`.
 
+import { oncePer } from '../../once.ts';
 import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './flake-difference.ts';
 import { declareInput, setFlake, setReference, setUrl } from './flake-input-splices.ts';
@@ -8,7 +9,6 @@ import { describeRef, type RefRules, sameReference } from './flake-reference.ts'
 import { insertArgument, type Splice } from './flake-splice.ts';
 import { nodeAt } from './flake-tree.ts';
 import { followsPath, type InputWish, pathTokens } from './flake-wish.ts';
-import { oncePer } from './once.ts';
 import { isIdentifier, nixAttrPath, nixString } from './print.ts';
 import type { Span } from './syntax.ts';
 

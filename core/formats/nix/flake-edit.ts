@@ -1,15 +1,16 @@
 // Edits flake.nix so that a wish holds: one difference at a time, read again after each, and proved at the end.
 // The only place that turns differences into a new text. Every comment and byte that no wish concerns stays.
 
+import { positionAt } from '../../diagnostic.ts';
+import { oncePer } from '../../once.ts';
 import { type Flake, type InputDecl, type OpenFlake, openFlake } from './flake.ts';
-import { type Change, type Difference, linesOf, type Problem } from './flake-difference.ts';
+import type { Change, Difference, Problem } from './flake-difference.ts';
 import { hostDifferences } from './flake-edit-host.ts';
 import { inputDifferences } from './flake-edit-input.ts';
 import { type HostDecl, plainModule } from './flake-host.ts';
 import type { RefRules } from './flake-reference.ts';
 import { overlap, type Splice, splice } from './flake-splice.ts';
 import { type FlakeWish, pathTokens } from './flake-wish.ts';
-import { oncePer } from './once.ts';
 
 export type FlakeEdit =
   /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
@@ -49,8 +50,7 @@ export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): 
   }
   const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
   if (damage !== undefined) return { ok: false, problems: [{ ...unproved(before, undefined), message: damage }] };
-  const line = linesOf(open);
-  const changes = done.map(({ locate, ...one }) => ({ ...one, line: line(locate(open) ?? 0) }));
+  const changes = done.map(({ locate, ...one }) => ({ ...one, line: positionAt(open.text, locate(open) ?? 0).line }));
   return { ok: true, text: open.text, changes, flake: open.flake };
 }
 

@@ -1,5 +1,7 @@
 // The splices that set one thing about an input: its reference, `flake`, `follows`, or all of it where it is new.
 // The only place that knows the spellings in which inputs are declared. Undefined: this spelling can't be edited.
+
+import { oncePer } from '../../once.ts';
 import type { InputRef, OpenFlake } from './flake.ts';
 import { attrValue, type RefRules, sameKeys } from './flake-reference.ts';
 import {
@@ -13,7 +15,6 @@ import {
 } from './flake-splice.ts';
 import { type AttrNode, type LeafNode, nodeAt, type SetNode } from './flake-tree.ts';
 import { bindingLayout, type InputWish, inputBindings, type NewBinding } from './flake-wish.ts';
-import { oncePer } from './once.ts';
 import { flat, type Layout, nixAttrPath, nixString } from './print.ts';
 
 /** Sets the reference of the input at `base` to a url. An attribute set is edited in place while the same attributes say it. */

@@ -1,12 +1,12 @@
 // Changes to the text of flake.nix: bindings, list items and arguments put in or taken out in the style of their neighbours.
 // The only place that decides where new text goes and how it is indented. Every change is a splice; the rest stays.
 
+import { oncePer } from '../../once.ts';
 import type { OpenFlake } from './flake.ts';
 import type { ListExpr } from './flake-host.ts';
 import type { Lambda } from './flake-scope.ts';
 import type { LeafNode, Occurrence, SetNode } from './flake-tree.ts';
 import { bindingLayout, type NewBinding } from './flake-wish.ts';
-import { oncePer } from './once.ts';
 import { flat, type Layout, lines, nixAttrPath } from './print.ts';
 import type { Comment, Span } from './syntax.ts';
 

@@ -271,6 +271,8 @@ function parseAttrPath(lexer: Lexer): AttrPath {
   const { start } = lexer;
   const names = [parseAttrName(lexer)];
   while (lexer.type === Token.dot) {
+    // Each name is a set in the one before.
+    if (names.length === maxNesting) throw new Broken('the attribute path is too long', lexer.start, lexer.end);
     lexer.next();
     names.push(parseAttrName(lexer));
   }

@@ -1,4 +1,4 @@
-// Facts about a whole file or set that many small questions ask again: worked out once, so that n questions cost n steps.
+// Facts about a whole that many small questions ask again: worked out once, so that n questions cost n steps.
 
 /** As `make`, but a second question about the same object gets the first answer. */
 export function oncePer<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
