@@ -61,7 +61,7 @@ export const withheld = (path: AbsPath): string => `(withheld: only root can rea
 /** About a file that the listener can't read: its place and kind, and nothing of its text. */
 export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
   const { severity, code, pointer, at } = diagnostic;
-  if (NAMES_ONLY.has(code) && at === undefined) return diagnostic;
+  if (NAMES_ONLY.has(code) && at === undefined && diagnostic.snippet === undefined) return diagnostic;
   const file = at?.file.startsWith('/') ? absolute(at.file) : undefined;
   const closed = [file, diagnostic.path].find((path) => path !== undefined && !mayRead(path));
   if (closed === undefined) return diagnostic;
@@ -90,8 +90,11 @@ const NAMES_ONLY: ReadonlySet<string> = new Set([
   'RF2042',
 ]);
 
+/** These changes say names, owners and modes, which a look at the directory tells as well. */
+const SHOWN: ReadonlySet<string> = new Set(['owner', 'mode', 'config.path', 'config.from', 'git', 'activate']);
+
 const discreetChange = (change: Change, mayRead: MayRead): Change => {
-  if (mayRead(change.path)) return change;
+  if (SHOWN.has(change.subject) || mayRead(change.path)) return change;
   const { from: _from, to: _to, line: _line, ...rest } = change;
   return { ...rest, because: withheld(change.path) };
 };

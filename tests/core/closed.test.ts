@@ -94,7 +94,7 @@ test('a diagnostic says the place and the kind', () => {
   expect(said.summary).toContain('(withheld: only root can read /etc/shadow)');
   const open = { ...leaking, at: { ...at, file: '/etc/open' } };
   expect(discreet(open, mayRead)).toBe(open);
-  const { at: _at, ...byPath } = { ...leaking, path: absolute('/etc/to-shadow') };
+  const { at: _at, ...byPath } = { ...leaking, code: 'RF2008' as const, path: absolute('/etc/to-shadow') };
   expect(JSON.stringify(discreet(byPath, mayRead))).not.toContain('hunter2');
 });
 

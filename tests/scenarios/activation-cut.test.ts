@@ -56,7 +56,7 @@ const inSession = (): Promise<Ran> =>
   machine.enter(['setsid', '-w', 'reflake', 'apply', '--yes', '-v'], { sudo: 'srid' });
 
 test('Ctrl-C ends a build', async () => {
-  at('setpriv', '*" build "*', 'kill -INT 0; exec sleep 600');
+  at('setpriv', '*" build "*', `kill -INT ${REFLAKE} 0; exec sleep 600`);
   const ran = await inSession();
   expectCode(ran, 4);
   expect(ran.stderr).toMatch(/stopped by SIGINT.*RF3009/);

@@ -255,16 +255,19 @@ describe('a machine that reflake has never seen', () => {
 
   test('another apply holds the lock', async () => {
     const script = `mkdir -p /var/lib/reflake; exec 9> /var/lib/reflake/lock; flock -xn 9; echo 'process 1 of eve' >&9`;
-    await isRefused(() => machine.sh(`${script}; cd /home/srid; reflake apply --yes`), {
-      exit: 7,
-      says: [/process 1 of eve.*RF3007/],
-    });
+    await isRefused(
+      () => machine.sh(`${script}; cd /home/srid; SUDO_USER=srid SUDO_UID=1000 SUDO_GID=100 reflake apply --yes`),
+      {
+        exit: 7,
+        says: [/process 1 of eve.*RF3007/],
+      },
+    );
   });
 
   test('a disk that is full: where the tree goes, where the journal is, where Nix works', async () => {
     const full = (dir: string, size: string, more = ''): Promise<Ran> =>
       machine.sh(`
-        mkdir -p ${dir}; chmod 755 ${dir}; mount -t tmpfs -o size=${size},mode=1777 tmpfs ${dir}; ${more}
+        mkdir -p ${dir}; chmod 755 ${dir}; mount -t tmpfs -o size=${size},mode=${dir === '/var/lib/reflake' ? '700' : '1777'} tmpfs ${dir}; ${more}
         cd /home/srid; SUDO_USER=srid SUDO_UID=1000 SUDO_GID=100 exec reflake apply --yes`);
     const blobs = 'head -c 100000 /dev/urandom > /etc/nixos/wallpaper';
     await root(
@@ -306,10 +309,11 @@ describe('a machine that reflake has never seen', () => {
     execFileSync('sh', ['-c', 'cat > "$0" && chmod 755 "$0"', `${machine.dir}${tools}/nix`], { input: script });
     execFileSync('sed', [
       '-i',
-      '/owner: srid/d; s|~/nixos-config|/home/srid/nixos-config|',
+      // All of it root's, so that root's own process starts Nix and is the parent that it signals.
+      '/owner: srid/d; s|~/nixos-config|/root/nixos-config|',
       `${machine.dir}/home/srid/reflake.yaml`,
     ]);
-    execFileSync('cp', ['-a', `${machine.dir}/home/srid/reflake.yaml`, `${machine.dir}/root/reflake.yaml`]);
+    execFileSync('cp', [`${machine.dir}/home/srid/reflake.yaml`, `${machine.dir}/root/reflake.yaml`]);
     return tools;
   }
 });
