@@ -66,7 +66,8 @@ export function bordered(root: AbsPath): BorderedHost {
       'name the owner of the configuration: config.owner',
     );
   };
-  const isNamed = (path: AbsPath): boolean => [...granted].some((one) => isWithin(path, one));
+  /** Where nobody else's words are followed, all words are root's. */
+  const isNamed = (path: AbsPath): boolean => person === undefined || [...granted].some((one) => isWithin(path, one));
   /** On the way to something that is named: its metadata may be looked at, no more. */
   const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
 
