@@ -121,7 +121,14 @@ function violationsOf({ from, to, line }: Import, files: readonly string[]): rea
 }
 
 /** What formats may know besides each other: plain data. */
-const PURE = ['core/model.ts', 'core/diagnostic.ts', 'core/path.ts', 'core/canonical.ts', 'core/limits.ts'];
+const PURE = [
+  'core/model.ts',
+  'core/diagnostic.ts',
+  'core/path.ts',
+  'core/canonical.ts',
+  'core/limits.ts',
+  'core/once.ts',
+];
 
 /** Type imports count: a cycle of types is a cycle of thoughts. */
 function cycles(imports: readonly Import[]): readonly (readonly string[])[] {
