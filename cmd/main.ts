@@ -3,12 +3,13 @@
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
 import { callerOf } from '../core/host/caller.ts';
 import { FOREIGN_CODE } from '../core/host/environment.ts';
+import { type Unreadable, unreadableProblem } from '../core/host/host.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import { closest } from '../core/suggest.ts';
 import { readArguments } from './arguments.ts';
 import { checkCommand } from './check.ts';
 import { EXIT, EXIT_MEANINGS } from './exit.ts';
-import type { Io, Usage } from './io.ts';
+import type { GlobalOptions, Io, Usage } from './io.ts';
 import {
   COMMANDS,
   type Command,
@@ -20,6 +21,7 @@ import {
 } from './options.ts';
 import { planCommand } from './plan.ts';
 import { escapeLine } from './report/escape.ts';
+import { reporterFor } from './session.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -31,7 +33,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     refuseForeignCode(io.env);
     const typed = readArguments(argv);
-    return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
+    return typed === undefined ? await throughYargs(argv, io) : await runCommand(typed.command, typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
     io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
@@ -75,11 +77,27 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   explain: later(async () => (await import('./reference.ts')).explainCommand),
 };
 
+/** What could not be read before there was a report to say it in is said here. */
+async function runCommand(command: CommandName, options: unknown, io: Io): Promise<number> {
+  try {
+    return await RUN[command](options, io);
+  } catch (thrown) {
+    if (!hasWhy(thrown)) throw thrown;
+    const report = reporterFor('plan', options as GlobalOptions, io, { file: '', text: '' });
+    report({ type: 'diagnostic', diagnostic: unreadableProblem(thrown) });
+    return EXIT.error;
+  }
+}
+
+/** By its properties: an error that comes out of a thread keeps nothing else. */
+const hasWhy = (thrown: unknown): thrown is Unreadable =>
+  thrown instanceof Error && 'why' in thrown && 'path' in thrown;
+
 /** Help, version, completion, everything that is wrong, and what is right in an unusual way. */
 async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
   let exit: number = EXIT.ok;
   const parser = await commandLine(argv, io, async (command, options) => {
-    exit = await RUN[command](options, io);
+    exit = await runCommand(command, options, io);
   });
   let printed = '';
   await parser.parseAsync([...argv], {}, (_error, _argv, output) => {

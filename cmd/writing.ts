@@ -2,7 +2,7 @@
 // flag that they leave is polled there between two writes.
 
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { exitOfSignal } from '../core/execution.ts';
 import { EXIT } from './exit.ts';
 import { internalErrorScreen } from './internal-error.ts';
@@ -49,7 +49,7 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
     if (before !== undefined) raise(shared, before);
     takeSignals(shared, io);
     const file = JSON.stringify(fileURLToPath(import.meta.url));
-    const thread = new Worker(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
+    const thread = started(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
       eval: true,
       workerData: assignment,
       // A nursery for the edits of ten thousand files: a smaller one copies what lives again and again, a larger one is only memory.
@@ -69,7 +69,7 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
       // After the commit a bug of ours undoes nothing, and the exit code is still the commit's.
       const failed = (thrown: unknown): void => {
         if (Atomics.load(shared, 1) !== STAGE.settled) {
-          reject(thrown);
+          reject(saidOfThread(thrown));
           return;
         }
         const exit = Atomics.load(shared, 2);
@@ -81,6 +81,22 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
       thread.once('exit', (code) => failed(new Error(`the thread that writes has ended: ${code}`)));
     });
   };
+}
+
+function started(program: string, options: WorkerOptions): Worker {
+  try {
+    return new Worker(program, options);
+  } catch (thrown) {
+    throw saidOfThread(thrown);
+  }
+}
+
+/** Where no thread can be started the system says why, but Node does not say it as an error of the system. */
+function saidOfThread(thrown: unknown): unknown {
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  if (code !== 'ERR_WORKER_INIT_FAILED' && code !== 'ERR_WORKER_OUT_OF_MEMORY') return thrown;
+  const why = code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'ENOMEM' : (/E[A-Z]{3,}$/.exec(message)?.[0] ?? 'EAGAIN');
+  return Object.assign(new Error('no thread to write in can be started'), { code: why, syscall: 'thread' });
 }
 
 type Signal = (typeof SIGNALS)[number];

@@ -38,9 +38,10 @@ export interface Diagnostic {
 /** The line and column of an offset (UTF-16) in a text. */
 export function positionAt(text: string, offset: number): { line: number; column: number } {
   if (latest.text !== text) latest = { text, ...landmarks(text) };
-  const line = countBelow(latest.lines, offset + 1);
+  const end = Math.min(offset, text.length);
+  const line = countBelow(latest.lines, end + 1);
   const start = latest.lines[line - 1]!;
-  return { line, column: offset - start - countBelow(latest.pairs, offset) + countBelow(latest.pairs, start) + 1 };
+  return { line, column: end - start - countBelow(latest.pairs, end) + countBelow(latest.pairs, start) + 1 };
 }
 
 /** Where lines begin, and where the second halves of surrogate pairs are. */

@@ -79,7 +79,10 @@ const ERRNO: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   EIO: 'the disk does not answer rightly',
   EFBIG: 'the file is larger than is allowed (ulimit -f)',
-  EMFILE: 'too many files are open',
+  EMFILE: 'too many files are open (ulimit -n)',
+  EAGAIN: 'no more processes or threads may be started (ulimit -u)',
+  ENOMEM: 'no memory is left (ulimit -v)',
+  ENAMETOOLONG: 'a name is too long',
   ENOTSUP: 'the file system cannot do it',
 };
 const HINT: Readonly<Record<string, string>> = {

@@ -6,6 +6,8 @@ const MIB = 1 << 20;
 export const MOST = {
   /** Bytes of a path, Linux's PATH_MAX without the NUL; a longer one can only be reached step by step. */
   pathBytes: 4095,
+  /** Names in a path where a configuration, or a home, may be: each directory on the way may have to be made. */
+  pathNames: 100,
   /** Bytes of one name in a path: NAME_MAX of every file system that NixOS runs on. */
   nameBytes: 255,
   /** Links followed on the way to one path: as many as Linux follows. */

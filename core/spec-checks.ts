@@ -4,7 +4,8 @@ import type { Spec } from '../schemas/spec.gen.ts';
 import { parseFlakeRef } from './formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from './formats/flake-ref/traps.ts';
 import { toPointer } from './json-pointer.ts';
-import { isId, LARGEST_ID } from './limits.ts';
+import { isId, LARGEST_ID, MOST } from './limits.ts';
+import { absolute, depth, isPossible } from './path.ts';
 import { quote, type SpecProblem } from './spec-failures.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 import { closest } from './suggest.ts';
@@ -16,6 +17,7 @@ export function checkSpec(spec: Spec): readonly SpecProblem[] {
   return [
     ...checkSystem(spec.host.system),
     ...checkOwner(spec.config?.owner ?? ''),
+    ...(['path', 'from'] as const).flatMap((key) => checkPlace(key, spec.config?.[key] ?? '/')),
     ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, names)]),
   ];
 }
@@ -77,6 +79,18 @@ function likeliestSystem(system: string): string | undefined {
   const words = system.split(/[^a-z0-9_]+/).map((word) => OTHER_WORDS[word] ?? word);
   const guesses = [system, words.join('-'), words.toReversed().join('-'), `${words.join('-')}-linux`];
   return guesses.map((guess) => closest(guess, SYSTEMS)).find((near) => near !== undefined);
+}
+
+/** A directory can have such a path, and not so many are to be made on the way that it takes minutes. */
+function checkPlace(key: 'path' | 'from', place: string): readonly SpecProblem[] {
+  const path = absolute(`/${place}`);
+  const isTooDeep = depth(path) > MOST.pathNames;
+  if (!isTooDeep && isPossible(path)) return [];
+  const expected = isTooDeep
+    ? `expected at most ${MOST.pathNames} names`
+    : `expected names of at most ${MOST.nameBytes} bytes`;
+  const summary = `${quote(place)} is ${isTooDeep ? 'too deep' : 'a path that no directory can have'}`;
+  return [{ severity: 'error', code: 'RF1005', summary, expected, pointer: `/config/${key}`, part: 'value' }];
 }
 
 /** Numbers are ids; a pattern can't say how large they may be. */

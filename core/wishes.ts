@@ -4,10 +4,10 @@
 import type { Spec } from '../schemas/spec.gen.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isUnreadable, type Reader } from './host/host.ts';
-import { isId } from './limits.ts';
+import { isId, MOST } from './limits.ts';
 import { follow, type Stray, settle, strayed } from './links.ts';
 import type { ActivationMode, Owner, Party, Person } from './model.ts';
-import { type AbsPath, absolute, isPossible, ROOT } from './path.ts';
+import { type AbsPath, absolute, depth, isPossible, ROOT } from './path.ts';
 import { type People, people } from './people.ts';
 import { type InputWishes, inputsOf } from './spec-inputs.ts';
 import { strayLink } from './stray.ts';
@@ -151,7 +151,8 @@ function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
 }
 
 /** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
-const isHome = (home: string): boolean => home.startsWith('/') && isPossible(home);
+const isHome = (home: string): boolean =>
+  home.startsWith('/') && isPossible(home) && depth(absolute(home)) <= MOST.pathNames;
 /** The present owners of `places`, and `uids`, with the groups that the machine knows of. */
 function partiesOf(
   places: readonly (AbsPath | undefined)[],

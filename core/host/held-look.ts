@@ -6,7 +6,7 @@ import { below } from '../links.ts';
 import { ABSENT, type Entry } from '../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../path.ts';
 import { type Anchors, anchors } from './anchor.ts';
-import { type Host, type Named, unreadable } from './host.ts';
+import { type Host, type Named, tooLarge, unreadable } from './host.ts';
 import { openPinned } from './pinned.ts';
 import { entryOf, linkTarget, readAll } from './real-look.ts';
 import { thereOrNot } from './site.ts';
@@ -18,11 +18,11 @@ const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 export type HeldLook = Host['held'] & {
   readonly release: () => void;
   /** As `read` and `list`, of an inode that is this user's: throws `unreadable` for any other. */
-  readonly readOf: (path: AbsPath, uid: number) => Uint8Array | undefined;
+  readonly readOf: (path: AbsPath, uid: number, most?: number) => Uint8Array | undefined;
   readonly listOf: (path: AbsPath, uid: number) => readonly string[];
 };
 
-/** Throws EPERM where somebody's link is on the way, EFBIG for what is larger than anything that is planned. */
+/** Throws EPERM where somebody's link is on the way, `unreadable` for what is too large. */
 export function heldLook(root: AbsPath): HeldLook {
   const held: Anchors = anchors(root);
   const pinned = <T>(path: AbsPath, see: (pin: number) => T): T | undefined => {
@@ -47,11 +47,11 @@ export function heldLook(root: AbsPath): HeldLook {
   };
   const list = (path: AbsPath): readonly string[] => pinned(path, namesIn) ?? [];
   const bytesOf =
-    (path: AbsPath) =>
+    (path: AbsPath, most: number = MOST.fileBytes) =>
     (pin: number): Uint8Array | undefined => {
       const { size, isFile } = describe(pin);
       if (!isFile) return undefined;
-      if (size > MOST.fileBytes) throw Object.assign(new Error(`too large: ${path}`), { code: 'EFBIG' });
+      if (size > most) throw tooLarge(path, size, most);
       const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
         return readAll(fd, size);
@@ -70,8 +70,8 @@ export function heldLook(root: AbsPath): HeldLook {
     stat,
     list,
     entries: (path) => list(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
-    read: (path) => pinned(path, bytesOf(path)),
-    readOf: (path, uid) => pinned(path, of(path, uid, bytesOf(path))),
+    read: (path, most) => pinned(path, bytesOf(path, most)),
+    readOf: (path, uid, most) => pinned(path, of(path, uid, bytesOf(path, most))),
     listOf: (path, uid) => pinned(path, of(path, uid, namesIn)) ?? [],
     fileSystem: (path) => thereOrNot(() => statfsSync(`/proc/self/fd/${held.dir(path).fd}`).type),
     release: () => held.release(),

@@ -58,7 +58,7 @@ export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): 
  * One at a time while a style is found: what a first new input looks like decides about the next one. From then on ever more
  * at once, or thousands of wishes would mean to read the file thousands of times.
  */
-const sizeOf = (round: number): number => (round < ONE_BY_ONE ? 1 : 2 ** (round - ONE_BY_ONE + 1));
+const sizeOf = (round: number): number => (round < ONE_BY_ONE ? 1 : 4 ** (round - ONE_BY_ONE + 1));
 const ONE_BY_ONE = 8;
 
 /** The first `size` differences granted in one step; undefined where their edits get in each other's way. */

@@ -7,7 +7,16 @@ import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../path
 import { hashThrough } from '../../tree-hash.ts';
 import { unlessTheirLink } from '../anchor.ts';
 import { heldLook } from '../held-look.ts';
-import { type Host, isUnreadable, type Job, type JobResult, type Named, type Reader, unreadable } from '../host.ts';
+import {
+  DENIED,
+  type Host,
+  isUnreadable,
+  type Job,
+  type JobResult,
+  type Named,
+  type Reader,
+  unreadable,
+} from '../host.ts';
 import { factsOf, realHost } from '../real.ts';
 import { compute } from '../scratch.ts';
 import { computeAs } from './jobs.ts';
@@ -87,7 +96,9 @@ export function bordered(root: AbsPath): BorderedHost {
     try {
       return look();
     } catch (thrown) {
-      if (!isUnreadable(thrown) || person === undefined || !isOwnWay(path)) throw thrown;
+      // Only where rights are missing: what is too large, or does not answer, is so for root as well.
+      if (!isUnreadable(thrown) || !thrown.why.startsWith(DENIED)) throw thrown;
+      if (person === undefined || !isOwnWay(path)) throw thrown;
       return own(person.uid);
     }
   };
@@ -135,7 +146,7 @@ export function bordered(root: AbsPath): BorderedHost {
         : orShut(
             path,
             () => theirs(path).read(path, most),
-            (uid) => held.readOf(path, uid),
+            (uid) => held.readOf(path, uid, most),
           ),
     list: (path) => (isRootsDirectory(path) ? own.list(path) : listOfTheirs(path)),
     entries: (path) =>
