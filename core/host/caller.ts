@@ -49,7 +49,7 @@ interface Word {
 
 function uidOf({ name, kind, value }: Word, known: readonly User[], env: Env): number | undefined {
   if (kind === 'uid') {
-    if (isId(value)) return Number(value);
+    if (isPlainId(value)) return Number(value);
     throw refusal(`${name} is ${quoted(value)}, which is no user id`, name);
   }
   const users = known.filter((user) => user.name === value);
@@ -67,11 +67,15 @@ function personOf(uid: number, known: readonly User[], env: Env): Person {
   const user = users.find(({ name }) => name === said) ?? users[0];
   const name = said ?? user?.name ?? String(uid);
   if (user !== undefined) return { name, uid, gid: user.gid, home: user.home };
-  if (Number(SUDO_UID) === uid && SUDO_GID && isId(SUDO_GID)) return { name, uid, gid: Number(SUDO_GID), home: '/' };
+  if (Number(SUDO_UID) === uid && SUDO_GID && isPlainId(SUDO_GID))
+    return { name, uid, gid: Number(SUDO_GID), home: '/' };
   throw refusal(`user ${uid} is not in /etc/passwd, and no SUDO_GID names a group`, 'SUDO_UID -u PKEXEC_UID');
 }
 
 const PLAIN = /^[A-Za-z0-9_][\w.@-]*\$?$/;
+
+/** As programs write it: a leading zero would be octal to some. */
+const isPlainId = (text: string): boolean => isId(text) && !/^0./.test(text);
 
 const refusal = (why: string, unset: string): { readonly usage: string } => ({
   usage: `who called is not certain: ${why} (unset what is wrong: env -u ${unset} reflake …)`,
