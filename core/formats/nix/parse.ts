@@ -240,6 +240,8 @@ function parseBindings(lexer: Lexer, closing: number): readonly Binding[] {
     if (!startsName(lexer.type))
       throw unexpected(lexer, closing === Token.in ? "a binding or 'in'" : "a binding or '}'");
     const path = parseAttrPath(lexer);
+    // Each name of a binding is a set in the one before; a selection nests nothing.
+    if (path.names.length > maxNesting) throw new Broken('the attribute path is too long', path.start, path.end);
     expect(lexer, Token.assign, "'.' or '='");
     const value = parseExpr(lexer);
     expect(lexer, Token.semicolon, "';'");
@@ -271,8 +273,6 @@ function parseAttrPath(lexer: Lexer): AttrPath {
   const { start } = lexer;
   const names = [parseAttrName(lexer)];
   while (lexer.type === Token.dot) {
-    // Each name is a set in the one before.
-    if (names.length === maxNesting) throw new Broken('the attribute path is too long', lexer.start, lexer.end);
     lexer.next();
     names.push(parseAttrName(lexer));
   }
