@@ -115,10 +115,14 @@ export async function runCommand(
   });
   clearInterval(watch);
   process.off('exit', leave);
+  let drained: NodeJS.Timeout | undefined;
   await Promise.race([
     Promise.all([out.closed, err.closed]),
-    new Promise((resume) => setTimeout(resume, DRAIN).unref()),
+    new Promise((resume) => {
+      drained = setTimeout(resume, DRAIN);
+    }),
   ]);
+  clearTimeout(drained);
   // What left the group as well may hold them for ever.
   child.stdout.destroy();
   child.stderr.destroy();

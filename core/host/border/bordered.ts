@@ -80,16 +80,30 @@ export function bordered(root: AbsPath): BorderedHost {
   /** On the way to something that is named: its metadata may be looked at, no more. */
   const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
 
-  /** Whether the person owns every directory on the way that is not root's alone: what is shut there, they could open. */
-  const isOwnWay = (path: AbsPath): boolean => {
-    const dirs: AbsPath[] = [];
+  /**
+   * Whether it is the person's own modes that keep `path` from them. They are asked along the way as far as they can look;
+   * root looks only at names in a directory of theirs that they have shut themselves.
+   */
+  const isShutByThemselves = (path: AbsPath, { uid }: Ids): boolean => {
+    const way = [path];
     for (let at = parent(path); closed.directory(at) === undefined; at = parent(at)) {
-      dirs.push(at);
       if (at === ROOT) return false;
+      way.unshift(at);
     }
-    const isTheirs = (entry: Entry): boolean =>
-      entry.type === 'absent' || (entry.type === 'dir' && entry.owner.uid === person?.uid);
-    return unlessTheirLink(() => dirs.every((dir) => isTheirs(held.stat(dir)))) === true;
+    let isHidden = false;
+    for (const at of way) {
+      let entry: Entry | undefined;
+      if (!isHidden) entry = unlessDenied(() => theirs(at).stat(at));
+      if (entry === undefined && at === way[0]) return false;
+      isHidden ||= entry === undefined;
+      entry ??= unlessTheirLink(() => held.stat(at));
+      if (entry === undefined) return false;
+      if (entry.type === 'absent') return true;
+      // Behind a shut directory whoever reads asks the inode itself whose it is.
+      if (at === path && isHidden) return true;
+      if (entry.owner.uid !== uid || (at !== path && entry.type !== 'dir')) return false;
+    }
+    return true;
   };
   /** What the person's own modes keep from themselves, root sees for them: it is to mend the modes. */
   const orShut = <T>(path: AbsPath, look: () => T, own: (uid: number) => T): T => {
@@ -97,8 +111,7 @@ export function bordered(root: AbsPath): BorderedHost {
       return look();
     } catch (thrown) {
       // Only where rights are missing: what is too large, or does not answer, is so for root as well.
-      if (!isUnreadable(thrown) || !thrown.why.startsWith(DENIED)) throw thrown;
-      if (person === undefined || !isOwnWay(path)) throw thrown;
+      if (!isDenied(thrown) || person === undefined || !isShutByThemselves(path, person)) throw thrown;
       return own(person.uid);
     }
   };
@@ -193,4 +206,15 @@ export function bordered(root: AbsPath): BorderedHost {
     seenBy: lookerOf,
     holder: closed.holder,
   });
+}
+
+const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
+
+function unlessDenied<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (isDenied(thrown)) return undefined;
+    throw thrown;
+  }
 }
