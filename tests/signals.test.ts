@@ -320,6 +320,20 @@ describe('a closed pipe or terminal changes nothing', () => {
     expect(ran.code).toBe(0);
   });
 
+  test('a reader that is slow: the thread ends before all is printed, and that is no error', () => {
+    const features = Array.from({ length: 250 }, (_, n) => `feature-${n}-${'x'.repeat(400)}`);
+    writeFileSync(spec, specOf({ spec: { git: 'off', config: { path: '~/a/nixos' }, features } }));
+    try {
+      const words = [...APPLY, '--format', 'json'];
+      const ran = run(['bash', '-o', 'pipefail', '-c', '"$@" | (sleep 3; cat)', 'bash', ...words]);
+      expect(ran.out.length).toBeGreaterThan(1 << 17);
+      expect(ran.out).not.toMatch(/internal error/);
+      expect(ran.code === 0 ? '' : ran.out.slice(-2000)).toBe('');
+    } finally {
+      writeFileSync(spec, SPEC);
+    }
+  });
+
   const typescript = (...argv: readonly string[]): readonly string[] => [
     'script',
     '-qefc',
