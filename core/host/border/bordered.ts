@@ -3,7 +3,7 @@
 
 import { below } from '../../links.ts';
 import type { Entry, HostFacts } from '../../model.ts';
-import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../path.ts';
+import { type AbsPath, absolute, isWithin, join, parent, prefixesOf } from '../../path.ts';
 import { hashThrough } from '../../tree-hash.ts';
 import { unlessTheirLink } from '../anchor.ts';
 import { heldLook } from '../held-look.ts';
@@ -85,25 +85,21 @@ export function bordered(root: AbsPath): BorderedHost {
    * root looks only at names in a directory of theirs that they have shut themselves.
    */
   const isShutByThemselves = (path: AbsPath, { uid }: Ids): boolean => {
-    const way = [path];
-    for (let at = parent(path); closed.directory(at) === undefined; at = parent(at)) {
-      if (at === ROOT) return false;
-      way.unshift(at);
-    }
+    let seen: Entry | undefined;
     let isHidden = false;
-    for (const at of way) {
-      let entry: Entry | undefined;
-      if (!isHidden) entry = unlessDenied(() => theirs(at).stat(at));
-      if (entry === undefined && at === way[0]) return false;
-      isHidden ||= entry === undefined;
-      entry ??= unlessTheirLink(() => held.stat(at));
-      if (entry === undefined) return false;
-      if (entry.type === 'absent') return true;
-      // Behind a shut directory whoever reads asks the inode itself whose it is.
-      if (at === path && isHidden) return true;
-      if (entry.owner.uid !== uid || (at !== path && entry.type !== 'dir')) return false;
+    for (const at of prefixesOf(path)) {
+      const entry = isHidden ? undefined : unlessDenied(() => theirs(at).stat(at));
+      if (entry === undefined && !isHidden) {
+        if (seen?.type !== 'dir' || seen.owner.uid !== uid) return false;
+        isHidden = true;
+      }
+      seen = entry ?? unlessTheirLink(() => held.stat(at));
+      if (seen === undefined) return false;
+      if (seen.type === 'absent') return true;
+      if (isHidden && at !== path && (seen.type !== 'dir' || seen.owner.uid !== uid)) return false;
     }
-    return true;
+    // Behind a shut directory, whoever reads asks the inode itself whose it is.
+    return isHidden || (seen !== undefined && seen.type !== 'absent' && seen.owner.uid === uid);
   };
   /** What the person's own modes keep from themselves, root sees for them: it is to mend the modes. */
   const orShut = <T>(path: AbsPath, look: () => T, own: (uid: number) => T): T => {
