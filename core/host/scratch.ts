@@ -17,7 +17,7 @@ import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
 import { environmentFor, run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
-import { unfitConf } from './unfit-conf.ts';
+import { unfitSettings } from './unfit-settings.ts';
 
 /** `onLine` hears what the program says meanwhile. */
 export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
@@ -33,7 +33,7 @@ export async function compute(job: Job, onLine?: (line: string) => void): Promis
 
 async function inScratch(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
-  const unfit = job.argv[0] === 'nix' ? unfitConf(environmentFor(undefined)) : undefined;
+  const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
   if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
   const scratch = temporaryIn(temporaryDirectory());
   try {
