@@ -193,7 +193,9 @@ async function attempt(n: number): Promise<Attempt> {
   return { outcome: after, ends: isOf(after, 'rolled-back') ? 'old' : 'new' };
 }
 
-const applying = (outcome: Outcome | Error): Attempt => ({ outcome, ends: isOf(outcome, 'applied') ? 'new' : 'old' });
+function applying(outcome: Outcome | Error): Attempt {
+  return { outcome, ends: isOf(outcome, 'applied') ? 'new' : 'old' };
+}
 
 function isOf(outcome: Outcome | Error, status: Outcome['status']): boolean {
   return !(outcome instanceof Error) && outcome.status === status;
