@@ -1,8 +1,9 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
-import { digestOf } from '../canonical.ts';
-import { MOST } from '../limits.ts';
-import { below, traverse } from '../links.ts';
+import { digestOf } from '../core/canonical.ts';
+import { type Blobs, type Host, type Job, type JobResult, staleAt, tooLarge, type Work } from '../core/host/host.ts';
+import { MOST } from '../core/limits.ts';
+import { below, traverse } from '../core/links.ts';
 import {
   ABSENT,
   type Digest,
@@ -14,10 +15,9 @@ import {
   type Move,
   matches,
   type Put,
-} from '../model.ts';
-import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
-import { hashThrough } from '../tree-hash.ts';
-import { type Blobs, type Host, type Job, type JobResult, staleAt, tooLarge, type Work } from './host.ts';
+} from '../core/model.ts';
+import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../core/path.ts';
+import { hashThrough } from '../core/tree-hash.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
 export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
