@@ -1,5 +1,6 @@
 // reflake rollback [N] | --to N: takes past applies back, offline, as a transaction of its own.
 
+import { comesBack, foreignIn } from '../core/comes-back.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
 import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
@@ -52,6 +53,13 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
       options.force,
     );
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
+    const undone = transaction.batches.flat();
+    if (isRoot()) {
+      const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
+      if (foreign !== undefined) return refuse(foreign, EXIT.error);
+      const returned = comesBack(undone);
+      if (returned !== undefined) report({ type: 'diagnostic', diagnostic: returned });
+    }
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (!confirmed) return unlessStopped(io, around);

@@ -246,6 +246,10 @@ export const CODES = {
     title: 'the spec has moved along',
     page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
   },
+  RF3023: {
+    title: 'files come back as their owner left them',
+    page: 'An apply gave files of root to somebody, and the rollback gives them back. It restores owners, modes and what reflake wrote; what their owner wrote since comes along, and so does what they added. Compare the files before root builds a system from them.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -1,12 +1,13 @@
 // The last guard before root writes: every edit of a plan must be one that the wishes of the trusted spec could ask for.
-// Says nothing of the bytes of the configuration's own files, which are what the plan is about.
+// Of bytes it judges those of nix.conf; those of the configuration's own files are what the plan is about.
 
 import { readGitConfig } from './formats/git-config.ts';
 import { emptyBlobFile } from './formats/git-index-add.ts';
+import { addFeatures } from './formats/nix-conf-edit.ts';
 import type { Blobs, Reader } from './host/host.ts';
 import { follow } from './links.ts';
 import { type Edit, type Entry, kindOf, type Move, type Owner, type Put, sameOwner } from './model.ts';
-import { nixConfOf, SYSTEM_CONF } from './nix-conf-files.ts';
+import { confFileAt, nixConfOf, SYSTEM_CONF } from './nix-conf-files.ts';
 import { wantedMode } from './owned.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
 import { repositoryOf } from './repository.ts';
@@ -31,7 +32,7 @@ export function strayEdit(edits: readonly Edit[], blobs: Blobs, wishes: Wishes, 
     (put) => isConfiguration(put, tree),
     (put) => wishes.git && isGit(put, { tree, blobs, reader, isNewRepository }),
     (put) => moves.length > 0 && isNewParent(put, moves[0]!, wishes, reader),
-    (put) => wishes.features !== undefined && isNixConf(put, tree, reader),
+    (put) => wishes.features !== undefined && isNixConf(put, { tree, reader, blobs, features: wishes.features }),
   ];
   return edits.find((edit) => {
     if (edit.op === 'activate') return !isActivation(edit, wishes);
@@ -154,13 +155,22 @@ function isMove({ from, to }: Move, wishes: Wishes, reader: Reader): boolean {
   return to === wishes.dir || (parent(to) === ASIDE && aside.test(basename(to)));
 }
 
+interface ConfFacts {
+  readonly tree: Tree;
+  readonly reader: Reader;
+  readonly blobs: Blobs;
+  readonly features: readonly string[];
+}
+
 /** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
-function isNixConf(put: Put, { wishes }: Tree, reader: Reader): boolean {
+function isNixConf(put: Put, facts: ConfFacts): boolean {
   const { path, before, after } = put;
+  const { reader } = facts;
+  const { wishes } = facts.tree;
   const system = [SYSTEM_CONF, absolute('/etc/nix/nix.custom.conf')];
   if (after.type === 'dir')
     return path === parent(SYSTEM_CONF) && before.type === 'absent' && isRootsNew(after.owner, after.mode, 0o755);
-  if (after.type !== 'file' || after.content === undefined) return false;
+  if (after.type !== 'file' || after.content === undefined || !addsFeatures(put, facts)) return false;
   if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
   if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
   const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
@@ -169,6 +179,26 @@ function isNixConf(put: Put, { wishes }: Tree, reader: Reader): boolean {
   const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
   const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
   return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
+}
+
+/**
+ * Root's nix.conf says who may do what through the daemon: its new bytes are exactly those that adding wished features gives,
+ * whatever a saved plan holds.
+ */
+function addsFeatures({ path, after }: Put, { reader, blobs, features }: ConfFacts): boolean {
+  const bytes = after.type === 'file' && after.content !== undefined ? blobs[after.content] : undefined;
+  if (bytes === undefined) return false;
+  const planned = Buffer.from(bytes).toString('utf8');
+  const text = confFileAt(reader, path)?.text ?? '';
+  let at = 0;
+  while (at < text.length && text[at] === planned[at]) at++;
+  const inserted = planned.slice(at, at + planned.length - text.length).split(/\s+/);
+  const added = features.filter((feature) => inserted.some((word) => word === feature));
+  const readInclude = (other: string): string | undefined => confFileAt(reader, absolute(other))?.text;
+  return [{}, { extend: true }].some((how) => {
+    const edited = addFeatures(text, added, { path, readInclude, ...how });
+    return edited.ok && edited.text === planned;
+  });
 }
 
 const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwner(owner, ROOTS) && mode === due;

@@ -3,7 +3,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { type Change, type Edit, type Entry, type Owner, type Puttable, sameOwner } from '../core/model.ts';
 import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
-import { type AbsPath, relativeTo } from '../core/path.ts';
+import { type AbsPath, quoted, relativeTo } from '../core/path.ts';
 import { provider } from '../core/provider.ts';
 
 interface Desired {
@@ -119,7 +119,6 @@ function* withheld(
 const MOST = 10;
 
 /** For a shell, whatever the name holds. */
-const quoted = (path: AbsPath): string => `'${path.replaceAll("'", `'\\''`)}'`;
 
 const mounted = (path: AbsPath): Diagnostic => ({
   severity: 'error',
