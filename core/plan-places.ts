@@ -4,9 +4,9 @@
 import { readGitConfig } from './formats/git-config.ts';
 import { emptyBlobFile } from './formats/git-index-add.ts';
 import { addFeatures } from './formats/nix-conf-edit.ts';
-import type { Blobs, Reader } from './host/host.ts';
+import { type Blobs, type Host, isTheirLink, type Reader } from './host/host.ts';
 import { follow } from './links.ts';
-import { type Edit, type Entry, kindOf, type Move, type Owner, type Put, sameOwner } from './model.ts';
+import { ABSENT, type Edit, type Entry, kindOf, type Move, type Owner, type Put, sameOwner } from './model.ts';
 import { confFileAt, nixConfOf, SYSTEM_CONF } from './nix-conf-files.ts';
 import { wantedMode } from './owned.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT, relativeTo } from './path.ts';
@@ -21,7 +21,7 @@ export const installableOf = (dir: AbsPath, host: string): string =>
   `${dir}#nixosConfigurations.${/^[a-zA-Z_][a-zA-Z0-9_'-]*$/.test(host) ? host : `"${host}"`}.config.system.build.toplevel`;
 
 /** The first edit that no wish can ask for; `reader` is the machine before the plan. */
-export function strayEdit(edits: readonly Edit[], blobs: Blobs, wishes: Wishes, reader: Reader): Edit | undefined {
+export function strayEdit(edits: readonly Edit[], blobs: Blobs, wishes: Wishes, reader: Machine): Edit | undefined {
   const moves = edits.filter((edit) => edit.op === 'move');
   const tree = treeOf(wishes, moves, reader);
   const isNewRepository = edits.some(
@@ -40,6 +40,9 @@ export function strayEdit(edits: readonly Edit[], blobs: Blobs, wishes: Wishes, 
     return !isSound(edit) || !RULES.some((allows) => allows(edit));
   });
 }
+
+/** The machine before the plan. `held`: seen with root's own eyes, where what decides may not be another's word. */
+type Machine = Reader & Pick<Host, 'held'>;
 
 interface Tree {
   readonly dir: AbsPath;
@@ -91,7 +94,7 @@ function isConfiguration(put: Put, tree: Tree): boolean {
 interface GitFacts {
   readonly tree: Tree;
   readonly blobs: Blobs;
-  readonly reader: Reader;
+  readonly reader: Machine;
   readonly isNewRepository: boolean;
 }
 
@@ -129,12 +132,22 @@ const gitFileAt = ({ dir }: Tree, reader: Reader): AbsPath | undefined =>
   reader.stat(join(dir, '.git')).type === 'file' ? join(dir, '.git') : undefined;
 
 /** Only where work tree, what names the git directory, and that are one user's: nobody names what is somebody else's. */
-function gitDirElsewhere({ dir }: Tree, reader: Reader): AbsPath | undefined {
+function gitDirElsewhere({ dir }: Tree, reader: Machine): AbsPath | undefined {
   const found = repositoryOf(dir, reader);
   if (found === undefined) return undefined;
-  const owners = [found.top, join(found.top, '.git'), found.gitDir].map((path) => reader.stat(path));
+  const owners = [found.top, join(found.top, '.git'), found.gitDir].map((path) => heldStat(reader, path));
   const uids = new Set(owners.map((entry) => ('owner' in entry ? entry.owner.uid : -1)));
   return uids.size === 1 ? found.gitDir : undefined;
+}
+
+/** Where a link of somebody's is on the way there is nothing of theirs to be written. */
+function heldStat({ held }: Machine, path: AbsPath): Entry {
+  try {
+    return held.stat(path);
+  } catch (thrown) {
+    if (isTheirLink(thrown)) return ABSENT;
+    throw thrown;
+  }
 }
 
 /** Directories on the way to where the tree goes, that are not there yet. */
