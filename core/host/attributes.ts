@@ -34,6 +34,24 @@ export function likeTree(pin: number, target: DiskPath): void {
   tool('setfattr', 'attr', ['-h', '--restore=-'], options);
 }
 
+/** What each of these pinned inodes has, by its place in the list, in the form that `setAttributes` takes; nothing where it has none. */
+export function attributesOf(pins: readonly number[]): ReadonlyMap<number, string> {
+  if (pins.length === 0) return new Map();
+  const names = pins.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
+  const options = ['--absolute-names', '-d', '-m', '-', '-e', 'hex', '--', ...names];
+  const said = Buffer.from(tool('getfattr', 'attr', options, { stdio: [...STDIO, ...pins], maxBuffer: 1 << 28 }));
+  const found = new Map<number, string>();
+  for (const [, fd, lines] of said.toString('latin1').matchAll(/^# file: \/proc\/self\/fd\/(\d+)\n((?:.+\n)*)/gm))
+    found.set(Number(fd) - STDIO.length, lines!);
+  return found;
+}
+
+/** Gives a pinned inode what `attributesOf` said. */
+export function setAttributes(pin: number, attributes: string): void {
+  const input = Buffer.from(`# file: /proc/self/fd/${STDIO.length}\n${attributes}\n`, 'latin1');
+  tool('setfattr', 'attr', ['--restore=-'], { input, stdio: ['pipe', 'pipe', 'pipe', pin] });
+}
+
 /** Takes the ACLs of a pinned inode away. */
 export function withoutAcl(pin: number): void {
   const stdio = [...STDIO, pin];

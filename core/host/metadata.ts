@@ -3,7 +3,8 @@
 import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } from 'node:fs';
 import { matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type Anchor, errno } from './anchor.ts';
-import { givenBytes } from './given.ts';
+import { setAttributes } from './attributes.ts';
+import { givenAt } from './given.ts';
 import { staleAt } from './host.ts';
 import { openPinned, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
@@ -52,11 +53,17 @@ function changeAt(
   const wasRoots = known !== undefined && isSameInode(known, stat);
   if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
   if (stat.isFile() && isTaken(stat, after.owner)) {
-    withPin(where, (pin) => takeInPlace(desk, { path, at, dir, target, pin, stat }, after));
+    const attributes = exceptAcl(givenAt(desk, at)?.attributes);
+    const own = attributes === undefined ? {} : { attributes };
+    withPin(where, (pin) => takeInPlace(desk, { path, at, dir, target, pin, stat, ...own }, after));
     return;
   }
   set(where, target, stat, after);
 }
+
+/** An ACL of its former owner's says what they may do with what is another's now. Undefined: nothing else is there. */
+const exceptAcl = (attributes: string | undefined): string | undefined =>
+  attributes?.replace(/^system\.posix_acl_.*\n/gm, '') || undefined;
 
 const withPin = (where: number | DiskPath, act: (pin: number) => void): void =>
   typeof where === 'number' ? act(where) : withPinned(where, act);
@@ -74,9 +81,13 @@ export function changeBack(desk: Desk, { path, before }: Put, at: number, dir: A
     // Other names than those on our own shelves: what is done to it would be done to them.
     if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
     desk.warrants.give(dir, stat, asGiven(before), path);
+    const given = givenAt(desk, at);
     if (stat.isFile() && isTaken(stat, before.owner))
-      takeInPlace(desk, { path, at, dir, target, pin, stat, bytes: givenBytes(desk).get(at) }, before);
-    else set(pin, target, stat, before);
+      takeInPlace(desk, { path, at, dir, target, pin, stat, ...given }, before);
+    else {
+      set(pin, target, stat, before);
+      if (given?.attributes !== undefined && stat.isDirectory()) setAttributes(pin, given.attributes);
+    }
   } finally {
     closeSync(pin);
   }

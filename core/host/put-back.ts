@@ -6,7 +6,7 @@ import { ABSENT, kindOf, looksInside, type Put, type Puttable } from '../model.t
 import { type AbsPath, basename, parent } from '../path.ts';
 import { childOf, unlessTheirLink } from './anchor.ts';
 import { syncAt } from './durable.ts';
-import { givenBytes } from './given.ts';
+import { givenAt } from './given.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
 import { type LateWriters, PAUSES, sleep } from './late-writers.ts';
 import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
@@ -41,7 +41,7 @@ export function lookPut(desk: Desk, edit: Put, at: number): Seen {
     const entry = entryOf(stat, () => linkTarget(place));
     if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
     const isRead = stat.isFile() && looksInside(edit);
-    const given = stat.isFile() ? givenBytes(desk).get(at) : undefined;
+    const given = stat.isFile() ? givenAt(desk, at)?.bytes : undefined;
     const isWritten = given !== undefined && given !== digestOfPinned(pin, stat.size);
     return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0, isWritten };
   } finally {

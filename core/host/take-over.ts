@@ -5,10 +5,10 @@ import { constants, copyFileSync, renameSync, type Stats, unlinkSync, utimesSync
 import type { Digest } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Anchor } from './anchor.ts';
-import { withoutAcl } from './attributes.ts';
+import { setAttributes, withoutAcl } from './attributes.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
-import { digestAt } from './pinned.ts';
+import { digestAt, withPinned } from './pinned.ts';
 import type { DiskPath } from './real-paths.ts';
 import { give, isOpenToOthers, linkIfPossible, siteOf, take } from './taking.ts';
 import { type Desk, isSameInode, there } from './work.ts';
@@ -26,7 +26,9 @@ export interface Taken {
   readonly pin: number;
   readonly stat: Stats;
   /** What its bytes must be, if that is known. */
-  readonly bytes?: Digest | undefined;
+  readonly bytes?: Digest;
+  /** What the copy is to have. */
+  readonly attributes?: string;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface Taken {
  */
 export function takeFile(
   desk: Desk,
-  { path, at, dir, target, pin, stat, bytes }: Taken,
+  { path, at, dir, target, pin, stat, bytes, attributes }: Taken,
   finish: (copy: DiskPath) => void,
 ): void {
   desk.warrants.write(dir, path);
@@ -47,6 +49,7 @@ export function takeFile(
     unlinkSync(copy);
     throw staleAt(path);
   }
+  if (attributes !== undefined) withPinned(copy, (one) => setAttributes(one, attributes));
   finish(copy);
   utimesSync(copy, stat.atime, stat.mtime);
   syncAt(copy);

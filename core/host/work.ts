@@ -20,8 +20,8 @@ export interface Desk {
    * is known to a later process.
    */
   readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
-  /** The bytes of files of root's that it gives away, by edit (given.ts); undefined until they are asked for. */
-  given?: ReadonlyMap<number, Digest>;
+  /** What each edit gives to another owner (given.ts); undefined until it is asked for. */
+  given?: ReadonlyMap<number, Given>;
   /** Of directories that will be where nothing is yet. */
   readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */
@@ -30,6 +30,12 @@ export interface Desk {
   readonly moves: readonly Move[];
   /** What was given a name beside: no way leads to one but through this list, so none is left untold. */
   readonly kept: Kept[];
+}
+
+/** A file or directory before it was given away. `bytes`: of a file of root's. `attributes`: as getfattr(1) dumps them, without the name. */
+export interface Given {
+  readonly bytes?: Digest;
+  readonly attributes?: string;
 }
 
 export type Identity = Pick<Stats, 'dev' | 'ino'>;
