@@ -10,13 +10,14 @@ import type { AbsPath } from '../core/path.ts';
 import { ASIDE } from '../core/plan-places.ts';
 import type { Lock } from '../core/store.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
-import { EXIT } from './exit.ts';
+import { type End, EXIT } from './exit.ts';
 import { noSuchApply } from './history.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
-import { placeOf, reporterFor } from './session.ts';
-import { finish, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
+import type { Reporting } from './run.ts';
+import { aboutMachine, placeOf } from './session.ts';
+import { endOf, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
 export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly generation?: number | undefined;
@@ -26,15 +27,15 @@ export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions
   readonly force: boolean;
 }
 
-export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
+export async function rollbackCommand(options: RollbackOptions, io: Io, { report, learn }: Reporting): Promise<End> {
   const limits = limitsOf(options);
   const place = await placeOf(options, io);
-  const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
-  const refuse = (diagnostic: Diagnostic, exit: number): number => {
+  learn(aboutMachine(place));
+  const refuse = (diagnostic: Diagnostic, exit: number): End => {
     report({ type: 'diagnostic', diagnostic });
-    return exit;
+    return { exit };
   };
-  const act = async (lock: Lock): Promise<number> => {
+  const act = async (lock: Lock): Promise<End> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report, lock }, io, async () => []);
     const recovered = await recoverFirst(around, io);
@@ -43,7 +44,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
-    if (selected.length === 0) return finish({ status: 'unchanged' }, around);
+    if (selected.length === 0) return endOf({ status: 'unchanged' });
     const { transaction, blobs } = undoing(
       selected,
       history.generations,
@@ -54,14 +55,14 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return unlessStopped(io, around);
+    if (!confirmed) return unlessStopped(io);
     const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
     const places = dirs.map((path) => ({ what: 'the configuration', path }));
     const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
     if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
     const outcome = await execute({ ...transaction, dirs }, blobs, around);
     keepWithin(limits, outcome, around);
-    return finish(outcome, around);
+    return endOf(outcome);
   };
   const dirs = (): readonly AbsPath[] => {
     const history = past(place.store);

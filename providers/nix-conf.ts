@@ -1,11 +1,11 @@
 // Experimental features where nix.conf is a file that people edit: in the file that wins.
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
-import type { Diagnostic, SourceRange } from '../core/diagnostic.ts';
+import type { SourceRange } from '../core/diagnostic.ts';
 import { addFeatures } from '../core/formats/nix-conf-edit.ts';
 import type { Reader } from '../core/host/host.ts';
 import { type Followed, follow } from '../core/links.ts';
-import type { Change, Edit } from '../core/model.ts';
+import type { Edit, Finding, Remedy } from '../core/model.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -15,7 +15,7 @@ import {
   systemConfOf,
 } from '../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../core/path.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
 
 interface Desired {
@@ -43,6 +43,7 @@ interface Observed {
 
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
+  answers: ['/features'],
   desire: ({ features, person, owner, people }) =>
     features && {
       features,
@@ -67,11 +68,11 @@ export const nixConf = provider<Desired, Observed>({
     };
   },
   reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir, misled }) {
-    if (conf.bySystem) return NO_DIFFERENCE;
+    if (conf.bySystem) return { ...IN_SYNC, defers: ['/features'] };
     const { error, requestedFeatures, winner } = conf.effective;
     if (error !== undefined) return broken(error);
     const missing = features.filter((feature) => !requestedFeatures.includes(feature));
-    if (missing.length === 0) return NO_DIFFERENCE;
+    if (missing.length === 0) return IN_SYNC;
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
     if (misled)
       return blocked(
@@ -90,23 +91,20 @@ export const nixConf = provider<Desired, Observed>({
         `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`,
       );
     const { edit, blobs } = putText(place, file, edited.text, ROOT_OWNER);
-    const change: Change = {
+    const { line } = edited;
+    const finding: Finding = {
+      code: 'RF2104',
+      wish: '/features',
       subject: 'experimental-features',
       path,
-      action: winner === undefined ? 'add' : 'change',
+      at: { file: path, line, column: 1, endLine: line, endColumn: 1 },
       ...(winner && { from: winner.features.join(' ') }),
       to: features.join(' '),
-      reason: 'missing',
       because: `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled${winner ? ` by "${winner.path}", the file that wins` : ' in any nix.conf'}`,
-      pointer: '/features',
-      line: edited.line,
+      evidence: conf.files.map((one) => ({ path: one.path, saw: 'read by Nix, in this order' })),
+      remedy: { by: 'plan', action: winner === undefined ? 'add' : 'change' },
     };
-    return {
-      changes: [change],
-      edits: [...(missingDir ? [makeDir(parent(place))] : []), edit],
-      diagnostics: [],
-      blobs,
-    };
+    return { findings: [finding], edits: [...(missingDir ? [makeDir(parent(place))] : []), edit], blobs };
   },
 });
 
@@ -140,42 +138,42 @@ const makeDir = (path: AbsPath): Edit => ({
 function broken({ path, line, message }: { path: string; line: number; message: string }): Difference {
   const at: SourceRange = { file: path, line, column: 1, endLine: line, endColumn: 1 };
   const hint = 'mend the line: every nix command fails until then';
-  return {
-    changes: [],
-    edits: [],
-    diagnostics: [{ severity: 'error', code: 'RF2011', summary: message, hint, at, pointer: '/features' }],
+  const finding: Finding = {
+    code: 'RF2011',
+    wish: '/features',
+    subject: 'nix.conf',
+    because: message,
+    at,
+    path: absolute(path),
+    remedy: { by: 'you', hint },
   };
+  return barred(finding);
 }
 
 /** Files that another tool makes are not edited: the hint says where the setting belongs. */
 function foreign({ path, built, generated }: NixConfFile, missing: readonly string[]): Difference {
   const snippet = `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`;
-  const where =
+  const remedy: Remedy =
     generated?.by === 'determinate'
       ? {
+          by: 'paste',
           hint: 'put the line into /etc/nix/nix.custom.conf and include it',
           snippet: `extra-experimental-features = ${missing.join(' ')}`,
         }
       : {
+          by: 'paste',
           hint: `set nix.settings in ${generated?.by === 'home-manager' ? 'the home-manager configuration' : 'the configuration that made it'}`,
           snippet,
         };
-  const summary = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
-  return {
-    changes: [],
-    edits: [],
-    diagnostics: [{ severity: 'error', code: 'RF2010', summary, ...where, path, pointer: '/features' }],
-  };
+  const because = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
+  return left(path, because, remedy);
 }
 
-function blocked(path: AbsPath, summary: string): Difference {
-  const diagnostic: Diagnostic = {
-    severity: 'error',
-    code: 'RF2010',
-    summary,
-    hint: 'look at its includes: one of them decides',
-    path,
-    pointer: '/features',
-  };
-  return { changes: [], edits: [], diagnostics: [diagnostic] };
-}
+const blocked = (path: AbsPath, because: string): Difference =>
+  left(path, because, { by: 'you', hint: 'look at its includes: one of them decides' });
+
+/** Not enabled, and not for us to enable. */
+const left = (path: AbsPath, because: string, remedy: Remedy): Difference => ({
+  findings: [{ code: 'RF2010', wish: '/features', subject: 'experimental-features', because, path, remedy }],
+  edits: [],
+});
