@@ -14,10 +14,12 @@ import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../core/path.ts';
-import { ASIDE, strayEdit } from '../core/plan-places.ts';
+import { ASIDE } from '../core/places.ts';
+import { strayEdit } from '../core/plan-places.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
 import type { Counts } from '../core/verdict.ts';
+import { PROVIDERS } from '../providers/index.ts';
 import { type End, EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
@@ -183,7 +185,7 @@ function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefi
 
 /** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
 function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
-  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host);
+  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host, PROVIDERS);
   if (edit === undefined) return undefined;
   const what =
     edit.op === 'activate'

@@ -7,7 +7,7 @@ import { stateInTheWay } from '../core/host/state-place.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
-import { ASIDE } from '../core/plan-places.ts';
+import { ASIDE } from '../core/places.ts';
 import type { Lock } from '../core/store.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { type End, EXIT } from './exit.ts';

@@ -4,6 +4,7 @@ import type { Code } from './codes.ts';
 import type { Blobs, Reader } from './host/host.ts';
 import type { Pattern } from './leaves.ts';
 import type { Edit, Finding } from './model.ts';
+import type { MayWrite } from './places.ts';
 import type { Verdict } from './verdict.ts';
 import type { Wishes } from './wishes.ts';
 
@@ -34,6 +35,8 @@ export interface Descriptor {
   readonly answers: readonly Pattern[];
   /** Wishes that another one answers, and that it may have findings about. */
   readonly concerns?: readonly Pattern[];
+  /** Which edits it may make: what a saved plan may touch is what some provider may. None: it never edits. */
+  readonly mayWrite?: MayWrite;
 }
 
 export interface Provider<Desired, Observed> extends Descriptor {

@@ -4,7 +4,7 @@
 import { activeSystem, type JobResult, type Reader } from '../core/host/host.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
-import { installableOf } from '../core/plan-places.ts';
+import { installableOf, type MayWrite } from '../core/places.ts';
 import { barred, IN_SYNC, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -30,6 +30,7 @@ interface Observed {
 export const activation = provider<Desired, Observed>({
   name: 'activation',
   answers: ['/activate'],
+  mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning }) =>
     activate && { mode: activate, dir, host: host.name, person, isRunning },
   async observe(desired, reader) {
@@ -93,6 +94,14 @@ export const activation = provider<Desired, Observed>({
     };
   },
 });
+
+/** What runs as root is the system of this spec's flake, built as this spec's person. */
+const isActivation: MayWrite = (edit, { wishes: { activate, dir, host, person } }) =>
+  edit.op === 'activate' &&
+  edit.mode === activate &&
+  edit.target.kind === 'flake' &&
+  edit.target.installable === installableOf(dir, host.name) &&
+  (['uid', 'gid', 'name', 'home'] as const).every((key) => edit.as[key] === person[key]);
 
 /** The running system for test and switch, the boot default for boot and switch. */
 function isActive(

@@ -10,9 +10,10 @@ import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
 import type { Reader } from '../core/host/host.ts';
 import { MOST } from '../core/limits.ts';
-import type { Finding, Owner } from '../core/model.ts';
+import type { Finding, Owner, Put } from '../core/model.ts';
 import { nixConfOf } from '../core/nix-conf-files.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
+import { type Ground, isTextOf, puts } from '../core/places.ts';
 import { barred, type Difference, provider } from '../core/provider.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
 
@@ -45,6 +46,7 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
+  mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
   desire: ({ dir, from, modules, features, person, owner, people }) => ({
     dir,
     modules,
@@ -105,6 +107,13 @@ export const configuration = provider<Desired, Observed>({
     );
   },
 });
+
+/** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
+function isModule({ path, before }: Put, { wishes: { dir, modules } }: Ground): boolean {
+  if (before.type === 'absent' || !isWithin(path, dir) || /(^|\/)\.git\//.test(`${relativeTo(path, dir)}/`))
+    return false;
+  return path.endsWith('.nix') || modules.some((module) => join(dir, module) === path);
+}
 
 /**
  * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where

@@ -11,6 +11,7 @@ import { newFlake } from '../core/formats/nix/flake-new.ts';
 import type { FlakeWish } from '../core/formats/nix/flake-wish.ts';
 import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
+import { isTextOf, puts } from '../core/places.ts';
 import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/provider.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
 
@@ -37,6 +38,7 @@ export const flake = provider<Desired, Observed>({
   name: 'flake',
   answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
   concerns: HOST,
+  mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
   desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),
     dir,

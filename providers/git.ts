@@ -9,8 +9,10 @@ import type { Blobs, JobResult, Reader, ScratchFile } from '../core/host/host.ts
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
 import type { People } from '../core/people.ts';
+import { puts } from '../core/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../core/repository.ts';
+import { isOfRepository } from '../core/repository-places.ts';
 import { strayLink } from '../core/stray.ts';
 import { ownerIn } from '../core/texts.ts';
 
@@ -53,6 +55,7 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
+  mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, modules, owner, person, people }) =>
     wished
       ? {

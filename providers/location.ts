@@ -5,9 +5,9 @@ import { noConfiguration } from '../core/finding.ts';
 import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
 import { textAt } from '../core/links.ts';
-import type { Edit, Entry, Finding, Owner } from '../core/model.ts';
+import { type Edit, type Entry, type Finding, type Move, type Owner, type Put, sameOwner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
-import { ASIDE } from '../core/plan-places.ts';
+import { ASIDE, type Ground, ROOTS } from '../core/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -41,6 +41,8 @@ interface Observed {
 export const location = provider<Desired, Observed>({
   name: 'location',
   answers: ['/config/path', '/config/from'],
+  mayWrite: (edit, ground) =>
+    edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
   desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),
   async observe({ dir, from, host }, reader) {
     const parents = missingParents(dir, reader);
@@ -74,6 +76,27 @@ export const location = provider<Desired, Observed>({
     return inTheWay(occupied(dir, from, observed.dir.kind === 'tree' ? observed.dir.entries : 0));
   },
 });
+
+/** Directories on the way to where the tree goes, that are not there yet. */
+function isNewParent({ path, before, after }: Put, { moves, wishes: { dir }, reader }: Ground): boolean {
+  const to = moves[0]?.to;
+  if (to === undefined) return false;
+  if (before.type !== 'absent' || after.type !== 'dir' || path === to || !isWithin(to, path)) return false;
+  if (reader.stat(path).type !== 'absent') return false;
+  if (to !== dir) return sameOwner(after.owner, ROOTS) && after.mode === (path.includes('/reflake') ? 0o700 : 0o755);
+  let above = parent(path);
+  while (above !== ROOT && reader.stat(above).type === 'absent') above = parent(above);
+  const there: Entry = reader.stat(above);
+  return after.mode === 0o755 && sameOwner(after.owner, 'owner' in there ? there.owner : ROOTS);
+}
+
+/** The one tree that config.from names, to its new place or out of the way. */
+function isMove({ from, to }: Move, { wishes, reader, moves }: Ground): boolean {
+  if (moves.length > 1) return false;
+  if (from !== wishes.from || reader.stat(from).type !== 'dir') return false;
+  const aside = new RegExp(`^${basename(from).replace(/[.*+?^${'$'}{}()|[\]\\]/g, '\\$&')}(-\\d+)?$`);
+  return to === wishes.dir || (parent(to) === ASIDE && aside.test(basename(to)));
+}
 
 function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: place }: Observed): Difference {
   const made = parents.map((path) => newDir(path, parentOwner, 0o755));

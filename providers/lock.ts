@@ -14,6 +14,7 @@ import { type LockNeed, type LockWish, lockNeed, policyProblems, type Reason } f
 import type { Change, Finding, Owner, Remedy } from '../core/model.ts';
 import { oncePer } from '../core/once.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
+import { isTextOf, puts } from '../core/places.ts';
 import { barred, type Difference, provider } from '../core/provider.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
 
@@ -38,6 +39,7 @@ type Observed =
 export const lock = provider<Desired, Observed>({
   name: 'lock',
   answers: ['/lock', '/lock/maxAge', '/lock/allow'],
+  mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.lock') && isTextOf(put, ground)),
   desire: ({ dir, from, owner, person, offline, now, lock: policy, inputs, git, isRunning, people }) => ({
     dir,
     person,

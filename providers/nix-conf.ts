@@ -5,7 +5,7 @@ import type { SourceRange } from '../core/diagnostic.ts';
 import { addFeatures } from '../core/formats/nix-conf-edit.ts';
 import type { Reader } from '../core/host/host.ts';
 import { type Followed, follow } from '../core/links.ts';
-import type { Edit, Finding, Remedy } from '../core/model.ts';
+import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -14,7 +14,8 @@ import {
   SYSTEM_CONF,
   systemConfOf,
 } from '../core/nix-conf-files.ts';
-import { type AbsPath, absolute, parent } from '../core/path.ts';
+import { type AbsPath, absolute, isWithin, parent } from '../core/path.ts';
+import { type Ground, puts, ROOTS } from '../core/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
 
@@ -44,6 +45,7 @@ interface Observed {
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
   answers: ['/features'],
+  mayWrite: puts((put, ground) => ground.wishes.features !== undefined && isNixConf(put, ground)),
   desire: ({ features, person, owner, people }) =>
     features && {
       features,
@@ -90,7 +92,7 @@ export const nixConf = provider<Desired, Observed>({
         path,
         `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`,
       );
-    const { edit, blobs } = putText(place, file, edited.text, ROOT_OWNER);
+    const { edit, blobs } = putText(place, file, edited.text, ROOTS);
     const { line } = edited;
     const finding: Finding = {
       code: 'RF2104',
@@ -108,7 +110,24 @@ export const nixConf = provider<Desired, Observed>({
   },
 });
 
-const ROOT_OWNER = { uid: 0, gid: 0 };
+/** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
+function isNixConf(put: Put, { wishes, reader }: Ground): boolean {
+  const { path, before, after } = put;
+  const system = [SYSTEM_CONF, CUSTOM_CONF];
+  if (after.type === 'dir')
+    return path === parent(SYSTEM_CONF) && before.type === 'absent' && isRootsNew(after.owner, after.mode, 0o755);
+  if (after.type !== 'file' || after.content === undefined) return false;
+  if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
+  if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
+  const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
+  const { files, effective } = nixConfOf(reader, person.home);
+  const read = [...files.map((one) => one.path), ...(effective.winner ? [absolute(effective.winner.path)] : [])];
+  const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
+  const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
+  return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
+}
+
+const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwner(owner, ROOTS) && mode === due;
 
 const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
 
@@ -132,7 +151,7 @@ const makeDir = (path: AbsPath): Edit => ({
   op: 'put',
   path,
   before: { type: 'absent' },
-  after: { type: 'dir', mode: 0o755, owner: ROOT_OWNER },
+  after: { type: 'dir', mode: 0o755, owner: ROOTS },
 });
 
 function broken({ path, line, message }: { path: string; line: number; message: string }): Difference {

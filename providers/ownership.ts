@@ -1,9 +1,10 @@
 // Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
 
 import { isBar, noConfiguration } from '../core/finding.ts';
-import { type Edit, type Entry, type Finding, type Owner, type Puttable, sameOwner } from '../core/model.ts';
+import { type Edit, type Entry, type Finding, kindOf, type Owner, type Puttable, sameOwner } from '../core/model.ts';
 import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
-import { type AbsPath, relativeTo } from '../core/path.ts';
+import { type AbsPath, isWithin, relativeTo } from '../core/path.ts';
+import { isAsDue, puts } from '../core/places.ts';
 import { barred, provider } from '../core/provider.ts';
 
 interface Desired {
@@ -24,6 +25,14 @@ interface Observed {
 export const ownership = provider<Desired, Observed>({
   name: 'ownership',
   answers: ['/config/owner'],
+  // Of what is in the tree, whatever it is.
+  mayWrite: puts(
+    (put, ground) =>
+      ground.wishes.owner !== undefined &&
+      isWithin(put.path, ground.wishes.dir) &&
+      kindOf(put) === 'metadata' &&
+      isAsDue(put, ground),
+  ),
   desire: ({ dir, from, owner, people }) =>
     owner && { dir, owner, gids: people.groupsOf(owner.uid), nameOf: people.name, ...(from && { from }) },
   async observe({ dir, owner, gids }, reader) {
