@@ -20,7 +20,7 @@ import {
   type UserFiles,
 } from '../core/host/surroundings.ts';
 import { isRoot } from '../core/host/trusted.ts';
-import { leavesOf } from '../core/leaves.ts';
+import { IMPLIED, leavesOf } from '../core/leaves.ts';
 import type { Digest, Person } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../core/path.ts';
 import { type Planned, plan } from '../core/planner.ts';
@@ -133,7 +133,7 @@ export async function openSession(
   learn({
     spec: file,
     source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
-    locate: spec.locate,
+    locate: (pointer) => spec.locate(pointer) ?? spec.locate(IMPLIED[pointer] ?? pointer),
     dir: wishes.dir,
     mayRead,
     ...(saved && { saved }),

@@ -5,7 +5,6 @@ import type { JsonPointer } from './diagnostic.ts';
 import { isAnyMatch } from './leaves.ts';
 import type { Answer, Finding } from './model.ts';
 import type { Descriptor, Difference } from './provider.ts';
-import { outweighs } from './verdict.ts';
 
 /** What became of one provider. `found`: undefined where a guard ended the look before it. */
 export interface Looked {
@@ -45,7 +44,7 @@ function answerTo(
   let from = answerer?.provider.name;
   for (const one of concerned) {
     const told = one.found === undefined ? barredBy(wish, guard) : answerIn(wish, one.found, one.provider);
-    if (told === undefined || !outweighs(told.verdict, answer.verdict)) continue;
+    if (told === undefined || !outweighs(told, answer)) continue;
     answer = told;
     from ??= one.provider.name;
   }
@@ -54,17 +53,27 @@ function answerTo(
   return from === undefined ? undefined : { from, answer };
 }
 
+const outweighs = (one: Answer, other: Answer): boolean => weightOf(one) > weightOf(other);
+
+/** A known difference stays one where only the tool fails that would mend it; any other error hides more than it shows. */
+function weightOf({ verdict, by }: Answer): number {
+  if (verdict === 'holds') return 0;
+  if (verdict === 'undecided') return 1;
+  if (verdict === 'differs') return 3;
+  return by?.startsWith('RF4') ? 2 : 4;
+}
+
 const barredBy = (wish: JsonPointer, guard: Code | undefined): Answer | undefined =>
   guard && { wish, verdict: 'blocked', by: guard };
 
 /** What one look says of a wish: the weightiest of its findings; or, where none names the wish, what becomes of the rest. */
-function answerIn(
+export function answerIn(
   wish: JsonPointer,
   { findings, rest }: Difference,
   { answers, concerns = [] }: Descriptor,
 ): Answer | undefined {
   const own = findings.map((finding) => answerBy(finding, wish)).filter((one) => one !== undefined);
-  if (own.length > 0) return own.reduce((one, other) => (outweighs(other.verdict, one.verdict) ? other : one));
+  if (own.length > 0) return own.reduce((one, other) => (outweighs(other, one) ? other : one));
   if (rest === undefined || !isAnyMatch(wish, rest.of ?? [...answers, ...concerns])) return undefined;
   return { wish, verdict: rest.verdict, by: rest.by };
 }

@@ -8,8 +8,15 @@ import { fromPointer, toPointer } from './json-pointer.ts';
 /** A pointer in which a `*` stands for one key. */
 export type Pattern = string;
 
-/** Wished by every spec, written or not: a configuration is there, of these modules, and its lock is fresh. */
-export const IMPLIED: readonly JsonPointer[] = ['/config/path', '/config/modules', '/lock'];
+/**
+ * Wished by every spec, written or not: a configuration is there, of these modules, and its lock is fresh. By what stands in
+ * the spec and implies it.
+ */
+export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
+  '/config/path': '/host',
+  '/config/modules': '/host',
+  '/lock': '/inputs',
+};
 
 /** Written, and no wish: about the format, or that something is not looked at. */
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
@@ -33,7 +40,7 @@ export function leavesOf(spec: Spec): readonly JsonPointer[] {
     if (silent !== 'always' && !silent?.includes(value)) found.add(pointer);
   };
   visit(spec, []);
-  for (const pointer of IMPLIED) found.add(pointer);
+  for (const pointer of Object.keys(IMPLIED)) found.add(pointer);
   return [...found];
 }
 

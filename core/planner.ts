@@ -1,7 +1,7 @@
 // One fold over the providers: each looks through an overlay that shows what the ones before it will do.
 // Planning computes everything and changes nothing.
 
-import { type Answers, answersTo, type Looked } from './answers.ts';
+import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { digestOf } from './canonical.ts';
 import { entryOf } from './codes.ts';
 import type { JsonPointer } from './diagnostic.ts';
@@ -58,8 +58,9 @@ export async function plan(
       continue;
     }
     report({ type: 'progress', text: provider.name });
-    const difference = await lookOrSay(provider, wishes, stage);
-    if (difference === undefined) continue;
+    const seen = await lookOrSay(provider, wishes, stage);
+    if (seen === undefined) continue;
+    const difference = withoutConsequences(seen, looked);
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
     const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
@@ -92,6 +93,21 @@ const isSameThing = (one: Finding, other: Finding): boolean =>
   one.because === other.because &&
   one.at?.line === other.at?.line &&
   one.at?.column === other.at?.column;
+
+/**
+ * What bars a look because of another provider's wish, which that one has answered already, is the same trouble once more: it
+ * is not told again, and what it bars is barred by the code that was told.
+ */
+function withoutConsequences(found: Difference, looked: readonly Looked[]): Difference {
+  const { rest } = found;
+  const bar = rest && found.findings.find(({ code, remedy }) => code === rest.by && remedy.by !== 'plan');
+  const { wish } = bar ?? {};
+  if (rest === undefined || wish === undefined) return found;
+  const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
+  const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
+  if (by === undefined || by === rest.by) return found;
+  return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
+}
 
 /** What the plan does not mend is shown where it lies now: before the moves of the plan nobody finds it elsewhere. */
 function asItLies(finding: Finding, moves: readonly Move[]): Finding {

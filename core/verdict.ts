@@ -16,11 +16,6 @@ export interface Counts {
   readonly leftOut: number;
 }
 
-/** A known difference stays one, whatever else is wrong with it; an error outweighs a doubt. */
-const WEIGHT: Readonly<Record<Verdict, number>> = { differs: 3, blocked: 2, undecided: 1, holds: 0 };
-
-export const outweighs = (one: Verdict, other: Verdict): boolean => WEIGHT[one] > WEIGHT[other];
-
 export function countsOf(verdicts: readonly Verdict[], leftOut: number): Counts {
   const number = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
   return {

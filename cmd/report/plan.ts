@@ -61,7 +61,7 @@ export function planLog(plan: Plan, words: PlanWords, look: Look): string {
         look.show(`spec:${change.wish ?? ''}`),
         place === undefined ? '' : look.show(`${place.file}:${place.line}`),
         // Why, for whoever reads only the log of a nightly check.
-        isSecretName(change.subject) ? '' : look.show(`# ${change.because}`),
+        `# ${isSecretName(change.subject) ? '' : `${look.show(change.because)} `}[${change.code}]`,
       ];
       return facts.filter((fact) => fact !== '').join(' ');
     }),
@@ -114,7 +114,9 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, look
     withRight(mark + first, indent + stringWidth(first), right, width, look),
     ...more.map((line) => ' '.repeat(indent) + line),
   ];
-  return words.verbose ? [...lines, `${' '.repeat(indent)}${look.paint('dim', look.show(change.because))}`] : lines;
+  return words.verbose
+    ? [...lines, `${' '.repeat(indent)}${look.paint('dim', `${look.show(change.because)} [${change.code}]`)}`]
+    : lines;
 }
 
 /** In one file: sign, subject, value; the values of one file stand below each other. */
@@ -140,7 +142,9 @@ function changeLines(changes: readonly Change[], columns: number, words: PlanWor
       withRight(mark + first, start + stringWidth(first), line, columns - line.length, look),
       ...more.map((text) => indent + text),
     ];
-    return words.verbose ? [...lines, indent + look.paint('dim', look.show(change.because))] : lines;
+    return words.verbose
+      ? [...lines, indent + look.paint('dim', `${look.show(change.because)} [${change.code}]`)]
+      : lines;
   });
 }
 
