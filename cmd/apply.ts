@@ -25,6 +25,7 @@ import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
+import { missingRights } from './rights.ts';
 import type { Reporting } from './run.ts';
 import { filesFor, openSession, type Session } from './session.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
@@ -81,7 +82,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       const stray = strayFrom(plan, session);
       if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
     }
-    const rights = missingRights(editsOf(plan.steps), session);
+    const rights = missingRights(editsOf(plan.steps), session.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
@@ -206,22 +207,3 @@ const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
   summary: `the plan is ${plan.id.slice(7, 15)} by now, not ${expected}`,
   hint: 'look at the new plan: reflake plan',
 });
-
-/** Better said before the first write than found out at the third. */
-function missingRights(edits: readonly Edit[], { host }: Session): Diagnostic | undefined {
-  if (isRoot()) return undefined;
-  const me = process.geteuid?.();
-  const needed = edits.find((edit) => {
-    if (edit.op === 'activate') return edit.mode !== 'build';
-    if (edit.op === 'move') {
-      const entry = host.stat(edit.from);
-      return 'owner' in entry && entry.owner.uid !== me;
-    }
-    const owners = [edit.before, edit.after].flatMap((entry) => ('owner' in entry ? [entry.owner.uid] : []));
-    return owners.some((uid) => uid !== me);
-  });
-  if (needed === undefined) return undefined;
-  const what =
-    needed.op === 'activate' ? 'activating a system' : `changing "${needed.op === 'move' ? needed.from : needed.path}"`;
-  return { severity: 'error', code: 'RF3013', summary: `${what} needs root`, hint: 'run the command with sudo' };
-}

@@ -1,4 +1,4 @@
-// The exit codes: DESIGN.md section 7 is the contract.
+// The exit codes, which README.md tells too, and which way each problem ends a command.
 
 import { type Code, type Ending, entryOf } from '../core/codes.ts';
 import type { Answer, Outcome, Signal } from '../core/model.ts';
@@ -21,7 +21,7 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['0', 'in sync, or applied'],
   ['1', 'error: could not plan, or an internal error'],
   ['2', 'drift (check always; plan with --detailed-exitcode)'],
-  ['3', 'the saved plan is stale or was altered; nothing written'],
+  ['3', 'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written'],
   ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
   ['6', 'refused by a guard: another machine, or a spec that somebody else can write'],

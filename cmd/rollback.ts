@@ -2,10 +2,8 @@
 
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
-import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
+import { type Generation, goneThrough, type Past, past, select, type Target, undoing } from '../core/history.ts';
 import { stateInTheWay } from '../core/host/state-place.ts';
-import { isRoot } from '../core/host/trusted.ts';
-import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
 import { ASIDE } from '../core/places.ts';
 import type { Lock } from '../core/store.ts';
@@ -15,6 +13,7 @@ import { noSuchApply } from './history.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
+import { missingRights } from './rights.ts';
 import type { Reporting } from './run.ts';
 import { aboutMachine, placeOf } from './session.ts';
 import { endOf, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
@@ -35,12 +34,17 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     report({ type: 'diagnostic', diagnostic });
     return { exit };
   };
+  // Read once, under the lock: recovery changes no record.
+  let history: Past = { ok: true, generations: [] };
+  const dirs = (): readonly AbsPath[] => {
+    history = past(place.store);
+    return dirsOf(place.store, history.ok ? history.generations : []);
+  };
   const act = async (lock: Lock): Promise<End> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report, lock }, io, async () => []);
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    const history = past(place.store);
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
@@ -52,7 +56,8 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
       stamp(io),
       options.force,
     );
-    if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
+    const rights = missingRights(transaction.batches.flat(), place.host);
+    if (rights !== undefined) return refuse(rights, EXIT.error);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (!confirmed) return unlessStopped(io);
@@ -63,10 +68,6 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     const outcome = await execute({ ...transaction, dirs }, blobs, around);
     keepWithin(limits, outcome, around);
     return endOf(outcome);
-  };
-  const dirs = (): readonly AbsPath[] => {
-    const history = past(place.store);
-    return dirsOf(place.store, history.ok ? history.generations : []);
   };
   return await underLock(place, options, { io, report, dirs, act });
 }
@@ -88,21 +89,4 @@ function notThere({ generation, to }: RollbackOptions, generations: readonly Gen
     summary: `the history does not reach back so far: applies 1 to ${gone} were removed from it`,
     hint: `the furthest back is: reflake rollback --to ${gone}`,
   };
-}
-
-const rootNeeded: Diagnostic = {
-  severity: 'error',
-  code: 'RF3013',
-  summary: 'undoing this needs root',
-  hint: 'run the command with sudo',
-};
-
-function needsRoot(edits: readonly Edit[]): boolean {
-  if (isRoot()) return false;
-  const me = process.geteuid?.();
-  return edits.some(
-    (edit) =>
-      edit.op === 'activate' ||
-      (edit.op === 'put' && [edit.before, edit.after].some((entry) => 'owner' in entry && entry.owner.uid !== me)),
-  );
 }

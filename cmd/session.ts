@@ -9,6 +9,7 @@ import type { BorderedHost } from '../core/host/border/bordered.ts';
 import { callerOf } from '../core/host/caller.ts';
 import type { Host, Reader } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
+import { stateDirsToCome } from '../core/host/state-place.ts';
 import { diskStore } from '../core/host/store.ts';
 import {
   findSpec,
@@ -151,7 +152,9 @@ export async function openSession(
     report,
     plan: async (told, how) => {
       place.host.refresh();
-      const selection = { isSelected, leaves: leavesOf(spec.spec), ...how };
+      const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+      const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
+      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };

@@ -12,7 +12,7 @@ import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
 import { isAnyMatch, leavesOf } from './leaves.ts';
 import { below, type Stray, settle } from './links.ts';
-import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan } from './model.ts';
+import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from './model.ts';
 import { type AbsPath, absolute, basename, parent, rebase } from './path.ts';
 import type { People } from './people.ts';
 import { isIdentified, withIds } from './plan-id.ts';
@@ -25,6 +25,8 @@ export interface Selection {
   readonly isSelected?: (name: string) => boolean;
   /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
   readonly leaves?: readonly JsonPointer[];
+  /** What is taken as made before anybody looks, and is in no edit. */
+  readonly presumed?: readonly Put[];
   /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
   readonly bytes?: boolean;
 }
@@ -42,11 +44,12 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec) }: Selection = {},
+  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec), presumed = [] }: Selection = {},
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
   const stage = overlay(recorded.reader);
+  show(stage, presumed, {});
   const looked: Looked[] = [];
   const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
     [];
