@@ -104,7 +104,7 @@ export const CODES = {
   },
   RF2004: {
     title: 'no configuration found',
-    page: 'There is nothing at config.path, and nothing at config.from to be moved there.',
+    page: 'There is nothing at config.path, and nothing at config.from to be moved there; or a module or flake.nix that the message names is missing. Every wish that would have to be read there is blocked.',
     verdict: 'blocked',
   },
   RF2005: {
@@ -119,7 +119,7 @@ export const CODES = {
   },
   RF2007: {
     title: 'flake.nix cannot be edited safely',
-    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks.',
+    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all.',
     verdict: 'differs',
   },
   RF2008: {
@@ -236,6 +236,11 @@ export const CODES = {
     title: 'a path input of an input is not what was locked',
     page: 'An input of this flake locks a local tree that has changed since. Only the flake that declares it can lock it again.',
     severity: 'warning',
+  },
+  RF2036: {
+    title: 'flake.lock has nodes that nothing refers to',
+    page: 'Nix leaves them alone, and leaves them out when it next writes the lock. They cost nothing but attention. Only a note.',
+    severity: 'note',
   },
   RF2040: {
     title: 'a link leads out of its owner’s hands',

@@ -55,6 +55,10 @@ export function auditOf(audited: Audited): LockAudit {
       ...parts.flatMap(({ findings }) => findings),
       ...nestedTrees(audited),
       ...danglers(audited),
+      ...unreferred(
+        oddities.filter((oddity) => oddity.kind === 'orphan-node'),
+        audited,
+      ),
       ...oddities.flatMap((oddity) => (oddity.kind === 'duplicate' ? duplicate(oddity, audited) : [])),
     ],
   };
@@ -207,6 +211,22 @@ function danglers({ inputs, verdict, source }: Audited): readonly Finding[] {
     remedy: { by: 'you', hint },
     ...placed(source, path),
   }));
+}
+
+/** Nix leaves them out when it next writes the lock. */
+function unreferred(orphans: readonly LockOddity[], { source }: Audited): readonly Finding[] {
+  const [first] = orphans;
+  if (first === undefined) return [];
+  const more = orphans.length === 1 ? '' : `, and ${orphans.length - 1} more`;
+  return [
+    {
+      code: 'RF2036',
+      subject: 'flake.lock',
+      because: `${first.text}${more}`,
+      path: join(source.path, '../flake.lock'),
+      remedy: { by: 'you', hint: first.hint },
+    },
+  ];
 }
 
 /** Two root inputs of one source are somebody's choice: stable and unstable, side by side. */

@@ -35,6 +35,8 @@ export interface Descriptor {
   readonly answers: readonly Pattern[];
   /** Wishes that another one answers, and that it may have findings about. */
   readonly concerns?: readonly Pattern[];
+  /** What it may tell; besides, the planner tells of what cannot be read, is shared, or is led astray by a link. */
+  readonly codes: readonly Code[];
   /** Which edits it may make: what a saved plan may touch is what some provider may. None: it never edits. */
   readonly mayWrite?: MayWrite;
 }

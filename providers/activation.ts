@@ -30,6 +30,7 @@ interface Observed {
 export const activation = provider<Desired, Observed>({
   name: 'activation',
   answers: ['/activate'],
+  codes: ['RF2020', 'RF2033', 'RF2110', 'RF4001', 'RF4006'],
   mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning }) =>
     activate && { mode: activate, dir, host: host.name, person, isRunning },

@@ -46,6 +46,7 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
   desire: ({ dir, from, modules, features, person, owner, people }) => ({
     dir,

@@ -38,6 +38,7 @@ export const flake = provider<Desired, Observed>({
   name: 'flake',
   answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
   concerns: HOST,
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
   desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),

@@ -55,6 +55,7 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
+  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2107', 'RF4003', 'RF4004'],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, modules, owner, person, people }) =>
     wished

@@ -41,6 +41,7 @@ interface Observed {
 export const location = provider<Desired, Observed>({
   name: 'location',
   answers: ['/config/path', '/config/from'],
+  codes: ['RF2003', 'RF2004', 'RF2021', 'RF2042', 'RF2101', 'RF2102'],
   mayWrite: (edit, ground) =>
     edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
   desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),

@@ -6,6 +6,7 @@ import { provider } from '../core/provider.ts';
 export const machine = provider({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
+  codes: ['RF2002'],
   desire: ({ host, isRunning }) => ({ ...host, isRunning }),
   observe: async (_desired, { facts }) => facts,
   reconcile(desired, facts) {

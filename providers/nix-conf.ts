@@ -45,6 +45,7 @@ interface Observed {
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
   answers: ['/features'],
+  codes: ['RF2010', 'RF2011', 'RF2104'],
   mayWrite: puts((put, ground) => ground.wishes.features !== undefined && isNixConf(put, ground)),
   desire: ({ features, person, owner, people }) =>
     features && {

@@ -25,6 +25,7 @@ interface Observed {
 export const ownership = provider<Desired, Observed>({
   name: 'ownership',
   answers: ['/config/owner'],
+  codes: ['RF2004', 'RF2017', 'RF2018', 'RF2041', 'RF2042', 'RF2108', 'RF2109'],
   // Of what is in the tree, whatever it is.
   mayWrite: puts(
     (put, ground) =>

@@ -24,6 +24,7 @@ const PATH = absolute('/etc/motd');
 export const motd = provider({
   name: 'greeting',
   answers: ['/motd'],
+  codes: ['RF2103'],
   mayWrite: puts(({ path, after }) => path === PATH && after.type === 'file' && sameOwner(after.owner, ROOTS)),
   desire: ({ spec }) => spec.motd,
   observe: async (_wished, reader) => readText(reader, PATH),

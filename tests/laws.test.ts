@@ -10,7 +10,7 @@ import { describe, expect, test } from '@jest/globals';
 import { diffLines } from 'diff';
 import fc from 'fast-check';
 import { canonicalJson, digestOf } from '../core/canonical.ts';
-import { CODES, entryOf } from '../core/codes.ts';
+import { CODES, type Code, entryOf } from '../core/codes.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty } from '../core/finding.ts';
@@ -19,7 +19,9 @@ import type { Host } from '../core/host/host.ts';
 import { leavesOf } from '../core/leaves.ts';
 import { matches, type Plan } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import { isIntact } from '../core/planner.ts';
+import { isIntact, plan as planOf } from '../core/planner.ts';
+import { loadSpec } from '../core/spec.ts';
+import { resolve } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import { around, difference, diskScene, memoryScene, recoverable, type Scene, type Trial, undoable } from './faults.ts';
 import {
@@ -30,6 +32,7 @@ import {
   planCases,
   planFor,
   providersWithCases,
+  RUN,
   specOf,
   summaryOf,
   toolsOf,
@@ -77,6 +80,7 @@ describe.each(ALL.map((one) => [one.name, one] as const))('%s', (_name, one) => 
     expect(answered(one, plan)).toEqual([]);
     expect(told(plan)).toEqual([]);
     expect(located(plan, scene.open().host)).toEqual([]);
+    expect(coded(plan)).toEqual([]);
     expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
     expect(lossless(plan, scene.open().host)).toEqual([]);
   });
@@ -121,6 +125,7 @@ describe('machines and specs that nobody thought of', () => {
         expect(answered(one, plan)).toEqual([]);
         expect(told(plan)).toEqual([]);
         expect(located(plan, scene.open().host)).toEqual([]);
+        expect(coded(plan)).toEqual([]);
         expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
         expect(lossless(plan, scene.open().host)).toEqual([]);
         if (isBlocked(plan) || isEmpty(plan)) return;
@@ -138,7 +143,37 @@ describe('machines and specs that nobody thought of', () => {
   });
 });
 
+describe('where nothing is there to look at, nothing holds', () => {
+  const nowhere = async (names: readonly string[]): Promise<Plan> => {
+    const spec = { config: { owner: null }, git: 'track', activate: 'switch', lock: { maxAge: '30d', allow: ['x:*'] } };
+    const { host } = memoryScene({}, toolsOf({ tools: 'none' }), { name: '', system: '', machineId: '' }).open();
+    const loaded = await loadSpec('spec.json', specOf({ spec }));
+    const resolved = loaded.ok ? resolve(loaded.spec, host, { ...RUN, caller: SRID_HIMSELF }) : loaded;
+    if (!loaded.ok || !resolved.ok) throw new Error(JSON.stringify(resolved));
+    const { plan } = await planOf(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, {
+      isSelected: (name) => names.includes(name),
+    });
+    return plan;
+  };
+
+  test.each([
+    ['all together', PROVIDERS.map(({ name }) => name)],
+    ...PROVIDERS.map(({ name }) => [name, [name]] as const),
+  ])('%s', async (_what, names) => {
+    const { steps } = await nowhere(names);
+    const holding = steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict === 'holds'));
+    expect(holding).toEqual([]);
+  });
+});
+
 describe('nothing is left out', () => {
+  test('every code that a provider may tell is registered for it alone or shared, and none is idle', () => {
+    const told = new Set<string>([...PROVIDERS.flatMap(({ codes }) => codes), ...PLANNERS]);
+    const machine = (Object.keys(CODES) as Code[]).filter((code) => code.startsWith('RF2'));
+    // The spec's user is looked up before any provider is asked.
+    expect(machine.filter((code) => !told.has(code))).toEqual(['RF2001']);
+  });
+
   test('every provider has cases', () => {
     expect([...providersWithCases()].sort()).toEqual(PROVIDERS.map(({ name }) => name).sort());
   });
@@ -197,6 +232,18 @@ function told(plan: Plan): readonly string[] {
     }),
   );
 }
+
+/** What the planner tells for every provider. */
+const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040'];
+
+/** A provider tells nothing but what its descriptor has. */
+const coded = ({ steps }: Plan): readonly string[] =>
+  steps.flatMap(({ provider, findings }) => {
+    const { codes = [] } = PROVIDERS.find(({ name }) => name === provider) ?? {};
+    return findings.flatMap(({ code }) =>
+      codes.includes(code) || PLANNERS.includes(code) ? [] : [`${provider}: ${code}`],
+    );
+  });
 
 /** A finding about bytes names a file that is there now, or one that the plan makes. */
 function located(plan: Plan, host: Host): readonly string[] {
@@ -294,6 +341,9 @@ async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly s
 }
 
 const samples = (name: string): string => readFileSync(new URL(`cases/samples/${name}`, import.meta.url), 'utf8');
+
+/** Of no passwd file: the machine has none. */
+const SRID_HIMSELF = { name: 'srid', uid: 1000, gid: 100, home: '/home/srid' };
 
 const DIR = '/home/srid/nixos-config';
 const SRID = [1000, 100] as const;

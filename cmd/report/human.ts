@@ -140,7 +140,9 @@ export function humanReporter(options: Screen): Reporter {
   const ended = ({ outcome, verdicts }: { outcome?: Outcome; verdicts?: Counts }): void => {
     live.clear();
     if (outcome !== undefined) finished(outcome, verdicts);
-    if (verdicts !== undefined && !quiet) out(countWords(verdicts));
+    // What is not known is said to those too who want to read little.
+    const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
+    if (verdicts !== undefined && (!quiet || isOpen)) out(countWords(verdicts));
   };
 
   return (event) => {
