@@ -55,18 +55,22 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     return new Promise((resolve, reject) => {
+      let hasAnswered = false;
       thread.on('message', (said: Said) => {
         if ('out' in said) io.out(said.out);
         else if ('err' in said) io.err(said.err);
         else if ('ask' in said) void io.ask(said.ask).then((answer) => thread.postMessage({ answer }));
         else if ('usage' in said) reject(said);
         else {
+          hasAnswered = true;
           if (Atomics.load(shared, 1) === STAGE.settled) io.settles(said.exit);
           resolve(said.exit);
         }
       });
       // After the commit a bug of ours undoes nothing, and the exit code is still the commit's.
       const failed = (thrown: unknown): void => {
+        // The thread ends behind its answer; we may still be printing then.
+        if (hasAnswered) return;
         if (Atomics.load(shared, 1) !== STAGE.settled) {
           reject(saidOfThread(thrown));
           return;

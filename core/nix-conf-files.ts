@@ -2,7 +2,7 @@
 
 import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from './formats/nix-conf.ts';
 import { type Generated, isGenerated, nixConfFiles } from './formats/nix-conf-files.ts';
-import type { Reader } from './host/host.ts';
+import { type Reader, unreadable } from './host/host.ts';
 import { MOST } from './limits.ts';
 import { follow, textAt } from './links.ts';
 import { type AbsPath, absolute } from './path.ts';
@@ -27,10 +27,14 @@ export interface NixConfFiles {
 /** What is at the path, wherever links lead; undefined where there is nothing. */
 export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefined {
   const { entry, path: end, viaStore } = follow(reader, path);
+  if (entry.type === 'other') throw waitsAt(path, entry.what);
   if (entry.type !== 'file') return undefined;
   const text = confText(reader, end);
   return { path, text, built: viaStore, generated: isGenerated(text) };
 }
+
+const waitsAt = (path: AbsPath, what: string): Error =>
+  unreadable(path, `it is a ${what}, at which Nix would wait`, 'remove it, or make it a file');
 
 const confText = (reader: Reader, path: AbsPath): string => textAt(reader, path, MOST.confBytes);
 
@@ -49,6 +53,7 @@ export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SY
 function confOf(reader: Reader, paths: readonly string[], changed: ReadonlyMap<string, string>): NixConfFiles {
   const textAt = (path: string): string | undefined => {
     const { entry, path: end } = follow(reader, absolute(path));
+    if (entry.type === 'other') throw waitsAt(absolute(path), entry.what);
     return changed.get(path) ?? (entry.type === 'file' ? confText(reader, end) : undefined);
   };
   const include: ReadInclude = textAt;

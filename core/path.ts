@@ -31,6 +31,12 @@ export function parent(path: AbsPath): AbsPath {
   return (cut <= 0 ? '/' : path.slice(0, cut)) as AbsPath;
 }
 
+/** `/`, `/a`, `/a/b` of `/a/b`. */
+export function prefixesOf(path: AbsPath): readonly AbsPath[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return [ROOT, ...parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}` as AbsPath)];
+}
+
 export const basename = (path: AbsPath): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** Whether `path` is `tree` itself or below it. */

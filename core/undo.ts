@@ -154,8 +154,10 @@ function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
 
 function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
   const { path, before, after } = edit;
-  const { entry, holds } = work.look(at);
+  const { entry, holds, isWritten } = work.look(at);
   if (matches(before, entry)) return UNTOUCHED;
+  // Root takes nothing back that its new owner has changed: it stays theirs.
+  if (isWritten && kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
   // What somebody has put into a directory of ours goes with it, aside.
   const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
   const isOurGap = entry.type === 'absent' && work.isOurs(at);

@@ -5,13 +5,14 @@ import type { Event } from '../core/event.ts';
 import type { Surroundings } from '../core/execution.ts';
 import { execute, recover } from '../core/executor.ts';
 import type { Blobs, Host } from '../core/host/host.ts';
-import { memoryHost } from '../core/host/memory.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
 import type { HostFacts, Outcome, Signal } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import { memoryStore, type Store } from '../core/store.ts';
+import type { Store } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
+import { memoryHost } from './memory-host.ts';
+import { memoryStore } from './memory-store.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
 /** A machine with its state directory; `open` looks at both as a new process would. */

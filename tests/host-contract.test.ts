@@ -8,7 +8,6 @@ import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
 import { type NarNode, narHash } from '../core/formats/nar.ts';
 import type { Blobs, Host, Reader } from '../core/host/host.ts';
-import { memoryHost } from '../core/host/memory.ts';
 import { overlay } from '../core/host/overlay.ts';
 import { realHost } from '../core/host/real.ts';
 import { below } from '../core/links.ts';
@@ -16,6 +15,7 @@ import { ABSENT, type Entry, type Move, type Put, type Puttable } from '../core/
 import { type AbsPath, absolute } from '../core/path.ts';
 import { hashThrough } from '../core/tree-hash.ts';
 import { carryOut } from './carry-out.ts';
+import { memoryHost } from './memory-host.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
 interface Subject {

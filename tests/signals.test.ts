@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { BASES, specOf } from './plan-cases.ts';
@@ -153,18 +153,25 @@ describe('the first signal', () => {
     ['INT', 130],
     ['TERM', 143],
   ] as const)('SIG%s while a program works for the plan: that is told, %d', (signal, code) => {
-    mkdirSync(`${home.dir}/bin`, { recursive: true });
+    // Git runs with the owner's number, here and in the directories that it is found and works in.
+    chmodSync(home.dir, 0o755);
+    const open = `${home.dir}/open`;
+    rmSync(open, { recursive: true, force: true });
+    for (const dir of [`${home.dir}/bin`, open]) mkdirSync(dir, { recursive: true });
+    chmodSync(open, 0o777);
     // Left alone, it would come to its end.
-    const late = `setTimeout(() => fs.writeFileSync('${home.dir}/ended', ''), 10_000)`;
-    const git = `#!/bin/sh\nkill -${signal} $PPID\nexec ${process.execPath} -e "${late}"\n`;
+    const late = `setTimeout(() => fs.writeFileSync('${open}/ended', ''), 10_000)`;
+    const git = `#!/bin/sh\n: > ${open}/begun\nexec ${process.execPath} -e "${late}"\n`;
     writeFileSync(`${home.dir}/bin/git`, git, { mode: 0o755 });
+    const signalling = `(until [ -e ${open}/begun ]; do sleep 0.02; done; kill -${signal} $$) & exec "$@"`;
     for (const apply of [true, false]) {
+      rmSync(`${open}/begun`, { force: true });
       writeFileSync(spec, specOf({ spec: { git: 'track', config: { path: '~/a/nixos' } } }));
       const argv = apply ? APPLY : command('plan', '--offline', '--spec', spec);
-      const ran = run(argv, { PATH: `${home.dir}/bin:${env.PATH}` });
+      const ran = run(['sh', '-c', signalling, 'sh', ...argv], { PATH: `${home.dir}/bin:${env.PATH}` });
       writeFileSync(spec, SPEC);
       expect([...wrong(signal, ran), ran.code]).toEqual([code]);
-      expect(existsSync(`${home.dir}/ended`)).toBe(false);
+      expect(existsSync(`${open}/ended`)).toBe(false);
     }
   });
 
@@ -311,6 +318,20 @@ describe('a closed pipe or terminal changes nothing', () => {
     const ran = run(['bash', '-o', 'pipefail', '-c', `"$@" ${rest}`, 'bash', ...APPLY]);
     expect(wrong(rest, { ...ran, code: 0 })).toEqual([]);
     expect(ran.code).toBe(0);
+  });
+
+  test('a reader that is slow: the thread ends before all is printed, and that is no error', () => {
+    const features = Array.from({ length: 250 }, (_, n) => `feature-${n}-${'x'.repeat(400)}`);
+    writeFileSync(spec, specOf({ spec: { git: 'off', config: { path: '~/a/nixos' }, features } }));
+    try {
+      const words = [...APPLY, '--format', 'json'];
+      const ran = run(['bash', '-o', 'pipefail', '-c', '"$@" | (sleep 3; cat)', 'bash', ...words]);
+      expect(ran.out.length).toBeGreaterThan(1 << 17);
+      expect(ran.out).not.toMatch(/internal error/);
+      expect(ran.code === 0 ? '' : ran.out.slice(-2000)).toBe('');
+    } finally {
+      writeFileSync(spec, SPEC);
+    }
   });
 
   const typescript = (...argv: readonly string[]): readonly string[] => [

@@ -19,9 +19,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { digestOf } from '../core/canonical.ts';
-import type { Paths } from '../core/host/memory.ts';
 import type { Entry, Owner } from '../core/model.ts';
 import { type AbsPath, absolute, byteOrder, fromBytes, parent, ROOT, toBytes } from '../core/path.ts';
+import type { Paths } from './memory-host.ts';
 
 /** Lines stand for a text that ends with a newline. `hardLink` names an earlier file of the same literal. */
 export type Leaf =

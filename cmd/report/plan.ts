@@ -69,9 +69,6 @@ export function planLog(plan: Plan, words: PlanWords, look: Look): string {
   return [...lines, `plan: ${countWords(rows) || 'nothing to do'}`].join('\n');
 }
 
-/** `2 to add, 3 to change, 1 to move, 1 to activate`: files and aspects, not single changes. Empty where there is nothing. */
-export const planCounts = (plan: Plan): string => countWords(rowsOf(plan));
-
 /** The first eight digits of a plan's id. */
 export const shortId = (plan: Pick<Plan, 'id'>): string => plan.id.slice('sha256:'.length, 'sha256:'.length + 8);
 

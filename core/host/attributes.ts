@@ -34,6 +34,18 @@ export function likeTree(pin: number, target: DiskPath): void {
   tool('setfattr', 'attr', ['-h', '--restore=-'], options);
 }
 
+/** Takes the ACLs of a pinned inode away. */
+export function withoutAcl(pin: number): void {
+  const stdio = [...STDIO, pin];
+  const said = tool('getfattr', 'attr', ['--absolute-names', '-m', '^system\\.posix_acl_', '--', '/proc/self/fd/3'], {
+    stdio,
+  });
+  for (const [, name] of Buffer.from(said)
+    .toString('latin1')
+    .matchAll(/^(system\.posix_acl_[a-z]+)$/gm))
+    tool('setfattr', 'attr', ['-x', name!, '--', '/proc/self/fd/3'], { stdio });
+}
+
 /** Which of these pinned inodes have file capabilities (capabilities(7)), by their place in the list. */
 export function withCapabilities(pins: readonly number[]): ReadonlySet<number> {
   const found = new Set<number>();

@@ -166,10 +166,14 @@ export interface Work {
   close(): void;
 }
 
-/** An entry with its content, where the edit says something of that; `holds`: how many entries a directory has. */
+/**
+ * An entry with its content, where the edit says something of that; `holds`: how many entries a directory has; `isWritten`:
+ * it is a file that root gave away in this very process, and somebody has changed it since.
+ */
 export interface Seen {
   readonly entry: Entry;
   readonly holds: number;
+  readonly isWritten?: boolean;
 }
 
 /** `changed`: whether there was something to put back. */

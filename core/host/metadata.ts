@@ -1,13 +1,14 @@
 // Owner and mode of what is there, and nothing else of it: of exactly the inode that was looked at.
 
-import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, readdirSync, type Stats } from 'node:fs';
+import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } from 'node:fs';
 import { matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type Anchor, errno } from './anchor.ts';
 import { staleAt } from './host.ts';
 import { openPinned, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
-import { SHELVES } from './site.ts';
+import { closeDirectory, isTaken, type Taken, takeFile } from './take-over.ts';
+import { shelvedLinks } from './taking.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
 /** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
@@ -46,14 +47,29 @@ function changeAt(
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
   // Other names than those on our own shelves: what is done to it would be done to them.
   if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-  const known = desk.known.get(at)?.target;
-  const wasRoots = known !== undefined && isSameInode(known, stat);
+  const known = desk.known.get(at);
+  const wasRoots = known?.target !== undefined && isSameInode(known.target, stat);
   if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
+  if (stat.isFile() && isTaken(stat, after.owner)) {
+    withPin(where, (pin) => takeInPlace(desk, { path, at, dir, target, pin, stat }, after));
+    return;
+  }
   set(where, target, stat, after);
+  if (stat.isFile() && isGiven(stat, after.owner))
+    desk.known.set(at, { ...known, given: (typeof where === 'number' ? fstatSync(where) : there(where)!).ctimeMs });
+}
+
+const isGiven = (stat: Stats, to: Owner): boolean => process.geteuid?.() === 0 && stat.uid === 0 && to.uid !== 0;
+
+const withPin = (where: number | DiskPath, act: (pin: number) => void): void =>
+  typeof where === 'number' ? act(where) : withPinned(where, act);
+
+function takeInPlace(desk: Desk, taken: Taken, after: Exclude<Puttable, { type: 'absent' }>): void {
+  takeFile(desk, taken, (copy) => setMetadata(copy, after));
 }
 
 /** The former owner and mode, for exactly the inode that is there, if it is the put's. Throws `stale` where it is another kind. */
-export function changeBack(desk: Desk, { path, before }: Put, dir: Anchor, target: DiskPath): void {
+export function changeBack(desk: Desk, { path, before }: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = before.type === 'absent' ? undefined : openPinned(target);
   if (pin === undefined || before.type === 'absent') return;
   try {
@@ -61,7 +77,8 @@ export function changeBack(desk: Desk, { path, before }: Put, dir: Anchor, targe
     // Other names than those on our own shelves: what is done to it would be done to them.
     if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
     desk.warrants.give(dir, stat, asGiven(before), path);
-    set(pin, target, stat, before);
+    if (stat.isFile() && isTaken(stat, before.owner)) takeInPlace(desk, { path, at, dir, target, pin, stat }, before);
+    else set(pin, target, stat, before);
   } finally {
     closeSync(pin);
   }
@@ -73,17 +90,6 @@ const asGiven = (after: Exclude<Puttable, { type: 'absent' }>): Owner & { readon
 function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
   const { content: _, ...rest } = entry;
   return rest;
-}
-
-/** How many names of this inode lie on our shelves. */
-export function shelvedLinks({ sites }: Desk, stat: Stats): number {
-  const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
-  return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
-}
-
-function isAt(place: string, stat: Stats): boolean {
-  const found = there(Buffer.from(place));
-  return found !== undefined && isSameInode(found, stat);
 }
 
 /** Owner and mode of exactly the inode that is there now: pinned, so that no name is followed twice. */
@@ -106,11 +112,12 @@ function set(
     if (pinned === undefined) lchownSync(place, uid, gid);
     else chownSync(pinned, uid, gid);
   }
-  // After chown, which clears the set-id bits; explicit, whatever the umask.
   if (after.type === 'link') return;
-  const isAsWanted = (stat.mode & 0o7777) === after.mode && (isOwned || (stat.mode & 0o6000) === 0);
+  // chown clears set-id bits, and until it its former owner could change the mode.
+  const now = isOwned ? stat : ((typeof where === 'number' ? fstatSync(where) : there(where)) ?? stat);
   // A name that nobody else can change is, at this point, no link.
-  if (!isAsWanted) chmodSync(pinned ?? place, after.mode);
+  if ((now.mode & 0o7777) !== after.mode) chmodSync(pinned ?? place, after.mode);
+  if (now.isDirectory() && isTaken(stat, after.owner)) withPin(where, closeDirectory);
 }
 
 /** An ordinary user may not chown at all, not even to what is already so on some file systems. */

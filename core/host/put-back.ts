@@ -2,7 +2,7 @@
 // shelves, gets one beside.
 
 import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
-import { ABSENT, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
+import { ABSENT, type Digest, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
 import { childOf, unlessTheirLink } from './anchor.ts';
 import { syncAt } from './durable.ts';
@@ -12,13 +12,25 @@ import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
 import { digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
-import { linkIfPossible, make } from './real-put.ts';
-import { type Shelf, thereOrNot } from './site.ts';
-import { give, giveOrStale, isLive, isOpenToOthers, keepBeside, nearest, PATIENCE, siteOf, take } from './taking.ts';
+import { make } from './real-put.ts';
+import { type Shelf, type Site, thereOrNot } from './site.ts';
+import {
+  give,
+  giveOrStale,
+  isLive,
+  isOpenToOthers,
+  keepBeside,
+  linkIfPossible,
+  nearest,
+  PATIENCE,
+  siteOf,
+  take,
+} from './taking.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
 /** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
-export function lookPut({ anchors }: Desk, edit: Put): Seen {
+export function lookPut(desk: Desk, edit: Put, at: number): Seen {
+  const { anchors } = desk;
   const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
   const place = dir && childOf(dir, basename(edit.path));
   const pin = place && openPinned(place);
@@ -28,7 +40,9 @@ export function lookPut({ anchors }: Desk, edit: Put): Seen {
     const entry = entryOf(stat, () => linkTarget(place));
     if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
     const isRead = stat.isFile() && looksInside(edit);
-    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0 };
+    const given = desk.known.get(at)?.given;
+    const isWritten = given !== undefined && given !== stat.ctimeMs;
+    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0, isWritten };
   } finally {
     closeSync(pin);
   }
@@ -43,7 +57,10 @@ export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): rea
   const dir = desk.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   if (kindOf(edit) === 'metadata') {
-    changeBack(desk, edit, dir, target);
+    // Root had taken it from its name, and died before its copy got that.
+    const taken = there(target) === undefined ? siteOf(desk, path).things('away', at).at(-1) : undefined;
+    if (taken !== undefined) give(taken, target);
+    changeBack(desk, edit, at, dir, target);
     return [];
   }
   desk.warrants.write(dir, path);
@@ -98,19 +115,34 @@ export function keepShelvedPut(desk: Desk, edit: Put, at: number, writers: LateW
   // Each once, whatever number of names it has, and not what is still in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
   return desk.sites.all().flatMap((site) =>
-    (['old', 'away', 'undo'] as const).flatMap((shelf) =>
+    shelvesOf(edit).flatMap((shelf) =>
       site.things(shelf, at).flatMap((thing) => {
         const stat = there(thing)!;
         if (seen.some((other) => isSameInode(stat, other))) return [];
         seen.push(stat);
         // An edit that says nothing of its bytes replaces any.
         const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
+        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(site, at, thing)) return [];
         const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
         if (isDispensable || isStillLive(desk, thing, shelf)) return [];
         return keepBeside(desk, path, thing, nearest(desk, path, site)) ?? [];
       }),
     ),
   );
+}
+
+/** Where the put may have left what is somebody's. Of a file that root took, only the old inode is: its copy is ours. */
+const shelvesOf = (edit: Put): readonly Shelf[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
+
+/** Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. */
+function isAsTaken(site: Site, at: number, shelved: DiskPath): boolean {
+  const bytes = digestAt(shelved);
+  return bytes !== undefined && site.things('old', at).some((copy) => digestAt(copy) === bytes);
+}
+
+function digestAt(place: DiskPath): Digest | undefined {
+  const stat = there(place);
+  return stat?.isFile() ? withPinned(place, (pin) => digestOfPinned(pin, stat.size)) : undefined;
 }
 
 /**
@@ -146,6 +178,7 @@ export function isOurGap(desk: Desk, edit: Put, at: number): boolean {
   const site = dir && desk.sites.find(dir);
   if (site === undefined || edit.after.type === 'absent') return false;
   const taken = site.things('away', at);
+  if (kindOf(edit) === 'metadata') return taken.length > 0;
   if (there(site.place('new', at)) !== undefined) return taken.length > 0;
   return taken.some((thing) => isKnown({ ...edit, before: ABSENT }, thing));
 }

@@ -5,7 +5,6 @@ import {
   closeSync,
   constants,
   fstatSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -24,7 +23,7 @@ import { isAsBefore, openPinned } from './pinned.ts';
 import { linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import type { Site } from './site.ts';
-import { give, giveOrStale, isOpenToOthers, moveDir, siteOf, take, UNLINKABLE } from './taking.ts';
+import { give, giveOrStale, isOpenToOthers, linkIfPossible, moveDir, siteOf, take } from './taking.ts';
 import { type Aliases, type Desk, type Identity, isSameInode, there } from './work.ts';
 import { writeAll } from './write-all.ts';
 
@@ -100,15 +99,6 @@ function linkOld({ path, before }: Put, at: number, place: DiskPath, site: Site,
     return stat;
   } finally {
     closeSync(pin);
-  }
-}
-
-/** Without a link (a file system that has none, a file that is not ours) the journal's copy of the bytes must do. */
-export function linkIfPossible(place: DiskPath, old: DiskPath): void {
-  try {
-    linkSync(place, old);
-  } catch (thrown) {
-    if (!UNLINKABLE.has((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
   }
 }
 

@@ -1,7 +1,7 @@
 // A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
-import { closeSync, fstatSync } from 'node:fs';
+import { closeSync, fstatSync, readdirSync } from 'node:fs';
 import { below } from '../links.ts';
 import { type Edit, type Kept, kindOf, type Move, type Put, sameOwner } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
@@ -15,7 +15,7 @@ import { isOurGap, keepShelvedPut, lookPut, restorePut } from './put-back.ts';
 import { isOursAt, isOurTree, keepShelved, prepareMove, publishMove, restoreMove } from './real-move.ts';
 import type { Places } from './real-paths.ts';
 import { finishPut, preparePut, publishPut } from './real-put.ts';
-import { type Shelf, type Site, type Sites, sites, thereOrNot } from './site.ts';
+import { SHELVES, type Shelf, type Site, type Sites, sites, thereOrNot } from './site.ts';
 import { keptBefore, placesOf, setAside } from './taking.ts';
 import { warrants } from './warrant.ts';
 import { type Aliases, aliases, type Desk, there } from './work.ts';
@@ -99,7 +99,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
     },
     look(at) {
       desk().anchors.release();
-      return lookPut(desk(), edits[at] as Put);
+      return lookPut(desk(), edits[at] as Put, at);
     },
     isOurs(at) {
       const edit = edits[at]!;
@@ -269,12 +269,11 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
  * thrown away with it, nor what we took by mistake: it is kept beside.
  */
 function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
+  const filled = new Map<Shelf, ReadonlySet<number>>(SHELVES.map((shelf) => [shelf, filledPlaces(desk, shelf)]));
   const shelved = edits.flatMap((edit, at): readonly Shelved[] => {
-    // Most edits of a large tree are owners and modes, and nothing of theirs is on a shelf.
-    if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
+    if (edit.op === 'activate') return [];
     const shelves: readonly Shelf[] = edit.op === 'move' ? ['away', 'undo'] : ['old', 'away', 'undo'];
-    const isAny = desk.sites.all().some((site) => shelves.some((shelf) => there(site.place(shelf, at)) !== undefined));
-    return isAny ? [{ edit, at }] : [];
+    return shelves.some((shelf) => filled.get(shelf)!.has(at)) ? [{ edit, at }] : [];
   });
   if (shelved.length === 0) return [];
   // First: what nobody can write to any more stays as it is looked at then.
@@ -287,6 +286,15 @@ function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
     return keepShelvedPut(desk, edit, at, writers);
   });
 }
+
+/** The edits of which something lies on a shelf: most of a large tree are owners and modes, and have nothing there. */
+const filledPlaces = ({ sites: all }: Desk, shelf: Shelf): ReadonlySet<number> =>
+  new Set(
+    all
+      .all()
+      .flatMap(({ fd }) => thereOrNot(() => readdirSync(`/proc/self/fd/${fd}/${shelf}`)) ?? [])
+      .map((name) => Number.parseInt(name, 10)),
+  );
 
 interface Shelved {
   readonly edit: Put | Move;

@@ -114,10 +114,14 @@ export async function runCommand(
   });
   clearInterval(watch);
   process.off('exit', leave);
+  let drained: NodeJS.Timeout | undefined;
   await Promise.race([
     Promise.all([out.closed, err.closed]),
-    new Promise((resume) => setTimeout(resume, DRAIN).unref()),
+    new Promise((resume) => {
+      drained = setTimeout(resume, DRAIN);
+    }),
   ]);
+  clearTimeout(drained);
   // What left the group as well may hold them for ever.
   child.stdout.destroy();
   child.stderr.destroy();
@@ -230,7 +234,7 @@ export function commandOf(
 ): Command | { readonly missing: string } {
   const drops = isRoot() && as !== undefined && as.uid !== 0;
   const path = searchPath();
-  const env = environmentOf(purposeOf(drops ? as : undefined), drops ? as : ourselves(), path, process.env, LOOKS);
+  const env = environmentFor(drops ? as : undefined, path);
   const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
   if (program === undefined) return { missing: argv[0] };
   if (!drops) return { program, args: argv.slice(1), env };
@@ -238,6 +242,12 @@ export function commandOf(
   if (setpriv === undefined) return { missing: 'setpriv' };
   return { program: setpriv, args: [...dropTo(as), program, ...argv.slice(1)], env };
 }
+
+/** What a program gets that is started for `as`, or, without one, for ourselves. */
+export const environmentFor = (
+  as: Person | undefined,
+  path: readonly string[] = searchPath(),
+): Readonly<Record<string, string>> => environmentOf(purposeOf(as), as ?? ourselves(), path, process.env, LOOKS);
 
 /** `as`: somebody whom root starts it for. */
 function purposeOf(as: Person | undefined): Purpose {

@@ -14,9 +14,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from './host.ts';
-import { run } from './run.ts';
+import { environmentFor, run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
+import { unfitSettings } from './unfit-settings.ts';
 
 /** `onLine` hears what the program says meanwhile. */
 export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
@@ -32,6 +33,8 @@ export async function compute(job: Job, onLine?: (line: string) => void): Promis
 
 async function inScratch(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
+  const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
+  if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
   const scratch = temporaryIn(temporaryDirectory());
   try {
     const work = `${scratch}/work`;

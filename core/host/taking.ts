@@ -1,17 +1,16 @@
 // Names that others may change under our hands. What is at one is taken out of their reach first and looked at then, in
 // peace; what gets one never replaces anything. So nothing is lost that was renamed there a moment ago.
 
-import { fstatSync, linkSync, renameSync, unlinkSync } from 'node:fs';
+import { fstatSync, linkSync, readdirSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { below } from '../links.ts';
 import type { Move } from '../model.ts';
 import { type AbsPath, basename, parent, ROOT, rebase } from '../path.ts';
 import { type Anchor, unlessTheirLink, volumeOf } from './anchor.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
-import { shelvedLinks } from './metadata.ts';
 import type { DiskPath } from './real-paths.ts';
-import { type Shelf, type Site, thereOrNot } from './site.ts';
-import { type Desk, there } from './work.ts';
+import { SHELVES, type Shelf, type Site, thereOrNot } from './site.ts';
+import { type Desk, isSameInode, there } from './work.ts';
 
 /** Whether somebody else than root can change the names in it. Where nobody can, one rename replaces a file for all. */
 export function isOpenToOthers({ fd }: Pick<Anchor, 'fd'>): boolean {
@@ -73,7 +72,16 @@ function renameIfFree(source: DiskPath, target: DiskPath): boolean {
 const TAKEN: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'EISDIR']);
 
 /** From a file system that has no links, or for a file that is not ours to link. */
-export const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
+const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
+
+/** Without a link (a file system that has none, a file that is not ours) the journal's copy of the bytes must do. */
+export function linkIfPossible(place: DiskPath, old: DiskPath): void {
+  try {
+    linkSync(place, old);
+  } catch (thrown) {
+    if (!UNLINKABLE.has((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
+  }
+}
 
 /** How often what was taken back is offered its name: who comes between more often does nothing else. */
 export const PATIENCE = 20;
@@ -107,6 +115,17 @@ export function keepBeside(
 export function isLive(desk: Desk, shelved: DiskPath): boolean {
   const stat = there(shelved);
   return stat !== undefined && !stat.isDirectory() && stat.nlink > 1 && stat.nlink > shelvedLinks(desk, stat);
+}
+
+/** How many names of this inode lie on our shelves. */
+export function shelvedLinks({ sites }: Desk, stat: Stats): number {
+  const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
+  return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
+}
+
+function isAt(place: string, stat: Stats): boolean {
+  const found = there(Buffer.from(place));
+  return found !== undefined && isSameInode(found, stat);
 }
 
 /**

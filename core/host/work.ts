@@ -16,10 +16,13 @@ export interface Desk {
   readonly sites: Sites;
   readonly warrants: Warrants;
   /**
-   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
-   * is known to a later process.
+   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there; and of a file
+   * that root gave away, when it did so (its ctime). None of it is known to a later process.
    */
-  readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
+  readonly known: Map<
+    number,
+    { readonly target?: Identity; readonly since?: number; readonly staged?: Identity; readonly given?: number }
+  >;
   /** Of directories that will be where nothing is yet. */
   readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */

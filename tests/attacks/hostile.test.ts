@@ -355,7 +355,7 @@ describe('saved plans, sealed anew by whoever altered them', () => {
   ])('a plan that is only sealed anew is carried out by %s', async (_who, run) => {
     altered(() => {});
     const { code, out } = await run(['apply', file, '--yes']);
-    expect({ code, out }).toEqual({ code: 0, out });
+    expect(code === 0 ? '' : out).toBe('');
   });
 
   afterEach(() => rmSync(file, { force: true, recursive: true }));

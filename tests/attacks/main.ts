@@ -132,10 +132,10 @@ async function reflake(limit: number): Promise<Summary> {
     place.layOut(() => attack.scene(place, n));
     spares.tries = n % 10 !== 0;
     owner.go(n);
-    const outcome = await attempt(n);
+    const { outcome, ends } = await attempt(n);
     const seen = owner.rest();
     struck += seen.times;
-    const problems = await judged(outcome, seen, old, due);
+    const problems = await judged(outcome, seen, ends === 'new' ? due : old);
     if (!(outcome instanceof Error) && outcome.status === 'stuck' && reasons.length < 3)
       reasons.push(`try ${n}, ${wordsOf(outcome)}`);
     if (problems.length === 0 && !(outcome instanceof Error)) {
@@ -157,16 +157,22 @@ function wordsOf(outcome: Outcome | Error): string {
 async function undisturbed(): Promise<readonly [Rows, Rows]> {
   place.layOut(() => attack.scene(place, 1));
   const old = rowsOfDisk(place.root);
-  const outcome = await attempt(5);
+  const { outcome } = await attempt(5);
   if (outcome instanceof Error || outcome.status !== 'applied') throw new Error(`undisturbed: ${wordsOf(outcome)}`);
   return [old, rowsOfDisk(place.root)];
+}
+
+/** How a try ended; `ends`: the tree that it must end with, after a recovery where it is stuck. */
+interface Attempt {
+  readonly outcome: Outcome | Error;
+  readonly ends: 'old' | 'new';
 }
 
 /**
  * Every third fails at the end, so that undo is attacked as well; of five, one dies on its way and is recovered, and one is
  * taken back by a rollback, all with the attacker at work.
  */
-async function attempt(n: number): Promise<Outcome | Error> {
+async function attempt(n: number): Promise<Attempt> {
   const transaction: Transaction = {
     tx: `${n.toString(16)}`.padStart(8, '0'),
     kind: 'apply',
@@ -179,10 +185,20 @@ async function attempt(n: number): Promise<Outcome | Error> {
   };
   const failing: Diagnostic = { severity: 'error', code: 'RF3003', summary: 'it fails at the end' };
   const verify = async (): Promise<readonly Diagnostic[]> => (n % 3 === 0 ? [failing] : []);
-  if (n % 5 === 1) return await settled(() => diedAndRecovered(transaction, n));
+  if (n % 5 === 1) return applying(await settled(() => diedAndRecovered(transaction, n)));
   const outcome = await settled(() => execute(transaction, BLOBS, around(opened(), { verify })));
-  const isApplied = !(outcome instanceof Error) && outcome.status === 'applied';
-  return isApplied && n % 5 === 2 ? await settled(() => rolledBack(outcome, n)) : outcome;
+  if (outcome instanceof Error || outcome.status !== 'applied' || n % 5 !== 2) return applying(outcome);
+  const after = await settled(() => rolledBack(outcome, n));
+  // A rollback that is stuck is undone by recovery: the apply stands.
+  return { outcome: after, ends: isOf(after, 'rolled-back') ? 'old' : 'new' };
+}
+
+function applying(outcome: Outcome | Error): Attempt {
+  return { outcome, ends: isOf(outcome, 'applied') ? 'new' : 'old' };
+}
+
+function isOf(outcome: Outcome | Error, status: Outcome['status']): boolean {
+  return !(outcome instanceof Error) && outcome.status === status;
 }
 
 /** Dies before some step; the next process undoes, or finds that all was committed. */
@@ -226,7 +242,7 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
 }
 
 /** With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. */
-async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Rows): Promise<readonly string[]> {
+async function judged(outcome: Outcome | Error, seen: Struck, expected: Rows): Promise<readonly string[]> {
   const problems = [...place.harm()];
   if (outcome instanceof Error) problems.push('it threw');
   const after = await settled(async () => (await recover(around(opened()))) ?? { status: 'unchanged' });
@@ -238,10 +254,7 @@ async function judged(outcome: Outcome | Error, seen: Struck, old: Rows, due: Ro
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
   // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.
-  if (attack.exact && !isStuck && !hasKept(outcome) && !hasKept(after)) {
-    const committed = !(outcome instanceof Error) && outcome.status === 'applied';
-    problems.push(...difference(committed ? due : old, tree()));
-  }
+  if (attack.exact && !isStuck && !hasKept(outcome) && !hasKept(after)) problems.push(...difference(expected, tree()));
   // What a conflict leaves is for people; the next try begins anew.
   if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });
   return problems;

@@ -302,6 +302,8 @@ const S8 = scenes('S8', 'own', {
   'it includes a FIFO': { [CONF]: text(`include ${HOME}/fifo\n`), [`${HOME}/fifo`]: fifo },
   'it is a FIFO': { [CONF]: fifo },
   'it is a link to a device': { [CONF]: link('/dev/zero') },
+  'the registry is a FIFO': { [`${HOME}/.config/nix/registry.json`]: fifo },
+  'the registry is a link to a device': { [`${HOME}/.config/nix/registry.json`]: link('/dev/zero') },
   "it is root's 0600 file": { [CONF]: { text: 'experimental-features = SECRET-MARK\n', mode: 0o600 } },
   'it is a link to a secret': { [CONF]: link('/etc/shadow') },
 });

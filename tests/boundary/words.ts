@@ -28,6 +28,8 @@ export interface Trusted {
 
 /** Capitals too: whether the file system tells them apart is tried. */
 const WORK = /\/\.reflake-[0-9a-f]+(\/|$)/i;
+/** Beside what the plan names: somebody's change that stood in the way of undo. */
+const CONFLICT = /\.reflake-conflict-[0-9a-f]+$/;
 const within = (path: string, dir: string): boolean => path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
 
 /** The words as they hold for the tree before the command. */
@@ -93,9 +95,13 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
     isRootsAlone(node.kind === 'other' && node.parent !== undefined ? node.parent : node, groups);
   const isScratch = (one: string, node: Inode | undefined): boolean =>
     /^\/(tmp|run)\/reflake-/.test(one) && (node === undefined || node.made || isAlone(node));
-  const isRootsFile = (one: string): boolean => trusted.callerIsRoot && /^\/root\/(plan\.json|new\.yaml)/.test(one);
+  /** Where root called it, what root asked to be written in its own home, and the draft beside that. */
+  const isRootsFile = (one: string): boolean =>
+    trusted.callerIsRoot && /^\/root\/(plan\.json|new\.yaml|\.(plan\.json|new\.yaml)\.[0-9a-f]+\.tmp$)/.test(one);
+  const isNamed = (one: string): boolean =>
+    named.has(one) || one === path || one === from || trees.some((tree) => within(one, tree));
   return {
-    isNamed: (one) => named.has(one) || one === path || one === from || trees.some((tree) => within(one, tree)),
+    isNamed,
     leadsToNamed: (one) => onWay.has(one),
     isKnown: (one) =>
       known.has(one) ||
@@ -106,6 +112,7 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
       (within(state, one) && (node === undefined || node.made)) ||
       isRootsFile(one) ||
       WORK.test(one) ||
+      (CONFLICT.test(one) && isNamed(one.replace(CONFLICT, ''))) ||
       isScratch(one, node),
     isMoved: (one) => moved.some((tree) => within(one, tree)),
     trustedGroups: groups,
@@ -123,6 +130,7 @@ const KNOWN = [
   '/etc/NIXOS',
   '/etc/nix/nix.conf',
   '/etc/nixos',
+  '/root/.nix-channels',
   '/run/current-system',
   '/run/current-system/nixos-version',
   '/run/current-system/system',

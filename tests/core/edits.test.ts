@@ -3,11 +3,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { editsOf } from '../../core/edits.ts';
-import { memoryHost } from '../../core/host/memory.ts';
 import { ABSENT, type Digest, type Edit, type Put, type Puttable } from '../../core/model.ts';
 import { type AbsPath, absolute, fromBytes, join, parent, rebase, relativeTo, toBytes } from '../../core/path.ts';
 import { carryOut } from '../carry-out.ts';
 import { FACTS } from '../faults.ts';
+import { memoryHost } from '../memory-host.ts';
 import { memoryTree } from '../trees.ts';
 
 const OWNER = { uid: 0, gid: 0 };

@@ -11,9 +11,10 @@ import { diskStore } from '../../core/host/store.ts';
 import { draft, drafted, load } from '../../core/journal.ts';
 import type { Edit, Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
-import { memoryStore, type Store } from '../../core/store.ts';
+import type { Store } from '../../core/store.ts';
 import { type Transaction, textOf, transactionIn } from '../../core/transaction.ts';
 import { around, DEATH, FACTS, memoryScene, type Scene, untilDeath, watched } from '../faults.ts';
+import { memoryStore } from '../memory-store.ts';
 import { temporary } from '../trees.ts';
 
 const OWNER = { uid: 0, gid: 0 };

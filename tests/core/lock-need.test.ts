@@ -2,11 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../core/canonical.ts';
 import { asDiagnostic } from '../../core/finding.ts';
-import { memoryHost, type Paths } from '../../core/host/memory.ts';
 import { overlay } from '../../core/host/overlay.ts';
 import { lockNeed } from '../../core/lock-need.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
 import { readText } from '../../core/texts.ts';
+import { memoryHost, type Paths } from '../memory-host.ts';
 
 const DIR = absolute('/etc/nixos');
 const ROOT = { uid: 0, gid: 0 };

@@ -4,11 +4,11 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findsOwned } from '../../core/host/find-owned.ts';
 import type { Reader } from '../../core/host/host.ts';
-import { memoryHost } from '../../core/host/memory.ts';
 import { realHost } from '../../core/host/real.ts';
 import { changedSince, recording } from '../../core/host/recording.ts';
 import { notOwned } from '../../core/owned.ts';
 import { absolute } from '../../core/path.ts';
+import { memoryHost } from '../memory-host.ts';
 import { type Leaf, type Literal, layOut, memoryTree, temporary } from '../trees.ts';
 
 const cleanups: (() => void)[] = [];

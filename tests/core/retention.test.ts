@@ -6,8 +6,9 @@ import { digestOf } from '../../core/canonical.ts';
 import { goneThrough, past, select } from '../../core/history.ts';
 import { begin, commit, draft } from '../../core/journal.ts';
 import { prune } from '../../core/retention.ts';
-import { memoryStore, type Store } from '../../core/store.ts';
+import type { Store } from '../../core/store.ts';
 import { DEATH, dieBefore, FACTS, memoryScene, watched } from '../faults.ts';
+import { memoryStore } from '../memory-store.ts';
 
 /** One record: how many bytes of content it holds, or which records it takes back. */
 type Past = readonly (number | readonly number[])[];

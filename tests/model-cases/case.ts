@@ -4,9 +4,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
 import type { Blobs, Reader } from '../../core/host/host.ts';
-import type { Paths } from '../../core/host/memory.ts';
 import { ABSENT, type Edit, type Entry, type Owner, type Put, type Puttable } from '../../core/model.ts';
 import { type AbsPath, absolute, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../../core/path.ts';
+import type { Paths } from '../memory-host.ts';
 import type { Literal } from '../trees.ts';
 
 export interface Case {

@@ -14,10 +14,8 @@ import {
 } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
 import { execute, generations, recover } from '../../core/executor.ts';
-import { memoryHost } from '../../core/host/memory.ts';
 import type { Outcome } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../core/path.ts';
-import { memoryStore } from '../../core/store.ts';
 import type { Transaction } from '../../core/transaction.ts';
 import {
   around,
@@ -32,6 +30,8 @@ import {
   untilDeath,
   watched,
 } from '../faults.ts';
+import { memoryHost } from '../memory-host.ts';
+import { memoryStore } from '../memory-store.ts';
 import { type Literal, memoryTree, type Rows, rowsOfMemory } from '../trees.ts';
 import { type Act, type Apply, type At, build, type Case, carried, isKeptBeside, worldOf } from './case.ts';
 

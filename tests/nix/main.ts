@@ -7,7 +7,7 @@ import { compareFacts, compareModuleEdits } from './modules.ts';
 import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
 import { type RealNix, withRealNix } from './real-nix.ts';
-import { compareCliRefs, compareInputRefs, compareParseRef } from './references.ts';
+import { compareInputRefs, compareParseRef } from './references.ts';
 import { everything, type Some, sample } from './sample.ts';
 import { compareParsing, compareStrings } from './syntax.ts';
 import { type Counts, Tally } from './tally.ts';
@@ -23,7 +23,6 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'Modules: edited, evaluate to the wish and else the same': compareModuleEdits,
   'References: in inputs': compareInputRefs,
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
-  'References: on the command line': compareCliRefs,
   'flake.lock: the vectors, judged': compareLockVectors,
   'flake.lock: random flakes, written and judged': compareRandomLocks,
   'nix.conf: settings, features, warnings, errors': compareNixConf,

@@ -1,9 +1,7 @@
-// Flake references: in flake inputs, as argument of builtins.parseFlakeRef, and on the command line.
-import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+// Flake references: in flake inputs, and as argument of builtins.parseFlakeRef.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { missingFlake, parseCliRef, type RefFileSystem } from '../../core/formats/flake-ref/cli-ref.ts';
 import { type Attrs, isRelativePath, type RefResult } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef, type RefContext } from '../../core/formats/flake-ref/parse-ref.ts';
 import { printFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
@@ -200,53 +198,3 @@ export function compareParseRef(tally: Tally, real: RealNix, some: Some): void {
     tally.same(`print: ${JSON.stringify(attrs)}`, ours.ok ? ours.text : 'refused', shown[index] ?? 'refused');
   });
 }
-
-/** References on the command line, in the tree that their vectors assume. */
-export function compareCliRefs(tally: Tally, real: RealNix, some: Some): void {
-  const root = join(real.scratch, 'cli');
-  buildTree(root);
-  const cases = some(
-    vectors.filter((vector) => vector.context === 'cli'),
-    RECORDED,
-  );
-  for (const { in: text, baseDir = '' } of cases) {
-    const here = (one: string): string => one.replaceAll('/vectors/cli', root);
-    const options = { baseDir: here(baseDir), fs, nix: real.nix };
-    const parsed = parseCliRef(here(String(text)), options);
-    const isThere = parsed.ok && missingFlake(parsed.ref.attrs, options) === undefined;
-    const { ok, out } = real.run(['flake', 'metadata', '--json', here(String(text))], { cwd: here(baseDir) });
-    const original = ok ? (JSON.parse(out) as { readonly original: Attrs }).original : 'refused';
-    tally.same(`${text} in ${baseDir}`, isThere && parsed.ok ? parsed.ref.attrs : 'refused', original);
-  }
-}
-
-function buildTree(root: string): void {
-  const flakes = ['plain', 'plain/subflake', 'repo', 'repo/sub', 'sp ace', 'pl+us', 'a%20b', 'wt/deep/er', 'gitfile'];
-  const others = ['plain/sub/x', 'repo/nosub/x', 'nofl/x', 'nofl/deep/x', 'file'];
-  writeTree(root, Object.fromEntries(flakes.map((dir) => [`${dir}/flake.nix`, '{ outputs = { self }: { }; }\n'])));
-  writeTree(root, Object.fromEntries(others.map((path) => [path, 'x\n'])));
-  const git = (...args: readonly string[]) => execFileSync('git', args, { stdio: 'pipe' });
-  for (const repo of ['repo', 'wt'].map((name) => join(root, name))) {
-    git('init', '-q', '-b', 'main', repo);
-    git('-C', repo, 'add', '-A');
-    git('-C', repo, '-c', 'user.name=o', '-c', 'user.email=o@o', 'commit', '-qm', 'x');
-  }
-  mkdirSync(join(root, 'gitfile'), { recursive: true });
-  writeFileSync(join(root, 'gitfile/.git'), 'gitdir: ../repo/.git\n');
-  symlinkSync('plain', join(root, 'link'));
-  symlinkSync('repo/sub', join(root, 'linksub'));
-}
-
-const fs: RefFileSystem = {
-  kind: (path) => {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? undefined : stat.isSymbolicLink() ? 'link' : stat.isDirectory() ? 'directory' : 'file';
-  },
-  realpath: (path) => {
-    try {
-      return realpathSync(path);
-    } catch {
-      return path;
-    }
-  },
-};

@@ -1,7 +1,6 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
-import { memoryHost, type Paths } from '../../core/host/memory.ts';
 import type { Entry } from '../../core/model.ts';
 import { nixConfOf } from '../../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
@@ -10,6 +9,7 @@ import { resolve, type Wishes } from '../../core/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { carryOut } from '../carry-out.ts';
+import { memoryHost, type Paths } from '../memory-host.ts';
 
 const SYSTEM = '/etc/nix/nix.conf';
 const USER = '/home/srid/.config/nix/nix.conf';

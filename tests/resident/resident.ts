@@ -25,9 +25,11 @@ export function resident(dir: string, env: Readonly<Record<string, string | unde
   // What execa asks `require` for, modules of Node; yargs brings a name of its own for it.
   const banner =
     "--banner:js=import { createRequire as requireOf } from 'node:module'; globalThis.require = requireOf(process.execPath);";
+  // What it starts once more, with another person's ids, is the real program.
+  const built = `--define:import.meta.url=${JSON.stringify(new URL('../../dist/reflake.cjs', import.meta.url).href)}`;
   // The command, whose JavaScript does not work in the sandbox of a test.
   const esbuild = here('../../node_modules/esbuild/bin/esbuild');
-  execFileSync(esbuild, [here('main.ts'), ...settings, banner, `--outfile=${program}`]);
+  execFileSync(esbuild, [here('main.ts'), ...settings, banner, built, `--outfile=${program}`]);
   let child: ChildProcess | undefined;
   let heard: (ran: Ran) => void = () => {};
   const end = (): void => void child?.kill('SIGKILL');

@@ -3,7 +3,7 @@
 
 import { below } from '../../links.ts';
 import type { Entry, HostFacts } from '../../model.ts';
-import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../path.ts';
+import { type AbsPath, absolute, isWithin, join, parent, prefixesOf } from '../../path.ts';
 import { hashThrough } from '../../tree-hash.ts';
 import { unlessTheirLink } from '../anchor.ts';
 import { heldLook } from '../held-look.ts';
@@ -80,16 +80,26 @@ export function bordered(root: AbsPath): BorderedHost {
   /** On the way to something that is named: its metadata may be looked at, no more. */
   const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
 
-  /** Whether the person owns every directory on the way that is not root's alone: what is shut there, they could open. */
-  const isOwnWay = (path: AbsPath): boolean => {
-    const dirs: AbsPath[] = [];
-    for (let at = parent(path); closed.directory(at) === undefined; at = parent(at)) {
-      dirs.push(at);
-      if (at === ROOT) return false;
+  /**
+   * Whether it is the person's own modes that keep `path` from them. They are asked along the way as far as they can look;
+   * root looks only at names in a directory of theirs that they have shut themselves.
+   */
+  const isShutByThemselves = (path: AbsPath, { uid }: Ids): boolean => {
+    let seen: Entry | undefined;
+    let isHidden = false;
+    for (const at of prefixesOf(path)) {
+      const entry = isHidden ? undefined : unlessDenied(() => theirs(at).stat(at));
+      if (entry === undefined && !isHidden) {
+        if (seen?.type !== 'dir' || seen.owner.uid !== uid) return false;
+        isHidden = true;
+      }
+      seen = entry ?? unlessTheirLink(() => held.stat(at));
+      if (seen === undefined) return false;
+      if (seen.type === 'absent') return true;
+      if (isHidden && at !== path && (seen.type !== 'dir' || seen.owner.uid !== uid)) return false;
     }
-    const isTheirs = (entry: Entry): boolean =>
-      entry.type === 'absent' || (entry.type === 'dir' && entry.owner.uid === person?.uid);
-    return unlessTheirLink(() => dirs.every((dir) => isTheirs(held.stat(dir)))) === true;
+    // Behind a shut directory, whoever reads asks the inode itself whose it is.
+    return isHidden || (seen !== undefined && seen.type !== 'absent' && seen.owner.uid === uid);
   };
   /** What the person's own modes keep from themselves, root sees for them: it is to mend the modes. */
   const orShut = <T>(path: AbsPath, look: () => T, own: (uid: number) => T): T => {
@@ -97,8 +107,7 @@ export function bordered(root: AbsPath): BorderedHost {
       return look();
     } catch (thrown) {
       // Only where rights are missing: what is too large, or does not answer, is so for root as well.
-      if (!isUnreadable(thrown) || !thrown.why.startsWith(DENIED)) throw thrown;
-      if (person === undefined || !isOwnWay(path)) throw thrown;
+      if (!isDenied(thrown) || person === undefined || !isShutByThemselves(path, person)) throw thrown;
       return own(person.uid);
     }
   };
@@ -193,4 +202,15 @@ export function bordered(root: AbsPath): BorderedHost {
     seenBy: lookerOf,
     holder: closed.holder,
   });
+}
+
+const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
+
+function unlessDenied<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (isDenied(thrown)) return undefined;
+    throw thrown;
+  }
 }

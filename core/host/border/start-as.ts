@@ -52,8 +52,8 @@ export function startAs(side: Side, ids: Ids, cwd: AbsPath | '/'): Start | { rea
 /** Of the descriptors in `open`; before it there are the three standard ones and two pipes. */
 const FIRST = 5;
 
-/** Whether everybody may search the directories on the way and has the `needed` right (of 7) to the file. */
-function isReachable(file: string, needed: number): boolean {
+/** Whether everybody may search the directories on the way and has the `needed` right (of 7) to the file, which is there. */
+export function isReachable(file: string, needed: number): boolean {
   const parts = file.split('/');
   return parts.every((_, index) => {
     const { mode } = statSync(parts.slice(0, index + 1).join('/') || '/');

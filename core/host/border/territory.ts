@@ -4,7 +4,7 @@
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
 import { below, traverse } from '../../links.ts';
-import { type AbsPath, absolute, basename, fromBytes, join, parent, ROOT, toBytes } from '../../path.ts';
+import { type AbsPath, basename, fromBytes, join, parent, prefixesOf, ROOT, toBytes } from '../../path.ts';
 
 /** Paths are paths of the machine. */
 export interface Territory {
@@ -114,10 +114,4 @@ function lstat(disk: string): Stats | undefined {
     if (typeof (thrown as NodeJS.ErrnoException).code === 'string') return undefined;
     throw thrown;
   }
-}
-
-/** `/`, `/a`, `/a/b` of `/a/b`. */
-function prefixesOf(path: AbsPath): readonly AbsPath[] {
-  const parts = path.split('/').filter((part) => part !== '');
-  return [ROOT, ...parts.map((_, index) => absolute(`/${parts.slice(0, index + 1).join('/')}`))];
 }

@@ -1,13 +1,16 @@
-// Files that somebody names on the command line (a spec, a saved plan, --out), as root: its own where root alone controls them;
-// any other with the rights of who called, or, where root called, of whoever controls the place.
+// Files that somebody names on the command line (a spec, a saved plan, --out), as root. Root reads by itself what root alone
+// controls, since a process of the caller's could say anything of it, but only what everybody may read. All else is read and
+// written with the rights of who called, or, where root called, of whoever controls the place.
 
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Person } from '../../model.ts';
 import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
 import type { Waypoint } from '../../spec-trust.ts';
 import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts';
 import { waypoint } from '../way.ts';
 import { type Looker, looker } from './looker.ts';
+import { isReachable } from './start-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
 import { isNumber, MOST_ID } from './wire.ts';
 
@@ -15,6 +18,11 @@ import { isNumber, MOST_ID } from './wire.ts';
 export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
   const closed = territory(ROOT);
   const lookers = new Map<number, Looker>();
+  const lookerOf = (who: Person): Looker => {
+    const known = lookers.get(who.uid) ?? looker(ROOT, who);
+    lookers.set(who.uid, known);
+    return known;
+  };
   /** Who looks there; undefined: root itself. */
   const lookerAt = (path: AbsPath, links = 40): Looker | undefined => {
     const place = closed.place(path);
@@ -26,14 +34,13 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
     const who = caller.uid !== 0 ? caller : personOf(stat?.uid ?? closed.holder(path) ?? 0);
     // A directory that root shares with others: there is nobody else to ask.
     if (who.uid === 0) return undefined;
-    const known = lookers.get(who.uid) ?? looker(ROOT, who);
-    lookers.set(who.uid, known);
-    return known;
+    return lookerOf(who);
   };
   return {
     read(file) {
       const one = lookerAt(absolute(file));
-      if (one === undefined) return readUserFile(file);
+      if (one === undefined)
+        return caller.uid === 0 || isForAll(file) ? readUserFile(file) : { ok: false, why: rootsOnly(caller) };
       const said = one.ask('readFile', file);
       const { ok, text, why } = said as Record<string, unknown>;
       if (ok === true && typeof text === 'string') return { ok, text };
@@ -45,7 +52,7 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
       return one === undefined ? waypoint(path) : waypointIn(one.ask('waypoint', path), path);
     },
     write(file, text, how) {
-      const one = lookerAt(absolute(file));
+      const one = caller.uid === 0 ? lookerAt(absolute(file)) : lookerOf(caller);
       if (one === undefined) return writeUserFile(file, text, how);
       if (how.owner.uid === 0 && caller.uid !== 0) return { ok: false, why: ROOTS_BYTES };
       const { ok, why } = one.ask('writeFile', file, text, how) as Record<string, unknown>;
@@ -53,6 +60,16 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
     },
   };
 }
+
+/** What is not there is told as such to everybody who may look there. */
+function isForAll(file: string): boolean {
+  let at = file;
+  while (statSync(at, { throwIfNoEntry: false }) === undefined) at = dirname(at);
+  return isReachable(realpathSync(at), at === file ? 0o4 : 0o1);
+}
+
+const rootsOnly = ({ name }: Person): string =>
+  `not everybody may read it, and ${name} called root: run the command as root itself (sudo -i)`;
 
 /** A waypoint that is none is taken for nothing: whatever was to be found there then is not. */
 function waypointIn(value: unknown, path: string): Waypoint {

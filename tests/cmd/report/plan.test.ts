@@ -1,7 +1,7 @@
 // Plan screens against their golden files.
 import { describe, expect, test } from '@jest/globals';
 import { lookOf } from '../../../cmd/report/colour.ts';
-import { inSyncLine, planCounts, planLog, planScreen } from '../../../cmd/report/plan.ts';
+import { inSyncLine, planLog, planScreen } from '../../../cmd/report/plan.ts';
 import { stringWidth } from '../../../cmd/report/width.ts';
 import type { Finding } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
@@ -36,9 +36,6 @@ describe('the plan of UX.md', () => {
   test('in a log', () => {
     expectScreen('plan-log.txt', planLog(EXAMPLE, WORDS, look()));
     expectScreen('plan-log-ascii.txt', planLog(EXAMPLE, WORDS, look({ ascii: true })));
-  });
-  test('its counts', () => {
-    expect(planCounts(EXAMPLE)).toBe('2 to add, 3 to change, 1 to move, 1 to activate');
   });
 });
 

@@ -3,11 +3,11 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../../../core/canonical.ts';
 import type { Reader } from '../../../core/host/host.ts';
-import { memoryHost } from '../../../core/host/memory.ts';
 import { overlay } from '../../../core/host/overlay.ts';
 import { ABSENT, type Move, type Put, type Puttable } from '../../../core/model.ts';
 import { type AbsPath, absolute } from '../../../core/path.ts';
 import { hashThrough } from '../../../core/tree-hash.ts';
+import { memoryHost } from '../../memory-host.ts';
 import { type Literal, memoryTree } from '../../trees.ts';
 
 const FACTS = { name: 'nixos', system: 'x86_64-linux', machineId: '' };

@@ -1,10 +1,10 @@
 // What a plan relies on, of trees: one witness binds it to all of a tree, and any change of the tree is seen by it.
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
-import { memoryHost } from '../../../core/host/memory.ts';
 import { changedSince, recording } from '../../../core/host/recording.ts';
 import { ABSENT } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
+import { memoryHost } from '../../memory-host.ts';
 import { type Literal, memoryTree } from '../../trees.ts';
 
 const machine = (literal: Literal) => memoryHost(memoryTree(literal), { name: 'nixos', system: 'x', machineId: '' });

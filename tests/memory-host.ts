@@ -1,8 +1,9 @@
 // A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
 
-import { digestOf } from '../canonical.ts';
-import { MOST } from '../limits.ts';
-import { below, traverse } from '../links.ts';
+import { digestOf } from '../core/canonical.ts';
+import { type Blobs, type Host, type Job, type JobResult, staleAt, tooLarge, type Work } from '../core/host/host.ts';
+import { MOST } from '../core/limits.ts';
+import { below, traverse } from '../core/links.ts';
 import {
   ABSENT,
   type Digest,
@@ -14,10 +15,9 @@ import {
   type Move,
   matches,
   type Put,
-} from '../model.ts';
-import { type AbsPath, basename, byteOrder, isWithin, parent, ROOT, rebase } from '../path.ts';
-import { hashThrough } from '../tree-hash.ts';
-import { type Blobs, type Host, type Job, type JobResult, staleAt, tooLarge, type Work } from './host.ts';
+} from '../core/model.ts';
+import { type AbsPath, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../core/path.ts';
+import { hashThrough } from '../core/tree-hash.ts';
 
 /** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
 export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
@@ -57,8 +57,32 @@ export function memoryHost(
     return found === undefined ? undefined : paths.get(found);
   };
 
+  /** As `real`, for who writes: root follows no link but its own, in a directory that it alone controls. */
+  const written = (path: AbsPath): AbsPath | undefined => {
+    if (process.geteuid?.() === 0) for (let up = parent(path); up !== ROOT; up = parent(up)) mustBeOurs(up);
+    return real(path);
+  };
+
+  const mustBeOurs = (path: AbsPath): void => {
+    const place = real(path);
+    const entry = place && paths.get(place)?.entry;
+    if (place === undefined || entry?.type !== 'link') return;
+    if (entry.owner.uid !== 0 || !isClosed(parent(place)))
+      throw errno('EPERM', `a link that others can change: ${path}`);
+    // Where it leads, the same holds.
+    const led = join(parent(place), entry.target);
+    for (let up = led; up !== ROOT; up = parent(up)) mustBeOurs(up);
+  };
+
+  const isClosed = (dir: AbsPath): boolean => {
+    if (dir === ROOT) return true;
+    const entry = paths.get(dir)?.entry;
+    const isIt = entry?.type === 'dir' && entry.owner.uid === 0 && (entry.mode & 0o022) === 0;
+    return isIt && isClosed(parent(dir));
+  };
+
   const put = ({ path, before, after }: Put, blobs: Blobs): void => {
-    const target = real(path);
+    const target = written(path);
     if (target === undefined) throw errno('ENOENT', `no directory for ${path}`);
     const there = paths.get(target)?.entry.type ?? 'absent';
     if (before.type === 'absent' && there !== 'absent') throw errno('EEXIST', `already there: ${path}`);
@@ -81,8 +105,8 @@ export function memoryHost(
   };
 
   const move = ({ from, to }: Move): void => {
-    const source = real(from);
-    const target = real(to);
+    const source = written(from);
+    const target = written(to);
     if (source === undefined || target === undefined || !paths.has(source)) throw errno('ENOENT', `not there: ${from}`);
     if (paths.has(target)) throw errno('EEXIST', `already there: ${to}`);
     if (isWithin(target, source)) throw errno('EINVAL', `into itself: ${from}`);
