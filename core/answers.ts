@@ -25,8 +25,13 @@ export function answersTo(wishes: readonly JsonPointer[], looked: readonly Looke
   const leftOut: JsonPointer[] = [];
   for (const wish of wishes) {
     const found = answerTo(wish, looked, guard);
-    if (found === undefined) leftOut.push(wish);
-    else byProvider.set(found.from, [...(byProvider.get(found.from) ?? []), found.answer]);
+    if (found === undefined) {
+      leftOut.push(wish);
+      continue;
+    }
+    const answers = byProvider.get(found.from) ?? [];
+    answers.push(found.answer);
+    byProvider.set(found.from, answers);
   }
   return { of: (name) => byProvider.get(name) ?? [], leftOut };
 }

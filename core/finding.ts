@@ -67,8 +67,10 @@ export const problemsOf = (plan: Pick<Plan, 'steps'>): readonly Diagnostic[] =>
 export const isEmpty = (plan: Pick<Plan, 'steps'>): boolean =>
   plan.steps.every(({ findings, edits }) => edits.length === 0 && !findings.some(isChange));
 
-/** Something keeps it from being carried out. */
-export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean => findingsOf(plan).some(isBar);
+/** Something keeps it from being carried out: an error that is told, and whatever it bars. */
+export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean =>
+  findingsOf(plan).some(isBar) ||
+  plan.steps.some(({ verdicts }) => verdicts.some(({ verdict }) => verdict === 'blocked'));
 
 export const tallyOf = ({ steps, leftOut }: Pick<Plan, 'steps' | 'leftOut'>): Counts =>
   countsOf(

@@ -29,7 +29,7 @@ export function countsOf(verdicts: readonly Verdict[], leftOut: number): Counts 
 }
 
 /** `9 wishes: 8 hold, 1 undecided`; `3 wishes: 3 hold; 6 left out`. */
-export function countWords({ wishes, hold, differ, undecided, blocked, leftOut }: Counts): string {
+export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut }: Counts): string {
   const parts = [
     [hold, hold === 1 ? 'holds' : 'hold'],
     [differ, differ === 1 ? 'differs' : 'differ'],

@@ -4,7 +4,7 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Event, Reporter } from '../../core/event.ts';
 import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
-import { type Counts, countWords } from '../../core/verdict.ts';
+import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Look, lookOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
@@ -142,7 +142,7 @@ export function humanReporter(options: Screen): Reporter {
     if (outcome !== undefined) finished(outcome, verdicts);
     // What is not known is said to those too who want to read little.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
-    if (verdicts !== undefined && (!quiet || isOpen)) out(countWords(verdicts));
+    if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
   };
 
   return (event) => {

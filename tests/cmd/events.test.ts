@@ -96,6 +96,27 @@ describe('every command', () => {
     expect(reflake('rollback', '9', '--yes').code).toBe(64);
   });
 
+  test('what is undecided bars nothing, and is said: apply goes on, check --strict fails', () => {
+    const flake = `${dir}/machine/home/srid/nixos-config/flake.nix`;
+    const before = readFileSync(flake, 'utf8');
+    writeFileSync(
+      flake,
+      before.replace(
+        /nixosConfigurations\.nixos = [^;]*;\n[^;]*;\n\s*};/,
+        'nixosConfigurations = builtins.mapAttrs f { };',
+      ),
+    );
+    writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '');
+    const undecided = { undecided: 3, differ: 1 };
+    expect(reflake('plan', ...SPEC).lines.at(-1)).toMatchObject({ exit: 0, verdicts: undecided });
+    const applied = reflake('apply', ...SPEC, '--yes').lines.at(-1);
+    expect(applied).toMatchObject({ exit: 0, outcome: { status: 'applied' }, verdicts: { undecided: 3, differ: 0 } });
+    expect(reflake('check', ...SPEC).code).toBe(0);
+    expect(reflake('check', ...SPEC, '--strict').code).toBe(2);
+    expect(reflake('apply', ...SPEC, '--yes').lines.at(-1)).toMatchObject({ outcome: { status: 'unchanged' } });
+    writeFileSync(flake, before);
+  });
+
   test('none is left out', () => {
     const said = new Set([...CALLS.map(([[command]]) => command), 'apply']);
     expect(Object.keys(COMMANDS).filter((command) => !said.has(command))).toEqual([]);
@@ -127,4 +148,19 @@ test('a plan has one id in plan and in apply, also before there is a state direc
     dir = before;
     away();
   }
+});
+
+test('a rollback reads each record of the history once', () => {
+  const calls = `${dir}/calls`;
+  writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '# once more\n');
+  expect(reflake('apply', ...SPEC, '--yes').code).toBe(0);
+  const words = ['rollback', '--yes', '--root', `${dir}/machine`];
+  const trace = ['-f', '-o', calls, '-e', 'trace=openat,open', process.execPath, PROGRAM, ...words];
+  const ran = spawnSync('strace', trace, { cwd: dir, env: { PATH: process.env.PATH, HOME: '/root' } });
+  expect(ran.status).toBe(0);
+  const opened = [...readFileSync(calls, 'utf8').matchAll(/history\/(\d+\/begin)"[^\n]*= \d+/g)].map(
+    ([, name]) => name,
+  );
+  expect(opened.length).toBeGreaterThan(1);
+  expect(opened.filter((name, at) => opened.indexOf(name) !== at)).toEqual([]);
 });
