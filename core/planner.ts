@@ -108,7 +108,9 @@ function withoutConsequences(found: Difference, looked: readonly Looked[]): Diff
   if (rest === undefined || wish === undefined) return found;
   const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
   const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
-  if (by === undefined || by === rest.by) return found;
+  // What the plan mends is no trouble any more when the next one looks.
+  const cause = answerer?.found?.findings.find(({ code, remedy }) => code === by && remedy.by !== 'plan');
+  if (by === undefined || cause === undefined || by === rest.by) return found;
   return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
 }
 
