@@ -72,6 +72,8 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     if (signal !== undefined) return endOf(stoppedBy(signal));
     const mismatch = saved && foreignPlan(plan, session);
     if (mismatch) return refuse(mismatch, EXIT.stale);
+    const author = saved && callersPlan(options, session, io, files);
+    if (author) return refuse(author, EXIT.refused);
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
     report({ type: 'planned', plan });
@@ -123,6 +125,27 @@ function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFil
   const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
   const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
   return judged.kind === 'none' ? judged.problem : undefined;
+}
+
+/**
+ * A plan that the caller could write says what the bytes of the configuration become: that is theirs to say where the
+ * configuration is, or will be, theirs.
+ */
+function callersPlan(options: ApplyOptions, session: Session, io: Io, files: UserFiles): Diagnostic | undefined {
+  const caller = callerOf(io.env);
+  const isWhole = options.expect?.replace(/^sha256:/, '').length === 64;
+  if (!isRoot() || caller.uid === 0 || options.plan === undefined || isWhole) return undefined;
+  const { uid } = files.waypoint(resolve(io.cwd, options.plan));
+  const { owner, dir, from } = session.wishes;
+  const there = session.host.held.stat(from ?? dir);
+  const whose = owner?.uid ?? ('owner' in there ? there.owner.uid : 0);
+  if (uid === 0 || whose === caller.uid) return undefined;
+  return {
+    severity: 'error',
+    code: 'RF1011',
+    summary: `the plan "${options.plan}" is ${caller.name}'s, and the configuration is not`,
+    hint: 'make the plan as root, or give its whole id with --expect',
+  };
 }
 
 /** Where the configuration lies before the apply, and after it. */

@@ -54,7 +54,7 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
       flag ?? (asks ? await io.ask(`${question}${guess ? ` [${escapeLine(guess.value)}]` : ''}: `) : undefined);
     const value = reply?.trim() || guess?.value;
     if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs))
-      return fail('RF3023', `${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
+      return fail('RF3024', `${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
     answers[key] = value ?? '';
   }
   if (!options.yes && !asks)
@@ -68,7 +68,7 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   const written = files.write(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: caller });
   if (!written.ok)
     return fail(
-      'RF3024',
+      'RF3025',
       `"${file}" cannot be written: ${written.why}`,
       'name another file with --spec, or remove it first',
     );

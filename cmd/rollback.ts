@@ -1,9 +1,11 @@
 // reflake rollback [N] | --to N: takes past applies back, offline, as a transaction of its own.
 
+import { comesBack, foreignIn } from '../core/comes-back.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
 import { type Generation, goneThrough, type Past, past, select, type Target, undoing } from '../core/history.ts';
 import { stateInTheWay } from '../core/host/state-place.ts';
+import { isRoot } from '../core/host/trusted.ts';
 import type { AbsPath } from '../core/path.ts';
 import { ASIDE } from '../core/places.ts';
 import type { Lock } from '../core/store.ts';
@@ -56,8 +58,15 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
       stamp(io),
       options.force,
     );
-    const rights = missingRights(transaction.batches.flat(), place.host);
+    const undone = transaction.batches.flat();
+    const rights = missingRights(undone, place.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
+    if (isRoot()) {
+      const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
+      if (foreign !== undefined) return refuse(foreign, EXIT.error);
+      const returned = comesBack(undone);
+      if (returned !== undefined) report({ type: 'diagnostic', diagnostic: returned });
+    }
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (!confirmed) return unlessStopped(io);

@@ -422,10 +422,14 @@ export const CODES = {
     page: 'The spec lay in the directory that was moved, and lies in the new place now. Name it there from now on.',
   },
   RF3023: {
+    title: 'files come back as their owner left them',
+    page: 'An apply gave files of root to somebody, and the rollback gives them back. It restores owners, modes and what reflake wrote; what their owner wrote since comes along, and so does what they added. Compare the files before root builds a system from them.',
+  },
+  RF3024: {
     title: 'the machine does not tell',
     page: '`reflake init` could not find out something that a spec has to say. Say it with the option that the hint names.',
   },
-  RF3024: {
+  RF3025: {
     title: 'the spec cannot be written',
     page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
   },

@@ -12,12 +12,17 @@ export const MOST = {
   nameBytes: 255,
   /** Links followed on the way to one path: as many as Linux follows. */
   links: 40,
-  /** Bytes of a text that is parsed: flake.nix, flake.lock, a module, passwd, a file of git's settings. */
-  textBytes: 16 * MIB,
+  /**
+   * Bytes of a text that is parsed: flake.nix, flake.lock, a module, passwd, a file of git's settings. The largest module of
+   * nixpkgs has 1.4 MB; a parsed text takes some 250 times its bytes.
+   */
+  textBytes: 2 * MIB,
   /** Bytes of a nix.conf, or of a file that it includes. */
   confBytes: MIB,
   /** Bytes of git's index: a million files. */
   indexBytes: 128 * MIB,
+  /** Bytes of all paths in git's index together: its version 4 says each by what it shares with the one before. */
+  indexPathBytes: 128 * MIB,
   /** Bytes of any other file whose bytes are needed as a whole. */
   fileBytes: 1024 * MIB,
   /** UTF-16 units of a spec. One of a hundred inputs has ten thousand. */

@@ -51,6 +51,9 @@ export function rebase(path: AbsPath, from: AbsPath, to: AbsPath): AbsPath | und
   return `${to === ROOT ? '' : to}${from === ROOT ? path : path.slice(from.length)}` as AbsPath;
 }
 
+/** As one word of a shell. */
+export const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;
+
 /** `path` as seen from `dir`: `a/b` below it, `.` for itself, else the absolute path. */
 export function relativeTo(path: AbsPath, dir: AbsPath): string {
   if (path === dir) return '.';

@@ -1,15 +1,18 @@
 // What a provider may say of the places that it writes to: its rule is held against each edit of a plan before root makes it.
 
-import type { Blobs, Reader } from './host/host.ts';
+import type { Blobs, Host, Reader } from './host/host.ts';
 import { type Edit, type Move, type Owner, type Put, sameOwner } from './model.ts';
 import { wantedMode } from './owned.ts';
 import { type AbsPath, absolute } from './path.ts';
 import type { Wishes } from './wishes.ts';
 
-/** What an edit is held against. `reader` is the machine before the plan. */
+/** The machine before the plan. `held`: seen with root's own eyes, where what decides may not be another's word. */
+export type Machine = Reader & Pick<Host, 'held'>;
+
+/** What an edit is held against. */
 export interface Ground {
   readonly wishes: Wishes;
-  readonly reader: Reader;
+  readonly reader: Machine;
   /** All of the plan. */
   readonly edits: readonly Edit[];
   readonly blobs: Blobs;

@@ -1,8 +1,9 @@
 // The last guard before root writes: every edit of a plan must be one that a provider may make, for a wish of the trusted spec.
+// Of bytes it judges those of nix.conf; those of the configuration's own files are what the plan is about.
 
-import type { Blobs, Reader } from './host/host.ts';
+import type { Blobs } from './host/host.ts';
 import { type Edit, type Put, sameOwner } from './model.ts';
-import { type Ground, ROOTS } from './places.ts';
+import { type Ground, type Machine, ROOTS } from './places.ts';
 import type { Descriptor } from './provider.ts';
 import type { Wishes } from './wishes.ts';
 
@@ -11,7 +12,7 @@ export function strayEdit(
   edits: readonly Edit[],
   blobs: Blobs,
   wishes: Wishes,
-  reader: Reader,
+  reader: Machine,
   providers: readonly Descriptor[],
 ): Edit | undefined {
   const moves = edits.filter((edit) => edit.op === 'move');

@@ -2,10 +2,10 @@
 
 import { readGitConfig } from './formats/git-config.ts';
 import { emptyBlobFile } from './formats/git-index-add.ts';
-import type { Reader } from './host/host.ts';
-import { type Put, sameOwner } from './model.ts';
+import { isTheirLink } from './host/host.ts';
+import { ABSENT, type Entry, type Put, sameOwner } from './model.ts';
 import { type AbsPath, isWithin, join, relativeTo } from './path.ts';
-import { type Ground, isAsDue } from './places.ts';
+import { type Ground, isAsDue, type Machine } from './places.ts';
 import { repositoryOf } from './repository.ts';
 
 /** A new repository as `git init` makes it; of one that is there the index, and the empty blob that it names. */
@@ -47,10 +47,20 @@ const isPlainConfig = (bytes: Uint8Array | undefined): boolean =>
   );
 
 /** Only where work tree, what names the git directory, and that are one user's: nobody names what is somebody else's. */
-function gitDirElsewhere(dir: AbsPath, reader: Reader): AbsPath | undefined {
+function gitDirElsewhere(dir: AbsPath, reader: Machine): AbsPath | undefined {
   const found = repositoryOf(dir, reader);
   if (found === undefined) return undefined;
-  const owners = [found.top, join(found.top, '.git'), found.gitDir].map((path) => reader.stat(path));
+  const owners = [found.top, join(found.top, '.git'), found.gitDir].map((path) => heldStat(reader, path));
   const uids = new Set(owners.map((entry) => ('owner' in entry ? entry.owner.uid : -1)));
   return uids.size === 1 ? found.gitDir : undefined;
+}
+
+/** Where a link of somebody's is on the way there is nothing of theirs to be written. */
+function heldStat({ held }: Machine, path: AbsPath): Entry {
+  try {
+    return held.stat(path);
+  } catch (thrown) {
+    if (isTheirLink(thrown)) return ABSENT;
+    throw thrown;
+  }
 }

@@ -112,12 +112,13 @@ export const nixConf = provider<Desired, Observed>({
 });
 
 /** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
-function isNixConf(put: Put, { wishes, reader }: Ground): boolean {
+function isNixConf(put: Put, ground: Ground): boolean {
   const { path, before, after } = put;
+  const { wishes, reader } = ground;
   const system = [SYSTEM_CONF, CUSTOM_CONF];
   if (after.type === 'dir')
     return path === parent(SYSTEM_CONF) && before.type === 'absent' && isRootsNew(after.owner, after.mode, 0o755);
-  if (after.type !== 'file' || after.content === undefined) return false;
+  if (after.type !== 'file' || after.content === undefined || !addsFeatures(put, ground)) return false;
   if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
   if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
   const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
@@ -126,6 +127,26 @@ function isNixConf(put: Put, { wishes, reader }: Ground): boolean {
   const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
   const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
   return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
+}
+
+/**
+ * Root's nix.conf says who may do what through the daemon: its new bytes are exactly those that adding wished features gives,
+ * whatever a saved plan holds.
+ */
+function addsFeatures({ path, after }: Put, { reader, blobs, wishes: { features = [] } }: Ground): boolean {
+  const bytes = after.type === 'file' && after.content !== undefined ? blobs[after.content] : undefined;
+  if (bytes === undefined) return false;
+  const planned = Buffer.from(bytes).toString('utf8');
+  const text = confFileAt(reader, path)?.text ?? '';
+  let at = 0;
+  while (at < text.length && text[at] === planned[at]) at++;
+  const inserted = planned.slice(at, at + planned.length - text.length).split(/\s+/);
+  const added = features.filter((feature) => inserted.some((word) => word === feature));
+  const readInclude = (other: string): string | undefined => confFileAt(reader, absolute(other))?.text;
+  return [{}, { extend: true }].some((how) => {
+    const edited = addFeatures(text, added, { path, readInclude, ...how });
+    return edited.ok && edited.text === planned;
+  });
 }
 
 const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwner(owner, ROOTS) && mode === due;

@@ -3,7 +3,7 @@
 import { isBar, noConfiguration } from '../core/finding.ts';
 import { type Edit, type Entry, type Finding, kindOf, type Owner, type Puttable, sameOwner } from '../core/model.ts';
 import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
-import { type AbsPath, isWithin, relativeTo } from '../core/path.ts';
+import { type AbsPath, isWithin, quoted, relativeTo } from '../core/path.ts';
 import { isAsDue, puts } from '../core/places.ts';
 import { barred, provider } from '../core/provider.ts';
 
@@ -120,9 +120,6 @@ function* withheld(
 
 /** Nobody reads more at once. */
 const MOST = 10;
-
-/** For a shell, whatever the name holds. */
-const quoted = (path: AbsPath): string => `'${path.replaceAll("'", `'\\''`)}'`;
 
 const mounted = (path: AbsPath): Finding =>
   found(

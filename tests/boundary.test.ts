@@ -145,6 +145,32 @@ describe('config.path leads through a link', () => {
   });
 });
 
+describe('a rollback takes back what it gave', () => {
+  beforeEach(() => {
+    rmSync(root, { recursive: true });
+    mkdirSync(root);
+    layOut(root, BASES.machines.fresh);
+    const { code, out } = reflake(['apply', '--yes'], { from: '/etc/nixos' }, { git: 'off' });
+    expect({ code, out }).toEqual({ code: 0, out });
+  });
+
+  test('what its owner wrote since comes along, and is told', () => {
+    writeFileSync(`${root}${TREE}/configuration.nix`, '{ } # theirs\n');
+    const { code, out } = reflake(['rollback', '--yes']);
+    expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/RF3023/) });
+    expect(lstatSync(`${root}/etc/nixos/configuration.nix`).uid).toBe(0);
+  });
+
+  test("a file of root's that they could not read is not taken along", () => {
+    writeFileSync(`${root}/home/srid/.viminfo`, 'SECRET\n', { mode: 0o600 });
+    renameSync(`${root}/home/srid/.viminfo`, `${root}${TREE}/x.nix`);
+    const before = rows();
+    const { code, out } = reflake(['rollback', '--yes']);
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(/x\.nix" is closed to the owner.*RF2041/) });
+    expect(rows()).toEqual(before);
+  });
+});
+
 describe('.git is a file that leads', () => {
   const gitdir = (to: string): void => {
     writeFileSync(`${root}${TREE}/.git`, `gitdir: ${to}\n`);

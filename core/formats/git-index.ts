@@ -2,6 +2,7 @@
 // Format: git's Documentation/gitformat-index. SHA-1 via node:crypto, for the trailing checksum only.
 
 import { createHash } from 'node:crypto';
+import { MOST } from '../limits.ts';
 
 /** The object format of a repository, `extensions.objectFormat` in its config. */
 export type ObjectFormat = 'sha1' | 'sha256';
@@ -102,10 +103,14 @@ function parse({ body, version, idLength }: IndexBody): Read {
   const entries: IndexEntry[] = [];
   let at = 12;
   let disorder: string | undefined;
+  let pathBytes = 0;
   for (let i = 0; i < count; i++) {
     const previous = entries.at(-1);
     const entry = readEntry(body, at, version, idLength, previous?.path ?? NOTHING);
     if (typeof entry === 'string') return damaged(entry);
+    pathBytes += entry.path.length;
+    if (pathBytes > MOST.indexPathBytes)
+      return damaged(`its paths have more than ${MOST.indexPathBytes} bytes together`);
     if (previous && compareEntries(previous, entry) >= 0) disorder = 'its entries are out of order';
     at += entry.bytes.length;
     entries.push(entry);
@@ -167,6 +172,7 @@ function readPacked(body: Buffer, nameAt: number, before: Buffer): Name | string
   const nul = body.indexOf(0, strip.end);
   if (nul < 0) return TRUNCATED;
   const kept = before.subarray(0, before.length - strip.value);
+  if (kept.length + nul - strip.end > MOST.pathBytes) return `a path has more than ${MOST.pathBytes} bytes`;
   return { path: Buffer.concat([kept, body.subarray(strip.end, nul)]), end: nul + 1 };
 }
 

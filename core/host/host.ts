@@ -168,7 +168,7 @@ export interface Work {
 
 /**
  * An entry with its content, where the edit says something of that; `holds`: how many entries a directory has; `isWritten`:
- * it is a file that root gave away in this very process, and somebody has changed it since.
+ * it is a file that root gave away, and its bytes are others since.
  */
 export interface Seen {
   readonly entry: Entry;

@@ -3,6 +3,7 @@
 import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } from 'node:fs';
 import { matches, type Owner, type Put, type Puttable } from '../model.ts';
 import { type Anchor, errno } from './anchor.ts';
+import { givenBytes } from './given.ts';
 import { staleAt } from './host.ts';
 import { openPinned, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
@@ -47,19 +48,15 @@ function changeAt(
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
   // Other names than those on our own shelves: what is done to it would be done to them.
   if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-  const known = desk.known.get(at);
-  const wasRoots = known?.target !== undefined && isSameInode(known.target, stat);
+  const known = desk.known.get(at)?.target;
+  const wasRoots = known !== undefined && isSameInode(known, stat);
   if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
   if (stat.isFile() && isTaken(stat, after.owner)) {
     withPin(where, (pin) => takeInPlace(desk, { path, at, dir, target, pin, stat }, after));
     return;
   }
   set(where, target, stat, after);
-  if (stat.isFile() && isGiven(stat, after.owner))
-    desk.known.set(at, { ...known, given: (typeof where === 'number' ? fstatSync(where) : there(where)!).ctimeMs });
 }
-
-const isGiven = (stat: Stats, to: Owner): boolean => process.geteuid?.() === 0 && stat.uid === 0 && to.uid !== 0;
 
 const withPin = (where: number | DiskPath, act: (pin: number) => void): void =>
   typeof where === 'number' ? act(where) : withPinned(where, act);
@@ -77,7 +74,8 @@ export function changeBack(desk: Desk, { path, before }: Put, at: number, dir: A
     // Other names than those on our own shelves: what is done to it would be done to them.
     if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
     desk.warrants.give(dir, stat, asGiven(before), path);
-    if (stat.isFile() && isTaken(stat, before.owner)) takeInPlace(desk, { path, at, dir, target, pin, stat }, before);
+    if (stat.isFile() && isTaken(stat, before.owner))
+      takeInPlace(desk, { path, at, dir, target, pin, stat, bytes: givenBytes(desk).get(at) }, before);
     else set(pin, target, stat, before);
   } finally {
     closeSync(pin);

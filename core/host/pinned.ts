@@ -1,7 +1,7 @@
 // An inode held by a descriptor that opens nothing (O_PATH): what is looked at and what is changed are then the same thing,
 // whatever happens to its name. It also says what a pinned inode is.
 
-import { closeSync, constants, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { digestOf } from '../canonical.ts';
 import { MOST } from '../limits.ts';
 import { type Digest, type Entry, matches, type Puttable } from '../model.ts';
@@ -41,5 +41,17 @@ export function digestOfPinned(pin: number, size: number): Digest | undefined {
     return digestOf(readAll(fd, size));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** The bytes of a file at a name that nobody else can change; undefined where there is none. */
+export function digestAt(place: DiskPath): Digest | undefined {
+  const pin = openPinned(place);
+  if (pin === undefined) return undefined;
+  try {
+    const stat = fstatSync(pin);
+    return stat.isFile() ? digestOfPinned(pin, stat.size) : undefined;
+  } finally {
+    closeSync(pin);
   }
 }

@@ -2,14 +2,15 @@
 // shelves, gets one beside.
 
 import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
-import { ABSENT, type Digest, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
+import { ABSENT, kindOf, looksInside, type Put, type Puttable } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
 import { childOf, unlessTheirLink } from './anchor.ts';
 import { syncAt } from './durable.ts';
+import { givenBytes } from './given.ts';
 import { type Blobs, type Seen, staleAt } from './host.ts';
 import { type LateWriters, PAUSES, sleep } from './late-writers.ts';
 import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
-import { digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
+import { digestAt, digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { entryOf, linkTarget } from './real-look.ts';
 import type { DiskPath } from './real-paths.ts';
 import { make } from './real-put.ts';
@@ -40,8 +41,8 @@ export function lookPut(desk: Desk, edit: Put, at: number): Seen {
     const entry = entryOf(stat, () => linkTarget(place));
     if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
     const isRead = stat.isFile() && looksInside(edit);
-    const given = desk.known.get(at)?.given;
-    const isWritten = given !== undefined && given !== stat.ctimeMs;
+    const given = stat.isFile() ? givenBytes(desk).get(at) : undefined;
+    const isWritten = given !== undefined && given !== digestOfPinned(pin, stat.size);
     return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0, isWritten };
   } finally {
     closeSync(pin);
@@ -138,11 +139,6 @@ const shelvesOf = (edit: Put): readonly Shelf[] => (kindOf(edit) === 'metadata' 
 function isAsTaken(site: Site, at: number, shelved: DiskPath): boolean {
   const bytes = digestAt(shelved);
   return bytes !== undefined && site.things('old', at).some((copy) => digestAt(copy) === bytes);
-}
-
-function digestAt(place: DiskPath): Digest | undefined {
-  const stat = there(place);
-  return stat?.isFile() ? withPinned(place, (pin) => digestOfPinned(pin, stat.size)) : undefined;
 }
 
 /**

@@ -31,6 +31,8 @@ import { type Aliases, type Desk, isSameInode, mustBeFree, there } from './work.
 interface Note {
   readonly how: 'rename' | 'copy';
   readonly ino: number;
+  /** Of the work directory that the note lies in. */
+  readonly site?: number;
   /** It came from a place that root alone controls. */
   readonly roots: boolean;
   /** Of the original that was copied. */
@@ -128,6 +130,8 @@ function renameDir({ anchors }: Desk, { from, to }: Move, known: Note): void {
   if (inodeAt(source) !== known.ino) throw staleAt(from);
   if (!moveDir(source, target)) throw staleAt(to);
   if (inodeAt(target) === known.ino) return;
+  // Where nobody else can change the old name, it was ours that went, and another is at the new one by now: that is no way back.
+  if (anchors.dir(parent(from)).isOursAlone) throw errno('EBUSY', `somebody exchanged "${to}" at this moment`);
   // Another one at the last moment.
   moveDir(target, source);
   throw staleAt(from);
@@ -171,21 +175,27 @@ function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: numbe
 const inside = (tree: DiskPath, name: string): DiskPath =>
   name === '' ? tree : Buffer.concat([tree, Buffer.from(`/${name}`, 'latin1')]);
 
+/** Whether what is at the new place is what the move put there. */
+export const isOursAt = (desk: Desk, move: Pick<Move, 'from' | 'to'>, at: number): boolean =>
+  ourInodeAt(desk, move, at) !== undefined;
+
 /**
- * Whether what is at the new place is what the move put there. By its inode; where nothing else it could be is anywhere,
- * without: a machine that was restored from a copy has other inodes.
+ * The inode at the new place, if the move put it there. Only on a machine that was restored from a copy, where our own work
+ * directory is another inode too, is it known by there being nothing else that it could be.
  */
-export function isOursAt({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number): boolean {
+function ourInodeAt({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number): number | undefined {
   const targetDir = thereOrNot(() => anchors.dir(parent(to)));
   const site = targetDir && sites.find(targetDir);
   const known = site && noted(site, at);
   const inode = known && inodeAt(anchors.at(to));
-  if (site === undefined || known === undefined || inode === undefined) return false;
+  if (site === undefined || known === undefined || inode === undefined) return undefined;
+  if (inode === known.ino) return inode;
+  if (known.site === fstatSync(site.fd).ino) return undefined;
   const shelves = known.how === 'copy' ? (['new', 'undo'] as const) : (['away'] as const);
   const isOnShelf = shelves.some((shelf) => there(site.place(shelf, at)) !== undefined);
   const sourceDir = thereOrNot(() => anchors.dir(parent(from)));
   const isGone = sourceDir === undefined || there(childOf(sourceDir, basename(from))) === undefined;
-  return inode === known.ino || (isGone && !isOnShelf);
+  return isGone && !isOnShelf ? inode : undefined;
 }
 
 /** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
@@ -200,16 +210,21 @@ export function restoreMove(desk: Desk, move: Move, at: number): Restored {
   const known = site && noted(site, at);
   const shelf = sites.find(sourceDir)?.place('away', at);
   const original = shelf && there(shelf) !== undefined ? shelf : undefined;
-  const isOurs = isOursAt(desk, move, at);
-  if (original === undefined && !isOurs) return { changed: false, kept: [] };
+  const ours = ourInodeAt(desk, move, at);
+  if (original === undefined && ours === undefined) {
+    if (known !== undefined && there(childOf(sourceDir, basename(move.from))) === undefined) throw carriedOff(move);
+    return { changed: false, kept: [] };
+  }
   const kept =
-    known?.how === 'copy'
-      ? takeBackCopy(desk, move, at, original, isOurs)
-      : renameBack(desk, move, at, original, isOurs);
+    known?.how === 'copy' ? takeBackCopy(desk, move, at, original, ours) : renameBack(desk, move, at, original, ours);
   if (kept === undefined) return { changed: false, kept: [] };
   flushMove(desk, move);
   return { changed: true, kept };
 }
+
+/** Whoever owns a directory can rename what is in it, so also what was moved there. */
+const carriedOff = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
+  errno('ENOENT', `what was moved from "${from}" to "${to}" is at neither: put it back at "${to}", and recover again`);
 
 /** Undefined: there is nothing to take back. */
 function takeBackCopy(
@@ -217,13 +232,13 @@ function takeBackCopy(
   { from, to }: Move,
   at: number,
   original: DiskPath | undefined,
-  isOurs: boolean,
+  ours: number | undefined,
 ): readonly AbsPath[] | undefined {
   const { anchors } = desk;
   // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
   if (original === undefined && there(anchors.at(from)) === undefined) return undefined;
   const kept: AbsPath[] = [];
-  const taken = isOurs ? take(desk, to, at, 'undo') : undefined;
+  const taken = ours === undefined ? undefined : take(desk, to, at, 'undo');
   // Whatever it is: nobody reaches it by its name any more.
   if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken))
     kept.push(...besides(keepBeside(desk, to, taken)));
@@ -236,23 +251,22 @@ function renameBack(
   { from, to }: Move,
   at: number,
   original: DiskPath | undefined,
-  isOurs: boolean,
+  ours: number | undefined,
 ): readonly AbsPath[] {
   const { anchors } = desk;
-  const seen = inodeAt(anchors.at(to));
-  if (isOurs && there(anchors.at(to))?.isDirectory()) {
+  if (ours !== undefined && there(anchors.at(to))?.isDirectory()) {
     const kept = makeRoom(desk, from, at);
     if (!moveDir(anchors.at(to), anchors.at(from))) throw staleAt(from);
-    if (inodeAt(anchors.at(from)) === seen) return kept;
+    if (inodeAt(anchors.at(from)) === ours) return kept;
     moveDir(anchors.at(from), anchors.at(to));
     throw staleAt(to);
   }
   const kept: AbsPath[] = [];
-  const taken = isOurs ? take(desk, to, at) : undefined;
-  const isTheirs = taken !== undefined && inodeAt(taken) !== seen;
+  const taken = ours === undefined ? undefined : take(desk, to, at);
+  const isTheirs = taken !== undefined && inodeAt(taken) !== ours;
   if (isTheirs) kept.push(...besides(keepBeside(desk, to, taken)));
-  const ours = original ?? (isTheirs ? undefined : taken);
-  if (ours !== undefined) kept.push(...giveBack(desk, from, at, ours));
+  const shelved = original ?? (isTheirs ? undefined : taken);
+  if (shelved !== undefined) kept.push(...giveBack(desk, from, at, shelved));
   return kept;
 }
 
@@ -309,8 +323,9 @@ function flushMove({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | '
 
 const inodeAt = (place: DiskPath): number | undefined => there(place)?.ino;
 
-function note(site: Site, at: number, known: Omit<Note, 'ino'> & { readonly ino: number | undefined }): void {
-  writeFileSync(site.place('old', at), JSON.stringify(known), { mode: 0o600, flag: 'wx' });
+function note(site: Site, at: number, known: Omit<Note, 'ino' | 'site'> & { readonly ino: number | undefined }): void {
+  const text = JSON.stringify({ ...known, site: fstatSync(site.fd).ino });
+  writeFileSync(site.place('old', at), text, { mode: 0o600, flag: 'wx' });
   syncAt(site.place('old', at));
 }
 

@@ -8,6 +8,7 @@ import { type AbsPath, basename, parent } from '../path.ts';
 import { type Anchor, type Anchors, anchors, errno, mustHaveProc, unlessTheirLink } from './anchor.ts';
 import { likeOld, withCapabilities } from './attributes.ts';
 import { syncAt, syncFileSystem } from './durable.ts';
+import { noteGiven } from './given.ts';
 import type { Blobs, By, Work } from './host.ts';
 import { lateWriters } from './late-writers.ts';
 import { openPinned } from './pinned.ts';
@@ -182,6 +183,7 @@ function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
     finish.push(() => finishPut(prepared, edit, at));
   }
   refuseCapable(desk, edits, now);
+  noteGiven(desk, edits, now);
   // Attributes first: a change of owner would take some away, and the mode is set last.
   for (const [{ fd }, names] of alike) likeOld(fd, names);
   for (const one of finish) one();

@@ -108,6 +108,27 @@ function mustBeOurs(dir: string): void {
 }
 
 /**
+ * A directory of somebody's own is not made a state directory: what is named `lock` in it would be overwritten. One of ours is
+ * empty, or has names of ours. Throws `Error & { why }`.
+ */
+function mustBeState(dir: string): void {
+  const names = readdirSync(dir);
+  const refuse = (what: string): never => {
+    throw Object.assign(new Error(`no state directory: ${dir}`), { why: `it is not one of reflake's: ${what}` });
+  };
+  if (names.length > 0 && !names.some((name) => OURS.has(name))) refuse(`it holds ${JSON.stringify(names[0])}`);
+  if (!names.includes('lock')) return;
+  const stat = lstatSync(`${dir}/lock`, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isFile()) refuse('"lock" is no regular file');
+  if (!/^(process \d+ |$)/.test(Buffer.from(readRecord(`${dir}/lock`)).toString('latin1')))
+    refuse('"lock" says something else than who holds it');
+}
+
+/** Names in a state directory, as journal, history and plan-places have them. */
+const OURS: ReadonlySet<string> = new Set(['lock', 'journal', 'journal.new', 'history', 'set-aside', REMOVED]);
+
+/**
  * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
  * state behind.
  */
@@ -116,6 +137,7 @@ function takeLock(dir: string, holder: string): Lock | Held {
     try {
       const made = makeDirs(dir);
       mustBeOurs(dir);
+      mustBeState(dir);
       const lock = lockFile(`${dir}/lock`, holder);
       if ('heldBy' in lock || made.length === 0) return lock;
       return {

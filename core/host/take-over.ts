@@ -1,19 +1,21 @@
-// What root takes from somebody, back or for good. Its owner may have the file open for writing, have mapped it, or have put an
+// What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have mapped it, or have put an
 // ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes, a directory without its ACLs.
 
-import { constants, copyFileSync, renameSync, type Stats, utimesSync } from 'node:fs';
+import { constants, copyFileSync, renameSync, type Stats, unlinkSync, utimesSync } from 'node:fs';
+import type { Digest } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Anchor } from './anchor.ts';
 import { withoutAcl } from './attributes.ts';
 import { syncAt } from './durable.ts';
 import { staleAt } from './host.ts';
+import { digestAt } from './pinned.ts';
 import type { DiskPath } from './real-paths.ts';
 import { give, isOpenToOthers, linkIfPossible, siteOf, take } from './taking.ts';
 import { type Desk, isSameInode, there } from './work.ts';
 
-/** Whether root is about to take what is somebody else's now. */
+/** Whether root is about to take what is somebody's now, for itself or for another. */
 export const isTaken = (stat: Stats, to: { readonly uid: number }): boolean =>
-  process.geteuid?.() === 0 && stat.uid !== 0 && to.uid === 0;
+  process.geteuid?.() === 0 && stat.uid !== 0 && to.uid !== stat.uid;
 
 /** Where a file is, and the edit that takes it. `pin`: a descriptor (O_PATH) of exactly this inode, `stat` its facts. */
 export interface Taken {
@@ -23,6 +25,8 @@ export interface Taken {
   readonly target: DiskPath;
   readonly pin: number;
   readonly stat: Stats;
+  /** What its bytes must be, if that is known. */
+  readonly bytes?: Digest | undefined;
 }
 
 /**
@@ -31,13 +35,18 @@ export interface Taken {
  */
 export function takeFile(
   desk: Desk,
-  { path, at, dir, target, pin, stat }: Taken,
+  { path, at, dir, target, pin, stat, bytes }: Taken,
   finish: (copy: DiskPath) => void,
 ): void {
   desk.warrants.write(dir, path);
   const site = siteOf(desk, path);
   const copy = site.free('undo', at);
   copyFileSync(`/proc/self/fd/${pin}`, copy, constants.COPYFILE_EXCL);
+  // Its owner may have written to it since the last look.
+  if (bytes !== undefined && digestAt(copy) !== bytes) {
+    unlinkSync(copy);
+    throw staleAt(path);
+  }
   finish(copy);
   utimesSync(copy, stat.atime, stat.mtime);
   syncAt(copy);
@@ -61,5 +70,5 @@ export function takeFile(
   renameSync(copy, target);
 }
 
-/** Of a directory that is root's by now: an ACL that its former owner has put on it would outlast them. */
+/** Of a directory that is another's by now: an ACL that its former owner has put on it would outlast them. */
 export const closeDirectory = (pin: number): void => withoutAcl(pin);

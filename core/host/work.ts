@@ -1,7 +1,7 @@
 // What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
 
 import { lstatSync, type Stats } from 'node:fs';
-import type { Kept, Move } from '../model.ts';
+import type { Digest, Kept, Move } from '../model.ts';
 import { type AbsPath, isWithin, parent, ROOT, rebase } from '../path.ts';
 import type { Lock } from '../store.ts';
 import type { Anchors } from './anchor.ts';
@@ -16,13 +16,12 @@ export interface Desk {
   readonly sites: Sites;
   readonly warrants: Warrants;
   /**
-   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there; and of a file
-   * that root gave away, when it did so (its ctime). None of it is known to a later process.
+   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
+   * is known to a later process.
    */
-  readonly known: Map<
-    number,
-    { readonly target?: Identity; readonly since?: number; readonly staged?: Identity; readonly given?: number }
-  >;
+  readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
+  /** The bytes of files of root's that it gives away, by edit (given.ts); undefined until they are asked for. */
+  given?: ReadonlyMap<number, Digest>;
   /** Of directories that will be where nothing is yet. */
   readonly locks: Lock[];
   /** Where things lie that an edit of ours changes before it is another's turn. */

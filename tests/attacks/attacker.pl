@@ -10,7 +10,7 @@ use POSIX ();
 
 # PACE: microseconds that the victim takes at most.
 my ($uid, $go, $done, $pace, $mode, @args) = @ARGV;
-my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck, turn => \&turn);
+my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck, turn => \&turn, fake => \&fake);
 my $act = $modes{$mode} or die "no such mode: $mode\n";
 my $machine = (POSIX::uname())[4];
 my $renameat2 = $machine eq 'x86_64' ? 316 : 276;
@@ -108,6 +108,18 @@ sub turn {
     last if $rest;
     rename("$dir/$name", "$dir/away-$round") or next;
     symlink($target, "$dir/$name") and $struck++;
+    last;
+  }
+}
+
+# A B: as soon as A is there, B takes its place, and A that of B.
+sub fake {
+  my ($one, $other) = @args;
+  until ($rest) {
+    next unless lstat $one;
+    idle(moment()) if rand() < .7;
+    last if $rest;
+    exchange($one, $other) and $struck++;
     last;
   }
 }

@@ -23,6 +23,8 @@ export interface Attack {
   readonly waits?: true;
   /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
   readonly conflicts?: true;
+  /** What must not lie in a directory of root's afterwards. */
+  readonly shuns?: { readonly dir: string; readonly text: string };
   /** What the scene lays out in a file that is only moved: it is somewhere afterwards. */
   readonly laid?: string;
   /** Mode and arguments of attacker.pl. */
@@ -37,6 +39,7 @@ const OWNERS: Owner = { uid: OWNER, gid: OWNER };
 const NEW = '{ new = true; }\n';
 const TOOL = '#!/bin/sh\n# planned\n';
 const LAID = 'token-laid-end';
+const FAKE = '{ fake = true; }\n';
 
 /** What the edits put. */
 export const BLOBS: Blobs = Object.fromEntries([PUBLIC, NEW, TOOL].map((text) => [digestOf(text), Buffer.from(text)]));
@@ -173,6 +176,22 @@ export const ATTACKS: readonly Attack[] = [
     conflicts: true,
     words: (root) => ['turn', root + TREE, 'hosts', '../../../etc/secret/hosts'],
     scene: ({ root }) => nixos(root, 0),
+    edits: ARRIVES,
+  },
+  {
+    name: 'the tree that arrived is exchanged',
+    describe: "the tree that was moved to the home is exchanged for one of the owner's, which looks the same",
+    conflicts: true,
+    words: (root) => ['fake', root + TREE, `${root}${HOME}/fake`],
+    scene({ root }) {
+      nixos(root, 0);
+      for (const dir of [`${root}${HOME}/fake`, `${root}${HOME}/fake/hosts`]) {
+        mkdirSync(dir, { mode: 0o755 });
+        lchownSync(dir, OWNER, OWNER);
+        for (const name of ['a', 'b', 'c', 'm']) put(`${dir}/${name}`, FAKE, 0o644, OWNER);
+      }
+    },
+    shuns: { dir: '/etc/nixos', text: FAKE },
     edits: ARRIVES,
   },
   {

@@ -3,7 +3,7 @@
 // Prints one line of JSON for each try, and at the end what came of all. It may hang where its victim does: groups.ts looks.
 
 import childProcess, { execFileSync, type SpawnSyncReturns } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { execute, recover } from '../../core/executor.ts';
@@ -20,7 +20,7 @@ import { type Rows, rowsOfDisk } from '../trees.ts';
 import { arena, machineIn } from './arena.ts';
 import { attacker, type Struck } from './attacker.ts';
 import { ATTACKS, type Attack, BLOBS } from './catalogue.ts';
-import { naively } from './naive.ts';
+import { naively, naivelyBack } from './naive.ts';
 
 /** The last line of the program. `struck`: how often the attacker did what he does; `failures`: one line for each wrong try. */
 export interface Summary {
@@ -112,9 +112,10 @@ function naiveTwin(limit: number): Summary {
     } catch {
       // It saw in time that something is not as planned, or was stopped by the kernel.
     }
+    if (attack.shuns !== undefined) naivelyBack(place.root, attack.edits);
     const seen = owner.rest();
     struck += seen.times;
-    const failures = [...place.harm(), ...place.lost(seen.told)];
+    const failures = [...place.harm(), ...shunned(), ...place.lost(seen.told)];
     if (failures.length > 0) return { ...NONE, tried: n, struck, wrong: 1, failures };
   }
   return { ...NONE, tried: limit, struck };
@@ -241,6 +242,20 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
   }
 }
 
+/** What the attacker wanted to have in a directory of root's, and has there; or a part of it that is not root's. */
+function shunned(): readonly string[] {
+  if (attack.shuns === undefined) return [];
+  const { dir, text } = attack.shuns;
+  const top = place.root + dir;
+  if (!existsSync(top)) return [];
+  return ['', ...readdirSync(top, { recursive: true, encoding: 'utf8' })].flatMap((name) => {
+    const at = name === '' ? top : `${top}/${name}`;
+    const stat = lstatSync(at);
+    const isTheirs = stat.isFile() && readFileSync(at, 'utf8') === text;
+    return isTheirs ? [`${dir}/${name} has come to root`] : [];
+  });
+}
+
 /** With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. */
 async function judged(outcome: Outcome | Error, seen: Struck, expected: Rows): Promise<readonly string[]> {
   const problems = [...place.harm()];
@@ -248,7 +263,7 @@ async function judged(outcome: Outcome | Error, seen: Struck, expected: Rows): P
   const after = await settled(async () => (await recover(around(opened()))) ?? { status: 'unchanged' });
   if (after instanceof Error) problems.push(`recovery: ${wordsOf(after)}`);
   else if (after.status === 'stuck' && !attack.conflicts) problems.push(`recovery: ${wordsOf(after)}`);
-  problems.push(...place.harm().map((line) => `after recovery: ${line}`));
+  problems.push(...[...place.harm(), ...shunned()].map((line) => `after recovery: ${line}`));
   const laid = attack.laid === undefined ? [] : [{ kind: 'laid', token: attack.laid, shows: true }];
   problems.push(...place.lost([...seen.told, ...laid]));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';

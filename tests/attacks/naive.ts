@@ -76,3 +76,10 @@ function moved(root: string, { from, to }: Move): void {
     rmSync(root + from, { recursive: true });
   }
 }
+
+/** Its moves taken back by their names. */
+export function naivelyBack(root: string, edits: readonly Edit[]): void {
+  for (const edit of edits.toReversed())
+    if (edit.op === 'move' && existsSync(root + edit.to) && !existsSync(root + edit.from))
+      renameSync(root + edit.to, root + edit.from);
+}

@@ -224,20 +224,20 @@ describe('the state directory', () => {
   test('is locked by one at a time, and by nobody who is dead', async () => {
     const { dir, remove } = temporary();
     const [one, two] = [diskStore(dir), diskStore(dir)];
-    const held = one.lock('the first');
+    const held = one.lock('process 1 of the first');
     if ('heldBy' in held) throw new Error('not free');
-    expect(two.lock('the second')).toEqual({ heldBy: 'the first' });
+    expect(two.lock('process 1 of the second')).toEqual({ heldBy: 'process 1 of the first' });
     held.release();
-    const next = two.lock('the second');
+    const next = two.lock('process 1 of the second');
     expect('release' in next).toBe(true);
     if ('release' in next) next.release();
     // Another process holds it, and is killed.
     const child = spawn('flock', ['-xnF', `${dir}/lock`, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: 'pipe' });
     await once(child.stdout, 'data');
-    expect('heldBy' in one.lock('the third')).toBe(true);
+    expect('heldBy' in one.lock('process 1 of the third')).toBe(true);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const last = one.lock('the third');
+    const last = one.lock('process 1 of the third');
     expect('release' in last).toBe(true);
     if ('release' in last) last.release();
     remove();

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { digestOf } from '../../core/canonical.ts';
 import { editsOf } from '../../core/edits.ts';
 import type { Blobs, Host } from '../../core/host/host.ts';
-import type { Edit, Owner, Put } from '../../core/model.ts';
+import type { Digest, Edit, Owner, Put } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin } from '../../core/path.ts';
 import { strayEdit } from '../../core/plan-places.ts';
 import { loadSpec } from '../../core/spec.ts';
@@ -170,6 +170,33 @@ describe('refused, whoever sealed it', () => {
       for (const edit of edits) expect(strayEdit([edit], one.blobs, wishes, one.host, PROVIDERS)).toBe(edit);
     }
   });
+});
+
+const isConf = (edit: Edit): boolean =>
+  edit.op === 'put' && edit.path === '/etc/nix/nix.conf' && edit.after.type === 'file';
+
+describe('nix.conf gets what the wished features need, byte for byte', () => {
+  const one = MADE.find(({ edits }) => edits.some(isConf))!;
+  const edit = one.edits.find(isConf) as Put;
+  const planned = Buffer.from(one.blobs[(edit.after as { content: Digest }).content]!).toString('utf8');
+  const withText = (text: string): Edit | undefined => {
+    const content = digestOf(text);
+    const changed: Put = { ...edit, after: { ...edit.after, content } as Put['after'] };
+    return strayEdit([changed], { [content]: Buffer.from(text) }, one.wishes, one.host, PROVIDERS);
+  };
+
+  test('what was planned is let through', () => expect(withText(planned)).toBeUndefined());
+
+  test.each([
+    `${planned}trusted-users = root srid\n`,
+    `trusted-users = root srid\n${planned}`,
+    planned.replace('flakes', 'flakes ca-derivations'),
+    planned.replace('flakes', 'flakes flakes'),
+    planned.replace(/\n$/, ' # \u2028trusted-users = srid\n'),
+    `${planned}include /home/srid/nix.conf\n`,
+    `${planned} `,
+    '',
+  ])('anything else is refused: %j', (text) => expect(withText(text)).toBeDefined());
 });
 
 test('a changed plan that is let through stays inside', () => {

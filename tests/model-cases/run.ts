@@ -64,7 +64,7 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
   const hooks: Hooks = {
     before(n, what) {
       if (where === 'disk' && n === one.asksForLock) {
-        const second = scene.open().store.lock('second');
+        const second = scene.open().store.lock('process 1 of second');
         if (!('heldBy' in second)) {
           breaches.push(`the second got the lock before step ${n} (${what}) of the first`);
           second.release();
@@ -131,7 +131,7 @@ async function applyOnce(
   tx: string,
 ): Promise<{ readonly outcome: Outcome | undefined; readonly isStruck: boolean }> {
   const opened = scene.open();
-  const lock = opened.store.lock(tx);
+  const lock = opened.store.lock(`process 1 of ${tx}`);
   if ('heldBy' in lock) throw new Error(`the lock is held by ${lock.heldBy}`);
   let isDone = false;
   const strike = (when: 'before' | 'after') => (n: number, what: string) => {

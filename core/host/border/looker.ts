@@ -170,10 +170,10 @@ function launch({ program, args, env, cwd, open }: Start, requests: number, answ
 
 function channel(requests: number, answers: number, ids: Ids): Channel {
   /** Undefined: it ended, or was ended. */
-  const receive = (length: number): Buffer | undefined => {
+  const receive = (length: number, deadline: bigint): Buffer | undefined => {
     const bytes = Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
-      const got = readSync(answers, bytes, at, length - at, null);
+      const got = readSoon(answers, bytes, at, deadline);
       if (got === 0) return undefined;
       at += got;
     }
@@ -189,9 +189,10 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code !== 'EPIPE') throw thrown;
       }
-      const head = receive(HEAD);
+      const deadline = process.hrtime.bigint() + BigInt(LIFE - YOUNG) * 1_000_000_000n;
+      const head = receive(HEAD, deadline);
       const said = head && headIn(head);
-      const body = said && receive(said.length);
+      const body = said && receive(said.length, deadline);
       const answer = body && answerIn(said.kind, body);
       return (
         answer ?? `the process of ${nameOf(ids)} that looks there has ended, or gave no answer in ${LIFE - YOUNG} s`
@@ -204,6 +205,27 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
     },
   };
 }
+
+/**
+ * Some bytes; 0 at the end, or at the deadline. The end of the child alone is no end: whoever has its uid can take the pipe out of
+ * it (pidfd_getfd(2)) and hold it open.
+ */
+function readSoon(fd: number, bytes: Buffer, at: number, deadline: bigint): number {
+  for (let pause = 0; ; pause = Math.min(pause + STEP, LONGEST)) {
+    try {
+      return readSync(fd, bytes, at, bytes.length - at, null);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EAGAIN') throw thrown;
+    }
+    if (process.hrtime.bigint() > deadline) return 0;
+    // The first answers come in less time than a wait takes.
+    if (pause > SPIN) Atomics.wait(NEVER, 0, 0, pause);
+  }
+}
+
+/** Milliseconds, of which each try waits some more than the one before. */
+const [STEP, SPIN, LONGEST] = [0.02, 0.5, 20];
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /** Seconds after which timeout(1) ends a child, which the person could stop; one that is older than `YOUNG` is asked no more. */
 const LIFE = 180;
@@ -225,17 +247,18 @@ function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
     const made = spawnSync(mkfifo, ['-m', '600', ...names], { stdio: 'ignore', env: {} });
     if (made.status !== 0)
       throw Object.assign(new Error(`mkfifo failed in ${dir}`), { code: 'EIO', syscall: 'mkfifo' });
-    return { asking: ends(names[0]), answering: ends(names[1]) };
+    return { asking: ends(names[0]), answering: ends(names[1], constants.O_NONBLOCK) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function ends(fifo: string): Pipe {
+/** `flags`: of the reading end alone. */
+function ends(fifo: string, flags = 0): Pipe {
   // Without O_NONBLOCK the first of the two would wait for the second.
   const first = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const write = openSync(fifo, constants.O_WRONLY);
-  const read = openSync(fifo, constants.O_RDONLY);
+  const read = openSync(fifo, constants.O_RDONLY | flags);
   closeSync(first);
   return { read, write };
 }

@@ -431,3 +431,37 @@ describe('Nix', () => {
     expect(JSON.parse(nix(repo.dir, 'flake', 'metadata', '--json', ref)).resolved.type).toBe('git');
   });
 });
+
+describe('a version 4 index whose paths grow by what they share', () => {
+  /** Each path but the first drops `strip` bytes of the one before and adds `added`. */
+  function packed(first: string, count: number, added: string, strip: number): Buffer {
+    const head = Buffer.alloc(12);
+    head.write('DIRC', 'latin1');
+    head.writeUInt32BE(4, 4);
+    head.writeUInt32BE(count, 8);
+    let length = 0;
+    const entries = Array.from({ length: count }, (_, n) => {
+      const fixed = Buffer.alloc(62);
+      fixed.writeUInt32BE(0o100644, 24);
+      const rest = n === 0 ? first : `${added}${String(n).padStart(6, '0')}`;
+      length += rest.length - (n === 0 ? 0 : strip);
+      fixed.writeUInt16BE(Math.min(length, 0xfff), 60);
+      return Buffer.concat([fixed, Buffer.from([n === 0 ? 0 : strip]), Buffer.from(`${rest}\0`)]);
+    });
+    const body = Buffer.concat([head, ...entries]);
+    return Buffer.concat([body, createHash('sha1').update(body).digest()]);
+  }
+
+  test('one path is longer than any file’s', () => {
+    expect(readIndex(packed('a'.repeat(4096), 1, '', 0))).toMatchObject({
+      reason: 'damaged',
+      message: expect.stringContaining('4095'),
+    });
+    expect(readIndex(packed('a'.repeat(4095), 1, '', 0))).toMatchObject({ ok: true });
+  });
+
+  test('all together are more than an index may have', () => {
+    const found = readIndex(packed(`${'a'.repeat(4000)}000000`, 40_000, '', 6));
+    expect(found).toMatchObject({ reason: 'damaged', message: expect.stringContaining('together') });
+  });
+});
