@@ -26,9 +26,21 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const present = presentOwner(host, dir);
   const person = present === undefined || present.uid === first?.uid ? first : personOf(present, names);
   host.lookAs(person && idsOf(person, isRunning));
+  const isRoots = owner === undefined && holder === undefined && present === undefined;
+  if (isRunning && isRoots && caller.uid !== 0) host.computeAs(nobody(names));
   if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
   return caller;
 }
+
+/**
+ * What a program computes for a configuration that stays root's must not lie in a directory of the caller's, who could put other
+ * bytes there; and root itself would read with its rights what inputs name.
+ */
+const nobody = (names: People): Person =>
+  names.user(NOBODY) ?? { name: String(NOBODY), uid: NOBODY, gid: NOBODY, home: '/var/empty' };
+
+/** On every Linux: the user that owns nothing. */
+const NOBODY = 65534;
 
 /** Undefined: it is root's, or not there, or not to be seen. */
 function presentOwner(host: BorderedHost, dir: AbsPath): Owner | undefined {

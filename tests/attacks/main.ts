@@ -226,7 +226,9 @@ async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
   const { transaction, blobs } = undoing(last, known.generations, host, stamp, false);
   const outcome = await execute(transaction, blobs, around(opened()));
   if (outcome.status === 'applied') return { status: 'rolled-back', cause: [] };
-  return outcome.status === 'stuck' ? outcome : applied;
+  if (outcome.status === 'stuck') return outcome;
+  // What it could not put back as it was, it has told.
+  return 'cause' in outcome ? ({ ...applied, cause: outcome.cause } as Outcome) : applied;
 }
 
 function opened(): { host: Host; store: Store } {

@@ -27,6 +27,8 @@ import { isWrittenByRootAlone, territory } from './territory.ts';
 export interface BorderedHost extends Host {
   /** Whose rights count wherever root's own do not. Undefined: nobody's; then there is no look. */
   lookAs(person: Ids | undefined): void;
+  /** In whose name programs compute, whoever a job names. Undefined: as the job says. */
+  computeAs(person: Ids | undefined): void;
   /** What the trusted spec names: there, root's rights count as far as root alone controls the way. */
   grant(paths: readonly AbsPath[]): void;
   /** What somebody could read by themselves: what they are shown must be no more. */
@@ -59,6 +61,7 @@ export function bordered(root: AbsPath): BorderedHost {
   const granted = new Set<AbsPath>(OWN_WORDS);
   const lookers = new Map<string, Looker>();
   let person: Ids | undefined;
+  let computing: Ids | undefined;
   let facts: HostFacts | undefined;
 
   const lookerOf = (ids: Ids): Looker => {
@@ -179,8 +182,16 @@ export function bordered(root: AbsPath): BorderedHost {
   /** What only root may read never enters a directory of the person's. */
   const computeFor = async (job: Job): Promise<JobResult> => {
     if (job.as.uid === 0) return await compute(job);
-    const shut = job.from.find((path) => isRootsFile(path) && !lookerOf(job.as).mayRead(path));
-    return shut === undefined ? await computeAs(job) : { status: 'closed', path: shut };
+    const as = computing ?? job.as;
+    const shut = job.from.find((path) => isRootsFile(path) && !isToldBy(as, path));
+    return shut === undefined ? await computeAs({ ...job, as }) : { status: 'closed', path: shut };
+  };
+
+  /** Whether they have the bytes already: their process could say anything, but not bytes that it cannot know. */
+  const isToldBy = (ids: Ids, path: AbsPath): boolean => {
+    const bytes = own.read(path);
+    const told = unlessDenied(() => lookerOf(ids).read(path));
+    return bytes === undefined ? told === undefined : told !== undefined && Buffer.compare(bytes, told) === 0;
   };
 
   return Object.assign(reader, {
@@ -195,6 +206,9 @@ export function bordered(root: AbsPath): BorderedHost {
     },
     lookAs: (ids: Ids | undefined) => {
       person = ids;
+    },
+    computeAs: (ids: Ids | undefined) => {
+      computing = ids;
     },
     grant: (paths: readonly AbsPath[]) => {
       for (const path of paths) granted.add(path);

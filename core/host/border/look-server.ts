@@ -1,7 +1,7 @@
 // The person's side of the border: answers looks over two pipes, with the ids that it was started with and nothing of root's.
 // It ends when nobody can ask any more.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { isNarProblem } from '../../formats/nar.ts';
 import { type AbsPath, absolute } from '../../path.ts';
 import { isUnreadable } from '../host.ts';
@@ -66,8 +66,6 @@ function answers(): (request: Request) => Answer {
         return value(looks.writtenAt(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
-      case 'mayRead':
-        return value(mayRead(() => where.place(path(first))));
       case 'forget':
         where.forget();
         return value(null);
@@ -93,23 +91,4 @@ function problemOf(thrown: unknown): Extract<Answer, { kind: 'problem' }>['probl
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (!isNarProblem(thrown)) return { is: 'other', message };
   return { is: 'nar', code: thrown.code, place: thrown.path.toString('latin1'), message };
-}
-
-/** Opened as a reader would; what is no file and no directory is never opened. */
-function mayRead(find: () => Buffer | undefined): boolean {
-  try {
-    const place = find();
-    if (place === undefined) return false;
-    const stat = lstatSync(place);
-    if (stat.isSymbolicLink()) return true;
-    if (!stat.isFile() && !stat.isDirectory()) return false;
-    const fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      return fstatSync(fd).ino === stat.ino;
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return false;
-  }
 }

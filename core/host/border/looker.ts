@@ -28,8 +28,6 @@ import {
 /** What another person sees of a machine, and of this disk. */
 export interface Looker extends Look {
   readonly ids: Ids;
-  /** Whether the person could read what is at the path: a file's bytes, a directory's names. */
-  mayRead(path: AbsPath): boolean;
   /** Forgets what earlier looks found out about directories. */
   forget(): void;
   /** One question about this disk, not about the machine; its answer is for the caller to check. */
@@ -88,7 +86,6 @@ export function looker(root: AbsPath, ids: Ids): Looker {
       const hash = value('treeHash', path);
       return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);
     },
-    mayRead: (path) => value('mayRead', path) === true,
     forget() {
       if (channel !== undefined) value('forget');
     },

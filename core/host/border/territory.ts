@@ -49,7 +49,10 @@ export function territory(root: AbsPath): Territory {
     // Nothing is there, and only root can change that.
     if (stat === undefined) return at;
     if (stat.isDirectory()) return isClosed(stat) ? at : undefined;
-    if (!stat.isSymbolicLink() || stat.uid !== 0 || budget === 0) return undefined;
+    if (stat.uid !== 0) return undefined;
+    // Nothing is below a file, and only root can put a directory in its place.
+    if (!stat.isSymbolicLink()) return at;
+    if (budget === 0) return undefined;
     const target = fromBytes(readlinkSync(toBytes(prefix + at), { encoding: 'buffer' }));
     return traverse(above, target, (next) => directory(next, budget - 1));
   };

@@ -15,7 +15,6 @@ export type Op =
   | 'isOwned'
   | 'writtenAt'
   | 'treeHash'
-  | 'mayRead'
   | 'forget'
   | 'waypoint'
   | 'readFile'
