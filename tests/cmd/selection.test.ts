@@ -5,11 +5,12 @@ import { tallyOf } from '../../core/finding.ts';
 import { leavesOf } from '../../core/leaves.ts';
 import { plan } from '../../core/planner.ts';
 import { loadSpec } from '../../core/spec.ts';
+import type { Counts } from '../../core/verdict.ts';
 import { resolve } from '../../core/wishes.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { memoryScene } from '../faults.ts';
-import { machineOf, RUN, specOf, toolsOf } from '../plan-cases.ts';
+import { machineOf, type PlanCase, RUN, specOf, toolsOf } from '../plan-cases.ts';
 
 const SPEC: Spec = {
   version: 1,
@@ -62,22 +63,28 @@ describe('wrong usage', () => {
   });
 });
 
-test('what is left out is neither held nor undecided', async () => {
+/** Of the settled machine, changed, looked at by some. */
+async function tallyFor(only: readonly string[], machine: NonNullable<PlanCase['machine']> = {}): Promise<Counts> {
   const loaded = await loadSpec('spec.json', specOf({}));
   if (!loaded.ok) throw new Error('bad spec');
-  const one = { base: 'settled' } as const;
-  const { host } = memoryScene(machineOf(one), toolsOf({})).open();
-  const { isSelected, spec } = selectionOf({ only: ['inputs'] }, loaded.spec, PROVIDERS);
+  const { host } = memoryScene(machineOf({ base: 'settled', machine }), toolsOf({})).open();
+  const { isSelected, spec } = selectionOf({ only }, loaded.spec, PROVIDERS);
   const resolved = resolve(spec, host, RUN);
   if (!resolved.ok) throw new Error('not resolved');
-  const leaves = leavesOf(loaded.spec);
-  const { plan: made } = await plan(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, { isSelected, leaves });
-  expect(tallyOf(made)).toEqual({
-    wishes: 1,
-    hold: 1,
-    differ: 0,
-    undecided: 0,
-    blocked: 0,
-    leftOut: leaves.length - 1,
-  });
+  const how = { isSelected, leaves: leavesOf(loaded.spec) };
+  const { plan: made } = await plan(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, how);
+  return tallyOf(made);
+}
+
+const NONE = { hold: 0, differ: 0, undecided: 0, blocked: 0 };
+
+test('what is left out is neither held nor undecided', async () => {
+  expect(await tallyFor(['inputs'])).toEqual({ ...NONE, wishes: 1, hold: 1, leftOut: 8 });
+});
+
+test('a provider that has nothing to look at leaves its wish to the one that has, or leaves it out', async () => {
+  const byNixOs = { '/etc/nix/nix.conf': { link: '/etc/static/nix.conf' }, '/etc/static/nix.conf': 'cores = 2\n' };
+  expect(await tallyFor(['nix-conf'], byNixOs)).toEqual({ ...NONE, wishes: 0, leftOut: 9 });
+  // The modules of this one enable nothing.
+  expect(await tallyFor(['features'], byNixOs)).toMatchObject({ differ: 1 });
 });
