@@ -7,23 +7,28 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
 import { stoppedBy } from '../core/failure.ts';
+import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../core/finding.ts';
 import { callerOf } from '../core/host/caller.ts';
 import { type Concerned, stateInTheWay } from '../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../core/host/surroundings.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import type { Edit, Plan } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../core/path.ts';
-import { ASIDE, strayEdit } from '../core/plan-places.ts';
-import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
+import { ASIDE } from '../core/places.ts';
+import { strayEdit } from '../core/plan-places.ts';
 import type { Lock } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';
-import { EXIT, exitOfProblems } from './exit.ts';
+import type { Counts } from '../core/verdict.ts';
+import { PROVIDERS } from '../providers/index.ts';
+import { type End, EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
 import { loadPlan, sameId } from './plan-file.ts';
+import { missingRights } from './rights.ts';
+import type { Reporting } from './run.ts';
 import { filesFor, openSession, type Session } from './session.ts';
-import { finish, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
+import { endOf, now, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 import { authorOf, doubtAbout } from './trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
@@ -32,15 +37,15 @@ export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly yes: boolean;
 }
 
-export async function applyCommand(options: ApplyOptions, io: Io): Promise<number> {
+export async function applyCommand(options: ApplyOptions, io: Io, reporting: Reporting): Promise<End> {
   const limits = limitsOf(options);
-  const opened = await openSession('apply', options, io);
-  if (!opened.ok) return opened.exit;
+  const opened = await openSession(options, io, reporting);
+  if (!opened.ok) return opened.end;
   const { session } = opened;
   const { report } = session;
-  const refuse = (problem: Diagnostic, exit: number): number => {
+  const refuse = (problem: Diagnostic, exit: number): End => {
     report({ type: 'diagnostic', diagnostic: problem });
-    return exit;
+    return { exit };
   };
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const files = await filesFor(callerOf(io.env));
@@ -51,36 +56,40 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
   const dirs = placesOf(session);
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
-  const act = async (lock: Lock): Promise<number> => {
-    const around = surroundings({ ...session, lock }, io, async () => await remaining(session));
+  const act = async (lock: Lock): Promise<End> => {
+    /** What holds after the last write; undefined: nobody has looked. */
+    let after: Counts | undefined;
+    const around = surroundings({ ...session, lock }, io, async () => {
+      const { plan: left } = await session.plan(() => {});
+      after = tallyOf(left);
+      return remaining(left, session);
+    });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     const plan = saved?.plan ?? (await session.plan(report)).plan;
     const signal = io.stopped();
     // Whatever else is wrong with the plan: programs that it needed were stopped too.
-    if (signal !== undefined) return finish(stoppedBy(signal), around);
+    if (signal !== undefined) return endOf(stoppedBy(signal));
     const mismatch = saved && foreignPlan(plan, session);
     if (mismatch) return refuse(mismatch, EXIT.stale);
     const author = saved && callersPlan(options, session, io, files);
     if (author) return refuse(author, EXIT.refused);
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
-    if (!options.quiet || isBlocked(plan)) report({ type: 'planned', plan });
-    if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
-    if (isEmpty(plan)) {
-      report({ type: 'finished', outcome: { status: 'unchanged' } });
-      return EXIT.ok;
-    }
+    report({ type: 'planned', plan });
+    const verdicts = tallyOf(plan);
+    if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+    if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };
     if (saved || isRoot()) {
       const stray = strayFrom(plan, session);
       if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
     }
-    const rights = missingRights(editsOf(plan.steps), session);
+    const rights = missingRights(editsOf(plan.steps), session.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return unlessStopped(io, around);
+    if (!confirmed) return unlessStopped(io);
     const transaction: Transaction = {
       ...stamp(io),
       kind: 'apply',
@@ -96,7 +105,7 @@ export async function applyCommand(options: ApplyOptions, io: Io): Promise<numbe
     const moved =
       outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
-    return finish(outcome, around);
+    return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
   };
   return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
@@ -164,14 +173,13 @@ export const unconfirmed: Diagnostic = {
   hint: 'add --yes, or apply a saved plan with --expect ID',
 };
 
-/** Looks again after the last write. Quietly: what is said here is only of interest if something is left. */
-async function remaining(session: Session): Promise<readonly Diagnostic[]> {
-  const { plan } = await session.plan(() => {});
+/** What still differs after the last write. What is undecided was so before. */
+function remaining(plan: Plan, session: Session): readonly Diagnostic[] {
   if (isEmpty(plan) && !isBlocked(plan)) return [];
   const mayRead = beforeMoves(plan, session.mayRead);
-  const left = plan.steps
-    .flatMap(({ changes }) => changes)
-    .map(({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`);
+  const left = changesOf(plan).map(
+    ({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`,
+  );
   const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
   return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
 }
@@ -201,7 +209,7 @@ function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefi
 
 /** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
 function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
-  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host);
+  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host, PROVIDERS);
   if (edit === undefined) return undefined;
   const what =
     edit.op === 'activate'
@@ -222,22 +230,3 @@ const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
   summary: `the plan is ${plan.id.slice(7, 15)} by now, not ${expected}`,
   hint: 'look at the new plan: reflake plan',
 });
-
-/** Better said before the first write than found out at the third. */
-function missingRights(edits: readonly Edit[], { host }: Session): Diagnostic | undefined {
-  if (isRoot()) return undefined;
-  const me = process.geteuid?.();
-  const needed = edits.find((edit) => {
-    if (edit.op === 'activate') return edit.mode !== 'build';
-    if (edit.op === 'move') {
-      const entry = host.stat(edit.from);
-      return 'owner' in entry && entry.owner.uid !== me;
-    }
-    const owners = [edit.before, edit.after].flatMap((entry) => ('owner' in entry ? [entry.owner.uid] : []));
-    return owners.some((uid) => uid !== me);
-  });
-  if (needed === undefined) return undefined;
-  const what =
-    needed.op === 'activate' ? 'activating a system' : `changing "${needed.op === 'move' ? needed.from : needed.path}"`;
-  return { severity: 'error', code: 'RF3013', summary: `${what} needs root`, hint: 'run the command with sudo' };
-}

@@ -1,11 +1,11 @@
 // The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
 import { setFlagsFromString } from 'node:v8';
-import { exitOfSignal, type Signal } from '../core/execution.ts';
 import { failure, isSaidBySystem, wordsOf } from '../core/failure.ts';
 import { passSignalsOn } from '../core/host/run.ts';
 import { isFileLike, writeAll } from '../core/host/write-all.ts';
-import { EXIT } from './exit.ts';
+import type { Signal } from '../core/model.ts';
+import { EXIT, exitOfSignal } from './exit.ts';
 import { internalErrorScreen } from './internal-error.ts';
 import type { Io } from './io.ts';
 import { main } from './main.ts';

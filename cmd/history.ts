@@ -1,36 +1,26 @@
 // reflake history and show: past applies, one of them, or a saved plan.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
+import type { PastApply } from '../core/event.ts';
+import { tallyOf } from '../core/finding.ts';
 import { type Generation, goneThrough, past } from '../core/history.ts';
 import { callerOf } from '../core/host/caller.ts';
-import type { Edit } from '../core/model.ts';
-import { EXIT } from './exit.ts';
+import { type End, EXIT } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { loadPlan } from './plan-file.ts';
-import { escapeLine, jsonLine } from './report/escape.ts';
-import { filesFor, openSession, placeOf, reporterFor } from './session.ts';
+import type { Reporting } from './run.ts';
+import { filesFor, openSession, placeOf } from './session.ts';
 
-export async function historyCommand(options: GlobalOptions, io: Io): Promise<number> {
+export async function historyCommand(options: GlobalOptions, io: Io, { report }: Reporting): Promise<End> {
   const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
-    reporterFor('recover', options, io, { file: '', text: '' })({ type: 'diagnostic', diagnostic: history.problem });
-    return EXIT.stuck;
+    report({ type: 'diagnostic', diagnostic: history.problem });
+    return { exit: EXIT.stuck };
   }
   const { generations } = history;
-  const gone = goneThrough(generations);
-  if (options.format === 'json') {
-    io.out(`${jsonLine({ type: 'version', format: '1.0' })}\n`);
-    if (gone > 0) io.out(`${jsonLine({ type: 'removed', through: gone })}\n`);
-    for (const one of generations) io.out(`${jsonLine({ type: 'generation', ...published(one) })}\n`);
-  } else if (generations.length === 0) io.out('No apply yet.\n');
-  else {
-    if (gone > 0)
-      io.out(
-        `      ${gone === 1 ? 'apply 1 was' : `applies 1 to ${gone} were`} removed, as --keep and --keep-size say\n`,
-      );
-    for (const one of generations) io.out(`${row(one)}\n`);
-  }
-  return EXIT.ok;
+  report({ type: 'history', applies: generations.length, removed: goneThrough(generations) });
+  for (const one of generations) report({ type: 'generation', ...published(one) });
+  return { exit: EXIT.ok };
 }
 
 /** Without a number the newest was meant. */
@@ -50,72 +40,40 @@ export interface ShowOptions extends GlobalOptions {
 }
 
 /** A number is an apply, anything else the file of a saved plan; nothing: the newest apply. */
-export async function showCommand(options: ShowOptions, io: Io): Promise<number> {
-  const report = reporterFor('recover', options, io, { file: '', text: '' });
-  if (options.what !== undefined && !/^\d+$/.test(options.what)) return await showPlan(options, options.what, io);
+export async function showCommand(options: ShowOptions, io: Io, reporting: Reporting): Promise<End> {
+  const { report } = reporting;
+  const { what } = options;
+  if (what !== undefined && !/^\d+$/.test(what)) return await showPlan(options, what, io, reporting);
   const history = past((await placeOf(options, io)).store);
   if (!history.ok) {
     report({ type: 'diagnostic', diagnostic: history.problem });
-    return EXIT.stuck;
+    return { exit: EXIT.stuck };
   }
-  const found =
-    options.what === undefined
-      ? history.generations.at(-1)
-      : history.generations.find(({ number }) => String(number) === options.what);
+  const { generations } = history;
+  const found = what === undefined ? generations.at(-1) : generations.find(({ number }) => String(number) === what);
   if (found === undefined) {
-    report({
-      type: 'diagnostic',
-      diagnostic: noSuchApply(options.what === undefined ? undefined : Number(options.what), history.generations),
-    });
-    return EXIT.usage;
+    const diagnostic = noSuchApply(what === undefined ? undefined : Number(what), generations);
+    report({ type: 'diagnostic', diagnostic });
+    return { exit: EXIT.usage };
   }
-  if (options.format === 'json')
-    io.out(
-      `${jsonLine({ type: 'version', format: '1.0' })}\n${jsonLine({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() })}\n`,
-    );
-  else
-    io.out(
-      `${row(found)}\n\n${found.transaction.batches
-        .flat()
-        .map((edit) => `  ${escapeLine(words(edit))}`)
-        .join('\n')}\n`,
-    );
-  return EXIT.ok;
+  report({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() });
+  return { exit: EXIT.ok };
 }
 
-async function showPlan(options: ShowOptions, file: string, io: Io): Promise<number> {
+async function showPlan(options: ShowOptions, file: string, io: Io, reporting: Reporting): Promise<End> {
+  const { report } = reporting;
   const loaded = loadPlan(file, undefined, io.cwd, await filesFor(callerOf(io.env)));
-  const opened = await openSession('plan', options, io, file);
-  const report = opened.ok ? opened.session.report : reporterFor('plan', options, io, { file: '', text: '' });
+  // For the places of its wishes; without the spec it is shown without them.
+  await openSession(options, io, reporting, file);
   if (!loaded.ok) {
     report({ type: 'diagnostic', diagnostic: loaded.problem });
-    return EXIT.stale;
+    return { exit: EXIT.stale };
   }
   report({ type: 'planned', plan: loaded.plan });
-  return EXIT.ok;
+  return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };
 }
 
-function row({ number, transaction, finishedAt, undone }: Generation): string {
-  const count = transaction.batches.flat().length;
-  const what =
-    transaction.kind === 'apply'
-      ? `apply    plan ${transaction.plan.slice(7, 15)}`
-      : `rollback of ${transaction.undoes.join(', ')}`;
-  return `${String(number).padStart(4)}  ${finishedAt}  ${what.padEnd(24)} ${count} ${count === 1 ? 'edit' : 'edits'} by ${escapeLine(transaction.by)}${undone ? '  (undone)' : ''}`;
-}
-
-const published = ({ number, transaction, finishedAt, undone }: Generation) => {
+const published = ({ number, transaction, finishedAt, undone }: Generation): PastApply => {
   const { kind, plan, undoes, startedAt, by, batches } = transaction;
   return { number, kind, plan, undoes, startedAt, finishedAt, by, undone, count: batches.flat().length };
 };
-
-function words(edit: Edit): string {
-  if (edit.op === 'move') return `move      ${edit.from} -> ${edit.to}`;
-  if (edit.op === 'activate')
-    return `activate  ${edit.mode} ${edit.target.kind === 'flake' ? edit.target.installable : (edit.target.system.running ?? '')}`;
-  const { before, after, path } = edit;
-  if (before.type === 'absent') return `create    ${path}`;
-  if (after.type === 'absent') return `remove    ${path}`;
-  const content = before.type === 'file' && after.type === 'file' && before.content !== after.content;
-  return `${content ? 'write   ' : 'own     '}  ${path}`;
-}

@@ -1,13 +1,17 @@
 // reflake init: looks at the machine and writes the spec that describes it as a flake.
 
 import { relative, resolve } from 'node:path';
+import type { Code } from '../core/codes.ts';
+import { isError } from '../core/diagnostic.ts';
+import type { SurveyedFact } from '../core/event.ts';
 import { callerOf } from '../core/host/caller.ts';
 import { loadSpec } from '../core/spec.ts';
-import { type Finding, PLACE, type Survey, survey } from '../core/survey.ts';
-import { EXIT } from './exit.ts';
+import { type Fact, PLACE, type Survey, survey } from '../core/survey.ts';
+import { type End, EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { escapeLine, jsonLine } from './report/escape.ts';
-import { filesFor, placeOf, reporterFor } from './session.ts';
+import type { Reporting } from './run.ts';
+import { aboutSpec, filesFor, placeOf } from './session.ts';
 
 export interface InitOptions extends GlobalOptions {
   readonly name?: string | undefined;
@@ -29,7 +33,7 @@ interface Answers {
   readonly path: string;
 }
 
-export async function initCommand(options: InitOptions, io: Io): Promise<number> {
+export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
   const file = options.spec ?? 'reflake.yaml';
   const { host } = await placeOf(options, io);
   const caller = callerOf(io.env);
@@ -38,48 +42,46 @@ export async function initCommand(options: InitOptions, io: Io): Promise<number>
     host.lookAs(caller);
   }
   const found = survey(host, caller.name);
-  const fail = (message: string, hint: string): number => {
-    io.err(`error: ${escapeLine(message)}\n   = help: ${hint}\n`);
-    return EXIT.error;
+  const fail = (code: Code, summary: string, hint: string): End => {
+    report({ type: 'diagnostic', diagnostic: { severity: 'error', code, summary, hint } });
+    return { exit: EXIT.error };
   };
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
-  if (!options.quiet) for (const line of wordsOf(found)) io.err(`${escapeLine(line)}\n`);
+  report({ type: 'surveyed', facts: factsOf(found), notes: found.notes });
   const answers: Partial<Record<keyof Answers, string>> = {};
   for (const { key, question, flag, guess } of questions(options, found)) {
     const reply =
       flag ?? (asks ? await io.ask(`${question}${guess ? ` [${escapeLine(guess.value)}]` : ''}: `) : undefined);
     const value = reply?.trim() || guess?.value;
     if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs))
-      return fail(`${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
+      return fail('RF3024', `${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
     answers[key] = value ?? '';
   }
   if (!options.yes && !asks)
-    return fail('nobody can be asked here', 'add --yes to take what was found, or answer with flags');
+    return fail('RF3008', 'nobody can be asked here', 'add --yes to take what was found, or answer with flags');
   const text = specText(answers as Answers, options, found);
   const checked = await loadSpec(file, text);
-  const report = reporterFor('plan', options, io, { file, text, ...(checked.ok && { locate: checked.locate }) });
-  for (const diagnostic of checked.diagnostics) report({ type: 'diagnostic', diagnostic });
-  if (!checked.ok) return EXIT.spec;
+  learn(aboutSpec({ file, text, ...(checked.ok && { locate: checked.locate }) }));
+  report({ type: 'diagnostics', diagnostics: checked.diagnostics });
+  if (!checked.ok) return { exit: exitOfProblems(checked.diagnostics.filter(isError)) };
   const files = await filesFor(caller);
   const written = files.write(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: caller });
   if (!written.ok)
-    return fail(`"${file}" cannot be written: ${written.why}`, 'name another file with --spec, or remove it first');
-  if (options.format === 'json')
-    io.out(
-      `${jsonLine({ type: 'version', format: '1.0' })}\n${jsonLine({ type: 'initialised', file, spec: checked.spec })}\n`,
+    return fail(
+      'RF3025',
+      `"${file}" cannot be written: ${written.why}`,
+      'name another file with --spec, or remove it first',
     );
-  else
-    io.out(
-      `Wrote ${escapeLine(relative(io.cwd, resolve(io.cwd, file)) || file)}. Nothing else was changed. Look at what it would do: reflake plan\n`,
-    );
-  return EXIT.ok;
+  const name = relative(io.cwd, resolve(io.cwd, file)) || file;
+  report({ type: 'initialised', file: name, spec: checked.spec });
+  return { exit: EXIT.ok };
 }
 
 function questions(
   options: InitOptions,
   found: Survey,
-): readonly { key: keyof Answers; question: string; flag: string | undefined; guess: Finding | undefined }[] {
-  const path: Finding = {
+): readonly { key: keyof Answers; question: string; flag: string | undefined; guess: Fact | undefined }[] {
+  const path: Fact = {
     value: found.user === undefined && options.user === undefined ? '/etc/nixos' : '~/nixos-config',
     source: '',
   };
@@ -92,17 +94,15 @@ function questions(
   ];
 }
 
-function* wordsOf({ name, system, release, user, from, notes }: Survey): Generator<string> {
-  const rows: [string, Finding | undefined][] = [
+function factsOf({ name, system, release, user, from }: Survey): readonly SurveyedFact[] {
+  const rows: readonly [string, Fact | undefined][] = [
     ['name', name],
     ['system', system],
     ['release', release],
     ['user', user],
     ['configuration', from && { value: from, source: 'found' }],
   ];
-  for (const [word, finding] of rows)
-    yield `  ${word.padEnd(14)} ${finding ? `${finding.value}  (${finding.source})` : 'not found'}`;
-  for (const note of notes) yield `  note: ${note}`;
+  return rows.map(([what, fact]) => ({ what, ...fact }));
 }
 
 /** Written as text, so that it comes with the comments that a person needs to change it. */

@@ -1,6 +1,7 @@
 // What a command has to do with the outside: streams, environment, a question. The tests of commands hand in their own.
 
-import type { Signal } from '../core/execution.ts';
+import type { Signal } from '../core/model.ts';
+import type { Format } from './report/registry.ts';
 
 export interface Io {
   readonly out: (text: string) => void;
@@ -36,7 +37,7 @@ export interface GlobalOptions {
   readonly trustSpecOf?: string | undefined;
   readonly root: string;
   readonly state?: string | undefined;
-  readonly format: 'human' | 'json';
+  readonly format: Format;
   readonly offline: boolean;
   readonly only?: readonly string[] | undefined;
   readonly skip?: readonly string[] | undefined;

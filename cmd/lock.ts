@@ -2,19 +2,19 @@
 // configuration; they say who holds them, and wait if asked to.
 
 import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Reporter } from '../core/event.ts';
 import { isSaidBySystem, stoppedBy, wordsOf } from '../core/failure.ts';
 import type { Generation } from '../core/history.ts';
 import { callerOf } from '../core/host/caller.ts';
 import { remotePlaces } from '../core/host/file-system.ts';
 import { lockDirectories } from '../core/host/flock.ts';
 import { load } from '../core/journal.ts';
-import type { Reporter } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
 import type { Held, Lock, Store } from '../core/store.ts';
-import { EXIT } from './exit.ts';
+import { type End, EXIT } from './exit.ts';
 import type { Io, Usage } from './io.ts';
 import type { Place } from './session.ts';
-import { finish, now } from './transaction.ts';
+import { endOf, now } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */
 export interface LockOptions {
@@ -26,15 +26,15 @@ export interface Locked {
   readonly report: Reporter;
   /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's lock. */
   readonly dirs: () => readonly AbsPath[];
-  readonly act: (lock: Lock) => Promise<number>;
+  readonly act: (lock: Lock) => Promise<End>;
 }
 
-/** Runs `act` under the locks, and gives them free whatever comes. The exit code of `act`, or why it did not run. */
+/** Runs `act` under the locks, and gives them free whatever comes. The end of `act`, or why it did not run. */
 export async function underLock(
   place: Place,
   { wait = '0s' }: LockOptions,
   { io, report, dirs, act }: Locked,
-): Promise<number> {
+): Promise<End> {
   const say = (diagnostic: Diagnostic): void => report({ type: 'diagnostic', diagnostic });
   const deadline = io.now() + millisecondsOf(wait);
   for (;;) {
@@ -44,7 +44,7 @@ export async function underLock(
     } catch (thrown) {
       if (!isSaidBySystem(thrown)) throw thrown;
       say(unusable(place.store.where, wordsOf(thrown)));
-      return EXIT.error;
+      return { exit: EXIT.error };
     }
     if ('release' in lock) {
       try {
@@ -56,10 +56,10 @@ export async function underLock(
       }
     }
     const signal = io.stopped();
-    if (signal !== undefined) return finish(stoppedBy(signal), { report });
+    if (signal !== undefined) return endOf(stoppedBy(signal));
     if (io.now() >= deadline) {
       say(locked(lock.heldBy));
-      return EXIT.locked;
+      return { exit: EXIT.locked };
     }
     report({ type: 'progress', text: `waiting for another apply: ${lock.heldBy}` });
     await new Promise((resume) => setTimeout(resume, POLL));

@@ -3,12 +3,11 @@
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
 import { callerOf } from '../core/host/caller.ts';
 import { FOREIGN_CODE } from '../core/host/environment.ts';
-import { type Unreadable, unreadableProblem } from '../core/host/host.ts';
 import { isRoot } from '../core/host/trusted.ts';
 import { closest } from '../core/suggest.ts';
 import { readArguments } from './arguments.ts';
 import { checkCommand } from './check.ts';
-import { EXIT, EXIT_MEANINGS } from './exit.ts';
+import { type End, EXIT, EXIT_MEANINGS, exitOfSignal } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
 import {
   COMMANDS,
@@ -21,7 +20,7 @@ import {
 } from './options.ts';
 import { planCommand } from './plan.ts';
 import { escapeLine } from './report/escape.ts';
-import { reporterFor } from './session.ts';
+import { type Act, isUsage, type Reporting, run } from './run.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -33,7 +32,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     refuseForeignCode(io.env);
     const typed = readArguments(argv);
-    return typed === undefined ? await throughYargs(argv, io) : await runCommand(typed.command, typed.options, io);
+    return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
     io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
@@ -54,50 +53,46 @@ function refuseForeignCode(env: Io['env']): void {
   } satisfies Usage;
 }
 
-type Run = (options: unknown, io: Io) => number | Promise<number>;
+type Run = (options: unknown, io: Io) => Promise<number>;
 
-/** Hardly anybody runs them, so they are loaded when somebody does. */
-const later =
-  <Options>(load: () => Promise<(options: Options, io: Io) => number | Promise<number>>): Run =>
+/** A command that only reads; loaded when somebody runs it. What a signal ended has that exit code. */
+const reading =
+  <Options extends GlobalOptions>(verb: CommandName, load: () => Promise<Act<Options>>): Run =>
+  async (options, io) => {
+    const act = await load();
+    const ending = async (typed: Options, given: Io, reporting: Reporting): Promise<End> => {
+      const end = await act(typed, given, reporting);
+      const signal = io.stopped();
+      return signal === undefined ? end : { ...end, exit: exitOfSignal(signal) };
+    };
+    return run(verb, ending, options as Options, io);
+  };
+
+const writing =
+  (verb: 'apply' | 'rollback' | 'recover'): Run =>
   async (options, io) =>
-    (await load())(options as Options, io);
+    (await import('./writing.ts')).writing(verb)(options, io);
 
 /** Options are what options.ts describes; the types of the commands can't follow it there. */
 const RUN: Readonly<Record<CommandName, Run>> = {
-  init: later(async () => (await import('./init.ts')).initCommand),
-  plan: planCommand as Run,
-  apply: later(async () => (await import('./writing.ts')).writing('apply')),
-  check: checkCommand as Run,
-  rollback: later(async () => (await import('./writing.ts')).writing('rollback')),
-  history: later(async () => (await import('./history.ts')).historyCommand),
-  show: later(async () => (await import('./history.ts')).showCommand),
-  recover: later(async () => (await import('./writing.ts')).writing('recover')),
-  validate: later(async () => (await import('./reference.ts')).validateCommand),
-  schema: later(async () => (await import('./reference.ts')).schemaCommand),
-  explain: later(async () => (await import('./reference.ts')).explainCommand),
+  init: reading('init', async () => (await import('./init.ts')).initCommand),
+  plan: reading('plan', async () => planCommand),
+  apply: writing('apply'),
+  check: reading('check', async () => checkCommand),
+  rollback: writing('rollback'),
+  history: reading('history', async () => (await import('./history.ts')).historyCommand),
+  show: reading('show', async () => (await import('./history.ts')).showCommand),
+  recover: writing('recover'),
+  validate: reading('validate', async () => (await import('./reference.ts')).validateCommand),
+  schema: reading('schema', async () => (await import('./reference.ts')).schemaCommand),
+  explain: reading('explain', async () => (await import('./reference.ts')).explainCommand),
 };
-
-/** What could not be read before there was a report to say it in is said here. */
-async function runCommand(command: CommandName, options: unknown, io: Io): Promise<number> {
-  try {
-    return await RUN[command](options, io);
-  } catch (thrown) {
-    if (!hasWhy(thrown)) throw thrown;
-    const report = reporterFor('plan', options as GlobalOptions, io, { file: '', text: '' });
-    report({ type: 'diagnostic', diagnostic: unreadableProblem(thrown) });
-    return EXIT.error;
-  }
-}
-
-/** By its properties: an error that comes out of a thread keeps nothing else. */
-const hasWhy = (thrown: unknown): thrown is Unreadable =>
-  thrown instanceof Error && 'why' in thrown && 'path' in thrown;
 
 /** Help, version, completion, everything that is wrong, and what is right in an unusual way. */
 async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
   let exit: number = EXIT.ok;
   const parser = await commandLine(argv, io, async (command, options) => {
-    exit = await runCommand(command, options, io);
+    exit = await RUN[command](options, io);
   });
   let printed = '';
   await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
@@ -117,13 +112,10 @@ const SHORT_HELP = `reflake ${VERSION}: takes a NixOS machine to a pure flake, a
 
 All commands and options: reflake --help`;
 
-const isUsage = (thrown: unknown): thrown is Usage =>
-  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
-
-type Act = (command: CommandName, options: Readonly<Record<string, unknown>>) => Promise<void>;
+type Called = (command: CommandName, options: Readonly<Record<string, unknown>>) => Promise<void>;
 
 /** yargs, told of the table of options. `act` is called for a command line without mistakes. */
-export async function commandLine(argv: readonly string[], io: Pick<Io, 'columns'>, act: Act): Promise<Argv> {
+export async function commandLine(argv: readonly string[], io: Pick<Io, 'columns'>, act: Called): Promise<Argv> {
   const { default: yargs } = await import('yargs');
   const cli = yargs([...argv])
     .scriptName('reflake')
@@ -155,7 +147,7 @@ export async function commandLine(argv: readonly string[], io: Pick<Io, 'columns
   return cli;
 }
 
-function addCommand(cli: Argv, name: CommandName, act: Act): void {
+function addCommand(cli: Argv, name: CommandName, act: Called): void {
   const { describe, positional, options = {}, problem, examples = [] } = COMMANDS[name] as Command;
   cli.command({
     command: positional ? `${name} [${positional.name}]` : name,

@@ -1,7 +1,7 @@
 // What can be typed: every command and option, as data. yargs is set up from this table (main.ts), and the quick reader of
 // ordinary command lines (arguments.ts) reads the same.
 
-import { PROVIDERS } from '../providers/index.ts';
+import { FORMATS } from './report/registry.ts';
 
 /** An option as yargs describes one. Without a type its value is one of the choices. */
 export interface Option {
@@ -27,8 +27,6 @@ export interface Command {
   readonly examples?: readonly (readonly [line: string, what: string])[];
 }
 
-const ASPECTS = PROVIDERS.map(({ name }) => name);
-
 /** The options of every command. */
 export const GLOBAL_OPTIONS = {
   spec: {
@@ -43,10 +41,15 @@ export const GLOBAL_OPTIONS = {
   },
   root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
   state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
-  format: { choices: ['human', 'json'], default: 'human', describe: 'json: one object per line' },
+  format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
-  only: { type: 'string', array: true, choices: ASPECTS, describe: 'look only at this aspect (may be repeated)' },
-  skip: { type: 'string', array: true, choices: ASPECTS, describe: 'leave this aspect out (may be repeated)' },
+  only: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'look only at this: a word of the spec (features, config.owner) or a provider (may be repeated)',
+  },
+  skip: { type: 'string', array: true, requiresArg: true, describe: 'leave this out (may be repeated)' },
   input: { type: 'boolean', default: true, describe: 'ask where a question is open; --no-input never asks' },
   color: { choices: ['auto', 'always', 'never'], default: 'auto', describe: 'colours on the terminal' },
   ascii: { type: 'boolean', describe: 'plain ASCII symbols' },
@@ -113,7 +116,7 @@ export const COMMANDS = {
   },
   check: {
     describe: 'the drift check for CI: exit 0 in sync, 2 drift',
-    options: { strict: { type: 'boolean', default: false, describe: 'what could not be decided fails too' } },
+    options: { strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
   },
   rollback: {
     describe: 'take an apply back; repeated, back to the first machine',

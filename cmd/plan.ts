@@ -3,12 +3,12 @@
 import { resolve } from 'node:path';
 import { closedIn } from '../core/closed.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { findingsOf, isBar, isBlocked, isEmpty, tallyOf } from '../core/finding.ts';
 import { callerOf } from '../core/host/caller.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../core/path.ts';
-import { isBlocked, isEmpty, problemsOf } from '../core/planner.ts';
-import { EXIT, exitOfProblems } from './exit.ts';
+import { type End, EXIT, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { lookOf, wantAscii, wantColor } from './report/colour.ts';
+import type { Reporting } from './run.ts';
 import { filesFor, openSession, type Session } from './session.ts';
 
 export interface PlanOptions extends GlobalOptions {
@@ -17,9 +17,9 @@ export interface PlanOptions extends GlobalOptions {
   readonly detailedExitcode: boolean;
 }
 
-export async function planCommand(options: PlanOptions, io: Io): Promise<number> {
-  const opened = await openSession('plan', options, io, options.out);
-  if (!opened.ok) return opened.exit;
+export async function planCommand(options: PlanOptions, io: Io, reporting: Reporting): Promise<End> {
+  const opened = await openSession(options, io, reporting, options.out);
+  if (!opened.ok) return opened.end;
   const { session } = opened;
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
@@ -45,26 +45,22 @@ export async function planCommand(options: PlanOptions, io: Io): Promise<number>
     if (saved.closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(out, saved.closed) });
     if (saved.problem !== undefined) {
       report({ type: 'diagnostic', diagnostic: saved.problem });
-      return EXIT.error;
+      return { exit: EXIT.error };
     }
   }
-  report({ type: 'planned', plan });
-  if (options.diff && options.format === 'human' && !isEmpty(plan)) {
+  if (options.diff) {
     const { planDiff } = await import('./report/diff.ts');
-    const look = lookOf({
-      colour: wantColor({ isTTY: io.tty.out }, io.env, options.color),
-      ascii: wantAscii(io.env, options.ascii),
-      columns: io.columns,
-    });
     const words = {
       contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
       nameOf: session.wishes.people.name,
       mayRead: session.mayRead,
     };
-    io.out(`\n${await planDiff(plan, words, look)}\n`);
+    reporting.learn({ diff: (made, look) => planDiff(made, words, look) });
   }
-  if (isBlocked(plan)) return exitOfProblems(problemsOf(plan));
-  return options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
+  report({ type: 'planned', plan });
+  const verdicts = tallyOf(plan);
+  if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+  return { exit: options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok, verdicts };
 }
 
 /** Whether the file lies where the configuration is, or will be. */

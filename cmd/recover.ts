@@ -3,26 +3,30 @@
 import { stoppedBy } from '../core/failure.ts';
 import type { Outcome } from '../core/model.ts';
 import type { Lock } from '../core/store.ts';
-import { EXIT, exitOfOutcome } from './exit.ts';
+import { type End, EXIT, exitOfOutcome } from './exit.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
-import { placeOf, reporterFor } from './session.ts';
-import { finish, playBack, surroundings } from './transaction.ts';
+import type { Reporting } from './run.ts';
+import { aboutMachine, placeOf } from './session.ts';
+import { endOf, playBack, surroundings } from './transaction.ts';
 
 /** Undone is what it was asked for. */
 const exitOf = (outcome: Outcome): number => (exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok);
 
-export async function recoverCommand(options: GlobalOptions & LockOptions, io: Io): Promise<number> {
+export async function recoverCommand(
+  options: GlobalOptions & LockOptions,
+  io: Io,
+  { report, learn }: Reporting,
+): Promise<End> {
   const place = await placeOf(options, io);
-  const report = reporterFor('recover', options, io, { file: '', text: '', host: place.host });
-  const act = async (lock: Lock): Promise<number> => {
+  learn(aboutMachine(place));
+  const act = async (lock: Lock): Promise<End> => {
     const around = surroundings({ ...place, report, lock }, io, async () => [], exitOf);
     const signal = io.stopped();
-    if (signal !== undefined) return finish(stoppedBy(signal), around);
+    if (signal !== undefined) return endOf(stoppedBy(signal));
     const outcome = await playBack(around, io);
-    if (outcome === undefined) return finish({ status: 'unchanged' }, around);
-    report({ type: 'finished', outcome });
-    return exitOf(outcome);
+    if (outcome === undefined) return endOf({ status: 'unchanged' });
+    return { exit: exitOf(outcome), outcome };
   };
   return await underLock(place, options, { io, report, dirs: () => dirsOf(place.store), act });
 }

@@ -3,21 +3,22 @@
 import { comesBack, foreignIn } from '../core/comes-back.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { execute } from '../core/executor.ts';
-import { type Generation, goneThrough, past, select, type Target, undoing } from '../core/history.ts';
+import { type Generation, goneThrough, type Past, past, select, type Target, undoing } from '../core/history.ts';
 import { stateInTheWay } from '../core/host/state-place.ts';
 import { isRoot } from '../core/host/trusted.ts';
-import type { Edit } from '../core/model.ts';
 import type { AbsPath } from '../core/path.ts';
-import { ASIDE } from '../core/plan-places.ts';
+import { ASIDE } from '../core/places.ts';
 import type { Lock } from '../core/store.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
-import { EXIT } from './exit.ts';
+import { type End, EXIT } from './exit.ts';
 import { noSuchApply } from './history.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from './keep.ts';
 import { dirsOf, type LockOptions, underLock } from './lock.ts';
-import { placeOf, reporterFor } from './session.ts';
-import { finish, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
+import { missingRights } from './rights.ts';
+import type { Reporting } from './run.ts';
+import { aboutMachine, placeOf } from './session.ts';
+import { endOf, recoverFirst, surroundings, unlessStopped } from './transaction.ts';
 
 export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
   readonly generation?: number | undefined;
@@ -27,24 +28,29 @@ export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions
   readonly force: boolean;
 }
 
-export async function rollbackCommand(options: RollbackOptions, io: Io): Promise<number> {
+export async function rollbackCommand(options: RollbackOptions, io: Io, { report, learn }: Reporting): Promise<End> {
   const limits = limitsOf(options);
   const place = await placeOf(options, io);
-  const report = reporterFor('rollback', options, io, { file: '', text: '', host: place.host });
-  const refuse = (diagnostic: Diagnostic, exit: number): number => {
+  learn(aboutMachine(place));
+  const refuse = (diagnostic: Diagnostic, exit: number): End => {
     report({ type: 'diagnostic', diagnostic });
-    return exit;
+    return { exit };
   };
-  const act = async (lock: Lock): Promise<number> => {
+  // Read once, under the lock: recovery changes no record.
+  let history: Past = { ok: true, generations: [] };
+  const dirs = (): readonly AbsPath[] => {
+    history = past(place.store);
+    return dirsOf(place.store, history.ok ? history.generations : []);
+  };
+  const act = async (lock: Lock): Promise<End> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     const around = surroundings({ ...place, report, lock }, io, async () => []);
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    const history = past(place.store);
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.generations, targetOf(options));
     if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
-    if (selected.length === 0) return finish({ status: 'unchanged' }, around);
+    if (selected.length === 0) return endOf({ status: 'unchanged' });
     const { transaction, blobs } = undoing(
       selected,
       history.generations,
@@ -52,8 +58,9 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
       stamp(io),
       options.force,
     );
-    if (needsRoot(transaction.batches.flat())) return refuse(rootNeeded, EXIT.error);
     const undone = transaction.batches.flat();
+    const rights = missingRights(undone, place.host);
+    if (rights !== undefined) return refuse(rights, EXIT.error);
     if (isRoot()) {
       const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
       if (foreign !== undefined) return refuse(foreign, EXIT.error);
@@ -62,18 +69,14 @@ export async function rollbackCommand(options: RollbackOptions, io: Io): Promise
     }
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return unlessStopped(io, around);
+    if (!confirmed) return unlessStopped(io);
     const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
     const places = dirs.map((path) => ({ what: 'the configuration', path }));
     const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
     if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
     const outcome = await execute({ ...transaction, dirs }, blobs, around);
     keepWithin(limits, outcome, around);
-    return finish(outcome, around);
-  };
-  const dirs = (): readonly AbsPath[] => {
-    const history = past(place.store);
-    return dirsOf(place.store, history.ok ? history.generations : []);
+    return endOf(outcome);
   };
   return await underLock(place, options, { io, report, dirs, act });
 }
@@ -95,21 +98,4 @@ function notThere({ generation, to }: RollbackOptions, generations: readonly Gen
     summary: `the history does not reach back so far: applies 1 to ${gone} were removed from it`,
     hint: `the furthest back is: reflake rollback --to ${gone}`,
   };
-}
-
-const rootNeeded: Diagnostic = {
-  severity: 'error',
-  code: 'RF3013',
-  summary: 'undoing this needs root',
-  hint: 'run the command with sudo',
-};
-
-function needsRoot(edits: readonly Edit[]): boolean {
-  if (isRoot()) return false;
-  const me = process.geteuid?.();
-  return edits.some(
-    (edit) =>
-      edit.op === 'activate' ||
-      (edit.op === 'put' && [edit.before, edit.after].some((entry) => 'owner' in entry && entry.owner.uid !== me)),
-  );
 }

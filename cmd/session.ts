@@ -1,13 +1,15 @@
-// What every command begins with: the spec found and checked, the machine, the wishes, a reporter.
+// What every command begins with: the spec found and checked, the machine, the wishes.
 
 import { resolve as resolvePath } from 'node:path';
-import { discreetly, type MayRead, mayReadOn, SEES_ALL } from '../core/closed.ts';
+import { type MayRead, mayReadOn, SEES_ALL } from '../core/closed.ts';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../core/diagnostic.ts';
+import type { Reporter } from '../core/event.ts';
 import { mustHaveProc } from '../core/host/anchor.ts';
 import type { BorderedHost } from '../core/host/border/bordered.ts';
 import { callerOf } from '../core/host/caller.ts';
 import type { Host, Reader } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
+import { stateDirsToCome } from '../core/host/state-place.ts';
 import { diskStore } from '../core/host/store.ts';
 import {
   findSpec,
@@ -19,23 +21,21 @@ import {
   type UserFiles,
 } from '../core/host/surroundings.ts';
 import { isRoot } from '../core/host/trusted.ts';
-import type { Digest, Person, Plan, Reporter } from '../core/model.ts';
+import { IMPLIED, leavesOf } from '../core/leaves.ts';
+import type { Digest, Person } from '../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../core/path.ts';
-import { plan } from '../core/planner.ts';
+import { type Planned, plan } from '../core/planner.ts';
 import { loadSpec } from '../core/spec.ts';
 import { beyondLimits } from '../core/spec-limits.ts';
 import type { Store } from '../core/store.ts';
 import { resolve, type Wishes } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import type { Spec } from '../schemas/spec.gen.ts';
-import { EXIT, exitOfProblems } from './exit.ts';
+import { type End, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
-import { wantAscii, wantColor } from './report/colour.ts';
-import { humanReporter } from './report/human.ts';
-import { jsonReporter } from './report/json.ts';
+import type { Reporting } from './run.ts';
+import { selectionOf } from './selection.ts';
 import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
-
-export type Verb = 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
 
 /** A machine and where its past is kept; what rollback, history and recover need. */
 export interface Place {
@@ -58,13 +58,10 @@ export interface Session extends Place {
   /** What the caller could read without root: only that is shown to them. */
   readonly shown: Pick<Reader, 'read'>;
   /** Looks now: through the machine as it is at this moment. */
-  readonly plan: (
-    report: Reporter,
-    how?: { readonly bytes: boolean },
-  ) => Promise<{ readonly plan: Plan; readonly checks: number }>;
+  readonly plan: (report: Reporter, how?: { readonly bytes: boolean }) => Promise<Planned>;
 }
 
-export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly exit: number };
+export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly end: End };
 
 export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
   mustHaveProc();
@@ -105,10 +102,16 @@ export async function filesFor(caller: Person): Promise<UserFiles> {
 }
 
 /** Reads and checks the spec; says what is wrong with it. */
-export async function openSession(verb: Verb, options: GlobalOptions, io: Io, saved?: string): Promise<Opened> {
+export async function openSession(
+  options: GlobalOptions,
+  io: Io,
+  reporting: Reporting,
+  saved?: string,
+): Promise<Opened> {
+  const { report, learn } = reporting;
   const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
-  if (!found.ok) return say(verb, options, io, found);
+  if (!found.ok) return say(found.diagnostics, found.sources, reporting);
   const { spec, file, text, limits } = found;
   // What a spec of somebody else wishes for is done with their rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
@@ -116,26 +119,25 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
   const now = Math.floor(Date.now() / 1000);
   const person = await personFor(place.host, spec.spec, caller, isRunning);
   const run = { caller, person, offline: options.offline, isRunning, now };
-  const resolved = resolve(spec.spec, place.host, run);
+  const { isSelected, spec: selected } = selectionOf(options, spec.spec, PROVIDERS);
+  const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };
-  if (!resolved.ok) return say(verb, options, io, { diagnostics: resolved.diagnostics, sources });
-  const beyond = limits === undefined ? [] : beyondLimits(resolved.wishes, limits, place.host);
-  if (beyond.length > 0) return say(verb, options, io, { diagnostics: beyond, sources });
-  // Who leaves the git provider out is not to count on it either.
-  const wishes = { ...resolved.wishes, git: resolved.wishes.git && isSelected('git', options) };
+  if (!resolved.ok) return say(resolved.diagnostics, sources, reporting);
+  const { wishes } = resolved;
+  const beyond = limits === undefined ? [] : beyondLimits(wishes, limits, place.host);
+  if (beyond.length > 0) return say(beyond, sources, reporting);
   const shown =
     'seenBy' in place.host && caller.uid !== 0
       ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
       : place.host;
   const mayRead = callersEyes(place.host, wishes, caller);
-  const timing = { checks: 0, since: io.now() };
-  const report = reporterFor(verb, options, io, {
-    ...sources,
-    wishes,
-    ...(saved && { saved }),
-    host: shown,
+  learn({
+    spec: file,
+    source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
+    locate: (pointer) => spec.locate(pointer) ?? spec.locate(IMPLIED[pointer] ?? pointer),
+    dir: wishes.dir,
     mayRead,
-    measured: () => ({ checks: timing.checks, seconds: (io.now() - timing.since) / 1000 }),
+    ...(saved && { saved }),
   });
   const session: Session = {
     ...place,
@@ -150,9 +152,10 @@ export async function openSession(verb: Verb, options: GlobalOptions, io: Io, sa
     report,
     plan: async (told, how) => {
       place.host.refresh();
-      const made = await plan(wishes, spec.digest, place.host, PROVIDERS, told, { ...selection(options), ...how });
-      timing.checks = made.checks;
-      return made;
+      const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+      const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
+      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
+      return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };
   return { ok: true, session };
@@ -169,11 +172,6 @@ function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
   return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
 }
-
-const selection = ({ only, skip }: GlobalOptions) => ({ ...(only && { only }), ...(skip && { skip }) });
-
-const isSelected = (name: string, { only, skip }: GlobalOptions): boolean =>
-  (only?.includes(name) ?? true) && !skip?.includes(name);
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
 type Found =
@@ -232,69 +230,28 @@ export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found
 }
 
 /** Problems that end a command before anything was looked at. */
-function say(
-  verb: Verb,
-  options: GlobalOptions,
-  io: Io,
-  problem: { readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources },
-): Opened {
-  const sources = problem.sources ?? { file: '', text: '' };
-  const report = reporterFor(verb, options, io, sources);
-  for (const diagnostic of worst(problem.diagnostics)) report({ type: 'diagnostic', diagnostic });
-  const more = problem.diagnostics.length - MOST;
-  if (more > 0 && options.format === 'human') io.err(`and ${more} more\n`);
-  const exit = exitOfProblems(problem.diagnostics);
-  return { ok: false, exit: problem.diagnostics.some(({ code }) => code === 'RF1001') ? EXIT.error : exit };
+function say(diagnostics: readonly Diagnostic[], sources: Sources | undefined, { report, learn }: Reporting): Opened {
+  if (sources !== undefined) learn(aboutSpec(sources));
+  report({ type: 'diagnostics', diagnostics });
+  return { ok: false, end: { exit: exitOfProblems(diagnostics.filter(isError)) } };
 }
 
-/** Nobody reads more at once. */
-const MOST = 10;
+/** What a reporter is to know of a spec that is only read. */
+export const aboutSpec = ({ file, text, locate }: Sources): Parameters<Reporting['learn']>[0] => ({
+  spec: file,
+  source: (name) => (name === file ? text : undefined),
+  ...(locate && { locate }),
+});
 
-const worst = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
-  [...diagnostics.filter(isError), ...diagnostics.filter((one) => !isError(one))].slice(0, MOST);
-
-interface ReportSources extends Sources {
-  readonly host?: Pick<Reader, 'read'>;
-  readonly mayRead?: MayRead;
-  readonly wishes?: Wishes;
-  readonly saved?: string;
-  readonly measured?: () => { readonly checks: number; readonly seconds: number };
-}
-
-export function reporterFor(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
-  const { mayRead = SEES_ALL } = sources;
-  return discreetly(plainReporter(verb, options, io, { ...sources, mayRead }), mayRead);
-}
-
-function plainReporter(verb: Verb, options: GlobalOptions, io: Io, sources: ReportSources): Reporter {
-  const { file, text, locate, wishes, saved, host, mayRead, measured } = sources;
-  if (options.format === 'json') return jsonReporter({ print: io.out, ...(locate && { locate }) });
-  return humanReporter({
-    print: { out: io.out, err: io.err },
-    tty: { out: io.tty.out, err: io.tty.err },
-    colour: {
-      out: wantColor({ isTTY: io.tty.out }, io.env, options.color),
-      err: wantColor({ isTTY: io.tty.err }, io.env, options.color),
-    },
-    ascii: wantAscii(io.env, options.ascii),
-    columns: io.columns,
-    verbose: options.verbose,
-    quiet: options.quiet,
-    now: io.now,
-    verb,
-    spec: file,
-    source: (name) => (name === file ? text : textOf(host, name, mayRead)),
-    ...(locate && { locate }),
-    ...(wishes && { dirOf: () => wishes.dir }),
-    ...(saved && { saved }),
-    ...(measured && { measured }),
-  });
-}
+/** What a reporter is to know where there is a machine and no spec. */
+export const aboutMachine = ({ host }: Pick<Place, 'host'>): Parameters<Reporting['learn']>[0] => ({
+  source: (name) => textOf(host, name, SEES_ALL),
+});
 
 /** A file of the machine, for the lines around a problem. */
-function textOf(host: Pick<Reader, 'read'> | undefined, name: string, mayRead: MayRead = SEES_ALL): string | undefined {
+function textOf(host: Pick<Reader, 'read'>, name: string, mayRead: MayRead): string | undefined {
   try {
-    const bytes = name.startsWith('/') && mayRead(absolute(name)) ? host?.read(absolute(name)) : undefined;
+    const bytes = name.startsWith('/') && mayRead(absolute(name)) ? host.read(absolute(name)) : undefined;
     return bytes && Buffer.from(bytes).toString('utf8');
   } catch {
     return undefined;

@@ -7,7 +7,7 @@ import { activate } from '../core/host/activate.ts';
 import { activationBegun, activationEnded, load, noteActivated } from '../core/journal.ts';
 import type { Outcome } from '../core/model.ts';
 import type { Lock } from '../core/store.ts';
-import { EXIT, exitOfOutcome } from './exit.ts';
+import { type End, EXIT, exitOfOutcome } from './exit.ts';
 import type { Io } from './io.ts';
 import type { Place, Session } from './session.ts';
 
@@ -57,9 +57,9 @@ export function surroundings(
 }
 
 /** The end of what somebody did not confirm, or left by a signal. */
-export function unlessStopped(io: Io, around: Pick<Surroundings, 'report'>): number {
+export function unlessStopped(io: Io): End {
   const signal = io.stopped();
-  return signal === undefined ? EXIT.ok : finish(stoppedBy(signal), around);
+  return signal === undefined ? { exit: EXIT.ok } : endOf(stoppedBy(signal));
 }
 
 /** Plays an unfinished apply back. Undefined: there is none. */
@@ -76,19 +76,16 @@ export async function playBack(around: Surroundings, io: Io): Promise<Outcome | 
 }
 
 /** An unfinished apply is played back first. Undefined: go on. */
-export async function recoverFirst(around: Surroundings, io: Io): Promise<number | undefined> {
+export async function recoverFirst(around: Surroundings, io: Io): Promise<End | undefined> {
   const outcome = await playBack(around, io);
   if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
   if (outcome === undefined) return undefined;
-  if (exitOfOutcome(outcome) === EXIT.stuck) return finish(outcome, around);
+  if (exitOfOutcome(outcome) === EXIT.stuck) return endOf(outcome);
   if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
   return undefined;
 }
 
-export function finish(outcome: Outcome, { report }: Pick<Surroundings, 'report'>): number {
-  report({ type: 'finished', outcome });
-  return exitOfOutcome(outcome);
-}
+export const endOf = (outcome: Outcome): End => ({ exit: exitOfOutcome(outcome), outcome });
 
 /** The time, for records that people read. */
 export const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');

@@ -2,12 +2,13 @@
 
 import { passSignalsOn } from '../core/host/run.ts';
 import { applyCommand } from './apply.ts';
-import type { Io, Usage } from './io.ts';
+import type { Io } from './io.ts';
 import { recoverCommand } from './recover.ts';
 import { rollbackCommand } from './rollback.ts';
+import { type Act, isUsage, run } from './run.ts';
 import { type Assignment, type Said, SIGNALS, STAGE, type WritingCommand } from './writing.ts';
 
-const RUN: Readonly<Record<WritingCommand, (options: never, io: Io) => Promise<number>>> = {
+const RUN: Readonly<Record<WritingCommand, Act<never>>> = {
   apply: applyCommand,
   rollback: rollbackCommand,
   recover: recoverCommand,
@@ -44,9 +45,9 @@ export async function work({ workerData, parentPort }: typeof import('node:worke
   };
   passSignalsOn(stopped);
   try {
-    say({ exit: await RUN[command](options as never, io) });
+    say({ exit: await run(command, RUN[command], options as never, io) });
   } catch (thrown) {
-    if (typeof thrown === 'object' && thrown !== null && 'usage' in thrown) say({ usage: (thrown as Usage).usage });
+    if (isUsage(thrown)) say({ usage: thrown.usage });
     else throw thrown;
   }
 }

@@ -3,8 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { exitOfSignal } from '../core/execution.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, exitOfSignal } from './exit.ts';
 import { internalErrorScreen } from './internal-error.ts';
 import type { Io } from './io.ts';
 

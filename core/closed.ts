@@ -4,9 +4,10 @@
 import { CODES } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { editsOf } from './edits.ts';
+import type { Event, Reporter } from './event.ts';
 import type { Reader } from './host/host.ts';
 import { follow } from './links.ts';
-import type { Change, Entry, Event, Move, Plan, Reporter } from './model.ts';
+import type { Entry, Finding, Move, Plan } from './model.ts';
 import { type AbsPath, absolute, parent, ROOT, rebase } from './path.ts';
 
 /** Whom the words are for, as the machine numbers them. */
@@ -62,20 +63,21 @@ export const withheld = (path: AbsPath): string => `(withheld: only root can rea
 export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
   const { severity, code, pointer, at } = diagnostic;
   if (NAMES_ONLY.has(code) && at === undefined && diagnostic.snippet === undefined) return diagnostic;
-  const file = at?.file.startsWith('/') ? absolute(at.file) : undefined;
-  const closed = [file, diagnostic.path].find((path) => path !== undefined && !mayRead(path));
+  const closed = closedPlace(diagnostic, mayRead);
   if (closed === undefined) return diagnostic;
   const { title } = CODES[code];
   return {
     severity,
     code,
     summary: `${title} ${withheld(closed)}`,
-    hint: 'run the command as root itself to see what it says',
+    hint: AS_ROOT,
     ...(pointer !== undefined && { pointer }),
     ...(at && { at }),
     path: closed,
   };
 }
+
+const AS_ROOT = 'run the command as root itself to see what it says';
 
 /** Of these the words are about names, owners and rights, never about what is in a file. */
 const NAMES_ONLY: ReadonlySet<string> = new Set([
@@ -90,18 +92,42 @@ const NAMES_ONLY: ReadonlySet<string> = new Set([
   'RF2042',
 ]);
 
-/** These changes say names, owners and modes, which a look at the directory tells as well. */
+/** These findings say names, owners and modes, which a look at the directory tells as well. */
 const SHOWN: ReadonlySet<string> = new Set(['owner', 'mode', 'config.path', 'config.from', 'git', 'activate']);
 
-const discreetChange = (change: Change, mayRead: MayRead): Change => {
-  if (SHOWN.has(change.subject) || mayRead(change.path)) return change;
-  const { from: _from, to: _to, line: _line, ...rest } = change;
-  return { ...rest, because: withheld(change.path) };
-};
+function discreetFinding(finding: Finding, mayRead: MayRead): Finding {
+  const { code, wish, host, subject, path, at, remedy } = finding;
+  const isShown =
+    remedy.by === 'plan' ? SHOWN.has(subject) : NAMES_ONLY.has(code) && at === undefined && remedy.by === 'you';
+  if (isShown && finding.evidence === undefined) return finding;
+  const closed = closedPlace(finding, mayRead);
+  if (closed === undefined) return finding;
+  const kept = { code, subject, ...(wish !== undefined && { wish }), ...(host !== undefined && { host }) };
+  if (remedy.by === 'plan') return { ...kept, ...(path && { path }), because: withheld(closed), remedy };
+  return {
+    ...kept,
+    because: `${CODES[code].title} ${withheld(closed)}`,
+    remedy: { by: 'you', hint: AS_ROOT },
+    ...(at && { at }),
+    path: closed,
+  };
+}
 
-/** A reporter that is told only what its reader may know. */
-export const discreetly = (report: Reporter, mayRead: MayRead): Reporter =>
-  mayRead === SEES_ALL ? report : (event) => report(discreetEvent(event, mayRead));
+/** The first file that it speaks of and that the listener could not read. */
+function closedPlace(
+  { at, path, evidence = [] }: Pick<Finding, 'at' | 'path' | 'evidence'>,
+  mayRead: MayRead,
+): AbsPath | undefined {
+  const file = at?.file.startsWith('/') ? absolute(at.file) : undefined;
+  const seen = evidence.map((one) => one.path);
+  return [file, path, ...seen].find((one) => one !== undefined && !mayRead(one));
+}
+
+/** A reporter that is told only what its reader may know. `mayRead` is asked for each event: it is known later than the first. */
+export const discreetly =
+  (report: Reporter, mayRead: () => MayRead): Reporter =>
+  (event) =>
+    report(mayRead() === SEES_ALL ? event : discreetEvent(event, mayRead()));
 
 function discreetEvent(event: Event, mayRead: MayRead): Event {
   const say = (diagnostic: Diagnostic): Diagnostic => discreet(diagnostic, mayRead);
@@ -110,16 +136,17 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
       const may = beforeMoves(event.plan, mayRead);
       const steps = event.plan.steps.map((step) => ({
         ...step,
-        changes: step.changes.map((change) => discreetChange(change, may)),
-        diagnostics: step.diagnostics.map((diagnostic) => discreet(diagnostic, may)),
+        findings: step.findings.map((finding) => discreetFinding(finding, may)),
       }));
-      return { type: 'planned', plan: { ...event.plan, steps } };
+      return { ...event, plan: { ...event.plan, steps } };
     }
     case 'diagnostic':
       return { type: 'diagnostic', diagnostic: say(event.diagnostic) };
-    case 'finished':
-      return 'cause' in event.outcome
-        ? { type: 'finished', outcome: { ...event.outcome, cause: event.outcome.cause.map(say) } }
+    case 'diagnostics':
+      return { type: 'diagnostics', diagnostics: event.diagnostics.map(say) };
+    case 'ended':
+      return event.outcome !== undefined && 'cause' in event.outcome
+        ? { ...event, outcome: { ...event.outcome, cause: event.outcome.cause.map(say) } }
         : event;
     default:
       return event;
@@ -143,12 +170,8 @@ export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRea
 export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
   if (mayRead === SEES_ALL) return undefined;
   const may = beforeMoves(plan, mayRead);
-  const told = plan.steps.flatMap(({ changes, diagnostics, edits }) => [
-    ...changes.map(({ path }) => path),
-    ...diagnostics.flatMap(({ at, path }) => [
-      ...(at?.file.startsWith('/') ? [absolute(at.file)] : []),
-      ...(path === undefined ? [] : [path]),
-    ]),
+  const told = plan.steps.flatMap(({ findings, edits }) => [
+    ...findings.flatMap((finding) => closedPlace(finding, may) ?? []),
     ...edits.flatMap((edit) => {
       if (edit.op !== 'put') return [];
       const holdsBytes = [edit.before, edit.after].some(

@@ -1,6 +1,27 @@
 // Every diagnostic code with its page: the one place where a code is born. Codes are stable: a retired one stays retired.
 // `reflake explain` prints these pages; a test provokes each.
 
+import type { Verdict } from './verdict.ts';
+
+/** How a command ends that a problem ended; cmd/exit.ts has the numbers. */
+export type Ending = 'error' | 'spec' | 'refused' | 'stale' | 'locked' | 'usage' | 'stuck';
+
+/** What a code means and what follows from it. Whoever reports one decides nothing of this. */
+interface Registered {
+  readonly title: string;
+  readonly page: string;
+  /** What becomes of the wish that a finding of this code names. None: advice, which changes no verdict and no exit code. */
+  readonly verdict?: Exclude<Verdict, 'holds'>;
+  /** Of a finding that is no error. Default: of a doubt a warning, of advice a note. */
+  readonly severity?: 'warning' | 'note';
+  /** What lies behind it is not ours to judge: no further provider looks. */
+  readonly endsLook?: true;
+  /** Default: error. */
+  readonly exit?: Ending;
+  /** What an apply was at when this ended it; default: a write. */
+  readonly during?: 'build' | 'activate' | 'verify' | 'stopped' | 'recover';
+}
+
 /** RF1 the spec, RF2 the machine, RF3 execution, RF4 tools. */
 export const CODES = {
   RF1001: {
@@ -10,176 +31,322 @@ export const CODES = {
   RF1002: {
     title: 'the spec is not valid YAML or JSON',
     page: 'The text could not be parsed. The position is where the parser stopped; the mistake is there or just above it.',
+    exit: 'spec',
   },
   RF1003: {
     title: 'unknown key',
     page: 'Keys are checked strictly, because a misspelt wish would otherwise be ignored. `reflake schema` prints all of them.',
+    exit: 'spec',
   },
   RF1004: {
     title: 'missing key',
     page: '`version`, `host` (`name` and `system`) and `inputs` are required; everything else is optional, and what is not written is not reconciled.',
+    exit: 'spec',
   },
-  RF1005: { title: 'wrong type or value', page: 'The value is not of the type or form that the schema asks for.' },
+  RF1005: {
+    title: 'wrong type or value',
+    page: 'The value is not of the type or form that the schema asks for.',
+    exit: 'spec',
+  },
   RF1006: {
     title: 'unknown system',
     page: 'The system is Nix’s word for processor and kernel, such as x86_64-linux or aarch64-linux (`nix eval --impure --expr builtins.currentSystem`).',
+    exit: 'spec',
   },
   RF1007: {
     title: 'flake reference does not parse',
     page: 'An input’s url must be a flake reference, such as github:NixOS/nixpkgs/nixos-24.05, git+https://…, path:./dir.',
+    exit: 'spec',
   },
   RF1008: {
     title: 'flake reference is suspicious',
     page: 'It parses, but as something else than it looks like: a mistyped URL becomes a relative path, `~` is not expanded, `submodules=true` is false, an indirect name needs a registry.',
+    exit: 'spec',
+    severity: 'warning',
   },
   RF1009: {
     title: 'follows names no input',
     page: 'A `follows` must name an input of this spec, or a path below one (a/b).',
+    exit: 'spec',
   },
   RF1010: {
     title: 'not supported yet',
     page: 'This wish is part of the contract and is not built yet. Nothing was done.',
+    exit: 'spec',
   },
   RF1011: {
     title: 'the spec may be somebody else’s word',
     page: 'Root does what a spec says, so a spec that root reads must be root’s or the caller’s (under sudo: who called), and nobody else may be able to write it: neither the file, nor a directory on the way to it, nor a link. Group-writable counts as writable, unless the group is root’s or nixbld. The same holds for a saved plan, unless --expect names its whole id. Copy it to a place of yours, take the rights of others away (chmod go-w), or say whose word it is: --trust-spec-of USER.',
+    exit: 'refused',
   },
   RF1012: {
     title: 'more than the spec’s author may wish for',
     page: 'With --trust-spec-of USER a spec of USER’s may wish only for what USER owns, and for /etc/nixos to be given or moved to them: config.owner is USER, config.path lies in a directory of USER’s, config.from is /etc/nixos or USER’s, and there are no features and no activate. --trust-spec-of USER:all lifts these limits: USER then decides what root does.',
+    exit: 'refused',
   },
   RF2001: {
     title: 'no such user or group',
     page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',
+    exit: 'spec',
   },
   RF2002: {
     title: 'another machine',
     page: 'The spec names one machine and this is another one. Nothing is changed on a machine of another name or architecture.',
+    verdict: 'blocked',
+    endsLook: true,
+    exit: 'refused',
   },
   RF2003: {
     title: 'config.path is not empty',
     page: 'The configuration is to be moved to a directory that already holds something else. reflake never merges two trees.',
+    verdict: 'differs',
+    endsLook: true,
   },
   RF2004: {
     title: 'no configuration found',
-    page: 'There is nothing at config.path, and nothing at config.from to be moved there.',
+    page: 'There is nothing at config.path, and nothing at config.from to be moved there; or a module or flake.nix that the message names is missing. Every wish that would have to be read there is blocked.',
+    verdict: 'blocked',
   },
   RF2005: {
     title: 'cannot be read',
     page: 'A path that the spec concerns could not be read: with the rights of this run (run the command with sudo), because it is larger than a file of its kind may be, or because what it names can be no path. The message says which.',
+    verdict: 'blocked',
   },
   RF2006: {
     title: 'flake.nix cannot be parsed',
     page: 'A broken flake.nix is not edited. Mend the syntax at the position shown.',
+    verdict: 'blocked',
   },
   RF2007: {
     title: 'flake.nix cannot be edited safely',
-    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks.',
+    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all.',
+    verdict: 'differs',
   },
   RF2008: {
     title: 'a configuration file cannot be edited safely',
     page: 'The value is computed, or stands where an edit could change more than was asked. Paste the snippet.',
+    verdict: 'differs',
   },
   RF2009: {
     title: 'a configuration file cannot be parsed',
     page: 'A broken file is not edited. Mend the syntax at the position shown.',
+    verdict: 'blocked',
   },
   RF2010: {
     title: 'nix.conf belongs to another tool',
     page: 'The file is a link into the store or says that it is generated: an edit would be lost. The hint says where the setting belongs.',
+    verdict: 'differs',
   },
-  RF2011: { title: 'nix.conf has a syntax error', page: 'Every nix command fails until the line is mended.' },
+  RF2011: {
+    title: 'nix.conf has a syntax error',
+    page: 'Every nix command fails until the line is mended.',
+    verdict: 'blocked',
+  },
   RF2012: {
     title: 'flake.lock is damaged',
     page: 'The file is not a lock that Nix can read. Its inputs will be locked again.',
+    severity: 'warning',
   },
   RF2013: {
     title: 'flake.lock has merge conflicts',
     page: 'Conflict markers stand in the file. Inputs that both sides agree on are kept, the others are locked again.',
+    severity: 'warning',
   },
   RF2014: {
     title: 'a locked input breaks the policy',
     page: 'The lock policy of the spec (lock.maxAge, lock.allow) is not met.',
+    verdict: 'differs',
   },
   RF2015: {
     title: 'ignored by git',
     page: 'The flake needs this file, but a .gitignore rule hides it from git, and so from Nix. Change the rule; reflake never forces a file in.',
+    verdict: 'differs',
   },
   RF2016: {
     title: 'git repository cannot be edited',
     page: 'The index is damaged or of a kind that reflake does not write (split or sparse index).',
+    verdict: 'blocked',
   },
   RF2017: {
     title: 'special file in the tree',
     page: 'Sockets, FIFOs and devices have no place in a configuration; Nix cannot copy them and reflake does not own them.',
+    verdict: 'differs',
   },
   RF2018: {
     title: 'file with several hard links',
     page: 'Changing the owner of this file would change it under its other names too, which may be outside the tree.',
+    verdict: 'differs',
   },
   RF2019: {
     title: 'lock cannot be decided offline',
     page: 'Nix itself would fetch an input to decide whether the lock is complete. It is taken as fresh.',
+    verdict: 'undecided',
   },
   RF2020: {
     title: 'activation needs the machine itself',
     page: 'Under --root, files can be prepared, but a system can be activated only on the running machine.',
+    verdict: 'blocked',
   },
   RF2021: {
     title: 'config.from is a link elsewhere',
     page: 'A link left at the old place may only lead to the new one.',
+    verdict: 'differs',
   },
   RF2022: {
     title: 'the lock takes an input for something else',
     page: 'flake.nix says `flake = false` and the lock does not, or the other way round. Nix goes by the lock and never notices. The input is locked again.',
+    verdict: 'differs',
   },
   RF2023: {
     title: 'a path input is not what was locked',
     page: 'The tree at a `path:` input has another NAR hash than the lock says, or is gone. Nix goes on using its old copy in the store and never notices. The input is locked again; a tree that is gone has to come back first.',
+    verdict: 'differs',
   },
   RF2024: {
     title: 'flake.lock is invisible to Nix',
     page: 'In a git repository Nix sees only what is in the index: a flake.lock that is untracked or ignored is missing to it, and every run locks the inputs anew. Write `git: track`, or add the file by hand. With `git: track` it is repaired, and only `--only lock` says this.',
+    verdict: 'differs',
   },
   RF2025: {
     title: 'one source is locked several times',
     page: 'Inputs of inputs come from the same source as another input. A `follows` would make them one: less to fetch, less to build, one version. Only a note, for two versions may be wanted.',
+    severity: 'note',
   },
   RF2026: {
     title: 'an input has both url and follows',
     page: 'Nix 2.30 and later refuses such an input, older Nix ignores the url. Remove one of them.',
+    verdict: 'differs',
   },
   RF2027: {
     title: 'a follows or override leads nowhere',
     page: 'The input that is named does not exist: in this flake, or among the inputs of the input. Nix warns of an override that overrides nothing, and fails on a follows without a target.',
+    verdict: 'differs',
   },
   RF2028: {
     title: 'flake.lock needs a newer Nix',
     page: 'It has inputs that are relative paths. A Nix before 2.26 refuses such a lock, and with it every command. It is not locked again: that would lose the revisions of all inputs.',
+    verdict: 'blocked',
+  },
+  RF2034: {
+    title: 'a path input cannot be compared with the lock',
+    page: 'The tree at a `path:` input is not on this machine (under --root: it may be on the one that runs it), or holds what Nix cannot copy. Whether it is still what was locked is undecided.',
+    verdict: 'undecided',
+  },
+  RF2035: {
+    title: 'a path input of an input is not what was locked',
+    page: 'An input of this flake locks a local tree that has changed since. Only the flake that declares it can lock it again.',
+    severity: 'warning',
+  },
+  RF2036: {
+    title: 'flake.lock has nodes that nothing refers to',
+    page: 'Nix leaves them alone, and leaves them out when it next writes the lock. They cost nothing but attention. Only a note.',
+    severity: 'note',
   },
   RF2040: {
     title: 'a link leads out of its owner’s hands',
     page: 'Somebody else than root can decide where this link leads, and it leads to what is not theirs. Root does not follow it: otherwise the owner of a link could have root write wherever they point. Name the real place in the spec, or remove the link.',
+    verdict: 'blocked',
   },
   RF2041: {
     title: 'not theirs to be given',
     page: 'Something in the tree belongs to root (or to a third user), and config.owner could not read it: root may have closed it on purpose, and whoever owns a directory can rename files of root’s into it. It changes owner only where its mode lets config.owner read it already, or where this plan moves it from a place that root alone controls. Files with set-id bits are never given. Look at it, and run the chown of the hint, or move it out of the configuration.',
+    verdict: 'differs',
   },
   RF2042: {
     title: 'a file system is mounted in the tree',
     page: 'What is mounted below the configuration is not part of it: it is neither moved nor given to another owner. Unmount it first.',
+    verdict: 'differs',
+  },
+  RF2029: {
+    title: 'a wish cannot be read from flake.nix',
+    page: 'What flake.nix says there is computed (a helper function, flake-parts, a variable of another file), so the text does not tell whether the wish holds. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',
+    verdict: 'undecided',
+  },
+  RF2030: {
+    title: 'an override overrides nothing',
+    page: 'flake.nix overrides an input that its input does not have. Nix warns and goes on. Remove the override.',
+    severity: 'warning',
+  },
+  RF2031: {
+    title: 'the features of the configuration are computed',
+    page: 'A module sets nix.settings.experimental-features or nix.extraOptions by an expression that the text does not tell the value of. Whether the wished features are enabled is undecided; nothing is edited. Write them out, or paste the snippet.',
+    verdict: 'undecided',
+  },
+  RF2032: {
+    title: 'the policy has no lock to judge',
+    page: 'lock.maxAge and lock.allow are about locked inputs, and flake.lock has still to be made. `reflake plan` makes it in a scratch directory and judges it; `check` does not.',
+    verdict: 'undecided',
+  },
+  RF2033: {
+    title: 'only a build tells',
+    page: '`activate: build` wishes that the system builds. Nothing has changed, so nothing is built again, and whether it still builds is not known: `nix build` tells.',
+    verdict: 'undecided',
+    severity: 'note',
+  },
+  RF2101: {
+    title: 'the configuration is at another place',
+    page: 'It is still at config.from. The plan moves it to config.path.',
+    verdict: 'differs',
+  },
+  RF2102: {
+    title: 'something is back at config.from',
+    page: 'The configuration lives at config.path, and another tree lies at config.from again. The plan sets that one aside, under a name of its own.',
+    verdict: 'differs',
+  },
+  RF2103: {
+    title: 'flake.nix says something else',
+    page: 'An input, the host, its system or a module is missing in flake.nix or is not what the spec wishes. The plan edits the tokens concerned, or writes the file where there is none.',
+    verdict: 'differs',
+  },
+  RF2104: {
+    title: 'experimental features are not enabled',
+    page: 'Features of the spec are not enabled: by the configuration, where NixOS makes nix.conf, else by the nix.conf that wins. The plan adds them and keeps those that are there.',
+    verdict: 'differs',
+  },
+  RF2105: {
+    title: 'a module asks for what no flake can give',
+    page: '`system.copySystemConfiguration` copies <nixos-config>, which a flake does not have: the configuration does not evaluate. The plan removes the line.',
+    verdict: 'differs',
+  },
+  RF2106: {
+    title: 'flake.lock is not what flake.nix asks for',
+    page: 'Inputs are missing in flake.lock, or are locked to another reference than flake.nix declares. The plan locks them again, with Nix, in a scratch directory.',
+    verdict: 'differs',
+  },
+  RF2107: {
+    title: 'git does not show the flake to Nix',
+    page: 'In a repository Nix sees only what is in the index. The plan adds the files that the flake refers to as intent to add, or makes the repository.',
+    verdict: 'differs',
+  },
+  RF2108: {
+    title: 'paths belong to somebody else',
+    page: 'config.owner is to own the whole tree. The plan changes owner and group of these paths.',
+    verdict: 'differs',
+  },
+  RF2109: {
+    title: 'the owner cannot use a path',
+    page: 'The mode of a path does not let its owner read and write it. The plan opens it to them.',
+    verdict: 'differs',
+  },
+  RF2110: {
+    title: 'another system is active',
+    page: 'The machine does not run, or does not boot, what its flake builds. The plan builds and activates it.',
+    verdict: 'differs',
   },
   RF3001: {
     title: 'the plan is stale',
     page: 'Something that the plan relies on has changed since it was made. Nothing was written. Make a new plan.',
+    exit: 'stale',
   },
   RF3002: {
     title: 'the plan was altered',
     page: 'The plan’s id is the digest of its content, and they do not agree. Nothing was written.',
+    exit: 'stale',
   },
   RF3003: {
     title: 'the plan is for another machine or spec',
     page: 'A saved plan is bound to the machine and the spec it was made for.',
+    exit: 'stale',
   },
   RF3004: { title: 'an edit failed', page: 'A write failed. Everything that had been written was undone.' },
   RF3005: {
@@ -189,30 +356,37 @@ export const CODES = {
   RF3006: {
     title: 'verification failed',
     page: 'After everything was written the machine still differed from the spec, so all of it was undone. This is a bug of reflake or a change made at the same moment.',
+    during: 'verify',
   },
   RF3007: {
     title: 'another apply is running',
     page: 'A living process holds the lock of the state directory or of the directory of the configuration, and is named. It frees itself when that process ends, or the activation that it left behind. Wait for it with --wait 60s. A file system without locks (NFS, some FUSE) is a warning.',
+    exit: 'locked',
   },
   RF3008: {
     title: 'confirmation needed',
     page: 'Nobody can be asked here. Add --yes, or apply a saved plan with --expect ID.',
+    exit: 'usage',
   },
   RF3009: {
     title: 'interrupted',
     page: 'A signal stopped the run between two writes, or before the commit; what had been written was undone. A build is ended by it; an activation is not cut off but waited for. A second signal leaves at once: then `reflake recover` undoes the rest.',
+    during: 'stopped',
   },
   RF3010: {
     title: 'no such apply',
     page: '`reflake history` lists the applies that can be shown or rolled back. It keeps the newest 50, or what 256 MiB hold (--keep, --keep-size); the newest always stays, and so does what a kept rollback took back.',
+    exit: 'usage',
   },
   RF3011: {
     title: 'changed since',
     page: 'A path was changed after the apply that is to be undone. `rollback` leaves other people’s work alone.',
+    exit: 'stale',
   },
   RF3012: {
     title: 'the journal is damaged',
     page: 'A file in the state directory is not what reflake wrote. Nothing is touched.',
+    exit: 'stuck',
   },
   RF3013: {
     title: 'root is needed',
@@ -221,6 +395,7 @@ export const CODES = {
   RF3014: {
     title: 'an unfinished apply was undone',
     page: 'An earlier apply was killed. Its journal was played back before anything else.',
+    during: 'recover',
   },
   RF3015: {
     title: 'the state directory cannot be used',
@@ -250,31 +425,53 @@ export const CODES = {
     title: 'files come back as their owner left them',
     page: 'An apply gave files of root to somebody, and the rollback gives them back. It restores owners, modes and what reflake wrote; what their owner wrote since comes along, and so does what they added. Compare the files before root builds a system from them.',
   },
+  RF3024: {
+    title: 'the machine does not tell',
+    page: '`reflake init` could not find out something that a spec has to say. Say it with the option that the hint names.',
+  },
+  RF3025: {
+    title: 'the spec cannot be written',
+    page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',
+    verdict: 'blocked',
   },
   RF4002: {
     title: 'nix failed',
     page: 'Nix was called while planning, in a scratch directory, and failed. Its own words are shown.',
+    verdict: 'blocked',
   },
-  RF4003: { title: 'git is missing', page: 'A new repository needs git, and Nix needs it to read one.' },
+  RF4003: {
+    title: 'git is missing',
+    page: 'A new repository needs git, and Nix needs it to read one.',
+    verdict: 'blocked',
+  },
   RF4004: {
     title: 'git failed',
     page: 'git was called while planning, in a scratch directory, and failed. Its own words are shown.',
+    verdict: 'blocked',
   },
   RF4005: {
     title: 'no network',
     page: 'An input has to be fetched to be locked, and it could not be reached. Nothing was changed.',
+    verdict: 'blocked',
   },
   RF4006: {
     title: 'the build failed',
     page: 'The configuration does not build. Files, lock and running system are as before.',
+    verdict: 'blocked',
+    during: 'build',
   },
   RF4007: {
     title: 'the activation failed',
     page: 'The new system did not activate. The previous one was activated again; files and lock are as before.',
+    during: 'activate',
   },
-} as const satisfies Record<string, { title: string; page: string }>;
+} as const satisfies Record<string, Registered>;
 
 export type Code = keyof typeof CODES;
+
+/** The entry of a code, with the members that only some have. */
+export const entryOf = (code: Code): Registered => CODES[code];

@@ -1,5 +1,5 @@
-// A problem that the user can see and solve, as a value; and the finding of its place in a text.
-// The registry of codes is in codes.ts.
+// A problem of a spec, a transaction or a tool, as a value; and the place of an offset in a text. What a look at the machine
+// finds is a Finding (model.ts); the codes of both are in codes.ts.
 
 import type { Code } from './codes.ts';
 import type { AbsPath } from './path.ts';

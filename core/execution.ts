@@ -1,14 +1,10 @@
-// What an executor and its undo are given, and how far an execution came. Types, and one word they share.
+// What an executor and its undo are given, and how far an execution came. Types only.
 
 import type { Diagnostic } from './diagnostic.ts';
+import type { Reporter } from './event.ts';
 import type { Host } from './host/host.ts';
-import type { Outcome, Reporter } from './model.ts';
+import type { Outcome, Signal } from './model.ts';
 import type { Store } from './store.ts';
-
-export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-
-/** Of what a signal ended before anything was written. */
-export const exitOfSignal = (signal: Signal): 130 | 143 => (signal === 'SIGINT' ? 130 : 143);
 
 export interface Surroundings {
   readonly host: Host;

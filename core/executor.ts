@@ -32,8 +32,7 @@ export async function execute(
   });
   host.refresh();
   if ('status' in rehearsed) return rehearsed;
-  if (rehearsed.stale.length > 0 || !('batches' in rehearsed))
-    return { status: 'refused', cause: rehearsed.stale, exit: 3 };
+  if (rehearsed.stale.length > 0 || !('batches' in rehearsed)) return { status: 'refused', cause: rehearsed.stale };
   const { replaced, batches } = rehearsed;
   const transaction: Transaction = { ...asked, batches };
   const contents: Blobs = { ...blobs, ...replaced };
@@ -73,7 +72,7 @@ function look<T>(act: () => T): T | Extract<Outcome, { status: 'refused' }> {
   try {
     return act();
   } catch (thrown) {
-    return { status: 'refused', cause: [failure('the machine cannot be looked at', thrown)], exit: 1 };
+    return { status: 'refused', cause: [failure('the machine cannot be looked at', thrown)] };
   }
 }
 
@@ -99,7 +98,7 @@ function prepare(
   } catch (thrown) {
     const cause = isStale(thrown) ? staleDiagnostic(thrown, transaction.kind) : failure(what, thrown);
     unprepare(store, work);
-    return { status: 'refused', cause: [cause], exit: isStale(thrown) ? 3 : 1 };
+    return { status: 'refused', cause: [cause] };
   }
 }
 

@@ -1,8 +1,7 @@
 // What stops an execution, in words: a signal, an errno.
 
 import type { Diagnostic } from './diagnostic.ts';
-import { exitOfSignal, type Signal } from './execution.ts';
-import type { Outcome } from './model.ts';
+import type { Outcome, Signal } from './model.ts';
 
 export const interrupted = (signal: Signal): Diagnostic => ({
   severity: 'error',
@@ -14,7 +13,7 @@ export const interrupted = (signal: Signal): Diagnostic => ({
 export const stoppedBy = (signal: Signal): Outcome => ({
   status: 'refused',
   cause: [interrupted(signal)],
-  exit: exitOfSignal(signal),
+  signal,
 });
 
 /**

@@ -1,24 +1,25 @@
 // References in flake.nix that Nix takes for something else than they look like; those of the spec are judged with it.
 
-import { type Diagnostic, rangeOf } from './diagnostic.ts';
+import { rangeOf } from './diagnostic.ts';
 import { refTraps } from './formats/flake-ref/traps.ts';
 import type { InputDecl } from './formats/nix/flake.ts';
 import type { FlakeText } from './lock-audit.ts';
+import type { Finding } from './model.ts';
 
 /** `wished`: the references of the spec. A name of the registry is no trap here: it works, and is what many write. */
-export function flakeTraps({ path, text, flake }: FlakeText, wished: readonly string[]): readonly Diagnostic[] {
-  const search = (decls: readonly InputDecl[]): readonly Diagnostic[] =>
-    decls.flatMap(({ ref, overrides }) => {
+export function flakeTraps({ path, text, flake }: FlakeText, wished: readonly string[]): readonly Finding[] {
+  const search = (decls: readonly InputDecl[]): readonly Finding[] =>
+    decls.flatMap(({ name, ref, overrides }) => {
       const traps = ref.kind === 'url' && !wished.includes(ref.url) ? refTraps(ref.url) : [];
-      const own = traps.flatMap((trap): Diagnostic[] =>
+      const own = traps.flatMap((trap): Finding[] =>
         trap.kind === 'indirect' || ref.kind === 'none'
           ? []
           : [
               {
-                severity: 'warning',
                 code: 'RF1008',
-                summary: trap.message,
-                hint: trap.hint,
+                subject: `inputs.${name}.url`,
+                because: trap.message,
+                remedy: { by: 'you', hint: trap.hint },
                 at: rangeOf(path, text, ref.span),
                 path,
               },

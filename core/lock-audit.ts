@@ -1,6 +1,7 @@
 // What is wrong with a lock that Nix itself would leave alone (NIX.md section 4.4): each finding with its own code.
 
-import { type Diagnostic, rangeOf, type SourceRange } from './diagnostic.ts';
+import type { Code } from './codes.ts';
+import { rangeOf, type SourceRange } from './diagnostic.ts';
 import { isRelativePath, type NixVersion } from './formats/flake-ref/model.ts';
 import { auditLock, danglingOverrides, type LockOddity, urlsWithFollows } from './formats/lock/audit.ts';
 import { type LockInput, lockInputsOf } from './formats/lock/inputs.ts';
@@ -9,6 +10,7 @@ import type { LockVerdict, VerdictOptions } from './formats/lock/verdict.ts';
 import { type Flake, type InputDecl, readFlake } from './formats/nix/flake.ts';
 import type { Reader } from './host/host.ts';
 import type { LocalTree, LocalTrees } from './local-trees.ts';
+import type { Finding } from './model.ts';
 import { type AbsPath, join, relativeTo } from './path.ts';
 import { ignoredBy, repositoryOf } from './repository.ts';
 import { readText } from './texts.ts';
@@ -22,8 +24,8 @@ export interface FlakeText {
 
 /** `relock`: root inputs that locking again puts right, and why. */
 export interface LockAudit {
-  readonly relock: readonly { readonly input: string; readonly text: string }[];
-  readonly diagnostics: readonly Diagnostic[];
+  readonly relock: readonly { readonly input: string; readonly text: string; readonly code: Code }[];
+  readonly findings: readonly Finding[];
 }
 
 interface Audited {
@@ -44,35 +46,39 @@ export function auditOf(audited: Audited): LockAudit {
   const kept = inputs.filter(({ name }) => audited.verdict.kept.includes(name));
   const oddities = auditLock(inputs, lock);
   const parts = [
-    ...oddities.flatMap((oddity) => (oddity.kind === 'flake-flag-mismatch' ? [flagMismatch(oddity, audited)] : [])),
+    ...oddities.flatMap((oddity) => (oddity.kind === 'flake-flag-mismatch' ? [flagMismatch(oddity)] : [])),
     ...kept.map((input) => treeDrift(input, audited)),
   ];
   return {
     relock: parts.flatMap(({ relock }) => relock),
-    diagnostics: [
-      ...parts.flatMap(({ diagnostics }) => diagnostics),
+    findings: [
+      ...parts.flatMap(({ findings }) => findings),
       ...nestedTrees(audited),
       ...danglers(audited),
+      ...unreferred(
+        oddities.filter((oddity) => oddity.kind === 'orphan-node'),
+        audited,
+      ),
       ...oddities.flatMap((oddity) => (oddity.kind === 'duplicate' ? duplicate(oddity, audited) : [])),
     ],
   };
 }
 
 /** Inputs that newer Nix refuses, with their places. */
-export function doubleInputs({ path, text, flake }: FlakeText): readonly Diagnostic[] {
+export function doubleInputs({ path, text, flake }: FlakeText): readonly Finding[] {
   return urlsWithFollows(flake.inputs).map((double) => ({
-    severity: 'error',
     code: 'RF2026',
-    summary: double.text,
-    hint: double.hint,
+    wish: '/lock',
+    subject: `inputs.${double.path.join('.inputs.')}`,
+    because: double.text,
+    remedy: { by: 'you', hint: double.hint },
     at: rangeOf(path, text, double.span),
     path,
-    pointer: `/inputs/${double.path[0]}`,
   }));
 }
 
 /** Where nobody is asked to show the lock to Nix. `home`: of the repository's owner. */
-export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader): readonly Diagnostic[] {
+export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader): readonly Finding[] {
   const repository = repositoryOf(lockPath, reader);
   if (repository === undefined) return [];
   const { tracked, top } = repository;
@@ -81,12 +87,15 @@ export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader):
   const why = rule === undefined ? "is not in git's index" : `is ignored by git: ${rule}`;
   return [
     {
-      severity: 'error',
       code: 'RF2024',
-      summary: `flake.lock ${why}, so Nix takes it as missing`,
-      hint: `write git: track, or run: git add ${rule === undefined ? '--intent-to-add' : '--force'} flake.lock`,
+      wish: '/lock',
+      subject: 'flake.lock',
+      because: `flake.lock ${why}, so Nix takes it as missing`,
+      remedy: {
+        by: 'you',
+        hint: `write git: track, or run: git add ${rule === undefined ? '--intent-to-add' : '--force'} flake.lock`,
+      },
       path: lockPath,
-      pointer: '/git',
     },
   ];
 }
@@ -108,21 +117,11 @@ function inputsAt(tree: AbsPath, dir: string, reader: Reader, nix?: NixVersion):
   return inputs?.ok ? inputs.inputs : undefined;
 }
 
-function flagMismatch(oddity: LockOddity & { kind: 'flake-flag-mismatch' }, { source }: Audited): LockAudit {
-  const { input, text } = oddity;
-  return {
-    relock: [{ input, text }],
-    diagnostics: [
-      {
-        severity: 'warning',
-        code: 'RF2022',
-        summary: text,
-        ...placed(source, [input]),
-        pointer: `/inputs/${input}`,
-      },
-    ],
-  };
-}
+/** Locking again mends it. */
+const flagMismatch = ({ input, text }: LockOddity & { kind: 'flake-flag-mismatch' }): LockAudit => ({
+  relock: [{ input, text, code: 'RF2022' }],
+  findings: [],
+});
 
 /** A path input that is not what was locked any more; Nix goes on with its copy in the store. */
 function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
@@ -130,33 +129,38 @@ function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
   const node = nodeAt(lock, name);
   const tree = node?.locked && trees(node.locked);
   if (node?.locked === undefined || tree === undefined) return NOTHING;
-  const say = (severity: Diagnostic['severity'], summary: string, hint?: string): Diagnostic => ({
-    severity,
-    code: 'RF2023',
-    summary,
-    ...(hint && { hint }),
-    ...placed(source, [name]),
-    pointer: `/inputs/${name}`,
+  const say = (code: Code, because: string, hint: string): LockAudit => ({
+    relock: [],
+    findings: [
+      {
+        code,
+        wish: '/lock',
+        subject: `inputs.${name}`,
+        because,
+        remedy: { by: 'you', hint },
+        ...placed(source, [name]),
+      },
+    ],
   });
   // Nix, called here, would read this host's own path of that name.
   const foreign = !isRunning && !isRelativePath(node.locked);
   if (tree.kind === 'changed' || otherInputs(node, tree, audited)) {
     const what = tree.kind === 'changed' ? 'is not what was locked' : 'declares other inputs than the lock has';
     const text = `input "${name}": the tree at "${tree.path}" ${what}`;
-    if (foreign) return { relock: [], diagnostics: [say('error', text, 'lock it again on the machine itself')] };
-    return { relock: [{ input: name, text }], diagnostics: [say('warning', text)] };
+    if (foreign) return say('RF2023', text, 'lock it again on the machine itself');
+    return { relock: [{ input: name, text, code: 'RF2023' }], findings: [] };
   }
   if (tree.kind === 'absent') {
     const text = `input "${name}": there is nothing at "${tree.path}"`;
     // An image may hold less than the machine that will run it.
-    return { relock: [], diagnostics: [say(foreign ? 'note' : 'error', text, 'put it back, or change the url')] };
+    return say(foreign ? 'RF2034' : 'RF2023', text, 'put it back, or change the url');
   }
   if (tree.kind !== 'unhashable') return NOTHING;
   const text = `input "${name}" cannot be compared with the lock: in "${tree.path}", ${tree.problem}`;
-  return { relock: [], diagnostics: [say('warning', text, 'move it out of the tree: Nix cannot copy it either')] };
+  return say('RF2034', text, 'move it out of the tree: Nix cannot copy it either');
 }
 
-const NOTHING: LockAudit = { relock: [], diagnostics: [] };
+const NOTHING: LockAudit = { relock: [], findings: [] };
 
 /** Of a flake below this one, locked without a hash: Nix never looks whether it gained or lost inputs. */
 function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): boolean {
@@ -168,25 +172,28 @@ function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): bool
 }
 
 /** The inputs of inputs are what the dependency's own lock says: they are to be locked again there. */
-function nestedTrees({ lock, trees }: Audited): readonly Diagnostic[] {
+function nestedTrees({ lock, trees }: Audited): readonly Finding[] {
   const direct = new Set([...rootNode(lock).inputs.values()].map((edge) => (edge.kind === 'node' ? edge.key : '')));
-  return [...lock.nodes].flatMap(([key, { locked }]): Diagnostic[] => {
+  return [...lock.nodes].flatMap(([key, { locked }]): Finding[] => {
     if (locked === undefined || direct.has(key) || isRelativePath(locked)) return [];
     const tree = trees(locked);
     if (tree?.kind !== 'changed') return [];
     return [
       {
-        severity: 'warning',
-        code: 'RF2023',
-        summary: `input "${key}" of an input: the tree at "${tree.path}" is not what was locked`,
-        hint: 'lock it again in the flake that declares it, or let it follow an input of yours',
-        pointer: '/inputs',
+        code: 'RF2035',
+        subject: `inputs.${key}`,
+        because: `input "${key}" of an input: the tree at "${tree.path}" is not what was locked`,
+        path: tree.path,
+        remedy: {
+          by: 'you',
+          hint: 'lock it again in the flake that declares it, or let it follow an input of yours',
+        },
       },
     ];
   });
 }
 
-function danglers({ inputs, verdict, source }: Audited): readonly Diagnostic[] {
+function danglers({ inputs, verdict, source }: Audited): readonly Finding[] {
   const failing = new Set(verdict.reasons.map(({ path }) => showPath(path)));
   const dangling = danglingOverrides(inputs).filter(({ path }) => !failing.has(showPath(path)));
   const named = new Set(dangling.map(({ path }) => showPath(path)));
@@ -198,29 +205,46 @@ function danglers({ inputs, verdict, source }: Audited): readonly Diagnostic[] {
       return { path, text: `input "${above}" has no input "${path.at(-1)}" to override`, hint: 'remove the override' };
     });
   return [...dangling, ...unused].map(({ path, text, hint }) => ({
-    severity: 'warning',
-    code: 'RF2027',
-    summary: text,
-    hint,
+    code: 'RF2030',
+    subject: `inputs.${path.join('.inputs.')}`,
+    because: text,
+    remedy: { by: 'you', hint },
     ...placed(source, path),
-    pointer: `/inputs/${path[0]}`,
   }));
 }
 
+/** Nix leaves them out when it next writes the lock. */
+function unreferred(orphans: readonly LockOddity[], { source }: Audited): readonly Finding[] {
+  const [first] = orphans;
+  if (first === undefined) return [];
+  const more = orphans.length === 1 ? '' : `, and ${orphans.length - 1} more`;
+  return [
+    {
+      code: 'RF2036',
+      subject: 'flake.lock',
+      because: `${first.text}${more}`,
+      path: join(source.path, '../flake.lock'),
+      remedy: { by: 'you', hint: first.hint },
+    },
+  ];
+}
+
 /** Two root inputs of one source are somebody's choice: stable and unstable, side by side. */
-function duplicate(oddity: LockOddity & { kind: 'duplicate' }, { source }: Audited): readonly Diagnostic[] {
+function duplicate(oddity: LockOddity & { kind: 'duplicate' }, { source }: Audited): readonly Finding[] {
   const others = oddity.others.filter((path) => path.length > 1);
   if (others.length === 0) return [];
   const keep = showPath(oddity.keep);
   return [
     {
-      severity: 'note',
       code: 'RF2025',
-      summary: oddity.text,
-      hint: 'paste the snippet into flake.nix to have one of them, or write follows in the spec',
+      subject: `inputs.${others[0]?.[0]}`,
+      because: oddity.text,
       path: source.path,
-      pointer: `/inputs/${others[0]?.[0]}`,
-      snippet: others.map((path) => `inputs.${path.join('.inputs.')}.follows = "${keep}";`).join('\n'),
+      remedy: {
+        by: 'paste',
+        snippet: others.map((path) => `inputs.${path.join('.inputs.')}.follows = "${keep}";`).join('\n'),
+        hint: 'paste the snippet into flake.nix to have one of them, or write follows in the spec',
+      },
     },
   ];
 }

@@ -1,18 +1,20 @@
 // What becomes of a flake.lock that Nix can't read: the two sides of a merge are joined, anything else is locked anew.
 
 import { conflictStages } from './conflict-stages.ts';
-import type { Diagnostic, SourceRange } from './diagnostic.ts';
+import type { SourceRange } from './diagnostic.ts';
 import { mergeLock, mergeLocks } from './formats/lock/merge.ts';
 import type { LockProblem } from './formats/lock/model.ts';
 import { printLock } from './formats/lock/print-lock.ts';
 import type { Reader } from './host/host.ts';
+import type { Finding } from './model.ts';
 import type { AbsPath } from './path.ts';
 
 /** `start`: what Nix is to complete; undefined: nothing could be kept. */
 export interface Mended {
   readonly reasons: readonly { readonly text: string }[];
   readonly start: string | undefined;
-  readonly diagnostics: readonly Diagnostic[];
+  /** Advice: that it differs stands in the reasons. */
+  readonly findings: readonly Finding[];
 }
 
 /** A text that is no lock: conflict markers are merged by meaning, anything else is locked from nothing. */
@@ -24,28 +26,24 @@ export function mendLock(text: string, path: AbsPath, problem: LockProblem, read
   const merged = exact?.ok ? exact : problem.kind === 'conflict-markers' ? mergeLock(text) : undefined;
   if (merged?.ok) {
     const again = merged.conflicts.length > 0 ? `; locked again: ${merged.conflicts.join(', ')}` : '';
-    const warning: Diagnostic = {
-      severity: 'warning',
-      code: 'RF2013',
-      summary: `flake.lock has merge conflicts${again}`,
-      hint: 'after the apply, tell git that they are resolved: git add flake.lock',
-      ...at,
-      path,
-    };
-    const reasons = [{ text: `flake.lock has merge conflicts${again}` }];
-    return { reasons, start: printLock(merged.lock), diagnostics: [warning] };
+    const because = `flake.lock has merge conflicts${again}`;
+    const hint = 'after the apply, tell git that they are resolved: git add flake.lock';
+    const advice = adviceOf('RF2013', because, hint, path, at);
+    return { reasons: [{ text: because }], start: printLock(merged.lock), findings: [advice] };
   }
-  const warning: Diagnostic = {
-    severity: 'warning',
-    code: 'RF2012',
-    summary: `flake.lock is damaged: ${problem.message}`,
-    hint: 'take it from git if you need the same revisions: git checkout flake.lock',
-    ...at,
-    path,
-  };
-  const reasons = [{ text: `flake.lock is damaged: ${problem.message}` }];
-  return { reasons, start: undefined, diagnostics: [warning] };
+  const because = `flake.lock is damaged: ${problem.message}`;
+  const hint = 'take it from git if you need the same revisions: git checkout flake.lock';
+  const advice = adviceOf('RF2012', because, hint, path, at);
+  return { reasons: [{ text: because }], start: undefined, findings: [advice] };
 }
+
+const adviceOf = (
+  code: 'RF2012' | 'RF2013',
+  because: string,
+  hint: string,
+  path: AbsPath,
+  at: { readonly at?: SourceRange },
+): Finding => ({ code, subject: 'flake.lock', because, path, ...at, remedy: { by: 'you', hint } });
 
 function placeOf(path: AbsPath, problem: LockProblem): { readonly at?: SourceRange } {
   if (!('line' in problem)) return {};

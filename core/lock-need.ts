@@ -1,7 +1,8 @@
 // Whether flake.lock has to change, and why: by Nix's own rules, by what Nix overlooks, and by the spec's policy.
 // Starts from the texts; asks for the version of Nix only where versions disagree, and for nothing else.
 
-import { type Diagnostic, rangeOf } from './diagnostic.ts';
+import type { Code } from './codes.ts';
+import { type JsonPointer, rangeOf } from './diagnostic.ts';
 import { flakeTraps } from './flake-traps.ts';
 import { isRelativePath, type NixVersion } from './formats/flake-ref/model.ts';
 import type { LockReason } from './formats/lock/compare.ts';
@@ -15,8 +16,8 @@ import { readFlake } from './formats/nix/flake.ts';
 import type { Reader } from './host/host.ts';
 import { localTrees } from './local-trees.ts';
 import { auditOf, dependencyIn, doubleInputs, type FlakeText, lockVisibility, placed } from './lock-audit.ts';
-import { mendLock } from './lock-mend.ts';
-import type { Person } from './model.ts';
+import { type Mended, mendLock } from './lock-mend.ts';
+import type { Finding, Person } from './model.ts';
 import { nixVersion } from './nix-version.ts';
 import { type AbsPath, join } from './path.ts';
 import type { TextFile } from './texts.ts';
@@ -41,6 +42,9 @@ export interface LockWish {
 export interface Reason {
   readonly input?: string;
   readonly text: string;
+  readonly code: Code;
+  /** The wish that asks for it. */
+  readonly wish: JsonPointer;
 }
 
 /** No `reasons`: nothing is to be locked. `start`: the lock that Nix is to complete; `old`: the one that is there. */
@@ -49,7 +53,10 @@ export interface LockNeed {
   readonly reasons: readonly Reason[];
   readonly start: string | undefined;
   readonly old: Lock | undefined;
-  readonly diagnostics: readonly Diagnostic[];
+  /** What locking again does not mend, and advice. */
+  readonly findings: readonly Finding[];
+  /** The code of what bars the look. */
+  readonly bar?: Code;
 }
 
 /** `flakeText` and `file`: flake.nix and flake.lock as they will be. Throws `unreadable`. */
@@ -64,28 +71,37 @@ export async function lockNeed(
   if (!flake.ok) return hopeless([unparsable(path, flakeText, flake.error.message, flake.error.span)]);
   const source: FlakeText = { path, text: flakeText, flake };
   const doubles = doubleInputs(source);
-  if (doubles.length > 0) return hopeless(doubles);
+  if (isSome(doubles)) return hopeless(doubles);
   const read = lockInputsOf(flake);
-  if (!read.ok)
-    return hopeless(
-      read.errors.map((wrong) =>
-        unparsable(path, flakeText, `input "${showPath(wrong.path)}": ${wrong.message}`, wrong.span),
-      ),
+  if (!read.ok) {
+    const wrong = read.errors.map((error) =>
+      unparsable(path, flakeText, `input "${showPath(error.path)}": ${error.message}`, error.span),
     );
+    if (isSome(wrong)) return hopeless(wrong);
+    throw new Error('inputs that cannot be read have an error');
+  }
   const { inputs } = read;
   const lockPath = join(wish.dir, 'flake.lock');
   const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
   const besides = [...flakeTraps(source, wish.urls), ...visibility];
-  if (file.kind !== 'text') return { ...fromNothing(inputs), diagnostics: besides };
+  if (file.kind !== 'text') return { ...fromNothing(inputs), findings: besides };
   const version = nixVersion(wish.person, reader);
   const parsed = await parsedBy(version, file.text);
   const newer = parsed.ok ? await needsNewerNix(version, parsed.lock, file.text, lockPath) : undefined;
   if (newer !== undefined) return hopeless([newer, ...besides]);
   const need = parsed.ok
     ? await judge(source, inputs, file.text, parsed.lock, { ...wish, version }, reader)
-    : { inputs, old: undefined, ...mendLock(file.text, lockPath, parsed.problem, reader) };
-  return { ...need, diagnostics: [...need.diagnostics, ...besides] };
+    : mended(inputs, mendLock(file.text, lockPath, parsed.problem, reader));
+  return { ...need, findings: [...need.findings, ...besides] };
 }
+
+const mended = (inputs: readonly LockInput[], { reasons, start, findings }: Mended): LockNeed => ({
+  inputs,
+  old: undefined,
+  reasons: reasons.map(({ text }) => reasonFor(undefined, text)),
+  start,
+  findings,
+});
 
 /**
  * By the rules of Nix 2.34; where those of 2.26 come to another end (it wants a revision beside the hash), by those of the Nix
@@ -98,72 +114,94 @@ async function parsedBy(version: Version, text: string): Promise<LockResult> {
 }
 
 /** A relative input that a newer Nix has locked, where the one that is there is older: all its commands fail. */
-async function needsNewerNix(
-  version: Version,
-  lock: Lock,
-  text: string,
-  path: AbsPath,
-): Promise<Diagnostic | undefined> {
+async function needsNewerNix(version: Version, lock: Lock, text: string, path: AbsPath): Promise<Finding | undefined> {
   // Most locks have none, and to read one once more takes its time.
   if (![...lock.nodes.values()].some(({ locked }) => locked !== undefined && isRelativePath(locked))) return undefined;
   const older = parseLock(text, { nix: '2.8' });
   if (older.ok || older.problem.kind !== 'unlocked-input') return undefined;
   if ((await version()) !== '2.8') return undefined;
   return {
-    severity: 'error',
     code: 'RF2028',
-    summary: `the Nix of this machine refuses flake.lock: the relative path of node "${older.problem.node}" needs Nix 2.26`,
-    hint: 'update Nix, or give the input a path that is absolute',
+    ...FRESH,
+    because: `the Nix of this machine refuses flake.lock: the relative path of node "${older.problem.node}" needs Nix 2.26`,
+    remedy: { by: 'you', hint: 'update Nix, or give the input a path that is absolute' },
     path,
   };
 }
 
 /** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */
-export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Diagnostic[] {
-  if (lock === undefined) return [];
-  return violations(lock, wish).map((violation) => ({
-    severity: 'error',
-    code: 'RF2014',
-    summary: violation.text,
-    hint:
-      violation.kind === 'not-allowed'
-        ? 'change the input, or add its source to lock.allow'
-        : 'update the input, or raise lock.maxAge',
-    pointer: violation.kind === 'not-allowed' ? '/lock/allow' : '/lock/maxAge',
-    path: join(dir, 'flake.lock'),
-  }));
+export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Finding[] {
+  const path = join(dir, 'flake.lock');
+  if (lock === undefined) return unjudged(wish.policy, path);
+  return violations(lock, wish).map(({ kind, text }): Finding => {
+    const isSource = kind === 'not-allowed';
+    return {
+      code: 'RF2014',
+      wish: isSource ? '/lock/allow' : '/lock/maxAge',
+      subject: isSource ? 'lock.allow' : 'lock.maxAge',
+      because: text,
+      path,
+      remedy: {
+        by: 'you',
+        hint: isSource ? 'change the input, or add its source to lock.allow' : 'update the input, or raise lock.maxAge',
+      },
+    };
+  });
 }
+
+/** Where there is no lock to hold the policy against. */
+const unjudged = (policy: LockWish['policy'], path: AbsPath): readonly Finding[] =>
+  [...(policy.maxAgeSeconds === undefined ? [] : ['maxAge']), ...(policy.allow === undefined ? [] : ['allow'])].map(
+    (member) => ({
+      code: 'RF2032',
+      wish: `/lock/${member}`,
+      subject: `lock.${member}`,
+      because: `lock.${member} cannot be judged: flake.lock has still to be made`,
+      path,
+      remedy: { by: 'you', hint: 'reflake plan makes the lock, in a scratch directory, and judges it' },
+    }),
+  );
 
 const violations = (lock: Lock, { now, policy }: Pick<LockWish, 'now' | 'policy'>): readonly PolicyViolation[] =>
   lockPolicy(lock, { now, ...policy });
 
-const hopeless = (diagnostics: readonly Diagnostic[]): LockNeed => ({
+/** The first finding bars the look. */
+const hopeless = (findings: readonly [Finding, ...Finding[]]): LockNeed => ({
   inputs: [],
   reasons: [],
   start: undefined,
   old: undefined,
-  diagnostics,
+  findings,
+  bar: findings[0].code,
 });
 
-const unparsable = (
-  path: AbsPath,
-  text: string,
-  message: string,
-  span: { start: number; end: number },
-): Diagnostic => ({
-  severity: 'error',
+/** The wish behind most of what is found here: that the lock is fresh. */
+const FRESH = { wish: '/lock', subject: 'flake.lock' } as const;
+
+const unparsable = (path: AbsPath, text: string, message: string, span: { start: number; end: number }): Finding => ({
   code: 'RF2006',
-  summary: `flake.nix cannot be read: ${message}`,
-  hint: 'mend the file at the place shown',
+  ...FRESH,
+  because: `flake.nix cannot be read: ${message}`,
+  remedy: { by: 'you', hint: 'mend the file at the place shown' },
   at: rangeOf(path, text, span),
   path,
+});
+
+const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0;
+
+/** By Nix's own rules. */
+const reasonFor = (input: string | undefined, text: string): Reason => ({
+  ...(input && { input }),
+  text,
+  code: 'RF2106',
+  wish: FRESH.wish,
 });
 
 function fromNothing(inputs: readonly LockInput[]): LockNeed {
   const { verdict } = lockVerdict(inputs, undefined);
   const text = 'there is no flake.lock';
-  const reasons = verdict === 'fresh' ? [] : inputs.map(({ name }) => ({ input: name, text }));
-  return { inputs, reasons, start: undefined, old: undefined, diagnostics: [] };
+  const reasons = verdict === 'fresh' ? [] : inputs.map(({ name }) => reasonFor(name, text));
+  return { inputs, reasons, start: undefined, old: undefined, findings: [] };
 }
 
 async function judge(
@@ -180,10 +218,14 @@ async function judge(
     return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
   });
   const leading = verdict.reasons.filter(leadsNowhere);
-  if (verdict.verdict === 'error') return hopeless(leading.map((reason) => nowhere(reason, source)));
+  const nowhereTo = leading.map((reason) => nowhere(reason, source));
+  if (verdict.verdict === 'error' && isSome(nowhereTo)) return hopeless(nowhereTo);
   const audit = auditOf({ source, inputs, lock, verdict, trees, reader, isRunning: wish.isRunning });
   const old = violations(lock, wish).filter(({ kind }) => kind === 'too-old');
-  const again = [...audit.relock, ...old];
+  const again: readonly (Reason & { readonly input: string })[] = [
+    ...audit.relock.map((one) => ({ ...one, wish: FRESH.wish })),
+    ...old.map(({ input, text: why }) => ({ input, text: why, code: 'RF2014', wish: '/lock/maxAge' }) as const),
+  ];
   const stale = verdict.verdict === 'stale' ? verdict.reasons.filter(isDecided) : [];
   const start = without(
     lock,
@@ -191,13 +233,10 @@ async function judge(
   );
   return {
     inputs,
-    reasons: [
-      ...stale.map((reason) => ({ ...(reason.path[0] && { input: reason.path[0] }), text: reason.text })),
-      ...again.map(({ input, text: why }) => ({ input, text: why })),
-    ],
+    reasons: [...stale.map((reason) => reasonFor(reason.path[0], reason.text)), ...again],
     start: again.length > 0 ? printLock(start) : text,
     old: lock,
-    diagnostics: [...(verdict.verdict === 'refetch' ? [undecided(verdict, wish.dir)] : []), ...audit.diagnostics],
+    findings: [...(verdict.verdict === 'refetch' ? [undecided(verdict, wish.dir)] : []), ...audit.findings],
   };
 }
 
@@ -221,19 +260,20 @@ const leadsNowhere = ({ kind }: LockReason): boolean => kind === 'unsatisfied-fo
 
 const isDecided = ({ kind }: LockReason): boolean => kind !== 'own-follows' && kind !== 'override-refetch';
 
-const nowhere = ({ path, text }: LockReason, source: FlakeText): Diagnostic => ({
-  severity: 'error',
+const nowhere = ({ path, text }: LockReason, source: FlakeText): Finding => ({
   code: 'RF2027',
-  summary: text,
-  hint: 'declare the input that is followed, or correct its name',
+  wish: FRESH.wish,
+  subject: `inputs.${path.join('.inputs.')}`,
+  because: text,
+  remedy: { by: 'you', hint: 'declare the input that is followed, or correct its name' },
   ...placed(source, path),
-  pointer: `/inputs/${path[0]}`,
 });
 
-const undecided = ({ reasons }: LockVerdict, dir: AbsPath): Diagnostic => ({
-  severity: 'note',
+const undecided = ({ reasons }: LockVerdict, dir: AbsPath): Finding => ({
   code: 'RF2019',
-  summary: `flake.lock cannot be decided offline: ${reasons[0]?.text ?? ''}`,
+  ...FRESH,
+  because: `flake.lock cannot be decided offline: ${reasons[0]?.text ?? ''}`,
+  remedy: { by: 'you', hint: 'nix flake lock decides it, with the network' },
   path: join(dir, 'flake.lock'),
 });
 

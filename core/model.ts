@@ -1,8 +1,10 @@
 // Read this first: the words of reflake as types. Everything is plain, readonly, serialisable data;
 // the only functions here are the ones that say what the words mean (inverse, equality, emptiness).
 
-import type { Diagnostic, JsonPointer } from './diagnostic.ts';
+import type { Code } from './codes.ts';
+import type { Diagnostic, JsonPointer, SourceRange } from './diagnostic.ts';
 import type { AbsPath } from './path.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Numeric owner of a path, as the machine's own passwd and group files number them. */
 export interface Owner {
@@ -92,33 +94,60 @@ export interface Activate {
 
 export type Edit = Put | Move | Activate;
 
-/** Why a wish is not granted yet. `from` is what is there, in words. */
-export type Reason = 'missing' | 'differs' | 'unwanted' | 'stale' | 'misplaced' | 'invisible';
-
-/** For people: one wish of the spec that the machine does not grant, and what will grant it. */
-export interface Change {
-  /** What it is about, in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
-  readonly subject: string;
-  /** The file or directory that will change. */
-  readonly path: AbsPath;
-  readonly action: 'add' | 'change' | 'remove' | 'move' | 'activate';
-  readonly from?: string;
-  readonly to?: string;
-  readonly reason: Reason;
-  /** One lower-case clause: what was found. */
-  readonly because: string;
-  /** Where in the spec the wish stands. */
-  readonly pointer: JsonPointer;
-  /** 1-based line of the new text, where the change has one. */
-  readonly line?: number;
+/** The answer to one wish. `by`: the code of the finding that decided it, unless it holds. */
+export interface Answer {
+  readonly wish: JsonPointer;
+  /** Of a spec with several hosts: whose wish. */
+  readonly host?: string;
+  readonly verdict: Verdict;
+  readonly by?: Code;
 }
 
-/** One provider's share of a plan. `unchecked`: what it could not look at, said in every report. */
+/** Something that was seen: in a file, or said by a program. */
+export interface Evidence {
+  readonly path?: AbsPath;
+  readonly saw: string;
+}
+
+/** Who mends it: edits of this plan, somebody who pastes a snippet, or somebody who does something else. */
+export type Remedy =
+  | { readonly by: 'plan'; readonly action: 'add' | 'change' | 'remove' | 'move' | 'activate' }
+  | { readonly by: 'paste'; readonly snippet: string; readonly hint: string }
+  | { readonly by: 'you'; readonly hint: string };
+
+/**
+ * One thing that a look found: coded and located. What follows from its code (verdict, exit, severity) stands in
+ * core/codes.ts.
+ */
+export interface Finding {
+  readonly code: Code;
+  /** The wish that it decides. None: advice. */
+  readonly wish?: JsonPointer;
+  readonly host?: string;
+  /** What it is about, in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
+  readonly subject: string;
+  /** Of what the plan mends: where it writes. Of anything else: where it lies now, before any move. */
+  readonly path?: AbsPath;
+  /** In the text as it lies now; of what the plan mends, in the new text. */
+  readonly at?: SourceRange;
+  readonly from?: string;
+  readonly to?: string;
+  /** One lower-case clause: what was found. User text is quoted. */
+  readonly because: string;
+  readonly evidence?: readonly Evidence[];
+  readonly remedy: Remedy;
+}
+
+/** A difference that the edits of the plan mend: a row of its screen. */
+export type Change = Finding & { readonly path: AbsPath; readonly remedy: Extract<Remedy, { by: 'plan' }> };
+
+/** One provider's share of a plan. */
 export interface Step {
   readonly provider: string;
-  readonly changes: readonly Change[];
+  /** One for each wish that it answers, in the order of the spec. */
+  readonly verdicts: readonly Answer[];
+  readonly findings: readonly Finding[];
   readonly edits: readonly Edit[];
-  readonly diagnostics: readonly Diagnostic[];
   /** Contents that the edits name by digest. */
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }
@@ -138,15 +167,21 @@ export type Witness =
   | { readonly path: AbsPath; readonly saw: 'owned'; readonly owner: Owner }
   | { readonly path: AbsPath; readonly saw: 'nothing' };
 
-/** The whole of what apply will do. `id` is the digest of the canonical JSON of the rest. */
+/**
+ * The whole of what apply will do. `id` is the digest of what it is bound to and of what it does (core/plan-id.ts); what is
+ * told of it has the digest `evidence`.
+ */
 export interface Plan {
-  readonly version: 1;
+  readonly version: 2;
   readonly id: Digest;
+  readonly evidence: Digest;
   readonly spec: Digest;
   readonly host: HostFacts;
   /** Compared once more before the first write. */
   readonly witnesses: readonly Witness[];
   readonly steps: readonly Omit<Step, 'blobs'>[];
+  /** Wishes that --only and --skip leave out: nobody looked. */
+  readonly leftOut: readonly JsonPointer[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }
 
@@ -156,12 +191,14 @@ export interface Kept {
   readonly beside?: AbsPath;
 }
 
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /** How an apply, a rollback or a recovery ended. */
 export type Outcome =
   | { readonly status: 'unchanged' }
   | { readonly status: 'applied'; readonly generation: number; readonly edits: number; readonly kept?: readonly Kept[] }
-  /** Nothing was written. `exit` is the code of DESIGN.md section 7 that says why. */
-  | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly exit: 1 | 3 | 6 | 7 | 130 | 143 }
+  /** Nothing was written. `signal`: it was stopped by one. */
+  | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly signal?: Signal }
   /** Something was written and all of it was undone. `kept`: what somebody else had done meanwhile, and where it is now. */
   | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[]; readonly kept?: readonly Kept[] }
   /** Undo could not finish: the journal is kept. `conflicts`: the paths where it failed. */
@@ -171,17 +208,6 @@ export type Outcome =
       readonly conflicts: readonly AbsPath[];
       readonly kept?: readonly Kept[];
     };
-
-export type Event =
-  | { readonly type: 'planned'; readonly plan: Plan }
-  | { readonly type: 'edited' | 'undone'; readonly edit: Edit; readonly index: number; readonly total: number }
-  | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
-  /** A long step: `text` says what is being done now. */
-  | { readonly type: 'progress'; readonly text: string }
-  | { readonly type: 'finished'; readonly outcome: Outcome };
-
-/** A reporter is a function of events; core never prints. */
-export type Reporter = (event: Event) => void;
 
 export const ABSENT: Puttable = { type: 'absent' };
 

@@ -1,101 +1,155 @@
 // One fold over the providers: each looks through an overlay that shows what the ones before it will do.
 // Planning computes everything and changes nothing.
 
-import { digestOf, digestOfJson } from './canonical.ts';
-import { type Diagnostic, isError } from './diagnostic.ts';
+import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { digestOf } from './canonical.ts';
+import { entryOf } from './codes.ts';
+import type { JsonPointer } from './diagnostic.ts';
+import type { Reporter } from './event.ts';
+import { asFinding } from './finding.ts';
 import { type Blobs, isUnreadable, type Reader, unreadableProblem } from './host/host.ts';
 import { type Overlay, overlay } from './host/overlay.ts';
 import { recording } from './host/recording.ts';
+import { isAnyMatch, leavesOf } from './leaves.ts';
 import { below, type Stray, settle } from './links.ts';
-import { type Digest, type Edit, kindOf, type Plan, type Reporter, type Step } from './model.ts';
-import { type AbsPath, basename, parent } from './path.ts';
+import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from './model.ts';
+import { type AbsPath, absolute, basename, parent, rebase } from './path.ts';
 import type { People } from './people.ts';
-import type { AnyProvider, Difference } from './provider.ts';
+import { isIdentified, withIds } from './plan-id.ts';
+import { type AnyProvider, barred, type Difference } from './provider.ts';
 import { strayLink } from './stray.ts';
 import type { Wishes } from './wishes.ts';
 
 export interface Selection {
-  /** Names of providers; undefined: all. */
-  readonly only?: readonly string[];
-  readonly skip?: readonly string[];
+  /** Whether this provider is to look. Default: all are. */
+  readonly isSelected?: (name: string) => boolean;
+  /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
+  readonly leaves?: readonly JsonPointer[];
+  /** What is taken as made before anybody looks, and is in no edit. */
+  readonly presumed?: readonly Put[];
   /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
   readonly bytes?: boolean;
 }
 
-/** `spec` is the digest of the spec. `checks`: how many providers had something to look at. */
+/** `isPartial`: bytes were withheld, so this is not what an apply would do, and its id names nothing. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly isPartial: boolean;
+}
+
+/** `spec` is the digest of the spec. */
 export async function plan(
   wishes: Wishes,
   spec: Digest,
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { only, skip, bytes = true }: Selection = {},
-): Promise<{ readonly plan: Plan; readonly checks: number }> {
-  const recorded = recording(bytes ? reader : withoutBytes(reader));
+  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec), presumed = [] }: Selection = {},
+): Promise<Planned> {
+  const sparing = bytes ? undefined : withoutBytes(reader);
+  const recorded = recording(sparing?.reader ?? reader);
   const stage = overlay(recorded.reader);
-  const steps: Omit<Step, 'blobs'>[] = [];
+  show(stage, presumed, {});
+  const looked: Looked[] = [];
+  const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
+    [];
   const blobs: Record<Digest, Uint8Array> = {};
-  let checks = 0;
-  for (const { name, look } of providers) {
-    if ((only && !only.includes(name)) || skip?.includes(name)) continue;
-    report({ type: 'progress', text: name });
-    const difference = await lookOrSay(look, wishes, stage);
-    if (difference === undefined) continue;
-    checks++;
-    const { changes, blobs: contents = {} } = difference;
-    const { edits, strays } = settled(difference.edits, stage, wishes.people);
-    // A broken flake.nix is found by everyone who reads it, and told once.
-    const fresh = difference.diagnostics.filter((one) => !isTold(one, steps));
-    const diagnostics = [...fresh, ...sharedFiles(edits, stage), ...strays];
+  let guard: Finding | undefined;
+  for (const provider of providers.filter(({ name }) => isSelected(name))) {
+    if (guard !== undefined) {
+      looked.push({ provider, found: undefined });
+      continue;
+    }
+    report({ type: 'progress', text: provider.name });
+    const seen = await lookOrSay(provider, wishes, stage);
+    if (seen === undefined) continue;
+    const difference = withoutConsequences(seen, looked);
+    const { blobs: contents = {} } = difference;
+    const { edits, strays } = settled(difference, stage, wishes.people);
+    const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
+    looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
     show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
-    if (changes.length + edits.length + diagnostics.length > 0)
-      steps.push({ provider: name, changes, edits, diagnostics });
-    if (diagnostics.some(({ code, severity }) => severity === 'error' && ENDS_THE_LOOK.has(code))) break;
+    // A broken flake.nix is found by everyone who reads it, and told once.
+    told.push({ provider: provider.name, findings: found.filter((one) => !isTold(one, told)), edits });
+    guard = found.find(({ code }) => entryOf(code).endsLook);
   }
+  const answers: Answers = answersTo(leaves, looked, guard?.code);
+  const moves = told.flatMap(({ edits }) => edits.filter((edit) => edit.op === 'move'));
+  const steps = looked.map(({ provider: { name } }) => {
+    const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
+    return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
+  });
   const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
-  const body = { version: 1 as const, spec, host: reader.facts, witnesses, steps, blobs };
-  return { plan: { ...body, id: digestOfJson(body) }, checks };
+  const { leftOut } = answers;
+  const made = withIds({ version: 2, spec, host: reader.facts, witnesses, steps, leftOut, blobs });
+  return { plan: made, isPartial: sparing?.hasWithheld() ?? false };
 }
 
-/** Another machine, or somebody else's tree where the configuration is to be: what else is there is not ours to judge. */
-const ENDS_THE_LOOK: ReadonlySet<string> = new Set(['RF2002', 'RF2003']);
+const isTold = (one: Finding, steps: readonly { readonly findings: readonly Finding[] }[]): boolean =>
+  steps.some(({ findings }) => findings.some((other) => isSameThing(one, other)));
 
-const isTold = (one: Diagnostic, steps: readonly Omit<Step, 'blobs'>[]): boolean =>
-  steps.some(({ diagnostics }) =>
-    diagnostics.some(
-      ({ code, path, at }) =>
-        code === one.code &&
-        at !== undefined &&
-        path === one.path &&
-        at.line === one.at?.line &&
-        at.column === one.at.column,
-    ),
-  );
+const isSameThing = (one: Finding, other: Finding): boolean =>
+  one.code === other.code &&
+  one.path === other.path &&
+  one.because === other.because &&
+  one.at?.line === other.at?.line &&
+  one.at?.column === other.at?.column;
 
-export const problemsOf = (plan: Plan): readonly Diagnostic[] => plan.steps.flatMap(({ diagnostics }) => diagnostics);
+/**
+ * What bars a look because of another provider's wish, which that one has answered already, is the same trouble once more: it
+ * is not told again, and what it bars is barred by the code that was told.
+ */
+function withoutConsequences(found: Difference, looked: readonly Looked[]): Difference {
+  const { rest } = found;
+  const bar = rest && found.findings.find(({ code, remedy }) => code === rest.by && remedy.by !== 'plan');
+  const { wish } = bar ?? {};
+  if (rest === undefined || wish === undefined) return found;
+  const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
+  const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
+  // What the plan mends is no trouble any more when the next one looks.
+  const cause = answerer?.found?.findings.find(({ code, remedy }) => code === by && remedy.by !== 'plan');
+  if (by === undefined || cause === undefined || by === rest.by) return found;
+  return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
+}
 
-export const isBlocked = (plan: Plan): boolean => problemsOf(plan).some(isError);
+/** What the plan does not mend is shown where it lies now: before the moves of the plan nobody finds it elsewhere. */
+function asItLies(finding: Finding, moves: readonly Move[]): Finding {
+  if (finding.remedy.by === 'plan') return finding;
+  const now = (path: AbsPath): AbsPath =>
+    moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+  const { path, at } = finding;
+  return {
+    ...finding,
+    ...(path !== undefined && { path: now(path) }),
+    ...(at !== undefined && { at: at.file.startsWith('/') ? { ...at, file: now(absolute(at.file)) } : at }),
+  };
+}
 
-export const isEmpty = (plan: Plan): boolean =>
-  plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
+/** A plan is itself if its ids are the digests of what they stand for. */
+export function isIntact(made: Plan): boolean {
+  const blobsMatch = Object.entries(made.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
+  return blobsMatch && isIdentified(made);
+}
 
-/** A plan is itself if its id is the digest of the rest. */
-export function isIntact({ id, ...body }: Plan): boolean {
-  const blobsMatch = Object.entries(body.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
-  return blobsMatch && digestOfJson(body) === id;
+/** The wish that an edit is for: that of a finding about its path, else that of any finding that the plan mends. */
+function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<Finding, 'wish' | 'subject'> {
+  const changes = findings.filter(({ remedy, wish }) => remedy.by === 'plan' && wish !== undefined);
+  const { wish, subject } = changes.find((one) => one.path === path) ?? changes[0] ?? { subject: path ?? '' };
+  return { subject, ...(wish !== undefined && { wish }) };
 }
 
 /** A new content would come as a new file: the other names of the old one would keep the old bytes. */
-function sharedFiles(edits: readonly Edit[], stage: Reader): readonly Diagnostic[] {
-  return edits.flatMap((edit): Diagnostic[] => {
+function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Reader): readonly Finding[] {
+  return edits.flatMap((edit): Finding[] => {
     if (edit.op !== 'put' || kindOf(edit) !== 'replace') return [];
     const entry = stage.stat(edit.path);
     if (entry.type !== 'file' || !entry.hardLinked) return [];
-    const summary = `"${edit.path}" has other names too, and would no longer be the same file`;
+    const because = `"${edit.path}" has other names too, and would no longer be the same file`;
     const hint = 'make it a file of its own: cp --remove-destination';
-    return [{ severity: 'error', code: 'RF2018', summary, hint, path: edit.path }];
+    const behind = wishBehind(difference, edit.path);
+    return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
   });
 }
 
@@ -104,10 +158,11 @@ function sharedFiles(edits: readonly Edit[], stage: Reader): readonly Diagnostic
  * those that a link leads to what is not its owner's, which are left out.
  */
 function settled(
-  edits: readonly Edit[],
+  difference: Difference,
   stage: Reader,
   people: People,
-): { readonly edits: readonly Edit[]; readonly strays: readonly Diagnostic[] } {
+): { readonly edits: readonly Edit[]; readonly strays: readonly Finding[] } {
+  const { edits } = difference;
   const dirs = new Map<AbsPath, ReturnType<typeof settle>>();
   const strays = new Map<AbsPath, Stray>();
   let isMoved = false;
@@ -129,7 +184,11 @@ function settled(
     const path = place(edit.path);
     return path === edit.path ? edit : { ...edit, path };
   });
-  if (strays.size > 0) return { edits: [], strays: [...strays.values()].map((one) => strayLink(one, people)) };
+  if (strays.size > 0) {
+    const { wish, subject } = wishBehind(difference, undefined);
+    const said = [...strays.values()].map((one) => asFinding(strayLink(one, people), subject, wish));
+    return { edits: [], strays: said };
+  }
   return { edits: isMoved ? found : edits, strays: [] };
 }
 
@@ -143,19 +202,20 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   }
 }
 
-async function lookOrSay(look: AnyProvider['look'], wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
+async function lookOrSay(provider: AnyProvider, wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
   try {
-    return await look(wishes, stage);
+    return await provider.look(wishes, stage);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
-    return { changes: [], edits: [], diagnostics: [unreadableProblem(thrown)] };
+    const wish = leavesOf(wishes.spec).find((leaf) => isAnyMatch(leaf, provider.answers));
+    return barred(asFinding(unreadableProblem(thrown), provider.name, wish));
   }
 }
 
 /** After a job was withheld, nobody can say which paths its edit would have changed. */
-function withoutBytes(reader: Reader): Reader {
+function withoutBytes(reader: Reader): { readonly reader: Reader; readonly hasWithheld: () => boolean } {
   let withheld = false;
-  return {
+  const sparing: Reader = {
     ...reader,
     async compute(job) {
       if (job.purpose === 'answer') return reader.compute(job);
@@ -164,6 +224,7 @@ function withoutBytes(reader: Reader): Reader {
     },
     planned: (path) => withheld || reader.planned(path),
   };
+  return { reader: sparing, hasWithheld: () => withheld };
 }
 
 function show(stage: Overlay, edits: readonly Edit[], blobs: Blobs): void {

@@ -9,17 +9,17 @@ import { type AbsPath, absolute, join } from './path.ts';
 import { people } from './people.ts';
 
 /** A fact with where it was found, in words; undefined: it could not be found. */
-export interface Finding {
+export interface Fact {
   readonly value: string;
   readonly source: string;
 }
 
 export interface Survey {
-  readonly name: Finding | undefined;
-  readonly system: Finding | undefined;
+  readonly name: Fact | undefined;
+  readonly system: Fact | undefined;
   /** `23.11` */
-  readonly release: Finding | undefined;
-  readonly user: Finding | undefined;
+  readonly release: Fact | undefined;
+  readonly user: Fact | undefined;
   /** Where the configuration is now. */
   readonly from: AbsPath | undefined;
   /** Ordinary users, for a choice. */
@@ -64,11 +64,11 @@ function moduleAt(reader: Reader, path: AbsPath): ModuleFacts | undefined {
   return read?.ok ? read : undefined;
 }
 
-const fact = (value: Static<string> | undefined, source: string): Finding | undefined =>
+const fact = (value: Static<string> | undefined, source: string): Fact | undefined =>
   value?.kind === 'static' ? { value: value.value, source } : undefined;
 
 /** The configuration's own word; where it says nothing, NixOS takes `nixos`, and the running machine shows it. */
-function nameOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefined {
+function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined {
   const running = reader.facts.name.split('.')[0];
   return (
     fact(main?.hostName, 'configuration.nix') ?? (running ? { value: running, source: '/etc/hostname' } : undefined)
@@ -79,9 +79,9 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefi
  * What the machine runs, not its stateVersion: a machine that was upgraded keeps the stateVersion it was born with, and
  * a branch named after that would downgrade it.
  */
-function releaseOf(reader: Reader, main: ModuleFacts | undefined): Finding | undefined {
+function releaseOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined {
   const text = (path: string): string => textThroughLinks(reader, absolute(path));
-  const found = (value: string | undefined, source: string): Finding | undefined =>
+  const found = (value: string | undefined, source: string): Fact | undefined =>
     value === undefined ? undefined : { value, source };
   const number = /\b(\d\d\.\d\d)\b/;
   const osRelease = text('/etc/os-release');

@@ -1,11 +1,11 @@
 // Text files of the machine: read as strict UTF-8, and put with another text.
 
 import { digestOf } from './canonical.ts';
-import type { Diagnostic } from './diagnostic.ts';
+import type { JsonPointer } from './diagnostic.ts';
 import type { Blobs, Reader } from './host/host.ts';
 import { MOST } from './limits.ts';
-import type { Entry, Owner, Put, Puttable } from './model.ts';
-import type { AbsPath } from './path.ts';
+import type { Entry, Finding, Owner, Put, Puttable } from './model.ts';
+import { type AbsPath, basename } from './path.ts';
 
 /** A file as it is, or why it is none that can be edited. */
 export type TextFile =
@@ -56,11 +56,11 @@ export function ownerIn(reader: Reader, dir: AbsPath): Owner {
 }
 
 /** A file that is there but can't be read as text. */
-export const oddFile = (path: AbsPath, { problem }: TextFile & { kind: 'odd' }, pointer: string): Diagnostic => ({
-  severity: 'error',
+export const oddFile = (path: AbsPath, { problem }: TextFile & { kind: 'odd' }, wish: JsonPointer): Finding => ({
   code: 'RF2008',
-  summary: `"${path}" ${problem}`,
-  hint: 'put a regular text file in its place',
-  pointer,
+  wish,
+  subject: basename(path),
+  because: `"${path}" ${problem}`,
   path,
+  remedy: { by: 'you', hint: 'put a regular text file in its place' },
 });

@@ -1,12 +1,11 @@
 // Whether the machine runs what its flake builds; and if not, the activation that makes it so.
 // Everything else is decided from files; this alone needs Nix each time, to evaluate.
 
-import type { Diagnostic } from '../core/diagnostic.ts';
 import { activeSystem, type JobResult, type Reader } from '../core/host/host.ts';
-import type { ActivationMode, ActiveSystem, Change, Person } from '../core/model.ts';
+import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
-import { installableOf } from '../core/plan-places.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { installableOf, type MayWrite } from '../core/places.ts';
+import { barred, IN_SYNC, provider } from '../core/provider.ts';
 
 interface Desired {
   readonly mode: ActivationMode;
@@ -30,13 +29,16 @@ interface Observed {
 
 export const activation = provider<Desired, Observed>({
   name: 'activation',
+  answers: ['/activate'],
+  codes: ['RF2020', 'RF2033', 'RF2110', 'RF4001', 'RF4006'],
+  mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning }) =>
     activate && { mode: activate, dir, host: host.name, person, isRunning },
   async observe(desired, reader) {
     const active = activeSystem(reader);
     const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
-    // What was built once builds again: nothing has changed since.
+    // Nothing is to be activated, and building it only to see would take long.
     if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
     const result = await reader.compute({
       label: 'evaluating the system',
@@ -62,25 +64,25 @@ export const activation = provider<Desired, Observed>({
     return { active, bootDefault, wanted };
   },
   reconcile(desired, { active, bootDefault, wanted }) {
-    if (!desired.isRunning) return blocked(underRoot());
-    if (wanted.kind === 'failed') return blocked(notEvaluated(wanted.result));
-    if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return NO_DIFFERENCE;
-    if (wanted.kind === 'settled') return NO_DIFFERENCE;
+    if (!desired.isRunning) return barred(underRoot);
+    if (wanted.kind === 'failed') return barred(notEvaluated(wanted.result));
+    if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return IN_SYNC;
+    if (wanted.kind === 'settled') return { findings: [unbuilt], edits: [] };
     const installable = installableOf(desired.dir, desired.host);
-    const change: Change = {
+    const finding: Finding = {
+      code: 'RF2110',
+      wish: '/activate',
       subject: 'activate',
       path: desired.dir,
-      action: 'activate',
       to: `${desired.mode} to ${desired.dir}#${desired.host}`,
-      reason: 'differs',
       because:
         wanted.kind === 'evaluated'
           ? `the machine ${desired.mode === 'boot' ? 'boots' : 'runs'} "${bootOrRun(desired.mode, active, bootDefault)}", and its flake builds "${wanted.system}"`
           : 'the flake changes, and with it the system that it builds',
-      pointer: '/activate',
+      remedy: { by: 'plan', action: 'activate' },
     };
     return {
-      changes: [change],
+      findings: [finding],
       edits: [
         {
           op: 'activate',
@@ -90,10 +92,17 @@ export const activation = provider<Desired, Observed>({
           before: active,
         },
       ],
-      diagnostics: [],
     };
   },
 });
+
+/** What runs as root is the system of this spec's flake, built as this spec's person. */
+const isActivation: MayWrite = (edit, { wishes: { activate, dir, host, person } }) =>
+  edit.op === 'activate' &&
+  edit.mode === activate &&
+  edit.target.kind === 'flake' &&
+  edit.target.installable === installableOf(dir, host.name) &&
+  (['uid', 'gid', 'name', 'home'] as const).every((key) => edit.as[key] === person[key]);
 
 /** The running system for test and switch, the boot default for boot and switch. */
 function isActive(
@@ -115,31 +124,36 @@ function linkAt(reader: Reader, path: string): string | undefined {
   return entry.type === 'link' ? entry.target : undefined;
 }
 
-const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [], diagnostics: [diagnostic] });
-
-const underRoot = (): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2020',
-  summary: 'a system can be activated only on the machine itself, not under --root',
-  hint: 'write activate: none, or run reflake on the machine',
-  pointer: '/activate',
+const about = (code: Finding['code'], because: string, hint: string): Finding => ({
+  code,
+  wish: '/activate',
+  subject: 'activate',
+  because,
+  remedy: { by: 'you', hint },
 });
 
-function notEvaluated(result: JobResult): Diagnostic {
+const underRoot = about(
+  'RF2020',
+  'a system can be activated only on the machine itself, not under --root',
+  'write activate: none, or run reflake on the machine',
+);
+
+const unbuilt = about(
+  'RF2033',
+  'whether the system builds is not known: nothing has changed, so it is not built again',
+  'build it: nix build',
+);
+
+function notEvaluated(result: JobResult): Finding {
   if (result.status === 'missing')
-    return {
-      severity: 'error',
-      code: 'RF4001',
-      summary: 'nix is not installed, and the system has to be evaluated',
-      hint: 'install Nix, or write activate: none',
-      pointer: '/activate',
-    };
+    return about(
+      'RF4001',
+      'nix is not installed, and the system has to be evaluated',
+      'install Nix, or write activate: none',
+    );
+  const log = result.status === 'failed' ? result.stderr.trim().split('\n').slice(-12).join('\n') : '';
   return {
-    severity: 'error',
-    code: 'RF4006',
-    summary: 'the configuration does not evaluate',
-    hint: 'mend the configuration; the last lines of Nix say why',
-    pointer: '/activate',
-    snippet: result.status === 'failed' ? result.stderr.trim().split('\n').slice(-12).join('\n') : '',
+    ...about('RF4006', 'the configuration does not evaluate', 'mend the configuration; the last lines of Nix say why'),
+    evidence: [{ saw: log }],
   };
 }

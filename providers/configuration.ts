@@ -2,21 +2,24 @@
 // and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
 
 import { closure, mentioned } from '../core/closure.ts';
-import { type Diagnostic, rangeOf } from '../core/diagnostic.ts';
+import { type JsonPointer, rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import { noConfiguration } from '../core/finding.ts';
 import { type ModuleFacts, readModule } from '../core/formats/nix/module.ts';
 import { removeBinding, setFeatures } from '../core/formats/nix/module-edit.ts';
 import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
 import type { Reader } from '../core/host/host.ts';
 import { MOST } from '../core/limits.ts';
-import type { Change, Owner } from '../core/model.ts';
+import type { Finding, Owner, Put } from '../core/model.ts';
 import { nixConfOf } from '../core/nix-conf-files.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
-import { type Difference, provider } from '../core/provider.ts';
-import { ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
+import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
+import { type Ground, isTextOf, puts } from '../core/places.ts';
+import { barred, type Difference, provider } from '../core/provider.ts';
+import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
 
 interface Desired {
   readonly dir: AbsPath;
+  readonly from?: AbsPath;
   readonly modules: readonly string[];
   readonly features: readonly string[];
   readonly home: string;
@@ -32,17 +35,23 @@ interface Module {
 interface Observed {
   /** NixOS makes nix.conf from this configuration. */
   readonly bySystem: boolean;
+  readonly housed: boolean;
   /** The wished modules first, then what they import. */
   readonly modules: readonly Module[];
-  readonly broken: readonly Diagnostic[];
+  readonly broken: readonly Finding[];
   readonly born: Owner;
 }
 
 export const configuration = provider<Desired, Observed>({
   name: 'configuration',
-  desire: ({ dir, modules, features, person, owner, people }) => ({
+  answers: ['/config/modules'],
+  concerns: ['/features'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2104', 'RF2105'],
+  mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
+  desire: ({ dir, from, modules, features, person, owner, people }) => ({
     dir,
     modules,
+    ...(from && { from }),
     features: features ?? [],
     home: (owner && people.user(owner.uid)?.home) ?? person.home,
   }),
@@ -50,45 +59,62 @@ export const configuration = provider<Desired, Observed>({
     const wished = modules.map((module) => join(dir, module));
     const imported = importedThatMatter(dir, modules, wished, reader);
     const read = [...wished, ...imported].map((path) => ({ path, file: readText(reader, path) }));
-    const missing = wished.filter((path) => reader.stat(path).type === 'absent' && reader.stat(dir).type === 'dir');
+    const housed = reader.stat(dir).type === 'dir';
+    const missing = wished.filter((path) => reader.stat(path).type === 'absent');
     const broken = missing.map(
-      (path): Diagnostic => ({
-        severity: 'error',
+      (path): Finding => ({
         code: 'RF2004',
-        summary: `the module "${relativeTo(path, dir)}" is not there`,
-        hint: 'mend config.modules, or put the file in its place',
-        pointer: '/config/modules',
+        wish: '/config/modules',
+        subject: 'config.modules',
+        because: `the module "${relativeTo(path, dir)}" is not there`,
+        remedy: { by: 'you', hint: 'mend config.modules, or put the file in its place' },
         path,
       }),
     );
     const found: Module[] = [];
     for (const { path, file } of read) {
+      if (file.kind === 'odd') broken.push(oddFile(path, file, '/config/modules'));
       if (file.kind !== 'text') continue;
       const facts = readModule(file.text);
       // Not every file is a module that can be read; but every file must parse.
       if (!facts.ok && !parseNix(file.text).ok) broken.push(unparsable(path, file.text, facts));
       else found.push({ path, file, facts: facts.ok ? facts : undefined });
     }
-    return { bySystem: nixConfOf(reader, home).bySystem, modules: found, broken, born: ownerIn(reader, dir) };
+    return { bySystem: nixConfOf(reader, home).bySystem, housed, modules: found, broken, born: ownerIn(reader, dir) };
   },
   reconcile(desired, observed) {
-    if (observed.broken.length > 0) return { changes: [], edits: [], diagnostics: observed.broken };
-    const { modules, bySystem } = observed;
-    const { known, target } = effectiveFeatures(modules);
+    const { modules, bySystem, housed, broken, born } = observed;
+    // Where NixOS makes nix.conf, these modules are all there is to look at for the features.
+    const asked = bySystem ? undefined : ['/config/modules'];
+    if (!housed) return barred(noConfiguration(desired.dir, desired.from), asked);
+    const [first] = broken;
+    if (first !== undefined) return { ...barred(first, asked), findings: broken };
+    const { known, target, unknown } = effectiveFeatures(modules);
     const missing = bySystem ? desired.features.filter((feature) => !known.has(feature)) : [];
     return joinDifferences(
       modules.map((module) => {
         const enabling =
-          module === target && missing.length > 0 ? enable(module, known, missing, desired) : unchanged(module);
+          module !== target || missing.length === 0
+            ? unchanged(module)
+            : unknown !== undefined
+              ? undecided(module, unknown, missing)
+              : enable(module, known, missing, desired);
         return asDifference(
           module,
           [enabling, removeCopy({ ...module, file: { ...module.file, text: enabling.text } }, desired)],
-          observed.born,
+          born,
         );
       }),
     );
   },
 });
+
+/** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
+function isModule({ path, before }: Put, { wishes: { dir, modules } }: Ground): boolean {
+  if (before.type === 'absent' || !isWithin(path, dir) || /(^|\/)\.git\//.test(`${relativeTo(path, dir)}/`))
+    return false;
+  return path.endsWith('.nix') || modules.some((module) => join(dir, module) === path);
+}
 
 /**
  * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where
@@ -113,19 +139,37 @@ const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;
 /** One edit of a module's text, or why there is none. */
 interface TextEdit {
   readonly text: string;
-  readonly changes: readonly Change[];
-  readonly diagnostics: readonly Diagnostic[];
+  readonly findings: readonly Finding[];
 }
 
-const unchanged = ({ file }: Module): TextEdit => ({ text: file.text, changes: [], diagnostics: [] });
+const unchanged = ({ file }: Module): TextEdit => ({ text: file.text, findings: [] });
 
 function asDifference({ path, file }: Module, edits: readonly [TextEdit, TextEdit], born: Owner): Difference {
   const [, { text }] = edits;
-  const changes = edits.flatMap((edit) => edit.changes);
-  const diagnostics = edits.flatMap((edit) => edit.diagnostics);
-  if (text === file.text || diagnostics.length > 0) return { changes: [], edits: [], diagnostics };
+  const findings = edits.flatMap((edit) => edit.findings);
+  if (text === file.text) return { findings, edits: [] };
   const { edit, blobs } = putText(path, file, text, born);
-  return { changes, edits: [edit], diagnostics, blobs };
+  return { findings, edits: [edit], blobs };
+}
+
+/** Some of what the modules enable is computed, and the missing ones may be among it. */
+function undecided(module: Module, unknown: Unknown, missing: readonly string[]): TextEdit {
+  const { path, file } = unknown.module;
+  const list = missing.map((name) => `"${name}"`).join(' ');
+  const finding: Finding = {
+    code: 'RF2031',
+    wish: '/features',
+    subject: 'nix.settings.experimental-features',
+    because: `whether ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} enabled is not known: ${unknown.reason}`,
+    at: rangeOf(path, file.text, unknown.at),
+    path,
+    remedy: {
+      by: 'paste',
+      snippet: `nix.settings.experimental-features = [ ${list} ];`,
+      hint: 'write the features out, or paste the snippet if they are not there yet',
+    },
+  };
+  return { ...unchanged(module), findings: [finding] };
 }
 
 function enable(
@@ -136,20 +180,20 @@ function enable(
 ): TextEdit {
   const { path, file } = module;
   const edited = setFeatures(file.text, features);
-  if (!edited.ok) return { ...unchanged(module), diagnostics: [uneditable(path, file.text, edited, '/features')] };
+  if (!edited.ok) return { ...unchanged(module), findings: [uneditable(path, file.text, edited, '/features')] };
   const { described } = edited;
-  const change: Change = {
+  const finding: Finding = {
+    code: 'RF2104',
+    wish: '/features',
     subject: 'nix.settings.experimental-features',
     path,
-    action: described.kind === 'added' ? 'add' : 'change',
+    at: lineAt(path, described.line),
     ...(known.size > 0 && { from: [...known].join(' ') }),
     to: [...new Set([...known, ...features])].join(' '),
-    reason: 'missing',
     because: `NixOS makes nix.conf from the configuration, and "${relativeTo(path, dir)}" does not enable ${missing.join(', ')}`,
-    pointer: '/features',
-    line: described.line,
+    remedy: { by: 'plan', action: described.kind === 'added' ? 'add' : 'change' },
   };
-  return { text: edited.text, changes: [change], diagnostics: [] };
+  return { text: edited.text, findings: [finding] };
 }
 
 /** `system.copySystemConfiguration` throws in a flake: there is no <nixos-config> to copy. */
@@ -158,67 +202,86 @@ function removeCopy(module: Module, { dir }: Desired): TextEdit {
   const copies = facts?.copySystemConfiguration;
   if (copies?.kind !== 'static' || !copies.value) return unchanged(module);
   const edited = removeBinding(file.text, ['system', 'copySystemConfiguration']);
-  if (!edited.ok)
-    return { ...unchanged(module), diagnostics: [uneditable(path, file.text, edited, '/config/modules')] };
-  const change: Change = {
+  if (!edited.ok) return { ...unchanged(module), findings: [uneditable(path, file.text, edited, '/config/modules')] };
+  const finding: Finding = {
+    code: 'RF2105',
+    wish: '/config/modules',
     subject: 'system.copySystemConfiguration',
     path,
-    action: 'remove',
     from: 'true',
-    reason: 'unwanted',
     because: `"${relativeTo(path, dir)}" asks for a copy of the configuration, which a flake cannot give: it does not evaluate`,
-    pointer: '/config/modules',
+    remedy: { by: 'plan', action: 'remove' },
   };
-  return { text: edited.text, changes: [change], diagnostics: [] };
+  return { text: edited.text, findings: [finding] };
+}
+
+/** A part of what is enabled that the text does not tell. */
+interface Unknown {
+  readonly module: Module;
+  readonly reason: string;
+  readonly at: Span;
 }
 
 /**
  * What all modules together enable: lists of several modules are joined; a line in nix.extraOptions comes last in
  * nix.conf and decides alone. `target`: where an edit belongs.
  */
-function effectiveFeatures(modules: readonly Module[]): { known: ReadonlySet<string>; target: Module | undefined } {
+function effectiveFeatures(modules: readonly Module[]): {
+  known: ReadonlySet<string>;
+  target: Module | undefined;
+  unknown: Unknown | undefined;
+} {
   const places = modules.flatMap((module) => (module.facts?.features.places ?? []).map((place) => ({ module, place })));
   const deciding = places.find(({ place }) => place.where === 'extraOptions' && !place.adds);
   const counted = deciding ? places.filter(({ place }) => place.where === 'extraOptions') : places;
   const known = new Set(counted.flatMap(({ place }) => (place.features.kind === 'static' ? place.features.value : [])));
   const main = modules.find(({ facts }) => facts !== undefined) ?? modules[0];
-  return { known, target: (deciding ?? places.find(({ place }) => place.where === 'settings'))?.module ?? main };
+  const [unknown] = modules.flatMap((module): Unknown[] => {
+    const effective = module.facts?.features.effective;
+    if (effective?.kind === 'not-static') return [{ module, reason: effective.reason, at: effective.span }];
+    const isSilent = module.facts !== undefined || !TELLING.test(module.file.text);
+    return isSilent ? [] : [{ module, reason: 'the module is made by a function', at: { start: 0, end: 1 } }];
+  });
+  const target = (deciding ?? places.find(({ place }) => place.where === 'settings'))?.module ?? main;
+  // A line of nix.extraOptions that can be read decides, whatever the settings compute.
+  return { known, target, unknown: deciding === undefined ? unknown : undefined };
 }
+
+const lineAt = (file: AbsPath, line: number): SourceRange => ({ file, line, column: 1, endLine: line, endColumn: 1 });
 
 const uneditable = (
   path: AbsPath,
   text: string,
   { reason, at, snippet }: { readonly reason: string; readonly at: Span; readonly snippet?: string },
-  pointer: string,
-): Diagnostic => ({
-  severity: 'error',
+  wish: JsonPointer,
+): Finding => ({
   code: 'RF2008',
-  summary: reason,
-  hint: 'paste the snippet, then run reflake plan again',
+  wish,
+  subject: wish === '/features' ? 'nix.settings.experimental-features' : 'system.copySystemConfiguration',
+  because: reason,
   at: rangeOf(path, text, at),
   path,
-  pointer,
-  ...(snippet && { snippet }),
+  remedy: snippet
+    ? { by: 'paste', snippet, hint: 'paste the snippet, then run reflake plan again' }
+    : { by: 'you', hint: 'mend the place shown, then run reflake plan again' },
 });
 
 const unparsable = (
   path: AbsPath,
   text: string,
   { reason, at }: { readonly reason: string; readonly at: Span },
-): Diagnostic => ({
-  severity: 'error',
+): Finding => ({
   code: 'RF2009',
-  summary: reason,
-  hint: 'mend the file at the place shown',
+  wish: '/config/modules',
+  subject: 'config.modules',
+  because: reason,
   at: rangeOf(path, text, at),
   path,
+  remedy: { by: 'you', hint: 'mend the file at the place shown' },
 });
 
-function joinDifferences(all: readonly Difference[]): Difference {
-  return {
-    changes: all.flatMap(({ changes }) => changes),
-    edits: all.flatMap(({ edits }) => edits),
-    diagnostics: all.flatMap(({ diagnostics }) => diagnostics),
-    blobs: Object.assign({}, ...all.map(({ blobs }) => blobs ?? {})),
-  };
-}
+const joinDifferences = (all: readonly Difference[]): Difference => ({
+  findings: all.flatMap(({ findings }) => findings),
+  edits: all.flatMap(({ edits }) => edits),
+  blobs: Object.assign({}, ...all.map(({ blobs }) => blobs ?? {})),
+});

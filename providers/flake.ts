@@ -1,17 +1,18 @@
 // What flake.nix declares: the inputs, and the machine in nixosConfigurations. Writes one where there is none,
 // edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
 
-import { type Diagnostic, rangeOf } from '../core/diagnostic.ts';
+import { rangeOf } from '../core/diagnostic.ts';
+import { noConfiguration } from '../core/finding.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
 import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
-import type { Problem } from '../core/formats/nix/flake-difference.ts';
 import { editFlake } from '../core/formats/nix/flake-edit.ts';
 import { newFlake } from '../core/formats/nix/flake-new.ts';
 import type { FlakeWish } from '../core/formats/nix/flake-wish.ts';
-import type { Change, Owner } from '../core/model.ts';
+import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { isTextOf, puts } from '../core/places.ts';
+import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/provider.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
 
 interface Desired {
@@ -19,6 +20,9 @@ interface Desired {
   readonly dir: AbsPath;
   readonly wish: Required<FlakeWish>;
   readonly owner?: Owner;
+  readonly from?: AbsPath;
+  /** The leaf of the spec that a pointer of the editor means: an input that is a word has its url there itself. */
+  readonly leafOf: (pointer: string) => string;
 }
 
 interface Observed {
@@ -28,9 +32,15 @@ interface Observed {
   readonly housed: boolean;
 }
 
+const HOST = ['/host/name', '/host/system', '/config/modules'] as const;
+
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  desire: ({ dir, inputs, host, modules, owner, spec }) => ({
+  answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
+  concerns: HOST,
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2103'],
+  mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
+  desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
@@ -42,7 +52,9 @@ export const flake = provider<Desired, Observed>({
       }),
       host: { name: host.name, system: host.system, modules },
     },
+    leafOf: (pointer) => inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer,
     ...(owner && { owner }),
+    ...(from && { from }),
   }),
   observe: async ({ path, dir, owner }, reader) => ({
     file: readText(reader, path),
@@ -50,32 +62,40 @@ export const flake = provider<Desired, Observed>({
     housed: reader.stat(dir).type === 'dir',
   }),
   reconcile(desired, { file, born, housed }) {
-    const { path, wish } = desired;
-    if (!housed) return NO_DIFFERENCE;
-    if (file.kind === 'odd') return { changes: [], edits: [], diagnostics: [oddFile(path, file, '/inputs')] };
+    const { path, wish, dir, from } = desired;
+    if (!housed) return barred(noConfiguration(dir, from));
+    if (file.kind === 'odd') {
+      const finding = oddFile(path, file, desired.leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`));
+      return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
+    }
     if (file.kind === 'absent') return create(desired, born);
     const whole = editFlake(file.text, wish, RULES);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES);
-    const refused = whole.ok ? undefined : refuse(path, file.text, whole.problems);
-    if (!edited.ok) return refuse(path, file.text, edited.problems);
-    if (refused !== undefined && edited.changes.length === 0) return refused;
-    if (edited.changes.length === 0) return NO_DIFFERENCE;
+    const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
+    if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
+    if (edited.changes.length === 0) return refused ?? IN_SYNC;
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
-      ({ subject, pointer, from, to, line }): Change => ({
+      ({ subject, pointer, from: declared, to, line }): Finding => ({
+        code: 'RF2103',
+        wish: desired.leafOf(pointer),
         subject,
         path,
-        action: from === undefined ? 'add' : 'change',
-        ...(from !== undefined && { from }),
+        at: { file: path, line, column: 1, endLine: line, endColumn: 1 },
+        ...(declared !== undefined && { from: declared }),
         to,
-        reason: from === undefined ? 'missing' : 'differs',
-        because: from === undefined ? `flake.nix does not declare ${subject}` : `flake.nix says ${subject} is ${from}`,
-        pointer,
-        line,
+        because:
+          declared === undefined ? `flake.nix does not declare ${subject}` : `flake.nix says ${subject} is ${declared}`,
+        remedy: { by: 'plan', action: declared === undefined ? 'add' : 'change' },
       }),
     );
-    return { changes, edits: [edit], diagnostics: refused?.diagnostics ?? [], blobs };
+    // Those about the inputs are edited after all.
+    const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
+    // A host that is not there has no system and no modules either.
+    const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
+    const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
+    return { findings: [...changes, ...left], edits: [edit], blobs, ...(rest && { rest }) };
   },
 });
 
@@ -93,43 +113,75 @@ function attrsOf(url: string): Attrs | undefined {
   return parsed.ok ? parsed.ref.attrs : undefined;
 }
 
-function create({ path, wish }: Desired, born: Owner): Difference {
+function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
   const text = newFlake(wish, { description: `NixOS configuration of ${wish.host.name}` });
   const { edit, blobs } = putText(path, { kind: 'absent' }, text, born);
-  const added = (subject: string, to: string, pointer: string): Change => ({
+  const added = (subject: string, to: string, leaf: string): Finding => ({
+    code: 'RF2103',
+    wish: leaf,
     subject,
     path,
-    action: 'add',
     to,
-    reason: 'missing',
     because: 'there is no flake.nix',
-    pointer,
+    remedy: { by: 'plan', action: 'add' },
   });
   const inputs = wish.inputs.flatMap(({ name, url, follows = {}, flake: isFlake }) => [
-    added(`inputs.${name}`, isFlake === false ? `${url} (no flake)` : url, `/inputs/${name}`),
+    added(`inputs.${name}`, isFlake === false ? `${url} (no flake)` : url, leafOf(`/inputs/${name}`)),
     ...Object.entries(follows).map(([input, target]) =>
       added(`inputs.${name}.inputs.${input}.follows`, target, `/inputs/${name}/follows/${input}`),
     ),
   ]);
-  const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host');
-  return { changes: [...inputs, host], edits: [edit], diagnostics: [], blobs };
+  const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host/name');
+  return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
 }
 
-function refuse(path: AbsPath, text: string, problems: readonly Problem[]): Difference {
-  const diagnostics = problems.map(({ kind, message, at, snippet, pointer }): Diagnostic => {
-    const broken = kind === 'unreadable' && snippet === '';
+/** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
+function refuse(
+  { path, leafOf, wish }: Desired,
+  text: string,
+  { problems, besides }: Extract<ReturnType<typeof editFlake>, { ok: false }>,
+): Difference {
+  const broken = problems.find(
+    ({ kind, snippet, pointer }) => kind === 'unreadable' && snippet === '' && pointer === '',
+  );
+  if (broken !== undefined) {
+    const because = `flake.nix cannot be read: ${broken.message}`;
+    const remedy = { by: 'you', hint: 'mend the file at the place shown' } as const;
+    const at = rangeOf(path, text, broken.at);
+    const leaf = leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`);
+    return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
+  }
+  const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {
     // Whether the wish holds can't be told: said, and left to --strict; not an error that would bar all other wishes.
-    const unknown = kind === 'unreadable' && !broken;
+    const isUnknown = kind === 'unreadable';
+    const hint = snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet';
     return {
-      severity: unknown ? 'warning' : 'error',
-      code: broken ? 'RF2006' : 'RF2007',
-      summary: broken ? `flake.nix cannot be read: ${message}` : unknown ? `could not be checked: ${message}` : message,
-      hint: snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet',
+      code: isUnknown ? 'RF2029' : 'RF2007',
+      wish: leafOf(pointer),
+      subject: pointer,
+      because: isUnknown ? `could not be checked: ${message}` : message,
       at: rangeOf(path, text, at),
       path,
-      ...(pointer && { pointer }),
-      ...(snippet && { snippet }),
+      remedy: snippet === '' ? { by: 'you', hint } : { by: 'paste', snippet, hint },
     };
   });
-  return { changes: [], edits: [], diagnostics };
+  const others = besides.map(
+    ({ subject, pointer, from, to }): Finding => ({
+      code: 'RF2007',
+      wish: leafOf(pointer),
+      subject,
+      path,
+      ...(from !== undefined && { from }),
+      to,
+      because: from === undefined ? `flake.nix does not declare ${subject}` : `flake.nix says ${subject} is ${from}`,
+      remedy: { by: 'you', hint: 'mend what else is said of flake.nix first: all of it is edited at once' },
+    }),
+  );
+  // A host that can't be read tells nothing of its system and modules.
+  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === '/host/name');
+  return {
+    findings: [...findings, ...others],
+    edits: [],
+    ...(hidden && { rest: { verdict: 'undecided', by: hidden.code, of: HOST } }),
+  };
 }

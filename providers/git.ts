@@ -3,19 +3,22 @@
 
 import { digestOf } from '../core/canonical.ts';
 import { closure, mentioned } from '../core/closure.ts';
-import type { Diagnostic } from '../core/diagnostic.ts';
+import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git-index-add.ts';
 import type { Blobs, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
-import type { Change, Edit, Entry, Owner, Person, Puttable } from '../core/model.ts';
+import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
 import type { People } from '../core/people.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { puts } from '../core/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../core/repository.ts';
+import { isOfRepository } from '../core/repository-places.ts';
 import { strayLink } from '../core/stray.ts';
 import { ownerIn } from '../core/texts.ts';
 
 interface Desired {
   readonly dir: AbsPath;
+  readonly from?: AbsPath;
   readonly modules: readonly string[];
   readonly owner?: Owner;
   readonly person: Person;
@@ -30,7 +33,8 @@ interface Needed {
 }
 
 type Observed =
-  | { readonly kind: 'nothing to show' }
+  | { readonly kind: 'all shown' }
+  | { readonly kind: 'nothing there' }
   | {
       readonly kind: 'no repository';
       readonly init: JobResult;
@@ -50,7 +54,10 @@ type Observed =
 
 export const git = provider<Desired, Observed>({
   name: 'git',
-  desire: ({ git: wished, dir, modules, owner, person, people }) =>
+  answers: ['/git'],
+  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2107', 'RF4003', 'RF4004'],
+  mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
+  desire: ({ git: wished, dir, from, modules, owner, person, people }) =>
     wished
       ? {
           dir,
@@ -59,16 +66,17 @@ export const git = provider<Desired, Observed>({
           person,
           home: (owner && people.user(owner.uid)?.home) ?? person.home,
           ...(owner && { owner }),
+          ...(from && { from }),
         }
       : undefined,
   async observe({ dir, modules, owner: wished, person, home }, reader) {
     const entries = ['flake.nix', 'flake.lock', ...modules];
     const repository = repositoryOf(dir, reader);
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
-    if (repository?.tracked.ok && isTracked(repository, mentioned(dir, entries, reader)))
-      return { kind: 'nothing to show' };
+    const named = repository?.tracked.ok ? mentioned(dir, entries, reader) : undefined;
+    if (named !== undefined && named.size > 0 && isTracked(repository!, named)) return { kind: 'all shown' };
     const needed = closure(dir, entries, reader);
-    if (needed.length === 0) return { kind: 'nothing to show' };
+    if (needed.length === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
     if (repository === undefined)
       return {
@@ -93,7 +101,8 @@ export const git = provider<Desired, Observed>({
     };
   },
   reconcile(desired, observed) {
-    if (observed.kind === 'nothing to show') return NO_DIFFERENCE;
+    if (observed.kind === 'all shown') return IN_SYNC;
+    if (observed.kind === 'nothing there') return barred(noConfiguration(desired.dir, desired.from));
     return observed.kind === 'no repository' ? create(desired, observed) : show(desired, observed);
   },
 });
@@ -114,32 +123,31 @@ const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
   });
 
 function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'no repository' }): Difference {
-  const change: Change = {
+  const finding: Finding = {
+    code: 'RF2107',
+    wish: '/git',
     subject: 'git',
     path: dir,
-    action: 'add',
     to: `a repository; ${needed.length} ${needed.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    reason: 'missing',
     because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(needed, dir)}`,
-    pointer: '/git',
+    remedy: { by: 'plan', action: 'add' },
   };
-  if (init.status === 'withheld') return { changes: [change], edits: [], diagnostics: [] };
-  if (init.status !== 'done') return { changes: [change], edits: [], diagnostics: [gitFailed(init)] };
+  if (init.status === 'withheld') return { findings: [finding], edits: [] };
+  if (init.status !== 'done') return { findings: [finding, gitFailed(init)], edits: [] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
   const index = addIntentToAdd(
     undefined,
     needed.map((one) => intended(one, dir)),
   );
-  if (!index.ok) return blocked(uneditable(dir, index.message));
+  if (!index.ok) return barred(uneditable(dir, index.message));
   const extra: ScratchFile[] = [
     { path: '.git/index', type: 'file', content: index.bytes, mode: 0o644 },
     ...emptyBlob('sha1').map((file) => ({ ...file, path: `.git/${file.path}` })),
   ];
   return {
-    changes: [change],
+    findings: [finding],
     edits: [...born, ...extra.map((file) => putNew(dir, file, owner, blobs))],
-    diagnostics: [],
     blobs: blobs as Blobs,
   };
 }
@@ -147,17 +155,18 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
 function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
-  if (!tracked.ok) return blocked(uneditable(indexPath, tracked.message));
-  if (invisible.length > 0 && repository.stray !== undefined) return blocked(strayLink(repository.stray, people));
+  if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
+  if (invisible.length > 0 && repository.stray !== undefined)
+    return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
-  if (hidden.length > 0) return { changes: [], edits: [], diagnostics: hidden };
-  if (invisible.length === 0) return NO_DIFFERENCE;
+  if (hidden.length > 0) return { findings: hidden, edits: [] };
+  if (invisible.length === 0) return IN_SYNC;
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
     { format, ...(writtenAt !== undefined && { writtenAt }) },
   );
-  if (!index.ok) return blocked(uneditable(indexPath, index.message));
+  if (!index.ok) return barred(uneditable(indexPath, index.message));
   const blobs: Record<string, Uint8Array> = {};
   const content = put(index.bytes, blobs);
   const before: Puttable =
@@ -168,19 +177,18 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
     before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner };
   const blob = unnamed.map((file) => putNew(gitDir, file, owner, blobs));
   const only = invisible.length === 1 ? invisible[0] : undefined;
-  const change: Change = {
+  const finding: Finding = {
+    code: 'RF2107',
+    wish: '/git',
     subject: 'git',
     path: only?.path ?? dir,
-    action: 'change',
     to: `${invisible.length} ${invisible.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    reason: 'invisible',
     because: `${namesOf(invisible, dir)} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
-    pointer: '/git',
+    remedy: { by: 'plan', action: 'change' },
   };
   return {
-    changes: [change],
+    findings: [finding],
     edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
-    diagnostics: [],
     blobs: blobs as Blobs,
   };
 }
@@ -228,39 +236,40 @@ function namesOf(files: readonly Needed[], dir: AbsPath): string {
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more files`;
 }
 
-const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [], diagnostics: [diagnostic] });
+const found = (code: Finding['code'], because: string, hint: string, path?: AbsPath): Finding => ({
+  code,
+  wish: '/git',
+  subject: 'git',
+  because,
+  ...(path && { path }),
+  remedy: { by: 'you', hint },
+});
 
-const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>): Diagnostic =>
+const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>): Finding =>
   result.status === 'missing'
-    ? {
-        severity: 'error',
-        code: 'RF4003',
-        summary: 'git is not installed, and a repository has to be made',
-        hint: 'install git (for this once: nix-shell -p git), or write git: off',
-        pointer: '/git',
-      }
-    : {
-        severity: 'error',
-        code: 'RF4004',
-        summary: `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
-        hint: 'look at the git configuration of the owner',
-        pointer: '/git',
-      };
+    ? found(
+        'RF4003',
+        'git is not installed, and a repository has to be made',
+        'install git (for this once: nix-shell -p git), or write git: off',
+      )
+    : found(
+        'RF4004',
+        `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
+        'look at the git configuration of the owner',
+      );
 
-const uneditable = (path: AbsPath, message: string): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2016',
-  summary: `the git index cannot be edited: ${message}`,
-  hint: 'make the files visible by hand: git add --intent-to-add FILE…',
-  pointer: '/git',
-  path,
-});
+const uneditable = (path: AbsPath, message: string): Finding =>
+  found(
+    'RF2016',
+    `the git index cannot be edited: ${message}`,
+    'make the files visible by hand: git add --intent-to-add FILE…',
+    path,
+  );
 
-const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2015',
-  summary: `"${relativeTo(path, dir)}" is needed by the flake, and git ignores it: ${rule}`,
-  hint: `change the rule, or add the file by hand: git add --force ${relativeTo(path, dir)}`,
-  pointer: '/git',
-  path,
-});
+const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>
+  found(
+    'RF2015',
+    `"${relativeTo(path, dir)}" is needed by the flake, and git ignores it: ${rule}`,
+    `change the rule, or add the file by hand: git add --force ${relativeTo(path, dir)}`,
+    path,
+  );

@@ -1,13 +1,14 @@
 // Where the configuration lives: moves it from where the installer put it, and keeps the old place free.
 
-import type { Diagnostic } from '../core/diagnostic.ts';
+import { entryOf } from '../core/codes.ts';
+import { noConfiguration } from '../core/finding.ts';
 import { readFlake } from '../core/formats/nix/flake.ts';
 import type { Reader } from '../core/host/host.ts';
 import { textAt } from '../core/links.ts';
-import type { Change, Edit, Entry, Owner } from '../core/model.ts';
+import { type Edit, type Entry, type Finding, type Move, type Owner, type Put, sameOwner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
-import { ASIDE } from '../core/plan-places.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { ASIDE, type Ground, ROOTS } from '../core/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;
@@ -39,6 +40,10 @@ interface Observed {
 
 export const location = provider<Desired, Observed>({
   name: 'location',
+  answers: ['/config/path', '/config/from'],
+  codes: ['RF2003', 'RF2004', 'RF2021', 'RF2042', 'RF2101', 'RF2102'],
+  mayWrite: (edit, ground) =>
+    edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
   desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),
   async observe({ dir, from, host }, reader) {
     const parents = missingParents(dir, reader);
@@ -57,36 +62,58 @@ export const location = provider<Desired, Observed>({
   },
   reconcile(desired, observed) {
     const { dir, from } = desired;
-    if (observed.dir.kind === 'file') return blocked(notADirectory(dir));
+    if (observed.dir.kind === 'file') return inTheWay(notADirectory(dir));
     if (from === undefined || observed.from.kind === 'nothing' || observed.from.kind === 'empty')
-      return observed.dir.kind === 'nothing' ? blocked(nothingThere(desired)) : NO_DIFFERENCE;
+      return observed.dir.kind === 'nothing' ? barred(noConfiguration(desired.dir, desired.from)) : IN_SYNC;
     if (observed.from.kind === 'link')
-      return observed.from.target === dir ? NO_DIFFERENCE : blocked(leadsElsewhere(from, observed.from.target));
-    if (observed.from.kind === 'file') return blocked(notADirectory(from));
-    if (isWithin(dir, from) || isWithin(from, dir)) return blocked(oneInTheOther(dir, from));
+      return observed.from.target === dir ? IN_SYNC : inTheWay(leadsElsewhere(from, observed.from.target));
+    if (observed.from.kind === 'file') return inTheWay(notADirectory(from));
+    if (isWithin(dir, from) || isWithin(from, dir)) return inTheWay(oneInTheOther(dir, from));
     const [mount] = observed.mounts;
     if (mount !== undefined && (observed.dir.kind === 'nothing' || observed.settled))
-      return blocked(mounted(from, mount));
+      return inTheWay(mounted(from, mount));
     if (observed.dir.kind === 'nothing') return moveTo(desired, from, observed);
     if (observed.settled) return setAside(from, dir, observed);
-    return blocked(occupied(dir, from, observed.dir.kind === 'tree' ? observed.dir.entries : 0));
+    return inTheWay(occupied(dir, from, observed.dir.kind === 'tree' ? observed.dir.entries : 0));
   },
 });
+
+/** Directories on the way to where the tree goes, that are not there yet. */
+function isNewParent({ path, before, after }: Put, { moves, wishes: { dir }, reader }: Ground): boolean {
+  const to = moves[0]?.to;
+  if (to === undefined) return false;
+  if (before.type !== 'absent' || after.type !== 'dir' || path === to || !isWithin(to, path)) return false;
+  if (reader.stat(path).type !== 'absent') return false;
+  if (to !== dir) return sameOwner(after.owner, ROOTS) && after.mode === (path.includes('/reflake') ? 0o700 : 0o755);
+  let above = parent(path);
+  while (above !== ROOT && reader.stat(above).type === 'absent') above = parent(above);
+  const there: Entry = reader.stat(above);
+  return after.mode === 0o755 && sameOwner(after.owner, 'owner' in there ? there.owner : ROOTS);
+}
+
+/** The one tree that config.from names, to its new place or out of the way. */
+function isMove({ from, to }: Move, { wishes, reader, moves }: Ground): boolean {
+  if (moves.length > 1) return false;
+  if (from !== wishes.from || reader.stat(from).type !== 'dir') return false;
+  const aside = new RegExp(`^${basename(from).replace(/[.*+?^${'$'}{}()|[\]\\]/g, '\\$&')}(-\\d+)?$`);
+  return to === wishes.dir || (parent(to) === ASIDE && aside.test(basename(to)));
+}
 
 function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: place }: Observed): Difference {
   const made = parents.map((path) => newDir(path, parentOwner, 0o755));
   const entries = place.kind === 'tree' ? place.entries : 0;
-  const change: Change = {
+  const finding: Finding = {
+    code: 'RF2101',
+    wish: '/config/path',
     subject: 'config.path',
     path: from,
-    action: 'move',
     from,
     to: dir,
-    reason: 'misplaced',
     because: `the configuration (${entries} ${entries === 1 ? 'entry' : 'entries'}) is still at "${from}"`,
-    pointer: '/config/path',
+    remedy: { by: 'plan', action: 'move' },
   };
-  return { changes: [change], edits: [...made, { op: 'move', from, to: dir }], diagnostics: [] };
+  const edits: readonly Edit[] = [...made, { op: 'move', from, to: dir }];
+  return { findings: [finding], edits, rest: { verdict: 'differs', by: finding.code } };
 }
 
 const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
@@ -99,17 +126,17 @@ const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
 /** The flake is in place already, so what is back at the old place is somebody's work: kept, under another name. */
 function setAside(from: AbsPath, dir: AbsPath, { aside, asideParents, from: place }: Observed): Difference {
   const made = asideParents.map((path) => newDir(path, { uid: 0, gid: 0 }, path.includes('/reflake') ? 0o700 : 0o755));
-  const change: Change = {
+  const finding: Finding = {
+    code: 'RF2102',
+    wish: '/config/from',
     subject: 'config.from',
     path: from,
-    action: 'move',
     from,
     to: aside,
-    reason: 'unwanted',
     because: `"${from}" is back${place.kind === 'tree' ? ` with ${place.entries} entries` : ''}, and the configuration lives at "${dir}"`,
-    pointer: '/config/from',
+    remedy: { by: 'plan', action: 'move' },
   };
-  return { changes: [change], edits: [...made, { op: 'move', from, to: aside }], diagnostics: [] };
+  return { findings: [finding], edits: [...made, { op: 'move', from, to: aside }] };
 }
 
 function placeAt(path: AbsPath, reader: Reader): Place {
@@ -157,64 +184,60 @@ function freeName(wanted: AbsPath, reader: Reader): AbsPath {
   }
 }
 
-const blocked = (diagnostic: Diagnostic): Difference => ({ changes: [], edits: [], diagnostics: [diagnostic] });
+/** It is known to differ: whatever else is wished of the place is not as wished either. */
+const inTheWay = (finding: Finding): Difference => ({
+  findings: [finding],
+  edits: [],
+  rest: { verdict: entryOf(finding.code).verdict ?? 'blocked', by: finding.code },
+});
 
-const nothingThere = ({ dir, from }: Desired): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2004',
-  summary:
-    from === undefined
-      ? `there is no configuration at "${dir}"`
-      : `there is no configuration at "${dir}", and none at "${from}"`,
-  hint: from === undefined ? 'write config.from: where the configuration is now' : 'mend config.path or config.from',
-  pointer: '/config/path',
+const occupied = (dir: AbsPath, from: AbsPath, entries: number): Finding => ({
+  code: 'RF2003',
+  because: `"${dir}" is there already (${entries === 0 ? 'an empty directory' : `${entries} entries`}), and so is "${from}"`,
+  remedy: {
+    by: 'you',
+    hint:
+      entries === 0
+        ? `remove the empty directory: rmdir ${dir}`
+        : 'choose another config.path, or move one of the two away',
+  },
+  wish: '/config/path',
+  subject: 'config.path',
   path: dir,
 });
 
-const occupied = (dir: AbsPath, from: AbsPath, entries: number): Diagnostic => ({
-  severity: 'error',
+const notADirectory = (path: AbsPath): Finding => ({
   code: 'RF2003',
-  summary: `"${dir}" is there already (${entries === 0 ? 'an empty directory' : `${entries} entries`}), and so is "${from}"`,
-  hint:
-    entries === 0
-      ? `remove the empty directory: rmdir ${dir}`
-      : 'choose another config.path, or move one of the two away',
-  pointer: '/config/path',
-  path: dir,
-});
-
-const notADirectory = (path: AbsPath): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2003',
-  summary: `"${path}" is not a directory`,
-  hint: 'choose another path, or move it away',
-  pointer: '/config/path',
+  because: `"${path}" is not a directory`,
+  remedy: { by: 'you', hint: 'choose another path, or move it away' },
+  wish: '/config/path',
+  subject: 'config.path',
   path,
 });
 
-const oneInTheOther = (dir: AbsPath, from: AbsPath): Diagnostic => ({
-  severity: 'error',
+const oneInTheOther = (dir: AbsPath, from: AbsPath): Finding => ({
   code: 'RF2003',
-  summary: `"${from}" cannot be moved to "${dir}": one lies in the other`,
-  hint: 'choose another config.path',
-  pointer: '/config/path',
+  because: `"${from}" cannot be moved to "${dir}": one lies in the other`,
+  remedy: { by: 'you', hint: 'choose another config.path' },
+  wish: '/config/path',
+  subject: 'config.path',
   path: dir,
 });
 
-const mounted = (from: AbsPath, path: AbsPath): Diagnostic => ({
-  severity: 'error',
+const mounted = (from: AbsPath, path: AbsPath): Finding => ({
   code: 'RF2042',
-  summary: `a file system is mounted at "${path}", and "${from}" cannot be moved with it`,
-  hint: 'unmount it first',
-  pointer: '/config/from',
+  because: `a file system is mounted at "${path}", and "${from}" cannot be moved with it`,
+  remedy: { by: 'you', hint: 'unmount it first' },
+  wish: '/config/from',
+  subject: 'config.from',
   path,
 });
 
-const leadsElsewhere = (from: AbsPath, target: AbsPath): Diagnostic => ({
-  severity: 'error',
+const leadsElsewhere = (from: AbsPath, target: AbsPath): Finding => ({
   code: 'RF2021',
-  summary: `"${from}" is a link to "${target}"`,
-  hint: 'remove the link, or make config.path the directory that it leads to',
-  pointer: '/config/from',
+  because: `"${from}" is a link to "${target}"`,
+  remedy: { by: 'you', hint: 'remove the link, or make config.path the directory that it leads to' },
+  wish: '/config/from',
+  subject: 'config.from',
   path: from,
 });

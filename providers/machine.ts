@@ -1,26 +1,31 @@
 // The guard: a spec is for one machine, and another one is left alone. It never edits.
 
-import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Finding } from '../core/model.ts';
 import { provider } from '../core/provider.ts';
 
 export const machine = provider({
   name: 'machine',
+  answers: ['/host/name', '/host/system'],
+  codes: ['RF2002'],
   desire: ({ host, isRunning }) => ({ ...host, isRunning }),
   observe: async (_desired, { facts }) => facts,
   reconcile(desired, facts) {
-    const diagnostics: Diagnostic[] = [];
+    const findings: Finding[] = [];
+    const defers: string[] = [];
     const hint = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
+    const refuse = (member: 'name' | 'system', because: string): void => {
+      const [subject, wish] = [`host.${member}`, `/host/${member}`];
+      findings.push({ code: 'RF2002', wish, subject, because, remedy: { by: 'you', hint } });
+    };
     // A machine without a name (an image that never booted) can't be told apart by it.
-    if (facts.name !== '' && shortName(facts.name) !== shortName(desired.name)) {
-      const summary = `this machine is "${facts.name}", and the spec is for "${desired.name}"`;
-      diagnostics.push({ severity: 'error', code: 'RF2002', summary, hint, pointer: '/host/name' });
-    }
+    if (facts.name === '') defers.push('/host/name');
+    else if (shortName(facts.name) !== shortName(desired.name))
+      refuse('name', `this machine is "${facts.name}", and the spec is for "${desired.name}"`);
     // Under --root the processor that will run it is not the one we run on.
-    if (desired.isRunning && facts.system !== desired.system && !runsOn(facts.system, desired.system)) {
-      const summary = `this machine is ${facts.system}, and the spec is for ${desired.system}`;
-      diagnostics.push({ severity: 'error', code: 'RF2002', summary, hint, pointer: '/host/system' });
-    }
-    return { changes: [], edits: [], diagnostics };
+    if (!desired.isRunning) defers.push('/host/system');
+    else if (facts.system !== desired.system && !runsOn(facts.system, desired.system))
+      refuse('system', `this machine is ${facts.system}, and the spec is for ${desired.system}`);
+    return { findings, edits: [], defers };
   },
 });
 

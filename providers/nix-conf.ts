@@ -1,11 +1,11 @@
 // Experimental features where nix.conf is a file that people edit: in the file that wins.
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
-import type { Diagnostic, SourceRange } from '../core/diagnostic.ts';
+import type { SourceRange } from '../core/diagnostic.ts';
 import { addFeatures } from '../core/formats/nix-conf-edit.ts';
 import type { Reader } from '../core/host/host.ts';
 import { type Followed, follow } from '../core/links.ts';
-import type { Change, Edit } from '../core/model.ts';
+import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -14,8 +14,9 @@ import {
   SYSTEM_CONF,
   systemConfOf,
 } from '../core/nix-conf-files.ts';
-import { type AbsPath, absolute, parent } from '../core/path.ts';
-import { type Difference, NO_DIFFERENCE, provider } from '../core/provider.ts';
+import { type AbsPath, absolute, isWithin, parent } from '../core/path.ts';
+import { type Ground, puts, ROOTS } from '../core/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
 import { putText, readText, type TextFile } from '../core/texts.ts';
 
 interface Desired {
@@ -43,6 +44,9 @@ interface Observed {
 
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
+  answers: ['/features'],
+  codes: ['RF2010', 'RF2011', 'RF2104'],
+  mayWrite: puts((put, ground) => ground.wishes.features !== undefined && isNixConf(put, ground)),
   desire: ({ features, person, owner, people }) =>
     features && {
       features,
@@ -67,11 +71,11 @@ export const nixConf = provider<Desired, Observed>({
     };
   },
   reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir, misled }) {
-    if (conf.bySystem) return NO_DIFFERENCE;
+    if (conf.bySystem) return { ...IN_SYNC, defers: ['/features'] };
     const { error, requestedFeatures, winner } = conf.effective;
     if (error !== undefined) return broken(error);
     const missing = features.filter((feature) => !requestedFeatures.includes(feature));
-    if (missing.length === 0) return NO_DIFFERENCE;
+    if (missing.length === 0) return IN_SYNC;
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
     if (misled)
       return blocked(
@@ -89,28 +93,63 @@ export const nixConf = provider<Desired, Observed>({
         path,
         `"${path}" cannot be made to enable ${missing.join(' ')}${edited.ok ? '' : `: ${edited.message}`}`,
       );
-    const { edit, blobs } = putText(place, file, edited.text, ROOT_OWNER);
-    const change: Change = {
+    const { edit, blobs } = putText(place, file, edited.text, ROOTS);
+    const { line } = edited;
+    const finding: Finding = {
+      code: 'RF2104',
+      wish: '/features',
       subject: 'experimental-features',
       path,
-      action: winner === undefined ? 'add' : 'change',
+      at: { file: path, line, column: 1, endLine: line, endColumn: 1 },
       ...(winner && { from: winner.features.join(' ') }),
       to: features.join(' '),
-      reason: 'missing',
       because: `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled${winner ? ` by "${winner.path}", the file that wins` : ' in any nix.conf'}`,
-      pointer: '/features',
-      line: edited.line,
+      evidence: conf.files.map((one) => ({ path: one.path, saw: 'read by Nix, in this order' })),
+      remedy: { by: 'plan', action: winner === undefined ? 'add' : 'change' },
     };
-    return {
-      changes: [change],
-      edits: [...(missingDir ? [makeDir(parent(place))] : []), edit],
-      diagnostics: [],
-      blobs,
-    };
+    return { findings: [finding], edits: [...(missingDir ? [makeDir(parent(place))] : []), edit], blobs };
   },
 });
 
-const ROOT_OWNER = { uid: 0, gid: 0 };
+/** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
+function isNixConf(put: Put, ground: Ground): boolean {
+  const { path, before, after } = put;
+  const { wishes, reader } = ground;
+  const system = [SYSTEM_CONF, CUSTOM_CONF];
+  if (after.type === 'dir')
+    return path === parent(SYSTEM_CONF) && before.type === 'absent' && isRootsNew(after.owner, after.mode, 0o755);
+  if (after.type !== 'file' || after.content === undefined || !addsFeatures(put, ground)) return false;
+  if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
+  if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
+  const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
+  const { files, effective } = nixConfOf(reader, person.home);
+  const read = [...files.map((one) => one.path), ...(effective.winner ? [absolute(effective.winner.path)] : [])];
+  const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
+  const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
+  return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
+}
+
+/**
+ * Root's nix.conf says who may do what through the daemon: its new bytes are exactly those that adding wished features gives,
+ * whatever a saved plan holds.
+ */
+function addsFeatures({ path, after }: Put, { reader, blobs, wishes: { features = [] } }: Ground): boolean {
+  const bytes = after.type === 'file' && after.content !== undefined ? blobs[after.content] : undefined;
+  if (bytes === undefined) return false;
+  const planned = Buffer.from(bytes).toString('utf8');
+  const text = confFileAt(reader, path)?.text ?? '';
+  let at = 0;
+  while (at < text.length && text[at] === planned[at]) at++;
+  const inserted = planned.slice(at, at + planned.length - text.length).split(/\s+/);
+  const added = features.filter((feature) => inserted.some((word) => word === feature));
+  const readInclude = (other: string): string | undefined => confFileAt(reader, absolute(other))?.text;
+  return [{}, { extend: true }].some((how) => {
+    const edited = addFeatures(text, added, { path, readInclude, ...how });
+    return edited.ok && edited.text === planned;
+  });
+}
+
+const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwner(owner, ROOTS) && mode === due;
 
 const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
 
@@ -134,48 +173,48 @@ const makeDir = (path: AbsPath): Edit => ({
   op: 'put',
   path,
   before: { type: 'absent' },
-  after: { type: 'dir', mode: 0o755, owner: ROOT_OWNER },
+  after: { type: 'dir', mode: 0o755, owner: ROOTS },
 });
 
 function broken({ path, line, message }: { path: string; line: number; message: string }): Difference {
   const at: SourceRange = { file: path, line, column: 1, endLine: line, endColumn: 1 };
   const hint = 'mend the line: every nix command fails until then';
-  return {
-    changes: [],
-    edits: [],
-    diagnostics: [{ severity: 'error', code: 'RF2011', summary: message, hint, at, pointer: '/features' }],
+  const finding: Finding = {
+    code: 'RF2011',
+    wish: '/features',
+    subject: 'nix.conf',
+    because: message,
+    at,
+    path: absolute(path),
+    remedy: { by: 'you', hint },
   };
+  return barred(finding);
 }
 
 /** Files that another tool makes are not edited: the hint says where the setting belongs. */
 function foreign({ path, built, generated }: NixConfFile, missing: readonly string[]): Difference {
   const snippet = `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`;
-  const where =
+  const remedy: Remedy =
     generated?.by === 'determinate'
       ? {
+          by: 'paste',
           hint: 'put the line into /etc/nix/nix.custom.conf and include it',
           snippet: `extra-experimental-features = ${missing.join(' ')}`,
         }
       : {
+          by: 'paste',
           hint: `set nix.settings in ${generated?.by === 'home-manager' ? 'the home-manager configuration' : 'the configuration that made it'}`,
           snippet,
         };
-  const summary = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
-  return {
-    changes: [],
-    edits: [],
-    diagnostics: [{ severity: 'error', code: 'RF2010', summary, ...where, path, pointer: '/features' }],
-  };
+  const because = `"${path}" ${built ? 'is a link into the store' : `is made by ${generated?.by ?? 'another tool'}`} and does not enable ${missing.join(', ')}`;
+  return left(path, because, remedy);
 }
 
-function blocked(path: AbsPath, summary: string): Difference {
-  const diagnostic: Diagnostic = {
-    severity: 'error',
-    code: 'RF2010',
-    summary,
-    hint: 'look at its includes: one of them decides',
-    path,
-    pointer: '/features',
-  };
-  return { changes: [], edits: [], diagnostics: [diagnostic] };
-}
+const blocked = (path: AbsPath, because: string): Difference =>
+  left(path, because, { by: 'you', hint: 'look at its includes: one of them decides' });
+
+/** Not enabled, and not for us to enable. */
+const left = (path: AbsPath, because: string, remedy: Remedy): Difference => ({
+  findings: [{ code: 'RF2010', wish: '/features', subject: 'experimental-features', because, path, remedy }],
+  edits: [],
+});

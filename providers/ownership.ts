@@ -1,19 +1,22 @@
 // Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
 
-import type { Diagnostic } from '../core/diagnostic.ts';
-import { type Change, type Edit, type Entry, type Owner, type Puttable, sameOwner } from '../core/model.ts';
+import { isBar, noConfiguration } from '../core/finding.ts';
+import { type Edit, type Entry, type Finding, kindOf, type Owner, type Puttable, sameOwner } from '../core/model.ts';
 import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
-import { type AbsPath, quoted, relativeTo } from '../core/path.ts';
-import { provider } from '../core/provider.ts';
+import { type AbsPath, isWithin, quoted, relativeTo } from '../core/path.ts';
+import { isAsDue, puts } from '../core/places.ts';
+import { barred, provider } from '../core/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;
+  readonly from?: AbsPath;
   readonly owner: Owner;
   readonly gids: readonly number[];
   readonly nameOf: (owner: Owner) => string;
 }
 
 interface Observed {
+  readonly isThere: boolean;
   readonly touched: readonly Found[];
   /** Mount points in the tree. */
   readonly mounts: readonly AbsPath[];
@@ -21,21 +24,31 @@ interface Observed {
 
 export const ownership = provider<Desired, Observed>({
   name: 'ownership',
-  desire: ({ dir, owner, people }) => owner && { dir, owner, gids: people.groupsOf(owner.uid), nameOf: people.name },
+  answers: ['/config/owner'],
+  codes: ['RF2004', 'RF2017', 'RF2018', 'RF2041', 'RF2042', 'RF2108', 'RF2109'],
+  // Of what is in the tree, whatever it is.
+  mayWrite: puts(
+    (put, ground) =>
+      ground.wishes.owner !== undefined &&
+      isWithin(put.path, ground.wishes.dir) &&
+      kindOf(put) === 'metadata' &&
+      isAsDue(put, ground),
+  ),
+  desire: ({ dir, from, owner, people }) =>
+    owner && { dir, owner, gids: people.groupsOf(owner.uid), nameOf: people.name, ...(from && { from }) },
   async observe({ dir, owner, gids }, reader) {
     const touched = notOwned(dir, owner, reader, gids);
-    return { touched, mounts: touched.length === 0 ? [] : reader.mounts(dir) };
+    const isThere = reader.stat(dir).type !== 'absent';
+    return { isThere, touched, mounts: touched.length === 0 ? [] : reader.mounts(dir) };
   },
-  reconcile({ dir, owner, nameOf }, { touched, mounts }) {
+  reconcile({ dir, from, owner, nameOf }, { isThere, touched, mounts }) {
+    if (!isThere) return barred(noConfiguration(dir, from));
     const foreign = touched.filter(({ entry }) => !sameOwner(entry.owner, owner));
     const closed = touched.filter(isClosed);
-    const diagnostics = [...refusals(touched, dir), ...withheld(touched, dir, owner, nameOf), ...mounts.map(mounted)];
-    if (diagnostics.some(({ severity }) => severity === 'error')) return { changes: [], edits: [], diagnostics };
-    return {
-      changes: [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))],
-      edits: owning(touched, owner),
-      diagnostics,
-    };
+    const bars = [...refusals(touched, dir), ...withheld(touched, dir, owner, nameOf), ...mounts.map(mounted)];
+    if (bars.some(isBar)) return { findings: bars, edits: [] };
+    const changes = [...ownerChanges(foreign, dir, owner, nameOf), ...closed.map((one) => modeChange(one, dir))];
+    return { findings: [...changes, ...bars], edits: owning(touched, owner) };
   },
 });
 
@@ -54,30 +67,24 @@ function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
   });
 }
 
-function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Diagnostic> {
+const found = (code: Finding['code'], because: string, hint: string, path: AbsPath): Finding => ({
+  code,
+  wish: '/config/owner',
+  subject: 'owner',
+  because,
+  path,
+  remedy: { by: 'you', hint },
+});
+
+function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Finding> {
   for (const { path, entry } of touched) {
     const name = relativeTo(path, dir);
-    if (entry.type === 'other') {
-      const summary = `"${name}" is a ${entry.what}`;
-      yield {
-        severity: 'error',
-        code: 'RF2017',
-        summary,
-        hint: 'move it out of the configuration',
-        pointer: '/config/owner',
-        path,
-      };
-    } else if (entry.type === 'file' && entry.hardLinked) {
-      // git objects of a local clone are shared with the clone's source.
-      const summary = `"${name}" has other names too, which would change owner with it`;
-      yield {
-        severity: 'error',
-        code: 'RF2018',
-        summary,
-        hint: `make it a file of its own: cp --remove-destination`,
-        pointer: '/config/owner',
-        path,
-      };
+    if (entry.type === 'other')
+      yield found('RF2017', `"${name}" is a ${entry.what}`, 'move it out of the configuration', path);
+    // git objects of a local clone are shared with the clone's source.
+    else if (entry.type === 'file' && entry.hardLinked) {
+      const because = `"${name}" has other names too, which would change owner with it`;
+      yield found('RF2018', because, 'make it a file of its own: cp --remove-destination', path);
     }
   }
 }
@@ -88,46 +95,39 @@ function* withheld(
   dir: AbsPath,
   owner: Owner,
   nameOf: Desired['nameOf'],
-): Generator<Diagnostic> {
+): Generator<Finding> {
   const all = touched.filter((one) => one.withheld !== undefined && one.entry.type !== 'other');
   for (const { path, entry, withheld: why } of all.slice(0, MOST)) {
     const who = nameOf(owner);
     const because =
       why === 'set-id' ? 'has set-id bits, and is given to nobody' : `is closed to ${who}, so it is not given to them`;
     const chown = `chown ${entry.type === 'dir' ? '-R ' : ''}-h ${owner.uid}:${owner.gid} -- ${quoted(path)}`;
-    yield {
-      severity: 'error',
-      code: 'RF2041',
-      summary: `"${relativeTo(path, dir)}" belongs to ${nameOf(entry.owner)}, and ${because}`,
-      hint: `move it out of the configuration, or look at it and run: sudo ${chown}`,
-      pointer: '/config/owner',
+    yield found(
+      'RF2041',
+      `"${relativeTo(path, dir)}" belongs to ${nameOf(entry.owner)}, and ${because}`,
+      `move it out of the configuration, or look at it and run: sudo ${chown}`,
       path,
-    };
+    );
   }
   if (all.length > MOST)
-    yield {
-      severity: 'error',
-      code: 'RF2041',
-      summary: `${all.length - MOST} more in "${dir}" are not given either`,
-      hint: 'mend the ones above first',
-      pointer: '/config/owner',
-      path: dir,
-    };
+    yield found(
+      'RF2041',
+      `${all.length - MOST} more in "${dir}" are not given either`,
+      'mend the ones above first',
+      dir,
+    );
 }
 
 /** Nobody reads more at once. */
 const MOST = 10;
 
-/** For a shell, whatever the name holds. */
-
-const mounted = (path: AbsPath): Diagnostic => ({
-  severity: 'error',
-  code: 'RF2042',
-  summary: `a file system is mounted at "${path}"`,
-  hint: `it is not part of the configuration, and is not given: umount ${quoted(path)}`,
-  pointer: '/config/owner',
-  path,
-});
+const mounted = (path: AbsPath): Finding =>
+  found(
+    'RF2042',
+    `a file system is mounted at "${path}"`,
+    `it is not part of the configuration, and is not given: umount ${quoted(path)}`,
+    path,
+  );
 
 /** One change for each owner found, as a person would say it. */
 function ownerChanges(
@@ -135,7 +135,7 @@ function ownerChanges(
   dir: AbsPath,
   owner: Owner,
   nameOf: Desired['nameOf'],
-): readonly Change[] {
+): readonly Finding[] {
   const groups = new Map<string, Found[]>();
   for (const one of foreign) {
     const name = nameOf(one.entry.owner);
@@ -143,33 +143,33 @@ function ownerChanges(
     if (group === undefined) groups.set(name, [one]);
     else group.push(one);
   }
-  return [...groups].map(([name, paths]): Change => {
+  return [...groups].map(([name, paths]): Finding => {
     const [first] = paths as [Found, ...Found[]];
     const only = paths.length === 1;
     return {
+      code: 'RF2108',
+      wish: '/config/owner',
       subject: 'owner',
       path: only ? first.path : dir,
-      action: 'change',
       from: name,
       to: nameOf(owner),
-      reason: 'differs',
       because: only ? `"${relativeTo(first.path, dir)}" belongs to ${name}` : `${paths.length} paths belong to ${name}`,
-      pointer: '/config/owner',
+      remedy: { by: 'plan', action: 'change' },
     };
   });
 }
 
-function modeChange(one: Found, dir: AbsPath): Change {
+function modeChange(one: Found, dir: AbsPath): Finding {
   const { path, entry } = one;
   const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
   return {
+    code: 'RF2109',
+    wish: '/config/owner',
     subject: 'mode',
     path,
-    action: 'change',
     from: octal(modeOf(entry)),
     to: octal(wantedMode(one)),
-    reason: 'differs',
     because: `its owner can not read and write "${relativeTo(path, dir)}"`,
-    pointer: '/config/owner',
+    remedy: { by: 'plan', action: 'change' },
   };
 }

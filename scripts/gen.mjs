@@ -1,4 +1,5 @@
-// Generates what is derived from schemas/*.schema.json: the types of the spec, and validators that need no ajv at run time.
+// Generates what is derived from schemas/*.schema.json: the types of the spec, validators that need no ajv at run time, and
+// the copy of the schema of plans in that of events.
 // `node scripts/gen.mjs` writes them, `--check` exits 1 where a committed file is stale.
 import { readFile, writeFile } from 'node:fs/promises';
 import Ajv from 'ajv/dist/2020.js';
@@ -19,11 +20,19 @@ const files = {
   ...(await validator('plan', {})),
 };
 
+// The schema of events holds that of plans, so that it resolves by itself, wherever it is read.
+const event = await json('event');
+event.$defs.saved = await json('plan');
+files['event.schema.json'] = event;
+
 const stale = [];
-for (const [name, text] of Object.entries(files)) {
+for (const [name, made] of Object.entries(files)) {
   const url = new URL(name, schemas);
   const there = await readFile(url, 'utf8').catch(() => '');
-  if (there === text) continue;
+  // How JSON is laid out is for the formatter to say.
+  const text = typeof made === 'string' ? made : `${JSON.stringify(made, null, 2)}\n`;
+  if (there === text || (typeof made !== 'string' && JSON.stringify(JSON.parse(there)) === JSON.stringify(made)))
+    continue;
   stale.push(`schemas/${name}`);
   if (!process.argv.includes('--check')) await writeFile(url, text);
 }
@@ -31,6 +40,10 @@ if (process.argv.includes('--check') && stale.length > 0) {
   console.error(`stale: ${stale.join(', ')}; run node scripts/gen.mjs`);
   process.exitCode = 1;
 } else console.log(stale.length === 0 ? 'generated files are up to date' : `written: ${stale.join(', ')}`);
+
+async function json(name) {
+  return JSON.parse(await readFile(new URL(`${name}.schema.json`, schemas), 'utf8'));
+}
 
 async function types(name) {
   const from = `${name}.schema.json`;

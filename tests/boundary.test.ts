@@ -456,7 +456,7 @@ describe('a transaction of root', () => {
   ])('%s nothing is made', async (_what, path) => {
     const before = scene.rows();
     const outcome = await run([put(path, { type: 'absent' }, file('made', THEIRS))]);
-    expect(outcome).toMatchObject({ status: 'refused', exit: 1 });
+    expect(outcome).toMatchObject({ status: 'refused', cause: [{ code: 'RF3004' }] });
     expect(JSON.stringify(outcome)).toMatch(/its directory belongs to/);
     expect(scene.rows()).toEqual(before);
   });

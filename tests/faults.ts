@@ -1,12 +1,13 @@
 // Processes that fail or die between two steps, and the laws about what they leave. A step is whatever changes the
 // machine or the store; a dead process takes none, and the next one finds what was done before.
 
-import type { Signal, Surroundings } from '../core/execution.ts';
+import type { Event } from '../core/event.ts';
+import type { Surroundings } from '../core/execution.ts';
 import { execute, recover } from '../core/executor.ts';
 import type { Blobs, Host } from '../core/host/host.ts';
 import { realHost } from '../core/host/real.ts';
 import { diskStore } from '../core/host/store.ts';
-import type { Event, HostFacts, Outcome } from '../core/model.ts';
+import type { HostFacts, Outcome, Signal } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import type { Store } from '../core/store.ts';
 import type { Transaction } from '../core/transaction.ts';

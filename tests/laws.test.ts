@@ -10,14 +10,18 @@ import { describe, expect, test } from '@jest/globals';
 import { diffLines } from 'diff';
 import fc from 'fast-check';
 import { canonicalJson, digestOf } from '../core/canonical.ts';
-import { CODES } from '../core/codes.ts';
-import { isError } from '../core/diagnostic.ts';
+import { CODES, type Code, entryOf } from '../core/codes.ts';
 import { editsOf } from '../core/edits.ts';
 import { execute } from '../core/executor.ts';
+import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty } from '../core/finding.ts';
 import { past, select, undoing } from '../core/history.ts';
 import type { Host } from '../core/host/host.ts';
+import { leavesOf } from '../core/leaves.ts';
 import { matches, type Plan } from '../core/model.ts';
-import { isBlocked, isEmpty, isIntact } from '../core/planner.ts';
+import { absolute } from '../core/path.ts';
+import { isIntact, plan as planOf } from '../core/planner.ts';
+import { loadSpec } from '../core/spec.ts';
+import { resolve } from '../core/wishes.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import { around, difference, diskScene, memoryScene, recoverable, type Scene, type Trial, undoable } from './faults.ts';
 import {
@@ -28,6 +32,8 @@ import {
   planCases,
   planFor,
   providersWithCases,
+  RUN,
+  specOf,
   summaryOf,
   toolsOf,
   transactionOf,
@@ -52,10 +58,16 @@ describe.each(ALL.map((one) => [one.name, one] as const))('%s', (_name, one) => 
   test('is planned as expected', async () => {
     const found = summaryOf(await planFor(one, inMemory(one, tools).open().host));
     if (process.env.UPDATE_CASES) update(one, found);
-    else expect(found).toEqual({ changes: one.changes, edits: one.edits, diagnostics: one.diagnostics });
+    else
+      expect(found).toEqual({
+        changes: one.changes,
+        edits: one.edits,
+        diagnostics: one.diagnostics,
+        verdicts: one.verdicts,
+      });
   });
 
-  test('inert, deterministic, honest, quiet, lossless', async () => {
+  test('inert, deterministic, answered, told, located, honest, quiet, lossless', async () => {
     const scene = inMemory(one, tools);
     const before = scene.rows();
     const { plan } = await planFor(one, scene.open().host);
@@ -65,6 +77,10 @@ describe.each(ALL.map((one) => [one.name, one] as const))('%s', (_name, one) => 
     expect(canonicalJson(again)).toBe(canonicalJson(plan));
     expect(isIntact(plan)).toBe(true);
     expect(quiet(plan)).toEqual([]);
+    expect(answered(one, plan)).toEqual([]);
+    expect(told(plan)).toEqual([]);
+    expect(located(plan, scene.open().host)).toEqual([]);
+    expect(coded(plan)).toEqual([]);
     expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
     expect(lossless(plan, scene.open().host)).toEqual([]);
   });
@@ -106,6 +122,10 @@ describe('machines and specs that nobody thought of', () => {
         if (plan === undefined) return;
         expect((await planFor(one, inMemory(one, tools).open().host)).plan?.id).toBe(plan.id);
         expect(quiet(plan)).toEqual([]);
+        expect(answered(one, plan)).toEqual([]);
+        expect(told(plan)).toEqual([]);
+        expect(located(plan, scene.open().host)).toEqual([]);
+        expect(coded(plan)).toEqual([]);
         expect(honest(plan, inMemory(one, tools).open().host)).toEqual([]);
         expect(lossless(plan, scene.open().host)).toEqual([]);
         if (isBlocked(plan) || isEmpty(plan)) return;
@@ -123,7 +143,37 @@ describe('machines and specs that nobody thought of', () => {
   });
 });
 
+describe('where nothing is there to look at, nothing holds', () => {
+  const nowhere = async (names: readonly string[]): Promise<Plan> => {
+    const spec = { config: { owner: null }, git: 'track', activate: 'switch', lock: { maxAge: '30d', allow: ['x:*'] } };
+    const { host } = memoryScene({}, toolsOf({ tools: 'none' }), { name: '', system: '', machineId: '' }).open();
+    const loaded = await loadSpec('spec.json', specOf({ spec }));
+    const resolved = loaded.ok ? resolve(loaded.spec, host, { ...RUN, caller: SRID_HIMSELF }) : loaded;
+    if (!loaded.ok || !resolved.ok) throw new Error(JSON.stringify(resolved));
+    const { plan } = await planOf(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, {
+      isSelected: (name) => names.includes(name),
+    });
+    return plan;
+  };
+
+  test.each([
+    ['all together', PROVIDERS.map(({ name }) => name)],
+    ...PROVIDERS.map(({ name }) => [name, [name]] as const),
+  ])('%s', async (_what, names) => {
+    const { steps } = await nowhere(names);
+    const holding = steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict === 'holds'));
+    expect(holding).toEqual([]);
+  });
+});
+
 describe('nothing is left out', () => {
+  test('every code that a provider may tell is registered for it alone or shared, and none is idle', () => {
+    const told = new Set<string>([...PROVIDERS.flatMap(({ codes }) => codes), ...PLANNERS]);
+    const machine = (Object.keys(CODES) as Code[]).filter((code) => code.startsWith('RF2'));
+    // The spec's user is looked up before any provider is asked.
+    expect(machine.filter((code) => !told.has(code))).toEqual(['RF2001']);
+  });
+
   test('every provider has cases', () => {
     expect([...providersWithCases()].sort()).toEqual(PROVIDERS.map(({ name }) => name).sort());
   });
@@ -132,12 +182,14 @@ describe('nothing is left out', () => {
   const ELSEWHERE: Readonly<Record<string, string>> = {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/flake-lock-verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
+    RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
     RF2028: 'needs a Nix that is older than 2.26: tests/core/lock-need.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/planner.test.ts',
   };
 
   test('every code of the machine has a case that provokes it', () => {
-    const provoked = new Set(ALL.flatMap(({ diagnostics }) => diagnostics.map((line) => line.split(' ')[1])));
+    const lines = ALL.flatMap(({ diagnostics, changes }) => [...diagnostics, ...changes]);
+    const provoked = new Set(lines.map((line) => line.split(' ')[1]));
     const machine = Object.keys(CODES).filter((code) => code.startsWith('RF2'));
     expect(machine.filter((code) => !provoked.has(code) && !(code in ELSEWHERE))).toEqual([]);
     expect(Object.keys(ELSEWHERE).filter((code) => provoked.has(code) || !machine.includes(code))).toEqual([]);
@@ -146,11 +198,62 @@ describe('nothing is left out', () => {
 
 /** No edit without a change, and no change without an edit, unless an error says why it cannot be made. */
 const quiet = ({ steps }: Plan): readonly string[] =>
-  steps.flatMap(({ provider, changes, edits, diagnostics }) =>
-    changes.length > 0 === edits.length > 0 || (edits.length === 0 && diagnostics.some(isError))
+  steps.flatMap(({ provider, findings, edits }) => {
+    const changes = findings.filter(isChange).length;
+    return changes > 0 === edits.length > 0 || (edits.length === 0 && findings.some(isBar))
       ? []
-      : [`${provider}: ${changes.length} changes, ${edits.length} edits`],
+      : [`${provider}: ${changes} changes, ${edits.length} edits`];
+  });
+
+/** Each wish of the spec has one answer, in one step. */
+function answered(one: Drawn, { steps, leftOut }: Plan): readonly string[] {
+  const wished = leavesOf(JSON.parse(specOf(one)));
+  const given = [...steps.flatMap(({ verdicts }) => verdicts.map(({ wish }) => wish)), ...leftOut];
+  return [
+    ...wished.filter((wish) => !given.includes(wish)).map((wish) => `${wish} is not answered`),
+    ...given.filter((wish) => !wished.includes(wish)).map((wish) => `${wish} was not wished`),
+    ...given.filter((wish, at) => given.indexOf(wish) !== at).map((wish) => `${wish} is answered twice`),
+    // Nobody left anything out, except what only another provider could look at.
+    ...leftOut.map((wish) => `${wish} is left out`),
+  ];
+}
+
+/** What does not hold names a finding that is told; what holds has none that says otherwise. */
+function told(plan: Plan): readonly string[] {
+  const findings = findingsOf(plan);
+  return plan.steps.flatMap(({ verdicts }) =>
+    verdicts.flatMap(({ wish, verdict, by }) => {
+      const against = findings.filter(
+        (finding) => finding.wish === wish && entryOf(finding.code).verdict !== undefined,
+      );
+      if (verdict === 'holds')
+        return against.length === 0 ? [] : [`${wish} holds, and ${against.map(({ code }) => code).join(' ')} is told`];
+      return findings.some(({ code }) => code === by) ? [] : [`${wish} ${verdict} by ${by}, which nobody tells`];
+    }),
   );
+}
+
+/** What the planner tells for every provider. */
+const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040'];
+
+/** A provider tells nothing but what its descriptor has. */
+const coded = ({ steps }: Plan): readonly string[] =>
+  steps.flatMap(({ provider, findings }) => {
+    const { codes = [] } = PROVIDERS.find(({ name }) => name === provider) ?? {};
+    return findings.flatMap(({ code }) =>
+      codes.includes(code) || PLANNERS.includes(code) ? [] : [`${provider}: ${code}`],
+    );
+  });
+
+/** A finding about bytes names a file that is there now, or one that the plan makes. */
+function located(plan: Plan, host: Host): readonly string[] {
+  const made = new Set(editsOf(plan.steps).flatMap((edit) => (edit.op === 'put' ? [edit.path as string] : [])));
+  return findingsOf(plan).flatMap(({ code, at }) => {
+    if (at === undefined || !at.file.startsWith('/')) return [];
+    const isThere = host.stat(absolute(at.file)).type !== 'absent' || made.has(at.file);
+    return isThere ? [] : [`${code} is about ${at.file}, which is not there`];
+  });
+}
 
 /** Each `before` is what is there when its turn comes, each `after` is there when all is done. */
 function honest(plan: Plan, host: Host): readonly string[] {
@@ -186,7 +289,7 @@ function honest(plan: Plan, host: Host): readonly string[] {
 
 /** In a Nix file or nix.conf, no comment goes, and not more lines go than changes are told. */
 function lossless(plan: Plan, host: Host): readonly string[] {
-  const changes = plan.steps.flatMap((step) => step.changes);
+  const changes = changesOf(plan);
   const origin = new Map(
     editsOf(plan.steps).flatMap((edit) => (edit.op === 'move' ? [[edit.to as string, edit.from as string]] : [])) as [
       string,
@@ -206,7 +309,7 @@ function lossless(plan: Plan, host: Host): readonly string[] {
     if (old === next) return [];
     const comments = old.match(/#.*$/gm) ?? [];
     // What a wish removes takes the comment behind it along.
-    const removals = changes.filter(({ path, action }) => path === edit.path && action === 'remove').length;
+    const removals = changes.filter(({ path, remedy }) => path === edit.path && remedy.action === 'remove').length;
     const lost = comments.filter((comment) => !next.includes(comment));
     const gone = lost.length > removals ? lost.map((comment) => `${edit.path}: lost ${comment}`) : [];
     const removed = diffLines(old, next).reduce((sum, part) => sum + (part.removed ? (part.count ?? 0) : 0), 0);
@@ -238,6 +341,9 @@ async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly s
 }
 
 const samples = (name: string): string => readFileSync(new URL(`cases/samples/${name}`, import.meta.url), 'utf8');
+
+/** Of no passwd file: the machine has none. */
+const SRID_HIMSELF = { name: 'srid', uid: 1000, gid: 100, home: '/home/srid' };
 
 const DIR = '/home/srid/nixos-config';
 const SRID = [1000, 100] as const;

@@ -147,7 +147,7 @@ describe('depth and number', () => {
       `{ inputs.a.${'inputs.a.'.repeat(100_000)}follows = ""; outputs = x: { }; }`,
       /too long.*RF2006/,
     ],
-    ['parts of outputs', `{ outputs = x: ${'{ } // '.repeat(50_000)}{ }; }`, /RF2007/],
+    ['parts of outputs', `{ outputs = x: ${'{ } // '.repeat(50_000)}{ }; }`, /RF2029/],
     ['lets', `{ outputs = x: ${'let in '.repeat(100_000)}1; }`, /nested too deeply.*RF2006/],
   ];
   test.each(FLAKES)('%s', (_what, text, says) => {

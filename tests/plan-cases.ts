@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { canonicalJson } from '../core/canonical.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { editsOf } from '../core/edits.ts';
+import { changesOf, problemsOf } from '../core/finding.ts';
 import type { Blobs, Host, Job, JobResult } from '../core/host/host.ts';
 import { compute } from '../core/host/scratch.ts';
 import type { Edit, Entry, Plan } from '../core/model.ts';
@@ -25,11 +26,13 @@ export interface PlanCase {
   readonly run?: Partial<Run>;
   /** `nix`: Nix itself, in a scratch directory. Default: none but a git that can `init`. */
   readonly tools?: 'nix' | 'none';
-  /** `provider action subject path` */
+  /** `provider CODE action subject path` */
   readonly changes: readonly string[];
   readonly edits: readonly string[];
-  /** `severity CODE` */
+  /** `severity CODE`, of what the plan does not mend. */
   readonly diagnostics: readonly string[];
+  /** `/wish verdict CODE`, of each wish that does not hold. */
+  readonly verdicts: readonly string[];
 }
 
 export interface NamedCase extends PlanCase {
@@ -139,7 +142,7 @@ export async function planFor(one: Pick<PlanCase, 'spec' | 'run'>, host: Host): 
   const resolved = resolve(loaded.spec, host, { ...RUN, ...one.run });
   if (!resolved.ok) return { plan: undefined, diagnostics: resolved.diagnostics };
   const { plan: made } = await plan(resolved.wishes, loaded.digest, host, PROVIDERS, () => {});
-  return { plan: made, diagnostics: made.steps.flatMap(({ diagnostics }) => diagnostics) };
+  return { plan: made, diagnostics: problemsOf(made) };
 }
 
 export const transactionOf = (made: Plan): { readonly transaction: Transaction; readonly blobs: Blobs } => ({
@@ -160,12 +163,18 @@ export const transactionOf = (made: Plan): { readonly transaction: Transaction; 
 export const summaryOf = ({
   plan: made,
   diagnostics,
-}: Planned): Pick<PlanCase, 'changes' | 'edits' | 'diagnostics'> => ({
-  changes: (made?.steps ?? []).flatMap(({ provider, changes }) =>
-    changes.map(({ action, subject, path }) => `${provider} ${action} ${subject} ${path}`),
+}: Planned): Pick<PlanCase, 'changes' | 'edits' | 'diagnostics' | 'verdicts'> => ({
+  changes: (made?.steps ?? []).flatMap((step) =>
+    changesOf({ steps: [step] }).map(
+      ({ code, remedy, subject, path }) => `${step.provider} ${code} ${remedy.action} ${subject} ${path}`,
+    ),
   ),
   edits: editsOf(made?.steps ?? []).map(lineOf),
   diagnostics: diagnostics.map(({ severity, code }) => `${severity} ${code}`),
+  verdicts: (made?.steps ?? [])
+    .flatMap(({ verdicts }) => verdicts)
+    .filter(({ verdict }) => verdict !== 'holds')
+    .map(({ wish, verdict, by }) => `${wish} ${verdict} ${by}`),
 });
 
 function lineOf(edit: Edit): string {

@@ -1,5 +1,6 @@
-// The bytes that a plan would write, as unified diffs in the manner of git. Loads the package `diff` on the first text that changed.
+// The bytes that a plan would write, as unified diffs in the manner of git. Loads the package `diff` when it is loaded itself.
 
+import { structuredPatch } from 'diff';
 import { digestOf } from '../../core/canonical.ts';
 import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/closed.ts';
 import { editsOf } from '../../core/edits.ts';
@@ -17,7 +18,7 @@ export interface DiffWords {
 }
 
 /** The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end after the last line. */
-export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promise<string> {
+export function planDiff(plan: Plan, words: DiffWords, look: Look): string {
   const edits = editsOf(plan.steps);
   const moves = edits.filter((edit): edit is Move => edit.op === 'move');
   const bytesOf = (put: Put, which: 'before' | 'after'): Uint8Array | undefined => {
@@ -35,8 +36,7 @@ export async function planDiff(plan: Plan, words: DiffWords, look: Look): Promis
     if (edit.op === 'put' && (isOnlyMetadata(edit) || isOfGit(edit))) metadata.push(edit);
     else if (edit.op === 'put' && !mayRead(edit.path))
       parts.push([look.paint('bold', `diff ${look.show(edit.path)}`), look.show(withheld(edit.path))].join('\n'));
-    else if (edit.op === 'put')
-      parts.push(await putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
+    else if (edit.op === 'put') parts.push(putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
     else parts.push(otherDiff(edit, look));
   }
   // As people read a tree, whatever order it is done in.
@@ -73,13 +73,13 @@ function otherDiff(edit: Exclude<Edit, Put>, look: Look): string {
   return `${edit.mode} ${look.show(target)}`;
 }
 
-async function putDiff(
+function putDiff(
   put: Put,
   before: Uint8Array | undefined,
   after: Uint8Array | undefined,
   words: DiffWords,
   look: Look,
-): Promise<string> {
+): string {
   const path = look.show(put.path);
   const lines = [look.paint('bold', `diff ${path}`), ...headerOf(put, words).map(look.show)];
   const hasBytes = (entry: Puttable): boolean =>
@@ -100,7 +100,7 @@ async function putDiff(
   if (masked) return [...lines, secret(Buffer.compare(old, new_) === 0 ? 'unchanged' : 'changed')].join('\n');
   if (oldText === undefined || newText === undefined)
     return [...lines, `binary, ${old.length} ${look.show('→')} ${new_.length} bytes`].join('\n');
-  return [...lines, ...(await hunks(oldText, newText, names, look))].join('\n');
+  return [...lines, ...hunks(oldText, newText, names, look)].join('\n');
 }
 
 /** `new file mode`, `old mode`, `old owner`, as git says them; git knows no owners. */
@@ -137,13 +137,7 @@ function textOf(bytes: Uint8Array): string | undefined {
 /** Texts that have little in common would take seconds (TOOLCHAIN.md section 3). */
 const LIMITS = { context: 3, maxEditLength: 4000, timeout: 1000 } as const;
 
-async function hunks(
-  before: string,
-  after: string,
-  names: readonly [string, string],
-  look: Look,
-): Promise<readonly string[]> {
-  const { structuredPatch } = await import('diff');
+function hunks(before: string, after: string, names: readonly [string, string], look: Look): readonly string[] {
   const patch = structuredPatch(names[0], names[1], before, after, undefined, undefined, LIMITS);
   const head = [`--- ${names[0]}`, `+++ ${names[1]}`];
   if (patch === undefined) {

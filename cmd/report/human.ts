@@ -1,51 +1,29 @@
 // The reporter for people: screens and rows on a terminal, one fact per line in a log.
 
-import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import type { Edit, Event, Outcome, Plan, Reporter } from '../../core/model.ts';
-import type { AbsPath } from '../../core/path.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import type { Event, Reporter } from '../../core/event.ts';
+import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
+import type { Edit, Outcome, Plan } from '../../core/model.ts';
+import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Look, lookOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
+import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { inSyncLine, planLog, planScreen } from './plan.ts';
+import type { Screen } from './screen.ts';
 import { truncate } from './width.ts';
 
-/** For each stream: results go to `out`, progress and problems to `err`. */
-export interface PerStream<Value> {
-  readonly out: Value;
-  readonly err: Value;
-}
-
-export interface HumanOptions {
-  readonly print: PerStream<(text: string) => void>;
-  readonly tty: PerStream<boolean>;
-  readonly colour: PerStream<boolean>;
-  readonly ascii: boolean;
-  /** Of the terminal; undefined or 0: 80. */
-  readonly columns: number | undefined;
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-  /** Milliseconds, only ever growing. */
-  readonly now: () => number;
-  readonly verb: 'plan' | 'check' | 'apply' | 'rollback' | 'recover';
-  /** The spec as the user named it. */
-  readonly spec: string;
-  readonly source: (file: string) => string | undefined;
-  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
-  /** The configuration, once it is known: paths below it are shown relative to it. */
-  readonly dirOf?: () => AbsPath | undefined;
-  readonly saved?: string;
-  /** Asked when a plan is empty: how much was looked at, and for how long. */
-  readonly measured?: () => { readonly checks: number; readonly seconds: number };
-}
-
-/** Prints nothing before the first event, and leaves no half-drawn line after `finished` or `planned`. */
-export function humanReporter(options: HumanOptions): Reporter {
+/** Prints nothing before the first event, and leaves no half-drawn line after `ended` or `planned`. */
+export function humanReporter(options: Screen): Reporter {
   const { print, tty, quiet, verbose, now } = options;
   const looks = {
     out: lookOf({ colour: options.colour.out, ascii: options.ascii, columns: options.columns }),
     err: lookOf({ colour: options.colour.err, ascii: options.ascii, columns: options.columns }),
   };
-  const sources: Sources = { source: options.source, ...(options.locate && { locate: options.locate }) };
+  const sources: Sources = {
+    source: (file) => options.about().source(file),
+    locate: (pointer) => options.about().locate?.(pointer),
+  };
   const live = liveLine(print.err, tty.err && !quiet, looks.err, now);
   let begun = now();
   let last = begun;
@@ -69,10 +47,12 @@ export function humanReporter(options: HumanOptions): Reporter {
       tty.err ? `${diagnosticScreen(diagnostic, looks.err, sources)}\n` : diagnosticLog(diagnostic, looks.err, sources),
     );
   };
-  const problems = (diagnostics: readonly Diagnostic[]): void => {
+  /** On a terminal the worst ten; in a log so many. */
+  const problems = (diagnostics: readonly Diagnostic[], most = Number.POSITIVE_INFINITY): void => {
     const shown = quiet ? diagnostics.filter(({ severity }) => severity === 'error') : diagnostics;
     if (tty.err && shown.length > 0) err(`${diagnosticsScreen(shown, looks.err, sources)}\n`);
-    else for (const diagnostic of sortByPlace(shown, sources)) problem(diagnostic);
+    else for (const diagnostic of sortByPlace(shown, sources).slice(0, most)) problem(diagnostic);
+    if (!tty.err && shown.length > most) err(`and ${shown.length - most} more`);
   };
   const elapsed = (): number => {
     const before = last;
@@ -81,7 +61,7 @@ export function humanReporter(options: HumanOptions): Reporter {
   };
   const rows = (): void => {
     for (const [kind, { edits, seconds }] of buckets) {
-      const dir = options.dirOf?.();
+      const { dir } = options.about();
       if (quiet) break;
       if (tty.err) err(doneRow(kind, edits, seconds, dir, looks.err));
       // The others were said one by one.
@@ -90,30 +70,28 @@ export function humanReporter(options: HumanOptions): Reporter {
     buckets = new Map();
   };
 
-  const planned = (plan: Plan): void => {
-    const dir = options.dirOf?.();
-    const diagnostics = plan.steps.flatMap((step) => step.diagnostics);
+  const planned = (plan: Plan, isPartial: boolean): void => {
+    const { spec, dir, saved, locate, diff } = options.about();
     const words = {
-      spec: options.spec,
+      spec,
+      isPartial,
       // A check is read to find out what is wrong, so it says why.
       verbose: verbose || options.verb === 'check',
       isApplying: options.verb === 'apply',
       ...(dir && { dir }),
-      ...(options.saved && { saved: options.saved }),
-      ...(options.locate && { locate: options.locate }),
+      ...(saved && { saved }),
+      ...(locate && { locate }),
     };
-    const empty = plan.steps.every(({ changes, edits }) => changes.length + edits.length === 0);
+    const empty = isEmpty(plan);
     if (!empty && !quiet) out(tty.out ? `${planScreen(plan, words, looks.out)}\n` : planLog(plan, words, looks.out));
-    problems(diagnostics);
-    const blocked = diagnostics.some(({ severity }) => severity === 'error');
-    if (empty && !blocked && !quiet) {
-      const { checks, seconds } = options.measured?.() ?? {
-        checks: plan.steps.length,
-        seconds: (now() - begun) / 1000,
-      };
+    problems(problemsOf(plan));
+    if (empty && !isBlocked(plan)) {
+      const { undecided } = tallyOf(plan);
+      // Nobody is to take what is not known for what is so, however little they want to read.
+      if (!quiet || undecided > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
       saidInSync = true;
-      out(inSyncLine(plan.host.name, options.spec, checks, seconds, looks.out));
     }
+    if (!empty && diff !== undefined) out(`\n${diff(plan, looks.out)}`);
     waiting = true;
   };
 
@@ -130,10 +108,10 @@ export function humanReporter(options: HumanOptions): Reporter {
     else live.draw(() => `${editWords(edit, looks.err)} (${index + 1}/${total})`);
   };
 
-  const finished = (outcome: Outcome): void => {
+  const finished = (outcome: Outcome, verdicts: Counts | undefined): void => {
     rows();
     const verb = options.verb === 'rollback' || options.verb === 'recover' ? options.verb : 'apply';
-    const dir = options.dirOf?.();
+    const { dir } = options.about();
     const seconds = (now() - begun) / 1000;
     if ('cause' in outcome) {
       const failed =
@@ -143,15 +121,28 @@ export function humanReporter(options: HumanOptions): Reporter {
       if (failed !== undefined && tty.err) err(`${failed}\n`);
       problems(outcome.cause);
     }
+    const isInSync = verdicts !== undefined && verdicts.hold === verdicts.wishes && verdicts.leftOut === 0;
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';
     // The plan has said it already.
     if (good && (quiet || (saidInSync && outcome.status === 'unchanged'))) {
       live.clear();
       return;
     }
-    const ending = endingScreen(outcome, { verb, seconds, undone, ...(dir && { dir }) }, good ? looks.out : looks.err);
+    const ending = endingScreen(
+      outcome,
+      { verb, seconds, undone, isInSync, ...(dir && { dir }) },
+      good ? looks.out : looks.err,
+    );
     if (good) out(ending);
     else err(ending);
+  };
+
+  const ended = ({ outcome, verdicts }: { outcome?: Outcome; verdicts?: Counts }): void => {
+    live.clear();
+    if (outcome !== undefined) finished(outcome, verdicts);
+    // What is not known is said to those too who want to read little.
+    const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
+    if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
   };
 
   return (event) => {
@@ -162,7 +153,7 @@ export function humanReporter(options: HumanOptions): Reporter {
     }
     switch (event.type) {
       case 'planned':
-        return planned(event.plan);
+        return planned(event.plan, event.isPartial ?? false);
       case 'edited':
         return wrote(event);
       case 'undone':
@@ -178,11 +169,30 @@ export function humanReporter(options: HumanOptions): Reporter {
         if (verbose && !quiet) return err(looks.err.paint('dim', looks.err.show(event.text)));
         if (!quiet) live.draw(() => looks.err.show(event.text));
         return;
-      case 'finished':
-        return finished(event.outcome);
+      case 'diagnostics':
+        return problems(event.diagnostics, MOST);
+      case 'history':
+        return out(historyLine(event));
+      case 'generation':
+        return out(applyRow(event));
+      case 'surveyed':
+        return quiet ? undefined : err(surveyLines(event));
+      case 'initialised':
+        return out(initialisedLine(event));
+      case 'validated':
+        return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
+      case 'schema':
+        return out(JSON.stringify(event.schema, null, 2));
+      case 'code':
+        return out(codeText(event));
+      case 'ended':
+        return ended(event);
     }
   };
 }
+
+/** Nobody reads more mistakes of one text at once. */
+const MOST = 10;
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const ASCII_FRAMES = ['|', '/', '-', '\\'];

@@ -1,54 +1,51 @@
 // The reporter for programs: one JSON object per line, by schemas/event.schema.json.
 
-import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import type { Event, Reporter } from '../../core/model.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import type { Event, Reporter } from '../../core/event.ts';
+import type { Finding } from '../../core/model.ts';
 import { jsonLine } from './escape.ts';
+import type { About, Screen } from './screen.ts';
 
 /** Of the lines: minor is additive, major is breaking. */
-export const EVENT_FORMAT = '1.0';
+export const EVENT_FORMAT = '2.0';
 
-/** Prints the version line before the first event. Diagnostics that only point into the spec get their place. */
-export function jsonReporter({
-  print,
-  locate,
-}: {
-  readonly print: (line: string) => void;
-  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
-}): Reporter {
+/** Prints the version line before the first event. What only points into the spec gets its place. */
+export function jsonReporter({ print, about }: Pick<Screen, 'print' | 'about'>): Reporter {
   let begun = false;
-  const line = (value: object): void => print(`${jsonLine(value)}\n`);
+  const line = (value: object): void => print.out(`${jsonLine(value)}\n`);
   return (event) => {
     if (!begun) line({ type: 'version', format: EVENT_FORMAT });
     begun = true;
-    line(published(event, (diagnostic) => placed(diagnostic, locate)));
+    for (const one of published(event, about())) line(one);
   };
 }
 
-/** An event as it is published: a plan without its bytes and without what it relies on. */
-function published(event: Event, place: (diagnostic: Diagnostic) => Diagnostic): object {
+/** An event as it is published: a plan without its bytes and without its read set; of a partial one without its id. */
+function published(event: Event, about: About): readonly object[] {
+  const place = (diagnostic: Diagnostic): Diagnostic => placed(diagnostic, diagnostic.pointer, about);
   switch (event.type) {
     case 'planned': {
-      const { blobs: _blobs, witnesses: _witnesses, steps, ...plan } = event.plan;
-      return {
-        type: 'planned',
-        plan: { ...plan, steps: steps.map((step) => ({ ...step, diagnostics: step.diagnostics.map(place) })) },
-      };
+      const { blobs: _blobs, witnesses: _witnesses, steps, id, ...plan } = event.plan;
+      const shown = steps.map((step) => ({
+        ...step,
+        findings: step.findings.map((finding): Finding => placed(finding, finding.wish, about)),
+      }));
+      return [{ type: 'planned', plan: { ...plan, ...(!event.isPartial && { id }), steps: shown } }];
     }
     case 'diagnostic':
-      return { type: 'diagnostic', diagnostic: place(event.diagnostic) };
-    case 'finished':
-      return 'cause' in event.outcome
-        ? { type: 'finished', outcome: { ...event.outcome, cause: event.outcome.cause.map(place) } }
-        : event;
+      return [{ type: 'diagnostic', diagnostic: place(event.diagnostic) }];
+    case 'diagnostics':
+      return event.diagnostics.map((diagnostic) => ({ type: 'diagnostic', diagnostic: place(diagnostic) }));
+    case 'ended':
+      return event.outcome !== undefined && 'cause' in event.outcome
+        ? [{ ...event, outcome: { ...event.outcome, cause: event.outcome.cause.map(place) } }]
+        : [event];
     default:
-      return event;
+      return [event];
   }
 }
 
-function placed(
-  diagnostic: Diagnostic,
-  locate: ((pointer: JsonPointer) => SourceRange | undefined) | undefined,
-): Diagnostic {
-  const at = diagnostic.at ?? (diagnostic.pointer === undefined ? undefined : locate?.(diagnostic.pointer));
-  return at === undefined ? diagnostic : { ...diagnostic, at };
+function placed<T extends Pick<Diagnostic, 'at'>>(one: T, pointer: string | undefined, { locate }: About): T {
+  const at = one.at ?? (pointer === undefined ? undefined : locate?.(pointer));
+  return at === undefined ? one : { ...one, at };
 }

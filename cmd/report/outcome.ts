@@ -1,5 +1,6 @@
 // What an apply, a rollback or a recovery says while it goes on and when it ends.
 
+import { type Code, entryOf } from '../../core/codes.ts';
 import type { Edit, Kept, Outcome, Put } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Look } from './colour.ts';
@@ -46,23 +47,17 @@ export function failedRow(
 ): string | undefined {
   const error = outcome.cause.find(({ severity }) => severity === 'error') ?? outcome.cause[0];
   if (error === undefined) return undefined;
-  const word = FAILED[error.code] ?? 'write';
+  const word = entryOf(error.code).during ?? 'write';
   const sign = look.show('✘');
   return row(look.paint('error', sign), stringWidth(sign), word, look.show(error.summary), durationOf(seconds), look);
 }
-
-const FAILED: Readonly<Record<string, string>> = {
-  RF4006: 'build',
-  RF4007: 'activate',
-  RF3006: 'verify',
-  RF3009: 'stopped',
-  RF3014: 'recover',
-};
 
 /** How it ended, and what to do next. */
 export interface EndWords {
   readonly verb: 'apply' | 'rollback' | 'recover';
   readonly seconds: number;
+  /** Every wish was seen to hold. */
+  readonly isInSync: boolean;
   /** What was taken back in this run. */
   readonly undone: readonly Edit[];
   readonly dir?: AbsPath;
@@ -75,13 +70,14 @@ export function endingScreen(outcome: Outcome, words: EndWords, look: Look): str
       return NOTHING[words.verb];
     case 'applied': {
       const time = durationOf(words.seconds);
-      const done = words.verb === 'rollback' ? `Rolled back in ${time}.` : `Applied in ${time}. In sync.`;
+      const inSync = words.isInSync ? ' In sync.' : '';
+      const done = words.verb === 'rollback' ? `Rolled back in ${time}.` : `Applied in ${time}.${inSync}`;
       return `${look.paint('done', done)} Undo: reflake rollback ${outcome.generation}`;
     }
     case 'refused':
       return [
         look.paint('bold', 'Nothing was written.'),
-        ...(words.verb === 'apply' ? (NEXT[outcome.exit] ?? []) : []),
+        ...(words.verb === 'apply' && outcome.cause.some(isStale) ? ['Make a new plan: reflake plan'] : []),
       ].join(' ');
     case 'rolled-back':
       return rolledBack(outcome.kept ?? [], words, look);
@@ -96,10 +92,7 @@ const NOTHING = {
   recover: 'Nothing to recover: no apply was cut off.',
 } as const;
 
-const NEXT: Readonly<Record<number, readonly string[]>> = {
-  3: ['Make a new plan: reflake plan'],
-  7: ['Try again when the other apply has ended.'],
-};
+const isStale = ({ code }: { readonly code: Code }): boolean => entryOf(code).exit === 'stale';
 
 function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, look: Look): string {
   const count =

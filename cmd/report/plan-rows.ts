@@ -1,6 +1,7 @@
 // The rows of a plan screen: a file with the changes in it, or a change that is not about the text of one file.
 // Rows are what a plan counts.
 
+import { isChange } from '../../core/finding.ts';
 import type { Change, Edit, Plan, Put } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 
@@ -17,25 +18,25 @@ export const SIGN_OF = { add: '+', change: '~', remove: '-', move: '>', activate
 /** In the order of the plan; what several providers do to one file is one row, and what one does alike to many paths. */
 export function rowsOf(plan: Plan): readonly Row[] {
   const rows = new Map<string, Row>();
-  for (const { provider, changes, edits } of plan.steps) {
-    for (const change of changes) {
+  for (const { provider, findings, edits } of plan.steps) {
+    for (const change of findings.filter(isChange)) {
       const put = contentPut(change, edits);
       const key =
         put !== undefined
           ? `file ${change.path}`
-          : JSON.stringify([provider, change.subject, change.action, change.from, change.to]);
+          : JSON.stringify([provider, change.subject, change.remedy.action, change.from, change.to]);
       const row = rows.get(key);
       if (row !== undefined) rows.set(key, { ...row, changes: [...row.changes, change] } as Row);
       else if (put !== undefined)
         rows.set(key, { kind: 'file', sign: signOf(put), path: change.path, changes: [change] });
-      else rows.set(key, { kind: 'aspect', sign: SIGN_OF[change.action], changes: [change] });
+      else rows.set(key, { kind: 'aspect', sign: SIGN_OF[change.remedy.action], changes: [change] });
     }
   }
   return [...rows.values()];
 }
 
 /** The edit that grants a change by writing text. What git keeps for itself is not text that anybody wants to see. */
-const contentPut = ({ action, path }: Change, edits: readonly Edit[]): Put | undefined =>
+const contentPut = ({ remedy: { action }, path }: Change, edits: readonly Edit[]): Put | undefined =>
   action === 'move' || action === 'activate' || path.includes('/.git/')
     ? undefined
     : edits.find((edit): edit is Put => edit.op === 'put' && edit.path === path && isAboutContent(edit));

@@ -1,7 +1,8 @@
 // A plan as people read it: what would change, grouped by file, and what each change is good for.
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import { fromPointer, toPointer } from '../../core/json-pointer.ts';
+import { findingsOf, isBar, isChange, tallyOf } from '../../core/finding.ts';
+import { fromPointer, pointerWords, toPointer } from '../../core/json-pointer.ts';
 import type { Change, Edit, Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Look, Style } from './colour.ts';
@@ -19,6 +20,8 @@ export interface PlanWords {
   /** The file that the plan was saved to. */
   readonly saved?: string;
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+  /** Bytes were withheld: it has no id, and is not what would be applied. */
+  readonly isPartial?: boolean;
   /** What the plan is shown for: before an apply it is not said how to apply it. */
   readonly isApplying?: boolean;
   /** Shows why, for each change. */
@@ -44,21 +47,21 @@ export function planScreen(plan: Plan, words: PlanWords, look: Look): string {
 /** One fact per line, for logs: `change flake + flake.nix inputs.nixpkgs "github:…" spec:/inputs/nixpkgs reflake.yaml:9`. */
 export function planLog(plan: Plan, words: PlanWords, look: Look): string {
   const rows = rowsOf(plan);
-  const lines = plan.steps.flatMap(({ provider, changes }) =>
-    changes.map((change) => {
-      const place = words.locate?.(change.pointer);
+  const lines = plan.steps.flatMap(({ provider, findings }) =>
+    findings.filter(isChange).map((change) => {
+      const place = change.wish === undefined ? undefined : words.locate?.(change.wish);
       const value = valueWords(change, isSecretName(change.subject), (text) => JSON.stringify(text), look);
       const facts = [
         'change',
         provider,
-        change.action === 'move' ? look.show('→') : SIGN_OF[change.action],
+        change.remedy.action === 'move' ? look.show('→') : SIGN_OF[change.remedy.action],
         look.show(nameOf(change.path, words)),
         look.show(change.subject),
         value,
-        look.show(`spec:${change.pointer}`),
+        look.show(`spec:${change.wish ?? ''}`),
         place === undefined ? '' : look.show(`${place.file}:${place.line}`),
         // Why, for whoever reads only the log of a nightly check.
-        isSecretName(change.subject) ? '' : look.show(`# ${change.because}`),
+        `# ${isSecretName(change.subject) ? '' : `${look.show(change.because)} `}[${change.code}]`,
       ];
       return facts.filter((fact) => fact !== '').join(' ');
     }),
@@ -69,10 +72,21 @@ export function planLog(plan: Plan, words: PlanWords, look: Look): string {
 /** The first eight digits of a plan's id. */
 export const shortId = (plan: Pick<Plan, 'id'>): string => plan.id.slice('sha256:'.length, 'sha256:'.length + 8);
 
-/** `No changes: nixos matches reflake.yaml (9 checks, 0.04 s).` */
-export function inSyncLine(host: string, spec: string, checks: number, seconds: number, look: Look): string {
-  const counted = `${checks} ${checks === 1 ? 'check' : 'checks'}, ${seconds.toFixed(2)} s`;
-  return `${look.paint('done', 'No changes:')} ${look.show(host)} matches ${look.show(spec)} (${counted}).`;
+/**
+ * `No changes: nixos matches reflake.yaml (0.04 s).` where every wish holds; else how many do, and which are not known:
+ * `No changes: 8 of 9 wishes hold (0.04 s); undecided: features.`
+ */
+export function inSyncLine(plan: Plan, spec: string, seconds: number, look: Look): string {
+  const { wishes, hold, leftOut } = tallyOf(plan);
+  const time = `(${seconds.toFixed(2)} s)`;
+  const head = look.paint('done', 'No changes:');
+  if (hold === wishes && leftOut === 0)
+    return `${head} ${look.show(plan.host.name)} matches ${look.show(spec)} ${time}.`;
+  const open = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict !== 'holds'));
+  const named =
+    open.length === 0 ? '' : `; undecided: ${open.map(({ wish }) => look.show(pointerWords(wish))).join(', ')}`;
+  const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
+  return `${look.paint('bold', 'No changes:')} ${hold} of ${wishes + leftOut} wishes hold ${time}${named}${out}.`;
 }
 
 function rowLines(row: Row, right: string, width: number, words: PlanWords, look: Look): readonly string[] {
@@ -87,7 +101,7 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, look
   const [change] = row.changes;
   const label = padEnd(look.show(labelOf(change)), 9);
   const start = 4 + stringWidth(label) + 1;
-  const written = change.action === 'activate' ? shortSystem : (text: string): string => text;
+  const written = change.remedy.action === 'activate' ? shortSystem : (text: string): string => text;
   const detail = valueWords(change, false, written, look) || look.show(change.because);
   // A move reads as one word and its two places.
   const mark = row.sign === '>' ? `  ${label} ` : `  ${sign} ${label} `;
@@ -97,7 +111,9 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, look
     withRight(mark + first, indent + stringWidth(first), right, width, look),
     ...more.map((line) => ' '.repeat(indent) + line),
   ];
-  return words.verbose ? [...lines, `${' '.repeat(indent)}${look.paint('dim', look.show(change.because))}`] : lines;
+  return words.verbose
+    ? [...lines, `${' '.repeat(indent)}${look.paint('dim', `${look.show(change.because)} [${change.code}]`)}`]
+    : lines;
 }
 
 /** In one file: sign, subject, value; the values of one file stand below each other. */
@@ -106,10 +122,10 @@ function changeLines(changes: readonly Change[], columns: number, words: PlanWor
   const widest = Math.min(32, Math.max(...subjects.map(stringWidth)));
   return changes.flatMap((change, at) => {
     const subject = padEnd(subjects[at]!, widest);
-    const line = change.line === undefined ? '' : `line ${change.line}`;
+    const line = change.at === undefined ? '' : `line ${change.at.line}`;
     const start = 8 + stringWidth(subject) + 1;
     const value = valueWords(change, isSecretName(change.subject), (text) => text, look) || look.show(change.because);
-    const sign = SIGN_OF[change.action];
+    const sign = SIGN_OF[change.remedy.action];
     const mark = `      ${look.paint(STYLE[sign], sign)} ${subject} `;
     const room = columns - start - (line === '' ? 0 : line.length + 2);
     if (room < 20) {
@@ -123,7 +139,9 @@ function changeLines(changes: readonly Change[], columns: number, words: PlanWor
       withRight(mark + first, start + stringWidth(first), line, columns - line.length, look),
       ...more.map((text) => indent + text),
     ];
-    return words.verbose ? [...lines, indent + look.paint('dim', look.show(change.because))] : lines;
+    return words.verbose
+      ? [...lines, indent + look.paint('dim', `${look.show(change.because)} [${change.code}]`)]
+      : lines;
   });
 }
 
@@ -141,15 +159,15 @@ function valueWords({ from, to }: Change, masked: boolean, written: (text: strin
 }
 
 /** The word in front of an aspect: `move`, or its subject. */
-const labelOf = ({ action, subject }: Change): string => (action === 'move' ? action : subject);
+const labelOf = ({ remedy: { action }, subject }: Change): string => (action === 'move' ? action : subject);
 
 /** For a file the wishes behind it; for an aspect how much it concerns. */
 function rightOf(row: Row): string {
-  if (row.kind === 'file') return `spec:${commonPointer(row.changes.map(({ pointer }) => pointer))}`;
+  if (row.kind === 'file') return `spec:${commonPointer(row.changes.map(({ wish = '' }) => wish))}`;
   const [change] = row.changes;
-  if (change.action === 'activate') return 'asks first';
+  if (change.remedy.action === 'activate') return 'asks first';
   if (row.changes.length > 1) return `${row.changes.length} paths`;
-  return /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0] ?? `spec:${change.pointer}`;
+  return /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0] ?? `spec:${change.wish ?? ''}`;
 }
 
 /** What all pointers share; where they share nothing, the beginning of the first. */
@@ -163,11 +181,9 @@ function commonPointer(pointers: readonly JsonPointer[]): JsonPointer {
 const nameOf = (path: AbsPath, { dir }: PlanWords): string => nameIn(path, dir);
 
 function footer(plan: Plan, rows: readonly Row[], words: PlanWords, look: Look): readonly string[] {
-  const errors = plan.steps
-    .flatMap(({ diagnostics }) => diagnostics)
-    .filter(({ severity }) => severity === 'error').length;
+  const errors = findingsOf(plan).filter(isBar).length;
   const counts = countWords(rows) || describeEdits(plan.steps.flatMap(({ edits }) => edits));
-  const head = `Plan ${look.paint('bold', shortId(plan))}: ${counts}.`;
+  const head = words.isPartial ? `Found: ${counts}.` : `Plan ${look.paint('bold', shortId(plan))}: ${counts}.`;
   if (errors > 0) {
     const them = errors === 1 ? 'the error' : `the ${errors} errors`;
     const blocked = `It cannot be applied before ${them} below ${errors === 1 ? 'is' : 'are'} mended.`;

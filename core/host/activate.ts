@@ -2,8 +2,7 @@
 // NixOS makes an activation idempotent, not undoable: going back is activating what was active before.
 
 import { existsSync, readFileSync } from 'node:fs';
-import type { Signal } from '../execution.ts';
-import type { Activate, ActivationMode, ActiveSystem } from '../model.ts';
+import type { Activate, ActivationMode, ActiveSystem, Signal } from '../model.ts';
 import type { ActivationResult, ActivationTold, Argv } from './host.ts';
 import { type RunResult, run } from './run.ts';
 import { runShielded } from './shielded.ts';

@@ -4,8 +4,7 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
-import type { Signal } from '../execution.ts';
-import type { Person } from '../model.ts';
+import type { Person, Signal } from '../model.ts';
 import { callerOf } from './caller.ts';
 import { environmentOf, type Purpose, type Who } from './environment.ts';
 import type { Argv } from './host.ts';

@@ -5,7 +5,8 @@ import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
 import { follow } from '../links.ts';
-import { type AbsPath, absolute, fromBytes, isWithin, toBytes } from '../path.ts';
+import { ABSENT, type Owner, type Put } from '../model.ts';
+import { type AbsPath, absolute, fromBytes, isWithin, parent, ROOT, toBytes } from '../path.ts';
 import { isUnreadable, type Reader } from './host.ts';
 import { placeOnDevice } from './mounts.ts';
 
@@ -49,6 +50,35 @@ export function stateInTheWay(
     }
   }
   return undefined;
+}
+
+/**
+ * The directories that the first write to the state will make, as far as they lie in the machine. A plan takes them as made:
+ * so `plan` and `apply`, which makes them before it plans, see one machine, and their plans have one id.
+ */
+export function stateDirsToCome(
+  root: AbsPath,
+  state: string,
+  reader: Pick<Reader, 'stat'>,
+  owner: Owner,
+): readonly Put[] {
+  const top = root === ROOT ? '' : root;
+  const place = absolute(state);
+  if (!isWithin(place, root)) return [];
+  const missing: Put[] = [];
+  for (let at = absolute(place.slice(top.length) || '/'); at !== ROOT && isMissing(at, reader); at = parent(at))
+    missing.unshift({ op: 'put', path: at, before: ABSENT, after: { type: 'dir', mode: 0o700, owner } });
+  return missing;
+}
+
+/** What cannot be looked at is not taken as missing: the store says why it cannot be used. */
+function isMissing(path: AbsPath, reader: Pick<Reader, 'stat'>): boolean {
+  try {
+    return reader.stat(path).type === 'absent';
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return false;
+    throw thrown;
+  }
 }
 
 /** Where the path leads; undefined where that can't be seen: planning says so, with its place. */

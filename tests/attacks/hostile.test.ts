@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { canonicalJson, digestOf } from '../../core/canonical.ts';
+import { withIds } from '../../core/plan-id.ts';
 import { BASES, specOf } from '../plan-cases.ts';
 import { type Ran, resident } from '../resident/resident.ts';
 import { layOut, type Rows, rowsOfDisk, temporary } from '../trees.ts';
@@ -345,8 +346,21 @@ describe('saved plans, sealed anew by whoever altered them', () => {
   function altered(change: (plan: Altered) => void): void {
     const plan = JSON.parse(whole) as Altered;
     change(plan);
-    const { id: _, ...rest } = plan;
-    writeFileSync(file, JSON.stringify({ ...rest, id: digestOf(canonicalJson(rest)) }));
+    const { id: _id, evidence: _evidence, ...rest } = plan;
+    writeFileSync(file, JSON.stringify(sealed(rest)));
+  }
+
+  /** A step that writes. */
+  const moving = (plan: Altered): Altered => plan.steps.find(({ edits }: Altered) => edits.length > 0);
+
+  /** What is no plan any more has no ids of its own. */
+  function sealed(rest: Altered): Altered {
+    try {
+      return withIds(rest);
+    } catch {
+      const id = digestOf(canonicalJson(rest));
+      return { ...rest, id, evidence: id };
+    }
   }
 
   test.each([
@@ -447,18 +461,19 @@ describe('saved plans, sealed anew by whoever altered them', () => {
       'escapes in what people read',
       (plan) => {
         for (const step of plan.steps)
-          for (const one of step.changes) Object.assign(one, { subject: ESC, because: ESC, from: ESC, to: ESC });
+          for (const one of step.findings) Object.assign(one, { subject: ESC, because: ESC, from: ESC, to: ESC });
       },
     ],
     [
-      'escapes in diagnostics',
+      'escapes in problems',
       (plan) => {
-        plan.steps[0].diagnostics.push({
-          severity: 'warning',
-          code: 'RF2007',
-          summary: ESC,
-          hint: ESC,
-          snippet: `${ESC}\n${ESC}`,
+        plan.steps[0].findings.push({
+          code: 'RF2029',
+          wish: '/features',
+          subject: ESC,
+          because: ESC,
+          remedy: { by: 'paste', hint: ESC, snippet: `${ESC}\n${ESC}` },
+          evidence: [{ saw: ESC }],
         });
       },
     ],
@@ -477,7 +492,7 @@ describe('saved plans, sealed anew by whoever altered them', () => {
     [
       'a hundred thousand edits',
       (plan) => {
-        for (let n = 0; n < 100_000; n++) plan.steps[0].edits.push(plan.steps[0].edits[0]);
+        for (let n = 0; n < 100_000; n++) plan.steps[0].edits.push(moving(plan).edits[0]);
       },
     ],
   ])('%s', async (what, change) => {

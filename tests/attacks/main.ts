@@ -239,7 +239,7 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
   try {
     return await run();
   } catch (thrown) {
-    if (isUnreadable(thrown)) return { status: 'refused', cause: [], exit: 1 };
+    if (isUnreadable(thrown)) return { status: 'refused', cause: [] };
     return thrown instanceof Error ? thrown : new Error(String(thrown));
   }
 }

@@ -141,7 +141,6 @@ describe('what is not ordinary is left to yargs', () => {
     ['constructor', undefined],
     ['plan --spec a --spec b', 'plan'],
     ['plan --format xml', undefined],
-    ['plan --only nothing', undefined],
     ['plan --spec', undefined],
     ['plan --diff true', 'plan'],
     ['apply plan.json', 'apply'],

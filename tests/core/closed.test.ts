@@ -3,7 +3,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { closedIn, discreet, discreetly, isReadable, mayReadOn } from '../../core/closed.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
-import type { Entry, Event, Plan } from '../../core/model.ts';
+import type { Event } from '../../core/event.ts';
+import type { Entry, Plan } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 
 const ROOT = { uid: 0, gid: 0 };
@@ -100,7 +101,7 @@ test('a diagnostic says the place and the kind', () => {
 
 const planOf = (path: string, moved = false): Plan =>
   ({
-    version: 1,
+    version: 2,
     id: 'sha256:0',
     spec: 'sha256:0',
     host: { name: 'nixos', system: 'x86_64-linux' },
@@ -109,19 +110,37 @@ const planOf = (path: string, moved = false): Plan =>
     steps: [
       {
         provider: 'p',
-        changes: [
+        verdicts: [],
+        findings: [
           {
+            code: 'RF2103',
+            wish: '/x',
             subject: 's',
             path,
-            action: 'change',
             from: SECRET,
             to: SECRET,
-            reason: 'r',
             because: SECRET,
-            pointer: '/x',
+            remedy: { by: 'plan', action: 'change' },
+          },
+          {
+            code: 'RF2008',
+            wish: '/x',
+            subject: 's',
+            because: SECRET,
+            evidence: [{ path, saw: SECRET }],
+            at: { ...at, file: path },
+            remedy: { by: 'paste', snippet: SECRET, hint: SECRET },
+          },
+          {
+            code: 'RF2103',
+            wish: '/x',
+            subject: 'owner',
+            path: '/etc/open',
+            because: 'x',
+            evidence: [{ path, saw: SECRET }],
+            remedy: { by: 'plan', action: 'change' },
           },
         ],
-        diagnostics: [{ ...leaking, at: { ...at, file: path } }],
         edits: moved ? [{ op: 'move', from: '/root', to: '/home/srid' }] : [],
       },
     ],
@@ -131,12 +150,16 @@ test.each<[string, Event]>([
   ['planned', { type: 'planned', plan: planOf('/etc/shadow') }],
   ['planned, of what will be moved', { type: 'planned', plan: planOf('/home/srid/file', true) }],
   ['diagnostic', { type: 'diagnostic', diagnostic: leaking }],
-  ['refused', { type: 'finished', outcome: { status: 'refused', cause: [leaking], exit: 1 } }],
-  ['rolled back', { type: 'finished', outcome: { status: 'rolled-back', cause: [leaking] } }],
-  ['stuck', { type: 'finished', outcome: { status: 'stuck', cause: [leaking], conflicts: [] } }],
+  ['diagnostics', { type: 'diagnostics', diagnostics: [leaking] }],
+  ['refused', { type: 'ended', exit: 1, outcome: { status: 'refused', cause: [leaking] } }],
+  ['rolled back', { type: 'ended', exit: 4, outcome: { status: 'rolled-back', cause: [leaking] } }],
+  ['stuck', { type: 'ended', exit: 4, outcome: { status: 'stuck', cause: [leaking], conflicts: [] } }],
 ])('an event: %s', (_what, event) => {
   const said: Event[] = [];
-  discreetly((one) => said.push(one), mayRead)(event);
+  discreetly(
+    (one) => said.push(one),
+    () => mayRead,
+  )(event);
   expect(said).toHaveLength(1);
   expect(JSON.stringify(event)).toContain('hunter2');
   expect(JSON.stringify(said)).not.toContain('hunter2');

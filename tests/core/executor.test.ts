@@ -3,10 +3,11 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../core/canonical.ts';
+import type { Event } from '../../core/event.ts';
 import { execute, recover } from '../../core/executor.ts';
 import { past, select, undoing } from '../../core/history.ts';
 import type { Blobs } from '../../core/host/host.ts';
-import { ABSENT, type Edit, type Event, invert, type Outcome, type Put, type Puttable } from '../../core/model.ts';
+import { ABSENT, type Edit, invert, type Outcome, type Put, type Puttable } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import type { Transaction } from '../../core/transaction.ts';
 import { carryOut } from '../carry-out.ts';
@@ -163,7 +164,9 @@ describe.each(SCENES)('a transaction (%s)', (name, scene) => {
       const stopped = stoppedAfter(questions);
       const outcome = await execute(transaction([EDITS]), BLOBS, around(one.open(), { stopped }));
       expect(outcome).toMatchObject(
-        questions <= 1 ? { status: 'refused', exit: 130 } : { status: 'rolled-back', cause: [{ code: 'RF3009' }] },
+        questions <= 1
+          ? { status: 'refused', signal: 'SIGINT' }
+          : { status: 'rolled-back', cause: [{ code: 'RF3009' }] },
       );
       expect(one.rows()).toEqual(before);
       expect(one.open().store.list('journal')).toEqual([]);
@@ -288,7 +291,7 @@ describe('stale', () => {
         const { host, store, steps } = watched(one.open());
         const edits = EDITS.with(at, wrong);
         const outcome = await execute(transaction([edits]), BLOBS, around({ host, store }));
-        expect(outcome).toMatchObject({ status: 'refused', exit: 3 });
+        expect(outcome).toMatchObject({ status: 'refused', cause: [{ code: 'RF3001' }] });
         expect((outcome as Outcome & { status: 'refused' }).cause.map(({ code }) => code)).toContain('RF3001');
         expect(steps).toEqual([]);
         expect(one.rows()).toEqual(before);
@@ -310,7 +313,10 @@ describe('stale', () => {
   ] as const)('%s', async (_what, edits) => {
     const one = memoryScene(MACHINE);
     const before = one.rows();
-    expect(await execute(transaction([edits]), {}, around(one.open()))).toMatchObject({ status: 'refused', exit: 3 });
+    expect(await execute(transaction([edits]), {}, around(one.open()))).toMatchObject({
+      status: 'refused',
+      cause: [{ code: 'RF3001' }],
+    });
     expect(one.rows()).toEqual(before);
   });
 
@@ -322,7 +328,7 @@ describe('stale', () => {
     const before = scene.rows();
     const to = away.op === 'move' ? '/a/y' : '/b';
     const outcome = await execute(transaction([[move('/b0', to), away]]), {}, around(scene.open()));
-    expect(outcome).toMatchObject({ status: 'refused', exit: 3, cause: [{ path: to, code: 'RF3001' }] });
+    expect(outcome).toMatchObject({ status: 'refused', cause: [{ path: to, code: 'RF3001' }] });
     expect(scene.rows()).toEqual(before);
   });
 
@@ -333,7 +339,7 @@ describe('stale', () => {
       {},
       around(one.open()),
     );
-    expect(outcome).toMatchObject({ status: 'refused', exit: 3 });
+    expect(outcome).toMatchObject({ status: 'refused', cause: [{ code: 'RF3001' }] });
     one.remove();
   });
 

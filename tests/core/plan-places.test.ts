@@ -11,6 +11,7 @@ import { type AbsPath, absolute, isWithin } from '../../core/path.ts';
 import { strayEdit } from '../../core/plan-places.ts';
 import { loadSpec } from '../../core/spec.ts';
 import { resolve, type Wishes } from '../../core/wishes.ts';
+import { PROVIDERS } from '../../providers/index.ts';
 import { memoryScene } from '../faults.ts';
 import { machineOf, type NamedCase, planCases, planFor, RUN, specOf, toolsOf } from '../plan-cases.ts';
 
@@ -43,7 +44,8 @@ const MADE = (
       .map(make),
   )
 ).filter((one): one is Made => one !== undefined);
-const stray = ({ edits, blobs, wishes, host }: Made): Edit | undefined => strayEdit(edits, blobs, wishes, host);
+const stray = ({ edits, blobs, wishes, host }: Made): Edit | undefined =>
+  strayEdit(edits, blobs, wishes, host, PROVIDERS);
 
 test('there are plans to ask about', () => {
   expect(MADE.length).toBeGreaterThan(20);
@@ -165,7 +167,7 @@ describe('refused, whoever sealed it', () => {
     for (const one of asking) {
       const edits = one.edits.filter(isAsked).filter((edit) => !(edit.op === 'put' && edit.path.endsWith('.nix')));
       const wishes = { ...one.wishes, ...without };
-      for (const edit of edits) expect(strayEdit([edit], one.blobs, wishes, one.host)).toBe(edit);
+      for (const edit of edits) expect(strayEdit([edit], one.blobs, wishes, one.host, PROVIDERS)).toBe(edit);
     }
   });
 });
@@ -180,7 +182,7 @@ describe('nix.conf gets what the wished features need, byte for byte', () => {
   const withText = (text: string): Edit | undefined => {
     const content = digestOf(text);
     const changed: Put = { ...edit, after: { ...edit.after, content } as Put['after'] };
-    return strayEdit([changed], { [content]: Buffer.from(text) }, one.wishes, one.host);
+    return strayEdit([changed], { [content]: Buffer.from(text) }, one.wishes, one.host, PROVIDERS);
   };
 
   test('what was planned is let through', () => expect(withText(planned)).toBeUndefined());
@@ -226,7 +228,7 @@ test('a changed plan that is let through stays inside', () => {
       const old = one.edits[index]!;
       const changed = changedBy(old, { path, mode, owner, type });
       const edits = one.edits.map((edit, other) => (other === index ? changed : edit));
-      if (strayEdit(edits, one.blobs, one.wishes, one.host) !== undefined) return;
+      if (strayEdit(edits, one.blobs, one.wishes, one.host, PROVIDERS) !== undefined) return;
       accepted++;
       for (const edit of edits) expect([edit, isInside(edit, one)]).toEqual([edit, true]);
     }),

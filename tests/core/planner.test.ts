@@ -2,6 +2,7 @@
 // know when they were altered, and a survey of a machine as the installer left it.
 
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { findingsOf } from '../../core/finding.ts';
 import { realHost } from '../../core/host/real.ts';
 import { changedSince } from '../../core/host/recording.ts';
 import type { Plan } from '../../core/model.ts';
@@ -93,7 +94,7 @@ test('a plan made while a path input was as locked is bound to all of that tree'
   const asLocked = file.map((line, at) => (isOfDots(at) ? `"narHash": "${hash}",` : line));
   const scene: Literal = { ...machine, [lock]: { file: asLocked, owner } };
   const { plan } = await planFor({}, memoryScene(scene).open().host);
-  expect(plan!.steps.map(({ provider }) => provider)).toEqual(['nix-conf']);
+  expect(plan!.steps.filter(({ edits }) => edits.length > 0).map(({ provider }) => provider)).toEqual(['nix-conf']);
   // Other providers list it, too, but no file in it is recorded by itself.
   expect(plan!.witnesses.filter(({ path }) => isWithin(path, dots)).map(({ saw }) => saw)).toEqual(['names', 'tree']);
   const changed = (leaf: Leaf) =>
@@ -116,4 +117,32 @@ test('the survey of a fresh machine', () => {
     users: ['srid'],
   });
   expect(survey(memoryScene({}).open().host, 'root')).toMatchObject({ user: undefined, from: undefined, users: [] });
+});
+
+/** What lies in /etc/nixos of the fresh machine. */
+const GONE = Object.fromEntries(
+  Object.keys(BASES.machines.fresh)
+    .filter((path) => path.startsWith('/etc/nixos/'))
+    .map((path) => [path, null]),
+);
+
+describe('the same trouble', () => {
+  const codesOf = async (one: Partial<Parameters<typeof machineOf>[0]> & { readonly spec?: unknown }) => {
+    const { plan } = await planFor(one, memoryScene(machineOf({ base: 'fresh', ...one }), toolsOf({})).open().host);
+    return {
+      told: findingsOf(plan!).map(({ code, path, at }) => `${code} ${at?.file ?? path}`),
+      answers: Object.fromEntries(plan!.steps.flatMap(({ verdicts }) => verdicts.map(({ wish, by }) => [wish, by]))),
+    };
+  };
+
+  test('is told once, and what it bars is barred by it: no configuration, because the old place leads elsewhere', async () => {
+    const { told, answers } = await codesOf({ machine: { '/etc/nixos': { link: 'elsewhere' }, ...GONE } });
+    expect(told.filter((line) => !line.startsWith('RF2104'))).toEqual(['RF2021 /etc/nixos']);
+    expect(answers).toMatchObject({ '/lock': 'RF2021', '/config/owner': 'RF2021', '/inputs/nixpkgs': 'RF2021' });
+  });
+
+  test('of a file that the plan moves is shown where it lies now', async () => {
+    const { told } = await codesOf({ machine: { '/etc/nixos/configuration.nix': '{ broken' } });
+    expect(told).toContain('RF2009 /etc/nixos/configuration.nix');
+  });
 });

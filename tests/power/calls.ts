@@ -24,7 +24,7 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
       const file = fd(args[0]);
       if (descriptorOf(args[0]).number === 1 && file?.inode === undefined) {
         const text = data.toString('utf8');
-        return text.includes('"type":"finished"') ? { kind: 'told', text } : undefined;
+        return text.includes('"type":"ended"') ? { kind: 'told', text } : undefined;
       }
       if (file?.inode === undefined) return undefined;
       const size = sizeOf(tape, file.inode);

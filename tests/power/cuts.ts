@@ -54,7 +54,7 @@ export function cutAll({ layouts, scenario, limit }: Cuts, bench: Bench, files: 
     if (point === undefined) demand({ code, out });
     const recovered = reflake(bench, ['recover']);
     const rows = rowsOf(bench);
-    const told = out.includes('"type":"finished"');
+    const told = out.includes('"type":"ended"');
     const verdict =
       recovered.code !== 0 ? 'refused' : same(rows, next) ? 'new' : same(rows, old) && !told ? 'old' : 'mixed';
     counts[verdict]++;

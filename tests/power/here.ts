@@ -5,6 +5,7 @@
 import { readArguments } from '../../cmd/arguments.ts';
 import { historyCommand } from '../../cmd/history.ts';
 import { recoverCommand } from '../../cmd/recover.ts';
+import { type Act, run } from '../../cmd/run.ts';
 import { type Bench, placesOf, type Ran } from './bench.ts';
 
 /** Runs the command on the bench as its own process would. */
@@ -31,8 +32,8 @@ export async function reflakeHere(bench: Bench, command: 'recover' | 'history'):
   const typed = readArguments([command, ...format, ...placesOf(bench)]);
   if (typed === undefined) throw new Error(`not understood: ${command} ${placesOf(bench).join(' ')}`);
   try {
-    const run = command === 'history' ? historyCommand : recoverCommand;
-    const code = await run(typed.options as never, io);
+    const act = command === 'history' ? historyCommand : recoverCommand;
+    const code = await run(command, act as Act<never>, typed.options as never, io);
     return { code, out };
   } catch (thrown) {
     // What the program would call an internal error.

@@ -1,8 +1,10 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
+import { asDiagnostic, isChange } from '../../core/finding.ts';
 import type { Entry } from '../../core/model.ts';
 import { nixConfOf } from '../../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
+import { IN_SYNC } from '../../core/provider.ts';
 import { resolve, type Wishes } from '../../core/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
@@ -59,7 +61,9 @@ async function look(files: Readonly<Record<string, string>>) {
   const resolved = resolve(SPEC, host, { caller, person: caller, offline: true, isRunning: true, now: 0 });
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host);
-  const { changes, edits, diagnostics, blobs = {} } = found ?? { changes: [], edits: [], diagnostics: [] };
+  const { findings, edits, blobs = {} } = found ?? IN_SYNC;
+  const changes = findings.filter(isChange);
+  const diagnostics = findings.filter((one) => !isChange(one)).map(asDiagnostic);
   for (const edit of edits) carryOut(host, edit, blobs);
   const text = (path: string): string => Buffer.from(host.read(absolute(path)) ?? []).toString('utf8');
   const left = await nixConf.look(wishes, host);
@@ -184,7 +188,7 @@ describe('edited', () => {
     );
     expect(found.text(edited)).toBe(text);
     expect(found.features).toEqual(['flakes', 'nix-command', ...also].sort());
-    expect(found.left?.changes).toEqual([]);
+    expect(found.left?.findings).toEqual([]);
     // A file keeps its owner; one that is born is root's.
     const owners = found.edits.map((edit) => edit.op === 'put' && 'owner' in edit.after && edit.after.owner.uid);
     expect(new Set(owners)).toEqual(new Set([edited in files && edited.startsWith('/home') ? 1000 : 0]));

@@ -12,6 +12,7 @@ import type { CommandName } from '../../cmd/options.ts';
 import { planCommand } from '../../cmd/plan.ts';
 import { recoverCommand } from '../../cmd/recover.ts';
 import { rollbackCommand } from '../../cmd/rollback.ts';
+import { type Act, run as runCommand } from '../../cmd/run.ts';
 import { failure } from '../../core/failure.ts';
 
 export interface Ended {
@@ -19,10 +20,8 @@ export interface Ended {
   readonly out: string;
 }
 
-type Run = (options: never, io: Io) => number | Promise<number>;
-
 /** Those that write do so in this very thread: nobody sends it signals. */
-const RUN: Partial<Readonly<Record<CommandName, Run>>> = {
+const RUN: Partial<Readonly<Record<CommandName, Act<never>>>> = {
   apply: applyCommand,
   check: checkCommand,
   history: historyCommand,
@@ -59,7 +58,7 @@ async function run(words: readonly string[]): Promise<Ended> {
   const act = async (command: CommandName, options: unknown): Promise<void> => {
     const found = RUN[command];
     if (found === undefined) throw new Error(`only the real program has the command ${command}`);
-    code = await found(options as never, io);
+    code = await runCommand(command, found, options as never, io);
   };
   try {
     const typed = readArguments(words);

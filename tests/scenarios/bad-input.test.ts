@@ -187,7 +187,7 @@ describe('a machine that reflake has never seen', () => {
     const before = machineLines(machine);
     const ran = await reflake('check');
     expectCode(ran, 2);
-    expect(said(ran)).toMatch(/flake\.nix:\d+:\d+: .*RF2007/);
+    expect(said(ran)).toMatch(/flake\.nix:\d+:\d+: warning: .*RF2029/);
     expect(said(ran)).toMatch(/nixos = .*nixosSystem \{/);
     expect(machineLines(machine)).toEqual(before);
   });

@@ -92,7 +92,7 @@ test('in sync needs neither Nix nor git, and what the dependency itself follows 
 describe('drift that Nix does not notice', () => {
   test('flake = false toggled in the lock', async () => {
     await sh(`sed -i '/"flake": false,/d' flake.lock`);
-    await isMended('RF2022', /lock\.data/, /flake\.nix:\d+:\d+/);
+    await isMended('RF2022', /lock\.data/);
     expect(await sh('cat flake.lock')).toMatch(/"flake": false/);
   });
 
@@ -129,7 +129,7 @@ describe('drift that Nix does not notice', () => {
     const ran = await without(bare, 'check', '--only', 'lock');
     await root('rm /srv/data/fifo');
     expectCode(ran, 0);
-    expect(said(ran)).toMatch(/fifo.*RF2023/);
+    expect(said(ran)).toMatch(/fifo.*RF2034/);
   });
 
   test('flake.lock untracked', async () => {
@@ -153,7 +153,7 @@ describe('drift that Nix does not notice', () => {
   test.each([
     ['url together with follows', 'both = { url = "path:/srv/twin"; follows = "nixpkgs"; };', 'RF2026', 2],
     ['a follows without a target', 'dep.inputs.inner.follows = "nothing";', 'RF2027', 2],
-    ['an override of an input that is not there', 'dep.inputs.none.url = "path:/srv/twin";', 'RF2027', 0],
+    ['an override of an input that is not there', 'dep.inputs.none.url = "path:/srv/twin";', 'RF2030', 0],
   ])('%s', async (_what, line, code, exit) => {
     await meanwhile(`${TREE.slice(1)}/flake.nix`, `sed -i '/inputs = {/ s|$| ${line}|' flake.nix`, async () => {
       const before = machineLines(machine);

@@ -55,7 +55,7 @@ const DISTURBANCES: readonly { readonly what: string; readonly by: string; reado
   {
     what: 'flake.lock made stale',
     by: `sed -i 's|"path": "/opt/reflake/tests/fixtures/nixpkgs"|"path": "/elsewhere"|' flake.lock`,
-    named: [/flake\.lock/, /lock\.nixpkgs/, /spec:\/inputs\/nixpkgs/],
+    named: [/flake\.lock/, /lock\.nixpkgs/, /spec:\/lock reflake\.yaml:\d+/],
   },
   {
     what: 'one file chowned to root',

@@ -15,7 +15,10 @@ import { type FlakeWish, pathTokens } from './flake-wish.ts';
 export type FlakeEdit =
   /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
   | { readonly ok: true; readonly text: string; readonly changes: readonly Change[]; readonly flake: Flake }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  /** `besides`: what differs too, and has an edit. */
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly besides: readonly Unplaced[] };
+
+type Unplaced = Omit<Change, 'line'>;
 
 /**
  * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
@@ -26,10 +29,11 @@ export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): 
   const before = openFlake(text);
   if (!before.ok) {
     const { message, span } = before.error;
-    return { ok: false, problems: [{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }] };
+    return refused([{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }]);
   }
-  const problems = differences(before, wish, rules).flatMap(({ fix }) => (fix.kind === 'refuse' ? [fix.problem] : []));
-  if (problems.length > 0) return { ok: false, problems };
+  const all = differences(before, wish, rules);
+  const problems = all.flatMap(({ fix }) => (fix.kind === 'refuse' ? [fix.problem] : []));
+  if (problems.length > 0) return refused(problems, all);
 
   let open: OpenFlake = before;
   const done: Difference['changes'][number][] = [];
@@ -40,19 +44,27 @@ export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): 
     const granted = grant(open, left, sizeOf(round)) ?? grant(open, left, 1);
     if (granted === undefined) {
       const { fix } = left[0]!;
-      return { ok: false, problems: [fix.kind === 'refuse' ? fix.problem : unproved(before, left[0])] };
+      return refused([fix.kind === 'refuse' ? fix.problem : unproved(before, left[0])], all);
     }
     const repeated = granted.changes.find(({ subject }) => subjects.has(subject));
-    if (repeated) return { ok: false, problems: [unproved(before, left[0])] };
+    if (repeated) return refused([unproved(before, left[0])], all);
     for (const one of granted.changes) subjects.add(one.subject);
     done.push(...granted.changes);
     open = granted.after;
   }
   const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
-  if (damage !== undefined) return { ok: false, problems: [{ ...unproved(before, undefined), message: damage }] };
+  if (damage !== undefined) return refused([{ ...unproved(before, undefined), message: damage }], all);
   const changes = done.map(({ locate, ...one }) => ({ ...one, line: positionAt(open.text, locate(open) ?? 0).line }));
   return { ok: true, text: open.text, changes, flake: open.flake };
 }
+
+const refused = (problems: readonly Problem[], all: readonly Difference[] = []): FlakeEdit => ({
+  ok: false,
+  problems,
+  besides: all.flatMap(({ fix, changes }) =>
+    fix.kind === 'edit' ? changes.map(({ locate: _locate, ...change }) => change) : [],
+  ),
+});
 
 /**
  * One at a time while a style is found: what a first new input looks like decides about the next one. From then on ever more

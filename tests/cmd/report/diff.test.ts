@@ -17,7 +17,7 @@ const wordsOf = (files: Record<string, string | Uint8Array>): DiffWords => ({
   },
 });
 const diffOf = (edits: Edit[], texts: string[], files: Record<string, string | Uint8Array> = {}) =>
-  planDiff(planOf([{ provider: 'p', changes: [], edits, diagnostics: [] }], blobsOf(...texts)), wordsOf(files), look);
+  planDiff(planOf([{ provider: 'p', verdicts: [], findings: [], edits }], blobsOf(...texts)), wordsOf(files), look);
 const put = (name: string, before: Puttable, after: Puttable): Edit => ({
   op: 'put',
   path: inDir(name),
@@ -123,9 +123,9 @@ test('text of others is shown, not obeyed', async () => {
       [
         {
           provider: 'p',
-          changes: [],
+          verdicts: [],
+          findings: [],
           edits: [{ op: 'put', path: absolute('/a\u001b'), before: ABSENT, after: file(text) }],
-          diagnostics: [],
         },
       ],
       {

@@ -1,8 +1,9 @@
 // The machine of UX.md: a plan that moves, writes, edits, locks, owns and activates.
-import { canonicalJson, digestOf } from '../../../core/canonical.ts';
+import { digestOf } from '../../../core/canonical.ts';
 import type { JsonPointer, SourceRange } from '../../../core/diagnostic.ts';
 import type { Change, Digest, Edit, Plan, Puttable, Step } from '../../../core/model.ts';
 import { type AbsPath, absolute } from '../../../core/path.ts';
+import { withIds } from '../../../core/plan-id.ts';
 
 export const DIR = absolute('/home/srid/nixos-config');
 export const OLD = absolute('/etc/nixos');
@@ -78,22 +79,33 @@ export const blobsOf = (...texts: string[]): Record<Digest, Uint8Array> =>
 const ABSENT = { type: 'absent' } as const;
 const step = (provider: string, changes: readonly Change[], edits: readonly Edit[]): Omit<Step, 'blobs'> => ({
   provider,
-  changes,
+  verdicts: [...new Set(changes.map(({ wish }) => wish!))].map((wish) => ({ wish, verdict: 'differs', by: 'RF2103' })),
+  findings: changes,
   edits,
-  diagnostics: [],
 });
 
 export function planOf(steps: readonly Omit<Step, 'blobs'>[], blobs: Plan['blobs'] = {}): Plan {
   const body = {
-    version: 1 as const,
+    version: 2 as const,
     spec: digestOf(SPEC),
     host: { name: 'nixos', system: 'x86_64-linux', machineId: '' },
     witnesses: [],
     steps,
+    leftOut: [],
     blobs,
   };
-  return { ...body, id: digestOf(canonicalJson(body)) };
+  return withIds(body);
 }
+
+/** Nothing differs. */
+export const IN_SYNC = planOf([
+  {
+    provider: 'flake',
+    verdicts: ['/inputs/nixpkgs', '/host/name', '/host/system'].map((wish) => ({ wish, verdict: 'holds' as const })),
+    findings: [],
+    edits: [],
+  },
+]);
 
 export const MOVE: Edit = { op: 'move', from: OLD, to: DIR };
 export const WRITES: readonly Edit[] = [
@@ -123,12 +135,12 @@ export const EXAMPLE = planOf(
         {
           subject: 'config.path',
           path: OLD,
-          action: 'move',
+          remedy: { by: 'plan', action: 'move' },
           from: OLD,
           to: DIR,
-          reason: 'misplaced',
           because: 'the configuration (3 entries) is still at "/etc/nixos"',
-          pointer: '/config/path',
+          code: 'RF2103',
+          wish: '/config/path',
         },
       ],
       [MOVE],
@@ -139,20 +151,20 @@ export const EXAMPLE = planOf(
         {
           subject: 'inputs.nixpkgs',
           path: inDir('flake.nix'),
-          action: 'add',
+          remedy: { by: 'plan', action: 'add' },
           to: 'github:NixOS/nixpkgs/nixos-23.11',
-          reason: 'missing',
           because: 'there is no flake.nix',
-          pointer: '/inputs/nixpkgs',
+          code: 'RF2103',
+          wish: '/inputs/nixpkgs',
         },
         {
           subject: 'nixosConfigurations.nixos',
           path: inDir('flake.nix'),
-          action: 'add',
+          remedy: { by: 'plan', action: 'add' },
           to: 'x86_64-linux',
-          reason: 'missing',
           because: 'there is no flake.nix',
-          pointer: '/host',
+          code: 'RF2103',
+          wish: '/host/name',
         },
       ],
       [WRITES[2]!],
@@ -163,12 +175,12 @@ export const EXAMPLE = planOf(
         {
           subject: 'nix.settings.experimental-features',
           path: inDir('configuration.nix'),
-          action: 'add',
+          remedy: { by: 'plan', action: 'add' },
           to: 'nix-command flakes',
-          reason: 'missing',
           because: 'no file enables nix-command and flakes',
-          pointer: '/features',
-          line: 8,
+          code: 'RF2103',
+          wish: '/features',
+          at: { file: inDir('configuration.nix'), line: 8, column: 1, endLine: 8, endColumn: 1 },
         },
       ],
       [WRITES[0]!],
@@ -179,11 +191,11 @@ export const EXAMPLE = planOf(
         {
           subject: 'nixpkgs',
           path: inDir('flake.lock'),
-          action: 'add',
+          remedy: { by: 'plan', action: 'add' },
           to: 'd02d818f22c777aa4e854efc3242ec451e5d462a (2023-11-25)',
-          reason: 'missing',
           because: 'nixpkgs is not locked',
-          pointer: '/inputs/nixpkgs',
+          code: 'RF2103',
+          wish: '/inputs/nixpkgs',
         },
       ],
       [WRITES[1]!],
@@ -194,12 +206,12 @@ export const EXAMPLE = planOf(
         {
           subject: 'owner',
           path: DIR,
-          action: 'change',
+          remedy: { by: 'plan', action: 'change' },
           from: 'root:root',
           to: 'srid:users',
-          reason: 'differs',
           because: '5 paths belong to root:root',
-          pointer: '/config/owner',
+          code: 'RF2103',
+          wish: '/config/owner',
         },
       ],
       OWNS,
@@ -210,11 +222,11 @@ export const EXAMPLE = planOf(
         {
           subject: 'git',
           path: DIR,
-          action: 'change',
+          remedy: { by: 'plan', action: 'change' },
           to: '3 files become visible to Nix (intent to add)',
-          reason: 'invisible',
           because: "flake.nix, flake.lock and configuration.nix are not in git's index, so Nix does not see them",
-          pointer: '/git',
+          code: 'RF2103',
+          wish: '/git',
         },
       ],
       [],
@@ -225,12 +237,12 @@ export const EXAMPLE = planOf(
         {
           subject: 'activate (switch)',
           path: DIR,
-          action: 'activate',
+          remedy: { by: 'plan', action: 'activate' },
           from: '/nix/store/00000000000000000000000000000000-nixos-system-nixos-23.05',
           to: `${DIR}#nixosConfigurations.nixos.config.system.build.toplevel`,
-          reason: 'differs',
           because: 'the running system is not what the flake describes',
-          pointer: '/activate',
+          code: 'RF2103',
+          wish: '/activate',
         },
       ],
       [ACTIVATE],

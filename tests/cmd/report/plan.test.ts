@@ -3,8 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { lookOf } from '../../../cmd/report/colour.ts';
 import { inSyncLine, planLog, planScreen } from '../../../cmd/report/plan.ts';
 import { stringWidth } from '../../../cmd/report/width.ts';
+import type { Finding } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
-import { DIR, EXAMPLE, file, inDir, locate, planOf } from './example.ts';
+import { DIR, EXAMPLE, file, IN_SYNC, inDir, locate, planOf } from './example.ts';
 import { expectScreen, visible } from './golden.ts';
 
 const look = (more: Partial<Parameters<typeof lookOf>[0]> = {}) =>
@@ -38,12 +39,16 @@ describe('the plan of UX.md', () => {
   });
 });
 
-test('in sync', () => {
-  expect(inSyncLine('nixos', 'reflake.yaml', 9, 0.04, look())).toBe(
-    'No changes: nixos matches reflake.yaml (9 checks, 0.04 s).',
+test('in sync is said only where every wish holds; else which are not known', () => {
+  expect(inSyncLine(IN_SYNC, 'reflake.yaml', 0.04, look())).toBe('No changes: nixos matches reflake.yaml (0.04 s).');
+  const [step] = IN_SYNC.steps;
+  const doubtful = [{ wish: '/features', verdict: 'undecided', by: 'RF2031' } as const];
+  const undecided = planOf([{ ...step!, verdicts: [...step!.verdicts, ...doubtful] }]);
+  expect(inSyncLine(undecided, 'reflake.yaml', 1.5, look())).toBe(
+    'No changes: 3 of 4 wishes hold (1.50 s); undecided: features.',
   );
-  expect(inSyncLine('nixos', 'reflake.yaml', 1, 1.5, look())).toBe(
-    'No changes: nixos matches reflake.yaml (1 check, 1.50 s).',
+  expect(inSyncLine({ ...IN_SYNC, leftOut: ['/lock'] }, 'reflake.yaml', 1.5, look())).toBe(
+    'No changes: 3 of 4 wishes hold (1.50 s); left out: 1.',
   );
 });
 
@@ -52,42 +57,42 @@ test('what a terminal would obey is written out, and secrets are not', () => {
   const plan = planOf([
     {
       provider: 'features',
-      changes: [
+      verdicts: [],
+      findings: [
         {
           subject: 'a\nb',
           path,
-          action: 'change',
+          remedy: { by: 'plan', action: 'change' },
           from: 'old\u001b]0;x\u0007',
           to: '\u{1F600}漢字',
-          reason: 'differs',
           because: 'x',
-          pointer: '/features',
+          code: 'RF2103',
+          wish: '/features',
         },
         {
           subject: 'users.users.a.hashedPassword',
           path,
-          action: 'add',
+          remedy: { by: 'plan', action: 'add' },
           to: '$6$abc',
-          reason: 'missing',
           because: 'x',
-          pointer: '/features',
+          code: 'RF2103',
+          wish: '/features',
         },
         {
           subject: 'a',
           path: inDir('key'),
-          action: 'change',
+          remedy: { by: 'plan', action: 'change' },
           from: 'k1',
           to: 'k2',
-          reason: 'differs',
           because: 'x',
-          pointer: '/features',
+          code: 'RF2103',
+          wish: '/features',
         },
       ],
       edits: [
         { op: 'put', path, before: file('a'), after: file('b') },
         { op: 'put', path: inDir('key'), before: file('k1', undefined, 0o600), after: file('k2', undefined, 0o600) },
       ],
-      diagnostics: [],
     },
   ]);
   const screens = [planScreen(plan, WORDS, look()), planLog(plan, WORDS, look())];
@@ -98,11 +103,19 @@ test('what a terminal would obey is written out, and secrets are not', () => {
   }
 });
 
+const IGNORED: Finding = {
+  code: 'RF2015',
+  wish: '/git',
+  subject: 'git',
+  because: 'x',
+  remedy: { by: 'you', hint: 'y' },
+};
+
 test('a plan with errors says that it cannot be applied', () => {
   const plan = planOf(
     EXAMPLE.steps.map((step) => ({
       ...step,
-      diagnostics: step.provider === 'git' ? [{ severity: 'error', code: 'RF2015', summary: 'x' } as const] : [],
+      findings: step.provider === 'git' ? [...step.findings, IGNORED] : step.findings,
     })),
   );
   expectScreen('plan-blocked.txt', planScreen(plan, { ...WORDS, dir: absolute('/') }, look()));

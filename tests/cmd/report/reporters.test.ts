@@ -2,15 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type HumanOptions, humanReporter } from '../../../cmd/report/human.ts';
+import { humanReporter } from '../../../cmd/report/human.ts';
 import { jsonReporter } from '../../../cmd/report/json.ts';
 import { shortId } from '../../../cmd/report/plan.ts';
+import type { Screen } from '../../../cmd/report/screen.ts';
 import { canonicalJson } from '../../../core/canonical.ts';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
-import type { Edit, Event, Outcome, Plan } from '../../../core/model.ts';
+import type { Event } from '../../../core/event.ts';
+import { tallyOf } from '../../../core/finding.ts';
+import type { Edit, Outcome, Plan } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
 import { validate as validatePlan } from '../../../schemas/validate-plan.gen.mjs';
-import { ACTIVATE, DIR, EXAMPLE, inDir, locate, MOVE, OWNS, planOf, source, WRITES } from './example.ts';
+import { ACTIVATE, DIR, EXAMPLE, IN_SYNC, inDir, locate, MOVE, OWNS, planOf, source, WRITES } from './example.ts';
 import { expectScreen, visible } from './golden.ts';
 
 const EDITS: readonly Edit[] = [MOVE, ...WRITES, ...OWNS, ACTIVATE];
@@ -26,33 +29,55 @@ const problem = (code: Diagnostic['code'], summary: string, more: Partial<Diagno
   summary,
   ...more,
 });
-const end = (outcome: Outcome): Event => ({ type: 'finished', outcome });
-const EMPTY = planOf([]);
+const end = (outcome: Outcome, plan?: Plan): Event => ({
+  type: 'ended',
+  exit: 0,
+  outcome,
+  ...(plan && { verdicts: tallyOf(plan) }),
+});
+const looked = (plan: Plan): Event => ({ type: 'ended', exit: 0, verdicts: tallyOf(plan) });
+const EMPTY = IN_SYNC;
+const DOUBTFUL = planOf([
+  {
+    provider: 'nix-conf',
+    verdicts: [
+      { wish: '/host/name', verdict: 'holds' },
+      { wish: '/features', verdict: 'undecided', by: 'RF2031' },
+    ],
+    findings: [
+      {
+        code: 'RF2031',
+        wish: '/features',
+        subject: 'features',
+        because: 'whether flakes is enabled is not known',
+        remedy: { by: 'you', hint: 'write it out' },
+      },
+    ],
+    edits: [],
+  },
+]);
 const BUILD_FAILED = problem('RF4006', 'the configuration does not build', {
   hint: 'mend the configuration; the last lines of the log say why',
   snippet: "error: undefined variable 'pkgz'\n  at configuration.nix:9:5\n",
 });
 
-const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events: readonly Event[]])[] = [
-  ['apply-in-sync', 'apply', [{ type: 'planned', plan: EMPTY }, end({ status: 'unchanged' })]],
+const RUNS: readonly (readonly [name: string, verb: string, events: readonly Event[]])[] = [
+  ['apply-in-sync', 'apply', [{ type: 'planned', plan: EMPTY }, end({ status: 'unchanged' }, EMPTY)]],
   [
     'apply-planned',
     'apply',
-    [{ type: 'planned', plan: EXAMPLE }, ...edited(8), end({ status: 'applied', generation: 4, edits: 8 })],
+    [{ type: 'planned', plan: EXAMPLE }, ...edited(8), end({ status: 'applied', generation: 4, edits: 8 }, IN_SYNC)],
   ],
-  ['in-sync', 'plan', [{ type: 'planned', plan: EMPTY }]],
-  [
-    'planned',
-    'plan',
-    [
-      { type: 'progress', text: 'flake' },
-      { type: 'planned', plan: EXAMPLE },
-    ],
-  ],
+  ['in-sync', 'plan', [{ type: 'planned', plan: EMPTY }, looked(EMPTY)]],
+  ['planned', 'plan', [{ type: 'progress', text: 'flake' }, { type: 'planned', plan: EXAMPLE }, looked(EXAMPLE)]],
   [
     'applied',
     'apply',
-    [...edited(8), { type: 'progress', text: 'verifying' }, end({ status: 'applied', generation: 4, edits: 8 })],
+    [
+      ...edited(8),
+      { type: 'progress', text: 'verifying' },
+      end({ status: 'applied', generation: 4, edits: 8 }, IN_SYNC),
+    ],
   ],
   [
     'build-failed',
@@ -87,10 +112,10 @@ const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events
       end({
         status: 'refused',
         cause: [problem('RF3001', '"/etc/nixos" changed since the plan', { path: absolute('/etc/nixos') })],
-        exit: 3,
       }),
     ],
   ],
+  ['undecided', 'plan', [{ type: 'planned', plan: DOUBTFUL }, looked(DOUBTFUL)]],
   ['rolled-back', 'rollback', [...edited(1), end({ status: 'applied', generation: 5, edits: 1 })]],
   ['nothing', 'rollback', [end({ status: 'unchanged' })]],
   [
@@ -115,7 +140,7 @@ const RUNS: readonly (readonly [name: string, verb: HumanOptions['verb'], events
 const eventsOf = (wanted: string): readonly Event[] => RUNS.find(([name]) => name === wanted)![2];
 
 /** Runs events through a reporter, each 0.3 s after the one before; what was printed, with its stream. */
-function run(events: readonly Event[], more: Partial<HumanOptions> = {}, step = 300): { out: string; err: string } {
+function run(events: readonly Event[], more: Partial<Screen> = {}, step = 300): { out: string; err: string } {
   const printed = { out: '', err: '' };
   let time = 0;
   const report = humanReporter({
@@ -135,11 +160,7 @@ function run(events: readonly Event[], more: Partial<HumanOptions> = {}, step = 
     quiet: false,
     now: () => time,
     verb: 'apply',
-    spec: 'reflake.yaml',
-    source,
-    locate,
-    dirOf: () => DIR,
-    measured: () => ({ checks: 9, seconds: 0.04 }),
+    about: () => ({ spec: 'reflake.yaml', source, locate, dir: DIR }),
     ...more,
   });
   for (const event of events) {
@@ -199,20 +220,24 @@ describe('for people', () => {
       quiet: false,
       now: () => time,
       verb: 'apply',
-      spec: 'reflake.yaml',
-      source,
+      about: () => ({ spec: 'reflake.yaml', source }),
     });
     report({ type: 'planned', plan: EXAMPLE });
     time += 3_600_000;
     for (const event of edited(2)) report(event);
     time += 1000;
     report(end({ status: 'applied', generation: 1, edits: 2 }));
-    expect(printed.at(-1)).toBe('Applied in 1.0s. In sync. Undo: reflake rollback 1\n');
+    expect(printed.at(-1)).toBe('Applied in 1.0s. Undo: reflake rollback 1\n');
   });
 
   test('-q says nothing but errors and failures', () => {
     const printed = run([...eventsOf('planned'), ...eventsOf('applied')], { quiet: true });
     expect(printed).toEqual({ out: '', err: '' });
+    const doubtful = run(eventsOf('undecided'), { quiet: true });
+    expect(doubtful).toEqual({
+      out: expect.stringMatching(/^No changes: 1 of 2 wishes hold .*; undecided: features\.\n$/),
+      err: '',
+    });
     expect(run(eventsOf('build-failed'), { quiet: true }).err).toContain('error[RF4006]');
   });
 
@@ -227,7 +252,6 @@ describe('for programs', () => {
   const schema = (name: string): object =>
     JSON.parse(readFileSync(new URL(`../../../schemas/${name}.schema.json`, import.meta.url), 'utf8'));
   const ajv = new Ajv2020({ discriminator: true, strict: false });
-  ajv.addSchema(schema('plan'), 'plan.schema.json');
   const isEvent = ajv.compile(schema('event'));
   const everything = [
     ...RUNS.flatMap(([, , events]) => events),
@@ -237,9 +261,12 @@ describe('for programs', () => {
   function linesOf(events: readonly Event[]): Record<string, unknown>[] {
     let text = '';
     const report = jsonReporter({
-      locate,
-      print: (line) => {
-        text += line;
+      about: () => ({ spec: 'reflake.yaml', source, locate }),
+      print: {
+        out: (line) => {
+          text += line;
+        },
+        err: () => {},
       },
     });
     for (const event of events) report(event);
@@ -251,7 +278,7 @@ describe('for programs', () => {
 
   test('every line is an event of the published schema, the first the version', () => {
     const lines = linesOf(everything);
-    expect(lines[0]).toEqual({ type: 'version', format: '1.0' });
+    expect(lines[0]).toEqual({ type: 'version', format: '2.0' });
     expect(lines).toHaveLength(everything.length + 1);
     for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
     expect(isEvent({ type: 'planned', plan: { id: 'x' } })).toBe(false);
@@ -259,8 +286,13 @@ describe('for programs', () => {
   });
 
   test('the bytes of a plan are not in it, places of wishes are', () => {
-    const [, planned] = linesOf([{ type: 'planned', plan: EXAMPLE }]);
-    expect(planned).toMatchObject({ plan: { id: EXAMPLE.id } });
+    const [, planned, partial] = linesOf([
+      { type: 'planned', plan: EXAMPLE },
+      { type: 'planned', plan: EXAMPLE, isPartial: true },
+    ]);
+    expect(planned).toMatchObject({ plan: { id: EXAMPLE.id, evidence: EXAMPLE.evidence } });
+    expect(partial).toMatchObject({ plan: { evidence: EXAMPLE.evidence } });
+    expect(partial).not.toHaveProperty('plan.id');
     expect(JSON.stringify(planned)).not.toContain('blobs');
     expect(linesOf(everything).at(-1)).toMatchObject({ diagnostic: { at: { file: 'reflake.yaml', line: 9 } } });
   });

@@ -1,0 +1,50 @@
+// What the commands say that neither plan nor write: history, show, init, validate, schema and explain.
+
+import type { Event } from '../../core/event.ts';
+import type { Edit } from '../../core/model.ts';
+import { escapeLine } from './escape.ts';
+
+type Said<T extends Event['type']> = Extract<Event, { readonly type: T }>;
+
+export const historyLine = ({ applies, removed }: Said<'history'>): string => {
+  if (applies === 0) return 'No apply yet.';
+  if (removed === 0) return '';
+  const which = removed === 1 ? 'apply 1 was' : `applies 1 to ${removed} were`;
+  return `      ${which} removed, as --keep and --keep-size say`;
+};
+
+/** One row; and the edits below it, where they were asked for. */
+export function applyRow(apply: Said<'generation'>): string {
+  const { number, kind, plan, undoes, finishedAt, by, undone, count, edits } = apply;
+  const what = kind === 'apply' ? `apply    plan ${plan.slice(7, 15)}` : `rollback of ${undoes.join(', ')}`;
+  const row = `${String(number).padStart(4)}  ${finishedAt}  ${what.padEnd(24)} ${count} ${count === 1 ? 'edit' : 'edits'} by ${escapeLine(by)}${undone ? '  (undone)' : ''}`;
+  return edits === undefined ? row : [row, '', ...edits.map((edit) => `  ${escapeLine(editLine(edit))}`)].join('\n');
+}
+
+function editLine(edit: Edit): string {
+  if (edit.op === 'move') return `move      ${edit.from} -> ${edit.to}`;
+  if (edit.op === 'activate')
+    return `activate  ${edit.mode} ${edit.target.kind === 'flake' ? edit.target.installable : (edit.target.system.running ?? '')}`;
+  const { before, after, path } = edit;
+  if (before.type === 'absent') return `create    ${path}`;
+  if (after.type === 'absent') return `remove    ${path}`;
+  const content = before.type === 'file' && after.type === 'file' && before.content !== after.content;
+  return `${content ? 'write   ' : 'own     '}  ${path}`;
+}
+
+export const surveyLines = ({ facts, notes }: Said<'surveyed'>): string =>
+  [
+    ...facts.map(
+      ({ what, value, source }) =>
+        `  ${what.padEnd(14)} ${value === undefined ? 'not found' : `${value}  (${source ?? ''})`}`,
+    ),
+    ...notes.map((note) => `  note: ${note}`),
+  ]
+    .map(escapeLine)
+    .join('\n');
+
+export const initialisedLine = ({ file }: Said<'initialised'>): string =>
+  `Wrote ${escapeLine(file)}. Nothing else was changed. Look at what it would do: reflake plan`;
+
+export const codeText = ({ code, title, page }: Said<'code'>): string =>
+  page === undefined ? `${code}  ${title}` : `${code}: ${title}\n\n${page}`;

@@ -1,0 +1,43 @@
+// What every reporter is given: where to print, how, and what is known of the spec and the machine by now. Types only.
+
+import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
+import type { Plan } from '../../core/model.ts';
+import type { AbsPath } from '../../core/path.ts';
+import type { Look } from './colour.ts';
+
+/** For each stream: results go to `out`, progress and problems to `err`. */
+export interface PerStream<Value> {
+  readonly out: Value;
+  readonly err: Value;
+}
+
+/** What is known by now. A command learns it step by step: the first event may come before the spec was found. */
+export interface About {
+  /** The spec as the user named it. */
+  readonly spec: string;
+  /** The text of a file that a place names. */
+  readonly source: (file: string) => string | undefined;
+  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+  /** The configuration: paths below it are shown relative to it. */
+  readonly dir?: AbsPath;
+  /** The file that the plan was saved to. */
+  readonly saved?: string;
+  /** Shows the bytes of a plan, where they were asked for. */
+  readonly diff?: (plan: Plan, look: Look) => string;
+}
+
+export interface Screen {
+  readonly print: PerStream<(text: string) => void>;
+  readonly tty: PerStream<boolean>;
+  readonly colour: PerStream<boolean>;
+  readonly ascii: boolean;
+  /** Of the terminal; undefined or 0: 80. */
+  readonly columns: number | undefined;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  /** Milliseconds, only ever growing. */
+  readonly now: () => number;
+  /** The command. */
+  readonly verb: string;
+  readonly about: () => About;
+}

@@ -1,0 +1,43 @@
+// The four answers to a wish, and how many of each there are. Types and counting; nothing here looks at anything.
+
+/**
+ * What became of one wish when its provider looked. `undecided`: what was seen does not tell; `blocked`: something bars the
+ * look, or the look ended before it.
+ */
+export type Verdict = 'holds' | 'differs' | 'undecided' | 'blocked';
+
+/** How many wishes have which answer. `leftOut`: by --only and --skip; these are in no other number. */
+export interface Counts {
+  readonly wishes: number;
+  readonly hold: number;
+  readonly differ: number;
+  readonly undecided: number;
+  readonly blocked: number;
+  readonly leftOut: number;
+}
+
+export function countsOf(verdicts: readonly Verdict[], leftOut: number): Counts {
+  const number = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
+  return {
+    wishes: verdicts.length,
+    hold: number('holds'),
+    differ: number('differs'),
+    undecided: number('undecided'),
+    blocked: number('blocked'),
+    leftOut,
+  };
+}
+
+/** `9 wishes: 8 hold, 1 undecided`; `3 wishes: 3 hold; 6 left out`. */
+export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut }: Counts): string {
+  const parts = [
+    [hold, hold === 1 ? 'holds' : 'hold'],
+    [differ, differ === 1 ? 'differs' : 'differ'],
+    [undecided, 'undecided'],
+    [blocked, 'blocked'],
+  ] as const;
+  const told = parts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
+  const all = `${wishes} ${wishes === 1 ? 'wish' : 'wishes'}`;
+  const rest = leftOut === 0 ? '' : `; ${leftOut} left out`;
+  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}`;
+}
