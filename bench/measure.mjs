@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const MEASURE = fileURLToPath(new URL('measure.pl', import.meta.url));
+const MEASURE = fileURLToPath(new URL('./measure.pl', import.meta.url));
 
 /**
  * `commands`: name to { argv, env, cwd }. Gives name to { cpu, wall (ms), rss (KiB): medians, code }.

@@ -21,7 +21,7 @@ export async function narTables({ root, dir, env }, { reflake, bundled, measured
     'hash',
     `import { writeSync } from 'node:fs';
     import { setFlagsFromString } from 'node:v8';
-    import { hashTree } from './core/host/nar-walk.ts';
+    import { hashTree } from './core/host/disk/nar-walk.ts';
     if (process.versions.node.startsWith('20.')) setFlagsFromString('${flags}');
     writeSync(1, hashTree(process.argv[2]) + '\\n');`,
   );

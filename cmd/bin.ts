@@ -1,15 +1,15 @@
 // The program: streams, signals and the exit code around main. It is loaded a second time in the thread of writing.ts.
 
 import { setFlagsFromString } from 'node:v8';
-import { failure, isSaidBySystem, wordsOf } from '../core/failure.ts';
-import { passSignalsOn } from '../core/host/run.ts';
-import { isFileLike, writeAll } from '../core/host/write-all.ts';
+import { isFileLike, writeAll } from '../core/host/disk/write-all.ts';
+import { passSignalsOn } from '../core/host/process/run.ts';
+import { failure, isSaidBySystem, wordsOf } from '../core/machine/failure.ts';
 import type { Signal } from '../core/model.ts';
-import { EXIT, exitOfSignal } from './exit.ts';
-import { internalErrorScreen } from './internal-error.ts';
-import type { Io } from './io.ts';
 import { main } from './main.ts';
 import { escapeLine } from './report/escape.ts';
+import { EXIT, exitOfSignal } from './session/exit.ts';
+import { internalErrorScreen } from './session/internal-error.ts';
+import type { Io } from './session/io.ts';
 
 /** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };

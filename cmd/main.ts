@@ -1,14 +1,13 @@
 // The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
-import { callerOf } from '../core/host/caller.ts';
-import { FOREIGN_CODE } from '../core/host/environment.ts';
-import { isRoot } from '../core/host/trusted.ts';
-import { closest } from '../core/suggest.ts';
+import { callerOf } from '../core/host/process/caller.ts';
+import { FOREIGN_CODE } from '../core/host/process/environment.ts';
+import { isRoot } from '../core/host/process/trusted.ts';
+import { closest } from '../core/spec/suggest.ts';
 import { readArguments } from './arguments.ts';
-import { checkCommand } from './check.ts';
-import { type End, EXIT, EXIT_MEANINGS, exitOfSignal } from './exit.ts';
-import type { GlobalOptions, Io, Usage } from './io.ts';
+import { checkCommand } from './commands/check.ts';
+import { planCommand } from './commands/plan.ts';
 import {
   COMMANDS,
   type Command,
@@ -18,9 +17,10 @@ import {
   type Option,
   optionsOf,
 } from './options.ts';
-import { planCommand } from './plan.ts';
 import { escapeLine } from './report/escape.ts';
-import { type Act, isUsage, type Reporting, run } from './run.ts';
+import { type End, EXIT, EXIT_MEANINGS, exitOfSignal } from './session/exit.ts';
+import type { GlobalOptions, Io, Usage } from './session/io.ts';
+import { type Act, isUsage, type Reporting, run } from './session/run.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -75,17 +75,17 @@ const writing =
 
 /** Options are what options.ts describes; the types of the commands can't follow it there. */
 const RUN: Readonly<Record<CommandName, Run>> = {
-  init: reading('init', async () => (await import('./init.ts')).initCommand),
+  init: reading('init', async () => (await import('./commands/init.ts')).initCommand),
   plan: reading('plan', async () => planCommand),
   apply: writing('apply'),
   check: reading('check', async () => checkCommand),
   rollback: writing('rollback'),
-  history: reading('history', async () => (await import('./history.ts')).historyCommand),
-  show: reading('show', async () => (await import('./history.ts')).showCommand),
+  history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
+  show: reading('show', async () => (await import('./commands/history.ts')).showCommand),
   recover: writing('recover'),
-  validate: reading('validate', async () => (await import('./reference.ts')).validateCommand),
-  schema: reading('schema', async () => (await import('./reference.ts')).schemaCommand),
-  explain: reading('explain', async () => (await import('./reference.ts')).explainCommand),
+  validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
+  schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),
+  explain: reading('explain', async () => (await import('./commands/reference.ts')).explainCommand),
 };
 
 /** Help, version, completion, everything that is wrong, and what is right in an unusual way. */

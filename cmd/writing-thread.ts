@@ -1,11 +1,11 @@
 // The other side of writing.ts: in the thread, a command and an Io whose every word is a message.
 
-import { passSignalsOn } from '../core/host/run.ts';
-import { applyCommand } from './apply.ts';
-import type { Io } from './io.ts';
-import { recoverCommand } from './recover.ts';
-import { rollbackCommand } from './rollback.ts';
-import { type Act, isUsage, run } from './run.ts';
+import { passSignalsOn } from '../core/host/process/run.ts';
+import { applyCommand } from './commands/apply.ts';
+import { recoverCommand } from './commands/recover.ts';
+import { rollbackCommand } from './commands/rollback.ts';
+import type { Io } from './session/io.ts';
+import { type Act, isUsage, run } from './session/run.ts';
 import { type Assignment, type Said, SIGNALS, STAGE, type WritingCommand } from './writing.ts';
 
 const RUN: Readonly<Record<WritingCommand, Act<never>>> = {

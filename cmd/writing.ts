@@ -3,9 +3,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { EXIT, exitOfSignal } from './exit.ts';
-import { internalErrorScreen } from './internal-error.ts';
-import type { Io } from './io.ts';
+import { EXIT, exitOfSignal } from './session/exit.ts';
+import { internalErrorScreen } from './session/internal-error.ts';
+import type { Io } from './session/io.ts';
 
 export type WritingCommand = 'apply' | 'rollback' | 'recover';
 

@@ -3,7 +3,7 @@
 
 import type { Verdict } from './verdict.ts';
 
-/** How a command ends that a problem ended; cmd/exit.ts has the numbers. */
+/** How a command ends that a problem ended; cmd/session/exit.ts has the numbers. */
 export type Ending = 'error' | 'spec' | 'refused' | 'stale' | 'locked' | 'usage' | 'stuck';
 
 /** What a code means and what follows from it. Whoever reports one decides nothing of this. */

@@ -163,13 +163,13 @@ export interface HostFacts {
 /** Something that a plan relies on: what was seen at a path while planning. */
 export type Witness =
   | { readonly path: AbsPath; readonly saw: 'content' | 'names' | 'tree'; readonly digest: Digest }
-  /** All of the tree is this owner's (core/owned.ts). */
+  /** All of the tree is this owner's (core/machine/owned.ts). */
   | { readonly path: AbsPath; readonly saw: 'owned'; readonly owner: Owner }
   | { readonly path: AbsPath; readonly saw: 'nothing' };
 
 /**
- * The whole of what apply will do. `id` is the digest of what it is bound to and of what it does (core/plan-id.ts); what is
- * told of it has the digest `evidence`.
+ * The whole of what apply will do. `id` is the digest of what it is bound to and of what it does (core/plan/plan-id.ts); what
+ * is told of it has the digest `evidence`.
  */
 export interface Plan {
   readonly version: 2;

@@ -1,11 +1,12 @@
 // Whether the machine runs what its flake builds; and if not, the activation that makes it so.
 // Everything else is decided from files; this alone needs Nix each time, to evaluate.
 
-import { activeSystem, type JobResult, type Reader } from '../core/host/host.ts';
+import type { JobResult } from '../core/machine/job.ts';
+import { activeSystem, type Reader } from '../core/machine/reader.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
-import { installableOf, type MayWrite } from '../core/places.ts';
-import { barred, IN_SYNC, provider } from '../core/provider.ts';
+import { installableOf, type MayWrite } from '../core/plan/places.ts';
+import { barred, IN_SYNC, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly mode: ActivationMode;

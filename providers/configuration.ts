@@ -1,21 +1,21 @@
 // What the NixOS configuration itself must say: the experimental features, where NixOS makes nix.conf from it;
 // and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
 
-import { closure, mentioned } from '../core/closure.ts';
 import { type JsonPointer, rangeOf, type SourceRange } from '../core/diagnostic.ts';
 import { noConfiguration } from '../core/finding.ts';
-import { type ModuleFacts, readModule } from '../core/formats/nix/module.ts';
-import { removeBinding, setFeatures } from '../core/formats/nix/module-edit.ts';
+import { removeBinding, setFeatures } from '../core/formats/module/edit.ts';
+import { type ModuleFacts, readModule } from '../core/formats/module/module.ts';
 import { parseNix } from '../core/formats/nix/parse.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
-import type { Reader } from '../core/host/host.ts';
 import { MOST } from '../core/limits.ts';
+import { closure, mentioned } from '../core/machine/closure.ts';
+import { nixConfOf } from '../core/machine/nix-conf-files.ts';
+import type { Reader } from '../core/machine/reader.ts';
+import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/machine/texts.ts';
 import type { Finding, Owner, Put } from '../core/model.ts';
-import { nixConfOf } from '../core/nix-conf-files.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
-import { type Ground, isTextOf, puts } from '../core/places.ts';
-import { barred, type Difference, provider } from '../core/provider.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
+import { type Ground, isTextOf, puts } from '../core/plan/places.ts';
+import { barred, type Difference, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;

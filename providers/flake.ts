@@ -3,17 +3,17 @@
 
 import { rangeOf } from '../core/diagnostic.ts';
 import { noConfiguration } from '../core/finding.ts';
+import { editFlake } from '../core/formats/flake/edit.ts';
+import { newFlake } from '../core/formats/flake/new.ts';
+import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
 import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
-import { editFlake } from '../core/formats/nix/flake-edit.ts';
-import { newFlake } from '../core/formats/nix/flake-new.ts';
-import type { FlakeWish } from '../core/formats/nix/flake-wish.ts';
+import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
-import { isTextOf, puts } from '../core/places.ts';
-import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/provider.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/texts.ts';
+import { isTextOf, puts } from '../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly path: AbsPath;

@@ -2,19 +2,21 @@
 // Exactly those: never everything, never a commit, never an ignored file.
 
 import { digestOf } from '../core/canonical.ts';
-import { closure, mentioned } from '../core/closure.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
-import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git-index-add.ts';
-import type { Blobs, JobResult, Reader, ScratchFile } from '../core/host/host.ts';
+import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
+import { closure, mentioned } from '../core/machine/closure.ts';
+import type { Blobs } from '../core/machine/host.ts';
+import type { JobResult, ScratchFile } from '../core/machine/job.ts';
+import type { People } from '../core/machine/people.ts';
+import type { Reader } from '../core/machine/reader.ts';
+import { ignoredBy, type Repository, repositoryOf } from '../core/machine/repository.ts';
+import { strayLink } from '../core/machine/stray-links.ts';
+import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
-import type { People } from '../core/people.ts';
-import { puts } from '../core/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
-import { ignoredBy, type Repository, repositoryOf } from '../core/repository.ts';
-import { isOfRepository } from '../core/repository-places.ts';
-import { strayLink } from '../core/stray.ts';
-import { ownerIn } from '../core/texts.ts';
+import { puts } from '../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
+import { isOfRepository } from '../core/plan/repository-places.ts';
 
 interface Desired {
   readonly dir: AbsPath;

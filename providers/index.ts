@@ -1,12 +1,12 @@
 // The providers, in the order in which they look: each sees what the ones before it will do.
 
-import type { AnyProvider } from '../core/provider.ts';
+import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';
 import { configuration } from './configuration.ts';
 import { flake } from './flake.ts';
 import { git } from './git.ts';
 import { location } from './location.ts';
-import { lock } from './lock.ts';
+import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';
 import { nixConf } from './nix-conf.ts';
 import { ownership } from './ownership.ts';

@@ -2,13 +2,13 @@
 
 import { entryOf } from '../core/codes.ts';
 import { noConfiguration } from '../core/finding.ts';
-import { readFlake } from '../core/formats/nix/flake.ts';
-import type { Reader } from '../core/host/host.ts';
-import { textAt } from '../core/links.ts';
+import { readFlake } from '../core/formats/flake/flake.ts';
+import { textAt } from '../core/machine/links.ts';
+import type { Reader } from '../core/machine/reader.ts';
 import { type Edit, type Entry, type Finding, type Move, type Owner, type Put, sameOwner } from '../core/model.ts';
 import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
-import { ASIDE, type Ground, ROOTS } from '../core/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
+import { ASIDE, type Ground, ROOTS } from '../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;

@@ -1,7 +1,7 @@
 // The guard: a spec is for one machine, and another one is left alone. It never edits.
 
 import type { Finding } from '../core/model.ts';
-import { provider } from '../core/provider.ts';
+import { provider } from '../core/plan/provider.ts';
 
 export const machine = provider({
   name: 'machine',

@@ -2,10 +2,8 @@
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
 import type { SourceRange } from '../core/diagnostic.ts';
-import { addFeatures } from '../core/formats/nix-conf-edit.ts';
-import type { Reader } from '../core/host/host.ts';
-import { type Followed, follow } from '../core/links.ts';
-import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';
+import { addFeatures } from '../core/formats/nix-conf/edit.ts';
+import { type Followed, follow } from '../core/machine/links.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -13,11 +11,13 @@ import {
   nixConfOf,
   SYSTEM_CONF,
   systemConfOf,
-} from '../core/nix-conf-files.ts';
+} from '../core/machine/nix-conf-files.ts';
+import type { Reader } from '../core/machine/reader.ts';
+import { putText, readText, type TextFile } from '../core/machine/texts.ts';
+import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';
 import { type AbsPath, absolute, isWithin, parent } from '../core/path.ts';
-import { type Ground, puts, ROOTS } from '../core/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/provider.ts';
-import { putText, readText, type TextFile } from '../core/texts.ts';
+import { type Ground, puts, ROOTS } from '../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly features: readonly string[];

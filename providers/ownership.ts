@@ -1,11 +1,11 @@
 // Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
 
 import { isBar, noConfiguration } from '../core/finding.ts';
+import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/machine/owned.ts';
 import { type Edit, type Entry, type Finding, kindOf, type Owner, type Puttable, sameOwner } from '../core/model.ts';
-import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/owned.ts';
 import { type AbsPath, isWithin, quoted, relativeTo } from '../core/path.ts';
-import { isAsDue, puts } from '../core/places.ts';
-import { barred, provider } from '../core/provider.ts';
+import { isAsDue, puts } from '../core/plan/places.ts';
+import { barred, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;

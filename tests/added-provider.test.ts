@@ -5,18 +5,18 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut, temporary } from './trees.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut, temporary } from './support/trees.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Wishes a line in /etc/motd. */
 const PROVIDER = `// What is said at a login: the file /etc/motd.
 
-import { puts, ROOTS } from '../core/places.ts';
+import { puts, ROOTS } from '../core/plan/places.ts';
 import { absolute } from '../core/path.ts';
-import { IN_SYNC, provider } from '../core/provider.ts';
-import { putText, readText } from '../core/texts.ts';
+import { IN_SYNC, provider } from '../core/plan/provider.ts';
+import { putText, readText } from '../core/machine/texts.ts';
 import { sameOwner } from '../core/model.ts';
 
 const PATH = absolute('/etc/motd');

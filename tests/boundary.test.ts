@@ -17,13 +17,13 @@ import {
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { digestOf } from '../core/canonical.ts';
-import { execute, recover } from '../core/executor.ts';
 import type { Edit, Outcome, Owner, Put } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import type { Transaction } from '../core/transaction.ts';
-import { around, DEATH, dieBefore, diskScene, FACTS, type Scene, untilDeath, watched } from './faults.ts';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut, type Rows, rowsOfDisk, temporary } from './trees.ts';
+import { execute, recover } from '../core/transaction/executor.ts';
+import type { Transaction } from '../core/transaction/model.ts';
+import { around, DEATH, dieBefore, diskScene, FACTS, type Scene, untilDeath, watched } from './support/faults.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut, type Rows, rowsOfDisk, temporary } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 const OWNER = 1000;

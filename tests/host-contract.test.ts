@@ -6,17 +6,18 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
-import { type NarNode, narHash } from '../core/formats/nar.ts';
-import type { Blobs, Host, Reader } from '../core/host/host.ts';
-import { overlay } from '../core/host/overlay.ts';
-import { realHost } from '../core/host/real.ts';
-import { below } from '../core/links.ts';
+import { type NarNode, narHash } from '../core/formats/nar/nar.ts';
+import { realHost } from '../core/host/real-host.ts';
+import type { Blobs, Host } from '../core/machine/host.ts';
+import { below } from '../core/machine/links.ts';
+import type { Reader } from '../core/machine/reader.ts';
+import { hashThrough } from '../core/machine/tree-hash.ts';
 import { ABSENT, type Entry, type Move, type Put, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
-import { hashThrough } from '../core/tree-hash.ts';
-import { carryOut } from './carry-out.ts';
-import { memoryHost } from './memory-host.ts';
-import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
+import { overlay } from '../core/plan/overlay.ts';
+import { carryOut } from './support/carry-out.ts';
+import { memoryHost } from './support/memory-host.ts';
+import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './support/trees.ts';
 
 interface Subject {
   readonly host: Host;

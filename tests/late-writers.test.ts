@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { digestOf } from '../core/canonical.ts';
-import { realHost } from '../core/host/real.ts';
+import { realHost } from '../core/host/real-host.ts';
 import { ABSENT, type Edit, type Owner, type Puttable } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
-import { carryOut } from './carry-out.ts';
-import { type Literal, layOut, rowsOfDisk, temporary } from './trees.ts';
+import { carryOut } from './support/carry-out.ts';
+import { type Literal, layOut, rowsOfDisk, temporary } from './support/trees.ts';
 
 const TX = 'f00d';
 const USERS = [1000, 100] as const;

@@ -11,19 +11,28 @@ import { diffLines } from 'diff';
 import fc from 'fast-check';
 import { canonicalJson, digestOf } from '../core/canonical.ts';
 import { CODES, type Code, entryOf } from '../core/codes.ts';
-import { editsOf } from '../core/edits.ts';
-import { execute } from '../core/executor.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty } from '../core/finding.ts';
-import { past, select, undoing } from '../core/history.ts';
-import type { Host } from '../core/host/host.ts';
-import { leavesOf } from '../core/leaves.ts';
+import type { Host } from '../core/machine/host.ts';
 import { matches, type Plan } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import { isIntact, plan as planOf } from '../core/planner.ts';
-import { loadSpec } from '../core/spec.ts';
-import { resolve } from '../core/wishes.ts';
+import { editsOf } from '../core/plan/edits.ts';
+import { isIntact, plan as planOf } from '../core/plan/planner.ts';
+import { leavesOf } from '../core/spec/leaves.ts';
+import { loadSpec } from '../core/spec/load.ts';
+import { resolve } from '../core/spec/wishes.ts';
+import { execute } from '../core/transaction/executor.ts';
+import { past, select, undoing } from '../core/transaction/history.ts';
 import { PROVIDERS } from '../providers/index.ts';
-import { around, difference, diskScene, memoryScene, recoverable, type Scene, type Trial, undoable } from './faults.ts';
+import {
+  around,
+  difference,
+  diskScene,
+  memoryScene,
+  recoverable,
+  type Scene,
+  type Trial,
+  undoable,
+} from './support/faults.ts';
 import {
   BASES,
   machineOf,
@@ -37,8 +46,8 @@ import {
   summaryOf,
   toolsOf,
   transactionOf,
-} from './plan-cases.ts';
-import type { Leaf } from './trees.ts';
+} from './support/plan-cases.ts';
+import type { Leaf } from './support/trees.ts';
 
 const ALL = planCases();
 
@@ -180,11 +189,11 @@ describe('nothing is left out', () => {
 
   /** Codes of the machine that no memory can provoke, and where they are. */
   const ELSEWHERE: Readonly<Record<string, string>> = {
-    RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/flake-lock-verdict.test.ts',
+    RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/lock/verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
-    RF2028: 'needs a Nix that is older than 2.26: tests/core/lock-need.test.ts',
-    RF2005: 'missing rights need a disk and an ordinary user: tests/core/planner.test.ts',
+    RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
+    RF2005: 'missing rights need a disk and an ordinary user: tests/core/plan/planner.test.ts',
   };
 
   test('every code of the machine has a case that provokes it', () => {
@@ -340,7 +349,7 @@ async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly s
     : [`${JSON.stringify(undone)} ${after.length}`];
 }
 
-const samples = (name: string): string => readFileSync(new URL(`cases/samples/${name}`, import.meta.url), 'utf8');
+const samples = (name: string): string => readFileSync(new URL(`./cases/samples/${name}`, import.meta.url), 'utf8');
 
 /** Of no passwd file: the machine has none. */
 const SRID_HIMSELF = { name: 'srid', uid: 1000, gid: 100, home: '/home/srid' };

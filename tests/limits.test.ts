@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut } from './trees.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 const home = mkdtempSync(`${tmpdir()}/reflake-limits-`);

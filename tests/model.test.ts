@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Act, type Apply, type Case, save, savedCases, type Wish } from './model-cases/case.ts';
 import { run, type Where } from './model-cases/run.ts';
-import type { Leaf } from './trees.ts';
+import type { Leaf } from './support/trees.ts';
 
 const RUNS = Number(process.env.RUNS ?? 300);
 

@@ -4,12 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Host } from '../core/host/host.ts';
-import { realHost } from '../core/host/real.ts';
+import { realHost } from '../core/host/real-host.ts';
+import type { Host } from '../core/machine/host.ts';
 import { ABSENT, type Move } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import { carryOut } from './carry-out.ts';
-import { type Literal, layOut, type Rows, rowsOfDisk, temporary } from './trees.ts';
+import { carryOut } from './support/carry-out.ts';
+import { type Literal, layOut, type Rows, rowsOfDisk, temporary } from './support/trees.ts';
 
 const TREE: Literal = {
   '/etc/nixos/a.nix': { file: 'a', mode: '0640', owner: [1000, 100] },

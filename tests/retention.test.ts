@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut, type Rows, rowsOfDisk, temporary } from './trees.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut, type Rows, rowsOfDisk, temporary } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 const home = temporary({ fast: true });

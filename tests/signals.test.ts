@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut, type Rows, rowsOfDisk, temporary } from './trees.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut, type Rows, rowsOfDisk, temporary } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 

@@ -14,14 +14,14 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { digestOf } from '../core/canonical.ts';
-import { execute } from '../core/executor.ts';
-import { realHost } from '../core/host/real.ts';
-import { diskStore } from '../core/host/store.ts';
+import { realHost } from '../core/host/real-host.ts';
+import { diskStore } from '../core/host/state-directory.ts';
 import type { Edit, Outcome, Owner, Puttable } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
-import type { Transaction } from '../core/transaction.ts';
-import { around, FACTS } from './faults.ts';
-import { layOut, temporary } from './trees.ts';
+import { execute } from '../core/transaction/executor.ts';
+import type { Transaction } from '../core/transaction/model.ts';
+import { around, FACTS } from './support/faults.ts';
+import { layOut, temporary } from './support/trees.ts';
 
 const ROOTS: Owner = { uid: 0, gid: 0 };
 const THEIRS: Owner = { uid: 1000, gid: 100 };

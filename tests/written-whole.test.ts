@@ -5,8 +5,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { BASES, specOf } from './plan-cases.ts';
-import { layOut, rowsOfDisk, temporary } from './trees.ts';
+import { BASES, specOf } from './support/plan-cases.ts';
+import { layOut, rowsOfDisk, temporary } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 const home = temporary();

@@ -2,10 +2,10 @@
 
 import { structuredPatch } from 'diff';
 import { digestOf } from '../../core/canonical.ts';
-import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/closed.ts';
-import { editsOf } from '../../core/edits.ts';
 import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/model.ts';
 import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
+import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/plan/caller-may-read.ts';
+import { editsOf } from '../../core/plan/edits.ts';
 import type { Look } from './colour.ts';
 import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
 

@@ -4,11 +4,11 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
-import { follow } from '../links.ts';
+import { follow } from '../machine/links.ts';
+import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { ABSENT, type Owner, type Put } from '../model.ts';
 import { type AbsPath, absolute, fromBytes, isWithin, parent, ROOT, toBytes } from '../path.ts';
-import { isUnreadable, type Reader } from './host.ts';
-import { placeOnDevice } from './mounts.ts';
+import { placeOnDevice } from './disk/mounts.ts';
 
 /** A place of the machine that an apply is about, and what the spec calls it. */
 export interface Concerned {

@@ -15,14 +15,14 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { wordsOf } from '../failure.ts';
 import { parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import { MOST } from '../limits.ts';
+import { wordsOf } from '../machine/failure.ts';
+import { isClosed, type Trusted, type Waypoint } from '../machine/file-trust.ts';
 import type { Owner, Person } from '../model.ts';
-import { isClosed, type Trusted, type Waypoint } from '../spec-trust.ts';
-import { isRoot } from './trusted.ts';
-import { waypoint } from './way.ts';
-import { writeAll } from './write-all.ts';
+import { waypoint } from './disk/way.ts';
+import { writeAll } from './disk/write-all.ts';
+import { isRoot } from './process/trusted.ts';
 
 /** Whether there is such a directory (or a link to one) on this disk. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

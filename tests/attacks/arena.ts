@@ -17,7 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { rowsOfDisk } from '../trees.ts';
+import { rowsOfDisk } from '../support/trees.ts';
 import { OWNER, type Told } from './attacker.ts';
 
 /** What is in the arena: a file with its bytes, or something without. */

@@ -2,10 +2,10 @@
 
 import { lchownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
-import { editsOf } from '../../core/edits.ts';
-import type { Blobs } from '../../core/host/host.ts';
+import type { Blobs } from '../../core/machine/host.ts';
 import type { Digest, Edit, Owner, Puttable } from '../../core/model.ts';
 import { absolute, join } from '../../core/path.ts';
+import { editsOf } from '../../core/plan/edits.ts';
 import { type Arena, HOME, HOSTS, hosts, PUBLIC, put, SECRET, TRAPS, TREE } from './arena.ts';
 import { OWNER } from './attacker.ts';
 

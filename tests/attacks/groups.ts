@@ -10,7 +10,7 @@ import type { Group, Options, Outcome } from '../crash/group.ts';
 import { ATTACKS, type Attack } from './catalogue.ts';
 import type { Summary } from './main.ts';
 
-const HERE = fileURLToPath(new URL('.', import.meta.url));
+const HERE = fileURLToPath(new URL('./', import.meta.url));
 /** The twin of the rarest attack falls once in ten thousand: a sample can't wait for that. */
 const TRIES = {
   few: { reflake: 20, naive: 300 },

@@ -7,10 +7,10 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { canonicalJson, digestOf } from '../../core/canonical.ts';
-import { withIds } from '../../core/plan-id.ts';
-import { BASES, specOf } from '../plan-cases.ts';
+import { withIds } from '../../core/plan/plan-id.ts';
 import { type Ran, resident } from '../resident/resident.ts';
-import { layOut, type Rows, rowsOfDisk, temporary } from '../trees.ts';
+import { BASES, specOf } from '../support/plan-cases.ts';
+import { layOut, type Rows, rowsOfDisk, temporary } from '../support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 /** Milliseconds: far more than any of it needs, far less than for ever. */

@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
-import type { Blobs } from '../../core/host/host.ts';
+import type { Blobs } from '../../core/machine/host.ts';
 import type { Edit, Move, Put } from '../../core/model.ts';
 
 /** All edits, each checked as it comes. Throws where one is not as expected; what was done before it stays. */

@@ -6,7 +6,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'n
 import { fileURLToPath } from 'node:url';
 import type { Owner } from '../../core/model.ts';
 import { type Machine, makeMachine } from '../fixtures/machine.ts';
-import { rowsOfDisk } from '../trees.ts';
+import { rowsOfDisk } from '../support/trees.ts';
 import { type Layout, lay } from './lay.ts';
 
 /** The person whose tree it is, and a third user. */

@@ -1,5 +1,5 @@
-// Trees as literals, laid into a machine that is there: what tests/trees.ts knows, and what only this folder needs (devices,
-// sockets, replaced parents). Owners and modes as they are said, whatever the umask.
+// Trees as literals, laid into a machine that is there: what tests/support/trees.ts knows, and what only this folder needs
+// (devices, sockets, replaced parents). Owners and modes as they are said, whatever the umask.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

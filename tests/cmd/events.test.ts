@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { COMMANDS } from '../../cmd/options.ts';
 import { FORMATS } from '../../cmd/report/registry.ts';
-import { BASES, specOf } from '../plan-cases.ts';
-import { layOut, temporary } from '../trees.ts';
+import { BASES, specOf } from '../support/plan-cases.ts';
+import { layOut, temporary } from '../support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 const schema = JSON.parse(readFileSync(new URL('../../schemas/event.schema.json', import.meta.url), 'utf8'));

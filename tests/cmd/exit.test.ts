@@ -1,7 +1,7 @@
 // Which code a command ends with: of answers and of problems, by the registry of codes; and that README says the same as --help.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { EXIT_MEANINGS, exitOfAnswers, exitOfOutcome, exitOfProblems } from '../../cmd/exit.ts';
+import { EXIT_MEANINGS, exitOfAnswers, exitOfOutcome, exitOfProblems } from '../../cmd/session/exit.ts';
 import type { Code } from '../../core/codes.ts';
 import type { Answer } from '../../core/model.ts';
 

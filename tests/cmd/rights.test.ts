@@ -1,6 +1,6 @@
 // What needs root is said before anything is written, of whatever command: a move of somebody else's tree as well.
 import { expect, test } from '@jest/globals';
-import { missingRights } from '../../cmd/rights.ts';
+import { missingRights } from '../../cmd/session/rights.ts';
 import type { Edit, Entry, Owner } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 

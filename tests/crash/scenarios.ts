@@ -1,8 +1,8 @@
 // The runs that are disturbed: what a person does with reflake, with everything in it that an edit can be.
 
 import { execFileSync } from 'node:child_process';
-import { BASES, specOf } from '../plan-cases.ts';
-import type { Literal } from '../trees.ts';
+import { BASES, specOf } from '../support/plan-cases.ts';
+import type { Literal } from '../support/trees.ts';
 import type { Scenario } from './workshop.ts';
 
 const APPLY = ['apply', '--yes', '--offline', '--spec', '{spec}'];

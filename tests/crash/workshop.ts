@@ -15,7 +15,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Owner } from '../../core/model.ts';
-import { type Literal, layOut } from '../trees.ts';
+import { type Literal, layOut } from '../support/trees.ts';
 import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
 import { type Call, RECORDED, readTrace } from './trace.ts';
 
@@ -82,7 +82,7 @@ export interface Workshop {
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 
 /** Who is traced writes in the first thread: see there. */
-const ONE_THREAD = fileURLToPath(new URL('one-thread.cjs', import.meta.url));
+const ONE_THREAD = fileURLToPath(new URL('./one-thread.cjs', import.meta.url));
 
 /** Milliseconds after which a run is a hang: hundreds of times what it takes. */
 const TOO_LONG = 30_000;

@@ -3,11 +3,12 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
-import type { Blobs, Reader } from '../../core/host/host.ts';
+import type { Blobs } from '../../core/machine/host.ts';
+import type { Reader } from '../../core/machine/reader.ts';
 import { ABSENT, type Edit, type Entry, type Owner, type Put, type Puttable } from '../../core/model.ts';
 import { type AbsPath, absolute, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../../core/path.ts';
-import type { Paths } from '../memory-host.ts';
-import type { Literal } from '../trees.ts';
+import type { Paths } from '../support/memory-host.ts';
+import type { Literal } from '../support/trees.ts';
 
 export interface Case {
   /** For people: what it is about. */
@@ -50,7 +51,7 @@ export interface Act {
   readonly path: string;
 }
 
-const HERE = new URL('.', import.meta.url);
+const HERE = new URL('./', import.meta.url);
 
 export const savedCases = (): readonly (readonly [name: string, one: Case])[] =>
   readdirSync(HERE)

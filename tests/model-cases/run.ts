@@ -13,10 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
-import { execute, generations, recover } from '../../core/executor.ts';
 import type { Outcome } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../core/path.ts';
-import type { Transaction } from '../../core/transaction.ts';
+import { execute, generations, recover } from '../../core/transaction/executor.ts';
+import type { Transaction } from '../../core/transaction/model.ts';
 import {
   around,
   type Breaches,
@@ -29,10 +29,10 @@ import {
   type Scene,
   untilDeath,
   watched,
-} from '../faults.ts';
-import { memoryHost } from '../memory-host.ts';
-import { memoryStore } from '../memory-store.ts';
-import { type Literal, memoryTree, type Rows, rowsOfMemory } from '../trees.ts';
+} from '../support/faults.ts';
+import { memoryHost } from '../support/memory-host.ts';
+import { memoryStore } from '../support/memory-store.ts';
+import { type Literal, memoryTree, type Rows, rowsOfMemory } from '../support/trees.ts';
 import { type Act, type Apply, type At, build, type Case, carried, isKeptBeside, worldOf } from './case.ts';
 
 export type Where = 'memory' | 'disk';

@@ -2,13 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type ModuleFacts, readModule } from '../../core/formats/nix/module.ts';
-import { removeBinding, setFeatures } from '../../core/formats/nix/module-edit.ts';
+import { removeBinding, setFeatures } from '../../core/formats/module/edit.ts';
+import { type ModuleFacts, readModule } from '../../core/formats/module/module.ts';
 import { nixString } from '../../core/formats/nix/print.ts';
 import type { Static } from '../../core/formats/nix/static.ts';
-import { randomModule } from '../core/formats/nix-module-random.ts';
-import { snippets } from '../core/formats/nix-module-snippets.ts';
-import { mutate } from '../core/formats/nix-syntax-corpus.ts';
+import { randomModule } from '../core/formats/module/random.ts';
+import { snippets } from '../core/formats/module/snippets.ts';
+import { mutate } from '../core/formats/nix/syntax-corpus.ts';
 import { askRepl, type RealNix, writeTree } from './real-nix.ts';
 import type { Some } from './sample.ts';
 import type { Tally } from './tally.ts';

@@ -1,8 +1,8 @@
 // NAR hashes: the trees of the vectors, and random ones.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hashTree } from '../../core/host/nar-walk.ts';
-import { randomTrees } from '../core/formats/nar-random.ts';
+import { hashTree } from '../../core/host/disk/nar-walk.ts';
+import { randomTrees } from '../core/formats/nar/random-trees.ts';
 import { build, type TreeEntry } from '../fixtures/nar-build.mjs';
 import { lastError, type RealNix } from './real-nix.ts';
 import { RECORDED, type Some } from './sample.ts';

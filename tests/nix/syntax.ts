@@ -1,7 +1,7 @@
 // Nix expressions: what parses, as what tree, and what strings are worth.
-import { evaluateWithNix } from '../core/formats/nix-parse-oracle.ts';
-import { compareSyntax } from '../core/formats/nix-syntax-compare.ts';
-import { constantString, mutate, readCorpus, stringMutants } from '../core/formats/nix-syntax-corpus.ts';
+import { evaluateWithNix } from '../core/formats/nix/parse-oracle.ts';
+import { compareSyntax } from '../core/formats/nix/syntax-compare.ts';
+import { constantString, mutate, readCorpus, stringMutants } from '../core/formats/nix/syntax-corpus.ts';
 import type { RealNix } from './real-nix.ts';
 import type { Some } from './sample.ts';
 import type { Tally } from './tally.ts';

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Group, Options, Outcome } from '../crash/group.ts';
-import { temporary } from '../trees.ts';
+import { temporary } from '../support/trees.ts';
 import { type Findings, oneLine } from './findings.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -126,7 +126,7 @@ const bundle = (outdir: string): readonly string[] => [
   '--log-level=error',
   // In parts: scripts/crash.mjs, which bundles this file too, replaces it wherever it is written.
   `--define:${['import', 'meta', 'url'].join('.')}=__here`,
-  `--banner:js=const __here=${JSON.stringify(new URL('../plan-cases.ts', import.meta.url).href)};`,
+  `--banner:js=const __here=${JSON.stringify(new URL('../support/plan-cases.ts', import.meta.url).href)};`,
   `--outdir=${outdir}`,
 ];
 

@@ -3,9 +3,9 @@
 // called, not main: that would start a thread of the program that is not here.
 
 import { readArguments } from '../../cmd/arguments.ts';
-import { historyCommand } from '../../cmd/history.ts';
-import { recoverCommand } from '../../cmd/recover.ts';
-import { type Act, run } from '../../cmd/run.ts';
+import { historyCommand } from '../../cmd/commands/history.ts';
+import { recoverCommand } from '../../cmd/commands/recover.ts';
+import { type Act, run } from '../../cmd/session/run.ts';
 import { type Bench, placesOf, type Ran } from './bench.ts';
 
 /** Runs the command on the bench as its own process would. */

@@ -2,7 +2,7 @@
 // and what the program had told before the cut must be so after it.
 
 import { readFileSync } from 'node:fs';
-import type { Rows } from '../trees.ts';
+import type { Rows } from '../support/trees.ts';
 import { type Bench, demand, type Ran, reflake } from './bench.ts';
 import { type Choice, type Crash, crashesOf, diskAfter, mark } from './crashes.ts';
 import { contentOf, type Disk, diskOf, reachable } from './disk.ts';

@@ -2,8 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { BASES, specOf } from '../plan-cases.ts';
-import { type Literal, layOut, type Rows, rowsOfDisk } from '../trees.ts';
+import { BASES, specOf } from '../support/plan-cases.ts';
+import { type Literal, layOut, type Rows, rowsOfDisk } from '../support/trees.ts';
 import { type Bench, demand, reflake } from './bench.ts';
 import { killAt, pointsOf } from './points.ts';
 import { materialise, snapshot } from './snapshot.ts';

@@ -1,15 +1,15 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
+import { nixConfOf } from '../../core/machine/nix-conf-files.ts';
 import type { Entry } from '../../core/model.ts';
-import { nixConfOf } from '../../core/nix-conf-files.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
-import { IN_SYNC } from '../../core/provider.ts';
-import { resolve, type Wishes } from '../../core/wishes.ts';
+import { IN_SYNC } from '../../core/plan/provider.ts';
+import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
-import { carryOut } from '../carry-out.ts';
-import { memoryHost, type Paths } from '../memory-host.ts';
+import { carryOut } from '../support/carry-out.ts';
+import { memoryHost, type Paths } from '../support/memory-host.ts';
 
 const SYSTEM = '/etc/nix/nix.conf';
 const USER = '/home/srid/.config/nix/nix.conf';

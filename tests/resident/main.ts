@@ -2,18 +2,18 @@
 // its words; a line back, how it ended. For the many tests to which the start of a process adds nothing but its time.
 
 import { createInterface } from 'node:readline';
-import { applyCommand } from '../../cmd/apply.ts';
 import { readArguments } from '../../cmd/arguments.ts';
-import { checkCommand } from '../../cmd/check.ts';
-import { historyCommand, showCommand } from '../../cmd/history.ts';
-import type { Io } from '../../cmd/io.ts';
+import { applyCommand } from '../../cmd/commands/apply.ts';
+import { checkCommand } from '../../cmd/commands/check.ts';
+import { historyCommand, showCommand } from '../../cmd/commands/history.ts';
+import { planCommand } from '../../cmd/commands/plan.ts';
+import { recoverCommand } from '../../cmd/commands/recover.ts';
+import { rollbackCommand } from '../../cmd/commands/rollback.ts';
 import { commandLine } from '../../cmd/main.ts';
 import type { CommandName } from '../../cmd/options.ts';
-import { planCommand } from '../../cmd/plan.ts';
-import { recoverCommand } from '../../cmd/recover.ts';
-import { rollbackCommand } from '../../cmd/rollback.ts';
-import { type Act, run as runCommand } from '../../cmd/run.ts';
-import { failure } from '../../core/failure.ts';
+import type { Io } from '../../cmd/session/io.ts';
+import { type Act, run as runCommand } from '../../cmd/session/run.ts';
+import { failure } from '../../core/machine/failure.ts';
 
 export interface Ended {
   readonly code: number;

@@ -1,9 +1,9 @@
 // What is odd about a lock although Nix would leave it alone (NIX.md section 4.4).
 
+import type { InputDecl } from '../flake/flake.ts';
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import { type Attrs, isRelativePath } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
-import type { InputDecl } from '../nix/flake.ts';
 import type { Span } from '../nix/syntax.ts';
 import type { LockInput } from './inputs.ts';
 import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './model.ts';

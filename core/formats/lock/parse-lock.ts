@@ -3,7 +3,7 @@
 import { parseNarHash, parseRev } from '../flake-ref/hash.ts';
 import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
 import { FINAL, isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
-import { jsonMistake } from './json-mistake.ts';
+import { jsonMistake } from '../json-mistake.ts';
 import type { InputPath, Lock, LockEdge, LockNode, LockProblem } from './model.ts';
 
 export type LockResult =

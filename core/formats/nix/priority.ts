@@ -1,6 +1,6 @@
 // The functions of nixpkgs' lib that say which definition of an option wins, and leave its value as it is.
 // The only place that tells them from functions of the same name.
-import { calledName, frameOf, type Scope } from './flake-scope.ts';
+import { calledName, frameOf, type Scope } from './scope.ts';
 import type { AttrName, Expr } from './syntax.ts';
 
 /** `lib.mkForce x`, also under `with lib;` and after `inherit (lib) mkForce;`. */

@@ -1,7 +1,8 @@
 // Values that can be read from the text for certain: strings, lists of strings, booleans, behind parentheses,
 // constants of a `let`, `lib.mkForce` and `lib.mkDefault`. What would need evaluation is said to be not static.
-import { bindingScope, describe, frameOf, inherited, type Scope } from './flake-scope.ts';
+
 import { setsPriority } from './priority.ts';
+import { bindingScope, describe, frameOf, inherited, type Scope } from './scope.ts';
 import type { AttrName, Binding, Expr, Span } from './syntax.ts';
 
 /** What the text says of a value; `span` is where it says so. */

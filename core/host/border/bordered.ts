@@ -1,24 +1,17 @@
 // The machine as root sees it: a place that a trusted word names and that root alone controls is looked at with root's rights,
 // and everything else with those of the person whose words lead there. Only for root; anybody else has nothing to give away.
 
-import { below } from '../../links.ts';
+import type { Host } from '../../machine/host.ts';
+import type { Job, JobResult } from '../../machine/job.ts';
+import { below } from '../../machine/links.ts';
+import { DENIED, isUnreadable, type Named, type Reader, unreadable } from '../../machine/reader.ts';
+import { hashThrough } from '../../machine/tree-hash.ts';
 import type { Entry, HostFacts } from '../../model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, prefixesOf } from '../../path.ts';
-import { hashThrough } from '../../tree-hash.ts';
-import { unlessTheirLink } from '../anchor.ts';
-import { heldLook } from '../held-look.ts';
-import {
-  DENIED,
-  type Host,
-  isUnreadable,
-  type Job,
-  type JobResult,
-  type Named,
-  type Reader,
-  unreadable,
-} from '../host.ts';
-import { factsOf, realHost } from '../real.ts';
-import { compute } from '../scratch.ts';
+import { unlessTheirLink } from '../disk/anchor.ts';
+import { compute } from '../process/scratch.ts';
+import { factsOf, realHost } from '../real-host.ts';
+import { heldLook } from '../work/held-look.ts';
 import { computeAs } from './jobs.ts';
 import { type Looker, looker } from './looker.ts';
 import type { Ids } from './start-as.ts';

@@ -2,9 +2,9 @@
 // the program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
 
 import { closeSync } from 'node:fs';
-import type { Argv, Job, JobResult, ScratchFile } from '../host.ts';
-import { runCommand } from '../run.ts';
-import { compute } from '../scratch.ts';
+import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { runCommand } from '../process/run.ts';
+import { compute } from '../process/scratch.ts';
 import { startAs } from './start-as.ts';
 import { isName, isNumber } from './wire.ts';
 

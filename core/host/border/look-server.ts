@@ -2,13 +2,13 @@
 // It ends when nobody can ask any more.
 
 import { readSync, writeSync } from 'node:fs';
-import { isNarProblem } from '../../formats/nar.ts';
+import { isNarProblem } from '../../formats/nar/nar.ts';
+import { isUnreadable } from '../../machine/reader.ts';
 import { type AbsPath, absolute } from '../../path.ts';
-import { isUnreadable } from '../host.ts';
-import { look } from '../real-look.ts';
-import { places } from '../real-paths.ts';
+import { places } from '../disk/disk-paths.ts';
+import { look } from '../disk/look.ts';
+import { waypoint } from '../disk/way.ts';
 import { readUserFile, writeUserFile } from '../surroundings.ts';
-import { waypoint } from '../way.ts';
 import { type Answer, frame, listingOf, type Request } from './wire.ts';
 
 const REQUESTS = 3;

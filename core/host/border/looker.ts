@@ -3,13 +3,13 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
-import type { NarProblem } from '../../formats/nar.ts';
+import type { NarProblem } from '../../formats/nar/nar.ts';
+import { DENIED, unreadable } from '../../machine/reader.ts';
 import type { Owner } from '../../model.ts';
 import { type AbsPath, absolute, ROOT } from '../../path.ts';
-import { DENIED, unreadable } from '../host.ts';
-import type { Look } from '../real-look.ts';
-import { temporaryIn } from '../temporary.ts';
-import { findSystemTool } from '../trusted.ts';
+import type { Look } from '../disk/look.ts';
+import { temporaryIn } from '../process/temporary.ts';
+import { findSystemTool } from '../process/trusted.ts';
 import { type Ids, type Start, startAs } from './start-as.ts';
 import { territory } from './territory.ts';
 import {

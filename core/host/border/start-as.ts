@@ -5,7 +5,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Person } from '../../model.ts';
 import type { AbsPath } from '../../path.ts';
-import { commandOf } from '../run.ts';
+import { commandOf } from '../process/run.ts';
 
 /** Whose ids a process gets. `groups`: beside the first one; left out, those that the system knows the name for. */
 export interface Ids extends Person {

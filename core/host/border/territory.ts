@@ -3,7 +3,7 @@
 
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
-import { below, traverse } from '../../links.ts';
+import { below, traverse } from '../../machine/links.ts';
 import { type AbsPath, basename, fromBytes, join, parent, prefixesOf, ROOT, toBytes } from '../../path.ts';
 
 /** Paths are paths of the machine. */

@@ -4,11 +4,11 @@
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Waypoint } from '../../machine/file-trust.ts';
 import type { Person } from '../../model.ts';
 import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
-import type { Waypoint } from '../../spec-trust.ts';
+import { waypoint } from '../disk/way.ts';
 import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts';
-import { waypoint } from '../way.ts';
 import { type Looker, looker } from './looker.ts';
 import { isReachable } from './start-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';

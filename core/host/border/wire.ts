@@ -1,8 +1,8 @@
 // How the two sides of the border speak: a request is a line of JSON, an answer a frame of a kind, a length and bytes. An
 // answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
 
+import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
-import type { Named } from '../host.ts';
 
 /** What is asked of the other side: an operation and its arguments. */
 export type Request = readonly [op: Op, ...rest: readonly unknown[]];
@@ -27,7 +27,7 @@ export type Answer =
   | { readonly kind: 'problem'; readonly problem: Problem };
 
 export type Problem =
-  /** `unreadable` of core/host/host.ts. */
+  /** `unreadable` of core/machine/host.ts. */
   | { readonly is: 'unreadable'; readonly path: string; readonly why: string }
   /** A tree that has no NAR hash; `place` in latin1, one character a byte. */
   | { readonly is: 'nar'; readonly code: string; readonly place: string; readonly message: string }

@@ -6,7 +6,7 @@ import { diagnosticLine, diagnosticScreen, diagnosticsScreen } from '../../../cm
 import { stringWidth } from '../../../cmd/report/width.ts';
 import { type Diagnostic, rangeOf } from '../../../core/diagnostic.ts';
 import { absolute } from '../../../core/path.ts';
-import { loadSpec } from '../../../core/spec.ts';
+import { loadSpec } from '../../../core/spec/load.ts';
 import { locate, SPEC } from './example.ts';
 import { expectScreen } from './golden.ts';
 

@@ -3,7 +3,7 @@ import { digestOf } from '../../../core/canonical.ts';
 import type { JsonPointer, SourceRange } from '../../../core/diagnostic.ts';
 import type { Change, Digest, Edit, Plan, Puttable, Step } from '../../../core/model.ts';
 import { type AbsPath, absolute } from '../../../core/path.ts';
-import { withIds } from '../../../core/plan-id.ts';
+import { withIds } from '../../../core/plan/plan-id.ts';
 
 export const DIR = absolute('/home/srid/nixos-config');
 export const OLD = absolute('/etc/nixos');

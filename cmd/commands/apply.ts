@@ -1,0 +1,232 @@
+// reflake apply [PLAN]: exactly what the plan shows, or nothing.
+
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
+import { callerOf } from '../../core/host/process/caller.ts';
+import { isRoot } from '../../core/host/process/trusted.ts';
+import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
+import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
+import { stoppedBy } from '../../core/machine/failure.ts';
+import type { Lock } from '../../core/machine/state-store.ts';
+import type { Edit, Plan } from '../../core/model.ts';
+import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
+import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
+import { editsOf } from '../../core/plan/edits.ts';
+import { ASIDE } from '../../core/plan/places.ts';
+import { strayEdit } from '../../core/plan/stray-edits.ts';
+import { execute } from '../../core/transaction/executor.ts';
+import type { Transaction } from '../../core/transaction/model.ts';
+import type { Counts } from '../../core/verdict.ts';
+import { PROVIDERS } from '../../providers/index.ts';
+import { dirsOf, type LockOptions, underLock } from '../session/apply-lock.ts';
+import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
+import { loadPlan, sameId } from '../session/plan-file.ts';
+import { missingRights } from '../session/rights.ts';
+import type { Reporting } from '../session/run.ts';
+import { filesFor, openSession, type Session } from '../session/session.ts';
+import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
+import { authorOf, doubtAbout } from '../session/trust.ts';
+
+export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
+  readonly plan?: string | undefined;
+  readonly expect?: string | undefined;
+  readonly yes: boolean;
+}
+
+export async function applyCommand(options: ApplyOptions, io: Io, reporting: Reporting): Promise<End> {
+  const limits = limitsOf(options);
+  const opened = await openSession(options, io, reporting);
+  if (!opened.ok) return opened.end;
+  const { session } = opened;
+  const { report } = session;
+  const refuse = (problem: Diagnostic, exit: number): End => {
+    report({ type: 'diagnostic', diagnostic: problem });
+    return { exit };
+  };
+  for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
+  const files = await filesFor(callerOf(io.env));
+  const doubt = options.plan === undefined ? undefined : planInDoubt(options.plan, options, io, files);
+  if (doubt) return refuse(doubt, EXIT.refused);
+  const saved = options.plan === undefined ? undefined : loadPlan(options.plan, options.expect, io.cwd, files);
+  if (saved?.ok === false) return refuse(saved.problem, EXIT.stale);
+  const dirs = placesOf(session);
+  const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
+  if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
+  const act = async (lock: Lock): Promise<End> => {
+    /** What holds after the last write; undefined: nobody has looked. */
+    let after: Counts | undefined;
+    const around = surroundings({ ...session, lock }, io, async () => {
+      const { plan: left } = await session.plan(() => {});
+      after = tallyOf(left);
+      return remaining(left, session);
+    });
+    const recovered = await recoverFirst(around, io);
+    if (recovered !== undefined) return recovered;
+    const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const signal = io.stopped();
+    // Whatever else is wrong with the plan: programs that it needed were stopped too.
+    if (signal !== undefined) return endOf(stoppedBy(signal));
+    const mismatch = saved && foreignPlan(plan, session);
+    if (mismatch) return refuse(mismatch, EXIT.stale);
+    const author = saved && callersPlan(options, session, io, files);
+    if (author) return refuse(author, EXIT.refused);
+    if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
+      return refuse(otherPlan(plan, options.expect), EXIT.stale);
+    report({ type: 'planned', plan });
+    const verdicts = tallyOf(plan);
+    if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+    if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };
+    if (saved || isRoot()) {
+      const stray = strayFrom(plan, session);
+      if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
+    }
+    const rights = missingRights(editsOf(plan.steps), session.host);
+    if (rights !== undefined) return refuse(rights, EXIT.error);
+    const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
+    const confirmed = unattended || (await confirm('Apply this plan?', options, io));
+    if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
+    if (!confirmed) return unlessStopped(io);
+    const transaction: Transaction = {
+      ...stamp(io),
+      kind: 'apply',
+      plan: plan.id,
+      host: plan.host,
+      undoes: [],
+      parties: session.wishes.parties,
+      dirs,
+      batches: [editsOf(plan.steps)],
+    };
+    const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
+    keepWithin(limits, outcome, around);
+    const moved =
+      outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
+    if (moved) report({ type: 'diagnostic', diagnostic: moved });
+    return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
+  };
+  return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
+}
+
+/** What an apply may write to as a whole. */
+const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] => [
+  ...(from === undefined ? [] : [{ what: 'config.from', path: from, pointer: '/config/from' }]),
+  { what: 'config.path', path: dir, pointer: '/config/path' },
+];
+
+/**
+ * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
+ * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
+ */
+function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
+  if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
+  const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
+  const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
+  return judged.kind === 'none' ? judged.problem : undefined;
+}
+
+/**
+ * A plan that the caller could write says what the bytes of the configuration become: that is theirs to say where the
+ * configuration is, or will be, theirs.
+ */
+function callersPlan(options: ApplyOptions, session: Session, io: Io, files: UserFiles): Diagnostic | undefined {
+  const caller = callerOf(io.env);
+  const isWhole = options.expect?.replace(/^sha256:/, '').length === 64;
+  if (!isRoot() || caller.uid === 0 || options.plan === undefined || isWhole) return undefined;
+  const { uid } = files.waypoint(resolve(io.cwd, options.plan));
+  const { owner, dir, from } = session.wishes;
+  const there = session.host.held.stat(from ?? dir);
+  const whose = owner?.uid ?? ('owner' in there ? there.owner.uid : 0);
+  if (uid === 0 || whose === caller.uid) return undefined;
+  return {
+    severity: 'error',
+    code: 'RF1011',
+    summary: `the plan "${options.plan}" is ${caller.name}'s, and the configuration is not`,
+    hint: 'make the plan as root, or give its whole id with --expect',
+  };
+}
+
+/** Where the configuration lies before the apply, and after it. */
+const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
+  from === undefined || from === dir ? [dir] : [dir, from];
+
+/** undefined: nobody is there to be asked. */
+export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<boolean | undefined> {
+  if (!options.input || !io.tty.in || !io.tty.err) return undefined;
+  const answer = await io.ask(`\n${question} Type yes to go on: `);
+  return answer?.trim() === 'yes';
+}
+
+export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'> => ({
+  tx: randomBytes(6).toString('hex'),
+  startedAt: now(),
+  by: callerOf(io.env).name,
+  uid: process.geteuid?.() ?? 0,
+});
+
+export const unconfirmed: Diagnostic = {
+  severity: 'error',
+  code: 'RF3008',
+  summary: 'nobody can be asked here',
+  hint: 'add --yes, or apply a saved plan with --expect ID',
+};
+
+/** What still differs after the last write. What is undecided was so before. */
+function remaining(plan: Plan, session: Session): readonly Diagnostic[] {
+  if (isEmpty(plan) && !isBlocked(plan)) return [];
+  const mayRead = beforeMoves(plan, session.mayRead);
+  const left = changesOf(plan).map(
+    ({ subject, because, path }) => `${subject}: ${mayRead(path) ? because : withheld(path)}`,
+  );
+  const summary = `after everything was written, the machine still differs: ${left.slice(0, 3).join('; ') || 'a check fails'}`;
+  return [{ severity: 'error', code: 'RF3006', summary }, ...problemsOf(plan)];
+}
+
+/** A spec in the directory that was moved is not found at its old place by the next command. */
+function movedSpec(spec: string, edits: readonly Edit[], root: AbsPath): Diagnostic | undefined {
+  const prefix = root === ROOT ? '' : root;
+  for (const edit of edits) {
+    if (edit.op !== 'move') continue;
+    const to = rebase(absolute(spec), absolute(`${prefix}${edit.from}`), absolute(`${prefix}${edit.to}`));
+    if (to !== undefined)
+      return { severity: 'note', code: 'RF3022', summary: `the spec was moved along: it is "${to}" now`, path: to };
+  }
+  return undefined;
+}
+
+/** A saved plan is for one machine and one spec. */
+function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefined {
+  const { facts } = host;
+  const sameHost = plan.host.name === facts.name && plan.host.machineId === facts.machineId;
+  if (sameHost && plan.spec === digest) return undefined;
+  const summary = sameHost
+    ? 'the spec has changed since the plan was made'
+    : `the plan is for the machine "${plan.host.name}"`;
+  return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
+}
+
+/** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
+function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
+  const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host, PROVIDERS);
+  if (edit === undefined) return undefined;
+  const what =
+    edit.op === 'activate'
+      ? 'activates something else than the system of this spec'
+      : `${edit.op === 'move' ? `moves "${edit.from}"` : `changes "${edit.path}"`} in a way that no wish of this spec asks for`;
+  return {
+    severity: 'error',
+    code: 'RF3017',
+    summary: `the plan ${what}`,
+    hint: 'make a new plan: reflake plan; if it is refused as well, this is a bug, or somebody is changing the tree',
+    ...(edit.op === 'put' && { path: edit.path }),
+  };
+}
+
+const otherPlan = (plan: Plan, expected: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3001',
+  summary: `the plan is ${plan.id.slice(7, 15)} by now, not ${expected}`,
+  hint: 'look at the new plan: reflake plan',
+});

@@ -1,0 +1,23 @@
+// reflake check: the drift check for CI. Exit 0 where every wish holds, 2 on drift; errors never share a code with differences.
+
+import { tallyOf } from '../../core/finding.ts';
+import { type End, exitOfAnswers } from '../session/exit.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import type { Reporting } from '../session/run.ts';
+import { openSession } from '../session/session.ts';
+
+export interface CheckOptions extends GlobalOptions {
+  /** What is undecided fails too. */
+  readonly strict: boolean;
+}
+
+export async function checkCommand(options: CheckOptions, io: Io, reporting: Reporting): Promise<End> {
+  const opened = await openSession(options, io, reporting);
+  if (!opened.ok) return opened.end;
+  const { session } = opened;
+  for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
+  const { plan, isPartial } = await session.plan(session.report, { bytes: false });
+  session.report({ type: 'planned', plan, isPartial });
+  const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
+  return { exit: exitOfAnswers(answers, options.strict), verdicts: tallyOf(plan) };
+}

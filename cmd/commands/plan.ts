@@ -1,0 +1,93 @@
+// reflake plan: what would change, and why. Changes nothing.
+
+import { resolve } from 'node:path';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { findingsOf, isBar, isBlocked, isEmpty, tallyOf } from '../../core/finding.ts';
+import { callerOf } from '../../core/host/process/caller.ts';
+import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
+import { closedIn } from '../../core/plan/caller-may-read.ts';
+import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import type { Reporting } from '../session/run.ts';
+import { filesFor, openSession, type Session } from '../session/session.ts';
+
+export interface PlanOptions extends GlobalOptions {
+  readonly diff: boolean;
+  readonly out?: string | undefined;
+  readonly detailedExitcode: boolean;
+}
+
+export async function planCommand(options: PlanOptions, io: Io, reporting: Reporting): Promise<End> {
+  const opened = await openSession(options, io, reporting, options.out);
+  if (!opened.ok) return opened.end;
+  const { session } = opened;
+  const { report } = session;
+  for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
+  noteUnfinished(session);
+  let { plan } = await session.plan(report);
+  if (options.out !== undefined && !isBlocked(plan)) {
+    const { savePlan } = await import('../session/plan-file.ts');
+    const caller = callerOf(io.env);
+    const files = await filesFor(caller);
+    const { out } = options;
+    // What the caller could not read stays root's in the file of the plan too.
+    const save = () => {
+      const closed = closedIn(plan, session.mayRead);
+      const problem = savePlan(out, plan, closed === undefined ? caller : ROOTS, io.cwd, files);
+      return { problem, closed };
+    };
+    let saved = save();
+    if (saved.problem === undefined && isAbout(session, resolve(io.cwd, out))) {
+      // The file is part of what is looked at: the plan before it was there would be stale from the start.
+      ({ plan } = await session.plan(report));
+      saved = save();
+    }
+    if (saved.closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(out, saved.closed) });
+    if (saved.problem !== undefined) {
+      report({ type: 'diagnostic', diagnostic: saved.problem });
+      return { exit: EXIT.error };
+    }
+  }
+  if (options.diff) {
+    const { planDiff } = await import('../report/diff.ts');
+    const words = {
+      contentOf: (path: Parameters<typeof session.host.read>[0]) => session.shown.read(path),
+      nameOf: session.wishes.people.name,
+      mayRead: session.mayRead,
+    };
+    reporting.learn({ diff: (made, look) => planDiff(made, words, look) });
+  }
+  report({ type: 'planned', plan });
+  const verdicts = tallyOf(plan);
+  if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+  return { exit: options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok, verdicts };
+}
+
+/** Whether the file lies where the configuration is, or will be. */
+function isAbout({ root, wishes: { dir, from } }: Session, file: string): boolean {
+  const prefix = root === ROOT ? '' : root;
+  return [dir, from ?? dir].some((place) => isWithin(absolute(file), absolute(`${prefix}${place}`)));
+}
+const ROOTS = { uid: 0, gid: 0 };
+
+const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({
+  severity: 'note',
+  code: 'RF3018',
+  summary: `"${file}" belongs to root: it holds what only root can read`,
+  hint: 'apply it with sudo; as an ordinary user it cannot be looked at',
+  path,
+});
+
+/** A plan made while an apply lies unfinished is about a machine that recovery will change. */
+function noteUnfinished({ store, report }: Session): void {
+  if (store.list('journal').length === 0) return;
+  report({
+    type: 'diagnostic',
+    diagnostic: {
+      severity: 'warning',
+      code: 'RF3014',
+      summary: 'an earlier apply was cut off and is not undone yet',
+      hint: 'run reflake recover first: this plan is about the machine as it lies',
+    },
+  });
+}

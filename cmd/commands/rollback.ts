@@ -1,0 +1,109 @@
+// reflake rollback [N] | --to N: takes past applies back, offline, as a transaction of its own.
+
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { isRoot } from '../../core/host/process/trusted.ts';
+import { stateInTheWay } from '../../core/host/state-place.ts';
+import type { Lock } from '../../core/machine/state-store.ts';
+import type { AbsPath } from '../../core/path.ts';
+import { ASIDE } from '../../core/plan/places.ts';
+import { comesBack, foreignIn } from '../../core/transaction/comes-back.ts';
+import { execute } from '../../core/transaction/executor.ts';
+import {
+  type Generation,
+  goneThrough,
+  type Past,
+  past,
+  select,
+  type Target,
+  undoing,
+} from '../../core/transaction/history.ts';
+import { dirsOf, type LockOptions, underLock } from '../session/apply-lock.ts';
+import { type End, EXIT } from '../session/exit.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
+import { missingRights } from '../session/rights.ts';
+import type { Reporting } from '../session/run.ts';
+import { aboutMachine, placeOf } from '../session/session.ts';
+import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
+import { confirm, stamp, unconfirmed } from './apply.ts';
+import { noSuchApply } from './history.ts';
+
+export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
+  readonly generation?: number | undefined;
+  readonly to?: number | undefined;
+  readonly yes: boolean;
+  /** Overwrite what was changed since; its content is recorded first. */
+  readonly force: boolean;
+}
+
+export async function rollbackCommand(options: RollbackOptions, io: Io, { report, learn }: Reporting): Promise<End> {
+  const limits = limitsOf(options);
+  const place = await placeOf(options, io);
+  learn(aboutMachine(place));
+  const refuse = (diagnostic: Diagnostic, exit: number): End => {
+    report({ type: 'diagnostic', diagnostic });
+    return { exit };
+  };
+  // Read once, under the lock: recovery changes no record.
+  let history: Past = { ok: true, generations: [] };
+  const dirs = (): readonly AbsPath[] => {
+    history = past(place.store);
+    return dirsOf(place.store, history.ok ? history.generations : []);
+  };
+  const act = async (lock: Lock): Promise<End> => {
+    // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
+    const around = surroundings({ ...place, report, lock }, io, async () => []);
+    const recovered = await recoverFirst(around, io);
+    if (recovered !== undefined) return recovered;
+    if (!history.ok) return refuse(history.problem, EXIT.stuck);
+    const selected = select(history.generations, targetOf(options));
+    if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
+    if (selected.length === 0) return endOf({ status: 'unchanged' });
+    const { transaction, blobs } = undoing(
+      selected,
+      history.generations,
+      { ...place.host, ...place.host.held },
+      stamp(io),
+      options.force,
+    );
+    const undone = transaction.batches.flat();
+    const rights = missingRights(undone, place.host);
+    if (rights !== undefined) return refuse(rights, EXIT.error);
+    if (isRoot()) {
+      const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
+      if (foreign !== undefined) return refuse(foreign, EXIT.error);
+      const returned = comesBack(undone);
+      if (returned !== undefined) report({ type: 'diagnostic', diagnostic: returned });
+    }
+    const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
+    if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
+    if (!confirmed) return unlessStopped(io);
+    const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
+    const places = dirs.map((path) => ({ what: 'the configuration', path }));
+    const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
+    if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
+    const outcome = await execute({ ...transaction, dirs }, blobs, around);
+    keepWithin(limits, outcome, around);
+    return endOf(outcome);
+  };
+  return await underLock(place, options, { io, report, dirs, act });
+}
+
+function targetOf({ generation, to }: RollbackOptions): Target {
+  if (to !== undefined) return { kind: 'to', number: to };
+  return generation === undefined ? { kind: 'newest' } : { kind: 'one', number: generation };
+}
+
+const namesOf = (selected: readonly Generation[]): string =>
+  selected.length === 1 ? `apply ${selected[0]!.number}` : `applies ${selected.map(({ number }) => number).join(', ')}`;
+
+function notThere({ generation, to }: RollbackOptions, generations: readonly Generation[]): Diagnostic {
+  const gone = goneThrough(generations);
+  if (to === undefined || to >= gone) return noSuchApply(generation ?? to, generations);
+  return {
+    severity: 'error',
+    code: 'RF3010',
+    summary: `the history does not reach back so far: applies 1 to ${gone} were removed from it`,
+    hint: `the furthest back is: reflake rollback --to ${gone}`,
+  };
+}

@@ -1,0 +1,142 @@
+// One at a time: commands that write take the lock of the state directory, then those of the directories of the
+// configuration; they say who holds them, and wait if asked to.
+
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import type { Reporter } from '../../core/event.ts';
+import { remotePlaces } from '../../core/host/disk/file-system.ts';
+import { lockDirectories } from '../../core/host/disk/flock.ts';
+import { callerOf } from '../../core/host/process/caller.ts';
+import { isSaidBySystem, stoppedBy, wordsOf } from '../../core/machine/failure.ts';
+import type { Held, Lock, Store } from '../../core/machine/state-store.ts';
+import { type AbsPath, absolute } from '../../core/path.ts';
+import type { Generation } from '../../core/transaction/history.ts';
+import { load } from '../../core/transaction/journal.ts';
+import { type End, EXIT } from './exit.ts';
+import type { Io, Usage } from './io.ts';
+import type { Place } from './session.ts';
+import { endOf, now } from './transaction.ts';
+
+/** How long to wait for another apply, as typed: `60s`, `5m`. */
+export interface LockOptions {
+  readonly wait?: string | undefined;
+}
+
+export interface Locked {
+  readonly io: Io;
+  readonly report: Reporter;
+  /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's lock. */
+  readonly dirs: () => readonly AbsPath[];
+  readonly act: (lock: Lock) => Promise<End>;
+}
+
+/** Runs `act` under the locks, and gives them free whatever comes. The end of `act`, or why it did not run. */
+export async function underLock(
+  place: Place,
+  { wait = '0s' }: LockOptions,
+  { io, report, dirs, act }: Locked,
+): Promise<End> {
+  const say = (diagnostic: Diagnostic): void => report({ type: 'diagnostic', diagnostic });
+  const deadline = io.now() + millisecondsOf(wait);
+  for (;;) {
+    let lock: ReturnType<typeof lockAll>;
+    try {
+      lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
+    } catch (thrown) {
+      if (!isSaidBySystem(thrown)) throw thrown;
+      say(unusable(place.store.where, wordsOf(thrown)));
+      return { exit: EXIT.error };
+    }
+    if ('release' in lock) {
+      try {
+        for (const path of lock.lacking) say(unlockable(path));
+        for (const { path, kind } of lock.remote) say(remote(path, kind));
+        return await act(lock);
+      } finally {
+        lock.release();
+      }
+    }
+    const signal = io.stopped();
+    if (signal !== undefined) return endOf(stoppedBy(signal));
+    if (io.now() >= deadline) {
+      say(locked(lock.heldBy));
+      return { exit: EXIT.locked };
+    }
+    report({ type: 'progress', text: `waiting for another apply: ${lock.heldBy}` });
+    await new Promise((resume) => setTimeout(resume, POLL));
+  }
+}
+
+/** Where the configuration lies that an unfinished apply, or one of these, was about. */
+export const dirsOf = (store: Store, past: readonly Generation[] = []): readonly AbsPath[] => {
+  const unfinished = load(store, 'journal');
+  const transactions = past.map(({ transaction }) => transaction);
+  if (unfinished.status === 'loaded') transactions.push(unfinished.transaction);
+  return [...new Set(transactions.flatMap(({ dirs = [] }) => dirs))];
+};
+
+/** All or none, and none is waited for while another is held: so nobody waits for us in turn. */
+function lockAll(
+  { store, host, root }: Place,
+  dirs: () => readonly AbsPath[],
+  holder: string,
+): (Lock & { readonly lacking: readonly AbsPath[]; readonly remote: ReturnType<typeof remotePlaces> }) | Held {
+  const state = store.lock(holder);
+  if ('heldBy' in state) return state;
+  try {
+    host.refresh();
+    // Asked once: it reads the journal.
+    const paths = dirs();
+    const below = lockDirectories(absolute(root), paths);
+    if ('heldBy' in below) {
+      state.release();
+      return below;
+    }
+    const release = (): void => {
+      below.release();
+      state.release();
+    };
+    const remote = remotePlaces(host.held, paths);
+    return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, remote, release };
+  } catch (thrown) {
+    state.release();
+    throw thrown;
+  }
+}
+
+function millisecondsOf(wait: string): number {
+  const [, number, unit] = /^(\d+)([smh]?)$/.exec(wait) ?? [];
+  if (number === undefined)
+    throw { usage: `--wait ${JSON.stringify(wait)} is no time; write it as 60s or 5m` } satisfies Usage;
+  return Number(number) * { s: 1000, m: 60_000, h: 3_600_000 }[(unit || 's') as 's' | 'm' | 'h'];
+}
+
+/** Milliseconds between two tries. */
+const POLL = 200;
+
+const locked = (heldBy: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3007',
+  summary: `another apply is running: ${heldBy || 'it has not said who it is'}`,
+  hint: 'wait for it with --wait 60s; the lock frees itself when its process ends',
+});
+
+const unusable = (where: string, why: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3015',
+  summary: `the state directory "${where}" cannot be used: ${why}`,
+  hint: 'run the command with sudo, or name another directory with --state',
+});
+
+const unlockable = (path: AbsPath): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3007',
+  summary: `the file system of "${path}" has no locks: that nobody else applies there at this moment is not known`,
+  path,
+});
+
+const remote = (path: AbsPath, kind: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3016',
+  summary: `"${path}" is on a file system (${kind}) that this kernel does not keep by itself: what a loss of power leaves depends on it`,
+  path,
+});

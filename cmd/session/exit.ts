@@ -1,0 +1,77 @@
+// The exit codes, which README.md tells too, and which way each problem ends a command.
+
+import { type Code, type Ending, entryOf } from '../../core/codes.ts';
+import type { Answer, Outcome, Signal } from '../../core/model.ts';
+import type { Counts } from '../../core/verdict.ts';
+
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  drift: 2,
+  stale: 3,
+  failed: 4,
+  stuck: 5,
+  refused: 6,
+  locked: 7,
+  usage: 64,
+  spec: 65,
+} as const;
+
+export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
+  ['0', 'in sync, or applied'],
+  ['1', 'error: could not plan, or an internal error'],
+  ['2', 'drift (check always; plan with --detailed-exitcode)'],
+  ['3', 'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written'],
+  ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
+  ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
+  ['6', 'refused by a guard: another machine, or a spec that somebody else can write'],
+  ['7', 'another apply holds the lock'],
+  ['64 / 65', 'wrong usage / invalid spec'],
+  ['130 / 143', 'interrupted before anything was written'],
+];
+
+/** How a command ended. Its reporter is told, as the last of all. */
+export interface End {
+  readonly exit: number;
+  readonly outcome?: Outcome;
+  readonly verdicts?: Counts;
+}
+
+/** What a problem is told as, where several are there: the first of these. */
+const PRECEDENCE: readonly Ending[] = ['spec', 'refused', 'stuck', 'stale', 'locked', 'usage', 'error'];
+
+/** Of problems that keep a command from being carried out: the registry of codes says which way each ends it. */
+export function exitOfProblems(problems: readonly { readonly code: Code }[]): number {
+  const endings = problems.map(({ code }) => entryOf(code).exit ?? 'error');
+  return EXIT[PRECEDENCE.find((ending) => endings.includes(ending)) ?? 'error'];
+}
+
+/**
+ * Of a check. An error that is no drift outweighs drift, for what lies behind it is not known; what a known difference bars is
+ * drift as well. `strict`: what is undecided counts as drift.
+ */
+export function exitOfAnswers(answers: readonly Answer[], strict: boolean): number {
+  const bars = answers.flatMap(({ verdict, by }) => (verdict === 'blocked' && by !== undefined ? [by] : []));
+  const errors = bars.filter((code) => entryOf(code).verdict !== 'differs');
+  if (errors.length > 0) return exitOfProblems(errors.map((code) => ({ code })));
+  const isDrift = ({ verdict }: Answer): boolean =>
+    verdict === 'differs' || verdict === 'blocked' || (strict && verdict === 'undecided');
+  return answers.some(isDrift) ? EXIT.drift : EXIT.ok;
+}
+
+/** Of what a signal ended before anything was written. */
+export const exitOfSignal = (signal: Signal): number => (signal === 'SIGINT' ? 130 : 143);
+
+export function exitOfOutcome(outcome: Outcome): number {
+  switch (outcome.status) {
+    case 'unchanged':
+    case 'applied':
+      return EXIT.ok;
+    case 'refused':
+      return outcome.signal === undefined ? exitOfProblems(outcome.cause) : exitOfSignal(outcome.signal);
+    case 'rolled-back':
+      return (outcome.kept ?? []).length > 0 ? EXIT.stuck : EXIT.failed;
+    case 'stuck':
+      return EXIT.stuck;
+  }
+}

@@ -1,0 +1,41 @@
+// How much history an apply leaves: the options that say so, and the removal of what is older.
+
+import { failure } from '../../core/machine/failure.ts';
+import type { Outcome } from '../../core/model.ts';
+import type { Surroundings } from '../../core/transaction/execution.ts';
+import { LIMITS, type Limits, prune } from '../../core/transaction/retention.ts';
+import type { Usage } from './io.ts';
+
+/** As typed. */
+export interface KeepOptions {
+  readonly keep?: string | undefined;
+  readonly keepSize?: string | undefined;
+}
+
+/** Throws usage. */
+export function limitsOf({ keep, keepSize }: KeepOptions): Limits {
+  if (keep !== undefined && !/^[1-9]\d{0,8}$/.test(keep))
+    throw {
+      usage: `--keep ${JSON.stringify(keep)} is no number of applies; the newest is always kept`,
+    } satisfies Usage;
+  const [, number, unit] = /^(\d{1,9})([KMG]?)$/.exec(keepSize ?? '') ?? [];
+  if (keepSize !== undefined && number === undefined)
+    throw { usage: `--keep-size ${JSON.stringify(keepSize)} is no size; write it as 256M` } satisfies Usage;
+  return {
+    generations: keep === undefined ? LIMITS.generations : Number(keep),
+    bytes: number === undefined ? LIMITS.bytes : Number(number) * UNITS[(unit ?? '') as keyof typeof UNITS],
+  };
+}
+
+const UNITS = { '': 1, K: 1 << 10, M: 1 << 20, G: 1 << 30 } as const;
+
+/** After an apply that was committed. That the past can't be cut short changes nothing about it. */
+export function keepWithin(limits: Limits, outcome: Outcome, { store, report }: Surroundings): void {
+  if (outcome.status !== 'applied') return;
+  try {
+    prune(store, limits);
+  } catch (thrown) {
+    const { summary } = failure('older applies cannot be removed from the history', thrown);
+    report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3015', summary } });
+  }
+}

@@ -1,0 +1,76 @@
+// Runs one command: gives it a reporter, and tells the reporter how it ended, whatever way that was.
+
+import type { Reporter } from '../../core/event.ts';
+import { type Unreadable, unreadableProblem } from '../../core/machine/reader.ts';
+import { discreetly, type MayRead, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import { wantAscii, wantColor } from '../report/colour.ts';
+import { REPORTERS } from '../report/registry.ts';
+import type { About, Screen } from '../report/screen.ts';
+import { type End, EXIT } from './exit.ts';
+import type { GlobalOptions, Io, Usage } from './io.ts';
+
+/** What a command tells with. `learn`: what is known now, and was not when it began. */
+export interface Reporting {
+  readonly report: Reporter;
+  readonly learn: (more: Partial<About> & { readonly mayRead?: MayRead }) => void;
+}
+
+export type Act<Options> = (options: Options, io: Io, reporting: Reporting) => Promise<End> | End;
+
+/** The exit code. Throws usage, after the end was told, and bugs. */
+export async function run<Options extends GlobalOptions>(
+  verb: string,
+  act: Act<Options>,
+  options: Options,
+  io: Io,
+): Promise<number> {
+  const reporting = open(verb, options, io);
+  const end = async (): Promise<End> => {
+    try {
+      return await act(options, io, reporting);
+    } catch (thrown) {
+      if (isUsage(thrown)) reporting.report({ type: 'ended', exit: EXIT.usage });
+      if (!hasWhy(thrown)) throw thrown;
+      // What could not be read before anybody could say whose it is.
+      reporting.report({ type: 'diagnostic', diagnostic: unreadableProblem(thrown) });
+      return { exit: EXIT.error };
+    }
+  };
+  const ended = await end();
+  reporting.report({ type: 'ended', ...ended });
+  return ended.exit;
+}
+
+function open(verb: string, options: GlobalOptions, io: Io): Reporting {
+  let about: About = { spec: '', source: () => undefined };
+  let mayRead: MayRead = SEES_ALL;
+  const screen: Screen = {
+    print: { out: io.out, err: io.err },
+    tty: { out: io.tty.out, err: io.tty.err },
+    colour: {
+      out: wantColor({ isTTY: io.tty.out }, io.env, options.color),
+      err: wantColor({ isTTY: io.tty.err }, io.env, options.color),
+    },
+    ascii: wantAscii(io.env, options.ascii),
+    columns: io.columns,
+    verbose: options.verbose,
+    quiet: options.quiet,
+    now: io.now,
+    verb,
+    about: () => about,
+  };
+  return {
+    report: discreetly(REPORTERS[options.format](screen), () => mayRead),
+    learn({ mayRead: may, ...more }) {
+      mayRead = may ?? mayRead;
+      about = { ...about, ...more };
+    },
+  };
+}
+
+export const isUsage = (thrown: unknown): thrown is Usage =>
+  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
+
+/** By its properties: an error that comes out of a thread keeps nothing else. */
+const hasWhy = (thrown: unknown): thrown is Unreadable =>
+  thrown instanceof Error && 'why' in thrown && 'path' in thrown;

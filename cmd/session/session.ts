@@ -1,0 +1,260 @@
+// What every command begins with: the spec found and checked, the machine, the wishes.
+
+import { resolve as resolvePath } from 'node:path';
+import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../../core/diagnostic.ts';
+import type { Reporter } from '../../core/event.ts';
+import type { BorderedHost } from '../../core/host/border/bordered.ts';
+import { mustHaveProc } from '../../core/host/disk/anchor.ts';
+import { callerOf } from '../../core/host/process/caller.ts';
+import { isRoot } from '../../core/host/process/trusted.ts';
+import { realHost } from '../../core/host/real-host.ts';
+import { diskStore } from '../../core/host/state-directory.ts';
+import { stateDirsToCome } from '../../core/host/state-place.ts';
+import {
+  findSpec,
+  isDirectory,
+  ownFiles,
+  stateDir,
+  systemUser,
+  trustedBy,
+  type UserFiles,
+} from '../../core/host/surroundings.ts';
+import type { Host } from '../../core/machine/host.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import type { Store } from '../../core/machine/state-store.ts';
+import type { Digest, Person } from '../../core/model.ts';
+import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
+import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import { type Planned, plan } from '../../core/plan/planner.ts';
+import { beyondLimits } from '../../core/spec/author-limits.ts';
+import { IMPLIED, leavesOf } from '../../core/spec/leaves.ts';
+import { loadSpec } from '../../core/spec/load.ts';
+import { resolve, type Wishes } from '../../core/spec/wishes.ts';
+import { PROVIDERS } from '../../providers/index.ts';
+import type { Spec } from '../../schemas/spec.gen.ts';
+import { type End, exitOfProblems } from './exit.ts';
+import type { GlobalOptions, Io, Usage } from './io.ts';
+import type { Reporting } from './run.ts';
+import { selectionOf } from './selection.ts';
+import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
+
+/** A machine and where its past is kept; what rollback, history and recover need. */
+export interface Place {
+  readonly host: Host | BorderedHost;
+  readonly store: Store;
+  readonly root: AbsPath;
+}
+
+/** A spec that was read and belongs to a machine. */
+export interface Session extends Place {
+  readonly specFile: string;
+  readonly specText: string;
+  readonly digest: Digest;
+  readonly wishes: Wishes;
+  readonly warnings: readonly Diagnostic[];
+  readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
+  /** Whether who called may be shown what is in a file of the machine. */
+  readonly mayRead: MayRead;
+  readonly report: Reporter;
+  /** What the caller could read without root: only that is shown to them. */
+  readonly shown: Pick<Reader, 'read'>;
+  /** Looks now: through the machine as it is at this moment. */
+  readonly plan: (report: Reporter, how?: { readonly bytes: boolean }) => Promise<Planned>;
+}
+
+export type Opened = { readonly ok: true; readonly session: Session } | { readonly ok: false; readonly end: End };
+
+export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
+  mustHaveProc();
+  const root = absolute(resolvePath(io.cwd, options.root));
+  if (!isDirectory(root))
+    throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
+  const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
+  if (isRoot()) await mustBeRoots({ '--root': root, '--state': absolute(state) });
+  return { host: await hostAt(root), store: diskStore(state), root };
+}
+
+/** Who can change what a name on the way means could turn root elsewhere, or put words into its journal. */
+async function mustBeRoots(places: Readonly<Record<string, AbsPath>>): Promise<void> {
+  const { territory } = await import('../../core/host/border/territory.ts');
+  const closed = territory(ROOT);
+  for (const [option, path] of Object.entries(places)) {
+    const holder = closed.holder(path);
+    if (holder === undefined) continue;
+    const whose = holder === 0 ? 'is writable for others' : `is in the hands of ${systemUser(holder).name}`;
+    throw {
+      usage: `${option}: ${JSON.stringify(path)} ${whose}, and root works only where nobody else can change the way; run it without sudo, or name another directory`,
+    } satisfies Usage;
+  }
+}
+
+/** Only root has rights that others' words could turn against it; the rest of us look for ourselves, and load no border. */
+async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
+  if (!isRoot()) return realHost(root);
+  const { bordered } = await import('../../core/host/border/bordered.ts');
+  return bordered(root);
+}
+
+/** The files that are named on the command line. */
+export async function filesFor(caller: Person): Promise<UserFiles> {
+  if (!isRoot()) return ownFiles;
+  const { borderedFiles } = await import('../../core/host/border/user-files.ts');
+  return borderedFiles(caller, systemUser);
+}
+
+/** Reads and checks the spec; says what is wrong with it. */
+export async function openSession(
+  options: GlobalOptions,
+  io: Io,
+  reporting: Reporting,
+  saved?: string,
+): Promise<Opened> {
+  const { report, learn } = reporting;
+  const place = await placeOf(options, io);
+  const found = await findAndLoad(options, io);
+  if (!found.ok) return say(found.diagnostics, found.sources, reporting);
+  const { spec, file, text, limits } = found;
+  // What a spec of somebody else wishes for is done with their rights.
+  const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
+  const isRunning = place.root === '/';
+  const now = Math.floor(Date.now() / 1000);
+  const person = await personFor(place.host, spec.spec, caller, isRunning);
+  const run = { caller, person, offline: options.offline, isRunning, now };
+  const { isSelected, spec: selected } = selectionOf(options, spec.spec, PROVIDERS);
+  const resolved = resolve(selected, place.host, run);
+  const sources = { file, text, locate: spec.locate };
+  if (!resolved.ok) return say(resolved.diagnostics, sources, reporting);
+  const { wishes } = resolved;
+  const beyond = limits === undefined ? [] : beyondLimits(wishes, limits, place.host);
+  if (beyond.length > 0) return say(beyond, sources, reporting);
+  const shown =
+    'seenBy' in place.host && caller.uid !== 0
+      ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
+      : place.host;
+  const mayRead = callersEyes(place.host, wishes, caller);
+  learn({
+    spec: file,
+    source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
+    locate: (pointer) => spec.locate(pointer) ?? spec.locate(IMPLIED[pointer] ?? pointer),
+    dir: wishes.dir,
+    mayRead,
+    ...(saved && { saved }),
+  });
+  const session: Session = {
+    ...place,
+    specFile: file,
+    specText: text,
+    digest: spec.digest,
+    wishes,
+    shown,
+    warnings: [...spec.diagnostics, ...resolved.diagnostics],
+    locate: spec.locate,
+    mayRead,
+    report,
+    plan: async (told, how) => {
+      place.host.refresh();
+      const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+      const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
+      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
+      return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
+    },
+  };
+  return { ok: true, session };
+}
+
+async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Promise<Person> {
+  if (!('lookAs' in host)) return caller;
+  const { chooseLooker } = await import('./looker.ts');
+  return chooseLooker(host, spec, caller, isRunning);
+}
+
+/** Root sees more than who called it; an ordinary user sees no more than that. */
+function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
+  if (!isRoot() || caller.uid === 0) return SEES_ALL;
+  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
+}
+
+type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
+type Found =
+  | {
+      readonly ok: true;
+      readonly spec: Loaded;
+      readonly file: string;
+      readonly text: string;
+      /** The spec is this user's word, who may not wish for everything. */
+      readonly limits?: Author;
+    }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
+
+interface Sources {
+  readonly file: string;
+  readonly text: string;
+  readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
+}
+
+export async function findAndLoad(options: GlobalOptions, io: Io): Promise<Found> {
+  const author = authorOf(options);
+  const trusted = trustedBy(callerOf(io.env), author?.uid);
+  const files = await filesFor(callerOf(io.env));
+  const search = findSpec(options.spec, io.env, io.cwd, trusted, files);
+  if (!search.ok) {
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF1001',
+      summary: `no spec: there is no reflake.yaml here, above, or in /etc/nixos${notLookedIn(search.open)}`,
+      hint: 'run reflake init to write one, or name it with --spec',
+    };
+    return { ok: false, diagnostics: [diagnostic] };
+  }
+  const { file } = search;
+  const doubt = doubtAbout(resolvePath(io.cwd, file), `the spec "${file}"`, trusted, files);
+  if (doubt.kind === 'none') return { ok: false, diagnostics: [doubt.problem] };
+  const read = files.read(resolvePath(io.cwd, file));
+  if (!read.ok) {
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: 'RF1001',
+      summary: `the spec "${file}" cannot be read: ${read.why}`,
+      hint: 'run reflake init to write one',
+    };
+    return { ok: false, diagnostics: [diagnostic] };
+  }
+  const spec = await loadSpec(file, read.text);
+  if (!spec.ok) return { ok: false, diagnostics: spec.diagnostics, sources: { file, text: read.text } };
+  return {
+    ok: true,
+    spec,
+    file,
+    text: read.text,
+    ...(doubt.kind === 'limited' && !author!.all && { limits: author! }),
+  };
+}
+
+/** Problems that end a command before anything was looked at. */
+function say(diagnostics: readonly Diagnostic[], sources: Sources | undefined, { report, learn }: Reporting): Opened {
+  if (sources !== undefined) learn(aboutSpec(sources));
+  report({ type: 'diagnostics', diagnostics });
+  return { ok: false, end: { exit: exitOfProblems(diagnostics.filter(isError)) } };
+}
+
+/** What a reporter is to know of a spec that is only read. */
+export const aboutSpec = ({ file, text, locate }: Sources): Parameters<Reporting['learn']>[0] => ({
+  spec: file,
+  source: (name) => (name === file ? text : undefined),
+  ...(locate && { locate }),
+});
+
+/** What a reporter is to know where there is a machine and no spec. */
+export const aboutMachine = ({ host }: Pick<Place, 'host'>): Parameters<Reporting['learn']>[0] => ({
+  source: (name) => textOf(host, name, SEES_ALL),
+});
+
+/** A file of the machine, for the lines around a problem. */
+function textOf(host: Pick<Reader, 'read'>, name: string, mayRead: MayRead): string | undefined {
+  try {
+    const bytes = name.startsWith('/') && mayRead(absolute(name)) ? host.read(absolute(name)) : undefined;
+    return bytes && Buffer.from(bytes).toString('utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,91 @@
+// What the commands that write have in common around a transaction: what the executor is given, what a crash left, how it ends.
+
+import { activate } from '../../core/host/process/activate.ts';
+import { interrupted, stoppedBy } from '../../core/machine/failure.ts';
+import type { Lock } from '../../core/machine/state-store.ts';
+import type { Outcome } from '../../core/model.ts';
+import type { Surroundings } from '../../core/transaction/execution.ts';
+import { recover } from '../../core/transaction/executor.ts';
+import { activationBegun, activationEnded, load, noteActivated } from '../../core/transaction/journal.ts';
+import { type End, EXIT, exitOfOutcome } from './exit.ts';
+import type { Io } from './io.ts';
+import type { Place, Session } from './session.ts';
+
+/** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
+export function surroundings(
+  { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
+  io: Io,
+  verify: Surroundings['verify'],
+  exitOf: (outcome: Outcome) => number = exitOfOutcome,
+): Surroundings {
+  const { stopped } = io;
+  return {
+    host: {
+      ...host,
+      async activate(edit, told) {
+        const result = await activate(edit, told, { keep: lock.lend(), stopped });
+        if (result.status === 'done' && activationBegun(store)) noteActivated(store);
+        return result;
+      },
+    },
+    store: {
+      ...store,
+      write(name, bytes) {
+        io.writes();
+        store.write(name, bytes);
+      },
+      rename(from, to) {
+        io.writes();
+        store.rename(from, to);
+      },
+      remove(name) {
+        io.writes();
+        store.remove(name);
+      },
+    },
+    settling: (outcome) => io.settles(outcome === undefined ? 'written' : exitOf(outcome)),
+    report,
+    stopped,
+    now,
+    verify: async () => {
+      const left = await verify();
+      await new Promise((resume) => setImmediate(resume));
+      const signal = stopped();
+      return signal === undefined ? left : [interrupted(signal)];
+    },
+  };
+}
+
+/** The end of what somebody did not confirm, or left by a signal. */
+export function unlessStopped(io: Io): End {
+  const signal = io.stopped();
+  return signal === undefined ? { exit: EXIT.ok } : endOf(stoppedBy(signal));
+}
+
+/** Plays an unfinished apply back. Undefined: there is none. */
+export async function playBack(around: Surroundings, io: Io): Promise<Outcome | undefined> {
+  const { store, report } = around;
+  const unfinished = load(store, 'journal').status;
+  // Taking back changes the machine, and may not write to the store before it does.
+  if (unfinished !== 'none') io.writes();
+  if (unfinished === 'loaded' && activationBegun(store)) {
+    const how = activationEnded(store) ? 'an activation had ended' : 'an activation was cut off';
+    report({ type: 'progress', text: `${how}: the system that ran before is activated again` });
+  }
+  return await recover(around);
+}
+
+/** An unfinished apply is played back first. Undefined: go on. */
+export async function recoverFirst(around: Surroundings, io: Io): Promise<End | undefined> {
+  const outcome = await playBack(around, io);
+  if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
+  if (outcome === undefined) return undefined;
+  if (exitOfOutcome(outcome) === EXIT.stuck) return endOf(outcome);
+  if ('cause' in outcome) for (const diagnostic of outcome.cause) around.report({ type: 'diagnostic', diagnostic });
+  return undefined;
+}
+
+export const endOf = (outcome: Outcome): End => ({ exit: exitOfOutcome(outcome), outcome });
+
+/** The time, for records that people read. */
+export const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');

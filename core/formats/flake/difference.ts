@@ -1,0 +1,53 @@
+// What it takes to talk about a wish that flake.nix does not grant: the difference, the change for people, the problem.
+// Types, and the pointers into the spec. Nothing here reads or edits.
+
+import type { Span } from '../nix/syntax.ts';
+import type { OpenFlake } from './flake.ts';
+import type { Splice } from './splice.ts';
+
+/** What differs, for people. */
+export interface Change {
+  /** What is concerned: `inputs.nixpkgs.url`, `nixosConfigurations.nixos.modules`. */
+  readonly subject: string;
+  /** JSON pointer into the spec. */
+  readonly pointer: string;
+  readonly from?: string;
+  readonly to: string;
+  /** 1-based, in the text after the edit. */
+  readonly line: number;
+}
+
+/** Wishes that are not granted yet, and the one edit that grants them. */
+export interface Difference {
+  /** Differences about inputs are independent of each other. */
+  readonly about: 'input' | 'host';
+  readonly changes: readonly (Omit<Change, 'line'> & { readonly locate: Locate })[];
+  readonly fix: Fix;
+}
+
+/** Where, in an edited flake.nix, the change is to be seen: an offset. */
+export type Locate = (open: OpenFlake) => number | undefined;
+
+export type Fix =
+  | { readonly kind: 'edit'; readonly splices: readonly Splice[] }
+  | { readonly kind: 'refuse'; readonly problem: Problem };
+
+/** Why a wish is not granted by an edit. */
+export interface Problem {
+  /**
+   * unreadable: whether the wish holds can't be told from the text · uneditable: it does not hold, and this layout can't
+   * be edited for certain · impossible: no flake.nix can grant it as it is written.
+   */
+  readonly kind: 'unreadable' | 'uneditable' | 'impossible';
+  /** One lower-case clause. */
+  readonly message: string;
+  readonly at: Span;
+  /** What to paste, with a comment that says where; empty where pasting does not help. */
+  readonly snippet: string;
+  readonly pointer: string;
+}
+
+/** A JSON pointer (RFC 6901). */
+export function pointerTo(...keys: readonly string[]): string {
+  return keys.map((key) => '/' + key.replace(/~/g, '~0').replace(/\//g, '~1')).join('');
+}

@@ -1,0 +1,241 @@
+// The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
+// The only place that edits outputs.
+
+import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
+import { frameOf } from '../nix/scope.ts';
+import type { Span } from '../nix/syntax.ts';
+import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
+import type { OpenFlake } from './flake.ts';
+import { type OpenHost, openHost, plainModule } from './host.ts';
+import { type HostsPlace, hostsPlace } from './outputs.ts';
+import { insertArgument, insertBindings, insertItems, type Splice } from './splice.ts';
+import {
+  bindingLayout,
+  type FlakeWish,
+  type HostScope,
+  type HostWish,
+  hostLayout,
+  inputOf,
+  modulesLayout,
+  nixpkgsInput,
+} from './wish.ts';
+
+/** Where `wish.host` is not what `open` declares. */
+export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
+  const { host } = wish;
+  const place = hostsPlace(open.lambda, open.scope);
+  if (place.kind === 'opaque')
+    return [refuse(open, wish, place, `the hosts can't be read: ${place.reason}`, place.span)];
+  const node = place.kind === 'hosts' ? place.at.children.get(host.name) : undefined;
+  if (!node) return [addHost(open, wish, place)];
+  const opened = openHost(node);
+  if (opened.kind === 'opaque') {
+    const message = `the host '${host.name}' can't be read: ${opened.decl.reason}`;
+    return [refuse(open, wish, place, message, opened.decl.span)];
+  }
+  return [...systemDifference(host, opened), ...modulesDifference(open, host, opened)];
+}
+
+type WithHost = FlakeWish & { readonly host: HostWish };
+type StaticHost = OpenHost & { readonly kind: 'static' };
+
+function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
+  const { system } = decl;
+  if (host.system === undefined || system.kind === 'unset') return [];
+  if (system.kind === 'static' && system.value === host.system) return [];
+  const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
+  const pointer = pointerTo('host', 'system');
+  const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
+  const problem = (kind: Problem['kind'], message: string): Fix => ({
+    kind: 'refuse',
+    problem: { kind, message, at: system.span, snippet, pointer },
+  });
+  const fix: Fix =
+    system.kind === 'opaque'
+      ? problem('unreadable', `the system of '${host.name}' is computed`)
+      : system.shared
+        ? problem('uneditable', `the system of '${host.name}' comes from a variable that other parts may use`)
+        : { kind: 'edit', splices: [{ ...system.span, text: nixString(host.system) }] };
+  const from = system.kind === 'static' ? { from: system.value } : {};
+  return [
+    {
+      about: 'host',
+      changes: [{ subject, pointer, ...from, to: host.system, locate: locateHost(host.name, 'system') }],
+      fix,
+    },
+  ];
+}
+
+function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost): Difference[] {
+  const there = new Set(
+    opened.decl.modules.flatMap((module) => (module.kind === 'path' ? [plainModule(module.path)] : [])),
+  );
+  const missing = (host.modules ?? []).filter((path) => !there.has(plainModule(path)));
+  if (missing.length === 0) return [];
+  return [
+    {
+      about: 'host',
+      changes: [
+        {
+          subject: nixAttrPath(['nixosConfigurations', host.name, 'modules']),
+          pointer: pointerTo('config', 'modules'),
+          to: missing.join(' '),
+          locate: locateHost(host.name, 'modules'),
+        },
+      ],
+      fix: addModules(open, host, opened, missing),
+    },
+  ];
+}
+
+function addModules(
+  open: OpenFlake,
+  host: HostWish,
+  { decl, args, list }: StaticHost,
+  missing: readonly string[],
+): Fix {
+  const paths = missing.map(nixPath);
+  const refusal = (kind: Problem['kind'], message: string, { start, end }: Span): Fix => {
+    const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
+    const pointer = pointerTo('config', 'modules');
+    return { kind: 'refuse', problem: { kind, message, at: { start, end }, snippet, pointer } };
+  };
+  const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
+  const unknown = decl.modules.find((module) => module.kind === 'unknown');
+  if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown.span);
+  if (list) return edit(insertItems(open, list, paths));
+  const modules = args.children.get('modules');
+  if (!modules) return edit(insertBindings(open, args, [{ path: ['modules'], value: modulesLayout(missing) }]));
+  const value = modules.kind === 'leaf' && modules.occurrences[0].binding.kind === 'bind' ? modules.value : undefined;
+  // A variable: what it means belongs to others as well.
+  if (value?.kind === 'var' || value?.kind === 'paren') {
+    return edit({ start: value.end, end: value.end, text: ` ++ [ ${paths.join(' ')} ]` });
+  }
+  return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl.span);
+}
+
+function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference {
+  const { host } = wish;
+  const { at } = place;
+  if (at.dynamic[0]) return refuse(open, wish, place, 'nixosConfigurations has computed names', at.dynamic[0]);
+  const siblings = place.kind === 'hosts' ? [...at.children.values()].map(openHost) : [];
+  const strange = siblings.flatMap((sibling) => (sibling.kind === 'opaque' ? [sibling.decl] : []));
+  if (strange[0] && strange.length === siblings.length) {
+    const { name, reason, span } = strange[0];
+    const message = `there is no host '${host.name}', and the others can't be read either: '${name}': ${reason}`;
+    return refuse(open, wish, place, message, span, 'uneditable');
+  }
+  const reach = reachNixpkgs(open, wish, place);
+  if (!reach) {
+    const why = nixpkgsName(open, wish) === undefined ? 'no input is nixpkgs' : "nixpkgs can't be named there";
+    return refuse(
+      open,
+      wish,
+      place,
+      `the host '${host.name}' can't be added: ${why}`,
+      open.flake.outputs.span,
+      'uneditable',
+    );
+  }
+  const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
+  const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
+  return { about: 'host', changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
+}
+
+/**
+ * How to say nixpkgs where the hosts are: as an argument of outputs, through the name of all inputs, or as an argument
+ * or a name to be added. A variable on the way may hide any of them.
+ */
+function reachNixpkgs(
+  open: OpenFlake,
+  wish: FlakeWish,
+  place: HostsPlace & { kind: 'hosts' | 'body' },
+): { scope: HostScope; splices: Splice[] } | undefined {
+  const { formals, param } = open.flake.outputs;
+  const name = nixpkgsName(open, wish);
+  if (name === undefined) return undefined;
+  const bound = (variable: string) => frameOf(variable, place.scope);
+  const inputs = param !== undefined && bound(param) === place.args ? { inputs: param } : undefined;
+  if (formals?.names.includes(name) && bound(name) === place.args)
+    return { scope: { nixpkgs: name, ...inputs }, splices: [] };
+  if (inputs) return { scope: { nixpkgs: inputOf(inputs.inputs, name), ...inputs }, splices: [] };
+  if (formals && !bound(name) && isIdentifier(name)) {
+    return { scope: { nixpkgs: name }, splices: insertArgument(open, open.lambda, name) };
+  }
+  if (!formals || param !== undefined || bound('inputs')) return undefined;
+  const { end } = formals.span;
+  return {
+    scope: { nixpkgs: inputOf('inputs', name), inputs: 'inputs' },
+    splices: [{ start: end, end, text: '@inputs' }],
+  };
+}
+
+/** The input that makes hosts, wished or declared. */
+function nixpkgsName({ flake }: OpenFlake, wish: FlakeWish): string | undefined {
+  const declared = flake.inputs.map(({ name, ref }) => ({ name, ...(ref.kind === 'url' ? { url: ref.url } : {}) }));
+  return nixpkgsInput([...wish.inputs, ...declared, ...flake.implicit.map((name) => ({ name }))]);
+}
+
+function hostChange(host: HostWish): Difference['changes'][number] {
+  const to = [host.system, ...(host.modules ?? [])].filter((part) => part !== undefined).join(' ');
+  return {
+    subject: nixAttrPath(['nixosConfigurations', host.name]),
+    pointer: pointerTo('host', 'name'),
+    to,
+    locate: locateHost(host.name),
+  };
+}
+
+function refuse(
+  open: OpenFlake,
+  wish: WithHost,
+  place: HostsPlace,
+  message: string,
+  at: Span,
+  kind: Problem['kind'] = 'unreadable',
+): Difference {
+  const change = hostChange(wish.host);
+  const snippet = snippetFor(open, wish, place);
+  const problem: Problem = { kind, message, at: { start: at.start, end: at.end }, snippet, pointer: change.pointer };
+  return { about: 'host', changes: [change], fix: { kind: 'refuse', problem } };
+}
+
+/** The host as it would be written by hand, and where it goes. */
+function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string {
+  const { param, formals } = open.flake.outputs;
+  const name = nixpkgsName(open, wish) ?? 'nixpkgs';
+  const scope: HostScope = {
+    nixpkgs: formals?.names.includes(name) || param === undefined ? name : inputOf(param, name),
+    ...(param === undefined ? {} : { inputs: param }),
+  };
+  const { host } = wish;
+  const of = place.kind === 'opaque' ? place.of : undefined;
+  const prefix =
+    of === 'nixosConfigurations'
+      ? []
+      : of === 'flake-parts'
+        ? ['flake', 'nixosConfigurations']
+        : ['nixosConfigurations'];
+  const binding = bindingLayout(nixAttrPath([...prefix, host.name]), hostLayout(host, scope));
+  const paste = (where: string, layout: Layout) => ['# ' + where, ...lines(layout, '', '  '), ''].join('\n');
+  switch (of) {
+    case undefined:
+      return paste('in the attribute set that outputs returns', binding);
+    case 'flake-parts':
+      return paste('in the module that mkFlake gets', binding);
+    case 'outputs':
+      return paste('behind what outputs returns', { head: '// {', items: [binding], tail: '}' });
+    case 'nixosConfigurations':
+      return paste('behind the value of nixosConfigurations', { head: '// {', items: [binding], tail: '}' });
+  }
+}
+
+function locateHost(name: string, part?: 'system' | 'modules'): Locate {
+  return ({ flake }) => {
+    const { hosts } = flake.outputs;
+    const host = hosts.kind === 'static' ? hosts.hosts.find((one) => one.name === name) : undefined;
+    if (host?.kind !== 'static' || part === undefined) return host?.span.start;
+    if (part === 'modules') return host.modules.findLast((module) => module.kind === 'path')?.span.start;
+    return host.system.kind === 'unset' ? host.span.start : host.system.span.start;
+  };
+}

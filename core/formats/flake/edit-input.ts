@@ -1,0 +1,165 @@
+// The inputs that a wish wants against the inputs that flake.nix declares, and the splices that make them equal.
+// The only place that edits `inputs`.
+
+import { oncePer } from '../../once.ts';
+import { isIdentifier, nixAttrPath, nixString } from '../nix/print.ts';
+import type { Span } from '../nix/syntax.ts';
+import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
+import type { Flake, InputDecl, OpenFlake } from './flake.ts';
+import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
+import { describeRef, type RefRules, sameReference } from './reference.ts';
+import { insertArgument, type Splice } from './splice.ts';
+import { nodeAt } from './tree.ts';
+import { followsPath, type InputWish, pathTokens } from './wish.ts';
+
+/** Where `wish` is not what `open` declares. All differences are independent of each other. */
+export function inputDifferences(
+  open: OpenFlake,
+  wish: InputWish,
+  known: ReadonlySet<string>,
+  rules: RefRules,
+): Difference[] {
+  const decl = declarationOf(open, wish.name);
+  const base = ['inputs', wish.name];
+  const pointer = pointerTo(...base);
+  const impossible = (path: string[], at: string, to: string, message: string): Difference => {
+    const problem: Problem = { kind: 'impossible', message, at: spanOf(open, base), snippet: '', pointer: at };
+    return { about: 'input', changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
+  };
+  if (wish.name === 'self') return [impossible(base, pointer, wish.url, "'self' is the flake itself, not an input")];
+  const refused = Object.entries(wish.follows ?? {}).flatMap(([input, target]) => {
+    const message = followsProblem(wish.name, input, target, known);
+    if (message === undefined) return [];
+    return [impossible([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), target, message)];
+  });
+  if (refused.length > 0) return refused;
+  if (!decl) return [addInput(open, wish)];
+
+  const found: Difference[] = [];
+  const add = (
+    path: string[],
+    at: string,
+    from: string | undefined,
+    to: string,
+    splices: readonly Splice[] | undefined,
+  ) => {
+    const whole = [...base, ...path];
+    const fix: Fix = splices ? { kind: 'edit', splices } : { kind: 'refuse', problem: stuck(open, whole, to, at) };
+    found.push({ about: 'input', changes: [change(whole, at, from, to)], fix });
+  };
+  if (decl.follows !== undefined || !sameReference(decl.ref, wish, rules)) {
+    add(['url'], pointer, describeRef(decl), wish.url, setUrl(open, base, decl.ref, wish.url, rules));
+  }
+  const flake = decl.flake ?? true;
+  if (wish.flake !== undefined && wish.flake !== flake) {
+    add(['flake'], pointerTo(...base, 'flake'), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
+  }
+  for (const [input, target] of Object.entries(wish.follows ?? {})) {
+    const path = followsPath(input);
+    const override = overrideAt(decl, pathTokens(input));
+    const same =
+      override?.follows !== undefined && pathTokens(override.follows).join('/') === pathTokens(target).join('/');
+    if (same && override.ref.kind === 'none') continue;
+    const splices = setReference(open, [...base, ...path.slice(0, -1)], 'follows', nixString(target));
+    add(path, pointerTo(...base, 'follows', input), override && describeRef(override), target, splices);
+  }
+  return found;
+}
+
+const declared = oncePer(({ inputs }: Flake) => new Map(inputs.map((input) => [input.name, input])));
+const implied = oncePer(({ implicit }: Flake): ReadonlySet<string> => new Set(implicit));
+const overrides = oncePer((decl: InputDecl) => new Map(decl.overrides.map((one) => [one.name, one])));
+const named = oncePer((names: readonly string[]): ReadonlySet<string> => new Set(names));
+
+function declarationOf({ flake }: OpenFlake, name: string): InputDecl | undefined {
+  const decl = declared(flake).get(name);
+  if (decl || !implied(flake).has(name)) return decl;
+  return { name, ref: { kind: 'none' }, overrides: [], span: flake.outputs.formals?.span ?? flake.outputs.span };
+}
+
+function overrideAt(decl: InputDecl, path: readonly string[]): InputDecl | undefined {
+  let at: InputDecl | undefined = decl;
+  for (const name of path) at = at && overrides(at).get(name);
+  return at;
+}
+
+/** Nix refuses these, so an edit would break the flake. NIX.md sections 2 and 3.4. */
+function followsProblem(name: string, input: string, target: string, known: ReadonlySet<string>): string | undefined {
+  const tokens = pathTokens(target);
+  const first = tokens[0];
+  const odd = tokens.find((token) => !/^[a-zA-Z][a-zA-Z0-9_-]*$/.test(token));
+  if (odd !== undefined) return `an input called '${odd}' can't be followed: only letters, digits, '_' and '-' can`;
+  if (first !== undefined && !known.has(first))
+    return `'${input}' can't follow '${target}': there is no input '${first}'`;
+  const own = [name, ...pathTokens(input)].join('/');
+  if (own === tokens.join('/')) return `'${input}' can't follow itself`;
+  return pathTokens(input).length === 0 ? 'the name of the input that follows is empty' : undefined;
+}
+
+function addInput(open: OpenFlake, wish: InputWish): Difference {
+  const base = ['inputs', wish.name];
+  const pointer = pointerTo(...base);
+  const changes = [
+    change([...base, 'url'], pointer, undefined, wish.url),
+    ...(wish.flake === false ? [change([...base, 'flake'], pointerTo(...base, 'flake'), undefined, 'false')] : []),
+    ...Object.entries(wish.follows ?? {}).map(([input, target]) =>
+      change([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), undefined, target),
+    ),
+  ];
+  const splices = declareInput(open, wish);
+  if (!splices)
+    return {
+      about: 'input',
+      changes,
+      fix: { kind: 'refuse', problem: stuck(open, [...base, 'url'], wish.url, pointer) },
+    };
+  const { formals } = open.flake.outputs;
+  // Nix calls outputs with every input: without `...` each has to be named.
+  const closed = formals && !formals.ellipsis && !named(formals.names).has(wish.name);
+  if (closed) splices.push(...insertArgument(open, open.lambda, canBeArgument(wish.name) ? wish.name : '...'));
+  return { about: 'input', changes, fix: { kind: 'edit', splices } };
+}
+
+/** An argument called like one of Nix's own names would hide it. */
+function canBeArgument(name: string): boolean {
+  return isIdentifier(name) && !NIX_NAMES.has(name);
+}
+
+/** The variables that every Nix expression has, up to Nix 2.34. */
+const NIX_NAMES: ReadonlySet<string> = new Set(
+  (
+    'abort baseNameOf break builtins derivation derivationStrict dirOf false fetchGit fetchMercurial fetchTarball ' +
+    'fetchTree fromTOML import isNull map null placeholder removeAttrs scopedImport throw toString true'
+  ).split(' '),
+);
+
+function change(
+  path: readonly string[],
+  pointer: string,
+  from: string | undefined,
+  to: string,
+): Difference['changes'][number] {
+  const locate: Locate = (open) => spanOf(open, path).start;
+  return { subject: nixAttrPath(path), pointer, ...(from === undefined ? {} : { from }), to, locate };
+}
+
+function stuck(open: OpenFlake, path: readonly string[], to: string, pointer: string): Problem {
+  const name = nixAttrPath(path);
+  const value = to === 'true' || to === 'false' ? to : nixString(to);
+  return {
+    kind: 'uneditable',
+    message: `'${name}' is not written as a plain attribute here`,
+    at: spanOf(open, path),
+    snippet: `# at the top level of flake.nix, instead of what is there\n${name} = ${value};\n`,
+    pointer,
+  };
+}
+
+/** Where the innermost attribute on `path` that exists is written. */
+function spanOf(open: OpenFlake, path: readonly string[]): Span {
+  for (let length = path.length; length > 0; length--) {
+    const binding = nodeAt(open.root, path.slice(0, length))?.occurrences[0]?.binding;
+    if (binding) return { start: binding.start, end: binding.end };
+  }
+  return { start: 0, end: 1 };
+}

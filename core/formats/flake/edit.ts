@@ -1,0 +1,175 @@
+// Edits flake.nix so that a wish holds: one difference at a time, read again after each, and proved at the end.
+// The only place that turns differences into a new text. Every comment and byte that no wish concerns stays.
+
+import { positionAt } from '../../diagnostic.ts';
+import { oncePer } from '../../once.ts';
+import type { Change, Difference, Problem } from './difference.ts';
+import { hostDifferences } from './edit-host.ts';
+import { inputDifferences } from './edit-input.ts';
+import { type Flake, type InputDecl, type OpenFlake, openFlake } from './flake.ts';
+import { type HostDecl, plainModule } from './host.ts';
+import type { RefRules } from './reference.ts';
+import { overlap, type Splice, splice } from './splice.ts';
+import { type FlakeWish, pathTokens } from './wish.ts';
+
+export type FlakeEdit =
+  /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
+  | { readonly ok: true; readonly text: string; readonly changes: readonly Change[]; readonly flake: Flake }
+  /** `besides`: what differs too, and has an edit. */
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly besides: readonly Unplaced[] };
+
+type Unplaced = Omit<Change, 'line'>;
+
+/**
+ * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
+ * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`).
+ * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read.
+ */
+export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): FlakeEdit {
+  const before = openFlake(text);
+  if (!before.ok) {
+    const { message, span } = before.error;
+    return refused([{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }]);
+  }
+  const all = differences(before, wish, rules);
+  const problems = all.flatMap(({ fix }) => (fix.kind === 'refuse' ? [fix.problem] : []));
+  if (problems.length > 0) return refused(problems, all);
+
+  let open: OpenFlake = before;
+  const done: Difference['changes'][number][] = [];
+  const subjects = new Set<string>();
+  for (let round = 0; ; round++) {
+    const left = differences(open, wish, rules);
+    if (left.length === 0) break;
+    const granted = grant(open, left, sizeOf(round)) ?? grant(open, left, 1);
+    if (granted === undefined) {
+      const { fix } = left[0]!;
+      return refused([fix.kind === 'refuse' ? fix.problem : unproved(before, left[0])], all);
+    }
+    const repeated = granted.changes.find(({ subject }) => subjects.has(subject));
+    if (repeated) return refused([unproved(before, left[0])], all);
+    for (const one of granted.changes) subjects.add(one.subject);
+    done.push(...granted.changes);
+    open = granted.after;
+  }
+  const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
+  if (damage !== undefined) return refused([{ ...unproved(before, undefined), message: damage }], all);
+  const changes = done.map(({ locate, ...one }) => ({ ...one, line: positionAt(open.text, locate(open) ?? 0).line }));
+  return { ok: true, text: open.text, changes, flake: open.flake };
+}
+
+const refused = (problems: readonly Problem[], all: readonly Difference[] = []): FlakeEdit => ({
+  ok: false,
+  problems,
+  besides: all.flatMap(({ fix, changes }) =>
+    fix.kind === 'edit' ? changes.map(({ locate: _locate, ...change }) => change) : [],
+  ),
+});
+
+/**
+ * One at a time while a style is found: what a first new input looks like decides about the next one. From then on ever more
+ * at once, or thousands of wishes would mean to read the file thousands of times.
+ */
+const sizeOf = (round: number): number => (round < ONE_BY_ONE ? 1 : 4 ** (round - ONE_BY_ONE + 1));
+const ONE_BY_ONE = 8;
+
+/** The first `size` differences granted in one step; undefined where their edits get in each other's way. */
+function grant(
+  open: OpenFlake,
+  left: readonly Difference[],
+  size: number,
+): { readonly after: OpenFlake; readonly changes: Difference['changes'] } | undefined {
+  // Those about the host build on the inputs.
+  const inputs = left.findIndex(({ about }) => about === 'host');
+  const batch = left.slice(0, Math.max(1, Math.min(size, inputs === -1 ? left.length : inputs)));
+  const splices: Splice[] = [];
+  for (const { fix } of batch) {
+    if (fix.kind === 'refuse') return undefined;
+    for (const one of fix.splices) splices.push(one);
+  }
+  if (overlap(splices)) return undefined;
+  const after = openFlake(splice(open.text, splices));
+  return after.ok ? { after, changes: batch.flatMap(({ changes }) => changes) } : undefined;
+}
+
+function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Difference[] {
+  const { flake } = open;
+  const names = [...flake.inputs, ...wish.inputs].map((input) => input.name);
+  const known = new Set(names);
+  for (const name of flake.implicit) known.add(name);
+  const { host } = wish;
+  return [
+    ...wish.inputs.flatMap((input) => inputDifferences(open, input, known, rules)),
+    ...(host ? hostDifferences(open, { ...wish, host }) : []),
+  ];
+}
+
+/** What an edit must never do, checked on its result: lose a comment, change what no wish is about. */
+function damageBy(before: OpenFlake, after: OpenFlake, wish: FlakeWish): string | undefined {
+  if (commentsOf(before) !== commentsOf(after)) return 'the edit would have lost a comment';
+  const { hosts } = before.flake.outputs;
+  const isNew = hosts.kind !== 'static' || !hosts.hosts.some((host) => host.name === wish.host?.name);
+  if (restOf(before, wish, isNew) !== restOf(after, wish, isNew))
+    return 'the edit would have changed more than was asked';
+  return undefined;
+}
+
+function commentsOf({ text, comments }: OpenFlake): string {
+  return comments.map(({ start, end }) => text.slice(start, end)).join('\n');
+}
+
+/** All that is read from a flake except what the wish names, without offsets. */
+function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): string {
+  const { hosts } = flake.outputs;
+  const rest = {
+    description: flake.description,
+    self: flake.self,
+    inputs: flake.inputs.map((input) => unwished(input, wish)).filter((input) => input !== undefined),
+    hosts:
+      hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish, isNew)).filter((host) => host) : [],
+    top: [...root.children.keys()].filter((name) => name !== 'inputs'),
+  };
+  return JSON.stringify(rest, (key, value) => (key === 'span' ? undefined : value));
+}
+
+/** What an input says beyond the wish; undefined where that is nothing. */
+function unwished(input: InputDecl, wish: FlakeWish): unknown {
+  const wished = wishesByName(wish).get(input.name);
+  if (!wished) return input;
+  const follows = new Set(Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/')));
+  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !follows.has(path));
+  const flake = wished.flake === undefined ? input.flake : undefined;
+  return overrides.length > 0 || flake !== undefined ? { name: input.name, flake, overrides } : undefined;
+}
+
+const wishesByName = oncePer((wish: FlakeWish) => new Map(wish.inputs.map((input) => [input.name, input])));
+
+function overrideLines(
+  { name, overrides, ...said }: InputDecl,
+  above: readonly string[],
+): { path: string; said: unknown }[] {
+  const path = [...above, name];
+  const inner = overrides.flatMap((one) => overrideLines(one, path));
+  const silent = said.ref.kind === 'none' && said.follows === undefined && said.flake === undefined;
+  return silent ? inner : [{ path: path.join('/'), said }, ...inner];
+}
+
+/** A host without what the wish says about it; undefined for the wished one if it is new. */
+function otherModules(host: HostDecl, { host: wished }: FlakeWish, isNew: boolean): unknown {
+  if (host.name !== wished?.name || host.kind === 'opaque') return host;
+  if (isNew) return undefined;
+  const wishes = new Set((wished.modules ?? []).map(plainModule));
+  const others = host.modules.filter((module) => module.kind !== 'path' || !wishes.has(plainModule(module.path)));
+  return { name: host.name, others };
+}
+
+function unproved(before: OpenFlake, difference: Difference | undefined): Problem {
+  const change = difference?.changes[0];
+  return {
+    kind: 'uneditable',
+    message: change ? `no edit was found that sets '${change.subject}'` : 'no edit was found',
+    at: { start: 0, end: Math.min(1, before.text.length) },
+    snippet: '',
+    pointer: change?.pointer ?? '',
+  };
+}

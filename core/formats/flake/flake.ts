@@ -1,0 +1,227 @@
+// Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
+// The only place that knows which values Nix accepts there as literals (NIX.md section 2).
+
+import { parseNix } from '../nix/parse.ts';
+import { type Lambda, resolve, type Scope } from '../nix/scope.ts';
+import type { Comment, Expr, Span } from '../nix/syntax.ts';
+import {
+  asSet,
+  type FlakeError,
+  kindOf,
+  literalOf,
+  nameSpan,
+  readString,
+  refuseDynamic,
+  spanOf,
+  wrongKind,
+} from './literal.ts';
+import { type OutputsRead, readOutputs } from './outputs.ts';
+import { type AttrNode, mergeAttrs, type SetNode } from './tree.ts';
+
+/** Where an input comes from, as flake.nix says it. */
+export type InputRef =
+  | { readonly kind: 'url'; readonly url: string; readonly span: Span }
+  /** `{ type = "github"; owner = …; }`; `span` covers the first of the attributes. */
+  | { readonly kind: 'attrs'; readonly attrs: Readonly<Record<string, string | number | boolean>>; readonly span: Span }
+  /** A path literal as url: `./sub`. */
+  | { readonly kind: 'path'; readonly path: string; readonly span: Span }
+  /** Nothing: `flake:NAME`, or in an override no change of the reference. */
+  | { readonly kind: 'none' };
+
+/** An input as flake.nix declares it. `ref` and `follows` may both be there: an error since Nix 2.30, before follows won. */
+export interface InputDecl {
+  readonly name: string;
+  readonly ref: InputRef;
+  readonly flake?: boolean;
+  readonly follows?: string;
+  /** What it says about the inputs of this input. */
+  readonly overrides: readonly InputDecl[];
+  /** The first attribute path that mentions it. */
+  readonly span: Span;
+}
+
+export interface Flake {
+  readonly ok: true;
+  readonly description?: string;
+  /** In the order of the file, `self` not among them. */
+  readonly inputs: readonly InputDecl[];
+  /** Formal arguments of outputs, other than `self`, that no input declares: Nix takes them as `flake:NAME`. */
+  readonly implicit: readonly string[];
+  /** `inputs.self`, Nix 2.27 and later. */
+  readonly self?: { readonly submodules?: boolean; readonly lfs?: boolean };
+  readonly outputs: OutputsRead;
+}
+
+export type FlakeRead = Flake | { readonly ok: false; readonly error: FlakeError };
+
+/** A read flake.nix with the text and the tree it was read from, for the editor. */
+export interface OpenFlake {
+  readonly text: string;
+  readonly flake: Flake;
+  readonly root: SetNode;
+  /** The value of outputs, and the variables around it. */
+  readonly lambda: Lambda;
+  readonly scope: Scope | undefined;
+  readonly comments: readonly Comment[];
+}
+
+/**
+ * Reads flake.nix. Fails where Nix refuses the file without evaluating outputs: syntax, a computed value where a literal
+ * is needed, unknown attributes, no outputs. Follows Nix 2.34, but leaves `url` beside `follows` to the caller.
+ */
+export function readFlake(text: string): FlakeRead {
+  const opened = openFlake(text);
+  return opened.ok ? opened.flake : opened;
+}
+
+/** `readFlake` that also hands out the tree. */
+export function openFlake(
+  text: string,
+): ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError } {
+  const parsed = parseNix(text);
+  if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
+  const top = resolve(parsed.root, undefined).expr;
+  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${kindOf(top)}`, spanOf(top));
+  const errors: FlakeError[] = [];
+  const root = mergeAttrs(top, undefined);
+  const outputs = outputsFunction(root, top, errors);
+  const inputs = readTop(root, errors);
+  const first = errors.sort((a, b) => a.span.start - b.span.start)[0];
+  if (first || !outputs) return { ok: false, error: first! };
+  const { lambda, scope } = outputs;
+  const declared = new Set(inputs.inputs.map((input) => input.name));
+  const formals = lambda.formals?.formals.map((formal) => formal.name) ?? [];
+  const flake: Flake = {
+    ok: true,
+    ...inputs,
+    implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
+    outputs: readOutputs(lambda, scope),
+  };
+  return { ok: true, text, flake, root, lambda, scope, comments: parsed.comments };
+}
+
+type Errors = FlakeError[];
+
+function readTop(root: SetNode, errors: Errors): Pick<Flake, 'description' | 'inputs' | 'self'> {
+  refuseDynamic(root, errors);
+  for (const node of root.children.values()) {
+    if (!['description', 'inputs', 'outputs', 'nixConfig'].includes(node.name)) {
+      errors.push({ message: `unsupported attribute '${node.name}'`, span: nameSpan(node) });
+    }
+  }
+  const nixConfig = root.children.get('nixConfig');
+  if (nixConfig) checkNixConfig(nixConfig, errors);
+  const description = root.children.get('description');
+  const text = description && readString(description, 'description', errors);
+  const node = root.children.get('inputs');
+  const inputs = node && asSet(node, 'inputs', errors);
+  const self = inputs && readSelf(inputs, errors);
+  return {
+    ...(text === undefined ? {} : { description: text }),
+    inputs: inputs ? readInputs(inputs, 'inputs', errors) : [],
+    ...(self ? { self } : {}),
+  };
+}
+
+function outputsFunction(
+  root: SetNode,
+  top: Expr,
+  errors: Errors,
+): { lambda: Lambda; scope: Scope | undefined } | undefined {
+  const node = root.children.get('outputs');
+  const value = node?.kind === 'leaf' ? resolve(node.value, node.scope) : undefined;
+  if (value?.expr.kind === 'lambda') return { lambda: value.expr, scope: value.scope };
+  if (!node) errors.push({ message: "attribute 'outputs' is missing", span: spanOf(top) });
+  else errors.push(wrongKind(node, 'outputs', 'a function'));
+  return undefined;
+}
+
+function readInputs(set: SetNode, path: string, errors: Errors): InputDecl[] {
+  refuseDynamic(set, errors);
+  const found: InputDecl[] = [];
+  for (const child of set.children.values()) {
+    const childPath = `${path}.${child.name}`;
+    if (path === 'inputs' && child.name === 'self') continue;
+    if (child.name === 'self') errors.push({ message: `'${childPath}' is not allowed`, span: nameSpan(child) });
+    const decl = readInput(child, childPath, errors);
+    if (decl) found.push(decl);
+  }
+  return found;
+}
+
+function readInput(node: AttrNode, path: string, errors: Errors): InputDecl | undefined {
+  const set = asSet(node, path, errors);
+  if (!set) return undefined;
+  refuseDynamic(set, errors);
+  const take = (name: string) => set.children.get(name);
+  const attrs: Record<string, string | number | boolean> = {};
+  const attrNodes: AttrNode[] = [];
+  for (const child of set.children.values()) {
+    if (['flake', 'inputs', 'follows'].includes(child.name) || (child.name === 'url' && !take('type'))) continue;
+    attrNodes.push(child);
+    const value = literalOf(child);
+    if (value?.kind === 'string' || value?.kind === 'bool' || value?.kind === 'int') attrs[child.name] = value.value;
+    else errors.push(wrongKind(child, `${path}.${child.name}`, 'a string, Boolean or integer'));
+  }
+  if (attrNodes[0] && !take('type')) {
+    errors.push({ message: `unexpected input attribute '${path}.${attrNodes[0].name}'`, span: nameSpan(attrNodes[0]) });
+  }
+  const flake = take('flake');
+  const flakeValue = flake && literalOf(flake);
+  if (flake && flakeValue?.kind !== 'bool') errors.push(wrongKind(flake, `${path}.flake`, 'a Boolean'));
+  const follows = take('follows');
+  const target = follows && readString(follows, `${path}.follows`, errors);
+  const overrides = take('inputs');
+  const overridesSet = overrides && asSet(overrides, `${path}.inputs`, errors);
+  const url = take('url');
+  return {
+    name: node.name,
+    ref: attrNodes[0] ? { kind: 'attrs', attrs, span: nameSpan(attrNodes[0]) } : readUrl(url, path, errors),
+    ...(flakeValue?.kind === 'bool' ? { flake: flakeValue.value } : {}),
+    ...(target === undefined ? {} : { follows: target }),
+    overrides: overridesSet ? readInputs(overridesSet, `${path}.inputs`, errors) : [],
+    span: nameSpan(node),
+  };
+}
+
+function readUrl(node: AttrNode | undefined, path: string, errors: Errors): InputRef {
+  if (!node) return { kind: 'none' };
+  const value = literalOf(node);
+  const span = node.kind === 'leaf' ? spanOf(node.value) : nameSpan(node);
+  if (value?.kind === 'string') return { kind: 'url', url: value.value, span };
+  if (value?.kind === 'path') return { kind: 'path', path: value.value, span };
+  errors.push(wrongKind(node, `${path}.url`, 'a string'));
+  return { kind: 'none' };
+}
+
+function readSelf(inputs: SetNode, errors: Errors): Flake['self'] | undefined {
+  const node = inputs.children.get('self');
+  const set = node && asSet(node, 'inputs.self', errors);
+  if (!set) return undefined;
+  const self: { submodules?: boolean; lfs?: boolean } = {};
+  for (const child of set.children.values()) {
+    const value = literalOf(child);
+    if (child.name !== 'submodules' && child.name !== 'lfs') {
+      errors.push({ message: `unsupported attribute 'inputs.self.${child.name}'`, span: nameSpan(child) });
+    } else if (value?.kind === 'bool') self[child.name] = value.value;
+    else errors.push(wrongKind(child, `inputs.self.${child.name}`, 'a Boolean'));
+  }
+  return self;
+}
+
+function checkNixConfig(node: AttrNode, errors: Errors): void {
+  const set = asSet(node, 'nixConfig', errors);
+  if (!set) return;
+  refuseDynamic(set, errors);
+  for (const child of set.children.values()) {
+    const value = literalOf(child);
+    const fine = value && (value.kind !== 'list' || value.items.every((item) => item?.kind === 'string'));
+    if (!fine) {
+      errors.push(wrongKind(child, `nixConfig.${child.name}`, 'a string, path, integer, Boolean or list of strings'));
+    }
+  }
+}
+
+function failure(message: string, span: Span): { readonly ok: false; readonly error: FlakeError } {
+  return { ok: false, error: { message, span } };
+}

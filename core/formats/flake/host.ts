@@ -1,0 +1,222 @@
+// Reads one host of nixosConfigurations: the `nixosSystem { … }` call, its system and its modules.
+// The only place that decides which modules of a host are paths of this flake.
+import { type Bound, calledName, descend, describe, lambdaScope, resolve, type Scope } from '../nix/scope.ts';
+import type { Expr, Span, StringPart } from '../nix/syntax.ts';
+import { type AttrNode, type LeafNode, mergeAttrs, nodeAt, type SetNode } from './tree.ts';
+
+/** The `system` of a host. `shared`: the value stands outside of the host, in a variable. */
+type SystemRead =
+  /** No `system` argument, nor `nixpkgs.hostPlatform` in an inline module: its other modules say it. */
+  | { readonly kind: 'unset' }
+  | { readonly kind: 'static'; readonly value: string; readonly span: Span; readonly shared: boolean }
+  | { readonly kind: 'opaque'; readonly span: Span };
+
+/** One module of a host. */
+type ModuleRead =
+  /** `./a.nix`, `(import ./a.nix)`, `"${self}/a.nix"`; or among the `imports` of an inline module. */
+  | { readonly kind: 'path'; readonly path: string; readonly span: Span }
+  /** A module that is no path of this flake. */
+  | { readonly kind: 'other'; readonly span: Span }
+  /** A part of the list that can't be read: it may hold any modules. */
+  | { readonly kind: 'unknown'; readonly span: Span };
+
+export type HostDecl =
+  | {
+      readonly kind: 'static';
+      readonly name: string;
+      readonly system: SystemRead;
+      readonly modules: readonly ModuleRead[];
+      readonly span: Span;
+    }
+  | { readonly kind: 'opaque'; readonly name: string; readonly reason: string; readonly span: Span };
+
+/** A host with the parts of the tree that an editor changes. */
+export type OpenHost =
+  | { readonly kind: 'opaque'; readonly decl: HostDecl & { readonly kind: 'opaque' } }
+  | {
+      readonly kind: 'static';
+      readonly decl: HostDecl & { readonly kind: 'static' };
+      /** The argument of nixosSystem. */
+      readonly args: SetNode;
+      /** The list literal in `modules` that belongs to this host alone. */
+      readonly list?: ListExpr;
+    };
+
+export type ListExpr = Extract<Expr, { kind: 'list' }>;
+
+/** Reads the value of `nixosConfigurations.<name>`. */
+export function openHost(node: AttrNode): OpenHost {
+  const { name } = node;
+  if (node.kind === 'set') return opaqueHost(name, 'it is a set, not a plain call of `nixosSystem`', setSpan(node));
+  const { expr, scope } = descend(node.value, node.scope);
+  const span = { start: node.value.start, end: node.value.end };
+  if (expr.kind !== 'apply' || expr.fn.kind === 'apply' || calledName(expr) !== 'nixosSystem') {
+    return opaqueHost(name, `it is ${describe(expr)}, not a plain call of \`nixosSystem\``, span);
+  }
+  const arg = descend(expr.arg, scope);
+  if (arg.expr.kind !== 'attrs')
+    return opaqueHost(name, `the argument of \`nixosSystem\` is ${describe(arg.expr)}`, span);
+  const args = mergeAttrs(arg.expr, arg.scope);
+  if (args.dynamic[0]) return opaqueHost(name, 'the argument of `nixosSystem` has computed attribute names', span);
+  const walk: Walk = { via: [], budget: { left: MAX_STEPS } };
+  const modulesNode = args.children.get('modules');
+  const parts = modulesNode?.kind === 'leaf' ? listParts(modulesNode.value, modulesNode.scope, true, walk) : [];
+  const modules =
+    modulesNode?.kind === 'set' ? [unknown(setSpan(modulesNode))] : parts.flatMap((part) => readPart(part, walk));
+  const list = parts.findLast((part) => part.own && part.expr.kind === 'list')?.expr as ListExpr | undefined;
+  return {
+    kind: 'static',
+    decl: { kind: 'static', name, system: readSystem(args, parts, span), modules, span },
+    args,
+    ...(list ? { list } : {}),
+  };
+}
+
+/** One spelling for all module paths that are the same file: `./a` = `a` = `./x/../a` = `./a/default.nix`. */
+export function plainModule(path: string): string {
+  const out: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..' && out.length > 0 && out.at(-1) !== '..') out.pop();
+    else if (part !== '' && part !== '.') out.push(part);
+  }
+  if (out.at(-1) === 'default.nix') out.pop();
+  return (path.startsWith('/') ? '/' : './') + out.join('/');
+}
+
+interface Part extends Bound {
+  /** Written in the host itself, not behind a variable. */
+  readonly own: boolean;
+}
+
+/** `via`: where it came from, since `let l = l ++ l; in l` has no end. `budget`: since sixty variables can mean 2^60 modules. */
+interface Walk {
+  readonly via: readonly Expr[];
+  readonly budget: { left: number };
+}
+
+const MAX_STEPS = 5000;
+
+function enter(walk: Walk, expr: Expr): Walk | undefined {
+  if (walk.budget.left-- <= 0 || walk.via.includes(expr)) return undefined;
+  return { ...walk, via: [...walk.via, expr] };
+}
+
+/** The operands of `++`. */
+function listParts(value: Expr, outer: Scope | undefined, own: boolean, walk: Walk): Part[] {
+  const { expr, scope } = descend(value, outer);
+  const mine = own && value.start <= expr.start && expr.end <= value.end;
+  const inner = expr.kind === 'binary' && expr.op === '++' ? enter(walk, expr) : undefined;
+  if (!inner || expr.kind !== 'binary') return [{ expr, scope, own: mine }];
+  return [expr.left, expr.right].flatMap((side) => listParts(side, scope, mine, inner));
+}
+
+function readPart({ expr, scope }: Part, walk: Walk): ModuleRead[] {
+  const inner = expr.kind === 'list' ? enter(walk, expr) : undefined;
+  if (!inner || expr.kind !== 'list') return [unknown(expr)];
+  return expr.items.flatMap((item) => readModule(item, scope, inner));
+}
+
+function readModule(item: Expr, outer: Scope | undefined, walk: Walk): ModuleRead[] {
+  const span = { start: item.start, end: item.end };
+  const path = modulePath(item, outer);
+  if (path !== undefined) return [{ kind: 'path', path, span }];
+  const inline = inlineModule(item, outer);
+  const imports = inline && nodeAt(inline, ['imports']);
+  const parts = imports?.kind === 'leaf' ? listParts(imports.value, imports.scope, false, walk) : [];
+  const imported = parts.flatMap((part) => readPart(part, walk));
+  return [{ kind: 'other', span }, ...imported.filter((module) => module.kind === 'path')];
+}
+
+/** `./a`, `./. + "/a"`, `"${self}/a"`, `(self + "/a")`, `import ./a`: the path as text. */
+function modulePath(item: Expr, outer: Scope | undefined, via: readonly Expr[] = []): string | undefined {
+  const { expr, scope } = resolve(item, outer);
+  if (via.includes(expr)) return undefined;
+  if (expr.kind === 'path') return plainText(expr.parts);
+  if (expr.kind === 'string') {
+    const [first, second, ...rest] = expr.parts;
+    const plain = first?.kind === 'interpolation' && isSelf(first.expr) && second?.kind === 'text' && rest.length === 0;
+    return plain && second.value.startsWith('/') ? '.' + second.value : undefined;
+  }
+  if (expr.kind === 'binary' && expr.op === '+') {
+    const base = isSelf(expr.left) ? '.' : modulePath(expr.left, scope, [...via, expr]);
+    const tail = stringValue(expr.right, scope);
+    return base !== undefined && tail !== undefined ? base.replace(/^\.\/\.$/, '.') + tail : undefined;
+  }
+  if (expr.kind === 'apply' && expr.fn.kind === 'var' && expr.fn.name === 'import')
+    return modulePath(expr.arg, scope, [...via, expr]);
+  return undefined;
+}
+
+/** `self`, `inputs.self` */
+function isSelf(expr: Expr): boolean {
+  if (expr.kind === 'var') return expr.name === 'self';
+  const last = expr.kind === 'select' && expr.target.kind === 'var' ? expr.path.names : [];
+  return last.length === 1 && last[0]?.kind === 'static' && last[0].name === 'self';
+}
+
+/** `{ … }` or `{ pkgs, … }: { … }` as a set. */
+function inlineModule(item: Expr, outer: Scope | undefined): SetNode | undefined {
+  let { expr, scope } = descend(item, outer);
+  if (expr.kind === 'lambda') ({ expr, scope } = descend(expr.body, lambdaScope(expr, scope)));
+  return expr.kind === 'attrs' ? mergeAttrs(expr, scope) : undefined;
+}
+
+function readSystem(args: SetNode, parts: readonly Part[], host: Span): SystemRead {
+  const argument = args.children.get('system');
+  if (argument?.kind === 'set') return { kind: 'opaque', span: setSpan(argument) };
+  if (argument) {
+    const read = systemValue(argument, host);
+    if (read.kind !== 'unset') return read;
+  }
+  for (const part of parts) {
+    if (part.expr.kind !== 'list') continue;
+    for (const item of part.expr.items) {
+      const inline = inlineModule(item, part.scope);
+      for (const path of [
+        ['nixpkgs', 'hostPlatform'],
+        ['nixpkgs', 'hostPlatform', 'system'],
+        ['nixpkgs', 'system'],
+      ]) {
+        const node = inline && nodeAt(inline, path);
+        if (node?.kind === 'leaf') return systemValue(node, host);
+      }
+    }
+  }
+  return { kind: 'unset' };
+}
+
+function systemValue(node: LeafNode, host: Span): SystemRead {
+  let { expr, scope } = resolve(node.value, node.scope);
+  if (calledName(expr) === 'mkDefault' && expr.kind === 'apply') ({ expr, scope } = resolve(expr.arg, scope));
+  const value = stringValue(expr, scope);
+  const span = { start: expr.start, end: expr.end };
+  if (value !== undefined) {
+    return { kind: 'static', value, span, shared: expr.start < host.start || expr.end > host.end };
+  }
+  return expr.kind === 'var' && expr.name === 'null'
+    ? { kind: 'unset' }
+    : { kind: 'opaque', span: { start: node.value.start, end: node.value.end } };
+}
+
+function stringValue(value: Expr, outer: Scope | undefined): string | undefined {
+  const { expr } = resolve(value, outer);
+  return expr.kind === 'string' ? plainText(expr.parts) : undefined;
+}
+
+function plainText(parts: readonly StringPart[]): string | undefined {
+  const texts = parts.flatMap((part) => (part.kind === 'text' ? [part.value] : []));
+  return texts.length === parts.length ? texts.join('') : undefined;
+}
+
+function opaqueHost(name: string, reason: string, span: Span): OpenHost {
+  return { kind: 'opaque', decl: { kind: 'opaque', name, reason, span } };
+}
+
+function unknown({ start, end }: Span): ModuleRead {
+  return { kind: 'unknown', span: { start, end } };
+}
+
+function setSpan(node: SetNode): Span {
+  const { start, end } = node.occurrences[0]!.binding;
+  return { start, end };
+}

@@ -1,0 +1,71 @@
+// References to inputs: when a declared one is what is wished, and how they are shown.
+// The only place that compares them; what two spellings mean is the caller's knowledge.
+
+import { nixString } from '../nix/print.ts';
+import type { InputDecl, InputRef } from './flake.ts';
+import type { InputWish } from './wish.ts';
+
+type RefAttrs = Readonly<Record<string, string | number | boolean>>;
+
+/** When two spellings of a reference mean the same. By default only equal text does. */
+export interface RefRules {
+  /** Whether a declared url means the same as a wished one. */
+  readonly sameRef?: (declared: string, wished: string) => boolean;
+  /** A wished url as the attributes of `inputs.x = { type = …; }`, to compare with that form and to edit it in place. */
+  readonly attrsOf?: (url: string) => RefAttrs | undefined;
+}
+
+/** Whether `ref` says what `wish.url` says. */
+export function sameReference(
+  ref: InputRef,
+  wish: InputWish,
+  { sameRef = (a, b) => a === b, attrsOf }: RefRules,
+): boolean {
+  switch (ref.kind) {
+    case 'url':
+      return sameRef(ref.url, wish.url);
+    case 'path':
+      return sameRef(ref.path, wish.url) || sameRef('path:' + ref.path, wish.url);
+    case 'attrs': {
+      const wanted = attrsOf?.(wish.url);
+      return wanted !== undefined && sameAttrs(ref.attrs, wanted);
+    }
+    case 'none':
+      return sameRef(wish.name, wish.url) || sameRef('flake:' + wish.name, wish.url);
+  }
+}
+
+function sameAttrs(a: RefAttrs, b: RefAttrs): boolean {
+  return sameKeys(a, b) && Object.keys(a).every((key) => a[key] === b[key]);
+}
+
+/** Whether two references are made of the same attributes. */
+export function sameKeys(a: RefAttrs, b: RefAttrs): boolean {
+  return Object.keys(a).sort().join('\0') === Object.keys(b).sort().join('\0');
+}
+
+/** A declared reference, for people. */
+export function describeRef({ ref, follows, name }: InputDecl): string | undefined {
+  if (follows !== undefined) return `follows ${follows}`;
+  switch (ref.kind) {
+    case 'url':
+      return ref.url;
+    case 'path':
+      return ref.path;
+    case 'attrs':
+      return (
+        '{ ' +
+        Object.entries(ref.attrs)
+          .map(([key, value]) => `${key} = ${attrValue(value)}; `)
+          .join('') +
+        '}'
+      );
+    case 'none':
+      return `flake:${name}`;
+  }
+}
+
+/** An attribute of a reference as Nix. */
+export function attrValue(value: string | number | boolean): string {
+  return typeof value === 'string' ? nixString(value) : String(value);
+}

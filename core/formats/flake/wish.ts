@@ -1,0 +1,97 @@
+// What a spec wants of flake.nix, and how each wish is spelled in Nix: an input, a host.
+// The only place that chooses this spelling; new.ts and the editors lay it out.
+import { type Layout, nixAttrName, nixPath, nixString } from '../nix/print.ts';
+
+/** What flake.nix shall declare. What is left out is not reconciled. */
+export interface FlakeWish {
+  readonly inputs: readonly InputWish[];
+  readonly host?: HostWish;
+}
+
+export interface InputWish {
+  readonly name: string;
+  /** A flake reference. */
+  readonly url: string;
+  readonly flake?: boolean;
+  /** Input of this input → input path of this flake. A key `a/b` is input b of input a. */
+  readonly follows?: Readonly<Record<string, string>>;
+}
+
+export interface HostWish {
+  readonly name: string;
+  /** `x86_64-linux` */
+  readonly system?: string;
+  /** Paths, relative to the flake: `./configuration.nix`. */
+  readonly modules?: readonly string[];
+}
+
+/** A binding to print: where, relative to the set it goes into, and its value. */
+export interface NewBinding {
+  readonly path: readonly string[];
+  readonly value: Layout;
+}
+
+/** `path = value;` */
+export function bindingLayout(path: string, value: Layout): Layout {
+  if (typeof value === 'string') return `${path} = ${value};`;
+  return { ...value, head: `${path} = ${value.head}`, tail: (value.tail ?? '') + ';' };
+}
+
+/** The attributes of an input, relative to `inputs.<name>`. */
+export function inputBindings(wish: InputWish): NewBinding[] {
+  return [
+    { path: ['url'], value: nixString(wish.url) },
+    ...(wish.flake === false ? [{ path: ['flake'], value: 'false' }] : []),
+    ...Object.entries(wish.follows ?? {}).map(([input, target]) => ({
+      path: followsPath(input),
+      value: nixString(target),
+    })),
+  ];
+}
+
+/** `a/b` → `inputs.a.inputs.b.follows`, as names. */
+export function followsPath(input: string): string[] {
+  return [...pathTokens(input).flatMap((name) => ['inputs', name]), 'follows'];
+}
+
+/** An input path as Nix splits it: empty parts don't count. */
+export function pathTokens(path: string): string[] {
+  return path.split('/').filter((token) => token !== '');
+}
+
+/** How a host gets at its surroundings: the expression for nixpkgs, and for all inputs where there is one. */
+export interface HostScope {
+  readonly nixpkgs: string;
+  readonly inputs?: string;
+}
+
+/** `nixpkgs.lib.nixosSystem { … }`; the inputs are handed to the modules, which can't get at them otherwise. */
+export function hostLayout(wish: HostWish, scope: HostScope): Layout {
+  const args: Layout[] = [];
+  if (wish.system !== undefined) args.push(`system = ${nixString(wish.system)};`);
+  if (scope.inputs !== undefined) {
+    args.push(`specialArgs = { ${scope.inputs === 'inputs' ? 'inherit inputs;' : `inputs = ${scope.inputs};`} };`);
+  }
+  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? ['./configuration.nix'])));
+  return { head: `${scope.nixpkgs}.lib.nixosSystem {`, items: args, tail: '}' };
+}
+
+/** A list of module paths. */
+export function modulesLayout(modules: readonly string[]): Layout {
+  const paths = modules.map(nixPath);
+  return paths.length < 2 ? ['[', ...paths, ']'].join(' ') : { head: '[', items: paths, tail: ']' };
+}
+
+/** The input that makes hosts: called nixpkgs, else named after it, else with a url that names it. */
+export function nixpkgsInput(inputs: readonly { readonly name: string; readonly url?: string }[]): string | undefined {
+  const found =
+    inputs.find(({ name }) => name === 'nixpkgs') ??
+    inputs.find(({ name }) => name.startsWith('nixpkgs')) ??
+    inputs.find(({ url }) => url !== undefined && /(^|[/:])nixpkgs($|[/?.])/i.test(url));
+  return found?.name;
+}
+
+/** `inputs.nixpkgs`, `inputs."nixpkgs-24.05"` */
+export function inputOf(param: string, name: string): string {
+  return `${param}.${nixAttrName(name)}`;
+}

@@ -1,0 +1,209 @@
+// Edits a NixOS module: experimental features put in where the module has its place for them, a binding taken out.
+// Each edit is one splice, checked by reading the result again; what is not certain is refused with a snippet.
+
+import { nixString } from '../nix/print.ts';
+import { spanOf } from '../nix/static.ts';
+import type { Expr, Span } from '../nix/syntax.ts';
+import { leafTexts } from '../nix/walk.ts';
+import { bindingAt, findOption, type ModuleSet, openModule, setsOf } from './config.ts';
+import { type FeaturePlace, readFeatures } from './features.ts';
+import {
+  applyEdit,
+  fill,
+  insertAfter,
+  insertBlockAfter,
+  insertFirst,
+  lineOf,
+  type Page,
+  removal,
+  type TextEdit,
+} from './layout.ts';
+
+/** What was done; `line` counts from 1 in the new text (for `removed`, in the old). */
+export interface EditDescription {
+  readonly line: number;
+  readonly kind: 'added' | 'extended' | 'converted' | 'removed' | 'unchanged';
+}
+
+/** Offsets are UTF-16, into the text given; `snippet` is what a person can paste instead. */
+export type ModuleEdit =
+  | {
+      readonly ok: true;
+      readonly text: string;
+      readonly edits: readonly TextEdit[];
+      readonly described: EditDescription;
+    }
+  | { readonly ok: false; readonly reason: string; readonly at: Span; readonly snippet: string };
+
+/** An edit not yet checked. */
+interface Draft {
+  readonly edit: TextEdit;
+  readonly kind: EditDescription['kind'];
+}
+
+type Drafted = { readonly drafts: readonly Draft[] } | { readonly reason: string; readonly at: Span };
+
+/**
+ * Makes the module enable `features`, as CONTRACT.md "features" and FIELD.md P12 want it: extends the list, line or
+ * string that is there (a string becomes a list: new releases reject strings), else adds a binding to the innermost
+ * literal set. Enabled already: ok without edits. Features that are on stay on, in their order.
+ */
+export function setFeatures(text: string, features: readonly string[]): ModuleEdit {
+  const list = `[ ${features.map(nixString).join(' ')} ]`;
+  const refuse = (reason: string, at: Span): ModuleEdit => ({
+    ok: false,
+    reason,
+    at,
+    snippet: `nix.settings.experimental-features = ${list};`,
+  });
+  const opened = openModule(text);
+  if (!opened.ok) return refuse(opened.reason, opened.at);
+  const { module } = opened;
+  const { effective, places } = readFeatures(module);
+  if (effective.kind === 'not-static') return refuse(effective.reason, effective.span);
+  const present = effective.kind === 'static' ? effective.value : [];
+  const missing = features.filter(
+    (feature, index) => !present.includes(feature) && features.indexOf(feature) === index,
+  );
+  if (missing.length === 0) {
+    const line = effective.kind === 'static' ? lineOf(text, effective.span.start) : 1;
+    return { ok: true, text, edits: [], described: { line, kind: 'unchanged' } };
+  }
+  const place = placeToExtend(places);
+  const drafted = place === undefined ? addBinding(module, missing) : extend(module, place, missing);
+  if ('reason' in drafted) return refuse(drafted.reason, drafted.at);
+  for (const { edit, kind } of drafted.drafts) {
+    const result = applyEdit(text, edit);
+    const after = openModule(result);
+    if (!after.ok) continue;
+    const now = readFeatures(after.module).effective;
+    if (now.kind !== 'static' || ![...present, ...features].every((feature) => now.value.includes(feature))) continue;
+    if (!differsOnlyBy(module, after.module, edit)) continue;
+    const line = lineOf(result, edit.start + edit.insert.length - edit.insert.trimStart().length);
+    return { ok: true, text: result, edits: [edit], described: { line, kind } };
+  }
+  return refuse('no change of the text has the wished effect for certain', place?.span ?? spanOf(module.set));
+}
+
+/**
+ * Takes a binding out, `['system', 'copySystemConfiguration']`, with its line and the comment behind it; comments on
+ * lines of their own stay. No such binding: ok without edits. One that is not written out is refused.
+ */
+export function removeBinding(text: string, attrPath: readonly string[]): ModuleEdit {
+  const refuse = (reason: string, at: Span): ModuleEdit => ({ ok: false, reason, at, snippet: '' });
+  const opened = openModule(text);
+  if (!opened.ok) return refuse(opened.reason, opened.at);
+  const { module } = opened;
+  const { definitions, unknown } = findOption(module, attrPath);
+  if (unknown[0] !== undefined) return refuse(unknown[0].reason, unknown[0].span);
+  const [definition, ...others] = definitions;
+  if (definition === undefined) return { ok: true, text, edits: [], described: { line: 1, kind: 'unchanged' } };
+  const { binding } = definition;
+  if (others.length > 0 || definition.rest.length > 0)
+    return refuse('it is defined in several places', spanOf(binding));
+  if (!definition.direct) return refuse('it is defined through a variable', spanOf(binding));
+  const edit = removal(pageOf(module), binding);
+  const result = applyEdit(text, edit);
+  const after = openModule(result);
+  const isGone = after.ok && findOption(after.module, attrPath).definitions.length === 0;
+  if (!isGone || !differsOnlyBy(module, after.module, edit)) {
+    return refuse('taking it out changes something else', spanOf(binding));
+  }
+  return { ok: true, text: result, edits: [edit], described: { line: lineOf(text, binding.start), kind: 'removed' } };
+}
+
+/** The place that decides: a line in extraOptions comes last in nix.conf and overrides the settings. */
+function placeToExtend(places: readonly FeaturePlace[]): FeaturePlace | undefined {
+  const sets = (place: FeaturePlace): boolean => !place.adds;
+  return (
+    places.findLast((place) => place.form === 'line' && sets(place)) ?? places.find(sets) ?? places.findLast(() => true)
+  );
+}
+
+function extend(module: ModuleSet, place: FeaturePlace, missing: readonly string[]): Drafted {
+  const { expr, span } = place;
+  if (!place.direct) return { reason: 'the features are defined through a variable', at: span };
+  if (place.form === 'line') return { drafts: lineDrafts(module.text, expr, missing) };
+  const quoted = missing.map(nixString);
+  if (expr.kind === 'list') {
+    const last = expr.items.at(-1);
+    const page = pageOf(module);
+    const brackets = { open: expr.start, close: expr.end - 1 };
+    const edit = last === undefined ? fill(page, brackets, quoted) : insertAfter(page, last, quoted);
+    return { drafts: [{ edit, kind: 'extended' }] };
+  }
+  if (expr.kind === 'string' && place.features.kind === 'static' && expr.parts.every((part) => part.kind === 'text')) {
+    const insert = `[ ${[...place.features.value.map(nixString), ...quoted].join(' ')} ]`;
+    return { drafts: [{ edit: { ...span, insert }, kind: 'converted' }] };
+  }
+  return { reason: 'the features are computed', at: span };
+}
+
+/** Every spot in the string that looks like the line, the last first; which one is it shows when read again. */
+function lineDrafts(text: string, { start, end }: Expr, missing: readonly string[]): readonly Draft[] {
+  const source = text.slice(start, end);
+  const line = /experimental-features[ \t]*=([ \t]*[^\s"'#\\$]+)*/g;
+  return [...source.matchAll(line)].reverse().map((match) => {
+    const at = start + match.index + match[0].length;
+    return { edit: { start: at, end: at, insert: missing.map((feature) => ` ${feature}`).join('') }, kind: 'extended' };
+  });
+}
+
+/** A new binding in `nix.settings = { }`, in `nix = { }`, or at the top behind the imports. */
+function addBinding(module: ModuleSet, features: readonly string[]): Drafted {
+  const page = pageOf(module);
+  const list = `[ ${features.map(nixString).join(' ')} ]`;
+  for (const depth of [2, 1]) {
+    const names = ['nix', 'settings', 'experimental-features'];
+    const [set] = setsOf(module, names.slice(0, depth));
+    if (set === undefined) continue;
+    const line = `${names.slice(depth).join('.')} = ${list};`;
+    const last = set.bindings.at(-1);
+    const edit = last === undefined ? fill(page, set, [line]) : insertAfter(page, last, [line]);
+    return { drafts: [{ edit, kind: 'added' }] };
+  }
+  const [config] = module.isSplit ? setsOf(module, []) : [module.set];
+  const set = config ?? module.set;
+  const line = `${config === undefined ? 'config.' : ''}nix.settings.experimental-features = ${list};`;
+  const imports = bindingAt(set, 'imports');
+  const [first] = set.bindings;
+  const last = set.bindings.at(-1);
+  if (imports !== undefined) return { drafts: [{ edit: insertBlockAfter(page, imports, line), kind: 'added' }] };
+  if (first === undefined || last === undefined) return { drafts: [{ edit: fill(page, set, [line]), kind: 'added' }] };
+  return { drafts: [{ edit: insertFirst(page, set, first, last, line), kind: 'added' }] };
+}
+
+function pageOf({ text, comments, set }: ModuleSet): Page {
+  const base = /^[ \t]*/.exec(text.slice(text.lastIndexOf('\n', set.open - 1) + 1))![0];
+  for (const binding of set.bindings) {
+    const indent = /(?:^|\n)([ \t]*)$/.exec(text.slice(0, binding.start))?.[1];
+    if (indent?.startsWith(base) && indent.length > base.length)
+      return { text, comments, unit: indent.slice(base.length) };
+  }
+  return { text, comments, unit: /^\t/m.test(text) ? '\t' : '  ' };
+}
+
+/** Whether all names, literals and comments outside the edit are the same after it. */
+function differsOnlyBy(before: ModuleSet, after: ModuleSet, { start, end, insert }: TextEdit): boolean {
+  const removed = before.text.slice(start, end);
+  const counts = new Map<string, number>();
+  const count = (module: ModuleSet, by: number): void => {
+    const comments = module.comments.map((comment) => module.text.slice(comment.start, comment.end));
+    for (const leaf of [...leafTexts(module.root, module.text), ...comments])
+      counts.set(leaf, (counts.get(leaf) ?? 0) + by);
+  };
+  count(before, -1);
+  count(after, 1);
+  return [...counts].every(([leaf, change]) => {
+    // What is taken out may leave an empty set; nothing else is new then.
+    if (change > 0 && insert === '') return /^(rec\s*)?\{/.test(leaf);
+    if (change > 0) return insert.includes(leaf) || leaf.includes(insert);
+    return change === 0 || removed.includes(leaf) || (removed === '' && spans(before.text, leaf, start));
+  });
+}
+
+/** Whether `leaf` stands around `at`: the string an insertion goes into, or the empty list it fills. */
+function spans(text: string, leaf: string, at: number): boolean {
+  const from = text.lastIndexOf(leaf, at);
+  return from >= 0 && from + leaf.length >= at;
+}

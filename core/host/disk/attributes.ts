@@ -1,0 +1,106 @@
+// Extended attributes, ACLs among them, which Node does not know: kept by the tools that every NixOS has.
+
+import { runTool, type ToolOptions } from '../process/run.ts';
+import { errno } from './anchor.ts';
+import type { DiskPath } from './disk-paths.ts';
+
+/**
+ * Gives each `new/NAME` in the directory `work` what `old/NAME` has; modes too, but not owners. Throws where the file
+ * system cannot keep them.
+ */
+export function likeOld(work: number, names: readonly number[]): void {
+  for (let at = 0; at < names.length; at += AT_ONCE) {
+    const from = names.slice(at, at + AT_ONCE).map((name) => `/proc/self/fd/3/old/${name}`);
+    const options = ['--attributes-only', '--no-dereference', '--preserve=mode,xattr', '--'];
+    tool('cp', 'coreutils', [...options, ...from, '/proc/self/fd/3/new'], { stdio: [...STDIO, work] });
+  }
+}
+
+/** The same for one file: from the inode `pin` to what edit `at` will put. */
+export function likeFile(pin: number, work: number, at: number): void {
+  const options = ['--attributes-only', '--preserve=mode,xattr', '--', '/proc/self/fd/3', `/proc/self/fd/4/new/${at}`];
+  tool('cp', 'coreutils', options, { stdio: [...STDIO, pin, work] });
+}
+
+/** Gives every entry of the tree `target` what the entry of the same name in the directory `pin` has. */
+export function likeTree(pin: number, target: DiskPath): void {
+  const dump = tool('getfattr', 'attr', ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '.'], {
+    cwd: `/proc/self/fd/${pin}`,
+    maxBuffer: 1 << 30,
+    stdio: STDIO,
+  });
+  if (dump.length === 0) return;
+  const options = { cwd: target.toString('latin1'), input: dump, stdio: ['pipe', 'pipe', 'pipe'] as const };
+  tool('setfattr', 'attr', ['-h', '--restore=-'], options);
+}
+
+/** What each of these pinned inodes has, by its place in the list, in the form that `setAttributes` takes; nothing where it has none. */
+export function attributesOf(pins: readonly number[]): ReadonlyMap<number, string> {
+  if (pins.length === 0) return new Map();
+  const names = pins.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
+  const options = ['--absolute-names', '-d', '-m', '-', '-e', 'hex', '--', ...names];
+  const said = Buffer.from(tool('getfattr', 'attr', options, { stdio: [...STDIO, ...pins], maxBuffer: 1 << 28 }));
+  const found = new Map<number, string>();
+  for (const [, fd, lines] of said.toString('latin1').matchAll(/^# file: \/proc\/self\/fd\/(\d+)\n((?:.+\n)*)/gm))
+    found.set(Number(fd) - STDIO.length, lines!);
+  return found;
+}
+
+/** Gives a pinned inode what `attributesOf` said. */
+export function setAttributes(pin: number, attributes: string): void {
+  const input = Buffer.from(`# file: /proc/self/fd/${STDIO.length}\n${attributes}\n`, 'latin1');
+  tool('setfattr', 'attr', ['--restore=-'], { input, stdio: ['pipe', 'pipe', 'pipe', pin] });
+}
+
+/** Takes the ACLs of a pinned inode away. */
+export function withoutAcl(pin: number): void {
+  const stdio = [...STDIO, pin];
+  const said = tool('getfattr', 'attr', ['--absolute-names', '-m', '^system\\.posix_acl_', '--', '/proc/self/fd/3'], {
+    stdio,
+  });
+  for (const [, name] of Buffer.from(said)
+    .toString('latin1')
+    .matchAll(/^(system\.posix_acl_[a-z]+)$/gm))
+    tool('setfattr', 'attr', ['-x', name!, '--', '/proc/self/fd/3'], { stdio });
+}
+
+/** Which of these pinned inodes have file capabilities (capabilities(7)), by their place in the list. */
+export function withCapabilities(pins: readonly number[]): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let from = 0; from < pins.length; from += PINS_AT_ONCE) {
+    const some = pins.slice(from, from + PINS_AT_ONCE);
+    const names = some.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
+    const options = ['--absolute-names', '-m', '^security\\.capability$', '--', ...names];
+    const said = tool('getfattr', 'attr', options, { stdio: [...STDIO, ...some] });
+    for (const [, fd] of Buffer.from(said)
+      .toString('latin1')
+      .matchAll(/^# file: \/proc\/self\/fd\/(\d+)$/gm))
+      found.add(from + Number(fd) - STDIO.length);
+  }
+  return found;
+}
+
+/** Descriptors that one program is given. */
+const PINS_AT_ONCE = 64;
+
+/** Keeps a command line short enough. */
+const AT_ONCE = 1000;
+
+const STDIO: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
+
+/** What it printed. Throws where it is missing, fails or does not end: a whole tree may be in one call. */
+function tool(
+  name: string,
+  packageName: string,
+  args: readonly string[],
+  options: Omit<ToolOptions, 'limit'>,
+): Uint8Array {
+  const ran = runTool(name, args, { ...options, limit: 600 });
+  if (ran === undefined)
+    throw errno('ENOTSUP', `${name} (of ${packageName}) is not installed, and without it attributes would be lost`);
+  if (ran.error !== undefined) throw ran.error;
+  if (ran.status !== 0) throw errno('ENOTSUP', `attributes cannot be kept: ${lastLine(ran.stderr.toString())}`);
+  return ran.stdout;
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';

@@ -1,0 +1,277 @@
+// Running programs: found on a trusted PATH, with the rights and the environment of who they are for (environment.ts), in a
+// session of their own, and for a limited time.
+
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { userInfo } from 'node:os';
+import { StringDecoder } from 'node:string_decoder';
+import type { Argv } from '../../machine/job.ts';
+import type { Person, Signal } from '../../model.ts';
+import { callerOf } from './caller.ts';
+import { environmentOf, type Purpose, type Who } from './environment.ts';
+import { find, findSystemTool, isRoot, LOOKS, quietly, searchPath } from './trusted.ts';
+
+export type RunResult =
+  | { readonly status: 'done'; readonly stdout: string; readonly stderr: string }
+  | {
+      readonly status: 'failed';
+      readonly exitCode: number | undefined;
+      readonly stderr: string;
+      readonly stdout: string;
+    }
+  | { readonly status: 'missing'; readonly tool: string };
+
+/** Seconds: of the whole run, or without a word on standard error. `none` is for what builds a system. */
+export type Limit = { readonly whole: number } | { readonly silent: number } | 'none';
+
+export interface RunOptions {
+  readonly cwd: string;
+  /** Run with this person's rights where we are root and they are not. */
+  readonly as?: Person;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with each line of standard error. */
+  readonly onLine?: (line: string) => void;
+  /** Default: `limitOf(argv)`. */
+  readonly limit?: Limit;
+}
+
+/** How long a program may take. Nix may fetch for hours, and says so; everything else has little to do. */
+export function limitOf([program, first]: Argv): Limit {
+  if (program !== 'nix') return { whole: 60 };
+  return first === '--version' ? { whole: 30 } : { silent: 600 };
+}
+
+/**
+ * Runs a program to its end, to the first signal that comes to us (it gets that too), or to its limit: then it and what it
+ * started get SIGTERM, and SIGKILL if they do not end. Never throws for what the program does.
+ */
+export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
+  const command = commandOf(argv, options.as);
+  if ('missing' in command) return { status: 'missing', tool: command.missing };
+  return await runCommand(command, { limit: limitOf(argv), ...options });
+}
+
+/** The same of a command that is ready to be started. `input`: for its standard input; `lent`: descriptors that it gets as 3 and following. */
+export async function runCommand(
+  command: Command,
+  options: Omit<RunOptions, 'as' | 'limit'> & {
+    readonly limit: Limit;
+    readonly input?: string;
+    readonly lent?: readonly (number | 'ignore')[];
+  },
+): Promise<Exclude<RunResult, { status: 'missing' }>> {
+  const { limit, input, lent = [] } = options;
+  const { execa } = await import('execa');
+  const child = execa(command.program, command.args, {
+    cwd: options.cwd,
+    env: { ...command.env, ...options.env },
+    extendEnv: false,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(lent as readonly 'ignore'[])],
+    // Descriptors too: its documentation knows them, its types don't.
+    ...(input !== undefined && { input }),
+    buffer: false,
+    reject: false,
+    cleanup: false,
+    // A session and process group of its own: it has no terminal, so it can neither ask there nor, with TIOCSTI, type into
+    // root's shell; and it can be ended with all that it started.
+    detached: true,
+  });
+  // Not started at all: too many processes, or too long a command. No event tells.
+  if (child.pid === undefined) {
+    const { originalMessage = '' } = await child;
+    return { status: 'failed', exitCode: undefined, stdout: '', stderr: originalMessage };
+  }
+  const out = collector(child.stdout);
+  const err = collector(child.stderr, options.onLine);
+  const begun = now();
+  let stop: { readonly why: string; readonly at: number } | undefined;
+  const end = (why: string): void => {
+    stop = { why, at: now() };
+    tell(child.pid, 'SIGTERM');
+  };
+  const watch = setInterval(() => {
+    const signal = stopped();
+    if (stop !== undefined) {
+      if (now() - stop.at > GRACE) tell(child.pid, 'SIGKILL');
+    } else if (signal !== undefined) {
+      stop = { why: `stopped by ${signal}`, at: now() };
+      tell(child.pid, signal);
+    } else if (limit !== 'none') {
+      const [seconds, since] = 'whole' in limit ? [limit.whole, begun] : [limit.silent, Math.max(begun, err.heard())];
+      if (now() - since > seconds * 1000)
+        end(`it was stopped: ${'whole' in limit ? 'not done' : 'not a word'} in ${seconds} s`);
+    }
+    if (stop === undefined && out.size() > MOST_OUTPUT) end(`it was stopped: more than ${MOST_OUTPUT} bytes of output`);
+  }, WATCH);
+  const leave = (): void => tell(child.pid, 'SIGTERM');
+  process.once('exit', leave);
+  const ended = await new Promise<number | string>((resolve) => {
+    child.once('error', ({ message }) => resolve(message));
+    child.once('exit', (code, signal) => {
+      // What it left behind in its group would keep the pipes open, and us waiting. Now: later the number may be another's.
+      tell(child.pid, 'SIGKILL');
+      resolve(code ?? `killed by ${signal}`);
+    });
+  });
+  clearInterval(watch);
+  process.off('exit', leave);
+  let drained: NodeJS.Timeout | undefined;
+  await Promise.race([
+    Promise.all([out.closed, err.closed]),
+    new Promise((resume) => {
+      drained = setTimeout(resume, DRAIN);
+    }),
+  ]);
+  clearTimeout(drained);
+  // What left the group as well may hold them for ever.
+  child.stdout.destroy();
+  child.stderr.destroy();
+  const [stdout, stderr] = [out.text(), err.text()];
+  if (ended === 0 && stop === undefined) return { status: 'done', stdout, stderr };
+  const why = stop?.why ?? (typeof ended === 'string' ? ended : '');
+  const exitCode = typeof ended === 'number' ? ended : undefined;
+  const words = why === '' ? stderr : [stderr.trimEnd(), why].filter((text) => text !== '').join('\n');
+  return { status: 'failed', exitCode, stdout, stderr: words };
+}
+
+/** Milliseconds between two looks at signals and limits. */
+const WATCH = 50;
+/** Milliseconds that a program has to end by itself after SIGTERM. */
+const GRACE = 5000;
+/** Milliseconds that are waited for the rest of what was said, once the program has ended. */
+const DRAIN = 1000;
+const MOST_OUTPUT = 64 << 20;
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/** A signal for a program that we started and all that is in its group. */
+function tell(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of them have ended.
+  }
+}
+
+/** What comes from a stream, as text; `onLine` hears each line. */
+function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => void) {
+  const chunks: Buffer[] = [];
+  const decoder = new StringDecoder('utf8');
+  let size = 0;
+  let heard = 0;
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => {
+    heard = now();
+    size += chunk.length;
+    // A child that forks and writes on is stopped by its limit; until then memory stays bounded.
+    if (size <= MOST_OUTPUT) chunks.push(chunk);
+    if (onLine === undefined) return;
+    const parts = (rest + decoder.write(chunk)).split('\n');
+    rest = parts.pop()!.slice(-LONGEST_LINE);
+    for (const line of parts) onLine(line);
+  });
+  const closed = new Promise<void>((resolve) => {
+    stream.once('close', resolve);
+    stream.once('error', () => resolve());
+  });
+  return {
+    closed,
+    size: () => size,
+    heard: () => heard,
+    text: () => Buffer.concat(chunks).toString('utf8'),
+  };
+}
+
+const LONGEST_LINE = 1 << 16;
+
+let stopped: () => Signal | undefined = () => undefined;
+
+/** Signals come to the process, not to one of its commands: so this is set once, where they are heard. */
+export function passSignalsOn(from: () => Signal | undefined): void {
+  stopped = from;
+}
+
+/** How `runTool` runs a program: as `spawnSync` does, and with a limit. */
+export interface ToolOptions {
+  readonly stdio?: readonly ('ignore' | 'pipe' | number)[];
+  readonly cwd?: string;
+  readonly input?: Uint8Array;
+  readonly maxBuffer?: number;
+  /** Seconds. */
+  readonly limit: number;
+}
+
+/** Runs a tool of the system with our own rights, to its end or to its limit. Undefined: there is no such program. */
+export function runTool(
+  tool: string,
+  args: readonly string[],
+  { limit, stdio, ...options }: ToolOptions,
+): SpawnSyncReturns<Buffer> | undefined {
+  const command = commandOf([tool, ...args], undefined);
+  if ('missing' in command) return undefined;
+  const { program, env } = command;
+  return spawnSync(program, [...command.args], {
+    ...options,
+    ...(stdio && { stdio: [...stdio] }),
+    // Its words are for programs that read them.
+    env: { ...env, LC_ALL: 'C' },
+    encoding: 'buffer',
+    timeout: limit * 1000,
+    killSignal: 'SIGKILL',
+  });
+}
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a program is started: from a trusted place, with this person's rights where we are root and they are not. */
+export function commandOf(
+  argv: Argv,
+  as: (Person & { readonly groups?: readonly number[] }) | undefined,
+): Command | { readonly missing: string } {
+  const drops = isRoot() && as !== undefined && as.uid !== 0;
+  const path = searchPath();
+  const env = environmentFor(drops ? as : undefined, path);
+  const program = argv[0].startsWith('/') ? argv[0] : find(argv[0], path);
+  if (program === undefined) return { missing: argv[0] };
+  if (!drops) return { program, args: argv.slice(1), env };
+  const setpriv = findSystemTool('setpriv');
+  if (setpriv === undefined) return { missing: 'setpriv' };
+  return { program: setpriv, args: [...dropTo(as), program, ...argv.slice(1)], env };
+}
+
+/** What a program gets that is started for `as`, or, without one, for ourselves. */
+export const environmentFor = (
+  as: Person | undefined,
+  path: readonly string[] = searchPath(),
+): Readonly<Record<string, string>> => environmentOf(purposeOf(as), as ?? ourselves(), path, process.env, LOOKS);
+
+/** `as`: somebody whom root starts it for. */
+function purposeOf(as: Person | undefined): Purpose {
+  if (as === undefined) return isRoot() ? 'root' : 'self';
+  return callerOf(process.env).uid === as.uid ? 'caller' : 'person';
+}
+
+/** An ordinary user's HOME is their own affair; root's would be the caller's under `sudo -E` and su. */
+function ourselves(): Who {
+  const uid = process.geteuid?.() ?? 0;
+  const given = uid === 0 ? {} : { name: process.env.USER, home: process.env.HOME };
+  const known = quietly(() => userInfo());
+  const home = given.home ?? known?.homedir ?? (uid === 0 ? '/root' : '/');
+  return { uid, name: given.name ?? known?.username ?? String(uid), home };
+}
+
+/**
+ * Groups too: Node's own uid option would leave the person without theirs. It ends with us: even when we are killed, it does
+ * not go on in a scratch directory that the next run sweeps.
+ */
+function dropTo({ name, uid, gid, groups }: Person & { readonly groups?: readonly number[] }): string[] {
+  // What is no name of this system is in none of its groups.
+  const others = groups ?? (/^\d+$/.test(name) ? [] : undefined);
+  const also =
+    others === undefined ? '--init-groups' : others.length === 0 ? '--clear-groups' : `--groups=${others.join()}`;
+  return [`--reuid=${uid}`, `--regid=${gid}`, also, '--pdeathsig=TERM', '--'];
+}

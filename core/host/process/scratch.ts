@@ -1,0 +1,94 @@
+// Computing while planning: files into a private scratch directory, one program, files out, directory gone. All with the rights
+// of this very process: for somebody else's, root starts one with theirs (core/host/border/jobs.ts).
+
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { environmentFor, run } from './run.ts';
+import { temporaryIn } from './temporary.ts';
+import { isRoot, temporaryDirectory } from './trusted.ts';
+import { unfitSettings } from './unfit-settings.ts';
+
+/** `onLine` hears what the program says meanwhile. */
+export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
+  try {
+    return await inScratch(job, onLine);
+  } catch (thrown) {
+    // A temporary directory that is full, missing or closed to us: the computation failed, the machine is as it was.
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (code === undefined) throw thrown;
+    return { status: 'failed', stderr: `error: cannot work in the temporary directory: ${message}` };
+  }
+}
+
+async function inScratch(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
+  if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
+  const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
+  if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
+  const scratch = temporaryIn(temporaryDirectory());
+  try {
+    const work = `${scratch}/work`;
+    mkdirSync(work, 0o755);
+    for (const file of job.files) lay(work, file);
+    const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
+    const result = await run(argv, {
+      cwd: work,
+      env: { XDG_CACHE_HOME: cacheDir(scratch) },
+      ...(onLine && { onLine }),
+    });
+    if (result.status === 'missing') return result;
+    if (result.status === 'failed')
+      return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
+    const files = job.outputs.flatMap((output) => [...gather(work, output)]);
+    return { status: 'done', files, stdout: result.stdout, stderr: result.stderr };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function lay(work: string, file: ScratchFile): void {
+  const at = `${work}/${file.path}`;
+  mkdirSync(dirname(at), { recursive: true });
+  if (file.type === 'dir') mkdirSync(at, { recursive: true, mode: file.mode });
+  else if (file.type === 'link') symlinkSync(file.target, at);
+  else {
+    writeFileSync(at, file.content, { flag: 'wx' });
+    chmodSync(at, file.mode);
+  }
+}
+
+function* gather(work: string, path: string): Generator<ScratchFile> {
+  const at = `${work}/${path}`;
+  const stat = lstatSync(at, { throwIfNoEntry: false });
+  if (stat?.isFile()) yield { path, type: 'file', content: readFileSync(at), mode: stat.mode & 0o777 };
+  if (stat?.isSymbolicLink()) yield { path, type: 'link', target: readlinkSync(at) };
+  if (!stat?.isDirectory()) return;
+  yield { path, type: 'dir', mode: stat.mode & 0o777 };
+  for (const name of readdirSync(at).sort()) yield* gather(work, `${path}/${name}`);
+}
+
+/**
+ * Nix keeps what it has fetched here between two plans. Not in the person's home, because planning leaves the machine
+ * as it is; a directory that is not theirs alone is not used.
+ */
+function cacheDir(scratch: string): string {
+  const uid = process.geteuid?.() ?? 0;
+  const cache = `${temporaryDirectory()}/reflake-cache-${uid}`;
+  try {
+    mkdirSync(cache, 0o700);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') return scratch;
+  }
+  const stat = lstatSync(cache);
+  return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0 ? cache : scratch;
+}

@@ -1,0 +1,70 @@
+// Nix and git open their settings without asking what they are: open(2) of a FIFO waits for a writer, and read(2) of /dev/zero
+// never ends. This alone looks, with the rights of the process that is to start them, whether one is no file of a sane size.
+
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { nixConfFiles } from '../../formats/nix-conf/files.ts';
+import { evaluateNixConf } from '../../formats/nix-conf/nix-conf.ts';
+import { MOST } from '../../limits.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** The words for the first file of its settings at which this program would wait; undefined: it would not. */
+export function unfitSettings(program: string, env: Environment): string | undefined {
+  const seen = reading();
+  if (program === 'nix') lookAtNix(env, seen);
+  if (program === 'git') for (const path of gitConfigs(env)) seen.text(path);
+  return seen.unfit() === undefined ? undefined : `${seen.unfit()}: ${program} would wait there`;
+}
+
+/** Every nix.conf, what they include, and the registry that lies beside each. */
+function lookAtNix(env: Environment, seen: Reading): void {
+  const files = nixConfFiles(env);
+  const sources = files.flatMap((path) => {
+    const text = seen.text(path);
+    return text === undefined ? [] : [{ path, text }];
+  });
+  if (seen.unfit() === undefined) evaluateNixConf(sources, seen.text);
+  for (const path of files) seen.text(`${dirname(path)}/registry.json`);
+}
+
+/** Those of the person (git-config(1), FILES). What they include is left to the time limit. */
+const gitConfigs = ({ HOME, XDG_CONFIG_HOME }: Environment): readonly string[] =>
+  HOME === undefined ? [] : [`${XDG_CONFIG_HOME ?? `${HOME}/.config`}/git/config`, `${HOME}/.gitconfig`];
+
+interface Reading {
+  /** Undefined: there is no such file, or one was unfit. */
+  readonly text: (path: string) => string | undefined;
+  readonly unfit: () => string | undefined;
+}
+
+function reading(): Reading {
+  let unfit: string | undefined;
+  return {
+    text(path) {
+      const stat = statOf(path);
+      if (stat === undefined || stat.isDirectory()) return undefined;
+      if (!stat.isFile()) unfit ??= `${path} is a ${stat.isFIFO() ? 'FIFO' : 'device or socket'}`;
+      else if (stat.size > MOST.confBytes) unfit ??= `${path} has ${stat.size} bytes`;
+      return unfit === undefined ? textOf(path) : undefined;
+    },
+    unfit: () => unfit,
+  };
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    // Nothing is there, or we may not look: the program has our rights, and goes on without it.
+    return undefined;
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

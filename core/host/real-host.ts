@@ -1,0 +1,65 @@
+// The machine below a root directory on this disk: `/` itself, or with --root an image, a container, a test.
+
+import { realpathSync } from 'node:fs';
+import { digestOf } from '../canonical.ts';
+import type { Host } from '../machine/host.ts';
+import { below, textThroughLinks } from '../machine/links.ts';
+import type { HostFacts } from '../model.ts';
+import { type AbsPath, absolute, ROOT } from '../path.ts';
+import { places } from './disk/disk-paths.ts';
+import { look } from './disk/look.ts';
+import { mountsBelow } from './disk/mounts.ts';
+import { activate, kernelHostname } from './process/activate.ts';
+import { compute } from './process/scratch.ts';
+import { realWork } from './work/disk-work.ts';
+import { heldLook } from './work/held-look.ts';
+
+/** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
+export function realHost(root: AbsPath): Host {
+  const where = places(root);
+  const looks = look(where);
+  const held = heldLook(root);
+  let facts: HostFacts | undefined;
+  return {
+    get facts() {
+      facts ??= factsOf(root, looks);
+      return facts;
+    },
+    ...looks,
+    planned: () => false,
+    mounts: (path) => mountsBelow(below(absolute(realpathSync(root)), path.slice(1)), path),
+    origin: (path) => path,
+    held,
+    compute,
+    work: (edits, tx, by) => realWork(root, where, edits, tx, by),
+    refresh() {
+      where.forget();
+      held.release();
+    },
+    activate,
+  };
+}
+
+/** Nix's names of what Node calls process.arch. */
+const SYSTEMS: Readonly<Record<string, string>> = {
+  x64: 'x86_64-linux',
+  arm64: 'aarch64-linux',
+  ia32: 'i686-linux',
+  arm: 'armv7l-linux',
+  riscv64: 'riscv64-linux',
+  ppc64: 'powerpc64le-linux',
+  s390x: 's390x-linux',
+  loong64: 'loongarch64-linux',
+};
+
+/** What a plan is bound to, read off the machine below `root`. */
+export function factsOf(root: AbsPath, reader: Pick<Host, 'stat' | 'read'>): HostFacts {
+  const line = (path: string): string => textThroughLinks(reader, absolute(path)).trim();
+  const id = line('/etc/machine-id');
+  return {
+    name: line('/etc/hostname') || (root === ROOT ? kernelHostname() : ''),
+    system: SYSTEMS[process.arch] ?? `${process.arch}-linux`,
+    // systemd asks that the machine's id is not shown as it is.
+    machineId: id === '' ? '' : digestOf(`reflake ${id}`).slice(7, 23),
+  };
+}

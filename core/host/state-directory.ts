@@ -1,0 +1,211 @@
+// The state directory: durable files by relative name, for the journal and the history, and the one-at-a-time lock.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { MOST } from '../limits.ts';
+import type { Held, Lock, Store } from '../machine/state-store.ts';
+import { syncAt } from './disk/durable.ts';
+import { lockFile } from './disk/flock.ts';
+import { writeAll } from './disk/write-all.ts';
+import { isRoot } from './process/trusted.ts';
+
+/** A store below `dir`, which is made (0700) at the first write. */
+export function diskStore(dir: string): Store {
+  const at = (name: string): string => `${dir}/${name}`;
+  const ensureParent = (name: string): void => {
+    makeDirs(dirname(at(name)));
+  };
+  const tidy = (): void => rmSync(at(REMOVED), { recursive: true, force: true });
+  return {
+    where: dir,
+    read(name) {
+      mustBeOurs(dir);
+      return missingIs(undefined, () => readRecord(at(name)));
+    },
+    list(name) {
+      mustBeOurs(dir);
+      return missingIs([], () => readdirSync(at(name)).sort());
+    },
+    write(name, bytes) {
+      ensureParent(name);
+      const fd = openSync(
+        `${at(name)}.tmp`,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
+        0o600,
+      );
+      try {
+        writeAll(fd, bytes);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(`${at(name)}.tmp`, at(name));
+      syncAt(dirname(at(name)));
+    },
+    rename(from, to) {
+      ensureParent(to);
+      renameSync(at(from), at(to));
+      syncAt(dirname(at(to)));
+      if (dirname(at(from)) !== dirname(at(to))) syncAt(dirname(at(from)));
+    },
+    remove(name) {
+      if (!lstatSync(at(name), { throwIfNoEntry: false })?.isDirectory()) {
+        rmSync(at(name), { force: true });
+        return;
+      }
+      tidy();
+      renameSync(at(name), at(REMOVED));
+      syncAt(dir);
+      if (dirname(at(name)) !== dir) syncAt(dirname(at(name)));
+      try {
+        tidy();
+      } catch {
+        // It is gone all the same; whoever removes the next one hears of it, if this can't be removed then either.
+      }
+    },
+    tidy,
+    lock(holder) {
+      return takeLock(dir, holder);
+    },
+    size(name) {
+      return missingIs(0, () => sizeOf(at(name)));
+    },
+  };
+}
+
+/** Where a directory lies while it is removed. Nobody reads it. */
+const REMOVED = 'removed';
+
+/**
+ * As root: what is read from here is done with root's rights, so nobody else may have written it. A directory that is not
+ * there will be made. Throws `Error & { why }`.
+ */
+function mustBeOurs(dir: string): void {
+  if (!isRoot()) return;
+  for (const one of [dir, ...['journal.new', 'journal', 'history'].map((name) => `${dir}/${name}`)]) {
+    const stat = statSync(one, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const why =
+      stat.uid !== 0 ? `"${one}" belongs to user ${stat.uid}, not to root` : `others than root can write "${one}"`;
+    if (stat.uid !== 0 || (stat.mode & 0o022) !== 0)
+      throw Object.assign(new Error(`the state directory cannot be trusted: ${why}`), { why });
+  }
+}
+
+/**
+ * A directory of somebody's own is not made a state directory: what is named `lock` in it would be overwritten. One of ours is
+ * empty, or has names of ours. Throws `Error & { why }`.
+ */
+function mustBeState(dir: string): void {
+  const names = readdirSync(dir);
+  const refuse = (what: string): never => {
+    throw Object.assign(new Error(`no state directory: ${dir}`), { why: `it is not one of reflake's: ${what}` });
+  };
+  if (names.length > 0 && !names.some((name) => OURS.has(name))) refuse(`it holds ${JSON.stringify(names[0])}`);
+  if (!names.includes('lock')) return;
+  const stat = lstatSync(`${dir}/lock`, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isFile()) refuse('"lock" is no regular file');
+  if (!/^(process \d+ |$)/.test(Buffer.from(readRecord(`${dir}/lock`)).toString('latin1')))
+    refuse('"lock" says something else than who holds it');
+}
+
+/** Names in a state directory, as journal, history and plan-places have them. */
+const OURS: ReadonlySet<string> = new Set(['lock', 'journal', 'journal.new', 'history', 'set-aside', REMOVED]);
+
+/**
+ * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
+ * state behind.
+ */
+function takeLock(dir: string, holder: string): Lock | Held {
+  for (let tries = 1; ; tries++) {
+    try {
+      const made = makeDirs(dir);
+      mustBeOurs(dir);
+      mustBeState(dir);
+      const lock = lockFile(`${dir}/lock`, holder);
+      if ('heldBy' in lock || made.length === 0) return lock;
+      return {
+        ...lock,
+        release() {
+          removeUnused(dir, made);
+          lock.release();
+        },
+      };
+    } catch (thrown) {
+      // Whoever made it, or a parent, has just taken it away again; or a link leads nowhere, which more tries won't mend.
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
+    }
+  }
+}
+
+const MOST_TRIES = 20;
+
+/** Under the lock: whoever waits for it finds another inode at its name, and begins anew. */
+function removeUnused(dir: string, made: readonly string[]): void {
+  try {
+    if (readdirSync(dir).join() !== 'lock') return;
+    unlinkSync(`${dir}/lock`);
+    for (const one of made.toReversed()) rmdirSync(one);
+  } catch {
+    // Somebody has put something there, which is to stay.
+  }
+}
+
+/** Durable, and each with mode 0700; which ones it made, the uppermost first. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
+function makeDirs(dir: string): readonly string[] {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
+  const above = dir === dirname(dir) ? [] : makeDirs(dirname(dir));
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (thrown) {
+    // Another reflake that starts at the same moment.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
+    return above;
+  }
+  syncAt(dirname(dir));
+  return [...above, dir];
+}
+
+/** A regular file, and nothing that would be waited for or never end. */
+function readRecord(file: string): Uint8Array {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile() && stat.size <= MOST.fileBytes) return readFileSync(fd);
+    const what = stat.isFile() ? `too large (${stat.size} bytes)` : 'no regular file';
+    throw Object.assign(new Error(`${what}: ${file}`), { code: 'EINVAL', syscall: 'read' });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function missingIs<T>(otherwise: T, look: () => T): T {
+  try {
+    return look();
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return otherwise;
+    throw thrown;
+  }
+}
+
+function sizeOf(path: string): number {
+  const stat = lstatSync(path);
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
+}

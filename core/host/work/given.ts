@@ -1,0 +1,78 @@
+// What changes hands, noted before it does: undo, in this process or in the next one after a death, takes nothing back that its new
+// owner has written, and gives what it takes back the attributes that it had.
+
+import { closeSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Edit, kindOf, type Put } from '../../model.ts';
+import { parent } from '../../path.ts';
+import { attributesOf } from '../disk/attributes.ts';
+import { syncAt } from '../disk/durable.ts';
+import { digestOfPinned, openPinned } from './pinned.ts';
+import type { Aliases, Desk, Given } from './staging.ts';
+import { type Site, thereOrNot } from './staging-directory.ts';
+
+/** In each work directory, durable on return: what each edit gives to another owner. */
+export function noteGiven(desk: Desk, edits: readonly Edit[], now: Aliases): void {
+  if (process.geteuid?.() !== 0) return;
+  const given = edits.flatMap((edit, at) => (edit.op === 'put' && changesHands(edit) ? [{ edit, at }] : []));
+  const bySite = new Map<Site, (readonly [at: number, what: Given])[]>();
+  for (let from = 0; from < given.length; from += PINNED) {
+    const pinned = given.slice(from, from + PINNED).flatMap(({ edit, at }) => {
+      // It may not be there yet.
+      const pin = thereOrNot(() => openPinned(desk.anchors.at(now.now(edit.path))));
+      return pin === undefined ? [] : [{ edit, at, pin }];
+    });
+    try {
+      const attributes = attributesOf(pinned.map(({ pin }) => pin));
+      for (const [index, { edit, at, pin }] of pinned.entries()) {
+        const site = desk.sites.make(desk.anchors.dir(now.now(parent(edit.path))));
+        const stat = fstatSync(pin);
+        // What is somebody's now may have other bytes a moment later.
+        const bytes = stat.isFile() && stat.uid === 0 ? digestOfPinned(pin, stat.size) : undefined;
+        const own = attributes.get(index);
+        const noted = bySite.get(site) ?? [];
+        noted.push([at, { ...(bytes && { bytes }), ...(own && { attributes: own }) }]);
+        bySite.set(site, noted);
+      }
+    } finally {
+      for (const { pin } of pinned) closeSync(pin);
+    }
+  }
+  for (const [{ fd }, noted] of bySite) {
+    const note = `/proc/self/fd/${fd}/${NOTE}`;
+    writeFileSync(note, JSON.stringify(noted), { mode: 0o600, flag: 'wx' });
+    syncAt(note);
+  }
+}
+
+const NOTE = 'given';
+
+/** Inodes that are held at a time, and given to one program. */
+const PINNED = 256;
+
+/** Where nothing is put in its place: what is replaced comes back as the inode that it was. */
+const changesHands = (edit: Put): boolean =>
+  kindOf(edit) === 'metadata' &&
+  (edit.before.type === 'file' || edit.before.type === 'dir') &&
+  edit.after.type === edit.before.type &&
+  edit.before.owner.uid !== edit.after.owner.uid;
+
+/** What was noted of an edit. Undefined: nothing, for nothing changes hands by it, or it was not prepared. */
+export function givenAt(desk: Desk, at: number): Given | undefined {
+  desk.given ??= new Map(
+    desk.sites.all().flatMap(({ fd }) => {
+      const text = thereOrNot(() => readFileSync(`/proc/self/fd/${fd}/${NOTE}`, 'utf8'));
+      return text === undefined ? [] : entriesIn(text);
+    }),
+  );
+  return desk.given.get(at);
+}
+
+function entriesIn(text: string): readonly (readonly [number, Given])[] {
+  try {
+    return JSON.parse(text) as [number, Given][];
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    // Cut off while it was written: nothing was published.
+    return [];
+  }
+}

@@ -1,0 +1,85 @@
+// Looks at what a transaction names, through directories that are held open: what is seen is what would be changed.
+
+import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } from 'node:fs';
+import { MOST } from '../../limits.ts';
+import type { Host } from '../../machine/host.ts';
+import { below } from '../../machine/links.ts';
+import { type Named, tooLarge, unreadable } from '../../machine/reader.ts';
+import { ABSENT, type Entry } from '../../model.ts';
+import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../../path.ts';
+import { type Anchors, anchors } from '../disk/anchor.ts';
+import { entryOf, linkTarget, readAll } from '../disk/look.ts';
+import { isWorkName } from '../disk/work-name.ts';
+import { openPinned } from './pinned.ts';
+import { there } from './staging.ts';
+import { thereOrNot } from './staging-directory.ts';
+
+const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
+
+export type HeldLook = Host['held'] & {
+  readonly release: () => void;
+  /** As `read` and `list`, of an inode that is this user's: throws `unreadable` for any other. */
+  readonly readOf: (path: AbsPath, uid: number, most?: number) => Uint8Array | undefined;
+  readonly listOf: (path: AbsPath, uid: number) => readonly string[];
+};
+
+/** Throws EPERM where somebody's link is on the way, `unreadable` for what is too large. */
+export function heldLook(root: AbsPath): HeldLook {
+  const held: Anchors = anchors(root);
+  const pinned = <T>(path: AbsPath, see: (pin: number) => T): T | undefined => {
+    const pin = thereOrNot(() => openPinned(held.at(path)));
+    if (pin === undefined) return undefined;
+    try {
+      return see(pin);
+    } finally {
+      closeSync(pin);
+    }
+  };
+  const stat = (path: AbsPath): Entry => {
+    if (path === ROOT) return TOP;
+    const place = thereOrNot(() => held.at(path));
+    const found = place && there(place);
+    return place === undefined || found === undefined ? ABSENT : entryOf(found, () => linkTarget(place));
+  };
+  const namesIn = (pin: number): readonly string[] => {
+    if (!fstatSync(pin).isDirectory()) return [];
+    const names = readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).map(fromBytes);
+    return inByteOrder(names.filter((name) => !isWorkName(name)));
+  };
+  const list = (path: AbsPath): readonly string[] => pinned(path, namesIn) ?? [];
+  const bytesOf =
+    (path: AbsPath, most: number = MOST.fileBytes) =>
+    (pin: number): Uint8Array | undefined => {
+      const { size, isFile } = describe(pin);
+      if (!isFile) return undefined;
+      if (size > most) throw tooLarge(path, size, most);
+      const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        return readAll(fd, size);
+      } finally {
+        closeSync(fd);
+      }
+    };
+  /** One inode is asked whose it is, and looked into. */
+  const of =
+    <T>(path: AbsPath, uid: number, see: (pin: number) => T) =>
+    (pin: number): T => {
+      if (fstatSync(pin).uid !== uid) throw unreadable(path, `it is not the user ${uid}'s`);
+      return see(pin);
+    };
+  return {
+    stat,
+    list,
+    entries: (path) => list(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
+    read: (path, most) => pinned(path, bytesOf(path, most)),
+    readOf: (path, uid, most) => pinned(path, of(path, uid, bytesOf(path, most))),
+    listOf: (path, uid) => pinned(path, of(path, uid, namesIn)) ?? [],
+    fileSystem: (path) => thereOrNot(() => statfsSync(`/proc/self/fd/${held.dir(path).fd}`).type),
+    release: () => held.release(),
+  };
+}
+
+function describe(pin: number): { readonly size: number; readonly isFile: boolean } {
+  const stat = fstatSync(pin);
+  return { size: stat.size, isFile: stat.isFile() };
+}

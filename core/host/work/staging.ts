@@ -1,0 +1,89 @@
+// What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
+
+import { lstatSync, type Stats } from 'node:fs';
+import { staleAt } from '../../machine/host.ts';
+import type { Lock } from '../../machine/state-store.ts';
+import type { Digest, Kept, Move } from '../../model.ts';
+import { type AbsPath, isWithin, parent, ROOT, rebase } from '../../path.ts';
+import type { Anchors } from '../disk/anchor.ts';
+import type { DiskPath } from '../disk/disk-paths.ts';
+import type { Sites } from './staging-directory.ts';
+import type { Warrants } from './warrant.ts';
+
+export interface Desk {
+  readonly tx: string;
+  readonly anchors: Anchors;
+  readonly sites: Sites;
+  readonly warrants: Warrants;
+  /**
+   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
+   * is known to a later process.
+   */
+  readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
+  /** What each edit gives to another owner (given.ts); undefined until it is asked for. */
+  given?: ReadonlyMap<number, Given>;
+  /** Of directories that will be where nothing is yet. */
+  readonly locks: Lock[];
+  /** Where things lie that an edit of ours changes before it is another's turn. */
+  readonly touched: Set<AbsPath>;
+  /** The moves of the transaction: where else a directory may be by now. */
+  readonly moves: readonly Move[];
+  /** What was given a name beside: no way leads to one but through this list, so none is left untold. */
+  readonly kept: Kept[];
+}
+
+/** A file or directory before it was given away. `bytes`: of a file of root's. `attributes`: as getfattr(1) dumps them, without the name. */
+export interface Given {
+  readonly bytes?: Digest;
+  readonly attributes?: string;
+}
+
+export type Identity = Pick<Stats, 'dev' | 'ino'>;
+
+export const isSameInode = (a: Identity, b: Identity): boolean => a.ino === b.ino && a.dev === b.dev;
+
+export const there = (place: DiskPath): Stats | undefined => lstatSync(place, { throwIfNoEntry: false });
+
+export function mustBeFree(place: DiskPath, path: AbsPath): void {
+  if (there(place) !== undefined) throw staleAt(path);
+}
+
+/**
+ * Where things are while they are prepared: what earlier edits of the same transaction will have put at a path lies on a
+ * shelf, or where it is before a move.
+ */
+export interface Aliases {
+  readonly put: (path: AbsPath, shelf: AbsPath) => void;
+  readonly move: (from: AbsPath, to: AbsPath) => void;
+  readonly now: (path: AbsPath) => AbsPath;
+}
+
+export function aliases(): Aliases {
+  const puts = new Map<AbsPath, { readonly shelf: AbsPath; readonly order: number }>();
+  const moves: { readonly from: AbsPath; readonly to: AbsPath; readonly order: number }[] = [];
+  let count = 0;
+  /** The latest put before `order` of the path or of what it lies in. */
+  const putOf = (path: AbsPath, order: number) => {
+    let best: { readonly at: AbsPath; readonly shelf: AbsPath; readonly order: number } | undefined;
+    for (let at = path; at !== ROOT; at = parent(at)) {
+      const put = puts.get(at);
+      if (put !== undefined && put.order < order && put.order > (best?.order ?? -1)) best = { at, ...put };
+    }
+    return best;
+  };
+  return {
+    put: (path, shelf) => void puts.set(path, { shelf, order: count++ }),
+    move: (from, to) => void moves.push({ from, to, order: count++ }),
+    now(path) {
+      let at = path;
+      for (let order = count; ; ) {
+        const put = putOf(at, order);
+        const move = moves.findLast((one) => one.order < order && isWithin(at, one.to));
+        if (put !== undefined && put.order > (move?.order ?? -1)) return rebase(at, put.at, put.shelf) ?? at;
+        if (move === undefined) return at;
+        at = rebase(at, move.to, move.from) ?? at;
+        order = move.order;
+      }
+    },
+  };
+}

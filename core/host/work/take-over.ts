@@ -1,0 +1,77 @@
+// What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have mapped it, or have put an
+// ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes, a directory without its ACLs.
+
+import { constants, copyFileSync, renameSync, type Stats, unlinkSync, utimesSync } from 'node:fs';
+import { staleAt } from '../../machine/host.ts';
+import type { Digest } from '../../model.ts';
+import type { AbsPath } from '../../path.ts';
+import type { Anchor } from '../disk/anchor.ts';
+import { setAttributes, withoutAcl } from '../disk/attributes.ts';
+import type { DiskPath } from '../disk/disk-paths.ts';
+import { syncAt } from '../disk/durable.ts';
+import { digestAt, withPinned } from './pinned.ts';
+import { type Desk, isSameInode, there } from './staging.ts';
+import { give, isOpenToOthers, linkIfPossible, siteOf, take } from './taking.ts';
+
+/** Whether root is about to take what is somebody's now, for itself or for another. */
+export const isTaken = (stat: Stats, to: { readonly uid: number }): boolean =>
+  process.geteuid?.() === 0 && stat.uid !== 0 && to.uid !== stat.uid;
+
+/** Where a file is, and the edit that takes it. `pin`: a descriptor (O_PATH) of exactly this inode, `stat` its facts. */
+export interface Taken {
+  readonly path: AbsPath;
+  readonly at: number;
+  readonly dir: Anchor;
+  readonly target: DiskPath;
+  readonly pin: number;
+  readonly stat: Stats;
+  /** What its bytes must be, if that is known. */
+  readonly bytes?: Digest;
+  /** What the copy is to have. */
+  readonly attributes?: string;
+}
+
+/**
+ * Puts a new file of root's with the same bytes in its place; `finish` gives it its mode. The old inode lies on the shelf `away`
+ * from then on: the sweep looks at what was still written to it. Throws `stale` where something else is at the name by now.
+ */
+export function takeFile(
+  desk: Desk,
+  { path, at, dir, target, pin, stat, bytes, attributes }: Taken,
+  finish: (copy: DiskPath) => void,
+): void {
+  desk.warrants.write(dir, path);
+  const site = siteOf(desk, path);
+  const copy = site.free('undo', at);
+  copyFileSync(`/proc/self/fd/${pin}`, copy, constants.COPYFILE_EXCL);
+  // Its owner may have written to it since the last look.
+  if (bytes !== undefined && digestAt(copy) !== bytes) {
+    unlinkSync(copy);
+    throw staleAt(path);
+  }
+  if (attributes !== undefined) withPinned(copy, (one) => setAttributes(one, attributes));
+  finish(copy);
+  utimesSync(copy, stat.atime, stat.mtime);
+  syncAt(copy);
+  // For the sweep, which compares the old inode with it.
+  linkIfPossible(copy, site.free('old', at));
+  if (isOpenToOthers(dir)) {
+    const taken = take(desk, path, at);
+    const found = taken && there(taken);
+    if (taken === undefined || found === undefined) throw staleAt(path);
+    if (!isSameInode(found, stat)) {
+      give(taken, target);
+      throw staleAt(path);
+    }
+    // Whoever made another file of this name in the same moment: undo sees to it, the old one lies on the shelf.
+    if (!give(copy, target)) throw staleAt(path);
+    return;
+  }
+  const found = there(target);
+  if (found === undefined || !isSameInode(found, stat)) throw staleAt(path);
+  linkIfPossible(target, site.free('away', at));
+  renameSync(copy, target);
+}
+
+/** Of a directory that is another's by now: an ACL that its former owner has put on it would outlast them. */
+export const closeDirectory = (pin: number): void => withoutAcl(pin);

@@ -1,0 +1,97 @@
+// What stops an execution, in words: a signal, an errno.
+
+import type { Diagnostic } from '../diagnostic.ts';
+import type { Outcome, Signal } from '../model.ts';
+
+export const interrupted = (signal: Signal): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3009',
+  summary: `stopped by ${signal}`,
+});
+
+/** The end of what was stopped before anything was visible. */
+export const stoppedBy = (signal: Signal): Outcome => ({
+  status: 'refused',
+  cause: [interrupted(signal)],
+  signal,
+});
+
+/**
+ * The diagnostic of something thrown while `what` was done: of what the system refused, in words; of a bug of ours, with its
+ * stack (RF3021). What is no error at all is thrown on.
+ */
+export function failure(what: string, thrown: unknown): Diagnostic {
+  if (!isError(thrown)) throw thrown;
+  if (!isSaidBySystem(thrown)) return internalError(what, thrown);
+  const { message, syscall } = thrown as NodeJS.ErrnoException;
+  const code = codeOf(thrown);
+  const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
+  return { severity: 'error', code: 'RF3004', summary, ...(HINT[code ?? ''] && { hint: HINT[code ?? '']! }) };
+}
+
+/**
+ * Whether it has an errno, or is one of those that we throw for what the machine lacks or says (`why`, `tool`). A TypeError,
+ * or one of Node's own (ERR_…), is a bug.
+ */
+export const isSaidBySystem = (thrown: unknown): thrown is Error =>
+  isError(thrown) && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
+
+/** Of whatever realm: Node's own errors are of the first one, in a test too. */
+export const isError = (thrown: unknown): thrown is Error =>
+  Object.prototype.toString.call(thrown) === '[object Error]';
+
+/** Why, in a few words: `the disk is full (ENOSPC)`. */
+export function wordsOf(thrown: unknown): string {
+  if (isError(thrown) && 'why' in thrown) return String(thrown.why);
+  const code = codeOf(thrown);
+  const words = ERRNO[code ?? ''];
+  return words === undefined ? (code ?? String(thrown)) : `${words} (${code})`;
+}
+
+/** Undefined: it has no errno. */
+function codeOf(thrown: unknown): string | undefined {
+  const { code, errno } = thrown as NodeJS.ErrnoException;
+  // Node has no name for it.
+  if (errno === -122) return 'EDQUOT';
+  return typeof errno === 'number' || /^E[A-Z0-9]+$/.test(String(code)) ? code : undefined;
+}
+
+function internalError(what: string, thrown: Error): Diagnostic {
+  const summary = `${what}: internal error: ${thrown.name}: ${thrown.message}`;
+  const hint = 'this is a bug of reflake: report it with these lines';
+  return { severity: 'error', code: 'RF3021', summary, hint, snippet: callsOf(thrown) };
+}
+
+/** The calls that led there, without the line of source that Node would show: of one minified file it is the whole program. */
+export const callsOf = ({ stack = '' }: Error): string =>
+  stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 8)
+    .join('\n');
+
+const ERRNO: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EIO: 'the disk does not answer rightly',
+  EFBIG: 'the file is larger than is allowed (ulimit -f)',
+  EMFILE: 'too many files are open (ulimit -n)',
+  EAGAIN: 'no more processes or threads may be started (ulimit -u)',
+  ENOMEM: 'no memory is left (ulimit -v)',
+  ENAMETOOLONG: 'a name is too long',
+  ENOTSUP: 'the file system cannot do it',
+};
+const HINT: Readonly<Record<string, string>> = {
+  ENOSPC: 'free some space and run the command again',
+  EDQUOT: 'free some space and run the command again',
+  EROFS: 'make the file system writable, or choose another config.path',
+  ENOTSUP: 'choose another config.path',
+  EACCES: 'run the command with sudo',
+  EPERM: 'run the command with sudo; if that does not help, look for an immutable attribute (lsattr)',
+};
+
+/** The end of a log. */
+export const lastLines = (log: string, count: number): string => log.trimEnd().split('\n').slice(-count).join('\n');

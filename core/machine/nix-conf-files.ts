@@ -1,0 +1,72 @@
+// The nix.conf files of a machine as a person's Nix reads them, and whose they are.
+
+import { type Generated, isGenerated, nixConfFiles } from '../formats/nix-conf/files.ts';
+import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from '../formats/nix-conf/nix-conf.ts';
+import { MOST } from '../limits.ts';
+import { type AbsPath, absolute } from '../path.ts';
+import { follow, textAt } from './links.ts';
+import { type Reader, unreadable } from './reader.ts';
+
+export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
+
+export interface NixConfFile {
+  readonly path: AbsPath;
+  readonly text: string;
+  /** A link into the store: built, not written. */
+  readonly built: boolean;
+  readonly generated: Generated | undefined;
+}
+
+/** `bySystem`: NixOS makes the nix.conf of this machine from its configuration. */
+export interface NixConfFiles {
+  readonly files: readonly NixConfFile[];
+  readonly effective: NixConf;
+  readonly bySystem: boolean;
+}
+
+/** What is at the path, wherever links lead; undefined where there is nothing. */
+export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefined {
+  const { entry, path: end, viaStore } = follow(reader, path);
+  if (entry.type === 'other') throw waitsAt(path, entry.what);
+  if (entry.type !== 'file') return undefined;
+  const text = confText(reader, end);
+  return { path, text, built: viaStore, generated: isGenerated(text) };
+}
+
+const waitsAt = (path: AbsPath, what: string): Error =>
+  unreadable(path, `it is a ${what}, at which Nix would wait`, 'remove it, or make it a file');
+
+const confText = (reader: Reader, path: AbsPath): string => textAt(reader, path, MOST.confBytes);
+
+/** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
+export function nixConfOf(
+  reader: Reader,
+  home: string,
+  changed: ReadonlyMap<string, string> = new Map(),
+): NixConfFiles {
+  return confOf(reader, nixConfFiles({ HOME: home }), changed);
+}
+
+/** Of the system's own file alone, and what it includes. */
+export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SYSTEM_CONF], new Map());
+
+function confOf(reader: Reader, paths: readonly string[], changed: ReadonlyMap<string, string>): NixConfFiles {
+  const textAt = (path: string): string | undefined => {
+    const { entry, path: end } = follow(reader, absolute(path));
+    if (entry.type === 'other') throw waitsAt(absolute(path), entry.what);
+    return changed.get(path) ?? (entry.type === 'file' ? confText(reader, end) : undefined);
+  };
+  const include: ReadInclude = textAt;
+  const files: NixConfFile[] = [];
+  for (const path of paths) {
+    const there = confFileAt(reader, absolute(path));
+    const text = changed.get(path) ?? there?.text;
+    if (text === undefined) continue;
+    files.push({ path: absolute(path), built: there?.built ?? false, text, generated: isGenerated(text) });
+  }
+  const sources: ConfSource[] = files.map(({ path, text }) => ({ path, text }));
+  const system = files.find(({ path }) => path === SYSTEM_CONF);
+  // The link is there before the system was ever built in an image: what counts is where it leads.
+  const bySystem = follow(reader, SYSTEM_CONF).viaStore || system?.generated?.by === 'nixos';
+  return { files, effective: evaluateNixConf(sources, include), bySystem };
+}

@@ -1,0 +1,117 @@
+// Whose a tree is: what of it does not belong to its owner, or can't be used by them. A walk through a Reader.
+
+import { type Entry, type Owner, type Party, sameOwner } from '../model.ts';
+import { type AbsPath, parent, ROOT } from '../path.ts';
+import { below, follow } from './links.ts';
+import type { Reader } from './reader.ts';
+
+export interface Found {
+  readonly path: AbsPath;
+  readonly entry: Exclude<Entry, { type: 'absent' }>;
+  /** Somebody else's, and its new owner is not to have it: they could not read it, or it has set-id bits. */
+  readonly withheld?: 'closed' | 'set-id';
+}
+
+/**
+ * What is not `owner`'s at `top` and below it, parents first; of a large tree all the rest would only be carried along. Below a
+ * directory that is withheld from them nothing is looked at. `gids`: their groups besides.
+ */
+export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: readonly number[] = []): readonly Found[] {
+  const found: Found[] = [];
+  const party: Party = { uid: owner.uid, gids: [owner.gid, ...gids] };
+  let seen = 0;
+  let known: Way | undefined;
+  const way = (): Way => {
+    known ??= wayTo(top, party, reader);
+    return known;
+  };
+  /** Whether the walk goes on. `isClean`: nobody but root can have put it there. */
+  const visit = (path: AbsPath, entry: Entry, isClean: () => boolean): boolean => {
+    if (entry.type === 'absent') return true;
+    if (!sameOwner(entry.owner, owner) || isClosed({ path, entry })) {
+      const withheld = withheldFrom(entry, party, way, isClean);
+      found.push(withheld === undefined ? { path, entry } : { path, entry, withheld });
+      if (withheld === 'closed' && entry.type === 'dir') return true;
+    }
+    if (++seen === MANY && found.length === 0 && reader.isOwned(top, owner)) return false;
+    if (entry.type !== 'dir') return true;
+    const isCleanBelow = isShut(entry) ? isClean : NO;
+    return reader.entries(path).every((child) => visit(below(path, child.name), child.entry, isCleanBelow));
+  };
+  visit(top, reader.stat(top), () => way().isClean);
+  return found;
+}
+
+const NO = (): boolean => false;
+
+/** What is known of the directories above a tree. */
+interface Way {
+  /** They may go through all of them. */
+  readonly isOpen: boolean;
+  /** Nobody but root can change a name on the whole way to where it is now, before any planned move. */
+  readonly isClean: boolean;
+}
+
+function wayTo(top: AbsPath, party: Party, reader: Reader): Way {
+  const origin = reader.origin(top);
+  const now = follow(reader, parent(top)).path;
+  const { path: then, by } = follow(reader, parent(origin));
+  return {
+    isOpen: upwards(now).every((dir) => hasBits(reader.stat(dir), party, 1)),
+    isClean:
+      by === undefined && isShut(reader.stat(then)) && upwards(then).every((dir) => keepsRoots(reader.stat(dir))),
+  };
+}
+
+/** The directory and all above it. */
+function upwards(dir: AbsPath): readonly AbsPath[] {
+  return dir === ROOT ? [dir] : [dir, ...upwards(parent(dir))];
+}
+
+function withheldFrom(
+  entry: Found['entry'],
+  party: Party,
+  way: () => Way,
+  isClean: () => boolean,
+): Found['withheld'] | undefined {
+  const isSetId = entry.type === 'file' && (entry.mode & 0o6000) !== 0;
+  if (entry.owner.uid === party.uid) return undefined;
+  if (isSetId) return 'set-id';
+  if (isClean()) return undefined;
+  const bits = entry.type === 'link' ? 0 : entry.type === 'dir' ? 5 : 4;
+  return way().isOpen && hasBits(entry, party, bits) ? undefined : 'closed';
+}
+
+/** Only root can change the names in it. */
+const isShut = (entry: Entry): boolean => entry.type === 'dir' && entry.owner.uid === 0 && (entry.mode & 0o022) === 0;
+
+/** Only root can rename what is root's in it: core/host/disk/anchor.ts asks the same of open directories. */
+const keepsRoots = (entry: Entry): boolean =>
+  isShut(entry) ||
+  (entry.type === 'dir' &&
+    entry.owner.uid === 0 &&
+    ((entry.mode & 0o1000) !== 0 || ((entry.mode & 0o002) === 0 && entry.owner.gid === 0)));
+
+/** Whether they have all of `bits` (4 to read, 1 to search) by its mode. */
+function hasBits(entry: Entry, party: Party, bits: number): boolean {
+  if (bits === 0) return true;
+  if (!('mode' in entry)) return false;
+  const shift = entry.owner.uid === party.uid ? 6 : party.gids.includes(entry.owner.gid) ? 3 : 0;
+  return ((entry.mode >> shift) & bits) === bits;
+}
+
+/** So many entries that were as wished are worth the question whether all are: a walk of as many takes as long as a program. */
+const MANY = 1000;
+
+/** Its owner can't do with it what owners do. */
+export const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
+
+export const modeOf = (entry: Entry): number => ('mode' in entry ? entry.mode : 0);
+
+/** The mode with what its owner needs; a link has none of its own, and git keeps its objects read-only. */
+export function wantedMode({ path, entry }: Found): number {
+  if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
+  if (entry.type === 'dir') return entry.mode | 0o700;
+  if ((entry.mode & 0o600) === 0o600) return entry.mode;
+  return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
+}

@@ -1,0 +1,105 @@
+// The git repository that a directory belongs to, read without git: where it is, what its index holds, what it ignores.
+
+import { readGitConfig } from '../formats/git/config.ts';
+import { type IgnoreRules, ignored } from '../formats/git/ignore.ts';
+import type { IndexError, ObjectFormat } from '../formats/git/index.ts';
+import { NO_PATHS, readIndexPaths, type TrackedPaths } from '../formats/git/index-paths.ts';
+import { MOST } from '../limits.ts';
+import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from '../path.ts';
+import { follow, type Stray, strayed, textAt, voiceOver } from './links.ts';
+import { pathNamedIn, type Reader } from './reader.ts';
+
+type Tracked = { readonly ok: true; readonly paths: TrackedPaths } | IndexError;
+
+export interface Repository {
+  /** The work tree. */
+  readonly top: AbsPath;
+  readonly gitDir: AbsPath;
+  /** The git directory lies elsewhere, and whoever can say so in the work tree does not own it. */
+  readonly stray?: Stray;
+  readonly format: ObjectFormat;
+  readonly index: AbsPath;
+  /** Undefined where no index was written yet. */
+  readonly indexBytes: Uint8Array | undefined;
+  readonly tracked: Tracked;
+}
+
+/** The nearest one, upwards from `dir`; undefined where there is none. */
+export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefined {
+  for (let top = dir; ; top = parent(top)) {
+    const found = gitDirAt(top, reader);
+    if (found !== undefined) return open(top, found, reader);
+    if (top === ROOT) return undefined;
+  }
+}
+
+/** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
+export function ignoredBy(
+  { top, gitDir }: Repository,
+  path: AbsPath,
+  home: string,
+  reader: Reader,
+): string | undefined {
+  const rules: IgnoreRules[] = [];
+  const add = (file: AbsPath, dir: string): void => {
+    const text = textAt(reader, file);
+    if (text !== '') rules.push({ dir, text, source: file });
+  };
+  const settings = join(gitDir, 'config');
+  const config = readGitConfig(textAt(reader, settings));
+  const excludes = config.get('core.excludesfile')?.at(-1) ?? '~/.config/git/ignore';
+  // Lowest precedence first, as gitignore(5) has it.
+  add(pathNamedIn(settings, ROOT, excludes.replace(/^~(?=\/)/, home)), '');
+  add(join(gitDir, 'info/exclude'), '');
+  const dirs: AbsPath[] = [];
+  for (let dir = parent(path); isWithin(dir, top); dir = parent(dir)) {
+    dirs.unshift(dir);
+    if (dir === ROOT) break;
+  }
+  for (const dir of dirs) add(join(dir, '.gitignore'), dir === top ? '' : relativeTo(dir, top));
+  const found = ignored(rules, relativeTo(path, top), false);
+  return found && `"${found.rule}" (${found.source}:${found.line})`;
+}
+
+type Found = Pick<Repository, 'gitDir' | 'stray'>;
+
+function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
+  const path = join(top, '.git');
+  const entry = reader.stat(path);
+  if (entry.type === 'dir') return { gitDir: path };
+  // A work tree or a submodule has a file that says where its git directory is.
+  const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textAt(reader, path))?.[1] : undefined;
+  if (target === undefined || entry.type !== 'file') return undefined;
+  const gitDir = pathNamedIn(path, top, target);
+  // It leads as a link does.
+  const uid = voiceOver(reader, path, entry);
+  const stray = uid === 0 ? undefined : strayed(reader, { ...follow(reader, gitDir), by: { link: path, uid } });
+  return { gitDir, ...(stray && { stray }) };
+}
+
+/** A work tree of its own shares the settings and objects of its repository. */
+export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
+  const file = join(gitDir, 'commondir');
+  const text = textAt(reader, file).trim();
+  return text === '' ? gitDir : pathNamedIn(file, gitDir, text);
+}
+
+function open(top: AbsPath, { gitDir, stray }: Found, reader: Reader): Repository {
+  const config = readGitConfig(textAt(reader, join(commonDirOf(gitDir, reader), 'config')));
+  const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
+  const index = join(gitDir, 'index');
+  const indexBytes = reader.read(index, MOST.indexBytes);
+  const tracked: Tracked = indexBytes === undefined ? { ok: true, paths: NO_PATHS } : trackedIn(indexBytes, format);
+  return { top, gitDir, ...(stray && { stray }), format, index, indexBytes, tracked };
+}
+
+/** Several providers ask about the same repository: the same bytes are read once. */
+function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {
+  const known = readBefore.get(bytes);
+  if (known?.format === format) return known.tracked;
+  const tracked = readIndexPaths(bytes, format);
+  readBefore.set(bytes, { format, tracked });
+  return tracked;
+}
+
+const readBefore = new WeakMap<Uint8Array, { readonly format: ObjectFormat; readonly tracked: Tracked }>();

@@ -1,0 +1,67 @@
+// Text files of the machine: read as strict UTF-8, and put with another text.
+
+import { digestOf } from '../canonical.ts';
+import type { JsonPointer } from '../diagnostic.ts';
+import { MOST } from '../limits.ts';
+import type { Entry, Finding, Owner, Put, Puttable } from '../model.ts';
+import { type AbsPath, basename } from '../path.ts';
+import type { Blobs } from './host.ts';
+import type { Reader } from './reader.ts';
+
+/** A file as it is, or why it is none that can be edited. */
+export type TextFile =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'text'; readonly text: string; readonly entry: Extract<Entry, { type: 'file' }> }
+  | { readonly kind: 'odd'; readonly problem: string };
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export function readText(reader: Reader, path: AbsPath): TextFile {
+  const entry = reader.stat(path);
+  if (entry.type === 'absent') return { kind: 'absent' };
+  if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
+  if (entry.type !== 'file')
+    return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
+  const bytes = reader.read(path, MOST.textBytes) ?? new Uint8Array();
+  try {
+    // Bytes that are not the UTF-8 of the decoded text would be lost by an edit.
+    return { kind: 'text', text: decoder.decode(bytes), entry };
+  } catch {
+    return { kind: 'odd', problem: 'is not UTF-8 text' };
+  }
+}
+
+/** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
+export function putText(
+  path: AbsPath,
+  file: TextFile,
+  text: string,
+  born: Owner,
+): { readonly edit: Put; readonly blobs: Blobs } {
+  const bytes = Buffer.from(text, 'utf8');
+  const content = digestOf(bytes);
+  const before: Puttable =
+    file.kind === 'text' ? { ...bare(file.entry), content: digestOf(file.text) } : { type: 'absent' };
+  const after: Puttable =
+    before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner: born };
+  return { edit: { op: 'put', path, before, after }, blobs: { [content]: bytes } };
+}
+
+const bare = ({ hardLinked: _, ...entry }: Extract<Entry, { type: 'file' }>): Extract<Puttable, { type: 'file' }> =>
+  entry;
+
+/** The owner that a new path in `dir` gets where no wish says it. */
+export function ownerIn(reader: Reader, dir: AbsPath): Owner {
+  const entry = reader.stat(dir);
+  return 'owner' in entry ? entry.owner : { uid: 0, gid: 0 };
+}
+
+/** A file that is there but can't be read as text. */
+export const oddFile = (path: AbsPath, { problem }: TextFile & { kind: 'odd' }, wish: JsonPointer): Finding => ({
+  code: 'RF2008',
+  wish,
+  subject: basename(path),
+  because: `"${path}" ${problem}`,
+  path,
+  remedy: { by: 'you', hint: 'put a regular text file in its place' },
+});

@@ -1,0 +1,184 @@
+// What the caller could not read: a pure judgement over the entries on the way to a file, and what is said instead of its
+// text. Root sees more than who called it, and its words must not tell them.
+
+import { CODES } from '../codes.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import type { Event, Reporter } from '../event.ts';
+import { follow } from '../machine/links.ts';
+import type { Reader } from '../machine/reader.ts';
+import type { Entry, Finding, Move, Plan } from '../model.ts';
+import { type AbsPath, absolute, parent, ROOT, rebase } from '../path.ts';
+import { editsOf } from './edits.ts';
+
+/** Whom the words are for, as the machine numbers them. */
+export interface Listener {
+  readonly uid: number;
+  readonly gids: readonly number[];
+}
+
+/** Whether the listener could read what is at a path of the machine. */
+export type MayRead = (path: AbsPath) => boolean;
+
+/** Of root itself, and of an ordinary user, whose process can read no more than they. */
+export const SEES_ALL: MayRead = () => true;
+
+/**
+ * By mode bits: each directory on `way` can be passed through, and `end` be read. What is absent has no text to hide. An ACL
+ * that takes a right from the owning group is not seen: its mask stands in the mode.
+ */
+export function isReadable(way: readonly Entry[], end: Entry, listener: Listener): boolean {
+  return way.every((entry) => allows(entry, 1, listener)) && allows(end, 4, listener);
+}
+
+function allows(entry: Entry, bit: 1 | 4, { uid, gids }: Listener): boolean {
+  if (uid === 0 || entry.type === 'absent' || entry.type === 'link') return true;
+  const shift = entry.owner.uid === uid ? 6 : gids.includes(entry.owner.gid) ? 3 : 0;
+  return ((entry.mode >> shift) & bit) !== 0;
+}
+
+/** The judgement about the machine that `reader` shows. What even we can't look at is closed. Remembers nothing. */
+export const mayReadOn =
+  (reader: Pick<Reader, 'stat'>, listener: Listener): MayRead =>
+  (path) => {
+    if (listener.uid === 0) return true;
+    try {
+      const { path: end, entry } = follow(reader, path);
+      // The way of the name, and the way of where its links lead.
+      const way = [...above(path), ...above(end)].map((dir) => follow(reader, dir).entry);
+      return isReadable(way, entry, listener);
+    } catch {
+      return false;
+    }
+  };
+
+function above(path: AbsPath): readonly AbsPath[] {
+  const dirs: AbsPath[] = [];
+  for (let dir = path; dir !== ROOT; dirs.push(dir)) dir = parent(dir);
+  return dirs;
+}
+
+export const withheld = (path: AbsPath): string => `(withheld: only root can read ${path})`;
+
+/** About a file that the listener can't read: its place and kind, and nothing of its text. */
+export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
+  const { severity, code, pointer, at } = diagnostic;
+  if (NAMES_ONLY.has(code) && at === undefined && diagnostic.snippet === undefined) return diagnostic;
+  const closed = closedPlace(diagnostic, mayRead);
+  if (closed === undefined) return diagnostic;
+  const { title } = CODES[code];
+  return {
+    severity,
+    code,
+    summary: `${title} ${withheld(closed)}`,
+    hint: AS_ROOT,
+    ...(pointer !== undefined && { pointer }),
+    ...(at && { at }),
+    path: closed,
+  };
+}
+
+const AS_ROOT = 'run the command as root itself to see what it says';
+
+/** Of these the words are about names, owners and rights, never about what is in a file. */
+const NAMES_ONLY: ReadonlySet<string> = new Set([
+  'RF2003',
+  'RF2004',
+  'RF2005',
+  'RF2017',
+  'RF2018',
+  'RF2021',
+  'RF2040',
+  'RF2041',
+  'RF2042',
+]);
+
+/** These findings say names, owners and modes, which a look at the directory tells as well. */
+const SHOWN: ReadonlySet<string> = new Set(['owner', 'mode', 'config.path', 'config.from', 'git', 'activate']);
+
+function discreetFinding(finding: Finding, mayRead: MayRead): Finding {
+  const { code, wish, host, subject, path, at, remedy } = finding;
+  const isShown =
+    remedy.by === 'plan' ? SHOWN.has(subject) : NAMES_ONLY.has(code) && at === undefined && remedy.by === 'you';
+  if (isShown && finding.evidence === undefined) return finding;
+  const closed = closedPlace(finding, mayRead);
+  if (closed === undefined) return finding;
+  const kept = { code, subject, ...(wish !== undefined && { wish }), ...(host !== undefined && { host }) };
+  if (remedy.by === 'plan') return { ...kept, ...(path && { path }), because: withheld(closed), remedy };
+  return {
+    ...kept,
+    because: `${CODES[code].title} ${withheld(closed)}`,
+    remedy: { by: 'you', hint: AS_ROOT },
+    ...(at && { at }),
+    path: closed,
+  };
+}
+
+/** The first file that it speaks of and that the listener could not read. */
+function closedPlace(
+  { at, path, evidence = [] }: Pick<Finding, 'at' | 'path' | 'evidence'>,
+  mayRead: MayRead,
+): AbsPath | undefined {
+  const file = at?.file.startsWith('/') ? absolute(at.file) : undefined;
+  const seen = evidence.map((one) => one.path);
+  return [file, path, ...seen].find((one) => one !== undefined && !mayRead(one));
+}
+
+/** A reporter that is told only what its reader may know. `mayRead` is asked for each event: it is known later than the first. */
+export const discreetly =
+  (report: Reporter, mayRead: () => MayRead): Reporter =>
+  (event) =>
+    report(mayRead() === SEES_ALL ? event : discreetEvent(event, mayRead()));
+
+function discreetEvent(event: Event, mayRead: MayRead): Event {
+  const say = (diagnostic: Diagnostic): Diagnostic => discreet(diagnostic, mayRead);
+  switch (event.type) {
+    case 'planned': {
+      const may = beforeMoves(event.plan, mayRead);
+      const steps = event.plan.steps.map((step) => ({
+        ...step,
+        findings: step.findings.map((finding) => discreetFinding(finding, may)),
+      }));
+      return { ...event, plan: { ...event.plan, steps } };
+    }
+    case 'diagnostic':
+      return { type: 'diagnostic', diagnostic: say(event.diagnostic) };
+    case 'diagnostics':
+      return { type: 'diagnostics', diagnostics: event.diagnostics.map(say) };
+    case 'ended':
+      return event.outcome !== undefined && 'cause' in event.outcome
+        ? { ...event, outcome: { ...event.outcome, cause: event.outcome.cause.map(say) } }
+        : event;
+    default:
+      return event;
+  }
+}
+
+/** The same judgement for paths as a plan names them: what it moves is asked where it lies now. */
+export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRead {
+  if (mayRead === SEES_ALL) return SEES_ALL;
+  const moves = editsOf(plan.steps).filter((edit): edit is Move => edit.op === 'move');
+  const known = new Map<AbsPath, boolean>();
+  return (path) => {
+    const now = moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+    const may = known.get(now) ?? mayRead(now);
+    known.set(now, may);
+    return may;
+  };
+}
+
+/** A path whose text, or something said of it, stands in the plan, and which the listener could not read. */
+export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
+  if (mayRead === SEES_ALL) return undefined;
+  const may = beforeMoves(plan, mayRead);
+  const told = plan.steps.flatMap(({ findings, edits }) => [
+    ...findings.flatMap((finding) => closedPlace(finding, may) ?? []),
+    ...edits.flatMap((edit) => {
+      if (edit.op !== 'put') return [];
+      const holdsBytes = [edit.before, edit.after].some(
+        (entry) => entry.type === 'link' || (entry.type === 'file' && entry.content !== undefined),
+      );
+      return holdsBytes ? [edit.path] : [];
+    }),
+  ]);
+  return told.find((path) => !may(path));
+}

@@ -1,0 +1,233 @@
+// One fold over the providers: each looks through an overlay that shows what the ones before it will do.
+// Planning computes everything and changes nothing.
+
+import { digestOf } from '../canonical.ts';
+import { entryOf } from '../codes.ts';
+import type { JsonPointer } from '../diagnostic.ts';
+import type { Reporter } from '../event.ts';
+import { asFinding } from '../finding.ts';
+import type { Blobs } from '../machine/host.ts';
+import { below, type Stray, settle } from '../machine/links.ts';
+import type { People } from '../machine/people.ts';
+import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.ts';
+import { strayLink } from '../machine/stray-links.ts';
+import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
+import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
+import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
+import type { Wishes } from '../spec/wishes.ts';
+import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { type Overlay, overlay } from './overlay.ts';
+import { isIdentified, withIds } from './plan-id.ts';
+import { type AnyProvider, barred, type Difference } from './provider.ts';
+import { recording } from './read-set.ts';
+
+export interface Selection {
+  /** Whether this provider is to look. Default: all are. */
+  readonly isSelected?: (name: string) => boolean;
+  /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
+  readonly leaves?: readonly JsonPointer[];
+  /** What is taken as made before anybody looks, and is in no edit. */
+  readonly presumed?: readonly Put[];
+  /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
+  readonly bytes?: boolean;
+}
+
+/** `isPartial`: bytes were withheld, so this is not what an apply would do, and its id names nothing. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly isPartial: boolean;
+}
+
+/** `spec` is the digest of the spec. */
+export async function plan(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
+  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec), presumed = [] }: Selection = {},
+): Promise<Planned> {
+  const sparing = bytes ? undefined : withoutBytes(reader);
+  const recorded = recording(sparing?.reader ?? reader);
+  const stage = overlay(recorded.reader);
+  show(stage, presumed, {});
+  const looked: Looked[] = [];
+  const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
+    [];
+  const blobs: Record<Digest, Uint8Array> = {};
+  let guard: Finding | undefined;
+  for (const provider of providers.filter(({ name }) => isSelected(name))) {
+    if (guard !== undefined) {
+      looked.push({ provider, found: undefined });
+      continue;
+    }
+    report({ type: 'progress', text: provider.name });
+    const seen = await lookOrSay(provider, wishes, stage);
+    if (seen === undefined) continue;
+    const difference = withoutConsequences(seen, looked);
+    const { blobs: contents = {} } = difference;
+    const { edits, strays } = settled(difference, stage, wishes.people);
+    const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
+    looked.push({ provider, found: { ...difference, findings: found } });
+    Object.assign(blobs, contents);
+    // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
+    show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
+    // A broken flake.nix is found by everyone who reads it, and told once.
+    told.push({ provider: provider.name, findings: found.filter((one) => !isTold(one, told)), edits });
+    guard = found.find(({ code }) => entryOf(code).endsLook);
+  }
+  const answers: Answers = answersTo(leaves, looked, guard?.code);
+  const moves = told.flatMap(({ edits }) => edits.filter((edit) => edit.op === 'move'));
+  const steps = looked.map(({ provider: { name } }) => {
+    const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
+    return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
+  });
+  const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
+  const { leftOut } = answers;
+  const made = withIds({ version: 2, spec, host: reader.facts, witnesses, steps, leftOut, blobs });
+  return { plan: made, isPartial: sparing?.hasWithheld() ?? false };
+}
+
+const isTold = (one: Finding, steps: readonly { readonly findings: readonly Finding[] }[]): boolean =>
+  steps.some(({ findings }) => findings.some((other) => isSameThing(one, other)));
+
+const isSameThing = (one: Finding, other: Finding): boolean =>
+  one.code === other.code &&
+  one.path === other.path &&
+  one.because === other.because &&
+  one.at?.line === other.at?.line &&
+  one.at?.column === other.at?.column;
+
+/**
+ * What bars a look because of another provider's wish, which that one has answered already, is the same trouble once more: it
+ * is not told again, and what it bars is barred by the code that was told.
+ */
+function withoutConsequences(found: Difference, looked: readonly Looked[]): Difference {
+  const { rest } = found;
+  const bar = rest && found.findings.find(({ code, remedy }) => code === rest.by && remedy.by !== 'plan');
+  const { wish } = bar ?? {};
+  if (rest === undefined || wish === undefined) return found;
+  const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
+  const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
+  // What the plan mends is no trouble any more when the next one looks.
+  const cause = answerer?.found?.findings.find(({ code, remedy }) => code === by && remedy.by !== 'plan');
+  if (by === undefined || cause === undefined || by === rest.by) return found;
+  return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
+}
+
+/** What the plan does not mend is shown where it lies now: before the moves of the plan nobody finds it elsewhere. */
+function asItLies(finding: Finding, moves: readonly Move[]): Finding {
+  if (finding.remedy.by === 'plan') return finding;
+  const now = (path: AbsPath): AbsPath =>
+    moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+  const { path, at } = finding;
+  return {
+    ...finding,
+    ...(path !== undefined && { path: now(path) }),
+    ...(at !== undefined && { at: at.file.startsWith('/') ? { ...at, file: now(absolute(at.file)) } : at }),
+  };
+}
+
+/** A plan is itself if its ids are the digests of what they stand for. */
+export function isIntact(made: Plan): boolean {
+  const blobsMatch = Object.entries(made.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
+  return blobsMatch && isIdentified(made);
+}
+
+/** The wish that an edit is for: that of a finding about its path, else that of any finding that the plan mends. */
+function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<Finding, 'wish' | 'subject'> {
+  const changes = findings.filter(({ remedy, wish }) => remedy.by === 'plan' && wish !== undefined);
+  const { wish, subject } = changes.find((one) => one.path === path) ?? changes[0] ?? { subject: path ?? '' };
+  return { subject, ...(wish !== undefined && { wish }) };
+}
+
+/** A new content would come as a new file: the other names of the old one would keep the old bytes. */
+function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Reader): readonly Finding[] {
+  return edits.flatMap((edit): Finding[] => {
+    if (edit.op !== 'put' || kindOf(edit) !== 'replace') return [];
+    const entry = stage.stat(edit.path);
+    if (entry.type !== 'file' || !entry.hardLinked) return [];
+    const because = `"${edit.path}" has other names too, and would no longer be the same file`;
+    const hint = 'make it a file of its own: cp --remove-destination';
+    const behind = wishBehind(difference, edit.path);
+    return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
+  });
+}
+
+/**
+ * The edits at the places where their paths really are, for the executor follows nobody's links but root's. `strays`: of
+ * those that a link leads to what is not its owner's, which are left out.
+ */
+function settled(
+  difference: Difference,
+  stage: Reader,
+  people: People,
+): { readonly edits: readonly Edit[]; readonly strays: readonly Finding[] } {
+  const { edits } = difference;
+  const dirs = new Map<AbsPath, ReturnType<typeof settle>>();
+  const strays = new Map<AbsPath, Stray>();
+  let isMoved = false;
+  const place = (path: AbsPath): AbsPath => {
+    const dir = parent(path);
+    const known = dirs.get(dir) ?? settledOr(stage, path);
+    dirs.set(dir, known);
+    if (known.stray !== undefined) strays.set(known.stray.link, known.stray);
+    if (known.stray === undefined && parent(known.path) === dir) return path;
+    isMoved = true;
+    return below(parent(known.path), basename(path));
+  };
+  const found = edits.map((edit): Edit => {
+    if (edit.op === 'activate') return edit;
+    if (edit.op === 'move') {
+      const [from, to] = [place(edit.from), place(edit.to)];
+      return from === edit.from && to === edit.to ? edit : { op: 'move', from, to };
+    }
+    const path = place(edit.path);
+    return path === edit.path ? edit : { ...edit, path };
+  });
+  if (strays.size > 0) {
+    const { wish, subject } = wishBehind(difference, undefined);
+    const said = [...strays.values()].map((one) => asFinding(strayLink(one, people), subject, wish));
+    return { edits: [], strays: said };
+  }
+  return { edits: isMoved ? found : edits, strays: [] };
+}
+
+/** What can't be looked at is not followed either: the executor finds out. */
+function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
+  try {
+    return settle(stage, path);
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return { path };
+    throw thrown;
+  }
+}
+
+async function lookOrSay(provider: AnyProvider, wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
+  try {
+    return await provider.look(wishes, stage);
+  } catch (thrown) {
+    if (!isUnreadable(thrown)) throw thrown;
+    const wish = leavesOf(wishes.spec).find((leaf) => isAnyMatch(leaf, provider.answers));
+    return barred(asFinding(unreadableProblem(thrown), provider.name, wish));
+  }
+}
+
+/** After a job was withheld, nobody can say which paths its edit would have changed. */
+function withoutBytes(reader: Reader): { readonly reader: Reader; readonly hasWithheld: () => boolean } {
+  let withheld = false;
+  const sparing: Reader = {
+    ...reader,
+    async compute(job) {
+      if (job.purpose === 'answer') return reader.compute(job);
+      withheld = true;
+      return { status: 'withheld' };
+    },
+    planned: (path) => withheld || reader.planned(path),
+  };
+  return { reader: sparing, hasWithheld: () => withheld };
+}
+
+function show(stage: Overlay, edits: readonly Edit[], blobs: Blobs): void {
+  for (const edit of edits) if (edit.op !== 'activate') stage.apply(edit, blobs);
+}

@@ -1,0 +1,79 @@
+// What a provider is: which wishes it answers, where it may write, a look at the machine, and what it found. It can't write.
+
+import type { Code } from '../codes.ts';
+import type { Blobs } from '../machine/host.ts';
+import type { Reader } from '../machine/reader.ts';
+import type { Edit, Finding } from '../model.ts';
+import type { Pattern } from '../spec/leaves.ts';
+import type { Wishes } from '../spec/wishes.ts';
+import type { Verdict } from '../verdict.ts';
+import type { MayWrite } from './places.ts';
+
+/** What a look comes to. A wish that no finding names holds, unless `rest` or `defers` say otherwise. */
+export interface Difference {
+  readonly findings: readonly Finding[];
+  readonly edits: readonly Edit[];
+  /** May be left out where no edit names a content. */
+  readonly blobs?: Blobs;
+  readonly rest?: Rest;
+  /** There is nothing to look at here: the look of another provider that concerns them decides, if it is made. */
+  readonly defers?: readonly Pattern[];
+}
+
+/** What becomes of the wishes that no finding of this look names. `by`: the code of the finding that says why. */
+export interface Rest {
+  readonly verdict: Exclude<Verdict, 'holds'>;
+  readonly by: Code;
+  /** Which ones; default: all that the provider answers or concerns. */
+  readonly of?: readonly Pattern[];
+}
+
+/** What is known of a provider before it looks. */
+export interface Descriptor {
+  /** Also a word for `--only` and `--skip`. */
+  readonly name: string;
+  /** The wishes that it alone answers. */
+  readonly answers: readonly Pattern[];
+  /** Wishes that another one answers, and that it may have findings about. */
+  readonly concerns?: readonly Pattern[];
+  /** What it may tell; besides, the planner tells of what cannot be read, is shared, or is led astray by a link. */
+  readonly codes: readonly Code[];
+  /** Which edits it may make: what a saved plan may touch is what some provider may. None: it never edits. */
+  readonly mayWrite?: MayWrite;
+}
+
+export interface Provider<Desired, Observed> extends Descriptor {
+  /** Pure: its share of the wishes; undefined where there is none. */
+  desire(wishes: Wishes): Desired | undefined;
+  /** Looks, and only where desired points. The reader already shows what earlier providers will do. */
+  observe(desired: Desired, reader: Reader): Promise<Observed>;
+  /** Pure. No difference: no finding and no edit. */
+  reconcile(desired: Desired, observed: Observed): Difference;
+}
+
+/** A provider with its types closed over, so that a list can hold many kinds. */
+export interface AnyProvider extends Descriptor {
+  /** undefined: nothing is wished of it. */
+  look(wishes: Wishes, reader: Reader): Promise<Difference | undefined>;
+}
+
+export function provider<Desired, Observed>(described: Provider<Desired, Observed>): AnyProvider {
+  const { desire, observe, reconcile, ...descriptor } = described;
+  return {
+    ...descriptor,
+    async look(wishes, reader) {
+      const desired = desire(wishes);
+      return desired === undefined ? undefined : reconcile(desired, await observe(desired, reader));
+    },
+  };
+}
+
+/** Every wish of it holds. */
+export const IN_SYNC: Difference = { findings: [], edits: [] };
+
+/** One finding that bars the look: every other wish of the provider (or of `of`) is barred with it. */
+export const barred = (finding: Finding, of?: readonly Pattern[]): Difference => ({
+  findings: [finding],
+  edits: [],
+  rest: { verdict: 'blocked', by: finding.code, ...(of && { of }) },
+});

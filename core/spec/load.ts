@@ -1,0 +1,116 @@
+// Reading a spec: text to a checked value with a digest, and the place of every wish in the text.
+
+import type { Spec } from '../../schemas/spec.gen.ts';
+import { validate } from '../../schemas/validate-spec.gen.mjs';
+import { digestOfJson } from '../canonical.ts';
+import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from '../diagnostic.ts';
+import { parseJson } from '../formats/json.ts';
+import type { PlacedText, Span } from '../formats/placed-text.ts';
+import { parsePlainYaml } from '../formats/plain-yaml.ts';
+import { parseYaml } from '../formats/yaml.ts';
+import { MOST } from '../limits.ts';
+import type { Digest } from '../model.ts';
+import { checkSpec } from './checks.ts';
+import { fromPointer } from './json-pointer.ts';
+import { problemsOf, type SpecProblem } from './schema-errors.ts';
+
+export type { Spec };
+
+/** The place of a wish, by default of its value; undefined where the spec has no such member. */
+export type Locate = (pointer: JsonPointer, what?: 'key' | 'value') => SourceRange | undefined;
+
+/** `diagnostics` of a good spec are warnings. Sorted by place, one for each. `digest` knows no comments and no layout. */
+export type LoadedSpec =
+  | {
+      readonly ok: true;
+      readonly spec: Spec;
+      readonly digest: Digest;
+      readonly locate: Locate;
+      readonly diagnostics: readonly Diagnostic[];
+    }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** So many mistakes are told at once. */
+const MOST_FAILURES = 200;
+
+/** A good spec of plain words needs no YAML package; whatever is to be complained about is left to it. */
+async function readYaml(content: string): Promise<PlacedText> {
+  const plain = parsePlainYaml(content);
+  return plain !== undefined && validate(plain.value) ? plain : await parseYaml(content);
+}
+
+/**
+ * Parses (JSON where `file` ends in .json, else YAML), validates and checks. `file` is as the user named it and only
+ * used in places. Never throws on any text.
+ */
+export async function loadSpec(file: string, text: string): Promise<LoadedSpec> {
+  const content = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const at = (span: Span): SourceRange => rangeOf(file, content, span);
+  const unparsable = (summary: string, span: Span, hint?: string): LoadedSpec => ({
+    ok: false,
+    diagnostics: [
+      { severity: 'error', code: 'RF1002', summary, at: at(span), ...(hint === undefined ? {} : { hint }) },
+    ],
+  });
+
+  if (content.length > MOST.specLength) return unparsable('the spec is larger than 256 KiB', { start: 0, end: 0 });
+  const control = content.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/);
+  if (control !== -1) {
+    const name = content.charCodeAt(control).toString(16).toUpperCase().padStart(4, '0');
+    return unparsable(`control character U+${name}`, { start: control, end: control + 1 }, 'remove it');
+  }
+
+  const parsed = file.toLowerCase().endsWith('.json') ? parseJson(content) : await readYaml(content);
+  if (!parsed.ok) {
+    const diagnostics = parsed.problems.map(
+      ({ message, hint, span }): Diagnostic => ({
+        severity: 'error',
+        code: 'RF1002',
+        summary: message,
+        at: at(span),
+        ...(hint === undefined ? {} : { hint }),
+      }),
+    );
+    return { ok: false, diagnostics: tidy(diagnostics) };
+  }
+  if (parsed.value === null || parsed.value === undefined)
+    return unparsable('the spec is empty', { start: 0, end: 0 }, 'run reflake init to write one');
+
+  const locate = locator(parsed, at);
+  if (!validate(parsed.value)) {
+    const problems = problemsOf((validate.errors ?? []).slice(0, MOST_FAILURES));
+    return { ok: false, diagnostics: tidy(problems.map((problem) => placed(problem, locate))) };
+  }
+  const spec = parsed.value as Spec;
+  const diagnostics = tidy(checkSpec(spec).map((problem) => placed(problem, locate)));
+  if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  return { ok: true, spec, digest: digestOfJson(spec), locate, diagnostics };
+}
+
+function locator(parsed: Extract<PlacedText, { ok: true }>, at: (span: Span) => SourceRange): Locate {
+  return (pointer, what = 'value') => {
+    const place = parsed.placeOf(fromPointer(pointer));
+    return place === undefined ? undefined : at(what === 'key' ? (place.key ?? place.value) : place.value);
+  };
+}
+
+function placed({ part, pointer, ...problem }: SpecProblem, locate: Locate): Diagnostic {
+  const place = locate(pointer, part) ?? locate('');
+  return { ...problem, pointer, ...(place === undefined ? {} : { at: onFirstLine(place, pointer) }) };
+}
+
+/** A missing key of the whole spec is shown at its beginning, not under all of it. */
+function onFirstLine(range: SourceRange, pointer: JsonPointer): SourceRange {
+  return pointer === '' ? { ...range, endLine: range.line, endColumn: range.column } : range;
+}
+
+/** By place, each once. */
+function tidy(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const order = (a: Diagnostic, b: Diagnostic): number =>
+    (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0);
+  const seen = new Set<string>();
+  return diagnostics.toSorted(order).filter((diagnostic) => {
+    const key = `${diagnostic.code} ${diagnostic.summary} ${diagnostic.at?.line}:${diagnostic.at?.column}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

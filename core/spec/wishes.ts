@@ -1,0 +1,229 @@
+// The spec with the machine's own names filled in: users as numbers, `~` as a home, defaults as values.
+// What providers get, so that none of them looks a name up again.
+
+import type { Spec } from '../../schemas/spec.gen.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import { isId, MOST } from '../limits.ts';
+import { follow, type Stray, settle, strayed } from '../machine/links.ts';
+import { type People, people } from '../machine/people.ts';
+import { isUnreadable, type Reader } from '../machine/reader.ts';
+import { strayLink } from '../machine/stray-links.ts';
+import type { ActivationMode, Owner, Party, Person } from '../model.ts';
+import { type AbsPath, absolute, depth, isPossible, ROOT } from '../path.ts';
+import { type InputWishes, inputsOf } from './inputs.ts';
+
+export interface Wishes {
+  readonly spec: Spec;
+  readonly host: Spec['host'];
+  /** Where the configuration lives. */
+  readonly dir: AbsPath;
+  readonly from?: AbsPath;
+  readonly owner?: Owner;
+  /** Who could write by themselves where the transaction may write in somebody's name: whose the tree is, and will be. */
+  readonly parties: readonly Party[];
+  /** In whose name programs run: the owner of the configuration, or else whoever called. */
+  readonly person: Person;
+  readonly modules: readonly string[];
+  readonly inputs: readonly InputWishes[];
+  readonly features?: readonly string[];
+  readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
+  readonly git: boolean;
+  readonly activate?: ActivationMode;
+  readonly offline: boolean;
+  /** Seconds since 1970; only lock.maxAge looks at it. */
+  readonly now: number;
+  /** Whether the machine is the one we run on, and not a directory (--root). */
+  readonly isRunning: boolean;
+  readonly people: People;
+}
+
+/** What a run knows that the spec does not say. */
+export interface Run {
+  readonly caller: Person;
+  /** In whose name programs run. */
+  readonly person: Person;
+  readonly offline: boolean;
+  readonly now: number;
+  readonly isRunning: boolean;
+}
+
+export type Resolved =
+  | { readonly ok: true; readonly wishes: Wishes; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Where installers put it. */
+const DEFAULT_DIR = '/etc/nixos';
+const DEFAULT_MODULES = ['./configuration.nix'];
+
+export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
+  const names = people(reader);
+  const problems: Diagnostic[] = [];
+  const [userName, groupName] = (spec.config?.owner ?? '').split(':', 2);
+  const user = ownerOf(spec, names);
+  if (userName && user === undefined) problems.push(unknown('user', userName, names));
+  const gid = groupName ? names.groupId(groupName) : user?.gid;
+  if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
+  const { person } = run;
+  const homeless = [user ?? run.caller, person].find(({ home }) => !isHome(home));
+  if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
+  const named = placesIn(spec, user, run.caller);
+  const place = canonical(named.dir, reader);
+  const dir = place.path;
+  const left = named.from === undefined ? undefined : quietly(named.from, (at) => settle(reader, at));
+  const from = left?.path;
+  if (place.stray) problems.push({ ...strayLink(place.stray, names), pointer: '/config/path' });
+  if (left?.stray) problems.push({ ...strayLink(left.stray, names), pointer: '/config/from' });
+  problems.push(...notYet(spec));
+  if (problems.length > 0) return { ok: false, diagnostics: problems };
+  const maxAge = spec.lock?.maxAge;
+  return {
+    ok: true,
+    diagnostics: [],
+    wishes: {
+      spec,
+      host: spec.host,
+      dir,
+      ...(from !== undefined && from !== dir && { from }),
+      ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
+      parties: partiesOf([dir, from], [user?.uid, run.isRunning ? person.uid : undefined], names, reader),
+      person,
+      modules: spec.config?.modules ?? DEFAULT_MODULES,
+      inputs: inputsOf(spec),
+      ...(spec.features && { features: spec.features }),
+      lock: {
+        ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),
+        ...(spec.lock?.allow && { allow: spec.lock.allow }),
+      },
+      git: spec.git === 'track',
+      ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
+      offline: run.offline,
+      now: run.now,
+      isRunning: run.isRunning,
+      people: names,
+    },
+  };
+}
+
+/** Whom the spec wishes to own the configuration; undefined: nobody, or somebody that this machine does not know. */
+export function ownerOf(spec: Spec, names: People): Person | undefined {
+  const [user, group] = (spec.config?.owner ?? '').split(':', 2);
+  // A number need not have a name; then its group has to be said too.
+  return user ? (names.user(user) ?? nameless(user, group, names)) : undefined;
+}
+
+/** The places that the spec names, before any link is followed. `owner`: as `ownerOf` has it. */
+export function placesIn(
+  spec: Spec,
+  owner: Person | undefined,
+  caller: Person,
+): { readonly dir: AbsPath; readonly from?: AbsPath } {
+  const { home } = owner ?? caller;
+  const dir = placeOf(spec.config?.path ?? DEFAULT_DIR, home);
+  const from = spec.config?.from;
+  return from === undefined ? { dir } : { dir, from: placeOf(from, home) };
+}
+
+interface Placed {
+  readonly path: AbsPath;
+  readonly stray?: Stray;
+}
+
+/** Where the directory itself is, if what was named is a link to it: one path for one file, whoever looks. */
+function canonical(path: AbsPath, reader: Reader): Placed {
+  return quietly(path, (at) => {
+    const found = follow(reader, at);
+    const stray = strayed(reader, found);
+    if (stray !== undefined) return { path: at, stray };
+    const isLink = reader.stat(at).type === 'link';
+    if (isLink ? found.entry.type === 'dir' : found.by !== undefined) return { path: found.path };
+    return { path: at };
+  });
+}
+
+/** Where something can't be looked at, whoever looks there says so, with its own words. */
+function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
+  try {
+    return look(path);
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return { path };
+    throw thrown;
+  }
+}
+
+/** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
+const isHome = (home: string): boolean =>
+  home.startsWith('/') && isPossible(home) && depth(absolute(home)) <= MOST.pathNames;
+/** The present owners of `places`, and `uids`, with the groups that the machine knows of. */
+function partiesOf(
+  places: readonly (AbsPath | undefined)[],
+  uids: readonly (number | undefined)[],
+  names: People,
+  reader: Reader,
+): readonly Party[] {
+  const present = places.map((path) => {
+    let owner: number | undefined;
+    if (path === undefined) return owner;
+    quietly(path, (at) => {
+      const entry = reader.stat(at);
+      owner = 'owner' in entry ? entry.owner.uid : undefined;
+      return { path: at };
+    });
+    return owner;
+  });
+  const all = new Set([...uids, ...present]);
+  return [...all]
+    .filter((uid) => uid !== undefined && uid !== 0)
+    .map((uid) => ({ uid: uid!, gids: names.groupsOf(uid!) }));
+}
+
+/** The schema lets only absolute paths and `~/…` through. */
+const placeOf = (path: string, home: string): AbsPath =>
+  absolute(path.startsWith('~') ? `${isHome(home) ? home : ROOT}/${path.slice(1)}` : path);
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
+
+const secondsOf = (age: string): number => Number(age.slice(0, -1)) * (SECONDS[age.slice(-1)] ?? 1);
+
+function unknown(what: 'user' | 'group', name: string, { users, oddLine }: People): Diagnostic {
+  const odd = oddLine(what, name);
+  if (odd !== undefined) {
+    const { file, line, why } = odd;
+    return {
+      severity: 'error',
+      code: 'RF2001',
+      summary: `the ${what} "${name}" cannot be used: ${file}:${line}: ${why}`,
+      hint: `mend that line, or name another ${what}`,
+      pointer: '/config/owner',
+    };
+  }
+  const ordinary = users.filter(({ uid }) => uid >= 1000 && uid < 60_000).map((user) => user.name);
+  const summary = `no ${what} "${name}" on this machine`;
+  const hint = ordinary.length > 0 ? `use one of: ${ordinary.join(', ')}` : `add the ${what} first`;
+  return { severity: 'error', code: 'RF2001', summary, hint, pointer: '/config/owner' };
+}
+
+const oddHome = ({ name, home }: Person): Diagnostic => ({
+  severity: 'error',
+  code: 'RF2001',
+  summary: `the home of "${name}" is ${JSON.stringify(home.slice(0, 60))} by /etc/passwd, and no directory can have such a path`,
+  hint: 'mend that line: a home is an absolute path',
+});
+
+function nameless(uid: string, group: string | undefined, names: People): Person | undefined {
+  const gid = group === undefined ? undefined : names.groupId(group);
+  return isId(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
+}
+
+/** Wishes of the contract that a later version grants are refused, not passed over. */
+function notYet(spec: Spec): readonly Diagnostic[] {
+  if (spec.channels !== 'retire') return [];
+  return [
+    {
+      severity: 'error',
+      code: 'RF1010',
+      summary: '"channels: retire" is not supported yet',
+      hint: 'write channels: keep',
+      pointer: '/channels',
+    },
+  ];
+}

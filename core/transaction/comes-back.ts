@@ -1,0 +1,53 @@
+// What a rollback takes from an owner into a place of root's, where all counts as root's own afterwards: what it says of that, and
+// what it refuses to take.
+
+import type { Diagnostic } from '../diagnostic.ts';
+import { notOwned } from '../machine/owned.ts';
+import type { Reader } from '../machine/reader.ts';
+import { type Edit, kindOf, type Move } from '../model.ts';
+import { quoted } from '../path.ts';
+
+/** Files that become root's with bytes that nobody has compared. Undefined: there are none. */
+export function comesBack(edits: readonly Edit[]): Diagnostic | undefined {
+  const { length } = edits.filter(
+    (edit) =>
+      edit.op === 'put' &&
+      kindOf(edit) === 'metadata' &&
+      edit.before.type === 'file' &&
+      edit.after.type === 'file' &&
+      edit.before.owner.uid !== 0 &&
+      edit.after.owner.uid === 0,
+  );
+  if (length === 0) return undefined;
+  const what =
+    length === 1 ? '1 file comes back to root with what its' : `${length} files come back to root with what their`;
+  return {
+    severity: 'warning',
+    code: 'RF3023',
+    summary: `${what} owner wrote and added since`,
+    hint: 'compare before root builds a system from it',
+  };
+}
+
+/**
+ * Something that the owner of a tree could not read, but has moved into it: taken along to a place of root's, the next apply
+ * would give it to them as a part of the configuration. `reader`: looks with root's rights, and follows no link of theirs.
+ */
+export function foreignIn(edits: readonly Edit[], reader: Reader): Diagnostic | undefined {
+  for (const { from } of edits.filter((edit): edit is Move => edit.op === 'move')) {
+    const top = reader.stat(from);
+    if (top.type !== 'dir' || top.owner.uid === 0) continue;
+    const found = notOwned(from, top.owner, { ...reader, isOwned: () => false }).find(
+      ({ withheld }) => withheld === 'closed',
+    );
+    if (found === undefined) continue;
+    return {
+      severity: 'error',
+      code: 'RF2041',
+      summary: `"${found.path}" is closed to the owner of "${from}", in whose tree it lies: it would count as the configuration's`,
+      hint: `move it elsewhere, or look at it and run: sudo chown -h ${top.owner.uid}:${top.owner.gid} -- ${quoted(found.path)}`,
+      path: found.path,
+    };
+  }
+  return undefined;
+}

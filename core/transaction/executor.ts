@@ -1,0 +1,336 @@
+// The only caller of Host.work, with undo.ts. Executes a transaction or leaves the machine as it was: rehearse, draft,
+// prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
+
+import type { Diagnostic } from '../diagnostic.ts';
+import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
+import { type Blobs, isStale, type Work } from '../machine/host.ts';
+import type { Store } from '../machine/state-store.ts';
+import type { Activate, Kept, Outcome, Witness } from '../model.ts';
+import type { AbsPath } from '../path.ts';
+import type { Reached, Surroundings } from './execution.ts';
+import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
+import type { Transaction } from './model.ts';
+import { rehearse, staleWitnesses } from './preconditions.ts';
+import { undo } from './undo.ts';
+
+/** `blobs`: the contents that the edits put; `witnesses`: what the plan relies on besides. Needs the lock, and no unfinished journal. */
+export async function execute(
+  asked: Transaction,
+  blobs: Blobs,
+  around: Surroundings,
+  witnesses: readonly Witness[] = [],
+): Promise<Outcome> {
+  const { host, store, report, stopped } = around;
+  const edits = asked.batches.flat();
+  // A rollback that finds everything as it was before still has to be recorded, or the next one would find it again.
+  if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
+  const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
+  host.refresh();
+  const rehearsed = look(() => {
+    const unlike = staleWitnesses(host, witnesses);
+    return unlike.length > 0 ? { stale: unlike } : rehearse({ ...host, ...host.held }, asked.batches, blobs, code);
+  });
+  host.refresh();
+  if ('status' in rehearsed) return rehearsed;
+  if (rehearsed.stale.length > 0 || !('batches' in rehearsed)) return { status: 'refused', cause: rehearsed.stale };
+  const { replaced, batches } = rehearsed;
+  const transaction: Transaction = { ...asked, batches };
+  const contents: Blobs = { ...blobs, ...replaced };
+  const before = stopped();
+  if (before !== undefined) return stoppedBy(before);
+  const generation = nextGeneration(store);
+  const work = host.work(batches.flat(), transaction.tx, transaction);
+  try {
+    const refused = prepare(transaction, contents, around, work);
+    if (refused !== undefined) return refused;
+    const reached: Reached = { begun: 0 };
+    const applied: Outcome = { status: 'applied', generation, edits: edits.length };
+    try {
+      const failed = await publishAll(transaction, around, work, reached);
+      if (failed.length > 0) return await undoOrStop(transaction, contents, failed, around, work, reached);
+      around.settling(applied);
+      commit(store, generation, around.now());
+    } catch (thrown) {
+      // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
+      // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
+      const cause = [failure('an edit failed', thrown)];
+      const committed = isCommitted(store, generation);
+      if (committed !== true) around.settling(undefined);
+      if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
+      if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
+    }
+    const kept = sweep(around, work, generation);
+    report({ type: 'progress', text: 'committed' });
+    return { ...applied, ...(kept.length > 0 && { kept }) };
+  } finally {
+    work.close();
+  }
+}
+
+/** What cannot be looked at is not written to. */
+function look<T>(act: () => T): T | Extract<Outcome, { status: 'refused' }> {
+  try {
+    return act();
+  } catch (thrown) {
+    return { status: 'refused', cause: [failure('the machine cannot be looked at', thrown)] };
+  }
+}
+
+/** All that takes space or may be refused. Whatever goes wrong, nobody has seen anything. */
+function prepare(
+  transaction: Transaction,
+  contents: Blobs,
+  { store, stopped }: Surroundings,
+  work: Work,
+): Outcome | undefined {
+  let what = 'the journal cannot be written';
+  try {
+    draft(store, transaction, contents);
+    what = 'it cannot be prepared';
+    work.prepare(contents);
+    const signal = stopped();
+    if (signal !== undefined) {
+      unprepare(store, work);
+      return stoppedBy(signal);
+    }
+    begin(store);
+    return undefined;
+  } catch (thrown) {
+    const cause = isStale(thrown) ? staleDiagnostic(thrown, transaction.kind) : failure(what, thrown);
+    unprepare(store, work);
+    return { status: 'refused', cause: [cause] };
+  }
+}
+
+function unprepare(store: Store, work: Work): void {
+  try {
+    work.drop();
+    // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
+    if (store.read('journal/begin') !== undefined) discard(store);
+    forget(store);
+  } catch {
+    // The draft stays, and by it the next run finds what is to be swept.
+  }
+}
+
+/** Plays an unfinished journal back. Returns undefined where there is none. */
+export async function recover(around: Surroundings): Promise<Outcome | undefined> {
+  try {
+    return await playBack(around);
+  } catch (thrown) {
+    return { status: 'stuck', cause: [failure('what a crash left cannot be looked at', thrown)], conflicts: [] };
+  }
+}
+
+async function playBack(around: Surroundings): Promise<Outcome | undefined> {
+  const { host, store } = around;
+  host.refresh();
+  store.tidy();
+  const damage = sweepDraft(around);
+  if (damage !== undefined) return damaged(store, damage);
+  sweepCommitted(around);
+  const loaded = load(store, 'journal');
+  if (loaded.status === 'none') return undefined;
+  if (loaded.status === 'damaged') return damaged(store, loaded.what);
+  const { transaction, blobs } = loaded;
+  const cause: Diagnostic = {
+    severity: 'warning',
+    code: 'RF3014',
+    summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
+  };
+  const work = host.work(transaction.batches.flat(), transaction.tx, transaction);
+  try {
+    return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
+  } finally {
+    work.close();
+  }
+}
+
+function damaged(store: Store, what: string): Outcome {
+  const summary = `the journal in "${store.where}" is damaged: ${what}`;
+  const hint = 'look at the files that its begin record names, then move the journal directory away';
+  return { status: 'stuck', cause: [{ severity: 'error', code: 'RF3012', summary, hint }], conflicts: [] };
+}
+
+/** The number that the next apply gets. */
+export const nextGeneration = (store: Store): number => Math.max(0, ...generations(store)) + 1;
+
+export const generations = (store: Store): readonly number[] =>
+  store
+    .list('history')
+    .map(Number)
+    .filter(Number.isInteger)
+    .sort((a, b) => a - b);
+
+async function publishAll(
+  { batches, kind }: Transaction,
+  around: Surroundings,
+  work: Work,
+  reached: Reached,
+): Promise<readonly Diagnostic[]> {
+  const { store, report, stopped, verify } = around;
+  const total = batches.flat().length;
+  const breath = breather();
+  let index = 0;
+  for (const [number, batch] of batches.entries()) {
+    if (number > 0) {
+      work.flush();
+      noteBatch(store, number);
+    }
+    for (const edit of batch) {
+      await breath();
+      const signal = stopped();
+      if (signal !== undefined) return [interrupted(signal)];
+      reached.begun++;
+      if (edit.op === 'activate') {
+        work.flush();
+        const failed = await activation(edit, around);
+        // Ctrl-C reaches the build as well: it failed because of that. Its end may be heard of before the signal is.
+        if (failed !== undefined) await new Promise((resume) => setTimeout(resume, SIGNAL_LAG));
+        const during = stopped();
+        if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
+      } else {
+        const unlike = publish(work, index, kind);
+        if (unlike !== undefined) {
+          // It was not done: what is there is not ours to undo.
+          reached.begun--;
+          return [unlike];
+        }
+      }
+      report({ type: 'edited', edit, index: index++, total });
+    }
+  }
+  work.flush();
+  report({ type: 'progress', text: 'verifying' });
+  return await verify();
+}
+
+/** Lets what else there is (signal handlers, a screen) have its turn now and then; publishing is synchronous. */
+function breather(): () => Promise<void> {
+  let last = 0;
+  return async () => {
+    if (Date.now() - last < BREATH) return;
+    await new Promise((resume) => setImmediate(resume));
+    last = Date.now();
+  };
+}
+
+/** Milliseconds. */
+const BREATH = 5;
+
+function publish(work: Work, at: number, kind: Transaction['kind']): Diagnostic | undefined {
+  try {
+    work.publish(at);
+    return undefined;
+  } catch (thrown) {
+    if (!isStale(thrown)) throw thrown;
+    return staleDiagnostic(thrown, kind);
+  }
+}
+
+const staleDiagnostic = (
+  { path, message }: Error & { readonly path: AbsPath },
+  kind: Transaction['kind'],
+): Diagnostic => ({
+  severity: 'error',
+  code: kind === 'rollback' ? 'RF3011' : 'RF3001',
+  summary: message,
+  path,
+});
+
+async function activation(edit: Activate, { host, store, report }: Surroundings): Promise<Diagnostic | undefined> {
+  const result = await host.activate(edit, {
+    progress: (text) => report({ type: 'progress', text }),
+    // Durable before the running system is touched: from then on, undo activates the old one again.
+    begins: () => noteActivation(store),
+  });
+  if (result.status === 'done') return undefined;
+  return {
+    severity: 'error',
+    code: result.phase === 'build' ? 'RF4006' : 'RF4007',
+    summary: result.phase === 'build' ? 'the configuration does not build' : 'the new system did not activate',
+    hint: 'mend the configuration; the last lines of the log say why',
+    snippet: lastLines(result.log, 20),
+  };
+}
+
+/** Milliseconds in which a signal to the whole process group reaches us too. */
+const SIGNAL_LAG = 50;
+
+/** Unknown where the store can't be read any more: the next run finds out. */
+function isCommitted(store: Store, generation: number): boolean | 'unknown' {
+  try {
+    return store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
+  } catch (thrown) {
+    failure('the journal cannot be read', thrown);
+    return 'unknown';
+  }
+}
+
+/** What keeps an undo from even beginning leaves the journal to the next run. */
+async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
+  try {
+    return await undo(...all);
+  } catch (thrown) {
+    return { status: 'stuck', cause: [...all[2], failure('undo failed', thrown)], conflicts: [] };
+  }
+}
+
+/** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
+function sweep({ store, report }: Surroundings, work: Work, generation: number): readonly Kept[] {
+  let kept: readonly Kept[] = [];
+  try {
+    try {
+      work.sweep();
+    } finally {
+      kept = work.kept();
+      for (const { beside } of kept)
+        if (beside !== undefined) report({ type: 'diagnostic', diagnostic: writtenLate(beside) });
+    }
+    store.remove(`history/${generation}/unswept`);
+  } catch (thrown) {
+    const problem = failure('temporary files are left over', thrown);
+    report({ type: 'diagnostic', diagnostic: { ...problem, severity: 'warning' } });
+  }
+  return kept;
+}
+
+const writtenLate = (path: AbsPath): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3005',
+  summary: `somebody wrote to what was replaced, or still has it open to write: it is kept as "${path}"`,
+  path,
+});
+
+/** A crash between commit and sweep leaves work directories, and in them the original of a move across file systems. */
+function sweepCommitted(around: Surroundings): void {
+  const { host, store } = around;
+  for (const number of generations(store)) {
+    if (store.read(`history/${number}/unswept`) === undefined) continue;
+    const loaded = load(store, `history/${number}`);
+    if (loaded.status !== 'loaded') continue;
+    const { batches, tx } = loaded.transaction;
+    const work = host.work(batches.flat(), tx, loaded.transaction);
+    try {
+      sweep(around, work, number);
+    } finally {
+      work.close();
+    }
+  }
+}
+
+/** A crash while things were prepared: nobody has seen any of it. What is damaged of it is told. */
+function sweepDraft({ host, store }: Surroundings): string | undefined {
+  const found = drafted(store);
+  if (found.status === 'damaged') return found.what;
+  if (found.status === 'loaded') {
+    const work = host.work(found.transaction.batches.flat(), found.transaction.tx, found.transaction);
+    try {
+      work.drop();
+    } finally {
+      work.close();
+    }
+  }
+  forget(store);
+  return undefined;
+}

@@ -1,0 +1,146 @@
+// The write-ahead record of one transaction: what it will do, and the bytes it replaces, durable before the first write.
+// While an apply is unfinished it is `journal/`; when it commits, one rename makes it `history/N/`.
+
+import { digestOf } from '../canonical.ts';
+import type { Blobs } from '../machine/host.ts';
+import type { Store } from '../machine/state-store.ts';
+import type { Digest } from '../model.ts';
+import { type Transaction, textOf, transactionIn } from './model.ts';
+
+export type Loaded =
+  | { readonly status: 'none' }
+  | { readonly status: 'damaged'; readonly what: string }
+  | { readonly status: 'loaded'; readonly transaction: Transaction; readonly blobs: Blobs };
+
+const MAGIC = 'RFJ1';
+
+/** Writes the journal whole, but not yet in its place: from then on things may be prepared out of sight. */
+export function draft(store: Store, transaction: Transaction, blobs: Blobs): void {
+  store.remove('journal.new');
+  for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
+  store.write('journal.new/progress', seal(JSON.stringify(START)));
+  store.write('journal.new/begin', seal(textOf(transaction)));
+  // Until this is gone, temporary names may be left beside the targets. Last: where it is without the begin, that was lost.
+  store.write('journal.new/unswept', Buffer.from(transaction.tx));
+}
+
+/** One rename: from here on, edits may be visible. */
+export const begin = (store: Store): void => store.rename('journal.new', 'journal');
+
+/** A draft that was never begun: what was prepared for it is to be swept. */
+export function drafted(store: Store): Drafted {
+  const record = store.read('journal.new/begin');
+  if (record === undefined) {
+    // A death before all of it was written: nothing was prepared yet.
+    if (store.read('journal.new/unswept') === undefined) return { status: 'none' };
+    return { status: 'damaged', what: 'journal.new/begin is missing' };
+  }
+  const opened = unseal(record);
+  if (!opened.ok) return { status: 'damaged', what: `journal.new/begin ${opened.why}` };
+  const transaction = transactionIn(opened.text);
+  return transaction === undefined
+    ? { status: 'damaged', what: 'journal.new/begin is no record of an apply' }
+    : { status: 'loaded', transaction };
+}
+
+type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
+
+/** One rename as well: half a draft would be taken for a damaged one. */
+export const forget = (store: Store): void => store.remove('journal.new');
+
+/** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
+export function load(store: Store, name: string): Loaded {
+  const record = store.read(`${name}/begin`);
+  if (record === undefined) {
+    return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
+  }
+  const opened = unseal(record);
+  if (!opened.ok) return { status: 'damaged', what: `${name}/begin ${opened.why}` };
+  const transaction = transactionIn(opened.text);
+  if (transaction === undefined) return { status: 'damaged', what: `${name}/begin is no record of an apply` };
+  const blobs: Record<Digest, Uint8Array> = {};
+  for (const digest of digestsOf(transaction)) {
+    const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);
+    if (bytes === undefined || digestOf(bytes) !== digest)
+      return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
+    blobs[digest] = bytes;
+  }
+  // What was finished needs none any more.
+  if (name === UNFINISHED && progressOf(store) === undefined) return { status: 'damaged', what: `${name}/progress` };
+  return { status: 'loaded', transaction, blobs };
+}
+
+const UNFINISHED = 'journal';
+
+/**
+ * How far the unfinished transaction is. `batch`: what comes after it has not been touched, or is undone, whatever it
+ * looks like. `activating`: an activation may have begun, so undo has to look at the running system too. `activated`: it
+ * has come to its end, which is told to people alone.
+ */
+interface Progress {
+  readonly batch: number;
+  readonly activating: boolean;
+  readonly activated?: boolean;
+}
+
+const START: Progress = { batch: 0, activating: false };
+
+export const noteActivation = (store: Store): void => note(store, { activating: true });
+export const noteActivated = (store: Store): void => note(store, { activated: true });
+export const activationEnded = (store: Store): boolean => known(store).activated === true;
+export const activationBegun = (store: Store): boolean => known(store).activating;
+
+/** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */
+export const noteBatch = (store: Store, index: number): void => note(store, { batch: index });
+export const batchReached = (store: Store): number => known(store).batch;
+
+const note = (store: Store, news: Partial<Progress>): void =>
+  store.write('journal/progress', seal(JSON.stringify({ ...known(store), ...news })));
+
+function known(store: Store): Progress {
+  const progress = progressOf(store);
+  // load() has refused a journal without it.
+  if (progress === undefined) throw new Error('journal/progress is damaged');
+  return progress;
+}
+
+function progressOf(store: Store): Progress | undefined {
+  const record = store.read('journal/progress');
+  const opened = record && unseal(record);
+  return opened?.ok ? (JSON.parse(opened.text) as Progress) : undefined;
+}
+
+/** The commit point: one rename. */
+export function commit(store: Store, generation: number, finishedAt: string): void {
+  store.write('journal/finished', Buffer.from(finishedAt));
+  store.rename('journal', `history/${generation}`);
+}
+
+/** The end of an apply that was undone: one rename. */
+export const discard = (store: Store): void => store.remove('journal');
+
+/** Contents that the edits name. */
+export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {
+  const digests = new Set<Digest>();
+  for (const edit of batches.flat()) {
+    if (edit.op !== 'put') continue;
+    for (const entry of [edit.before, edit.after]) {
+      if (entry.type === 'file' && entry.content !== undefined) digests.add(entry.content);
+    }
+  }
+  return digests;
+}
+
+const seal = (text: string): Buffer => Buffer.from(`${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}\n${text}`);
+
+type Unsealed = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
+
+function unseal(record: Uint8Array): Unsealed {
+  const all = Buffer.from(record).toString('utf8');
+  const cut = all.indexOf('\n');
+  const text = all.slice(cut + 1);
+  if (all.slice(0, cut) === `${MAGIC} ${digestOf(text)} ${Buffer.byteLength(text)}`) return { ok: true, text };
+  const [, version] = /^(RFJ\d+) /.exec(all) ?? [];
+  if (version === undefined || version === MAGIC) return { ok: false, why: 'does not match its checksum' };
+  return { ok: false, why: `is of another version of reflake (${version}; this one writes ${MAGIC}): run that one` };
+}

@@ -1,0 +1,208 @@
+// Before the first write: every `before` of a transaction is compared with the machine, on an overlay that is led
+// through the whole of it. What was shown is what runs, or nothing is.
+
+import { digestOf } from '../canonical.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import type { Blobs } from '../machine/host.ts';
+import { activeSystem, type Reader } from '../machine/reader.ts';
+import {
+  type ActiveSystem,
+  type Edit,
+  type Entry,
+  looksInside,
+  matches,
+  type Put,
+  type Puttable,
+  sameOwner,
+  type Witness,
+} from '../model.ts';
+import { type AbsPath, parent, ROOT } from '../path.ts';
+import { overlay } from '../plan/overlay.ts';
+import { changedSince } from '../plan/read-set.ts';
+import { sameMeaning } from './equivalent.ts';
+
+/** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
+export interface Rehearsal {
+  readonly stale: readonly Diagnostic[];
+  readonly replaced: Blobs;
+  /** The same edits, each with the content that its inverse needs. */
+  readonly batches: readonly (readonly Edit[])[];
+}
+
+/** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
+export function rehearse(
+  reader: Reader,
+  batches: readonly (readonly Edit[])[],
+  blobs: Blobs,
+  code: 'RF3001' | 'RF3011',
+): Rehearsal {
+  const stale: Diagnostic[] = [];
+  const replaced: Record<string, Uint8Array> = {};
+  const stage = overlay(reader);
+  const claim = (path: AbsPath, summary: string): void => {
+    stale.push({ severity: 'error', code, summary, path, hint: HINTS[code] });
+  };
+  const check = (edit: Edit): Edit => {
+    if (edit.op === 'activate') {
+      const summary = 'the running system is another one than when this was planned';
+      if (!sameSystem(edit.before, activeSystem(reader))) stale.push({ severity: 'error', code, summary });
+      return edit;
+    }
+    if (edit.op === 'move') {
+      if (stage.stat(edit.from).type === 'absent') claim(edit.from, `"${edit.from}" is not there any more`);
+      if (stage.stat(edit.to).type !== 'absent') claim(edit.to, `"${edit.to}" is there by now`);
+      stage.apply(edit, blobs);
+      return edit;
+    }
+    const { path, before, after } = edit;
+    const { entry, bytes } = lookAt(stage, path, looksInside(edit));
+    const problem = problemOf(edit, entry, stage, blobs);
+    if (problem !== undefined) claim(path, `"${path}" ${problem}`);
+    stage.apply(edit, blobs);
+    if (bytes === undefined || entry.type !== 'file' || entry.content === undefined) return edit;
+    replaced[entry.content] = bytes;
+    // Without it, undo would not know which bytes to bring back.
+    return before.type === 'file' ? { op: 'put', path, before: { ...before, content: entry.content }, after } : edit;
+  };
+  const checked = batches.map((batch) => {
+    for (const path of takenAgain(batch))
+      claim(path, `"${path}" is moved there and taken away again, which could not be undone`);
+    return batch.map(check);
+  });
+  return { stale, replaced: replaced as Blobs, batches: checked };
+}
+
+/**
+ * Trees that a batch moves somewhere and takes from there again: undo asks of each move whether its tree is where it put it,
+ * and takes it for not made where it is not. No provider makes such a batch; a later one may take the tree away.
+ */
+function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
+  /** The new places of trees, and of each directory above them one that lies in it. */
+  const arrived = new Map<AbsPath, AbsPath>();
+  for (const edit of batch) {
+    const left =
+      edit.op === 'move' ? edit.from : edit.op === 'put' && edit.after.type === 'absent' ? edit.path : undefined;
+    const tree = left && arrived.get(left);
+    if (tree !== undefined && (edit.op === 'move' || tree === left)) yield tree;
+    if (edit.op !== 'move') continue;
+    for (let at = edit.to; at !== ROOT && !arrived.has(at); at = parent(at)) arrived.set(at, edit.to);
+    arrived.set(edit.to, edit.to);
+  }
+}
+
+/** In words: why this put cannot be made on what is `there`. */
+function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, blobs: Blobs): string | undefined {
+  if (!matches(before, there)) return differenceOf(before, there);
+  const more = after.type === 'absent' ? stage.list(path).length : 0;
+  if (more > 0) return `holds ${more} more entries`;
+  if (after.type !== 'file') return undefined;
+  if (after.content !== undefined && blobs[after.content] === undefined) return 'is to get a content that is not here';
+  const isShared = there.type === 'file' && there.hardLinked === true && !(before.type === 'file' && before.hardLinked);
+  // A new content comes as a new file; a new owner or mode would be that of the file under all its names.
+  return isShared && after.content === undefined ? 'has other names by now, which would change with it' : undefined;
+}
+
+/** Which differences from an edit's `before` may be overwritten. */
+export interface Tolerance {
+  /** Whatever there is; then also what is not empty by now stays instead of being removed. */
+  readonly all: boolean;
+  /** States that history holds, so that overwriting them loses nothing. */
+  readonly recorded: readonly Put[];
+}
+
+/**
+ * The same transaction with each `before` as it is on the machine, where that means the same to whoever reads it (git's
+ * index), or where the tolerance allows it.
+ */
+export function adapt(
+  reader: Reader,
+  batches: readonly (readonly Edit[])[],
+  blobs: Blobs,
+  { all, recorded }: Tolerance,
+): readonly (readonly Edit[])[] {
+  const known = new Map<AbsPath, Puttable[]>();
+  for (const { path, before } of recorded) known.set(path, [...(known.get(path) ?? []), before]);
+  /** Every part of what is there is either as the edit expects it or stands in a record. */
+  const isRecorded = ({ path, before }: Put, entry: Entry): boolean => {
+    const states = [before, ...(known.get(path) ?? [])].filter((state) => state.type === entry.type);
+    if (entry.type !== 'file') return states.some((state) => matches(state, entry));
+    const files = states.filter((state) => state.type === 'file');
+    const knownBytes = entry.content === undefined || files.some(({ content }) => content === entry.content);
+    return knownBytes && files.some(({ mode, owner }) => mode === entry.mode && sameOwner(owner, entry.owner));
+  };
+  const stage = overlay(reader);
+  const adapted = (edit: Edit): readonly Edit[] => {
+    if (edit.op !== 'put') return [edit];
+    const { entry, bytes } = lookAt(stage, edit.path, looksInside(edit));
+    if (entry.type === 'other') return [edit];
+    if (all && edit.after.type === 'absent' && stage.list(edit.path).length > 0) return [];
+    if (matches(edit.before, entry)) return [edit];
+    const expected = edit.before.type === 'file' && edit.before.content ? blobs[edit.before.content] : undefined;
+    const means = expected !== undefined && bytes !== undefined && sameMeaning(edit.path, expected, bytes);
+    const isSame = means && matches({ ...edit.before, content: digestOf(bytes) } as Entry, entry);
+    if (!all && !isSame && !isRecorded(edit, entry)) return [edit];
+    if (all && entry.type === 'absent' && stage.stat(parent(edit.path)).type === 'absent') return [];
+    return entry.type === 'absent' && edit.after.type === 'absent' ? [] : [{ ...edit, before: bare(entry) }];
+  };
+  return batches.map((batch) =>
+    batch.flatMap((edit) => {
+      const next = adapted(edit);
+      for (const one of next) if (one.op !== 'activate') stage.apply(one, blobs);
+      return next;
+    }),
+  );
+}
+
+/** What an edit says of an entry; the number of its names is no part of that. */
+function bare(entry: Puttable): Puttable {
+  if (entry.type !== 'file') return entry;
+  const { hardLinked: _, ...rest } = entry;
+  return rest;
+}
+
+/** The entry with its content's digest, where the edit says something of the content. */
+function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
+  const entry = reader.stat(path);
+  if (entry.type !== 'file' || !inside) return { entry };
+  const bytes = reader.read(path) ?? new Uint8Array();
+  return { entry: { ...entry, content: digestOf(bytes) }, bytes };
+}
+
+export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
+  a.running === b.running && a.profile === b.profile;
+
+const HINTS = {
+  RF3001: 'make a new plan: reflake plan',
+  RF3011: 'undo that change by hand first, or overwrite it: reflake rollback --force',
+} as const;
+
+/** What a plan saw and is no longer so. */
+export const staleWitnesses = (reader: Reader, witnesses: readonly Witness[]): readonly Diagnostic[] =>
+  [...changedSince(witnesses, reader)].map(({ path, saw }) => ({
+    severity: 'error',
+    code: 'RF3001',
+    summary: `"${path}" ${WITNESS_WORDS[saw]}`,
+    path,
+    hint: HINTS.RF3001,
+  }));
+
+const WITNESS_WORDS = {
+  content: 'has other content by now',
+  names: 'holds other entries by now',
+  owned: 'does not all belong to its owner by now',
+  tree: 'is another tree by now',
+  nothing: 'is there by now',
+} as const;
+
+/** In words: what is there instead of what was expected. */
+function differenceOf(expected: Entry, there: Entry): string {
+  if (there.type === 'absent') return 'is not there any more';
+  if (expected.type === 'absent') return `is there by now (a ${there.type})`;
+  if (expected.type !== there.type) return `is a ${there.type} by now, no ${expected.type}`;
+  if (!matches({ ...expected, owner: there.owner } as Entry, there)) {
+    if (expected.type === 'link') return 'leads elsewhere by now';
+    const sameMode = 'mode' in expected && 'mode' in there && expected.mode === there.mode;
+    return sameMode ? 'has other content by now' : 'has another mode by now';
+  }
+  return 'has another owner by now';
+}

@@ -1,0 +1,212 @@
+// Takes a transaction back, from whatever point it reached: after an error, and after a crash. Derived from the edits and
+// what the machine shows; may be cut off and repeated any number of times. What somebody else did is kept, never replaced.
+
+import type { Diagnostic } from '../diagnostic.ts';
+import { failure, lastLines } from '../machine/failure.ts';
+import { type Blobs, isStale, isTheirLink, type Work } from '../machine/host.ts';
+import { activeSystem } from '../machine/reader.ts';
+import {
+  ABSENT,
+  type Activate,
+  type Edit,
+  type Entry,
+  invert,
+  type Kept,
+  kindOf,
+  matches,
+  type Outcome,
+  type Put,
+} from '../model.ts';
+import type { AbsPath } from '../path.ts';
+import type { Reached, Surroundings } from './execution.ts';
+import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
+import type { Transaction } from './model.ts';
+
+/**
+ * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
+ * that two batches write is where the earlier one left it only when the later one is wholly undone, so a failure ends it.
+ */
+export async function undo(
+  transaction: Transaction,
+  blobs: Blobs,
+  cause: readonly Diagnostic[],
+  around: Surroundings,
+  work: Work,
+  { begun }: Reached,
+): Promise<Outcome> {
+  const { store, report } = around;
+  /** Theirs, and left where it is. */
+  const left: Kept[] = [];
+  const failed: AbsPath[] = [];
+  const problems: Diagnostic[] = [];
+  const edits = transaction.batches.flat();
+  const reached = transaction.batches.slice(0, batchReached(store) + 1);
+  for (const [number, batch] of [...reached.entries()].toReversed()) {
+    const first = reached.slice(0, number).flat().length;
+    const begunHere = batch.slice(0, Math.max(0, begun - first));
+    // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
+    let unmoved: number;
+    try {
+      unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+      break;
+    }
+    const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
+    for (const [at, edit] of [...open.entries()].toReversed()) {
+      // Below a tree that goes back nobody would find what is to be put right.
+      if (edit.op === 'move' && problems.length > 0) break;
+      try {
+        const done = await undoOne(edit, first + at, blobs, around, work);
+        left.push(...done.left);
+        if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
+      } catch (thrown) {
+        failed.push(...pathsOf(edit).slice(0, 1));
+        problems.push(failure('undo failed', thrown));
+      }
+    }
+    try {
+      work.flush();
+      if (problems.length > 0) break;
+      if (number > 0) noteBatch(store, number - 1);
+    } catch (thrown) {
+      problems.push(failure('undo failed', thrown));
+      break;
+    }
+  }
+  if (problems.length === 0) {
+    try {
+      work.sweep();
+      const kept = [...left, ...work.kept()];
+      const told = [...cause, ...kept.map(diagnosticOf)];
+      const outcome: Outcome = { status: 'rolled-back', cause: told, ...(kept.length > 0 && { kept }) };
+      around.settling(outcome);
+      discard(store);
+      return outcome;
+    } catch (thrown) {
+      around.settling(undefined);
+      problems.push(failure('undo failed', thrown));
+    }
+  }
+  const kept = [...left, ...keptOf(work)];
+  const told = [...cause, ...problems, ...kept.map(diagnosticOf)];
+  return { status: 'stuck', cause: told, conflicts: failed, ...(kept.length > 0 && { kept }) };
+}
+
+/** Where nothing can be looked at any more, the next run tells. */
+function keptOf(work: Work): readonly Kept[] {
+  try {
+    return work.kept();
+  } catch (thrown) {
+    failure('what was kept cannot be looked at', thrown);
+    return [];
+  }
+}
+
+function diagnosticOf({ path, beside }: Kept): Diagnostic {
+  const summary = `"${path}" was changed by somebody else meanwhile`;
+  const hint =
+    beside === undefined
+      ? 'it was left as they made it: look at it'
+      : `what they made is kept as "${beside}": look at it`;
+  return { severity: 'error', code: 'RF3005', summary, hint, path };
+}
+
+interface Undone {
+  readonly changed: boolean;
+  readonly left: readonly Kept[];
+}
+
+const UNTOUCHED: Undone = { changed: false, left: [] };
+
+async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
+  if (edit.op === 'activate') return await undoActivation(edit, around);
+  if (edit.op === 'move') return { changed: work.restore(at, blobs).changed, left: [] };
+  return undoPut(edit, at, blobs, work);
+}
+
+async function undoActivation(edit: Activate, { host, store, report }: Surroundings): Promise<Undone> {
+  // Also where the links are as before: an activation that fails half way has changed what lies behind them.
+  if (!activationBegun(store)) return UNTOUCHED;
+  const result = await host.activate(invert(edit, activeSystem(host)) as Activate, {
+    progress: (text) => report({ type: 'progress', text }),
+    begins: () => {},
+  });
+  if (result.status === 'failed') throw systemFailed(lastLines(result.log, 5));
+  return { changed: true, left: [] };
+}
+
+/** `why`: said by the machine, so no bug of ours. */
+const systemFailed = (why: string): Error =>
+  Object.assign(new Error(`the previous system did not activate: ${why}`), { why });
+
+/** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
+function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
+  try {
+    return undoPutAsSeen(edit, at, blobs, work);
+  } catch (thrown) {
+    if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
+    // The directory that it was in is not there any more, or a link of theirs is in its place: theirs to mend.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT' || isTheirLink(thrown))
+      return { changed: false, left: [{ path: edit.path }] };
+    throw thrown;
+  }
+}
+
+function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
+  const { path, before, after } = edit;
+  const { entry, holds, isWritten } = work.look(at);
+  if (matches(before, entry)) return UNTOUCHED;
+  // Root takes nothing back that its new owner has changed: it stays theirs.
+  if (isWritten && kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
+  // What somebody has put into a directory of ours goes with it, aside.
+  const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
+  const isOurGap = entry.type === 'absent' && work.isOurs(at);
+  if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
+    return { changed: work.restore(at, blobs).changed, left: [] };
+  // Another owner or mode, or something else where we had changed only those: theirs stays.
+  if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
+  const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
+  // Where it has no name beside it is gone, or has another one of theirs.
+  const left: readonly Kept[] = beside === undefined ? [{ path }] : [];
+  if (before.type !== 'absent') work.restore(at, blobs);
+  return { changed: true, left };
+}
+
+/**
+ * Between `before` and `after`: owner and mode are two calls, and the first clears set-id bits of a file. Only for what
+ * keeps its bytes; everything else changes under another name.
+ */
+function isUnderway({ before, after }: Put, entry: Entry): boolean {
+  if (!keepsBytes(before, after)) return false;
+  const variants = [before, after].flatMap((one) =>
+    one.type === 'absent'
+      ? []
+      : [before, after].flatMap((other): Entry[] => {
+          const owner = other.type === 'absent' ? one.owner : other.owner;
+          if (one.type === 'link') return [{ ...one, owner }];
+          return [one.mode, one.type === 'file' ? one.mode & ~0o6000 : one.mode].map((mode) => ({
+            ...one,
+            mode,
+            owner,
+          }));
+        }),
+  );
+  return variants.some((variant) => matches(variant, entry));
+}
+
+function keepsBytes(before: Entry, after: Entry): boolean {
+  if (before.type === 'absent' || before.type !== after.type) return false;
+  if (before.type === 'link' && after.type === 'link') return before.target === after.target;
+  return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
+}
+
+function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
+  if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;
+  if (entry.type === 'file' && before.type === 'file')
+    return before.content === undefined || entry.content === before.content;
+  return entry.type === 'dir' || (entry.type === 'link' && before.type === 'link' && entry.target === before.target);
+}
+
+const pathsOf = (edit: Edit): readonly AbsPath[] =>
+  edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];

@@ -1,0 +1,326 @@
+// Whether flake.lock is what flake.nix and the spec ask for, decided without Nix (providers/lock/need.ts).
+// Only the bytes of a lock that must change are made by the real Nix, while planning, in a scratch directory.
+
+import { digestOf } from '../../core/canonical.ts';
+import { noConfiguration } from '../../core/finding.ts';
+import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
+import { describeLocked } from '../../core/formats/lock/describe.ts';
+import { findInput } from '../../core/formats/lock/find-input.ts';
+import type { LockInput } from '../../core/formats/lock/inputs.ts';
+import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
+import { parseLock } from '../../core/formats/lock/parse-lock.ts';
+import type { Job, JobResult, ScratchFile } from '../../core/machine/job.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import { oddFile, ownerIn, putText, readText, type TextFile } from '../../core/machine/texts.ts';
+import type { Change, Finding, Owner, Remedy } from '../../core/model.ts';
+import { oncePer } from '../../core/once.ts';
+import { type AbsPath, isWithin, join, relativeTo } from '../../core/path.ts';
+import { isTextOf, puts } from '../../core/plan/places.ts';
+import { barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { type LockNeed, type LockWish, lockNeed, policyProblems, type Reason } from './need.ts';
+
+interface Desired extends LockWish {
+  readonly from?: AbsPath;
+  readonly owner?: Owner;
+  readonly offline: boolean;
+}
+
+type Observed =
+  /** There is no flake.nix, or none that can be read. */
+  | { readonly kind: 'barred'; readonly finding: Finding }
+  | { readonly kind: 'settled'; readonly need: Pick<LockNeed, 'findings' | 'bar'> }
+  | {
+      readonly kind: 'needed';
+      readonly file: TextFile;
+      readonly need: LockNeed;
+      readonly result: JobResult;
+      readonly born: Owner;
+    };
+
+export const lock = provider<Desired, Observed>({
+  name: 'lock',
+  answers: ['/lock', '/lock/maxAge', '/lock/allow'],
+  codes: [
+    'RF1008',
+    'RF2004',
+    'RF2005',
+    'RF2006',
+    'RF2008',
+    'RF2012',
+    'RF2013',
+    'RF2014',
+    'RF2019',
+    'RF2022',
+    'RF2023',
+    'RF2024',
+    'RF2025',
+    'RF2026',
+    'RF2027',
+    'RF2028',
+    'RF2030',
+    'RF2032',
+    'RF2034',
+    'RF2035',
+    'RF2036',
+    'RF2106',
+    'RF4001',
+    'RF4002',
+    'RF4005',
+  ],
+  mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.lock') && isTextOf(put, ground)),
+  desire: ({ dir, from, owner, person, offline, now, lock: policy, inputs, git, isRunning, people }) => ({
+    dir,
+    person,
+    offline,
+    now,
+    policy,
+    urls: inputs.map(({ url }) => url),
+    git,
+    isRunning,
+    home: (owner && people.user(owner.uid)?.home) ?? person.home,
+    ...(owner && { owner }),
+    ...(from && { from }),
+  }),
+  async observe(desired, reader) {
+    const { dir } = desired;
+    const nixFile = readText(reader, join(dir, 'flake.nix'));
+    if (nixFile.kind !== 'text') return { kind: 'barred', finding: unseen(nixFile, desired, reader) };
+    const path = join(dir, 'flake.lock');
+    const file = readText(reader, path);
+    if (file.kind === 'odd') return { kind: 'barred', finding: oddFile(path, file, '/lock') };
+    const need = await lockNeed(nixFile.text, file, desired, reader);
+    if (need.bar !== undefined) return { kind: 'settled', need };
+    if (need.reasons.length === 0) {
+      const findings = [...need.findings, ...policyProblems(need.old, desired)];
+      return { kind: 'settled', need: { findings } };
+    }
+    const result = await reader.compute({
+      label: 'locking the inputs with Nix',
+      purpose: 'bytes',
+      ...scratchFiles(dir, nixFile.text, need.start, need.inputs, reader),
+      argv: [
+        'nix',
+        '--extra-experimental-features',
+        'nix-command flakes',
+        ...(desired.offline ? ['--offline'] : []),
+        'flake',
+        'lock',
+        'path:{scratch}',
+      ],
+      outputs: ['flake.lock'],
+      as: desired.person,
+    });
+    return { kind: 'needed', file, need, result, born: desired.owner ?? ownerIn(reader, dir) };
+  },
+  reconcile(desired, observed) {
+    if (observed.kind === 'barred') return barred(observed.finding);
+    if (observed.kind === 'needed') return install(desired, observed);
+    const { findings, bar } = observed.need;
+    return { findings, edits: [], ...(bar && { rest: { verdict: 'blocked', by: bar } }) };
+  },
+});
+
+/** Why there is nothing to lock for. */
+function unseen(file: Exclude<TextFile, { kind: 'text' }>, { dir, from }: Desired, reader: Reader): Finding {
+  const path = join(dir, 'flake.nix');
+  if (file.kind === 'odd') return oddFile(path, file, '/lock');
+  if (reader.stat(dir).type !== 'dir') return noConfiguration(dir, from);
+  return {
+    code: 'RF2004',
+    wish: '/lock',
+    subject: 'flake.nix',
+    because: `there is no flake.nix in "${dir}"`,
+    path,
+    remedy: { by: 'you', hint: 'let reflake write one: leave out --skip' },
+  };
+}
+
+/** Nix copies the directory to the store, so it holds only what locking needs. */
+function scratchFiles(
+  dir: AbsPath,
+  flakeText: string,
+  start: string | undefined,
+  inputs: readonly LockInput[],
+  reader: Reader,
+): Pick<Job, 'files' | 'from'> {
+  const text = (path: string, content: string): ScratchFile => ({
+    path,
+    type: 'file',
+    content: Buffer.from(content),
+    mode: 0o644,
+  });
+  const local = inputs.flatMap(({ ref }) =>
+    ref && isRelativePath(ref.attrs) ? [join(dir, `./${String(ref.attrs.path)}`)] : [],
+  );
+  const trees = local
+    .filter((path) => isWithin(path, dir) && path !== dir)
+    .flatMap((path) => [...treeAt(path, dir, reader)]);
+  const texts = [text('flake.nix', flakeText), ...(start === undefined ? [] : [text('flake.lock', start)])];
+  const files = [...texts, ...trees];
+  return { files, from: files.flatMap(({ path, type }) => (type === 'file' ? [join(dir, `./${path}`)] : [])) };
+}
+
+function* treeAt(path: AbsPath, dir: AbsPath, reader: Reader): Generator<ScratchFile> {
+  const entry = reader.stat(path);
+  const name = relativeTo(path, dir);
+  if (entry.type === 'link') yield { path: name, type: 'link', target: entry.target };
+  if (entry.type === 'file')
+    yield { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode: entry.mode | 0o600 };
+  if (entry.type !== 'dir') return;
+  yield { path: name, type: 'dir', mode: entry.mode | 0o700 };
+  for (const child of reader.list(path)) if (child !== '.git') yield* treeAt(join(path, `./${child}`), dir, reader);
+}
+
+/** The difference is there whether Nix could make the new bytes or not; without them there is no edit. */
+function install(desired: Desired, { file, need, result, born }: Observed & { kind: 'needed' }): Difference {
+  const path = join(desired.dir, 'flake.lock');
+  const existed = file.kind === 'text';
+  // What is too old is among the reasons.
+  const policy = policyProblems(need.old, desired).filter(({ wish }) => !need.reasons.some((one) => one.wish === wish));
+  const unmade = (problems: readonly Finding[]): Difference => ({
+    findings: [...reasonChanges(path, need, existed), ...need.findings, ...problems, ...policy],
+    edits: [],
+  });
+  if (result.status === 'withheld') return unmade([]);
+  if (result.status !== 'done') return unmade([{ ...failed(result, path), wish: need.reasons[0]?.wish ?? '/lock' }]);
+  const output = result.files.find((one) => one.path === 'flake.lock');
+  if (output?.type !== 'file')
+    return unmade([found('RF4002', 'nix wrote no flake.lock', 'report it, with the version of Nix', path)]);
+  const text = Buffer.from(output.content).toString('utf8');
+  const parsed = parseLock(text);
+  const next = parsed.ok ? parsed.lock : undefined;
+  const findings = [...need.findings, ...policyProblems(next, desired)];
+  if (existed && digestOf(file.text) === digestOf(text)) return { findings, edits: [] };
+  const { edit, blobs } = putText(path, file, text, born);
+  return { findings: [...lockChanges(path, need, next, existed), ...findings], edits: [edit], blobs };
+}
+
+/** What is known before Nix was asked: a change for each root input that has to be locked again, or one for the file. */
+function reasonChanges(path: AbsPath, need: LockNeed, existed: boolean): readonly Change[] {
+  const names = new Set(need.reasons.flatMap(({ input }) => (input === undefined ? [] : [input])));
+  const whole = need.reasons.filter(({ input }) => input === undefined);
+  if (names.size === 0) return [fileChange(path, whole, existed)];
+  return [...names].flatMap((name) => {
+    const from = need.old && describe(need.old, name);
+    const declared = declaredIn(need).has(name);
+    const action = !declared ? 'remove' : from === undefined ? 'add' : 'change';
+    return inputChanges(path, name, action, { ...(from && { from }) }, need);
+  });
+}
+
+/** A change for each root input whose locked source changes; or one for the file, where only its edges do. */
+function lockChanges(path: AbsPath, need: LockNeed, next: Lock | undefined, existed: boolean): readonly Change[] {
+  const { old } = need;
+  const names = new Set([old, next].flatMap((one) => (one ? [...rootNode(one).inputs.keys()] : [])));
+  const changes = [...names].flatMap((name): readonly Change[] => {
+    const [from, to] = [old, next].map((one) => (one ? describe(one, name) : undefined));
+    if (from === to && sourceOf(old, name) === sourceOf(next, name)) return [];
+    const action = from === undefined ? 'add' : to === undefined ? 'remove' : 'change';
+    return inputChanges(path, name, action, { ...(from && { from }), ...(to && { to }) }, need);
+  });
+  return changes.length > 0 ? changes : [fileChange(path, need.reasons, existed)];
+}
+
+const declaredIn = oncePer(({ inputs }: LockNeed) => new Set(inputs.map(({ name }) => name)));
+
+/** One for each wish that asks for it: that the lock is fresh, that it is not too old. */
+function inputChanges(
+  path: AbsPath,
+  name: string,
+  action: Extract<Remedy, { by: 'plan' }>['action'],
+  ends: Pick<Change, 'from' | 'to'>,
+  need: LockNeed,
+): readonly Change[] {
+  const own = reasonsByInput(need).get(name) ?? need.reasons;
+  return [...new Set(own.map(({ wish }) => wish))].map((wish) => {
+    const reasons = own.filter((reason) => reason.wish === wish);
+    return { ...changeFor(path, reasons, action), subject: `lock.${name}`, wish, ...ends };
+  });
+}
+
+const reasonsByInput = oncePer(({ reasons }: LockNeed) => {
+  const found = new Map<string, LockNeed['reasons'][number][]>();
+  for (const reason of reasons) {
+    if (reason.input === undefined) continue;
+    const known = found.get(reason.input);
+    if (known) known.push(reason);
+    else found.set(reason.input, [reason]);
+  }
+  return found;
+});
+
+const fileChange = (path: AbsPath, reasons: readonly Reason[], existed: boolean): Change =>
+  changeFor(path, reasons, existed ? 'change' : 'add');
+
+const changeFor = (
+  path: AbsPath,
+  reasons: readonly Reason[],
+  action: Extract<Remedy, { by: 'plan' }>['action'],
+): Change => ({
+  code: reasons[0]?.code ?? 'RF2106',
+  wish: reasons[0]?.wish ?? '/lock',
+  subject: 'lock',
+  path,
+  because: inWords(reasons),
+  evidence: reasons.map(({ text }) => ({ path, saw: text })),
+  remedy: { by: 'plan', action },
+});
+
+function inWords(reasons: readonly Reason[]): string {
+  const texts = [...new Set(reasons.map(({ text }) => text))];
+  return texts.slice(0, 3).join('; ') + (texts.length > 3 ? `; and ${texts.length - 3} more` : '');
+}
+
+/** Everything that the lock says of an input's source, to be compared. */
+const sourceOf = (lock: Lock | undefined, name: string): string => {
+  const node = lock && findInput(lock, [name])?.node;
+  return JSON.stringify([node?.locked, node?.original]);
+};
+
+function describe(lock: Lock, name: string): string | undefined {
+  const edge = rootNode(lock).inputs.get(name);
+  if (edge?.kind === 'follows') return `follows ${showPath(edge.path)}`;
+  const locked = findInput(lock, [name])?.node.locked;
+  return locked && describeLocked(locked);
+}
+
+const NETWORK =
+  /resolve host|unable to download|network is unreachable|could not connect|failed to connect|connection refused|timed out/i;
+
+const found = (code: Finding['code'], because: string, hint: string, path: AbsPath, log?: string): Finding => ({
+  code,
+  wish: '/lock',
+  subject: 'flake.lock',
+  because,
+  path,
+  ...(log && { evidence: [{ saw: log }] }),
+  remedy: { by: 'you', hint },
+});
+
+function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, path: AbsPath): Finding {
+  if (result.status === 'missing')
+    return found(
+      'RF4001',
+      `${result.tool} is not installed, and flake.lock has to be written`,
+      'install Nix, or copy a flake.lock that fits',
+      path,
+    );
+  if (result.status === 'closed')
+    return found(
+      'RF2005',
+      `"${result.path}" can only be read by root, and Nix, which runs as its future owner, needs it for the lock`,
+      `make it readable for them, with the directories above it: sudo chmod a+r ${result.path}`,
+      result.path,
+    );
+  const words = result.stderr.trim().split('\n').slice(-12).join('\n');
+  const first = /error: (.*)/.exec(result.stderr)?.[1] ?? words.split('\n').at(-1) ?? '';
+  return NETWORK.test(result.stderr)
+    ? found(
+        'RF4005',
+        `an input cannot be fetched: ${first}`,
+        'look at the network and run the command again; an in-sync plan needs none',
+        path,
+        words,
+      )
+    : found('RF4002', `nix cannot lock the inputs: ${first}`, 'the words of Nix follow', path, words);
+}

@@ -1,0 +1,443 @@
+// Specs as people write and miswrite them: each text with exactly what is said about it, and where.
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { CODES } from '../../../core/codes.ts';
+import { inputsOf } from '../../../core/spec/inputs.ts';
+import { type LoadedSpec, loadSpec } from '../../../core/spec/load.ts';
+
+const GOOD = `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs: { nixpkgs: "github:NixOS/nixpkgs/nixos-23.11" }
+`;
+
+const CONTRACT = `# yaml-language-server: $schema=./spec.schema.json
+version: 1
+
+host:
+  name: nixos                      # the machine
+  system: x86_64-linux
+
+config:
+  path: ~/nixos-config
+  from: /etc/nixos
+  owner: srid
+  modules: [./configuration.nix]
+
+inputs:
+  nixpkgs: github:NixOS/nixpkgs/nixos-23.11
+  home-manager:
+    url: github:nix-community/home-manager/release-23.11
+    follows: { nixpkgs: nixpkgs }
+  wallpapers: { url: "path:./wallpapers", flake: false }
+
+features: [nix-command, flakes]
+
+lock:
+  maxAge: 30d
+  allow: ["github:NixOS/*", "github:nix-community/*", "path:*"]
+
+git: track
+channels: keep
+activate: none
+`;
+
+/** Text after GOOD (or a whole one), and the lines that are said: `line:column-endColumn code summary | expected | hint`. */
+const CASES: readonly (readonly [name: string, text: string, ...said: string[]])[] = [
+  ['nothing', '', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
+  ['only comments', '# a\n', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
+  ['a list', '- a\n', '1:1-1 error RF1005 the spec must be a map, not a list'],
+  ['prose', 'just text', '1:1-1 error RF1005 the spec must be a map, not the text "just text"'],
+  [
+    'missing keys',
+    '# a\nversion: 1\n',
+    '2:1-1 error RF1004 missing key host | add host',
+    '2:1-1 error RF1004 missing key inputs | add inputs',
+  ],
+  [
+    'misspelt keys',
+    `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
+    '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
+    '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow | did you mean "maxAge"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, features, lock, git, channels, activate | did you mean "features"?',
+  ],
+  [
+    'several machines',
+    `${GOOD}hosts: {}\n`,
+    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, features, lock, git, channels, activate | write one spec for each machine: several machines in one spec are not supported yet',
+  ],
+  [
+    'wrong words',
+    `${GOOD}activate: swich\ngit: false\nchannels:\n`,
+    '4:11-16 error RF1005 unknown value "swich" for activate | expected none, build, test, boot, switch | did you mean "switch"?',
+    '5:6-11 error RF1005 unknown value false for git | expected track, off | write "off"',
+    '6:1-9 error RF1005 channels is empty | expected keep, retire',
+  ],
+  [
+    'wrong version',
+    GOOD.replace('1', '"1"'),
+    '1:10-13 error RF1005 unknown value "1" for version | expected 1 | remove the quotes',
+  ],
+  [
+    'wrong types',
+    'version: 1\nhost:\n  name: 007\n  system:\ninputs:\n  a: { url: x, flake: no }\n  b: 3\n',
+    '3:9-12 error RF1005 host.name must be text, not the number 7 | put it in quotes',
+    '4:3-9 error RF1005 host.system is empty | such as x86_64-linux, aarch64-linux',
+    '6:23-25 error RF1005 inputs.a.flake must be true or false, not the text "no" | write false',
+    '7:6-7 error RF1005 inputs.b must be text or a map, not the number 3 | put it in quotes',
+  ],
+  [
+    'wrong forms',
+    `${GOOD}lock: { maxAge: 30 days }\nconfig: { from: nixos, owner: "a b", modules: [x.nix] }\nfeatures: [flakes, flakes]\n`,
+    '4:17-24 error RF1005 lock.maxAge cannot be "30 days" | such as 30d, 12h',
+    '5:1-7 error RF1004 missing key config.path, which config.from needs | add config.path',
+    '5:17-22 error RF1005 config.from cannot be "nixos" | such as /etc/nixos | write an absolute path, or one that begins with ~/',
+    '5:31-36 error RF1005 config.owner cannot be "a b" | such as alice, alice:users',
+    '5:48-53 error RF1005 config.modules[0] cannot be "x.nix" | such as ./configuration.nix | write a path below the configuration, beginning with ./',
+    '6:20-26 error RF1005 features holds the same item twice | remove one',
+  ],
+  [
+    'names of inputs',
+    GOOD.replace('nixpkgs:', 'self: "path:./a", a.b:'),
+    '3:11-15 error RF1005 "self" cannot be the name of an input | letters, digits, _ and - | self is the flake itself: choose another name',
+    '3:29-32 error RF1005 "a.b" cannot be the name of an input | letters, digits, _ and -',
+  ],
+  [
+    'a domain in the name',
+    GOOD.replace('nixos,', 'web.example.org,'),
+    '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"',
+  ],
+  [
+    'the system of UX.md',
+    GOOD.replace('x86_64-linux', 'x86-64_linux'),
+    '2:30-42 error RF1006 unknown system "x86-64_linux" | expected x86_64-linux, aarch64-linux, … | did you mean "x86_64-linux"?',
+  ],
+  [
+    "another tool's system",
+    GOOD.replace('x86_64-linux', 'linux/arm64'),
+    '2:30-41 error RF1006 unknown system "linux/arm64" | expected x86_64-linux, aarch64-linux, … | did you mean "aarch64-linux"?',
+  ],
+  [
+    'no system at all',
+    GOOD.replace('x86_64-linux', 'toaster'),
+    '2:30-37 error RF1006 unknown system "toaster" | expected x86_64-linux, aarch64-linux, … | print that of the machine: nix eval --impure --expr builtins.currentSystem',
+  ],
+  [
+    'references',
+    `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  a: ~/dotfiles
+  b: nixpkgs
+  c: { url: "git+https://example.org/x?submodules=true" }
+  d: github:NixOS
+`,
+    '4:6-16 error RF1008 "~/dotfiles" does not mean the home directory: Nix never expands "~" | write the absolute path',
+    '5:6-13 warning RF1008 "nixpkgs" is looked up in the flake registry, which can change | write a full reference, such as "github:NixOS/nixpkgs/nixos-unstable"',
+    '6:13-56 warning RF1008 "submodules=true" means no: only "1" turns submodules on | write "submodules=1"',
+    '7:6-18 error RF1008 "github:NixOS" is read as a relative path, not as a URL | write "github:OWNER/REPO", or "path:./…" if a path is meant',
+  ],
+  [
+    'a reference that Nix refuses',
+    GOOD.replace('github:NixOS/nixpkgs/nixos-23.11', 'github:NixOS/nixpkgs#hello'),
+    "3:20-48 error RF1007 \"github:NixOS/nixpkgs#hello\" is not a flake reference: unexpected fragment 'hello' in flake reference 'github:NixOS/nixpkgs#hello'",
+  ],
+  [
+    'follows',
+    `${GOOD.replace('inputs: { ', 'inputs:\n  ')
+      .replace(' }\n', ' }\n')
+      .replace(/ \}\n$/, '\n')}  hm:
+    url: github:nix-community/home-manager
+    follows: { nixpkgs: nixpks, a: hm/a, b: hm/b/c, c: "" }
+`,
+    '7:25-31 error RF1009 follows names no input: "nixpks" | expected nixpkgs, hm | did you mean "nixpkgs"?',
+    '7:36-40 error RF1009 "hm/a" would follow itself',
+  ],
+  ['duplicate key', `${GOOD}"git": off\ngit: off\n`, '5:1-4 error RF1002 duplicate key "git"'],
+  ['two documents', `${GOOD}---\nb: 2`, '4:1-5 error RF1002 more than one document | remove everything from "---" on'],
+  ['tab', 'a:\n\t- b', '2:1-2 error RF1002 tab in the indentation | indent with spaces'],
+  ['key that is a list', '? [a]\n: b', '1:3-4 error RF1002 key that is not text | write the key as plain text'],
+  ['tag', `${GOOD}git: !foo track\n`, '4:6-10 error RF1002 unknown tag "!foo" | remove it'],
+  [
+    'tag of other schemas',
+    `${GOOD}git: !!binary dHJhY2s=\n`,
+    '4:15-23 error RF1002 unknown tag "!!binary" | remove it',
+  ],
+  [
+    'alias before its anchor',
+    'a: *x\nb: &x 1\n',
+    '1:4-6 error RF1002 alias "*x" without an anchor before it | quote the value if it is meant as text',
+  ],
+  ['merge of a number', '<<: 3\n', '1:1-3 error RF1002 merge sources must be maps or map aliases'],
+  ['NUL', 'a: \0b', '1:4-5 error RF1002 control character U+0000 | remove it'],
+  [
+    'a value inside a value',
+    'a: b: c',
+    '1:4-5 error RF1002 mapping where a plain value is expected | check the indentation, and quote a value that contains ": "',
+  ],
+  [
+    'an alias of itself',
+    `${GOOD}features: &f [*f]\n`,
+    '4:15-17 error RF1005 features[0] must be text, not a list | such as nix-command, flakes',
+  ],
+];
+
+const JSON_CASES: readonly (readonly [name: string, text: string, ...said: string[]])[] = [
+  [
+    'trailing comma',
+    '{\n  "version": 1,\n}',
+    '2:15-16 error RF1002 comma before "}" | remove it: JSON has no trailing commas',
+  ],
+  ['comment', '{ // c\n}', '1:3-5 error RF1002 comment in JSON | remove it, or write the spec as YAML'],
+  ['duplicate key', '{"a": 1,\n "a": 2}', '2:2-5 error RF1002 duplicate key "a"'],
+  ['cut off', '{"a": ', '1:7-7 error RF1002 the text ends where a value is expected'],
+  ['bare word', '{"a": x86_64-linux}', '1:7-19 error RF1002 unexpected "x86_64-linux" | put text in double quotes'],
+  ['single quotes', "{'a': 1}", '1:2-3 error RF1002 expected a key in double quotes, found "\'"'],
+  ['open string', '{"a": "b\n}', '1:7-9 error RF1002 string without a closing quote'],
+  ['bad escape', '{"a": "\\x"}', '1:8-10 error RF1002 unknown escape in a string'],
+  ['more after it', '{} {}', '1:4-5 error RF1002 unexpected text after the end of the JSON value'],
+  [
+    'schema',
+    '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, features, lock, git, channels, activate | did you mean "git"?',
+  ],
+  [
+    '__proto__ is a key like any other',
+    '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, features, lock, git, channels, activate',
+  ],
+  ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
+];
+
+describe('what is said about a spec', () => {
+  test.each(CASES)('%s', async (_name, text, ...said) => {
+    expect(saidOf(await loadSpec('reflake.yaml', text))).toEqual(said);
+  });
+  test.each(JSON_CASES)('JSON: %s', async (_name, text, ...said) => {
+    expect(saidOf(await loadSpec('reflake.json', text))).toEqual(said);
+  });
+
+  test.each([
+    ['lists', '['.repeat(50_000)],
+    ['maps', '{a: '.repeat(20_000)],
+  ])('deep %s are refused', async (_name, text) => {
+    expect(saidOf(await loadSpec('reflake.yaml', text))[0]).toContain('RF1002');
+    expect(saidOf(await loadSpec('reflake.json', text))[0]).toContain('RF1002');
+  });
+
+  test('an alias bomb is refused', async () => {
+    const bomb = Array.from(
+      { length: 9 },
+      (_, n) =>
+        `b${n}: &b${n} [${Array(9)
+          .fill(n ? `*b${n - 1}` : 'x')
+          .join(',')}]`,
+    );
+    expect(saidOf(await loadSpec('reflake.yaml', bomb.join('\n')))).toEqual(['2:10-13 error RF1002 too many aliases']);
+  });
+
+  test('so is one of a size that no spec has', async () => {
+    const said = saidOf(await loadSpec('reflake.yaml', `${GOOD}#${'x'.repeat(300_000)}`));
+    expect(said).toEqual(['1:1-1 error RF1002 the spec is larger than 256 KiB']);
+  });
+});
+
+describe('a good spec', () => {
+  test('is the value that was written', async () => {
+    const { spec, diagnostics } = good(await loadSpec('reflake.yaml', CONTRACT));
+    expect(diagnostics).toEqual([]);
+    expect(spec).toMatchObject({
+      version: 1,
+      config: { path: '~/nixos-config' },
+      git: 'track',
+      lock: { maxAge: '30d' },
+    });
+    expect(inputsOf(spec)).toEqual([
+      {
+        name: 'nixpkgs',
+        url: 'github:NixOS/nixpkgs/nixos-23.11',
+        flake: true,
+        follows: {},
+        pointer: '/inputs/nixpkgs',
+        urlPointer: '/inputs/nixpkgs',
+      },
+      {
+        name: 'home-manager',
+        url: 'github:nix-community/home-manager/release-23.11',
+        flake: true,
+        follows: { nixpkgs: 'nixpkgs' },
+        pointer: '/inputs/home-manager',
+        urlPointer: '/inputs/home-manager/url',
+      },
+      {
+        name: 'wallpapers',
+        url: 'path:./wallpapers',
+        flake: false,
+        follows: {},
+        pointer: '/inputs/wallpapers',
+        urlPointer: '/inputs/wallpapers/url',
+      },
+    ]);
+  });
+
+  test('off is a word, also under %YAML 1.1', async () => {
+    const { spec } = good(await loadSpec('reflake.yaml', `%YAML 1.1\n---\n${GOOD}git: off\n`));
+    expect(spec.git).toBe('off');
+  });
+
+  test('its digest knows no comments, order or format', async () => {
+    const plain = good(await loadSpec('a.yaml', GOOD)).digest;
+    const moved = `\uFEFF# c\ninputs:\n  nixpkgs: github:NixOS/nixpkgs/nixos-23.11\nhost:\n  system: x86_64-linux\n  name: nixos\nversion: 1\n`;
+    const json =
+      '{"version":1,"host":{"name":"nixos","system":"x86_64-linux"},"inputs":{"nixpkgs":"github:NixOS/nixpkgs/nixos-23.11"}}';
+    expect(plain).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(good(await loadSpec('b.yaml', moved)).digest).toBe(plain);
+    expect(good(await loadSpec('c.json', json)).digest).toBe(plain);
+    expect(good(await loadSpec('d.yaml', `${GOOD}git: off\n`)).digest).not.toBe(plain);
+  });
+
+  test.each([
+    ['/host/name', 'value', 5, 9, 14],
+    ['/host/name', 'key', 5, 3, 7],
+    ['/config/modules/0', 'key', 12, 13, 32],
+    ['/inputs/home-manager/follows/nixpkgs', 'value', 18, 25, 32],
+    ['/inputs/home-manager', 'key', 16, 3, 15],
+    ['/lock/allow/2', 'value', 25, 55, 63],
+    ['/git', 'value', 27, 6, 11],
+  ] as const)('%s: the %s stands at %i:%i', async (pointer, what, line, column, endColumn) => {
+    const { locate } = good(await loadSpec('reflake.yaml', CONTRACT));
+    expect(locate(pointer, what)).toEqual({ file: 'reflake.yaml', line, column, endLine: line, endColumn });
+  });
+
+  test.each(['/hosts', '/inputs/nixpkgs/url', '/config/modules/1', '/config/modules/x', '/git/0'])(
+    '%s stands nowhere',
+    async (pointer) => {
+      expect(good(await loadSpec('reflake.yaml', CONTRACT)).locate(pointer)).toBeUndefined();
+    },
+  );
+
+  test('wishes that come through aliases and merges have their place', async () => {
+    const text = `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  a: &a { url: "github:x/a", follows: { nixpkgs: c } }
+  b: { <<: *a, url: "github:x/b" }
+  c: &c github:x/c
+  d: *c
+`;
+    const { spec, locate } = good(await loadSpec('reflake.yaml', text));
+    expect(spec.inputs).toMatchObject({ b: { url: 'github:x/b', follows: { nixpkgs: 'c' } }, d: 'github:x/c' });
+    expect(locate('/inputs/b/follows/nixpkgs')).toMatchObject({ line: 4, column: 50 });
+    expect(locate('/inputs/b/url')).toMatchObject({ line: 5, column: 21 });
+    expect(locate('/inputs/d')).toMatchObject({ line: 7, column: 6 });
+  });
+});
+
+describe('on any text at all', () => {
+  const pieces = fc.constantFrom(
+    'version',
+    ': ',
+    ':',
+    '1',
+    '\n',
+    '  ',
+    '\t',
+    'host',
+    'inputs',
+    '- ',
+    '[',
+    ']',
+    '{',
+    '}',
+    ',',
+    '&a',
+    '*a',
+    '<<',
+    '!x',
+    '!!binary',
+    '"',
+    "'",
+    '|',
+    '>',
+    '#',
+    '---',
+    '...',
+    '%YAML 1.1',
+    '? ',
+    '~',
+    'null',
+    '.nan',
+    '0x1F',
+    'github:a/b',
+    'follows',
+    '\r',
+    '\uFEFF',
+    '\\',
+    '\uD800',
+    '\u{1F600}',
+    '__proto__',
+    'constructor',
+    'toString',
+    '~/x',
+    '@',
+    '`',
+    'features',
+    'lock',
+    'git',
+    '\u2028',
+  );
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(pieces, { maxLength: 40 }).map((parts) => parts.join('')),
+    fc.json(),
+    fc.array(pieces, { maxLength: 12 }).map((parts) => GOOD + parts.join('')),
+  );
+  test.each(['reflake.yaml', 'reflake.json'])('%s: never throws, and every place is inside the text', async (file) => {
+    await fc.assert(
+      fc.asyncProperty(text, async (content) => {
+        const loaded = await loadSpec(file, content);
+        const lines = content.split('\n');
+        if (!loaded.ok) expect(loaded.diagnostics.length).toBeGreaterThan(0);
+        for (const { at, code, summary } of loaded.diagnostics) {
+          expect(Object.keys(CODES)).toContain(code);
+          expect(summary).not.toMatch(/undefined|\[object|\n/);
+          expect(at).toBeDefined();
+          expect(at!.line).toBeGreaterThan(0);
+          expect(at!.column).toBeGreaterThan(0);
+          expect(at!.endLine).toBeLessThanOrEqual(lines.length);
+          expect(at!.column).toBeLessThanOrEqual(Array.from(lines[at!.line - 1]!).length + 1);
+          expect(at!.endColumn).toBeLessThanOrEqual(Array.from(lines[at!.endLine - 1]!).length + 1);
+          expect(at!.endLine > at!.line || at!.endColumn >= at!.column).toBe(true);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('JSON means what JSON.parse says it means', async () => {
+    const { parseJson } = await import('../../../core/formats/json.ts');
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), (json) => {
+        // JSON.parse keeps the last of two equal keys; fc.json never writes two.
+        const parsed = parseJson(json);
+        expect(parsed.ok && parsed.value).toEqual(JSON.parse(json));
+      }),
+    );
+  });
+});
+
+function good(loaded: LoadedSpec): Extract<LoadedSpec, { ok: true }> {
+  if (!loaded.ok) throw new Error(saidOf(loaded).join('\n'));
+  return loaded;
+}
+
+function saidOf(loaded: LoadedSpec): string[] {
+  return loaded.diagnostics.map((diagnostic) => {
+    const { at, severity, code, summary, hint } = diagnostic;
+    const { expected } = diagnostic as { expected?: string };
+    // The end column counts only on the first line.
+    const end = at?.endLine === at?.line ? at?.endColumn : (at?.column ?? 0) + 4;
+    return [`${at?.line}:${at?.column}-${end} ${severity} ${code} ${summary}`, expected, hint]
+      .filter((part) => part !== undefined)
+      .join(' | ');
+  });
+}

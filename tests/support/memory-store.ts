@@ -1,0 +1,27 @@
+// A state store that is a map, for the laws: nothing of it survives, and nothing else is there at the same time.
+
+import type { Store } from '../../core/machine/state-store.ts';
+
+/** A store in memory, for the laws. */
+export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
+  const below = (name: string): string[] =>
+    [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));
+  return {
+    where: 'memory',
+    read: (name) => files.get(name),
+    list: (name) => [...new Set(below(name).map((file) => file.slice(name.length + 1).split('/')[0]!))].sort(),
+    write: (name, bytes) => void files.set(name, bytes),
+    rename(from, to) {
+      for (const file of below(from)) {
+        files.set(to + file.slice(from.length), files.get(file)!);
+        files.delete(file);
+      }
+    },
+    remove: (name) => {
+      for (const file of below(name)) files.delete(file);
+    },
+    tidy: () => {},
+    lock: () => ({ lend: () => [], release: () => {} }),
+    size: (name) => below(name).reduce((sum, file) => sum + files.get(file)!.length, 0),
+  };
+}
