@@ -1,4 +1,4 @@
-// DESIGN.md section 4, executable: which layer may know which, who alone may know a package, and how files look.
+// The code map of ARCHITECTURE.md, executable: which folder may know which, who alone may know a package, and how files look.
 // The rules are a function of sources as data, so that planted violations show that each of them can fail.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,6 +9,47 @@ type Sources = Readonly<Record<string, string>>;
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = ['schemas', 'core', 'providers', 'cmd'];
+
+/** Every folder, from the top floor down: a file imports what is in its own folder or in one that stands below, types too. */
+const FLOORS = [
+  'cmd',
+  'cmd/commands',
+  'cmd/session',
+  'cmd/report',
+  'providers',
+  'providers/*',
+  'core/transaction',
+  'core/plan',
+  'core/spec',
+  'core/host/border',
+  'core/host',
+  'core/host/work',
+  'core/host/disk',
+  'core/host/process',
+  'core/machine',
+  'core/formats/lock',
+  'core/formats/flake',
+  'core/formats/module',
+  'core/formats/nix-conf',
+  'core/formats/flake-ref',
+  'core/formats/nix',
+  'core/formats/git',
+  'core/formats/nar',
+  'core/formats',
+  'core',
+  'schemas',
+];
+
+/** A folder is seen through at a glance. */
+const MOST_FILES = 20;
+
+const folderOf = (file: string): string => file.split('/').slice(0, -1).join('/');
+
+/** From the top, 0; a provider may have a folder of its own. Undefined: the folder has no place in the house. */
+function floorOf(file: string): number | undefined {
+  const floor = FLOORS.indexOf(folderOf(file).replace(/^providers\/[^/]+$/, 'providers/*'));
+  return floor === -1 ? undefined : floor;
+}
 
 /** Packages by the files that alone may import them: a file, or a directory with a final slash. None: nobody may. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
@@ -97,21 +138,32 @@ function violations(sources: Sources): readonly string[] {
     ...imports.flatMap((one) => violationsOf(one, files)),
     ...cycles(imports).map((cycle) => `cycle: ${cycle.join(' -> ')}`),
     ...files.flatMap((file) => lookOf(file, sources[file]!)),
+    ...folders(files),
   ];
+}
+
+function folders(files: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(folderOf(file), (counts.get(folderOf(file)) ?? 0) + 1);
+  return [...counts].flatMap(([folder, count]) => [
+    ...(floorOf(`${folder}/`) === undefined ? [`${folder}: a folder that has no floor`] : []),
+    ...(count > MOST_FILES ? [`${folder}: ${count} files`] : []),
+  ]);
 }
 
 function violationsOf({ from, to, line }: Import, files: readonly string[]): readonly string[] {
   const at = `${from}:${line}`;
   const found: string[] = [];
   if (isOurs(to)) {
-    if (LAYERS.indexOf(from.split('/')[0]!) < LAYERS.indexOf(to.split('/')[0]!)) found.push(`${at} looks up to ${to}`);
+    if ((floorOf(from) ?? 0) > (floorOf(to) ?? 0)) found.push(`${at} looks up to ${to}`);
+    // Whoever decides knows the machine by its interfaces in core/machine; cmd alone says which implementation it is.
+    if (to.startsWith('core/host/') && !/^(cmd|core\/host)\//.test(from))
+      found.push(`${at} knows the implementation ${to}`);
     if (!files.includes(to) && !/\.gen\.mjs$|\.json$/.test(to)) found.push(`${at} imports ${to}, which is not there`);
     const isProvider = from.startsWith('providers/') && from !== 'providers/index.ts';
     const own = from.split('/').slice(0, 2).join('/');
     if (isProvider && to.startsWith('providers/') && !(own.endsWith('.ts') ? false : to.startsWith(`${own}/`)))
       found.push(`${at}: a provider imports the provider ${to}`);
-    if (from.startsWith('core/formats/') && !to.startsWith('core/formats/') && !PURE.includes(to))
-      found.push(`${at}: a format imports ${to}`);
   } else if (to === 'package.json') {
     if (from !== 'cmd/version.ts') found.push(`${at} imports ${to}`);
   } else if (to.startsWith('node:')) {
@@ -119,16 +171,6 @@ function violationsOf({ from, to, line }: Import, files: readonly string[]): rea
   } else if (!mayEnter(from, DOORS[to] ?? [])) found.push(`${at} imports ${to}`);
   return found;
 }
-
-/** What formats may know besides each other: plain data. */
-const PURE = [
-  'core/model.ts',
-  'core/diagnostic.ts',
-  'core/path.ts',
-  'core/canonical.ts',
-  'core/limits.ts',
-  'core/once.ts',
-];
 
 /** Type imports count: a cycle of types is a cycle of thoughts. */
 function cycles(imports: readonly Import[]): readonly (readonly string[])[] {
@@ -239,14 +281,40 @@ describe('each rule can fail', () => {
     ],
     [
       'a format knows the host',
-      { 'core/formats/a.ts': `import type { Host } from '../host/host.ts';\n` },
-      'a format imports core/host/host.ts',
+      { 'core/formats/a.ts': `import type { Host } from '../machine/host.ts';\n` },
+      'core/formats/a.ts:2 looks up to core/machine/host.ts',
     ],
+    [
+      'one format knows a higher one',
+      { 'core/formats/nix/a.ts': `import type { Flake } from '../flake/flake.ts';\n` },
+      'core/formats/nix/a.ts:2 looks up to core/formats/flake/flake.ts',
+    ],
+    [
+      'the machine knows the plan, by a type',
+      { 'core/machine/a.ts': `import type { Overlay } from '../plan/overlay.ts';\n` },
+      'core/machine/a.ts:2 looks up to core/plan/overlay.ts',
+    ],
+    [
+      'the disk knows a transaction that works on it',
+      { 'core/host/disk/a.ts': `import { take } from '../work/taking.ts';\n` },
+      'core/host/disk/a.ts:2 looks up to core/host/work/taking.ts',
+    ],
+    [
+      'a transaction knows the disk',
+      { 'core/transaction/a.ts': `import { realHost } from '../host/real-host.ts';\n` },
+      'core/transaction/a.ts:2 knows the implementation core/host/real-host.ts',
+    ],
+    [
+      'a command knows the command line',
+      { 'cmd/commands/a.ts': `import { main } from '../main.ts';\n` },
+      'cmd/commands/a.ts:2 looks up to cmd/main.ts',
+    ],
+    ['a folder that nobody placed', { 'core/attic/a.ts': '' }, 'core/attic: a folder that has no floor'],
     ['a format looks around', { 'core/formats/a.ts': `export const home = process.env.HOME;\n` }, 'looks around'],
     ['core prints', { 'core/a.ts': `console.log('x');\n` }, 'prints or exits'],
     ['utils', { 'core/nix-utils.ts': '' }, 'a name that says nothing'],
     ['helpers', { 'cmd/helpers.ts': '' }, 'a name that says nothing'],
-    ['a manager', { 'core/lock-manager.ts': '' }, 'a name that says nothing'],
+    ['a manager', { 'providers/lock/manager.ts': '' }, 'a name that says nothing'],
     ['a default export', { 'core/a.ts': `export default function x() {}\n` }, 'a default export'],
     ['a class of a class', { 'core/a.ts': `export class A extends B {}\n` }, 'inheritance'],
     ['an enum', { 'core/a.ts': `export enum A { B }\n` }, 'an enum'],
@@ -254,6 +322,24 @@ describe('each rule can fail', () => {
   test.each(PLANTED)('%s', (_what, sources, words) => {
     const planted = Object.fromEntries(Object.entries(sources).map(([file, text]) => [file, clean + text]));
     expect(violations(planted).join('\n')).toContain(words);
+  });
+
+  test('a folder with too many files', () => {
+    const files = Array.from({ length: 21 }, (_, number) => [`core/plan/${number}.ts`, clean]);
+    expect(violations(Object.fromEntries(files))).toEqual(['core/plan: 21 files']);
+  });
+
+  test('a provider with a folder of its own', () => {
+    expect(
+      violations({
+        'providers/index.ts': `${clean}import { a } from './a/index.ts';\n`,
+        'providers/a/index.ts': `${clean}import { b } from './b.ts';\nimport { c } from '../../core/plan/c.ts';\n`,
+        'providers/a/b.ts': clean,
+        'core/plan/c.ts': clean,
+      }),
+    ).toEqual([]);
+    const other = { 'providers/a/b.ts': `${clean}import { c } from '../c.ts';\n`, 'providers/c.ts': clean };
+    expect(violations(other)).toContain('providers/a/b.ts:2: a provider imports the provider providers/c.ts');
   });
 
   test('a file that opens without a comment', () => {
