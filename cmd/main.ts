@@ -108,7 +108,7 @@ const SHORT_HELP = `reflake ${VERSION}: takes a NixOS machine to a pure flake, a
   reflake plan        show what would change, and why; changes nothing
   reflake apply       make it so, or leave the machine exactly as it was
   reflake check       the drift check for CI: exit 0 in sync, 2 drift
-  reflake rollback    take the last apply back
+  reflake rollback    undo the last apply
 
 All commands and options: reflake --help`;
 

@@ -119,18 +119,18 @@ export const COMMANDS = {
     options: { strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
   },
   rollback: {
-    describe: 'take an apply back; repeated, back to the first machine',
-    positional: { name: 'generation', type: 'number', describe: 'the apply to take back; the newest by default' },
+    describe: 'undo an apply; repeated, back to the first machine',
+    positional: { name: 'apply', type: 'number', describe: 'the apply to undo; the newest by default' },
     options: {
       ...YES,
       ...WAIT,
       ...KEEP,
-      to: { type: 'number', requiresArg: true, describe: 'take everything after this apply back; 0: all' },
+      to: { type: 'number', requiresArg: true, describe: 'undo everything after this apply; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
     },
-    problem({ generation, to }) {
-      if (generation !== undefined && to !== undefined) return 'name an apply, or --to one, not both';
-      if (Number.isNaN(generation) || Number.isNaN(to)) return 'an apply is named by its number: reflake history';
+    problem({ apply, to }) {
+      if (apply !== undefined && to !== undefined) return 'name an apply, or --to one, not both';
+      if (Number.isNaN(apply) || Number.isNaN(to)) return 'an apply is named by its number: reflake history';
       return undefined;
     },
     examples: [['sudo $0 rollback --to 0', 'back to the very first machine']],

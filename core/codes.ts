@@ -375,7 +375,7 @@ export const CODES = {
   },
   RF3010: {
     title: 'no such apply',
-    page: '`reflake history` lists the applies that can be shown or rolled back. It keeps the newest 50, or what 256 MiB hold (--keep, --keep-size); the newest always stays, and so does what a kept rollback took back.',
+    page: '`reflake history` lists the applies that can be shown or rolled back. It keeps the newest 50, or what 256 MiB hold (--keep, --keep-size); the newest always stays, and so does what a kept rollback undid.',
     exit: 'usage',
   },
   RF3011: {
@@ -394,7 +394,7 @@ export const CODES = {
   },
   RF3014: {
     title: 'an unfinished apply was undone',
-    page: 'An earlier apply was killed. Its journal was played back before anything else.',
+    page: 'An earlier apply was killed. It was undone from its journal before anything else.',
     during: 'recover',
   },
   RF3015: {

@@ -6,7 +6,7 @@ import type { Diagnostic } from './diagnostic.ts';
 import type { Digest, Edit, Outcome, Plan } from './model.ts';
 import type { Counts } from './verdict.ts';
 
-/** One apply or rollback of the past. `undone`: a later rollback took it back. */
+/** One apply or rollback of the past. `undone`: a later rollback undid it. */
 export interface PastApply {
   readonly number: number;
   readonly kind: 'apply' | 'rollback';
@@ -36,10 +36,10 @@ export type Event =
   | { readonly type: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] }
   /** A long step: `text` says what is being done now. */
   | { readonly type: 'progress'; readonly text: string }
-  /** How many applies are kept, and how many older ones are gone; each kept one follows as `generation`. */
+  /** How many applies are kept, and how many older ones are gone; each kept one follows as `apply`. */
   | { readonly type: 'history'; readonly applies: number; readonly removed: number }
   /** `edits`: where one was asked for. */
-  | ({ readonly type: 'generation'; readonly edits?: readonly Edit[] } & PastApply)
+  | ({ readonly type: 'apply'; readonly edits?: readonly Edit[] } & PastApply)
   | { readonly type: 'surveyed'; readonly facts: readonly SurveyedFact[]; readonly notes: readonly string[] }
   | { readonly type: 'initialised'; readonly file: string; readonly spec: unknown }
   | { readonly type: 'validated'; readonly file: string }

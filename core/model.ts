@@ -160,8 +160,8 @@ export interface HostFacts {
   readonly machineId: string;
 }
 
-/** Something that a plan relies on: what was seen at a path while planning. */
-export type Witness =
+/** One entry of the read set, which a plan relies on: what was seen at a path while planning. */
+export type Reading =
   | { readonly path: AbsPath; readonly saw: 'content' | 'names' | 'tree'; readonly digest: Digest }
   /** All of the tree is this owner's (core/machine/owned.ts). */
   | { readonly path: AbsPath; readonly saw: 'owned'; readonly owner: Owner }
@@ -178,7 +178,7 @@ export interface Plan {
   readonly spec: Digest;
   readonly host: HostFacts;
   /** Compared once more before the first write. */
-  readonly witnesses: readonly Witness[];
+  readonly readSet: readonly Reading[];
   readonly steps: readonly Omit<Step, 'blobs'>[];
   /** Wishes that --only and --skip leave out: nobody looked. */
   readonly leftOut: readonly JsonPointer[];
@@ -196,7 +196,7 @@ export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 /** How an apply, a rollback or a recovery ended. */
 export type Outcome =
   | { readonly status: 'unchanged' }
-  | { readonly status: 'applied'; readonly generation: number; readonly edits: number; readonly kept?: readonly Kept[] }
+  | { readonly status: 'applied'; readonly apply: number; readonly edits: number; readonly kept?: readonly Kept[] }
   /** Nothing was written. `signal`: it was stopped by one. */
   | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly signal?: Signal }
   /** Something was written and all of it was undone. `kept`: what somebody else had done meanwhile, and where it is now. */
@@ -211,8 +211,8 @@ export type Outcome =
 
 export const ABSENT: Puttable = { type: 'absent' };
 
-/** The edit that takes `edit` back. What was active after an activation is known only then: `now`. */
-export function invert(edit: Edit, now: ActiveSystem = {}): Edit {
+/** The edit that undoes `edit`. What was active after an activation is known only then: `now`. */
+export function undoOf(edit: Edit, now: ActiveSystem = {}): Edit {
   switch (edit.op) {
     case 'put':
       return { op: 'put', path: edit.path, before: edit.after, after: edit.before };

@@ -1,5 +1,5 @@
 // Nothing but a file, a fragment of the schema and a line in providers/index.ts makes a provider: added to a copy of the
-// sources, it is planned, counted, selected, applied and taken back by the program that is built of them.
+// sources, it is planned, counted, selected, applied and undone by the program that is built of them.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -86,7 +86,7 @@ function reflake(...words: readonly string[]): { readonly code: number | null; r
   return { code: ran.status, said: ran.stdout + ran.stderr };
 }
 
-test('a provider of one file is planned, counted, selected, applied, saved and taken back', () => {
+test('a provider of one file is planned, counted, selected, applied, saved and undone', () => {
   const check = reflake('check');
   expect(check.said).toMatch(/motd.*hello.*spec:\/motd reflake\.json:\d+/);
   expect(check.said).toContain('10 wishes: 9 hold, 1 differs');

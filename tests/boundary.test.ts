@@ -483,7 +483,7 @@ describe('a transaction of root', () => {
     expect(scene.rows()).toEqual(before);
   });
 
-  test('is not taken back by anybody else', async () => {
+  test('is not undone by anybody else', async () => {
     await untilDeath(() => execute(of(EDITS), BLOBS, around(watched(scene.open(), dieBefore(10)))));
     const before = scene.rows();
     const geteuid = jest.spyOn(process, 'geteuid').mockReturnValue(OWNER);

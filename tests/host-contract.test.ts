@@ -381,7 +381,7 @@ describe.each([
       const started = rows();
       const work = host.work([{ ...edit, to: p('/home/srid/not/made/c') }], TX);
       expect(work.isOurs(0)).toBe(false);
-      expect(work.restore(0, {})).toEqual({ changed: false, kept: [] });
+      expect(work.undo(0, {})).toEqual({ changed: false, kept: [] });
       expect(work.sweep()).toEqual([]);
       expect(rows()).toEqual(started);
     });

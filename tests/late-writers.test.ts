@@ -95,13 +95,13 @@ describe.each(DIRECTORIES)('of %s', (dir) => {
     expect(rowsOfDisk(root).filter((row) => row.includes('reflake'))).toEqual([]);
   });
 
-  test('what was put, and is taken back while somebody has it open', async () => {
+  test('what was put, and is undone while somebody has it open', async () => {
     const root = machine();
     const work = realHost(absolute(root)).work([REPLACED], TX);
     work.prepare(BLOBS);
     work.publish(0);
     const writer = await opened(root + path, '>>');
-    work.restore(0, BLOBS);
+    work.undo(0, BLOBS);
     expect(work.sweep()).toEqual([kept]);
     await writer.writes();
     expect(readFileSync(root + path, 'utf8')).toBe(OLD);

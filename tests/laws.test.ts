@@ -340,9 +340,9 @@ async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly s
   const { host, store } = scene.open();
   const history = past(store);
   if (!history.ok) return [history.problem.summary];
-  const selected = select(history.generations, { kind: 'newest' }) ?? [];
+  const selected = select(history.applies, { kind: 'newest' }) ?? [];
   const stamp = { tx: 'beef', startedAt: '', by: '' };
-  const back = undoing(selected, history.generations, host, stamp, false);
+  const back = undoing(selected, history.applies, host, stamp, false);
   const undone = await execute(back.transaction, back.blobs, around({ host, store }));
   return undone.status === 'applied'
     ? difference('rolled back', before, scene.rows())

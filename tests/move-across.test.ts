@@ -1,4 +1,4 @@
-// A move across file systems: what it takes along, what it refuses, and that it is taken back from every state that a
+// A move across file systems: what it takes along, what it refuses, and that it is undone from every state that a
 // crash may leave, whatever others have done meanwhile. Needs the right to mount; says so where there is none.
 
 import { execFileSync } from 'node:child_process';
@@ -89,13 +89,13 @@ describe('is undone', () => {
     ['nothing is visible yet', false, ''],
     ['the original is set aside', true, 'mv "$R/home/c" "$R/home/.reflake-f00d/new/0"'],
     ['the copy is in place', true, ''],
-    ['the copy is taken back', true, 'mv "$R/home/c" "$R/home/.reflake-f00d/undo/0"'],
+    ['the copy is taken away again', true, 'mv "$R/home/c" "$R/home/.reflake-f00d/undo/0"'],
     [
       'the original is back',
       true,
       'mv "$R/home/c" "$R/home/.reflake-f00d/undo/0"; mv "$R/.reflake-f00d/away/0" "$R/etc/nixos"',
     ],
-    ['a work directory is half removed', false, 'rm -r "$R/home/.reflake-f00d/new/0/sub"'],
+    ['a staging directory is half removed', false, 'rm -r "$R/home/.reflake-f00d/new/0/sub"'],
   ];
   test.each(STATES)('where %s', (_what, isPublished, commands) => {
     const machine = machineWithMount();
@@ -109,7 +109,7 @@ describe('is undone', () => {
     sh(commands);
     for (const _time of [1, 2]) {
       const work = host.work([MOVE], TX);
-      expect(work.restore(0, {}).kept).toEqual([]);
+      expect(work.undo(0, {}).kept).toEqual([]);
       work.flush();
       expect(work.sweep()).toEqual([]);
       expect(rows()).toEqual(started);
@@ -137,7 +137,7 @@ describe('what others did meanwhile is kept', () => {
     dying.close();
     sh(commands);
     const work = host.work([MOVE], TX);
-    expect(work.restore(0, {})).toMatchObject({ changed: true, kept: [expect.stringContaining('reflake-conflict')] });
+    expect(work.undo(0, {})).toMatchObject({ changed: true, kept: [expect.stringContaining('reflake-conflict')] });
     work.sweep();
     expect(readFileSync(`${root}${place}`, 'utf8')).toMatch(/mine\n$/);
     expect(rows().filter((row) => !row.includes('reflake-conflict'))).toEqual(started);
@@ -177,7 +177,7 @@ describe('what others did meanwhile is kept', () => {
     sh('mkdir "$R/home/c"; echo mine > "$R/home/c/n"');
     expect(() => work.publish(0)).toThrow();
     expect(work.isOurs(0)).toBe(false);
-    work.restore(0, {});
+    work.undo(0, {});
     work.sweep();
     expect(readFileSync(`${root}/home/c/n`, 'utf8')).toBe('mine\n');
     expect(readFileSync(`${root}/etc/nixos/a.nix`, 'utf8')).toBe('a');

@@ -1,5 +1,5 @@
 // Odd but real trees and machines, through the real program: names of all bytes, depth, holes, attributes, immutable files,
-// mounts, clocks. Each ends as planned and can be taken back, or is refused with words and is as it was.
+// mounts, clocks. Each ends as planned and can be undone, or is refused with words and is as it was.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -65,7 +65,7 @@ test('as far as it reaches, it leads back', () => {
   const ran = reflake('rollback', '--to', '2', '--yes', '--keep', '1');
   expect([ran.code, ran.out]).toEqual([0, expect.any(String)]);
   expect(rowsOfDisk(machine)).toEqual(states[2]);
-  // It is kept with what it took back, or it could not be told what it was.
+  // It is kept with what it undid, or it could not be told what it was.
   expect(reflake('history').out).toMatch(/3 .*\(undone\)\n.*4 .*\(undone\)\n.*5 .*rollback of 4, 3/);
   expect(reflake('rollback', '5', '--yes').code).toBe(0);
   expect(rowsOfDisk(machine)).toEqual(states[4]);

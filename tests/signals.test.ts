@@ -204,7 +204,7 @@ test('a signal while it verifies: not committed, all is undone', async () => {
 });
 
 describe('the second signal', () => {
-  test.each(['SIGINT', 'SIGTERM'])('%s leaves at once, and recover takes back what was begun', (signal) => {
+  test.each(['SIGINT', 'SIGTERM'])('%s leaves at once, and recover undoes what was begun', (signal) => {
     const left = SAMPLE(count - 2 - first, 4).flatMap((behind) => {
       const at = first - 1 + behind;
       begin();
@@ -257,7 +257,7 @@ describe('around the commit, at any instant', () => {
     return { code: await ended, out, how: `${signals.join(' ')} after ${pause} ms` };
   }
 
-  const generations = (): number => (existsSync(`${state}/history`) ? readdirSync(`${state}/history`).length : 0);
+  const applies = (): number => (existsSync(`${state}/history`) ? readdirSync(`${state}/history`).length : 0);
   const isUnfinished = (): boolean => existsSync(`${state}/journal`);
 
   test('an apply: 0 where it is in the history, and only there', async () => {
@@ -265,9 +265,9 @@ describe('around the commit, at any instant', () => {
     const ends = new Set<number | null>();
     for (let n = 0; n < TRIES; n++) {
       begin();
-      const { code, out, how } = await shot(APPLY, n % 4 === 0 ? isUnfinished : () => generations() === 1);
+      const { code, out, how } = await shot(APPLY, n % 4 === 0 ? isUnfinished : () => applies() === 1);
       ends.add(code);
-      if ((code === 0) !== (generations() === 1)) problems.push(`${how}: exit ${code}, ${generations()}: ${out}`);
+      if ((code === 0) !== (applies() === 1)) problems.push(`${how}: exit ${code}, ${applies()}: ${out}`);
       if (code === null || ![0, 4, 130, 143].includes(code)) problems.push(`${how}: exit ${code}: ${out}`);
       if (code === 0 && !/In sync/.test(out)) problems.push(`${how}: exit 0, and no result: ${out}`);
     }
@@ -282,9 +282,9 @@ describe('around the commit, at any instant', () => {
       if (run(APPLY).code !== 0) throw new Error('not applied');
       const { code, out, how } = await shot(
         command('rollback', '--yes'),
-        n % 4 === 0 ? isUnfinished : () => generations() === 2,
+        n % 4 === 0 ? isUnfinished : () => applies() === 2,
       );
-      if ((code === 0) !== (generations() === 2)) problems.push(`${how}: exit ${code}, ${generations()}: ${out}`);
+      if ((code === 0) !== (applies() === 2)) problems.push(`${how}: exit ${code}, ${applies()}: ${out}`);
       if (code === null || ![0, 4, 130, 143].includes(code)) problems.push(`${how}: exit ${code}: ${out}`);
     }
     expect(problems).toEqual([]);

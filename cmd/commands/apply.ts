@@ -9,7 +9,7 @@ import { isRoot } from '../../core/host/process/trusted.ts';
 import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
-import type { Lock } from '../../core/machine/state-store.ts';
+import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
@@ -20,7 +20,7 @@ import { execute } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import type { Counts } from '../../core/verdict.ts';
 import { PROVIDERS } from '../../providers/index.ts';
-import { dirsOf, type LockOptions, underLock } from '../session/apply-lock.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
@@ -31,7 +31,7 @@ import { filesFor, openSession, type Session } from '../session/session.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
-export interface ApplyOptions extends GlobalOptions, LockOptions, KeepOptions {
+export interface ApplyOptions extends GlobalOptions, MutexOptions, KeepOptions {
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;
@@ -56,10 +56,10 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
   const dirs = placesOf(session);
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
-  const act = async (lock: Lock): Promise<End> => {
+  const act = async (mutex: Mutex): Promise<End> => {
     /** What holds after the last write; undefined: nobody has looked. */
     let after: Counts | undefined;
-    const around = surroundings({ ...session, lock }, io, async () => {
+    const around = surroundings({ ...session, mutex }, io, async () => {
       const { plan: left } = await session.plan(() => {});
       after = tallyOf(left);
       return remaining(left, session);
@@ -100,14 +100,14 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       dirs,
       batches: [editsOf(plan.steps)],
     };
-    const outcome = await execute(transaction, plan.blobs, around, plan.witnesses);
+    const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);
     const moved =
       outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
   };
-  return await underLock(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
+  return await underMutex(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
 
 /** What an apply may write to as a whole. */

@@ -4,7 +4,7 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
 import { tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
-import { type Generation, goneThrough, past } from '../../core/transaction/history.ts';
+import { goneThrough, past, type RecordedApply } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { loadPlan } from '../session/plan-file.ts';
@@ -17,15 +17,15 @@ export async function historyCommand(options: GlobalOptions, io: Io, { report }:
     report({ type: 'diagnostic', diagnostic: history.problem });
     return { exit: EXIT.stuck };
   }
-  const { generations } = history;
-  report({ type: 'history', applies: generations.length, removed: goneThrough(generations) });
-  for (const one of generations) report({ type: 'generation', ...published(one) });
+  const { applies } = history;
+  report({ type: 'history', applies: applies.length, removed: goneThrough(applies) });
+  for (const one of applies) report({ type: 'apply', ...published(one) });
   return { exit: EXIT.ok };
 }
 
 /** Without a number the newest was meant. */
-export function noSuchApply(number: number | undefined, generations: readonly Generation[]): Diagnostic {
-  const isGone = number !== undefined && number > 0 && number <= goneThrough(generations);
+export function noSuchApply(number: number | undefined, applies: readonly RecordedApply[]): Diagnostic {
+  const isGone = number !== undefined && number > 0 && number <= goneThrough(applies);
   const summary = isGone ? `apply ${number} was removed from the history` : `there is no apply ${number}`;
   return {
     severity: 'error',
@@ -49,14 +49,14 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
     report({ type: 'diagnostic', diagnostic: history.problem });
     return { exit: EXIT.stuck };
   }
-  const { generations } = history;
-  const found = what === undefined ? generations.at(-1) : generations.find(({ number }) => String(number) === what);
+  const { applies } = history;
+  const found = what === undefined ? applies.at(-1) : applies.find(({ number }) => String(number) === what);
   if (found === undefined) {
-    const diagnostic = noSuchApply(what === undefined ? undefined : Number(what), generations);
+    const diagnostic = noSuchApply(what === undefined ? undefined : Number(what), applies);
     report({ type: 'diagnostic', diagnostic });
     return { exit: EXIT.usage };
   }
-  report({ type: 'generation', ...published(found), edits: found.transaction.batches.flat() });
+  report({ type: 'apply', ...published(found), edits: found.transaction.batches.flat() });
   return { exit: EXIT.ok };
 }
 
@@ -73,7 +73,7 @@ async function showPlan(options: ShowOptions, file: string, io: Io, reporting: R
   return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };
 }
 
-const published = ({ number, transaction, finishedAt, undone }: Generation): PastApply => {
+const published = ({ number, transaction, finishedAt, undone }: RecordedApply): PastApply => {
   const { kind, plan, undoes, startedAt, by, batches } = transaction;
   return { number, kind, plan, undoes, startedAt, finishedAt, by, undone, count: batches.flat().length };
 };

@@ -55,7 +55,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
       nameOf: session.wishes.people.name,
       mayRead: session.mayRead,
     };
-    reporting.learn({ diff: (made, look) => planDiff(made, words, look) });
+    reporting.learn({ diff: (made, theme) => planDiff(made, words, theme) });
   }
   report({ type: 'planned', plan });
   const verdicts = tallyOf(plan);

@@ -1,32 +1,32 @@
 // reflake recover: finishes what a crash left. Every other command that writes does the same first.
 
 import { stoppedBy } from '../../core/machine/failure.ts';
-import type { Lock } from '../../core/machine/state-store.ts';
+import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Outcome } from '../../core/model.ts';
-import { dirsOf, type LockOptions, underLock } from '../session/apply-lock.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT, exitOfOutcome } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, placeOf } from '../session/session.ts';
-import { endOf, playBack, surroundings } from '../session/transaction.ts';
+import { endOf, surroundings, undoUnfinished } from '../session/transaction.ts';
 
 /** Undone is what it was asked for. */
 const exitOf = (outcome: Outcome): number => (exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok);
 
 export async function recoverCommand(
-  options: GlobalOptions & LockOptions,
+  options: GlobalOptions & MutexOptions,
   io: Io,
   { report, learn }: Reporting,
 ): Promise<End> {
   const place = await placeOf(options, io);
   learn(aboutMachine(place));
-  const act = async (lock: Lock): Promise<End> => {
-    const around = surroundings({ ...place, report, lock }, io, async () => [], exitOf);
+  const act = async (mutex: Mutex): Promise<End> => {
+    const around = surroundings({ ...place, report, mutex }, io, async () => [], exitOf);
     const signal = io.stopped();
     if (signal !== undefined) return endOf(stoppedBy(signal));
-    const outcome = await playBack(around, io);
+    const outcome = await undoUnfinished(around, io);
     if (outcome === undefined) return endOf({ status: 'unchanged' });
     return { exit: exitOf(outcome), outcome };
   };
-  return await underLock(place, options, { io, report, dirs: () => dirsOf(place.store), act });
+  return await underMutex(place, options, { io, report, dirs: () => dirsOf(place.store), act });
 }

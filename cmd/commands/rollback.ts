@@ -1,23 +1,23 @@
-// reflake rollback [N] | --to N: takes past applies back, offline, as a transaction of its own.
+// reflake rollback [N] | --to N: undoes past applies, offline, as a transaction of its own.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { stateInTheWay } from '../../core/host/state-place.ts';
-import type { Lock } from '../../core/machine/state-store.ts';
+import type { Mutex } from '../../core/machine/state-store.ts';
 import type { AbsPath } from '../../core/path.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import { comesBack, foreignIn } from '../../core/transaction/comes-back.ts';
 import { execute } from '../../core/transaction/executor.ts';
 import {
-  type Generation,
   goneThrough,
   type Past,
   past,
+  type RecordedApply,
   select,
   type Target,
   undoing,
 } from '../../core/transaction/history.ts';
-import { dirsOf, type LockOptions, underLock } from '../session/apply-lock.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
@@ -28,8 +28,8 @@ import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/tra
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { noSuchApply } from './history.ts';
 
-export interface RollbackOptions extends GlobalOptions, LockOptions, KeepOptions {
-  readonly generation?: number | undefined;
+export interface RollbackOptions extends GlobalOptions, MutexOptions, KeepOptions {
+  readonly apply?: number | undefined;
   readonly to?: number | undefined;
   readonly yes: boolean;
   /** Overwrite what was changed since; its content is recorded first. */
@@ -45,23 +45,23 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     return { exit };
   };
   // Read once, under the lock: recovery changes no record.
-  let history: Past = { ok: true, generations: [] };
+  let history: Past = { ok: true, applies: [] };
   const dirs = (): readonly AbsPath[] => {
     history = past(place.store);
-    return dirsOf(place.store, history.ok ? history.generations : []);
+    return dirsOf(place.store, history.ok ? history.applies : []);
   };
-  const act = async (lock: Lock): Promise<End> => {
+  const act = async (mutex: Mutex): Promise<End> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
-    const around = surroundings({ ...place, report, lock }, io, async () => []);
+    const around = surroundings({ ...place, report, mutex }, io, async () => []);
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
-    const selected = select(history.generations, targetOf(options));
-    if (selected === undefined) return refuse(notThere(options, history.generations), EXIT.usage);
+    const selected = select(history.applies, targetOf(options));
+    if (selected === undefined) return refuse(notThere(options, history.applies), EXIT.usage);
     if (selected.length === 0) return endOf({ status: 'unchanged' });
     const { transaction, blobs } = undoing(
       selected,
-      history.generations,
+      history.applies,
       { ...place.host, ...place.host.held },
       stamp(io),
       options.force,
@@ -86,20 +86,20 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     keepWithin(limits, outcome, around);
     return endOf(outcome);
   };
-  return await underLock(place, options, { io, report, dirs, act });
+  return await underMutex(place, options, { io, report, dirs, act });
 }
 
-function targetOf({ generation, to }: RollbackOptions): Target {
+function targetOf({ apply, to }: RollbackOptions): Target {
   if (to !== undefined) return { kind: 'to', number: to };
-  return generation === undefined ? { kind: 'newest' } : { kind: 'one', number: generation };
+  return apply === undefined ? { kind: 'newest' } : { kind: 'one', number: apply };
 }
 
-const namesOf = (selected: readonly Generation[]): string =>
+const namesOf = (selected: readonly RecordedApply[]): string =>
   selected.length === 1 ? `apply ${selected[0]!.number}` : `applies ${selected.map(({ number }) => number).join(', ')}`;
 
-function notThere({ generation, to }: RollbackOptions, generations: readonly Generation[]): Diagnostic {
-  const gone = goneThrough(generations);
-  if (to === undefined || to >= gone) return noSuchApply(generation ?? to, generations);
+function notThere({ apply, to }: RollbackOptions, applies: readonly RecordedApply[]): Diagnostic {
+  const gone = goneThrough(applies);
+  if (to === undefined || to >= gone) return noSuchApply(apply ?? to, applies);
   return {
     severity: 'error',
     code: 'RF3010',

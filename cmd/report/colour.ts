@@ -41,7 +41,7 @@ const FORMATS = {
 } as const satisfies Record<Style, unknown>;
 
 /** How a screen is drawn. Every text of others goes through `show` (one line) or `showText` before it is laid out. */
-export interface Look {
+export interface Theme {
   readonly columns: number;
   readonly ascii: boolean;
   paint(style: Style, text: string): string;
@@ -54,7 +54,7 @@ const NARROWEST = 40;
 const WIDEST = 100;
 
 /** `columns` 0 or undefined: unknown, as in a pipe. */
-export function lookOf({
+export function themeOf({
   colour,
   ascii,
   columns,
@@ -62,7 +62,7 @@ export function lookOf({
   colour: boolean;
   ascii: boolean;
   columns: number | undefined;
-}): Look {
+}): Theme {
   const plain = ascii ? toAscii : (text: string): string => text;
   return {
     columns: Math.min(WIDEST, Math.max(NARROWEST, columns || 80)),

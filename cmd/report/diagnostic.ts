@@ -1,7 +1,7 @@
 // A diagnostic as people see it: the summary, the place in its text, the way out.
 
 import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import type { Look, Style } from './colour.ts';
+import type { Style, Theme } from './colour.ts';
 import { stringWidth, takeCells } from './width.ts';
 
 /** `source` gives the text of a file named in a place; `locate` the place of a wish in the spec. */
@@ -11,61 +11,66 @@ export interface Sources {
 }
 
 /** The snippet screen (UX.md, "Diagnostic"), without a line end after the last line. */
-export function diagnosticScreen(diagnostic: Diagnostic, look: Look, sources: Sources): string {
+export function diagnosticScreen(diagnostic: Diagnostic, theme: Theme, sources: Sources): string {
   const { severity, code, summary, hint, snippet } = diagnostic;
   const { expected } = diagnostic as { expected?: string };
   const { at, wish } = placesOf(diagnostic, sources);
   const gutter = Math.max(1, ...[at, wish].map((place) => String(place?.line ?? 0).length));
   const bar = `${' '.repeat(gutter + 2)}|`;
   const note = (word: string, text: string): string =>
-    `${' '.repeat(gutter + 2)}= ${look.paint('bold', `${word}:`)} ${text}`;
-  const lines = [`${look.paint(severity, `${severity}[${code}]`)}${look.paint('bold', `: ${look.show(summary)}`)}`];
+    `${' '.repeat(gutter + 2)}= ${theme.paint('bold', `${word}:`)} ${text}`;
+  const lines = [`${theme.paint(severity, `${severity}[${code}]`)}${theme.paint('bold', `: ${theme.show(summary)}`)}`];
   const arrow = (sign: string, place: string): string =>
-    `${' '.repeat(gutter + 1)}${look.paint('dim', sign)} ${look.show(place)}`;
-  const label = expected === undefined ? '' : look.show(expected);
-  const [shown, related] = [at, wish].map((place) => place && source(place, sources, gutter, look, place === at));
+    `${' '.repeat(gutter + 1)}${theme.paint('dim', sign)} ${theme.show(place)}`;
+  const label = expected === undefined ? '' : theme.show(expected);
+  const [shown, related] = [at, wish].map((place) => place && source(place, sources, gutter, theme, place === at));
   if (at !== undefined) lines.push(arrow('-->', placeName(at)));
   else if (diagnostic.path !== undefined) lines.push(arrow('-->', diagnostic.path));
-  if (shown !== undefined) lines.push(bar, ...shown.lines, ...caret(shown, severity, '^', label, bar, look));
+  if (shown !== undefined) lines.push(bar, ...shown.lines, ...caret(shown, severity, '^', label, bar, theme));
   if (wish !== undefined && related !== undefined)
     lines.push(
       arrow(':::', placeName(wish)),
       bar,
       ...related.lines,
-      ...caret(related, 'note', '-', 'the wish', bar, look),
+      ...caret(related, 'note', '-', 'the wish', bar, theme),
     );
   if (shown !== undefined || related !== undefined) lines.push(bar);
   if (shown === undefined && label !== '') lines.push(note('note', label));
-  if (hint !== undefined) lines.push(note('help', look.show(hint)));
+  if (hint !== undefined) lines.push(note('help', theme.show(hint)));
   if (snippet !== undefined) {
     lines.push(note(code.startsWith('RF4') || code === 'RF3021' ? 'log' : 'paste', ''));
-    for (const line of look.showText(snippet.trimEnd()).split('\n')) lines.push(`${' '.repeat(gutter + 6)}${line}`);
+    for (const line of theme.showText(snippet.trimEnd()).split('\n')) lines.push(`${' '.repeat(gutter + 6)}${line}`);
   }
   lines.push(note('docs', `reflake explain ${code}`));
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
 /** Sorted by place, a blank line between two, at most `most` of them and how many are left. Empty for none. */
-export function diagnosticsScreen(diagnostics: readonly Diagnostic[], look: Look, sources: Sources, most = 10): string {
+export function diagnosticsScreen(
+  diagnostics: readonly Diagnostic[],
+  theme: Theme,
+  sources: Sources,
+  most = 10,
+): string {
   const sorted = sortByPlace(diagnostics, sources);
-  const screens = sorted.slice(0, most).map((diagnostic) => diagnosticScreen(diagnostic, look, sources));
+  const screens = sorted.slice(0, most).map((diagnostic) => diagnosticScreen(diagnostic, theme, sources));
   if (sorted.length > most) screens.push(`and ${sorted.length - most} more`);
   return screens.join('\n\n');
 }
 
 /** One line, as editors and logs read it: `reflake.yaml:7:11: error: unknown system "x" [RF1006]`. */
-export function diagnosticLine(diagnostic: Diagnostic, look: Look, sources: Sources): string {
+export function diagnosticLine(diagnostic: Diagnostic, theme: Theme, sources: Sources): string {
   const { severity, code, summary, hint, path } = diagnostic;
   const { at } = placesOf(diagnostic, sources);
   const place = at === undefined ? path : placeName(at);
   const help = hint === undefined ? '' : ` (${hint})`;
-  return look.show(`${place === undefined ? '' : `${place}: `}${severity}: ${summary}${help} [${code}]`);
+  return theme.show(`${place === undefined ? '' : `${place}: `}${severity}: ${summary}${help} [${code}]`);
 }
 
 /** That line and, below it, what to paste or the end of a log: nobody can ask a log for more. */
-export function diagnosticLog(diagnostic: Diagnostic, look: Look, sources: Sources): string {
-  const snippet = diagnostic.snippet === undefined ? [] : look.showText(diagnostic.snippet.trimEnd()).split('\n');
-  return [diagnosticLine(diagnostic, look, sources), ...snippet.map((line) => `  | ${line}`)].join('\n');
+export function diagnosticLog(diagnostic: Diagnostic, theme: Theme, sources: Sources): string {
+  const snippet = diagnostic.snippet === undefined ? [] : theme.showText(diagnostic.snippet.trimEnd()).split('\n');
+  return [diagnosticLine(diagnostic, theme, sources), ...snippet.map((line) => `  | ${line}`)].join('\n');
 }
 
 /** Errors first, then warnings, then notes; each by file, line and column. */
@@ -99,7 +104,13 @@ interface Shown {
   readonly under: number;
 }
 
-function source(place: SourceRange, sources: Sources, gutter: number, look: Look, context: boolean): Shown | undefined {
+function source(
+  place: SourceRange,
+  sources: Sources,
+  gutter: number,
+  theme: Theme,
+  context: boolean,
+): Shown | undefined {
   const text = sources.source(place.file);
   if (text === undefined) return undefined;
   const all = text.replace(/^\uFEFF/, '').split(/\r?\n/);
@@ -111,24 +122,24 @@ function source(place: SourceRange, sources: Sources, gutter: number, look: Look
     points.slice(0, place.column - 1),
     points.slice(place.column - 1, end),
     points.slice(end),
-  ].map((part) => cells(part.join(''), look)) as [string, string, string];
-  const room = look.columns - gutter - 4;
-  const { text: windowed, before, under } = window(head, middle, tail, room, look);
+  ].map((part) => cells(part.join(''), theme)) as [string, string, string];
+  const room = theme.columns - gutter - 4;
+  const { text: windowed, before, under } = window(head, middle, tail, room, theme);
   const numbered = (number: number, content: string): string =>
-    ` ${look.paint('dim', `${String(number).padStart(gutter)} |`)} ${content}`;
+    ` ${theme.paint('dim', `${String(number).padStart(gutter)} |`)} ${content}`;
   const lines = [numbered(place.line, windowed)];
   const above = all[place.line - 2];
   if (context && above !== undefined && above.trim() !== '') {
-    const plain = cells(above, look);
+    const plain = cells(above, theme);
     const [fits, rest] = takeCells(plain, room - 3);
     lines.unshift(
-      numbered(place.line - 1, rest === '' || stringWidth(plain) <= room ? plain : `${fits}${look.show('…')}`),
+      numbered(place.line - 1, rest === '' || stringWidth(plain) <= room ? plain : `${fits}${theme.show('…')}`),
     );
   }
   return { lines, before, under };
 }
 
-const cells = (text: string, look: Look): string => look.show(text.replaceAll('\t', '    '));
+const cells = (text: string, theme: Theme): string => theme.show(text.replaceAll('\t', '    '));
 
 /** Cuts a line that does not fit so that the caret stays in sight, with some text before it. */
 function window(
@@ -136,13 +147,13 @@ function window(
   middle: string,
   tail: string,
   room: number,
-  look: Look,
+  theme: Theme,
 ): { text: string; before: number; under: number } {
   const [before, under] = [stringWidth(head), Math.max(1, stringWidth(middle))];
   const whole = head + middle + tail;
   // The caret of an empty place stands one cell behind what may be a full line.
   if (Math.max(stringWidth(whole), before + under) <= room) return { text: whole, before, under };
-  const dots = look.show('…');
+  const dots = theme.show('…');
   const mark = stringWidth(dots);
   // One cell for the caret itself, one more where the cut would go through a character two cells wide.
   const most = room - mark - 2;
@@ -155,9 +166,9 @@ function window(
   return { text, before: shownBefore, under: Math.max(1, Math.min(under, stringWidth(text) - shownBefore)) };
 }
 
-function caret(shown: Shown, style: Style, sign: string, label: string, bar: string, look: Look): readonly string[] {
+function caret(shown: Shown, style: Style, sign: string, label: string, bar: string, theme: Theme): readonly string[] {
   const marks = `${' '.repeat(shown.before)}${sign.repeat(shown.under)}`;
-  const fits = stringWidth(bar) + 2 + stringWidth(marks) + stringWidth(label) <= look.columns;
-  const first = `${bar} ${look.paint(style, fits && label !== '' ? `${marks} ${label}` : marks)}`;
-  return fits || label === '' ? [first] : [first, `${bar} ${look.paint(style, label)}`];
+  const fits = stringWidth(bar) + 2 + stringWidth(marks) + stringWidth(label) <= theme.columns;
+  const first = `${bar} ${theme.paint(style, fits && label !== '' ? `${marks} ${label}` : marks)}`;
+  return fits || label === '' ? [first] : [first, `${bar} ${theme.paint(style, label)}`];
 }

@@ -6,7 +6,7 @@ import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/
 import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
 import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/plan/caller-may-read.ts';
 import { editsOf } from '../../core/plan/edits.ts';
-import type { Look } from './colour.ts';
+import type { Theme } from './colour.ts';
 import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
 
 /** `contentOf` reads what is at a path of the machine now; `nameOf` says an owner as `srid:users`. */
@@ -18,7 +18,7 @@ export interface DiffWords {
 }
 
 /** The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end after the last line. */
-export function planDiff(plan: Plan, words: DiffWords, look: Look): string {
+export function planDiff(plan: Plan, words: DiffWords, theme: Theme): string {
   const edits = editsOf(plan.steps);
   const moves = edits.filter((edit): edit is Move => edit.op === 'move');
   const bytesOf = (put: Put, which: 'before' | 'after'): Uint8Array | undefined => {
@@ -35,13 +35,14 @@ export function planDiff(plan: Plan, words: DiffWords, look: Look): string {
   for (const edit of edits) {
     if (edit.op === 'put' && (isOnlyMetadata(edit) || isOfGit(edit))) metadata.push(edit);
     else if (edit.op === 'put' && !mayRead(edit.path))
-      parts.push([look.paint('bold', `diff ${look.show(edit.path)}`), look.show(withheld(edit.path))].join('\n'));
-    else if (edit.op === 'put') parts.push(putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, look));
-    else parts.push(otherDiff(edit, look));
+      parts.push([theme.paint('bold', `diff ${theme.show(edit.path)}`), theme.show(withheld(edit.path))].join('\n'));
+    else if (edit.op === 'put')
+      parts.push(putDiff(edit, bytesOf(edit, 'before'), bytesOf(edit, 'after'), words, theme));
+    else parts.push(otherDiff(edit, theme));
   }
   // As people read a tree, whatever order it is done in.
   metadata.sort((a, b) => byteOrder(a.path, b.path));
-  return [...parts, ...metadataDiff(metadata, words, look)].join('\n');
+  return [...parts, ...metadataDiff(metadata, words, theme)].join('\n');
 }
 
 const sameDigest = (bytes: Uint8Array, digest: Digest): boolean => digestOf(bytes) === digest;
@@ -59,18 +60,18 @@ function isOnlyMetadata({ before, after }: Put): boolean {
 /** What git keeps for itself: nobody reads its bytes, and a new repository has dozens of such files. */
 const isOfGit = ({ path }: Put): boolean => path.endsWith('/.git') || path.includes('/.git/');
 
-function otherDiff(edit: Exclude<Edit, Put>, look: Look): string {
+function otherDiff(edit: Exclude<Edit, Put>, theme: Theme): string {
   if (edit.op === 'move')
     return [
-      `diff ${look.show(edit.from)} ${look.show(edit.to)}`,
-      `rename from ${look.show(edit.from)}`,
-      `rename to ${look.show(edit.to)}`,
+      `diff ${theme.show(edit.from)} ${theme.show(edit.to)}`,
+      `rename from ${theme.show(edit.from)}`,
+      `rename to ${theme.show(edit.to)}`,
     ].join('\n');
   const target =
     edit.target.kind === 'flake'
       ? edit.target.installable
       : (edit.target.system.running ?? edit.target.system.profile ?? '');
-  return `${edit.mode} ${look.show(target)}`;
+  return `${edit.mode} ${theme.show(target)}`;
 }
 
 function putDiff(
@@ -78,10 +79,10 @@ function putDiff(
   before: Uint8Array | undefined,
   after: Uint8Array | undefined,
   words: DiffWords,
-  look: Look,
+  theme: Theme,
 ): string {
-  const path = look.show(put.path);
-  const lines = [look.paint('bold', `diff ${path}`), ...headerOf(put, words).map(look.show)];
+  const path = theme.show(put.path);
+  const lines = [theme.paint('bold', `diff ${path}`), ...headerOf(put, words).map(theme.show)];
   const hasBytes = (entry: Puttable): boolean =>
     entry.type === 'link' || (entry.type === 'file' && entry.content !== undefined);
   if (!hasBytes(put.before) && !hasBytes(put.after)) return lines.join('\n');
@@ -99,8 +100,8 @@ function putDiff(
     [oldText, newText].some((text) => text !== undefined && holdsKey(text));
   if (masked) return [...lines, secret(Buffer.compare(old, new_) === 0 ? 'unchanged' : 'changed')].join('\n');
   if (oldText === undefined || newText === undefined)
-    return [...lines, `binary, ${old.length} ${look.show('→')} ${new_.length} bytes`].join('\n');
-  return [...lines, ...hunks(oldText, newText, names, look)].join('\n');
+    return [...lines, `binary, ${old.length} ${theme.show('→')} ${new_.length} bytes`].join('\n');
+  return [...lines, ...hunks(oldText, newText, names, theme)].join('\n');
 }
 
 /** `new file mode`, `old mode`, `old owner`, as git says them; git knows no owners. */
@@ -137,29 +138,29 @@ function textOf(bytes: Uint8Array): string | undefined {
 /** Texts that have little in common would take seconds (TOOLCHAIN.md section 3). */
 const LIMITS = { context: 3, maxEditLength: 4000, timeout: 1000 } as const;
 
-function hunks(before: string, after: string, names: readonly [string, string], look: Look): readonly string[] {
+function hunks(before: string, after: string, names: readonly [string, string], theme: Theme): readonly string[] {
   const patch = structuredPatch(names[0], names[1], before, after, undefined, undefined, LIMITS);
   const head = [`--- ${names[0]}`, `+++ ${names[1]}`];
   if (patch === undefined) {
     const count = (text: string): number => text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-    return [...head, `replaced whole: ${count(before)} ${look.show('→')} ${count(after)} lines`];
+    return [...head, `replaced whole: ${count(before)} ${theme.show('→')} ${count(after)} lines`];
   }
   return [
     ...head,
     ...patch.hunks.flatMap(({ oldStart, oldLines, newStart, newLines, lines }) => [
-      look.paint(
+      theme.paint(
         'note',
         `@@ -${oldLines === 0 ? oldStart - 1 : oldStart},${oldLines} +${newLines === 0 ? newStart - 1 : newStart},${newLines} @@`,
       ),
-      ...maskLines(lines).map((line) => painted(line, look)),
+      ...maskLines(lines).map((line) => painted(line, theme)),
     ]),
   ];
 }
 
-function painted(line: string, look: Look): string {
+function painted(line: string, theme: Theme): string {
   const style = line.startsWith('+') ? 'add' : line.startsWith('-') ? 'remove' : undefined;
-  const text = look.showText(line);
-  return style === undefined ? text : look.paint(style, text);
+  const text = theme.showText(line);
+  return style === undefined ? text : theme.paint(style, text);
 }
 
 /** Secret values in lines of a hunk; one that stands on both sides is called unchanged. */
@@ -185,18 +186,18 @@ function maskLines(lines: readonly string[]): readonly string[] {
 const LISTED = 10;
 
 /** Edits that say the same of many paths, once: a tree that changes owner has thousands. */
-function metadataDiff(puts: readonly Put[], words: DiffWords, look: Look): readonly string[] {
+function metadataDiff(puts: readonly Put[], words: DiffWords, theme: Theme): readonly string[] {
   const groups = new Map<string, Put[]>();
   for (const put of puts) {
     const header = isOnlyMetadata(put) || put.before.type === 'absent' ? [] : ['rewritten for git'];
-    const key = [...headerOf(put, words), ...header].map(look.show).join('\n');
+    const key = [...headerOf(put, words), ...header].map(theme.show).join('\n');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [put]);
     else group.push(put);
   }
   return [...groups].map(([header, group]) => {
-    const names = group.slice(0, LISTED).map(({ path }) => look.paint('bold', `diff ${look.show(path)}`));
-    if (group.length > LISTED) names.push(look.paint('dim', `and ${group.length - LISTED} more paths`));
+    const names = group.slice(0, LISTED).map(({ path }) => theme.paint('bold', `diff ${theme.show(path)}`));
+    if (group.length > LISTED) names.push(theme.paint('dim', `and ${group.length - LISTED} more paths`));
     return [...names, header].filter((line) => line !== '').join('\n');
   });
 }

@@ -5,7 +5,7 @@ import type { Event, Reporter } from '../../core/event.ts';
 import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
-import { type Look, lookOf } from './colour.ts';
+import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
@@ -17,8 +17,8 @@ import { truncate } from './width.ts';
 export function humanReporter(options: Screen): Reporter {
   const { print, tty, quiet, verbose, now } = options;
   const looks = {
-    out: lookOf({ colour: options.colour.out, ascii: options.ascii, columns: options.columns }),
-    err: lookOf({ colour: options.colour.err, ascii: options.ascii, columns: options.columns }),
+    out: themeOf({ colour: options.colour.out, ascii: options.ascii, columns: options.columns }),
+    err: themeOf({ colour: options.colour.err, ascii: options.ascii, columns: options.columns }),
   };
   const sources: Sources = {
     source: (file) => options.about().source(file),
@@ -173,7 +173,7 @@ export function humanReporter(options: Screen): Reporter {
         return problems(event.diagnostics, MOST);
       case 'history':
         return out(historyLine(event));
-      case 'generation':
+      case 'apply':
         return out(applyRow(event));
       case 'surveyed':
         return quiet ? undefined : err(surveyLines(event));
@@ -203,10 +203,10 @@ const HEARTBEAT_MS = 30_000;
 function liveLine(
   print: (text: string) => void,
   terminal: boolean,
-  look: Look,
+  theme: Theme,
   now: () => number,
 ): { draw(text: () => string): void; clear(): void } {
-  const frames = look.ascii ? ASCII_FRAMES : FRAMES;
+  const frames = theme.ascii ? ASCII_FRAMES : FRAMES;
   let frame = 0;
   let drawn = false;
   let spoken = now();
@@ -223,8 +223,8 @@ function liveLine(
       if (drawn && time - spoken < REDRAW_MS) return;
       if (!drawn) begun = time;
       const seconds = durationOf((time - begun) / 1000);
-      const line = truncate(text(), look.columns - seconds.length - 4, look.show('…'));
-      print(`\r\u001b[K${frames[frame++ % frames.length]} ${line} ${look.paint('dim', seconds)}`);
+      const line = truncate(text(), theme.columns - seconds.length - 4, theme.show('…'));
+      print(`\r\u001b[K${frames[frame++ % frames.length]} ${line} ${theme.paint('dim', seconds)}`);
       drawn = true;
       spoken = time;
     },

@@ -25,7 +25,7 @@ function published(event: Event, about: About): readonly object[] {
   const place = (diagnostic: Diagnostic): Diagnostic => placed(diagnostic, diagnostic.pointer, about);
   switch (event.type) {
     case 'planned': {
-      const { blobs: _blobs, witnesses: _witnesses, steps, id, ...plan } = event.plan;
+      const { blobs: _blobs, readSet: _readSet, steps, id, ...plan } = event.plan;
       const shown = steps.map((step) => ({
         ...step,
         findings: step.findings.map((finding): Finding => placed(finding, finding.wish, about)),

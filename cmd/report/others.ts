@@ -14,7 +14,7 @@ export const historyLine = ({ applies, removed }: Said<'history'>): string => {
 };
 
 /** One row; and the edits below it, where they were asked for. */
-export function applyRow(apply: Said<'generation'>): string {
+export function applyRow(apply: Said<'apply'>): string {
   const { number, kind, plan, undoes, finishedAt, by, undone, count, edits } = apply;
   const what = kind === 'apply' ? `apply    plan ${plan.slice(7, 15)}` : `rollback of ${undoes.join(', ')}`;
   const row = `${String(number).padStart(4)}  ${finishedAt}  ${what.padEnd(24)} ${count} ${count === 1 ? 'edit' : 'edits'} by ${escapeLine(by)}${undone ? '  (undone)' : ''}`;

@@ -3,7 +3,7 @@
 import { type Code, entryOf } from '../../core/codes.ts';
 import type { Edit, Kept, Outcome, Put } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
-import type { Look } from './colour.ts';
+import type { Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
 import { padEnd, stringWidth, truncate } from './width.ts';
 
@@ -27,15 +27,15 @@ export function doneRow(
   edits: readonly Edit[],
   seconds: number,
   dir: AbsPath | undefined,
-  look: Look,
+  theme: Theme,
 ): string {
   return row(
-    look.paint('done', look.show('✔')),
-    stringWidth(look.show('✔')),
+    theme.paint('done', theme.show('✔')),
+    stringWidth(theme.show('✔')),
     kind,
-    rowWords(kind, edits, dir, look),
+    rowWords(kind, edits, dir, theme),
     durationOf(seconds),
-    look,
+    theme,
   );
 }
 
@@ -43,13 +43,20 @@ export function doneRow(
 export function failedRow(
   outcome: Extract<Outcome, { cause: unknown }>,
   seconds: number,
-  look: Look,
+  theme: Theme,
 ): string | undefined {
   const error = outcome.cause.find(({ severity }) => severity === 'error') ?? outcome.cause[0];
   if (error === undefined) return undefined;
   const word = entryOf(error.code).during ?? 'write';
-  const sign = look.show('✘');
-  return row(look.paint('error', sign), stringWidth(sign), word, look.show(error.summary), durationOf(seconds), look);
+  const sign = theme.show('✘');
+  return row(
+    theme.paint('error', sign),
+    stringWidth(sign),
+    word,
+    theme.show(error.summary),
+    durationOf(seconds),
+    theme,
+  );
 }
 
 /** How it ended, and what to do next. */
@@ -58,13 +65,13 @@ export interface EndWords {
   readonly seconds: number;
   /** Every wish was seen to hold. */
   readonly isInSync: boolean;
-  /** What was taken back in this run. */
+  /** What was undone in this run. */
   readonly undone: readonly Edit[];
   readonly dir?: AbsPath;
 }
 
 /** The last words after the diagnostics of the cause; no line end after the last line. */
-export function endingScreen(outcome: Outcome, words: EndWords, look: Look): string {
+export function endingScreen(outcome: Outcome, words: EndWords, theme: Theme): string {
   switch (outcome.status) {
     case 'unchanged':
       return NOTHING[words.verb];
@@ -72,17 +79,17 @@ export function endingScreen(outcome: Outcome, words: EndWords, look: Look): str
       const time = durationOf(words.seconds);
       const inSync = words.isInSync ? ' In sync.' : '';
       const done = words.verb === 'rollback' ? `Rolled back in ${time}.` : `Applied in ${time}.${inSync}`;
-      return `${look.paint('done', done)} Undo: reflake rollback ${outcome.generation}`;
+      return `${theme.paint('done', done)} Undo: reflake rollback ${outcome.apply}`;
     }
     case 'refused':
       return [
-        look.paint('bold', 'Nothing was written.'),
+        theme.paint('bold', 'Nothing was written.'),
         ...(words.verb === 'apply' && outcome.cause.some(isStale) ? ['Make a new plan: reflake plan'] : []),
       ].join(' ');
     case 'rolled-back':
-      return rolledBack(outcome.kept ?? [], words, look);
+      return rolledBack(outcome.kept ?? [], words, theme);
     case 'stuck':
-      return stuck(outcome.conflicts, words, look);
+      return stuck(outcome.conflicts, words, theme);
   }
 }
 
@@ -94,17 +101,17 @@ const NOTHING = {
 
 const isStale = ({ code }: { readonly code: Code }): boolean => entryOf(code).exit === 'stale';
 
-function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, look: Look): string {
+function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, theme: Theme): string {
   const count =
     undone.length === 0
       ? 'Nothing had been changed'
       : `${countOf(undone.length, 'edit')} ${undone.length === 1 ? 'was' : 'were'} undone`;
-  const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
+  const state = (name: string, words: string): string => `  ${padEnd(theme.show(name), 40)} ${words}`;
   const states = pathsOf(undone, dir).map((name) => state(name, 'as before'));
   const theirs = kept.map(({ path, beside }) =>
     state(
       nameIn(path, dir),
-      look.paint('error', beside === undefined ? 'left as it is' : `kept as ${look.show(nameIn(beside, dir))}`),
+      theme.paint('error', beside === undefined ? 'left as it is' : `kept as ${theme.show(nameIn(beside, dir))}`),
     ),
   );
   const end =
@@ -116,18 +123,18 @@ function rolledBack(kept: readonly Kept[], { verb, undone, dir }: EndWords, look
       ? 'Go on: reflake plan'
       : `Go on: mend the cause, then run reflake plan and reflake ${verb} again`;
   return [
-    look.paint('bold', `${count}; ${end}`),
+    theme.paint('bold', `${count}; ${end}`),
     ...theirs,
     ...few(states),
     kept.length === 0 ? next : 'Go on: look at what is kept, take over what you need, then run: reflake plan',
   ].join('\n');
 }
 
-function stuck(conflicts: readonly AbsPath[], { undone, dir }: EndWords, look: Look): string {
-  const state = (name: string, words: string): string => `  ${padEnd(look.show(name), 40)} ${words}`;
+function stuck(conflicts: readonly AbsPath[], { undone, dir }: EndWords, theme: Theme): string {
+  const state = (name: string, words: string): string => `  ${padEnd(theme.show(name), 40)} ${words}`;
   return [
-    look.paint('error', 'Undo could not finish; the journal is kept.'),
-    ...conflicts.map((path) => state(nameIn(path, dir), look.paint('error', 'could not be put back'))),
+    theme.paint('error', 'Undo could not finish; the journal is kept.'),
+    ...conflicts.map((path) => state(nameIn(path, dir), theme.paint('error', 'could not be undone'))),
     ...few(pathsOf(undone, dir).map((name) => state(name, 'as before'))),
     'Go on: mend what is said above, then run: reflake recover',
   ].join('\n');
@@ -144,27 +151,27 @@ export function durationOf(seconds: number): string {
 }
 
 /** What an edit is about, for a log: `write /etc/nixos/flake.nix`. */
-export function editWords(edit: Edit, look: Look): string {
+export function editWords(edit: Edit, theme: Theme): string {
   switch (edit.op) {
     case 'put':
-      return `${rowKind(edit)} ${look.show(edit.path)}`;
+      return `${rowKind(edit)} ${theme.show(edit.path)}`;
     case 'move':
-      return `move ${look.show(edit.from)} ${look.show('→')} ${look.show(edit.to)}`;
+      return `move ${theme.show(edit.from)} ${theme.show('→')} ${theme.show(edit.to)}`;
     case 'activate':
-      return `activate ${look.show(describeTarget(edit))}`;
+      return `activate ${theme.show(describeTarget(edit))}`;
   }
 }
 
 /** What edits of one kind are about: `/etc/nixos → /home/a/cfg`, `flake.nix, flake.lock`, `5 paths`. */
-export function rowWords(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, look: Look): string {
+export function rowWords(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, theme: Theme): string {
   const [first] = edits;
-  if (first?.op === 'move') return `${look.show(first.from)} ${look.show('→')} ${look.show(first.to)}`;
-  if (first?.op === 'activate') return look.show(describeTarget(first));
+  if (first?.op === 'move') return `${theme.show(first.from)} ${theme.show('→')} ${theme.show(first.to)}`;
+  if (first?.op === 'activate') return theme.show(describeTarget(first));
   if (kind === 'owner') return countOf(edits.length, 'path');
   const names = pathsOf(edits, dir);
   // What git keeps for itself comes last and as one: nobody reviews it.
   const own = names.filter((name) => name !== '.git' && !name.includes('.git/'));
-  return [...own, ...(own.length < names.length ? ['.git'] : [])].map(look.show).join(', ');
+  return [...own, ...(own.length < names.length ? ['.git'] : [])].map(theme.show).join(', ');
 }
 
 function describeTarget({ mode, target }: Extract<Edit, { op: 'activate' }>): string {
@@ -172,10 +179,10 @@ function describeTarget({ mode, target }: Extract<Edit, { op: 'activate' }>): st
   return `${mode} ${system === undefined ? 'the system before' : shortSystem(system)}`;
 }
 
-function row(sign: string, signWidth: number, label: string, detail: string, right: string, look: Look): string {
-  const width = Math.min(look.columns, 80);
+function row(sign: string, signWidth: number, label: string, detail: string, right: string, theme: Theme): string {
+  const width = Math.min(theme.columns, 80);
   const start = signWidth + 1 + 10 + 1;
-  const text = truncate(detail, width - start - 1 - Math.max(6, right.length), look.show('…'));
+  const text = truncate(detail, width - start - 1 - Math.max(6, right.length), theme.show('…'));
   return `${sign} ${padEnd(label, 10)} ${padEnd(text, width - start - Math.max(6, right.length))}${right.padStart(6)}`.trimEnd();
 }
 

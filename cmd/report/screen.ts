@@ -3,7 +3,7 @@
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
-import type { Look } from './colour.ts';
+import type { Theme } from './colour.ts';
 
 /** For each stream: results go to `out`, progress and problems to `err`. */
 export interface PerStream<Value> {
@@ -23,7 +23,7 @@ export interface About {
   /** The file that the plan was saved to. */
   readonly saved?: string;
   /** Shows the bytes of a plan, where they were asked for. */
-  readonly diff?: (plan: Plan, look: Look) => string;
+  readonly diff?: (plan: Plan, theme: Theme) => string;
 }
 
 export interface Screen {

@@ -22,7 +22,7 @@ export function limitsOf({ keep, keepSize }: KeepOptions): Limits {
   if (keepSize !== undefined && number === undefined)
     throw { usage: `--keep-size ${JSON.stringify(keepSize)} is no size; write it as 256M` } satisfies Usage;
   return {
-    generations: keep === undefined ? LIMITS.generations : Number(keep),
+    applies: keep === undefined ? LIMITS.applies : Number(keep),
     bytes: number === undefined ? LIMITS.bytes : Number(number) * UNITS[(unit ?? '') as keyof typeof UNITS],
   };
 }

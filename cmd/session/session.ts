@@ -21,7 +21,7 @@ import {
 } from '../../core/host/surroundings.ts';
 import type { Host } from '../../core/machine/host.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import type { Store } from '../../core/machine/state-store.ts';
+import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
@@ -41,7 +41,7 @@ import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
 /** A machine and where its past is kept; what rollback, history and recover need. */
 export interface Place {
   readonly host: Host | BorderedHost;
-  readonly store: Store;
+  readonly store: StateStore;
   readonly root: AbsPath;
 }
 

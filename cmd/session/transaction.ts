@@ -2,7 +2,7 @@
 
 import { activate } from '../../core/host/process/activate.ts';
 import { interrupted, stoppedBy } from '../../core/machine/failure.ts';
-import type { Lock } from '../../core/machine/state-store.ts';
+import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Outcome } from '../../core/model.ts';
 import type { Surroundings } from '../../core/transaction/execution.ts';
 import { recover } from '../../core/transaction/executor.ts';
@@ -13,7 +13,7 @@ import type { Place, Session } from './session.ts';
 
 /** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
 export function surroundings(
-  { host, store, report, lock }: Place & Pick<Session, 'report'> & { readonly lock: Lock },
+  { host, store, report, mutex }: Place & Pick<Session, 'report'> & { readonly mutex: Mutex },
   io: Io,
   verify: Surroundings['verify'],
   exitOf: (outcome: Outcome) => number = exitOfOutcome,
@@ -23,7 +23,7 @@ export function surroundings(
     host: {
       ...host,
       async activate(edit, told) {
-        const result = await activate(edit, told, { keep: lock.lend(), stopped });
+        const result = await activate(edit, told, { keep: mutex.lend(), stopped });
         if (result.status === 'done' && activationBegun(store)) noteActivated(store);
         return result;
       },
@@ -62,11 +62,11 @@ export function unlessStopped(io: Io): End {
   return signal === undefined ? { exit: EXIT.ok } : endOf(stoppedBy(signal));
 }
 
-/** Plays an unfinished apply back. Undefined: there is none. */
-export async function playBack(around: Surroundings, io: Io): Promise<Outcome | undefined> {
+/** Undoes an unfinished apply. Undefined: there is none. */
+export async function undoUnfinished(around: Surroundings, io: Io): Promise<Outcome | undefined> {
   const { store, report } = around;
   const unfinished = load(store, 'journal').status;
-  // Taking back changes the machine, and may not write to the store before it does.
+  // An undo changes the machine, perhaps before it writes to the state store.
   if (unfinished !== 'none') io.writes();
   if (unfinished === 'loaded' && activationBegun(store)) {
     const how = activationEnded(store) ? 'an activation had ended' : 'an activation was cut off';
@@ -75,9 +75,9 @@ export async function playBack(around: Surroundings, io: Io): Promise<Outcome | 
   return await recover(around);
 }
 
-/** An unfinished apply is played back first. Undefined: go on. */
+/** An unfinished apply is undone first. Undefined: go on. */
 export async function recoverFirst(around: Surroundings, io: Io): Promise<End | undefined> {
-  const outcome = await playBack(around, io);
+  const outcome = await undoUnfinished(around, io);
   if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
   if (outcome === undefined) return undefined;
   if (exitOfOutcome(outcome) === EXIT.stuck) return endOf(outcome);

@@ -1,4 +1,4 @@
-// The state directory: durable files by relative name, for the journal and the history, and the one-at-a-time lock.
+// The state directory: durable files by relative name, for the journal and the history, and the mutex.
 
 import {
   closeSync,
@@ -18,14 +18,14 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { MOST } from '../limits.ts';
-import type { Held, Lock, Store } from '../machine/state-store.ts';
+import type { Held, Mutex, StateStore } from '../machine/state-store.ts';
 import { syncAt } from './disk/durable.ts';
 import { lockFile } from './disk/flock.ts';
 import { writeAll } from './disk/write-all.ts';
 import { isRoot } from './process/trusted.ts';
 
 /** A store below `dir`, which is made (0700) at the first write. */
-export function diskStore(dir: string): Store {
+export function diskStore(dir: string): StateStore {
   const at = (name: string): string => `${dir}/${name}`;
   const ensureParent = (name: string): void => {
     makeDirs(dirname(at(name)));
@@ -79,7 +79,7 @@ export function diskStore(dir: string): Store {
       }
     },
     tidy,
-    lock(holder) {
+    takeMutex(holder) {
       return takeLock(dir, holder);
     },
     size(name) {
@@ -132,7 +132,7 @@ const OURS: ReadonlySet<string> = new Set(['lock', 'journal', 'journal.new', 'hi
  * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
  * state behind.
  */
-function takeLock(dir: string, holder: string): Lock | Held {
+function takeLock(dir: string, holder: string): Mutex | Held {
   for (let tries = 1; ; tries++) {
     try {
       const made = makeDirs(dir);

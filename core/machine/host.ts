@@ -16,7 +16,7 @@ export interface By {
 
 export interface Host extends Reader {
   /**
-   * The means to carry out `edits`, numbered by their place in the list, or to take them back. `tx` names the transaction:
+   * The means to carry out `edits`, numbered by their place in the list, or to undo them. `tx` names the transaction:
    * what it makes out of sight is found by that name, by a later process too. What `by` could not have done is refused (EPERM).
    */
   work(edits: readonly Edit[], tx: string, by?: By): Work;
@@ -50,7 +50,7 @@ export interface Work {
    * Puts `before` back where `after` is, some state between the two, or nothing. Of a move: from any state that a crash may
    * have left. What is in the way is kept beside.
    */
-  restore(at: number, blobs: Blobs): Restored;
+  undo(at: number, blobs: Blobs): UndoneEdit;
   /** What is at the path of put `at`, through the directory that it would be changed in. */
   look(at: number): Seen;
   /**
@@ -60,7 +60,7 @@ export interface Work {
   isOurs(at: number): boolean;
   /** Gives what is at the path of put `at` another name beside it, which it returns. Undefined: nothing is there. */
   setAside(path: AbsPath, at: number): AbsPath | undefined;
-  /** Makes all that was published or restored so far durable. */
+  /** Makes all that was published or undone so far durable. */
   flush(): void;
   /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
   sweep(): readonly AbsPath[];
@@ -82,8 +82,8 @@ export interface Seen {
   readonly isWritten?: boolean;
 }
 
-/** `changed`: whether there was something to put back. */
-export interface Restored {
+/** `changed`: whether there was something to undo. */
+export interface UndoneEdit {
   readonly changed: boolean;
   readonly kept: readonly AbsPath[];
 }

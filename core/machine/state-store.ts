@@ -1,8 +1,8 @@
-// Where journal and history are kept, as core sees it: durable files by name. core/host/state-directory.ts has the one on
+// The state store, as core sees it: journal and history as durable files by name. core/host/state-directory.ts has the one on
 // disk.
 
 /** Names are relative, parts joined by `/`. `write` and `rename` are durable and atomic on return. */
-export interface Store {
+export interface StateStore {
   /** For people. */
   readonly where: string;
   read(name: string): Uint8Array | undefined;
@@ -17,13 +17,13 @@ export interface Store {
   /** Removes what an earlier `remove` left over. To be called before anything is written. */
   tidy(): void;
   /** `holder` is told to whoever comes second. */
-  lock(holder: string): Lock | Held;
+  takeMutex(holder: string): Mutex | Held;
   /** Bytes below a name; 0 where nothing is. */
   size(name: string): number;
 }
 
-export interface Lock {
-  /** A child that is given these keeps the lock when we are gone; what it leaves running loses it when we release it. */
+export interface Mutex {
+  /** A child that is given these keeps the mutex when we are gone; what it leaves running loses it when we release it. */
   lend(): readonly number[];
   release(): void;
 }

@@ -1,5 +1,5 @@
 // A Reader that shows a machine as it will be after planned edits, without touching it.
-// The planner folds providers over it; the executor rehearses a whole transaction on it before the first write.
+// The planner folds providers over it; the precondition checks lead a whole transaction through it.
 
 import type { Blobs } from '../machine/host.ts';
 import { below } from '../machine/links.ts';

@@ -17,8 +17,8 @@ export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
  * Spec, machine, read set, edits and bytes: what an apply depends on and does. Two plans that do the same have one id, however
  * it is told.
  */
-const idOf = ({ version, spec, host, witnesses, steps, blobs }: Omit<Plan, 'id' | 'evidence'>): Plan['id'] =>
-  digestOfJson({ version, spec, host, witnesses, edits: steps.flatMap(({ edits }) => edits), blobs });
+const idOf = ({ version, spec, host, readSet, steps, blobs }: Omit<Plan, 'id' | 'evidence'>): Plan['id'] =>
+  digestOfJson({ version, spec, host, readSet, edits: steps.flatMap(({ edits }) => edits), blobs });
 
 const evidenceOf = ({ steps, leftOut }: Pick<Plan, 'steps' | 'leftOut'>): Plan['evidence'] =>
   digestOfJson({

@@ -82,9 +82,9 @@ export async function plan(
     const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
     return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
   });
-  const witnesses = steps.some(({ edits }) => edits.length > 0) ? recorded.witnesses() : [];
+  const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
   const { leftOut } = answers;
-  const made = withIds({ version: 2, spec, host: reader.facts, witnesses, steps, leftOut, blobs });
+  const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial: sparing?.hasWithheld() ?? false };
 }
 

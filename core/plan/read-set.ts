@@ -1,10 +1,10 @@
-// A Reader that remembers what was looked at: a plan can say what it relies on, and no provider looks twice.
+// A Reader that remembers what was looked at: a plan has a read set, and no provider looks twice.
 
 import { digestOf } from '../canonical.ts';
 import { isNarProblem } from '../formats/nar/nar.ts';
 import { notOwned } from '../machine/owned.ts';
 import type { Reader } from '../machine/reader.ts';
-import type { Digest, Entry, Owner, Witness } from '../model.ts';
+import type { Digest, Entry, Owner, Reading } from '../model.ts';
 import { type AbsPath, byteOrder } from '../path.ts';
 
 export interface Recording {
@@ -13,7 +13,7 @@ export interface Recording {
    * What was seen so far, in byte order: contents read, directories listed, trees hashed or asked whose they are, paths that
    * were not there.
    */
-  witnesses(): readonly Witness[];
+  readSet(): readonly Reading[];
 }
 
 export function recording(base: Reader): Recording {
@@ -71,40 +71,40 @@ export function recording(base: Reader): Recording {
       },
     },
     // Digests are made only here: most plans are empty, and nobody asks.
-    witnesses: () =>
+    readSet: () =>
       [
-        ...[...contents].map(([path, bytes]): Witness => ({ path, saw: 'content', digest: digestOf(bytes) })),
-        ...[...names].map(([path, list]): Witness => ({ path, saw: 'names', digest: namesDigest(list) })),
+        ...[...contents].map(([path, bytes]): Reading => ({ path, saw: 'content', digest: digestOf(bytes) })),
+        ...[...names].map(([path, list]): Reading => ({ path, saw: 'names', digest: namesDigest(list) })),
         ...[...walked]
           .filter(([path]) => !names.has(path))
-          .map(([path, list]): Witness => ({ path, saw: 'names', digest: digestOf(list) })),
-        ...[...trees].flatMap(([path, tree]): Witness[] =>
+          .map(([path, list]): Reading => ({ path, saw: 'names', digest: digestOf(list) })),
+        ...[...trees].flatMap(([path, tree]): Reading[] =>
           tree === undefined ? [] : [{ path, saw: 'tree', digest: treeDigest(tree) }],
         ),
-        ...[...owned].map(([path, owner]): Witness => ({ path, saw: 'owned', owner })),
-        ...[...absent].filter((path) => !contents.has(path)).map((path): Witness => ({ path, saw: 'nothing' })),
+        ...[...owned].map(([path, owner]): Reading => ({ path, saw: 'owned', owner })),
+        ...[...absent].filter((path) => !contents.has(path)).map((path): Reading => ({ path, saw: 'nothing' })),
       ].sort((a, b) => byteOrder(a.path, b.path) || (a.saw < b.saw ? -1 : 1)),
   };
 }
 
 /** What does not hold any more of what was seen; the machine itself is asked, not an overlay. */
-export function* changedSince(witnesses: readonly Witness[], reader: Reader): Generator<Witness> {
-  for (const witness of witnesses) {
-    if (!holds(witness, reader)) yield witness;
+export function* changedSince(readSet: readonly Reading[], reader: Reader): Generator<Reading> {
+  for (const reading of readSet) {
+    if (!holds(reading, reader)) yield reading;
   }
 }
 
-function holds(witness: Witness, reader: Reader): boolean {
-  const { path } = witness;
-  if (witness.saw === 'names') return namesDigest(reader.list(path)) === witness.digest;
-  if (witness.saw === 'owned') return notOwned(path, witness.owner, reader).length === 0;
-  if (witness.saw === 'tree') {
+function holds(reading: Reading, reader: Reader): boolean {
+  const { path } = reading;
+  if (reading.saw === 'names') return namesDigest(reader.list(path)) === reading.digest;
+  if (reading.saw === 'owned') return notOwned(path, reading.owner, reader).length === 0;
+  if (reading.saw === 'tree') {
     const tree = treeAt(path, reader);
-    return tree !== undefined && treeDigest(tree) === witness.digest;
+    return tree !== undefined && treeDigest(tree) === reading.digest;
   }
   const bytes = reader.read(path);
   // Also a directory or link has no content to be read: what was seen is that there was none.
-  return witness.saw === 'nothing' ? bytes === undefined : bytes !== undefined && digestOf(bytes) === witness.digest;
+  return reading.saw === 'nothing' ? bytes === undefined : bytes !== undefined && digestOf(bytes) === reading.digest;
 }
 
 /** A tree's hash, or why it has none, which a plan may say and so relies on; undefined where nothing is. */

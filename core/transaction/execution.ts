@@ -3,12 +3,12 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Reporter } from '../event.ts';
 import type { Host } from '../machine/host.ts';
-import type { Store } from '../machine/state-store.ts';
+import type { StateStore } from '../machine/state-store.ts';
 import type { Outcome, Signal } from '../model.ts';
 
 export interface Surroundings {
   readonly host: Host;
-  readonly store: Store;
+  readonly store: StateStore;
   readonly report: Reporter;
   /** Polled between two writes. */
   readonly stopped: () => Signal | undefined;

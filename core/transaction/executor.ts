@@ -1,24 +1,24 @@
-// The only caller of Host.work, with undo.ts. Executes a transaction or leaves the machine as it was: rehearse, draft,
-// prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
+// The only caller of Host.work, with undo.ts. Executes a transaction or leaves the machine as it was: check preconditions,
+// draft, prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
 import { type Blobs, isStale, type Work } from '../machine/host.ts';
-import type { Store } from '../machine/state-store.ts';
-import type { Activate, Kept, Outcome, Witness } from '../model.ts';
+import type { StateStore } from '../machine/state-store.ts';
+import type { Activate, Kept, Outcome, Reading } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
 import type { Transaction } from './model.ts';
-import { rehearse, staleWitnesses } from './preconditions.ts';
+import { checkPreconditions, staleReadings } from './preconditions.ts';
 import { undo } from './undo.ts';
 
-/** `blobs`: the contents that the edits put; `witnesses`: what the plan relies on besides. Needs the lock, and no unfinished journal. */
+/** `blobs`: the contents that the edits put; `readSet`: what the plan relies on besides. Needs the mutex, and no unfinished journal. */
 export async function execute(
   asked: Transaction,
   blobs: Blobs,
   around: Surroundings,
-  witnesses: readonly Witness[] = [],
+  readSet: readonly Reading[] = [],
 ): Promise<Outcome> {
   const { host, store, report, stopped } = around;
   const edits = asked.batches.flat();
@@ -26,40 +26,42 @@ export async function execute(
   if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
   const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
   host.refresh();
-  const rehearsed = look(() => {
-    const unlike = staleWitnesses(host, witnesses);
-    return unlike.length > 0 ? { stale: unlike } : rehearse({ ...host, ...host.held }, asked.batches, blobs, code);
+  const checked = look(() => {
+    const unlike = staleReadings(host, readSet);
+    return unlike.length > 0
+      ? { stale: unlike }
+      : checkPreconditions({ ...host, ...host.held }, asked.batches, blobs, code);
   });
   host.refresh();
-  if ('status' in rehearsed) return rehearsed;
-  if (rehearsed.stale.length > 0 || !('batches' in rehearsed)) return { status: 'refused', cause: rehearsed.stale };
-  const { replaced, batches } = rehearsed;
+  if ('status' in checked) return checked;
+  if (checked.stale.length > 0 || !('batches' in checked)) return { status: 'refused', cause: checked.stale };
+  const { replaced, batches } = checked;
   const transaction: Transaction = { ...asked, batches };
   const contents: Blobs = { ...blobs, ...replaced };
   const before = stopped();
   if (before !== undefined) return stoppedBy(before);
-  const generation = nextGeneration(store);
+  const apply = nextApply(store);
   const work = host.work(batches.flat(), transaction.tx, transaction);
   try {
     const refused = prepare(transaction, contents, around, work);
     if (refused !== undefined) return refused;
     const reached: Reached = { begun: 0 };
-    const applied: Outcome = { status: 'applied', generation, edits: edits.length };
+    const applied: Outcome = { status: 'applied', apply, edits: edits.length };
     try {
       const failed = await publishAll(transaction, around, work, reached);
       if (failed.length > 0) return await undoOrStop(transaction, contents, failed, around, work, reached);
       around.settling(applied);
-      commit(store, generation, around.now());
+      commit(store, apply, around.now());
     } catch (thrown) {
       // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
       // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
       const cause = [failure('an edit failed', thrown)];
-      const committed = isCommitted(store, generation);
+      const committed = isCommitted(store, apply);
       if (committed !== true) around.settling(undefined);
       if (committed === 'unknown') return { status: 'stuck', cause, conflicts: [] };
       if (!committed) return await undoOrStop(transaction, contents, cause, around, work, reached);
     }
-    const kept = sweep(around, work, generation);
+    const kept = sweep(around, work, apply);
     report({ type: 'progress', text: 'committed' });
     return { ...applied, ...(kept.length > 0 && { kept }) };
   } finally {
@@ -102,10 +104,10 @@ function prepare(
   }
 }
 
-function unprepare(store: Store, work: Work): void {
+function unprepare(store: StateStore, work: Work): void {
   try {
     work.drop();
-    // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to play back.
+    // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to undo.
     if (store.read('journal/begin') !== undefined) discard(store);
     forget(store);
   } catch {
@@ -113,16 +115,16 @@ function unprepare(store: Store, work: Work): void {
   }
 }
 
-/** Plays an unfinished journal back. Returns undefined where there is none. */
+/** Undoes an unfinished journal. Returns undefined where there is none. */
 export async function recover(around: Surroundings): Promise<Outcome | undefined> {
   try {
-    return await playBack(around);
+    return await undoUnfinished(around);
   } catch (thrown) {
     return { status: 'stuck', cause: [failure('what a crash left cannot be looked at', thrown)], conflicts: [] };
   }
 }
 
-async function playBack(around: Surroundings): Promise<Outcome | undefined> {
+async function undoUnfinished(around: Surroundings): Promise<Outcome | undefined> {
   const { host, store } = around;
   host.refresh();
   store.tidy();
@@ -146,16 +148,16 @@ async function playBack(around: Surroundings): Promise<Outcome | undefined> {
   }
 }
 
-function damaged(store: Store, what: string): Outcome {
+function damaged(store: StateStore, what: string): Outcome {
   const summary = `the journal in "${store.where}" is damaged: ${what}`;
   const hint = 'look at the files that its begin record names, then move the journal directory away';
   return { status: 'stuck', cause: [{ severity: 'error', code: 'RF3012', summary, hint }], conflicts: [] };
 }
 
 /** The number that the next apply gets. */
-export const nextGeneration = (store: Store): number => Math.max(0, ...generations(store)) + 1;
+export const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
 
-export const generations = (store: Store): readonly number[] =>
+export const applies = (store: StateStore): readonly number[] =>
   store
     .list('history')
     .map(Number)
@@ -258,9 +260,9 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
 const SIGNAL_LAG = 50;
 
 /** Unknown where the store can't be read any more: the next run finds out. */
-function isCommitted(store: Store, generation: number): boolean | 'unknown' {
+function isCommitted(store: StateStore, apply: number): boolean | 'unknown' {
   try {
-    return store.read('journal/begin') === undefined && store.read(`history/${generation}/begin`) !== undefined;
+    return store.read('journal/begin') === undefined && store.read(`history/${apply}/begin`) !== undefined;
   } catch (thrown) {
     failure('the journal cannot be read', thrown);
     return 'unknown';
@@ -277,7 +279,7 @@ async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
 }
 
 /** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
-function sweep({ store, report }: Surroundings, work: Work, generation: number): readonly Kept[] {
+function sweep({ store, report }: Surroundings, work: Work, apply: number): readonly Kept[] {
   let kept: readonly Kept[] = [];
   try {
     try {
@@ -287,7 +289,7 @@ function sweep({ store, report }: Surroundings, work: Work, generation: number):
       for (const { beside } of kept)
         if (beside !== undefined) report({ type: 'diagnostic', diagnostic: writtenLate(beside) });
     }
-    store.remove(`history/${generation}/unswept`);
+    store.remove(`history/${apply}/unswept`);
   } catch (thrown) {
     const problem = failure('temporary files are left over', thrown);
     report({ type: 'diagnostic', diagnostic: { ...problem, severity: 'warning' } });
@@ -302,10 +304,10 @@ const writtenLate = (path: AbsPath): Diagnostic => ({
   path,
 });
 
-/** A crash between commit and sweep leaves work directories, and in them the original of a move across file systems. */
+/** A crash between commit and sweep leaves staging directories, and in them the original of a move across file systems. */
 function sweepCommitted(around: Surroundings): void {
   const { host, store } = around;
-  for (const number of generations(store)) {
+  for (const number of applies(store)) {
     if (store.read(`history/${number}/unswept`) === undefined) continue;
     const loaded = load(store, `history/${number}`);
     if (loaded.status !== 'loaded') continue;

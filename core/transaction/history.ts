@@ -1,20 +1,20 @@
-// Past applies, as their journals recorded them; and the transaction that takes some of them back.
+// Past applies, as their journals recorded them; and the transaction that undoes some of them.
 
 import { digestOf } from '../canonical.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure } from '../machine/failure.ts';
 import type { Blobs } from '../machine/host.ts';
 import { activeSystem, type Reader } from '../machine/reader.ts';
-import type { Store } from '../machine/state-store.ts';
-import { type Activate, type Edit, invert, type Put } from '../model.ts';
+import type { StateStore } from '../machine/state-store.ts';
+import { type Activate, type Edit, type Put, undoOf } from '../model.ts';
 import { isWithin, rebase } from '../path.ts';
-import { generations } from './executor.ts';
+import { applies } from './executor.ts';
 import { type Loaded, load } from './journal.ts';
 import type { Transaction } from './model.ts';
-import { adapt, rehearse } from './preconditions.ts';
+import { adapt, checkPreconditions } from './preconditions.ts';
 
-/** One finished apply or rollback. `undone`: a later rollback took it back. */
-export interface Generation {
+/** One finished apply or rollback. `undone`: a later rollback undid it. */
+export interface RecordedApply {
   readonly number: number;
   readonly transaction: Transaction;
   readonly blobs: Blobs;
@@ -23,13 +23,13 @@ export interface Generation {
 }
 
 export type Past =
-  | { readonly ok: true; readonly generations: readonly Generation[] }
+  | { readonly ok: true; readonly applies: readonly RecordedApply[] }
   | { readonly ok: false; readonly problem: Diagnostic };
 
 /** All of them, the oldest first. */
-export function past(store: Store): Past {
-  const found: Omit<Generation, 'undone'>[] = [];
-  for (const number of generations(store)) {
+export function past(store: StateStore): Past {
+  const found: Omit<RecordedApply, 'undone'>[] = [];
+  for (const number of applies(store)) {
     const loaded = loadOrSay(store, `history/${number}`);
     if (loaded.status !== 'loaded') {
       const what = loaded.status === 'damaged' ? loaded.what : 'it is empty';
@@ -40,10 +40,10 @@ export function past(store: Store): Past {
     found.push({ number, transaction: loaded.transaction, blobs: loaded.blobs, finishedAt });
   }
   const undone = undoneBy(found);
-  return { ok: true, generations: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
+  return { ok: true, applies: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
 }
 
-function loadOrSay(store: Store, name: string): Loaded {
+function loadOrSay(store: StateStore, name: string): Loaded {
   try {
     return load(store, name);
   } catch (thrown) {
@@ -52,7 +52,7 @@ function loadOrSay(store: Store, name: string): Loaded {
 }
 
 /** A rollback that was itself rolled back leaves standing what it had undone. */
-function undoneBy(found: readonly Omit<Generation, 'undone'>[]): ReadonlySet<number> {
+function undoneBy(found: readonly Omit<RecordedApply, 'undone'>[]): ReadonlySet<number> {
   const undone = new Set<number>();
   for (const { number, transaction } of found.toReversed()) {
     if (!undone.has(number)) for (const target of transaction.undoes) undone.add(target);
@@ -66,21 +66,21 @@ export type Target =
   | { readonly kind: 'one'; readonly number: number }
   | { readonly kind: 'to'; readonly number: number };
 
-/** Which generations that means, the newest first. Empty: there is nothing to undo. Undefined: there is no such one. */
-export function select(generations: readonly Generation[], target: Target): readonly Generation[] | undefined {
-  const open = generations.filter(({ undone, transaction }) => !undone && transaction.kind === 'apply').reverse();
+/** Which applies that means, the newest first. Empty: there is nothing to undo. Undefined: there is no such one. */
+export function select(applies: readonly RecordedApply[], target: Target): readonly RecordedApply[] | undefined {
+  const open = applies.filter(({ undone, transaction }) => !undone && transaction.kind === 'apply').reverse();
   switch (target.kind) {
     case 'newest':
       return open.slice(0, 1);
     case 'one':
-      return generations.some(({ number }) => number === target.number)
-        ? generations.filter(({ number, undone }) => number === target.number && !undone)
+      return applies.some(({ number }) => number === target.number)
+        ? applies.filter(({ number, undone }) => number === target.number && !undone)
         : undefined;
     case 'to':
-      if (target.number !== goneThrough(generations) && !generations.some(({ number }) => number === target.number))
+      if (target.number !== goneThrough(applies) && !applies.some(({ number }) => number === target.number))
         return undefined;
       // A rollback of what lies after N needs no undoing: both are gone together.
-      return generations
+      return applies
         .filter(({ number, undone }) => number > target.number && !undone)
         .filter(
           ({ transaction }) => transaction.kind === 'apply' || transaction.undoes.some((one) => one <= target.number),
@@ -90,7 +90,7 @@ export function select(generations: readonly Generation[], target: Target): read
 }
 
 /** Everything up to this apply is no longer in the history; 0 where all of it is. */
-export const goneThrough = (generations: readonly Generation[]): number => (generations[0]?.number ?? 1) - 1;
+export const goneThrough = (applies: readonly RecordedApply[]): number => (applies[0]?.number ?? 1) - 1;
 
 export interface Undoing {
   readonly transaction: Transaction;
@@ -98,19 +98,19 @@ export interface Undoing {
 }
 
 /**
- * The transaction that takes `selected` (the newest first) back. `force`: what was changed since is overwritten too.
+ * The transaction that undoes `selected` (the newest first). `force`: what was changed since is overwritten too.
  * Whether it fits the machine is for the executor to find out.
  */
 export function undoing(
-  selected: readonly Generation[],
-  all: readonly Generation[],
+  selected: readonly RecordedApply[],
+  all: readonly RecordedApply[],
   reader: Reader,
   stamp: Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'>,
   force: boolean,
 ): Undoing {
   const blobs: Blobs = Object.assign({}, ...all.map((one) => one.blobs));
   // What a later apply found and replaced stands in its record, so overwriting it once more loses nothing.
-  const later = all.filter((one) => isTakenBack(one, selected));
+  const later = all.filter((one) => isUndone(one, selected));
   const recorded = later.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'put');
   const files = batchesFor(
     selected,
@@ -136,7 +136,7 @@ export function undoing(
 }
 
 /** Who were parties of them all; of a record that does not say so, its edits do. */
-function partiesOf(selected: readonly Generation[]): Pick<Transaction, 'parties'> {
+function partiesOf(selected: readonly RecordedApply[]): Pick<Transaction, 'parties'> {
   const all = selected.map(({ transaction }) => transaction.parties);
   return all.includes(undefined) ? {} : { parties: all.flatMap((parties) => parties ?? []) };
 }
@@ -144,44 +144,44 @@ function partiesOf(selected: readonly Generation[]): Pick<Transaction, 'parties'
 type Batch = readonly Edit[];
 
 /**
- * The batches of each generation: its edits inverted, in reverse. Where somebody had disturbed the machine before the next
+ * The batches of each apply: its edits undone, in reverse. Where somebody had disturbed the machine before the next
  * apply put it right, undoing that apply brought the disturbance back, and what lies before it no longer fits. Then that
  * apply is done once more first: what the hand had changed is in its record, so nothing is lost.
  */
 function batchesFor(
-  selected: readonly Generation[],
-  all: readonly Generation[],
+  selected: readonly RecordedApply[],
+  all: readonly RecordedApply[],
   adapted: (batches: readonly Batch[]) => readonly Batch[],
   reader: Reader,
   blobs: Blobs,
 ): readonly Batch[] {
   let batches: readonly Batch[] = [];
   for (const one of selected) {
-    const direct = [...batches, ...backwards(one)];
+    const direct = [...batches, ...undoBatches(one)];
     const fits = (candidate: readonly Batch[]): boolean =>
-      rehearse(reader, adapted(candidate), blobs, 'RF3011').stale.length === 0;
-    const later = all.filter((other) => other.number > one.number && isTakenBack(other, selected));
-    const detours = later.map((other) => withoutDetours([...batches, ...forwards(other), ...backwards(one)]));
+      checkPreconditions(reader, adapted(candidate), blobs, 'RF3011').stale.length === 0;
+    const later = all.filter((other) => other.number > one.number && isUndone(other, selected));
+    const detours = later.map((other) => withoutDetours([...batches, ...redoBatches(other), ...undoBatches(one)]));
     batches = fits(direct) ? direct : (detours.find(fits) ?? direct);
   }
   return batches;
 }
 
-const isTakenBack = (one: Generation, selected: readonly Generation[]): boolean =>
+const isUndone = (one: RecordedApply, selected: readonly RecordedApply[]): boolean =>
   one.transaction.kind === 'apply' && (one.undone || selected.includes(one));
 
 const isFileEdit = (edit: Edit): boolean => edit.op !== 'activate';
 
-const forwards = ({ transaction }: Generation): readonly Batch[] =>
+const redoBatches = ({ transaction }: RecordedApply): readonly Batch[] =>
   transaction.batches.map((batch) => batch.filter(isFileEdit));
 
 /** A batch for each of its own, since two of them may write one path. */
-const backwards = ({ transaction }: Generation): readonly Batch[] =>
+const undoBatches = ({ transaction }: RecordedApply): readonly Batch[] =>
   transaction.batches.toReversed().map((batch) =>
     batch
       .toReversed()
       .filter(isFileEdit)
-      .map((edit) => invert(edit)),
+      .map((edit) => undoOf(edit)),
   );
 
 /**
@@ -208,7 +208,7 @@ function withoutDetours(batches: readonly Batch[]): readonly Batch[] {
   for (const batch of batches) {
     const last = kept.at(-1);
     const cancels =
-      last !== undefined && JSON.stringify(last.toReversed().map((edit) => invert(edit))) === JSON.stringify(batch);
+      last !== undefined && JSON.stringify(last.toReversed().map((edit) => undoOf(edit))) === JSON.stringify(batch);
     if (cancels) kept.pop();
     else kept.push(batch);
   }
@@ -216,9 +216,9 @@ function withoutDetours(batches: readonly Batch[]): readonly Batch[] {
 }
 
 /** One activation for all: to what was active before the oldest of them. */
-function activationOf(selected: readonly Generation[], reader: Reader): Batch {
+function activationOf(selected: readonly RecordedApply[], reader: Reader): Batch {
   const oldest = selected
     .flatMap(({ transaction }) => transaction.batches.flat())
     .findLast((edit): edit is Activate => edit.op === 'activate' && edit.mode !== 'build');
-  return oldest === undefined ? [] : [invert(oldest, activeSystem(reader))];
+  return oldest === undefined ? [] : [undoOf(oldest, activeSystem(reader))];
 }

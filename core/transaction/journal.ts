@@ -3,7 +3,7 @@
 
 import { digestOf } from '../canonical.ts';
 import type { Blobs } from '../machine/host.ts';
-import type { Store } from '../machine/state-store.ts';
+import type { StateStore } from '../machine/state-store.ts';
 import type { Digest } from '../model.ts';
 import { type Transaction, textOf, transactionIn } from './model.ts';
 
@@ -15,7 +15,7 @@ export type Loaded =
 const MAGIC = 'RFJ1';
 
 /** Writes the journal whole, but not yet in its place: from then on things may be prepared out of sight. */
-export function draft(store: Store, transaction: Transaction, blobs: Blobs): void {
+export function draft(store: StateStore, transaction: Transaction, blobs: Blobs): void {
   store.remove('journal.new');
   for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
   store.write('journal.new/progress', seal(JSON.stringify(START)));
@@ -25,10 +25,10 @@ export function draft(store: Store, transaction: Transaction, blobs: Blobs): voi
 }
 
 /** One rename: from here on, edits may be visible. */
-export const begin = (store: Store): void => store.rename('journal.new', 'journal');
+export const begin = (store: StateStore): void => store.rename('journal.new', 'journal');
 
 /** A draft that was never begun: what was prepared for it is to be swept. */
-export function drafted(store: Store): Drafted {
+export function drafted(store: StateStore): Drafted {
   const record = store.read('journal.new/begin');
   if (record === undefined) {
     // A death before all of it was written: nothing was prepared yet.
@@ -46,10 +46,10 @@ export function drafted(store: Store): Drafted {
 type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
 
 /** One rename as well: half a draft would be taken for a damaged one. */
-export const forget = (store: Store): void => store.remove('journal.new');
+export const forget = (store: StateStore): void => store.remove('journal.new');
 
 /** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
-export function load(store: Store, name: string): Loaded {
+export function load(store: StateStore, name: string): Loaded {
   const record = store.read(`${name}/begin`);
   if (record === undefined) {
     return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
@@ -85,39 +85,39 @@ interface Progress {
 
 const START: Progress = { batch: 0, activating: false };
 
-export const noteActivation = (store: Store): void => note(store, { activating: true });
-export const noteActivated = (store: Store): void => note(store, { activated: true });
-export const activationEnded = (store: Store): boolean => known(store).activated === true;
-export const activationBegun = (store: Store): boolean => known(store).activating;
+export const noteActivation = (store: StateStore): void => note(store, { activating: true });
+export const noteActivated = (store: StateStore): void => note(store, { activated: true });
+export const activationEnded = (store: StateStore): boolean => known(store).activated === true;
+export const activationBegun = (store: StateStore): boolean => known(store).activating;
 
 /** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */
-export const noteBatch = (store: Store, index: number): void => note(store, { batch: index });
-export const batchReached = (store: Store): number => known(store).batch;
+export const noteBatch = (store: StateStore, index: number): void => note(store, { batch: index });
+export const batchReached = (store: StateStore): number => known(store).batch;
 
-const note = (store: Store, news: Partial<Progress>): void =>
+const note = (store: StateStore, news: Partial<Progress>): void =>
   store.write('journal/progress', seal(JSON.stringify({ ...known(store), ...news })));
 
-function known(store: Store): Progress {
+function known(store: StateStore): Progress {
   const progress = progressOf(store);
   // load() has refused a journal without it.
   if (progress === undefined) throw new Error('journal/progress is damaged');
   return progress;
 }
 
-function progressOf(store: Store): Progress | undefined {
+function progressOf(store: StateStore): Progress | undefined {
   const record = store.read('journal/progress');
   const opened = record && unseal(record);
   return opened?.ok ? (JSON.parse(opened.text) as Progress) : undefined;
 }
 
 /** The commit point: one rename. */
-export function commit(store: Store, generation: number, finishedAt: string): void {
+export function commit(store: StateStore, apply: number, finishedAt: string): void {
   store.write('journal/finished', Buffer.from(finishedAt));
-  store.rename('journal', `history/${generation}`);
+  store.rename('journal', `history/${apply}`);
 }
 
 /** The end of an apply that was undone: one rename. */
-export const discard = (store: Store): void => store.remove('journal');
+export const discard = (store: StateStore): void => store.remove('journal');
 
 /** Contents that the edits name. */
 export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {

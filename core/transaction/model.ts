@@ -13,7 +13,7 @@ export interface Transaction {
   /** The plan it carries out; of a rollback, the digest of its edits. */
   readonly plan: Digest;
   readonly host: HostFacts;
-  /** Generations that it takes back. */
+  /** The applies that it undoes. */
   readonly undoes: readonly number[];
   /** RFC 3339, UTC; for people only, nothing is decided by it. */
   readonly startedAt: string;

@@ -13,8 +13,8 @@ import {
   matches,
   type Put,
   type Puttable,
+  type Reading,
   sameOwner,
-  type Witness,
 } from '../model.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { overlay } from '../plan/overlay.ts';
@@ -22,7 +22,7 @@ import { changedSince } from '../plan/read-set.ts';
 import { sameMeaning } from './equivalent.ts';
 
 /** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
-export interface Rehearsal {
+export interface Preconditions {
   readonly stale: readonly Diagnostic[];
   readonly replaced: Blobs;
   /** The same edits, each with the content that its inverse needs. */
@@ -30,12 +30,12 @@ export interface Rehearsal {
 }
 
 /** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
-export function rehearse(
+export function checkPreconditions(
   reader: Reader,
   batches: readonly (readonly Edit[])[],
   blobs: Blobs,
   code: 'RF3001' | 'RF3011',
-): Rehearsal {
+): Preconditions {
   const stale: Diagnostic[] = [];
   const replaced: Record<string, Uint8Array> = {};
   const stage = overlay(reader);
@@ -177,16 +177,16 @@ const HINTS = {
 } as const;
 
 /** What a plan saw and is no longer so. */
-export const staleWitnesses = (reader: Reader, witnesses: readonly Witness[]): readonly Diagnostic[] =>
-  [...changedSince(witnesses, reader)].map(({ path, saw }) => ({
+export const staleReadings = (reader: Reader, readSet: readonly Reading[]): readonly Diagnostic[] =>
+  [...changedSince(readSet, reader)].map(({ path, saw }) => ({
     severity: 'error',
     code: 'RF3001',
-    summary: `"${path}" ${WITNESS_WORDS[saw]}`,
+    summary: `"${path}" ${READING_WORDS[saw]}`,
     path,
     hint: HINTS.RF3001,
   }));
 
-const WITNESS_WORDS = {
+const READING_WORDS = {
   content: 'has other content by now',
   names: 'holds other entries by now',
   owned: 'does not all belong to its owner by now',

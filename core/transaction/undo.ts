@@ -1,4 +1,4 @@
-// Takes a transaction back, from whatever point it reached: after an error, and after a crash. Derived from the edits and
+// Undoes a transaction, from whatever point it reached: after an error, and after a crash. Derived from the edits and
 // what the machine shows; may be cut off and repeated any number of times. What somebody else did is kept, never replaced.
 
 import type { Diagnostic } from '../diagnostic.ts';
@@ -10,12 +10,12 @@ import {
   type Activate,
   type Edit,
   type Entry,
-  invert,
   type Kept,
   kindOf,
   matches,
   type Outcome,
   type Put,
+  undoOf,
 } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Reached, Surroundings } from './execution.ts';
@@ -23,7 +23,7 @@ import { activationBegun, batchReached, discard, noteBatch } from './journal.ts'
 import type { Transaction } from './model.ts';
 
 /**
- * Takes every edit back that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
+ * Undoes every edit that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
  * that two batches write is where the earlier one left it only when the later one is wholly undone, so a failure ends it.
  */
 export async function undo(
@@ -44,7 +44,7 @@ export async function undo(
   for (const [number, batch] of [...reached.entries()].toReversed()) {
     const first = reached.slice(0, number).flat().length;
     const begunHere = batch.slice(0, Math.max(0, begun - first));
-    // Edits are done and undone in order: behind a move that did not happen, or is taken back, nothing is left to undo.
+    // Edits are done and undone in order: behind a move that did not happen, or is undone, nothing is left to undo.
     let unmoved: number;
     try {
       unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
@@ -121,14 +121,14 @@ const UNTOUCHED: Undone = { changed: false, left: [] };
 
 async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surroundings, work: Work): Promise<Undone> {
   if (edit.op === 'activate') return await undoActivation(edit, around);
-  if (edit.op === 'move') return { changed: work.restore(at, blobs).changed, left: [] };
+  if (edit.op === 'move') return { changed: work.undo(at, blobs).changed, left: [] };
   return undoPut(edit, at, blobs, work);
 }
 
 async function undoActivation(edit: Activate, { host, store, report }: Surroundings): Promise<Undone> {
   // Also where the links are as before: an activation that fails half way has changed what lies behind them.
   if (!activationBegun(store)) return UNTOUCHED;
-  const result = await host.activate(invert(edit, activeSystem(host)) as Activate, {
+  const result = await host.activate(undoOf(edit, activeSystem(host)) as Activate, {
     progress: (text) => report({ type: 'progress', text }),
     begins: () => {},
   });
@@ -163,13 +163,13 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone 
   const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
   const isOurGap = entry.type === 'absent' && work.isOurs(at);
   if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
-    return { changed: work.restore(at, blobs).changed, left: [] };
+    return { changed: work.undo(at, blobs).changed, left: [] };
   // Another owner or mode, or something else where we had changed only those: theirs stays.
   if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
   const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
   // Where it has no name beside it is gone, or has another one of theirs.
   const left: readonly Kept[] = beside === undefined ? [{ path }] : [];
-  if (before.type !== 'absent') work.restore(at, blobs);
+  if (before.type !== 'absent') work.undo(at, blobs);
   return { changed: true, left };
 }
 

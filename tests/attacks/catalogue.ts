@@ -239,7 +239,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     name: 'a name is taken at the very moment',
     describe:
-      'the owner puts another file under a name in the microseconds in which it is replaced, removed, moved or taken back: it is kept',
+      'the owner puts another file under a name in the microseconds in which it is replaced, removed, moved or undone: it is kept',
     conflicts: true,
     laid: LAID,
     words: (root) => [

@@ -267,7 +267,7 @@ function place(path: string): string {
   return disk;
 }
 
-/** Looks, then writes, then takes back: each ends soundly, and nothing outside has changed. */
+/** Looks, then writes, then undoes: each ends soundly, and nothing outside has changed. */
 async function endures(
   run: Run,
   commands: readonly (readonly string[])[] = [['check'], ['apply', '--yes'], ['rollback', '--yes']],
@@ -484,9 +484,9 @@ describe('saved plans, sealed anew by whoever altered them', () => {
       },
     ],
     [
-      'a witness upwards',
+      'a reading upwards',
       (plan) => {
-        plan.witnesses.push({ path: '/../../etc/shadow', saw: 'content', digest: digestOf('x') });
+        plan.readSet.push({ path: '/../../etc/shadow', saw: 'content', digest: digestOf('x') });
       },
     ],
     [

@@ -10,7 +10,7 @@ import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
 import type { Host } from '../../core/machine/host.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
-import type { Store } from '../../core/machine/state-store.ts';
+import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Outcome } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import { execute, recover } from '../../core/transaction/executor.ts';
@@ -172,7 +172,7 @@ interface Attempt {
 
 /**
  * Every third fails at the end, so that undo is attacked as well; of five, one dies on its way and is recovered, and one is
- * taken back by a rollback, all with the attacker at work.
+ * undone by a rollback, all with the attacker at work.
  */
 async function attempt(n: number): Promise<Attempt> {
   const transaction: Transaction = {
@@ -217,14 +217,14 @@ async function diedAndRecovered(transaction: Transaction, n: number): Promise<Ou
   } as Outcome;
 }
 
-/** The last apply taken back; as it was, where that is refused or undone. */
+/** The last apply undone; as it was, where that is refused or undone. */
 async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
   const { host, store } = opened();
   const known = past(store);
-  const last = known.ok ? select(known.generations, { kind: 'newest' }) : undefined;
+  const last = known.ok ? select(known.applies, { kind: 'newest' }) : undefined;
   if (!known.ok || last === undefined || last.length === 0) return applied;
   const stamp = { tx: `${n.toString(16)}`.padStart(12, 'b'), startedAt: '2026-01-01T00:00:00Z', by: 'attacked' };
-  const { transaction, blobs } = undoing(last, known.generations, host, stamp, false);
+  const { transaction, blobs } = undoing(last, known.applies, host, stamp, false);
   const outcome = await execute(transaction, blobs, around(opened()));
   if (outcome.status === 'applied') return { status: 'rolled-back', cause: [] };
   if (outcome.status === 'stuck') return outcome;
@@ -232,7 +232,7 @@ async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
   return 'cause' in outcome ? ({ ...applied, cause: outcome.cause } as Outcome) : applied;
 }
 
-function opened(): { host: Host; store: Store } {
+function opened(): { host: Host; store: StateStore } {
   return { host: realHost(absolute(place.root)), store: diskStore(place.state) };
 }
 

@@ -23,7 +23,7 @@ export interface Words {
   readonly leadsToNamed: (path: string) => boolean;
   /** The program itself names it for a look, whoever's tree it works on; or it leads there. */
   readonly isKnown: (path: string) => boolean;
-  /** State, work directories of a transaction, root's own scratch. */
+  /** State, staging directories of a transaction, root's own scratch. */
   readonly isOwn: (path: string, node: Inode | undefined) => boolean;
   /** The plan moves it from a place that was root's alone. */
   readonly isMoved: (path: string) => boolean;

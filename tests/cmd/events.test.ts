@@ -79,7 +79,7 @@ describe('every command', () => {
     expect([ran.code, typesOf(ran)]).toEqual([code, types]);
   });
 
-  test('a change: planned, refused without a yes, applied, told of, taken back', () => {
+  test('a change: planned, refused without a yes, applied, told of, undone', () => {
     writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '');
     const plan = reflake('plan', ...SPEC, '--out', 'plan.json');
     expect(plan.lines.at(-1)).toMatchObject({ verdicts: { differ: 1 }, exit: 0 });
@@ -89,8 +89,8 @@ describe('every command', () => {
     const applied = reflake('apply', ...SPEC, '--yes');
     expect(typesOf(applied)).toEqual(['version', 'planned', 'edited', 'ended']);
     expect(applied.lines.at(-1)).toMatchObject({ outcome: { status: 'applied' }, verdicts: { differ: 0 } });
-    expect(typesOf(reflake('history'))).toEqual(['version', 'history', 'generation', 'ended']);
-    expect(typesOf(reflake('show', '1'))).toEqual(['version', 'generation', 'ended']);
+    expect(typesOf(reflake('history'))).toEqual(['version', 'history', 'apply', 'ended']);
+    expect(typesOf(reflake('show', '1'))).toEqual(['version', 'apply', 'ended']);
     expect(reflake('apply', 'plan.json', ...SPEC, '--yes').code).toBe(3);
     expect(typesOf(reflake('rollback', '--yes'))).toEqual(['version', 'edited', 'ended']);
     expect(reflake('rollback', '9', '--yes').code).toBe(64);

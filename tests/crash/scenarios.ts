@@ -69,7 +69,7 @@ export const EDITS: Scenario = {
   words: APPLY,
 };
 
-/** One apply taken back. */
+/** One apply undone. */
 export const ROLLBACK: Scenario = {
   name: 'rollback',
   machine: ODD,
@@ -78,7 +78,7 @@ export const ROLLBACK: Scenario = {
   words: ['rollback', '--yes'],
 };
 
-/** Two applies taken back in one transaction. */
+/** Two applies undone in one transaction. */
 export const ROLLBACK_ALL: Scenario = {
   name: 'rollback of two applies',
   machine: ODD,

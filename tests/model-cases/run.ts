@@ -15,7 +15,7 @@ import {
 import { digestOf } from '../../core/canonical.ts';
 import type { Outcome } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../../core/path.ts';
-import { execute, generations, recover } from '../../core/transaction/executor.ts';
+import { applies, execute, recover } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import {
   around,
@@ -31,7 +31,7 @@ import {
   watched,
 } from '../support/faults.ts';
 import { memoryHost } from '../support/memory-host.ts';
-import { memoryStore } from '../support/memory-store.ts';
+import { memoryStateStore } from '../support/memory-store.ts';
 import { type Literal, memoryTree, type Rows, rowsOfMemory } from '../support/trees.ts';
 import { type Act, type Apply, type At, build, type Case, carried, isKeptBeside, worldOf } from './case.ts';
 
@@ -64,7 +64,7 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
   const hooks: Hooks = {
     before(n, what) {
       if (where === 'disk' && n === one.asksForLock) {
-        const second = scene.open().store.lock('process 1 of second');
+        const second = scene.open().store.takeMutex('process 1 of second');
         if (!('heldBy' in second)) {
           breaches.push(`the second got the lock before step ${n} (${what}) of the first`);
           second.release();
@@ -76,7 +76,7 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
   const { outcome, isStruck } = await applyOnce(scene, first, one.first.fault, hooks, 'aaaa');
   met.push(outcome?.status ?? 'dead');
   const disturbed = (): boolean => actor.acts.length > 0;
-  const committed = generations(scene.open().store).length > 0;
+  const committed = applies(scene.open().store).length > 0;
   if (!disturbed())
     breaches.push(...judged('first', outcome, committed, before, rowsOfMemory(first.after), scene.rows()));
   if (!disturbed() && !isStruck) breaches.push(...smooth('first', outcome));
@@ -107,12 +107,12 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
 async function runSecond(scene: Scene, apply: Apply, met: string[]): Promise<Breaches> {
   const before = scene.rows();
   const { host, store } = scene.open();
-  const past = generations(store).length;
+  const past = applies(store).length;
   const built = build(worldOf(host), apply);
   const after = rowsOfMemory(built.after);
   const { outcome, isStruck } = await applyOnce(scene, built, apply.fault, {}, 'bbbb');
   met.push(`second ${outcome?.status ?? 'dead'}`);
-  const committed = generations(store).length > past;
+  const committed = applies(store).length > past;
   const breaches: string[] = [];
   if (!isStruck) breaches.push(...smooth('second', outcome));
   breaches.push(...judged('second', outcome, committed, before, after, scene.rows()));
@@ -131,7 +131,7 @@ async function applyOnce(
   tx: string,
 ): Promise<{ readonly outcome: Outcome | undefined; readonly isStruck: boolean }> {
   const opened = scene.open();
-  const lock = opened.store.lock(`process 1 of ${tx}`);
+  const lock = opened.store.takeMutex(`process 1 of ${tx}`);
   if ('heldBy' in lock) throw new Error(`the lock is held by ${lock.heldBy}`);
   let isDone = false;
   const strike = (when: 'before' | 'after') => (n: number, what: string) => {
@@ -179,7 +179,7 @@ const smooth = (which: string, outcome: Outcome | undefined): Breaches =>
     ? []
     : [`${which}, undisturbed: ${JSON.stringify(outcome)}`];
 
-/** What an outcome says is so. Work directories may be left until the next run. */
+/** What an outcome says is so. Staging directories may be left until the next run. */
 function judged(
   which: string,
   outcome: Outcome | undefined,
@@ -295,7 +295,7 @@ function inMemory(machine: Literal): Place {
   };
   return {
     scene: {
-      open: () => ({ host: memoryHost(paths, FACTS), store: memoryStore(files) }),
+      open: () => ({ host: memoryHost(paths, FACTS), store: memoryStateStore(files) }),
       rows: () => rowsOfMemory(paths),
       remove: () => {},
     },

@@ -116,7 +116,7 @@ async function runMain(name: string, extent: string, work: string, log: (line: s
   return last;
 }
 
-/** Sources that ask where they lie (plan-cases.ts) lie in tests/; all of it is one file here. */
+/** Sources that ask where they lie (plan-cases.ts) lie in tests/support/; all of it is one file here. */
 const bundle = (outdir: string): readonly string[] => [
   here('main.ts'),
   here('pretend.ts'),

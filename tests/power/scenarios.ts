@@ -69,7 +69,7 @@ export const EDITS: Scenario = {
   },
 };
 
-/** One apply taken back. */
+/** One apply undone. */
 export const ROLLBACK: Scenario = {
   name: 'rollback',
   words: () => ['rollback', '--yes'],

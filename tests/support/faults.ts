@@ -5,19 +5,19 @@ import type { Event } from '../../core/event.ts';
 import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
 import type { Blobs, Host } from '../../core/machine/host.ts';
-import type { Store } from '../../core/machine/state-store.ts';
+import type { StateStore } from '../../core/machine/state-store.ts';
 import type { HostFacts, Outcome, Signal } from '../../core/model.ts';
 import { absolute } from '../../core/path.ts';
 import type { Surroundings } from '../../core/transaction/execution.ts';
 import { execute, recover } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import { memoryHost } from './memory-host.ts';
-import { memoryStore } from './memory-store.ts';
+import { memoryStateStore } from './memory-store.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
 /** A machine with its state directory; `open` looks at both as a new process would. */
 export interface Scene {
-  readonly open: () => { readonly host: Host; readonly store: Store };
+  readonly open: () => { readonly host: Host; readonly store: StateStore };
   readonly rows: () => Rows;
   readonly remove: () => void;
   /** Where a disk's machine is. */
@@ -30,7 +30,7 @@ export function memoryScene(literal: Literal, compute?: Parameters<typeof memory
   const paths = memoryTree(literal);
   const files = new Map<string, Uint8Array>();
   return {
-    open: () => ({ host: memoryHost(paths, facts, compute), store: memoryStore(files) }),
+    open: () => ({ host: memoryHost(paths, facts, compute), store: memoryStateStore(files) }),
     rows: () => rowsOfMemory(paths),
     remove: () => {},
   };
@@ -59,12 +59,12 @@ export interface Hooks {
 
 export interface Watched {
   readonly host: Host;
-  readonly store: Store;
+  readonly store: StateStore;
   /** What was done so far. */
   readonly steps: string[];
 }
 
-export function watched({ host, store }: { host: Host; store: Store }, hooks: Hooks = {}): Watched {
+export function watched({ host, store }: { host: Host; store: StateStore }, hooks: Hooks = {}): Watched {
   const steps: string[] = [];
   let isDead = false;
   const step = <T>(what: string, act: () => T): T => {
@@ -101,7 +101,7 @@ export function watched({ host, store }: { host: Host; store: Store }, hooks: Ho
         return {
           prepare: (blobs) => step('prepare', () => work.prepare(blobs)),
           publish: (at) => step(`publish ${name(at)}`, () => work.publish(at)),
-          restore: (at, blobs) => step(`restore ${name(at)}`, () => work.restore(at, blobs)),
+          undo: (at, blobs) => step(`undo ${name(at)}`, () => work.undo(at, blobs)),
           look: (at) => look(() => work.look(at)),
           isOurs: (at) => look(() => work.isOurs(at)),
           setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
@@ -251,7 +251,7 @@ export async function undoable(trial: Trial): Promise<Breaches> {
   return breaches.slice(0, 8);
 }
 
-/** Work directories may be left until the next run. */
+/** Staging directories may be left until the next run. */
 const isVisible = (row: string): boolean => !/^(\/[^\t]*)?\/\.reflake-[0-9a-f]+[\t/]/.test(row);
 
 /** Death before step n, for every n, then recovery, which dies before each of its own steps once: old, or new. */

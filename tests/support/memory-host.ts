@@ -148,7 +148,7 @@ export function memoryHost(
           put(edit, contents);
         }
       },
-      restore(number, blobs) {
+      undo(number, blobs) {
         const edit = edits[number]!;
         if (edit.op === 'activate') return { changed: false, kept: [] };
         if (edit.op === 'put') {

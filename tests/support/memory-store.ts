@@ -1,9 +1,9 @@
 // A state store that is a map, for the laws: nothing of it survives, and nothing else is there at the same time.
 
-import type { Store } from '../../core/machine/state-store.ts';
+import type { StateStore } from '../../core/machine/state-store.ts';
 
 /** A store in memory, for the laws. */
-export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
+export function memoryStateStore(files: Map<string, Uint8Array> = new Map()): StateStore {
   const below = (name: string): string[] =>
     [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));
   return {
@@ -21,7 +21,7 @@ export function memoryStore(files: Map<string, Uint8Array> = new Map()): Store {
       for (const file of below(name)) files.delete(file);
     },
     tidy: () => {},
-    lock: () => ({ lend: () => [], release: () => {} }),
+    takeMutex: () => ({ lend: () => [], release: () => {} }),
     size: (name) => below(name).reduce((sum, file) => sum + files.get(file)!.length, 0),
   };
 }

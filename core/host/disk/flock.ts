@@ -2,7 +2,7 @@
 // that is given the descriptor keeps the lock when we are gone.
 
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
-import type { Held, Lock } from '../../machine/state-store.ts';
+import type { Held, Mutex } from '../../machine/state-store.ts';
 import type { AbsPath } from '../../path.ts';
 import { runTool } from '../process/run.ts';
 import { anchors, childOf } from './anchor.ts';
@@ -11,7 +11,7 @@ import type { DiskPath } from './disk-paths.ts';
 import { writeAll } from './write-all.ts';
 
 /** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
-export function lockFile(file: string, holder: string): Lock | Held {
+export function lockFile(file: string, holder: string): Mutex | Held {
   for (;;) {
     const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     if (!isTaken(fd)) {
@@ -26,7 +26,7 @@ export function lockFile(file: string, holder: string): Lock | Held {
     }
     ftruncateSync(fd);
     writeAll(fd, Buffer.from(`${holder}\n`));
-    return lockOn(fd);
+    return mutexOn(fd);
   }
 }
 
@@ -38,8 +38,8 @@ export function lockFile(file: string, holder: string): Lock | Held {
 export function lockDirectories(
   root: AbsPath,
   paths: readonly AbsPath[],
-): (Lock & { readonly lacking: readonly AbsPath[] }) | Held {
-  const locks: OneLock[] = [];
+): (Mutex & { readonly lacking: readonly AbsPath[] }) | Held {
+  const locks: FileMutex[] = [];
   const lacking: AbsPath[] = [];
   const release = (): void => {
     for (const lock of locks) lock.release();
@@ -59,7 +59,7 @@ export function lockDirectories(
  * Locks a directory of ours that will be the configuration, before anybody can see it: who comes by then meets us there as at
  * the one it takes the place of. Undefined where there are no such locks.
  */
-export function holdNew(place: string): Lock | undefined {
+export function lockNew(place: string): Mutex | undefined {
   const lock = lockDirectory(() => openedDirectory(place), []);
   return typeof lock === 'object' && 'release' in lock ? lock : undefined;
 }
@@ -67,8 +67,8 @@ export function holdNew(place: string): Lock | undefined {
 /** Undefined: there is none that we could change, or it is one of `ours`. */
 function lockDirectory(
   opened: () => number | undefined,
-  ours: readonly OneLock[],
-): OneLock | Held | 'lacking' | undefined {
+  ours: readonly FileMutex[],
+): FileMutex | Held | 'lacking' | undefined {
   for (;;) {
     const fd = opened();
     if (fd === undefined) return undefined;
@@ -76,7 +76,7 @@ function lockDirectory(
     const isOurs = ours.some(({ fd: one }) => sameInode(fstatSync(one), stat));
     const taken = isOurs ? undefined : (quietly(() => isTaken(fd)) ?? 'lacking');
     // Moved away between the two calls, perhaps by the very apply that we waited for: what is at its name now counts.
-    if (taken === true && isStillThere(opened, stat)) return lockOn(fd);
+    if (taken === true && isStillThere(opened, stat)) return mutexOn(fd);
     closeSync(fd);
     if (taken === false) return { heldBy: holdersOf(stat)[0] ?? '' };
     if (taken !== true) return taken;
@@ -94,11 +94,11 @@ function isStillThere(opened: () => number | undefined, stat: Stats): boolean {
   }
 }
 
-interface OneLock extends Lock {
+interface FileMutex extends Mutex {
   readonly fd: number;
 }
 
-function lockOn(fd: number): OneLock {
+function mutexOn(fd: number): FileMutex {
   let isLent = false;
   return {
     fd,

@@ -21,7 +21,7 @@ import { type AbsPath, fromBytes, inByteOrder, mayHoldBytes, ROOT } from '../../
 import { attempt, type DiskPath, type Places } from './disk-paths.ts';
 import { findsOwned } from './find-owned.ts';
 import { hashTree } from './nar-walk.ts';
-import { isWorkName } from './work-name.ts';
+import { isStagingName } from './staging-name.ts';
 
 type OnDisk = DiskPath | string;
 
@@ -73,7 +73,7 @@ export function look({ seen, enter }: Places): Look {
       const disk = seen(path);
       if (disk === undefined || looks.stat(path).type === 'absent') return undefined;
       try {
-        return hashTree(disk, { omits: isWorkName });
+        return hashTree(disk, { omits: isStagingName });
       } catch (thrown) {
         throw saidOf(path, disk, thrown);
       }
@@ -106,7 +106,7 @@ function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   if (fd === undefined) return [];
   try {
     const opened = `/proc/self/fd/${fd}`;
-    const names = readdirSync(opened).filter((name) => !isWorkName(name));
+    const names = readdirSync(opened).filter((name) => !isStagingName(name));
     // Text where that loses nothing: what is not UTF-8 comes as U+FFFD.
     const isPlain = !names.some((name) => name.includes('\uFFFD'));
     return inByteOrder(isPlain ? names : namesOf(opened));
@@ -118,7 +118,7 @@ function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
 const namesOf = (opened: string): string[] =>
   readdirSync(opened, { encoding: 'buffer' })
     .map(fromBytes)
-    .filter((name) => !isWorkName(name));
+    .filter((name) => !isStagingName(name));
 
 /** Undefined: it is none. That is refused before anything else is opened, so that nothing waits. */
 function openDirectory(disk: OnDisk, flags: number): number | undefined {

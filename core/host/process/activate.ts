@@ -1,5 +1,5 @@
 // Activation on the real machine: build as the person, set the system profile, switch-to-configuration.
-// NixOS makes an activation idempotent, not undoable: going back is activating what was active before.
+// NixOS makes an activation idempotent, not undoable: its undo activates what was active before.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { ActivationResult, ActivationTold } from '../../machine/host.ts';
@@ -30,7 +30,7 @@ export async function activate(
 ): Promise<ActivationResult> {
   if (edit.target.kind === 'system') {
     begins();
-    return await back(edit, edit.target.system, { progress, ...beside });
+    return await undoActivation(edit, edit.target.system, { progress, ...beside });
   }
   const built = await build(edit, edit.target.installable, progress);
   if (typeof built !== 'string') return built;
@@ -85,7 +85,11 @@ function outPathIn(json: string): string | undefined {
 }
 
 /** To what was active before: the generation that the profile link named, and the system that was running. */
-async function back(edit: Activate, { running, profile }: ActiveSystem, told: Told): Promise<ActivationResult> {
+async function undoActivation(
+  edit: Activate,
+  { running, profile }: ActiveSystem,
+  told: Told,
+): Promise<ActivationResult> {
   const generation = profile?.match(/^system-(\d+)-link$/)?.[1];
   if (edit.mode !== 'test' && profile !== edit.before.profile && generation !== undefined) {
     const set = await shielded(['nix-env', '-p', PROFILE, '--switch-generation', generation], told);

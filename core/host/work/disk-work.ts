@@ -1,4 +1,4 @@
-// A transaction's edits on the disk: prepared out of sight, published one by one, taken back, flushed, swept.
+// A transaction's edits on the disk: prepared out of sight, published one by one, undone, flushed, swept.
 // Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
 
 import { closeSync, fstatSync, readdirSync } from 'node:fs';
@@ -12,23 +12,23 @@ import type { Places } from '../disk/disk-paths.ts';
 import { syncAt, syncFileSystem } from '../disk/durable.ts';
 import { noteGiven } from './given.ts';
 import { lateWriters } from './late-writers.ts';
-import { isOursAt, isOurTree, keepShelved, prepareMove, publishMove, restoreMove } from './move.ts';
+import { isOursAt, isOurTree, keepSlotted, prepareMove, publishMove, undoMove } from './move.ts';
 import { openPinned } from './pinned.ts';
 import { finishPut, preparePut, publishPut } from './put.ts';
-import { type Aliases, aliases, type Desk, there } from './staging.ts';
-import { SHELVES, type Shelf, type Site, type Sites, sites, thereOrNot } from './staging-directory.ts';
+import { type Aliases, aliases, type Staging, there } from './staging.ts';
+import { SLOTS, type Slot, type StagingDir, type StagingDirs, stagingDirs, thereOrNot } from './staging-directory.ts';
 import { keptBefore, placesOf, setAside } from './taking.ts';
-import { isOurGap, keepShelvedPut, lookPut, restorePut } from './undo-put.ts';
+import { isOurGap, keepSlottedPut, lookPut, undoPut } from './undo-put.ts';
 import { warrants } from './warrant.ts';
 
 /** From this many owners and modes on, flushing the file system is faster than flushing each. */
 const MANY = 64;
 
 export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string, by: By = {}): Work {
-  let opened: Desk | undefined;
+  let opened: Staging | undefined;
   const kept: Kept[] = [];
-  const desk = (): Desk => {
-    opened ??= openDesk(root, edits, tx, by, kept);
+  const staging = (): Staging => {
+    opened ??= openStaging(root, edits, tx, by, kept);
     // Asked before each thing that is done.
     opened.warrants.begun();
     return opened;
@@ -37,7 +37,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   let loose: (Put | Move)[] = [];
 
   const flush = (): void => {
-    flushEdits(desk(), loose);
+    flushEdits(staging(), loose);
     loose = [];
   };
   /** What the looks know about directories does not hold any more. */
@@ -50,11 +50,11 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   };
   /** Where directories go elsewhere, nor do our own descriptors. */
   const rearranging = <T>(act: () => T): T => {
-    desk().anchors.release();
+    staging().anchors.release();
     try {
       return changing(act);
     } finally {
-      desk().anchors.release();
+      staging().anchors.release();
     }
   };
 
@@ -62,7 +62,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
     const closing = opened;
     opened = undefined;
     try {
-      closing?.sites.close(remove);
+      closing?.stagingDirs.close(remove);
     } finally {
       closing?.anchors.release();
       for (const lock of closing?.locks ?? []) lock.release();
@@ -72,54 +72,54 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   return {
     prepare(blobs) {
       if (edits.every((edit) => edit.op === 'activate')) return;
-      rearranging(() => prepareAll(desk(), edits, blobs));
+      rearranging(() => prepareAll(staging(), edits, blobs));
     },
     publish(at) {
       const edit = edits[at]!;
       if (edit.op === 'move') {
         // What was published in the tree must not come after the move on the disk, nor what follows before it.
         flush();
-        rearranging(() => publishMove(desk(), edit, at));
+        rearranging(() => publishMove(staging(), edit, at));
       } else if (edit.op === 'put') {
         loose.push(edit);
-        const act = (): void => publishPut(desk(), edit, at);
+        const act = (): void => publishPut(staging(), edit, at);
         if (kindOf(edit) === 'metadata') act();
         else if (edit.after.type === 'absent') rearranging(act);
         else changing(act);
       }
     },
-    restore(at, blobs) {
+    undo(at, blobs) {
       const edit = edits[at]!;
       if (edit.op === 'move') {
         flush();
-        return rearranging(() => restoreMove(desk(), edit, at));
+        return rearranging(() => undoMove(staging(), edit, at));
       }
       if (edit.op !== 'put') return { changed: false, kept: [] };
       loose.push(edit);
-      return { changed: true, kept: rearranging(() => restorePut(desk(), edit, at, blobs)) };
+      return { changed: true, kept: rearranging(() => undoPut(staging(), edit, at, blobs)) };
     },
     look(at) {
-      desk().anchors.release();
-      return lookPut(desk(), edits[at] as Put, at);
+      staging().anchors.release();
+      return lookPut(staging(), edits[at] as Put, at);
     },
     isOurs(at) {
       const edit = edits[at]!;
-      if (edit.op === 'put') return isOurGap(desk(), edit, at);
-      return edit.op === 'move' && isOursAt(desk(), edit, at);
+      if (edit.op === 'put') return isOurGap(staging(), edit, at);
+      return edit.op === 'move' && isOursAt(staging(), edit, at);
     },
-    setAside: (path, at) => rearranging(() => setAside(desk(), path, at)),
+    setAside: (path, at) => rearranging(() => setAside(staging(), path, at)),
     flush,
     sweep() {
-      const kept = rearranging(() => keepChanged(desk(), edits));
+      const kept = rearranging(() => keepChanged(staging(), edits));
       letGo(true);
       return kept;
     },
     drop: () => rearranging(() => letGo(true)),
     kept() {
       return rearranging(() => {
-        const own = kept.map((one) => asItIsNow(desk(), one));
+        const own = kept.map((one) => asItIsNow(staging(), one));
         const told = new Set(own.map(({ beside }) => beside));
-        const earlier = edits.flatMap((edit) => keptOf(desk(), edit));
+        const earlier = edits.flatMap((edit) => keptOf(staging(), edit));
         return [...own, ...earlier.filter(({ beside }) => !told.has(beside) && told.add(beside))];
       });
     },
@@ -127,21 +127,21 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   };
 }
 
-function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By, kept: Kept[]): Desk {
+function openStaging(root: AbsPath, edits: readonly Edit[], tx: string, by: By, kept: Kept[]): Staging {
   mustHaveProc();
   const held: Anchors = anchors(root);
   const near = edits.flatMap((edit) =>
     edit.op === 'move' ? [edit.from, edit.to] : edit.op === 'put' ? [edit.path] : [],
   );
   try {
-    let found: Sites | undefined;
+    let found: StagingDirs | undefined;
     const isMoved = (move: Move, at: number, inode: { readonly ino: number }): boolean =>
       found !== undefined && isOurTree(held, found, move, at, inode);
     const allowed = warrants(by, edits, isMoved);
-    found = sites(held, tx, near, allowed.mayWrite);
+    found = stagingDirs(held, tx, near, allowed.mayWrite);
     const moves = edits.filter((edit) => edit.op === 'move');
     const seen = { known: new Map(), locks: [], touched: new Set<AbsPath>() };
-    return { tx, anchors: held, sites: found, warrants: allowed, ...seen, moves, kept };
+    return { tx, anchors: held, stagingDirs: found, warrants: allowed, ...seen, moves, kept };
   } catch (thrown) {
     held.release();
     throw thrown;
@@ -149,19 +149,19 @@ function openDesk(root: AbsPath, edits: readonly Edit[], tx: string, by: By, kep
 }
 
 /** What an earlier run gave a name beside the paths of the edit. */
-function keptOf(desk: Desk, edit: Edit): readonly Kept[] {
+function keptOf(staging: Staging, edit: Edit): readonly Kept[] {
   if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
   const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
   return paths.flatMap((path) =>
-    keptBefore(desk, path).map((beside): Kept => ({ path: besideOf(path, beside), beside })),
+    keptBefore(staging, path).map((beside): Kept => ({ path: besideOf(path, beside), beside })),
   );
 }
 
 /** What was kept in a tree goes with it, back or forth. */
-function asItIsNow(desk: Desk, { path, beside }: Kept): Kept {
+function asItIsNow(staging: Staging, { path, beside }: Kept): Kept {
   if (beside === undefined) return { path };
-  const now = placesOf(desk.moves, beside).find(
-    (place) => thereOrNot(() => there(desk.anchors.at(place))) !== undefined,
+  const now = placesOf(staging.moves, beside).find(
+    (place) => thereOrNot(() => there(staging.anchors.at(place))) !== undefined,
   );
   return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
 }
@@ -169,25 +169,25 @@ function asItIsNow(desk: Desk, { path, beside }: Kept): Kept {
 /** The name of `path` in the directory of what is kept beside it. */
 const besideOf = (path: AbsPath, beside: AbsPath): AbsPath => below(parent(beside), basename(path));
 
-function prepareAll(desk: Desk, edits: readonly Edit[], blobs: Blobs): void {
+function prepareAll(staging: Staging, edits: readonly Edit[], blobs: Blobs): void {
   const now = aliases();
-  const alike = new Map<Site, number[]>();
+  const alike = new Map<StagingDir, number[]>();
   const finish: (() => void)[] = [];
   for (const [at, edit] of edits.entries()) {
-    if (edit.op === 'move') prepareMove(desk, edit, at, now);
+    if (edit.op === 'move') prepareMove(staging, edit, at, now);
     if (edit.op !== 'put') continue;
-    const prepared = preparePut(desk, edit, at, now, blobs);
+    const prepared = preparePut(staging, edit, at, now, blobs);
     if (prepared === undefined) continue;
-    const { site, isAlike } = prepared;
-    if (isAlike) alike.set(site, [...(alike.get(site) ?? []), at]);
+    const { stagingDir, isAlike } = prepared;
+    if (isAlike) alike.set(stagingDir, [...(alike.get(stagingDir) ?? []), at]);
     finish.push(() => finishPut(prepared, edit, at));
   }
-  refuseCapable(desk, edits, now);
-  noteGiven(desk, edits, now);
+  refuseCapable(staging, edits, now);
+  noteGiven(staging, edits, now);
   // Attributes first: a change of owner would take some away, and the mode is set last.
   for (const [{ fd }, names] of alike) likeOld(fd, names);
   for (const one of finish) one();
-  desk.sites.flush();
+  staging.stagingDirs.flush();
 }
 
 /** What somebody has put a link in the place of is not what we changed. */
@@ -198,7 +198,7 @@ const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
  * chown(2) takes a file's capabilities away, and to give them back to bytes that somebody could write meanwhile would give
  * their program the rights of ours: such a file changes hands by hand alone. Throws EPERM.
  */
-function refuseCapable({ anchors: held }: Desk, edits: readonly Edit[], now: Aliases): void {
+function refuseCapable({ anchors: held }: Staging, edits: readonly Edit[], now: Aliases): void {
   const given = edits.filter((edit): edit is Put => edit.op === 'put' && isGivenProgram(edit));
   for (let from = 0; from < given.length; from += PINNED) {
     const some = given.slice(from, from + PINNED);
@@ -235,7 +235,7 @@ const isGivenProgram = (edit: Put): boolean =>
   !sameOwner(edit.before.owner, edit.after.owner);
 
 /** Entries, owners and modes: an fsync of a directory holds its names, but nothing of what they name. */
-function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | Move)[]): void {
+function flushEdits({ anchors: held, stagingDirs: all }: Staging, edits: readonly (Put | Move)[]): void {
   const puts = edits.filter((edit) => edit.op === 'put');
   const metadata = puts.filter((edit) => kindOf(edit) === 'metadata');
   // A link's own inode cannot be opened, so its owner can't be flushed alone.
@@ -270,35 +270,35 @@ function flushEdits({ anchors: held, sites: all }: Desk, edits: readonly (Put | 
  * What somebody wrote to a thing that we had replaced or set aside (through a name or a descriptor from before) is not
  * thrown away with it, nor what we took by mistake: it is kept beside.
  */
-function keepChanged(desk: Desk, edits: readonly Edit[]): readonly AbsPath[] {
-  const filled = new Map<Shelf, ReadonlySet<number>>(SHELVES.map((shelf) => [shelf, filledPlaces(desk, shelf)]));
-  const shelved = edits.flatMap((edit, at): readonly Shelved[] => {
+function keepChanged(staging: Staging, edits: readonly Edit[]): readonly AbsPath[] {
+  const filled = new Map<Slot, ReadonlySet<number>>(SLOTS.map((slot) => [slot, filledPlaces(staging, slot)]));
+  const slotted = edits.flatMap((edit, at): readonly Slotted[] => {
     if (edit.op === 'activate') return [];
-    const shelves: readonly Shelf[] = edit.op === 'move' ? ['away', 'undo'] : ['old', 'away', 'undo'];
-    return shelves.some((shelf) => filled.get(shelf)!.has(at)) ? [{ edit, at }] : [];
+    const slots: readonly Slot[] = edit.op === 'move' ? ['away', 'undo'] : ['old', 'away', 'undo'];
+    return slots.some((slot) => filled.get(slot)!.has(at)) ? [{ edit, at }] : [];
   });
-  if (shelved.length === 0) return [];
+  if (slotted.length === 0) return [];
   // First: what nobody can write to any more stays as it is looked at then.
   const writers = lateWriters(
-    desk.tx,
-    shelved.map(({ edit }) => (edit.op === 'move' ? edit.from : edit.path)),
+    staging.tx,
+    slotted.map(({ edit }) => (edit.op === 'move' ? edit.from : edit.path)),
   );
-  return shelved.flatMap(({ edit, at }) => {
-    if (edit.op === 'move') return keepShelved(desk, edit, at, writers);
-    return keepShelvedPut(desk, edit, at, writers);
+  return slotted.flatMap(({ edit, at }) => {
+    if (edit.op === 'move') return keepSlotted(staging, edit, at, writers);
+    return keepSlottedPut(staging, edit, at, writers);
   });
 }
 
-/** The edits of which something lies on a shelf: most of a large tree are owners and modes, and have nothing there. */
-const filledPlaces = ({ sites: all }: Desk, shelf: Shelf): ReadonlySet<number> =>
+/** The edits of which something lies in a slot: most of a large tree are owners and modes, and have nothing there. */
+const filledPlaces = ({ stagingDirs: all }: Staging, slot: Slot): ReadonlySet<number> =>
   new Set(
     all
       .all()
-      .flatMap(({ fd }) => thereOrNot(() => readdirSync(`/proc/self/fd/${fd}/${shelf}`)) ?? [])
+      .flatMap(({ fd }) => thereOrNot(() => readdirSync(`/proc/self/fd/${fd}/${slot}`)) ?? [])
       .map((name) => Number.parseInt(name, 10)),
   );
 
-interface Shelved {
+interface Slotted {
   readonly edit: Put | Move;
   readonly at: number;
 }

@@ -7,31 +7,31 @@ import { parent } from '../../path.ts';
 import { attributesOf } from '../disk/attributes.ts';
 import { syncAt } from '../disk/durable.ts';
 import { digestOfPinned, openPinned } from './pinned.ts';
-import type { Aliases, Desk, Given } from './staging.ts';
-import { type Site, thereOrNot } from './staging-directory.ts';
+import type { Aliases, Given, Staging } from './staging.ts';
+import { type StagingDir, thereOrNot } from './staging-directory.ts';
 
-/** In each work directory, durable on return: what each edit gives to another owner. */
-export function noteGiven(desk: Desk, edits: readonly Edit[], now: Aliases): void {
+/** In each staging directory, durable on return: what each edit gives to another owner. */
+export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases): void {
   if (process.geteuid?.() !== 0) return;
   const given = edits.flatMap((edit, at) => (edit.op === 'put' && changesHands(edit) ? [{ edit, at }] : []));
-  const bySite = new Map<Site, (readonly [at: number, what: Given])[]>();
+  const bySite = new Map<StagingDir, (readonly [at: number, what: Given])[]>();
   for (let from = 0; from < given.length; from += PINNED) {
     const pinned = given.slice(from, from + PINNED).flatMap(({ edit, at }) => {
       // It may not be there yet.
-      const pin = thereOrNot(() => openPinned(desk.anchors.at(now.now(edit.path))));
+      const pin = thereOrNot(() => openPinned(staging.anchors.at(now.now(edit.path))));
       return pin === undefined ? [] : [{ edit, at, pin }];
     });
     try {
       const attributes = attributesOf(pinned.map(({ pin }) => pin));
       for (const [index, { edit, at, pin }] of pinned.entries()) {
-        const site = desk.sites.make(desk.anchors.dir(now.now(parent(edit.path))));
+        const stagingDir = staging.stagingDirs.make(staging.anchors.dir(now.now(parent(edit.path))));
         const stat = fstatSync(pin);
         // What is somebody's now may have other bytes a moment later.
         const bytes = stat.isFile() && stat.uid === 0 ? digestOfPinned(pin, stat.size) : undefined;
         const own = attributes.get(index);
-        const noted = bySite.get(site) ?? [];
+        const noted = bySite.get(stagingDir) ?? [];
         noted.push([at, { ...(bytes && { bytes }), ...(own && { attributes: own }) }]);
-        bySite.set(site, noted);
+        bySite.set(stagingDir, noted);
       }
     } finally {
       for (const { pin } of pinned) closeSync(pin);
@@ -57,14 +57,14 @@ const changesHands = (edit: Put): boolean =>
   edit.before.owner.uid !== edit.after.owner.uid;
 
 /** What was noted of an edit. Undefined: nothing, for nothing changes hands by it, or it was not prepared. */
-export function givenAt(desk: Desk, at: number): Given | undefined {
-  desk.given ??= new Map(
-    desk.sites.all().flatMap(({ fd }) => {
+export function givenAt(staging: Staging, at: number): Given | undefined {
+  staging.given ??= new Map(
+    staging.stagingDirs.all().flatMap(({ fd }) => {
       const text = thereOrNot(() => readFileSync(`/proc/self/fd/${fd}/${NOTE}`, 'utf8'));
       return text === undefined ? [] : entriesIn(text);
     }),
   );
-  return desk.given.get(at);
+  return staging.given.get(at);
 }
 
 function entriesIn(text: string): readonly (readonly [number, Given])[] {

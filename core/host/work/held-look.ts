@@ -9,7 +9,7 @@ import { ABSENT, type Entry } from '../../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../../path.ts';
 import { type Anchors, anchors } from '../disk/anchor.ts';
 import { entryOf, linkTarget, readAll } from '../disk/look.ts';
-import { isWorkName } from '../disk/work-name.ts';
+import { isStagingName } from '../disk/staging-name.ts';
 import { openPinned } from './pinned.ts';
 import { there } from './staging.ts';
 import { thereOrNot } from './staging-directory.ts';
@@ -44,7 +44,7 @@ export function heldLook(root: AbsPath): HeldLook {
   const namesIn = (pin: number): readonly string[] => {
     if (!fstatSync(pin).isDirectory()) return [];
     const names = readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).map(fromBytes);
-    return inByteOrder(names.filter((name) => !isWorkName(name)));
+    return inByteOrder(names.filter((name) => !isStagingName(name)));
   };
   const list = (path: AbsPath): readonly string[] => pinned(path, namesIn) ?? [];
   const bytesOf =

@@ -1,4 +1,4 @@
-// Who could still write to what lies on a transaction's shelves, through a descriptor from before: asked of /proc. What is
+// Who could still write to what lies in a transaction's slots, through a descriptor from before: asked of /proc. What is
 // looked at when nobody can any more stays as it was seen.
 
 import { readFileSync, type Stats, statSync } from 'node:fs';
@@ -6,14 +6,14 @@ import { type AbsPath, basename } from '../../path.ts';
 import { orGone, othersDescriptors } from '../disk/descriptors.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { linkTarget } from '../disk/look.ts';
-import { workName } from '../disk/work-name.ts';
+import { stagingName } from '../disk/staging-name.ts';
 import { type Identity, isSameInode } from './staging.ts';
 
 export interface LateWriters {
   /** Whether somebody has the file open for writing. */
   readonly has: (file: Stats) => boolean;
-  /** Whether somebody has a file below what lies on a shelf open for writing. */
-  readonly hasBelow: (shelved: DiskPath) => boolean;
+  /** Whether somebody has a file below what lies in a slot open for writing. */
+  readonly hasBelow: (slotted: DiskPath) => boolean;
 }
 
 /** A descriptor of another process by which a file can be written. `place`: the name by which it was opened, as it is now. */
@@ -27,9 +27,9 @@ interface Writer extends Identity {
  * through a socket.
  */
 export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters {
-  const work = `/${workName(tx)}/`;
+  const work = `/${stagingName(tx)}/`;
   const names = new Set(paths.map((path) => `${basename(path)}${DELETED}`));
-  // What was taken to a shelf is named there; what was replaced by a rename has lost its name.
+  // What was taken to a slot is named there; what was replaced by a rename has lost its name.
   const isOurs = (place: string): boolean =>
     place.includes(work) || (place.endsWith(DELETED) && names.has(place.slice(place.lastIndexOf('/') + 1)));
   let writers = writersOf(isOurs);
@@ -40,9 +40,9 @@ export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters 
   }
   return {
     has: (file) => writers.some((writer) => isSameInode(writer, file)),
-    hasBelow(shelved) {
-      const [shelf, name] = shelved.toString('latin1').split('/').slice(-2);
-      return writers.some(({ place }) => place.includes(`${work}${shelf}/${name}/`));
+    hasBelow(slotted) {
+      const [slot, name] = slotted.toString('latin1').split('/').slice(-2);
+      return writers.some(({ place }) => place.includes(`${work}${slot}/${name}/`));
     },
   };
 }

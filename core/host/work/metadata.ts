@@ -9,24 +9,24 @@ import type { DiskPath } from '../disk/disk-paths.ts';
 import { entryOf, linkTarget } from '../disk/look.ts';
 import { givenAt } from './given.ts';
 import { openPinned, withPinned } from './pinned.ts';
-import { type Desk, isSameInode, there } from './staging.ts';
+import { isSameInode, type Staging, there } from './staging.ts';
 import { closeDirectory, isTaken, type Taken, takeFile } from './take-over.ts';
-import { shelvedLinks } from './taking.ts';
+import { linksInSlots } from './taking.ts';
 
 /** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
-export function changePut(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
-  if (dir.isShut) changeAt(desk, edit, at, dir, target, target);
-  else changePinned(desk, edit, at, dir, target);
+export function changePut(staging: Staging, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
+  if (dir.isShut) changeAt(staging, edit, at, dir, target, target);
+  else changePinned(staging, edit, at, dir, target);
   // What is known of the directories held is not so any more.
-  if (edit.after.type === 'dir') desk.anchors.release();
+  if (edit.after.type === 'dir') staging.anchors.release();
 }
 
 /** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
-function changePinned(desk: Desk, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
+function changePinned(staging: Staging, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = openPinned(target);
   if (pin === undefined) throw staleAt(edit.path);
   try {
-    changeAt(desk, edit, at, dir, pin, target);
+    changeAt(staging, edit, at, dir, pin, target);
   } finally {
     closeSync(pin);
   }
@@ -34,7 +34,7 @@ function changePinned(desk: Desk, edit: Put, at: number, dir: Anchor, target: Di
 
 /** `where`: a pinned inode, or a name that only we can change. */
 function changeAt(
-  desk: Desk,
+  staging: Staging,
   { path, before, after }: Put,
   at: number,
   dir: Anchor,
@@ -47,15 +47,15 @@ function changeAt(
   const expected = before.type === 'file' ? withoutContent(before) : before;
   if (!matches(expected, entry)) throw staleAt(path);
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
-  // Other names than those on our own shelves: what is done to it would be done to them.
-  if (isShared && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-  const known = desk.known.get(at)?.target;
+  // Other names than those in our own slots: what is done to it would be done to them.
+  if (isShared && stat.nlink > 1 + linksInSlots(staging, stat)) throw staleAt(path);
+  const known = staging.known.get(at)?.target;
   const wasRoots = known !== undefined && isSameInode(known, stat);
-  if (!wasRoots) desk.warrants.give(dir, stat, asGiven(after), path);
+  if (!wasRoots) staging.warrants.give(dir, stat, asGiven(after), path);
   if (stat.isFile() && isTaken(stat, after.owner)) {
-    const attributes = exceptAcl(givenAt(desk, at)?.attributes);
+    const attributes = exceptAcl(givenAt(staging, at)?.attributes);
     const own = attributes === undefined ? {} : { attributes };
-    withPin(where, (pin) => takeInPlace(desk, { path, at, dir, target, pin, stat, ...own }, after));
+    withPin(where, (pin) => takeInPlace(staging, { path, at, dir, target, pin, stat, ...own }, after));
     return;
   }
   set(where, target, stat, after);
@@ -68,22 +68,22 @@ const exceptAcl = (attributes: string | undefined): string | undefined =>
 const withPin = (where: number | DiskPath, act: (pin: number) => void): void =>
   typeof where === 'number' ? act(where) : withPinned(where, act);
 
-function takeInPlace(desk: Desk, taken: Taken, after: Exclude<Puttable, { type: 'absent' }>): void {
-  takeFile(desk, taken, (copy) => setMetadata(copy, after));
+function takeInPlace(staging: Staging, taken: Taken, after: Exclude<Puttable, { type: 'absent' }>): void {
+  takeFile(staging, taken, (copy) => setMetadata(copy, after));
 }
 
 /** The former owner and mode, for exactly the inode that is there, if it is the put's. Throws `stale` where it is another kind. */
-export function changeBack(desk: Desk, { path, before }: Put, at: number, dir: Anchor, target: DiskPath): void {
+export function undoMetadata(staging: Staging, { path, before }: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = before.type === 'absent' ? undefined : openPinned(target);
   if (pin === undefined || before.type === 'absent') return;
   try {
     const stat = fstatSync(pin);
-    // Other names than those on our own shelves: what is done to it would be done to them.
-    if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + shelvedLinks(desk, stat)) throw staleAt(path);
-    desk.warrants.give(dir, stat, asGiven(before), path);
-    const given = givenAt(desk, at);
+    // Other names than those in our own slots: what is done to it would be done to them.
+    if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + linksInSlots(staging, stat)) throw staleAt(path);
+    staging.warrants.give(dir, stat, asGiven(before), path);
+    const given = givenAt(staging, at);
     if (stat.isFile() && isTaken(stat, before.owner))
-      takeInPlace(desk, { path, at, dir, target, pin, stat, ...given }, before);
+      takeInPlace(staging, { path, at, dir, target, pin, stat, ...given }, before);
     else {
       set(pin, target, stat, before);
       if (given?.attributes !== undefined && stat.isDirectory()) setAttributes(pin, given.attributes);

@@ -11,7 +11,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
-import { type Restored, staleAt } from '../../machine/host.ts';
+import { staleAt, type UndoneEdit } from '../../machine/host.ts';
 import type { Move } from '../../model.ts';
 import { type AbsPath, absolute, basename, fromBytes, parent } from '../../path.ts';
 import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH, volumeOf } from '../disk/anchor.ts';
@@ -20,19 +20,19 @@ import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from '../disk/copy
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt, syncFileSystem } from '../disk/durable.ts';
 import { isOverlay } from '../disk/file-system.ts';
-import { holdNew } from '../disk/flock.ts';
+import { lockNew } from '../disk/flock.ts';
 import { mountsBelow } from '../disk/mounts.ts';
 import type { LateWriters } from './late-writers.ts';
-import { type Aliases, type Desk, isSameInode, mustBeFree, there } from './staging.ts';
-import { type Shelf, type Site, type Sites, thereOrNot } from './staging-directory.ts';
+import { type Aliases, isSameInode, mustBeFree, type Staging, there } from './staging.ts';
+import { type Slot, type StagingDir, type StagingDirs, thereOrNot } from './staging-directory.ts';
 import { give, keepBeside, moveDir, nearest, PATIENCE, setAside, take } from './taking.ts';
 
-/** What is noted beside a prepared move, for whoever takes it back: the inode that is ours at the new place. */
+/** What is noted beside a prepared move, for whoever undoes it: the inode that is ours at the new place. */
 interface Note {
   readonly how: 'rename' | 'copy';
   readonly ino: number;
-  /** Of the work directory that the note lies in. */
-  readonly site?: number;
+  /** Of the staging directory that the note lies in. */
+  readonly stagingDir?: number;
   /** It came from a place that root alone controls. */
   readonly roots: boolean;
   /** Of the original that was copied. */
@@ -40,15 +40,15 @@ interface Note {
   readonly young?: readonly string[];
 }
 
-export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Aliases): void {
-  const { anchors, sites } = desk;
+export function prepareMove(staging: Staging, { from, to }: Move, at: number, now: Aliases): void {
+  const { anchors, stagingDirs } = staging;
   const source = anchors.at(now.now(from));
   const sourceDir = anchors.dir(now.now(parent(from)));
   const targetDir = anchors.dir(now.now(parent(to)));
-  desk.warrants.write(sourceDir, from);
-  desk.warrants.write(targetDir, to);
+  staging.warrants.write(sourceDir, from);
+  staging.warrants.write(targetDir, to);
   const isOneVolume = volumeOf(sourceDir.fd) === volumeOf(targetDir.fd);
-  const site = sites.make(targetDir);
+  const stagingDir = stagingDirs.make(targetDir);
   const pin = openSync(source, O_PATH | constants.O_NOFOLLOW);
   try {
     if (mountOf(pin) !== mountOf(sourceDir.fd)) throw errno('EBUSY', `a file system is mounted at ${from}`);
@@ -60,64 +60,64 @@ export function prepareMove(desk: Desk, { from, to }: Move, at: number, now: Ali
     if (stat.isDirectory() && volumeOf(pin) !== volumeOf(sourceDir.fd))
       throw errno('EBUSY', `a volume of its own (a btrfs subvolume) is at ${from}: move it by hand`);
     if (isOneVolume && !(stat.isDirectory() && isOverlay(pin))) {
-      note(site, at, { how: 'rename', ino: stat.ino, roots });
+      note(stagingDir, at, { how: 'rename', ino: stat.ino, roots });
       // It gets its new name by a link, which counts as a change of it.
-      if (!stat.isDirectory()) desk.touched.add(now.now(from));
+      if (!stat.isDirectory()) staging.touched.add(now.now(from));
       now.move(from, to);
       return;
     }
-    sites.make(sourceDir);
-    const copy = site.place('new', at);
+    stagingDirs.make(sourceDir);
+    const copy = stagingDir.place('new', at);
     const { digest, young, shape } = copyTree(source, copy);
     if (stat.isDirectory()) likeTree(pin, copy);
-    else if (stat.isFile()) likeFile(pin, site.fd, at);
+    else if (stat.isFile()) likeFile(pin, stagingDir.fd, at);
     // It may be one that has no owners, or another idea of names, and says nothing when it is asked to keep them.
     if (shapeOf(copy) !== shape) throw errno('ENOTSUP', `names, owners or modes are not kept where ${to} is`);
-    const lock = stat.isDirectory() ? holdNew(copy.toString('latin1')) : undefined;
-    if (lock !== undefined) desk.locks.push(lock);
-    note(site, at, {
+    const lock = stat.isDirectory() ? lockNew(copy.toString('latin1')) : undefined;
+    if (lock !== undefined) staging.locks.push(lock);
+    note(stagingDir, at, {
       how: 'copy',
       ino: inodeAt(copy),
       roots,
       manifest: digest,
       young: young.map((name) => name.toString('latin1')),
     });
-    syncFileSystem(site.fd);
-    now.put(to, site.path('new', at));
+    syncFileSystem(stagingDir.fd);
+    now.put(to, stagingDir.path('new', at));
   } finally {
     closeSync(pin);
   }
 }
 
 /** Durable on return: what is done in the tree afterwards must not be there without it. */
-export function publishMove(desk: Desk, move: Move, at: number): void {
+export function publishMove(staging: Staging, move: Move, at: number): void {
   const { from, to } = move;
-  mayMove(desk, move);
-  const site = desk.sites.make(desk.anchors.dir(parent(to)));
-  const known = noted(site, at);
+  mayMove(staging, move);
+  const stagingDir = staging.stagingDirs.make(staging.anchors.dir(parent(to)));
+  const known = noted(stagingDir, at);
   if (known === undefined) throw staleAt(from);
-  mustBeFree(desk.anchors.at(to), to);
-  if (known.how === 'copy') exchange(desk, move, at, known, site);
-  else if (there(desk.anchors.at(from))?.isDirectory()) renameDir(desk, move, known);
-  else renameFile(desk, move, at, known);
-  flushMove(desk, move);
+  mustBeFree(staging.anchors.at(to), to);
+  if (known.how === 'copy') exchange(staging, move, at, known, stagingDir);
+  else if (there(staging.anchors.at(from))?.isDirectory()) renameDir(staging, move, known);
+  else renameFile(staging, move, at, known);
+  flushMove(staging, move);
 }
 
 /** Its two directories, as they are now. */
-function mayMove({ anchors, warrants }: Desk, { from, to }: Pick<Move, 'from' | 'to'>): void {
+function mayMove({ anchors, warrants }: Staging, { from, to }: Pick<Move, 'from' | 'to'>): void {
   for (const path of [from, to]) warrants.write(anchors.dir(parent(path)), path);
 }
 
 /** Whether the inode is the very tree that the move brought there from a place that root alone controls. */
 export function isOurTree(
   anchors: Anchors,
-  sites: Sites,
+  stagingDirs: StagingDirs,
   { to }: Pick<Move, 'to'>,
   at: number,
   { ino }: { readonly ino: number },
 ): boolean {
-  const site = sites.find(anchors.dir(parent(to)));
-  const known = site && noted(site, at);
+  const stagingDir = stagingDirs.find(anchors.dir(parent(to)));
+  const known = stagingDir && noted(stagingDir, at);
   return known?.roots === true && known.ino === ino;
 }
 
@@ -125,7 +125,7 @@ export function isOurTree(
 const realOf = (pin: number): AbsPath =>
   absolute(fromBytes(readlinkSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' })));
 
-function renameDir({ anchors }: Desk, { from, to }: Move, known: Note): void {
+function renameDir({ anchors }: Staging, { from, to }: Move, known: Note): void {
   const [source, target] = [anchors.at(from), anchors.at(to)];
   if (inodeAt(source) !== known.ino) throw staleAt(from);
   if (!moveDir(source, target)) throw staleAt(to);
@@ -137,28 +137,34 @@ function renameDir({ anchors }: Desk, { from, to }: Move, known: Note): void {
   throw staleAt(from);
 }
 
-/** By way of a shelf: a link alone would leave its old name, which may lead to another file before it is removed. */
-function renameFile(desk: Desk, { from, to }: Move, at: number, known: Note): void {
-  if (inodeAt(desk.anchors.at(from)) !== known.ino) throw staleAt(from);
-  const taken = take(desk, from, at);
+/** By way of a slot: a link alone would leave its old name, which may lead to another file before it is removed. */
+function renameFile(staging: Staging, { from, to }: Move, at: number, known: Note): void {
+  if (inodeAt(staging.anchors.at(from)) !== known.ino) throw staleAt(from);
+  const taken = take(staging, from, at);
   if (taken === undefined) throw staleAt(from);
   if (inodeAt(taken) !== known.ino) {
-    give(taken, desk.anchors.at(from));
+    give(taken, staging.anchors.at(from));
     throw staleAt(from);
   }
-  if (!give(taken, desk.anchors.at(to))) putBack(desk, { from, to }, taken);
+  if (!give(taken, staging.anchors.at(to))) undoTaking(staging, { from, to }, taken);
 }
 
 /** Throws: ESTALE where the move is now as if it had not been begun; else undo has to see to it. */
-function putBack({ anchors }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, taken: DiskPath): never {
+function undoTaking({ anchors }: Staging, { from, to }: Pick<Move, 'from' | 'to'>, taken: DiskPath): never {
   if (give(taken, anchors.at(from))) throw staleAt(to);
   throw errno('EBUSY', `somebody made another "${from}" at this moment`);
 }
 
-function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number, known: Note, site: Site): void {
-  const { anchors, sites } = desk;
-  const away = sites.make(anchors.dir(parent(from))).place('away', at);
-  const copy = site.place('new', at);
+function exchange(
+  staging: Staging,
+  { from, to }: Pick<Move, 'from' | 'to'>,
+  at: number,
+  known: Note,
+  stagingDir: StagingDir,
+): void {
+  const { anchors, stagingDirs } = staging;
+  const away = stagingDirs.make(anchors.dir(parent(from))).place('away', at);
+  const copy = stagingDir.place('new', at);
   renameSync(anchors.at(from), away);
   // Nobody reaches the original by its name any more: what was written to it during the copy shows now.
   const isSame =
@@ -168,7 +174,7 @@ function exchange(desk: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: numbe
     give(away, anchors.at(from));
     throw errno('EBUSY', `it was changed while it was copied: ${from}`);
   }
-  if (!give(copy, anchors.at(to))) putBack(desk, { from, to }, away);
+  if (!give(copy, anchors.at(to))) undoTaking(staging, { from, to }, away);
 }
 
 /** `name` is empty where the tree is one file. */
@@ -176,49 +182,53 @@ const inside = (tree: DiskPath, name: string): DiskPath =>
   name === '' ? tree : Buffer.concat([tree, Buffer.from(`/${name}`, 'latin1')]);
 
 /** Whether what is at the new place is what the move put there. */
-export const isOursAt = (desk: Desk, move: Pick<Move, 'from' | 'to'>, at: number): boolean =>
-  ourInodeAt(desk, move, at) !== undefined;
+export const isOursAt = (staging: Staging, move: Pick<Move, 'from' | 'to'>, at: number): boolean =>
+  ourInodeAt(staging, move, at) !== undefined;
 
 /**
  * The inode at the new place, if the move put it there. Only on a machine that was restored from a copy, where our own work
  * directory is another inode too, is it known by there being nothing else that it could be.
  */
-function ourInodeAt({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>, at: number): number | undefined {
+function ourInodeAt(
+  { anchors, stagingDirs }: Staging,
+  { from, to }: Pick<Move, 'from' | 'to'>,
+  at: number,
+): number | undefined {
   const targetDir = thereOrNot(() => anchors.dir(parent(to)));
-  const site = targetDir && sites.find(targetDir);
-  const known = site && noted(site, at);
+  const stagingDir = targetDir && stagingDirs.find(targetDir);
+  const known = stagingDir && noted(stagingDir, at);
   const inode = known && inodeAt(anchors.at(to));
-  if (site === undefined || known === undefined || inode === undefined) return undefined;
+  if (stagingDir === undefined || known === undefined || inode === undefined) return undefined;
   if (inode === known.ino) return inode;
-  if (known.site === fstatSync(site.fd).ino) return undefined;
-  const shelves = known.how === 'copy' ? (['new', 'undo'] as const) : (['away'] as const);
-  const isOnShelf = shelves.some((shelf) => there(site.place(shelf, at)) !== undefined);
+  if (known.stagingDir === fstatSync(stagingDir.fd).ino) return undefined;
+  const slots = known.how === 'copy' ? (['new', 'undo'] as const) : (['away'] as const);
+  const isInSlot = slots.some((slot) => there(stagingDir.place(slot, at)) !== undefined);
   const sourceDir = thereOrNot(() => anchors.dir(parent(from)));
   const isGone = sourceDir === undefined || there(childOf(sourceDir, basename(from))) === undefined;
-  return isGone && !isOnShelf ? inode : undefined;
+  return isGone && !isInSlot ? inode : undefined;
 }
 
 /** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
-export function restoreMove(desk: Desk, move: Move, at: number): Restored {
-  const { anchors, sites } = desk;
+export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
+  const { anchors, stagingDirs } = staging;
   const targetDir = thereOrNot(() => anchors.dir(parent(move.to)));
   const sourceDir = thereOrNot(() => anchors.dir(parent(move.from)));
   // Moves are durable in their order: without a place to go to, it was not made; without one to come from, it is another's.
   if (targetDir === undefined || sourceDir === undefined) return { changed: false, kept: [] };
-  mayMove(desk, move);
-  const site = sites.find(targetDir);
-  const known = site && noted(site, at);
-  const shelf = sites.find(sourceDir)?.place('away', at);
-  const original = shelf && there(shelf) !== undefined ? shelf : undefined;
-  const ours = ourInodeAt(desk, move, at);
+  mayMove(staging, move);
+  const stagingDir = stagingDirs.find(targetDir);
+  const known = stagingDir && noted(stagingDir, at);
+  const slot = stagingDirs.find(sourceDir)?.place('away', at);
+  const original = slot && there(slot) !== undefined ? slot : undefined;
+  const ours = ourInodeAt(staging, move, at);
   if (original === undefined && ours === undefined) {
     if (known !== undefined && there(childOf(sourceDir, basename(move.from))) === undefined) throw carriedOff(move);
     return { changed: false, kept: [] };
   }
   const kept =
-    known?.how === 'copy' ? takeBackCopy(desk, move, at, original, ours) : renameBack(desk, move, at, original, ours);
+    known?.how === 'copy' ? undoCopy(staging, move, at, original, ours) : undoRename(staging, move, at, original, ours);
   if (kept === undefined) return { changed: false, kept: [] };
-  flushMove(desk, move);
+  flushMove(staging, move);
   return { changed: true, kept };
 }
 
@@ -226,82 +236,87 @@ export function restoreMove(desk: Desk, move: Move, at: number): Restored {
 const carriedOff = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
   errno('ENOENT', `what was moved from "${from}" to "${to}" is at neither: put it back at "${to}", and recover again`);
 
-/** Undefined: there is nothing to take back. */
-function takeBackCopy(
-  desk: Desk,
+/** Undefined: there is nothing to undo. */
+function undoCopy(
+  staging: Staging,
   { from, to }: Move,
   at: number,
   original: DiskPath | undefined,
   ours: number | undefined,
 ): readonly AbsPath[] | undefined {
-  const { anchors } = desk;
+  const { anchors } = staging;
   // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
   if (original === undefined && there(anchors.at(from)) === undefined) return undefined;
   const kept: AbsPath[] = [];
-  const taken = ours === undefined ? undefined : take(desk, to, at, 'undo');
+  const taken = ours === undefined ? undefined : take(staging, to, at, 'undo');
   // Whatever it is: nobody reaches it by its name any more.
   if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken))
-    kept.push(...besides(keepBeside(desk, to, taken)));
-  if (original !== undefined) kept.push(...giveBack(desk, from, at, original));
+    kept.push(...besides(keepBeside(staging, to, taken)));
+  if (original !== undefined) kept.push(...giveOldName(staging, from, at, original));
   return kept;
 }
 
-function renameBack(
-  desk: Desk,
+function undoRename(
+  staging: Staging,
   { from, to }: Move,
   at: number,
   original: DiskPath | undefined,
   ours: number | undefined,
 ): readonly AbsPath[] {
-  const { anchors } = desk;
+  const { anchors } = staging;
   if (ours !== undefined && there(anchors.at(to))?.isDirectory()) {
-    const kept = makeRoom(desk, from, at);
+    const kept = makeRoom(staging, from, at);
     if (!moveDir(anchors.at(to), anchors.at(from))) throw staleAt(from);
     if (inodeAt(anchors.at(from)) === ours) return kept;
     moveDir(anchors.at(from), anchors.at(to));
     throw staleAt(to);
   }
   const kept: AbsPath[] = [];
-  const taken = ours === undefined ? undefined : take(desk, to, at);
+  const taken = ours === undefined ? undefined : take(staging, to, at);
   const isTheirs = taken !== undefined && inodeAt(taken) !== ours;
-  if (isTheirs) kept.push(...besides(keepBeside(desk, to, taken)));
-  const shelved = original ?? (isTheirs ? undefined : taken);
-  if (shelved !== undefined) kept.push(...giveBack(desk, from, at, shelved));
+  if (isTheirs) kept.push(...besides(keepBeside(staging, to, taken)));
+  const slotted = original ?? (isTheirs ? undefined : taken);
+  if (slotted !== undefined) kept.push(...giveOldName(staging, from, at, slotted));
   return kept;
 }
 
-/** Its old name is given to what lies on a shelf; what is in the way is kept beside: their names. */
-function giveBack(desk: Desk, from: AbsPath, at: number, shelved: DiskPath): readonly AbsPath[] {
+/** Its old name is given to what lies in a slot; what is in the way is kept beside: their names. */
+function giveOldName(staging: Staging, from: AbsPath, at: number, slotted: DiskPath): readonly AbsPath[] {
   const kept: AbsPath[] = [];
   for (let tries = 0; tries < PATIENCE; tries++) {
-    kept.push(...makeRoom(desk, from, at));
-    if (give(shelved, desk.anchors.at(from))) return kept;
+    kept.push(...makeRoom(staging, from, at));
+    if (give(slotted, staging.anchors.at(from))) return kept;
   }
   throw staleAt(from);
 }
 
-function makeRoom(desk: Desk, path: AbsPath, at: number): AbsPath[] {
-  const name = there(desk.anchors.at(path)) && setAside(desk, path, at);
+function makeRoom(staging: Staging, path: AbsPath, at: number): AbsPath[] {
+  const name = there(staging.anchors.at(path)) && setAside(staging, path, at);
   return name === undefined ? [] : [name];
 }
 
-/** What lies on shelves of the move and is nowhere else by now gets a name beside: their names. */
-export function keepShelved(desk: Desk, { from, to }: Move, at: number, writers: LateWriters): readonly AbsPath[] {
-  const { anchors, sites } = desk;
+/** What lies in slots of the move and is nowhere else by now gets a name beside: their names. */
+export function keepSlotted(
+  staging: Staging,
+  { from, to }: Move,
+  at: number,
+  writers: LateWriters,
+): readonly AbsPath[] {
+  const { anchors, stagingDirs } = staging;
   const [sourceDir, targetDir] = [from, to].map((path) => thereOrNot(() => anchors.dir(parent(path))));
-  const site = targetDir && sites.find(targetDir);
-  const known = site && noted(site, at);
+  const stagingDir = targetDir && stagingDirs.find(targetDir);
+  const known = stagingDir && noted(stagingDir, at);
   const statAt = (path: AbsPath, dir: Anchor | undefined) => dir && there(childOf(dir, basename(path)));
   const named = [statAt(from, sourceDir), statAt(to, targetDir)].filter((stat) => stat !== undefined);
   const isCopied = known?.how === 'copy' && named.some(({ ino }) => ino === known.ino);
-  const keep = (path: AbsPath, shelf: Shelf, isDispensable: (thing: DiskPath) => boolean): readonly AbsPath[] =>
-    sites.all().flatMap((one) =>
-      one.things(shelf, at).flatMap((thing) => {
+  const keep = (path: AbsPath, slot: Slot, isDispensable: (thing: DiskPath) => boolean): readonly AbsPath[] =>
+    stagingDirs.all().flatMap((one) =>
+      one.things(slot, at).flatMap((thing) => {
         const stat = there(thing)!;
         if (named.some((other) => isSameInode(stat, other))) return [];
         const isWritten = writers.has(stat) || writers.hasBelow(thing);
         if (!isWritten && isDispensable(thing)) return [];
-        return besides(keepBeside(desk, path, thing, nearest(desk, path, one)));
+        return besides(keepBeside(staging, path, thing, nearest(staging, path, one)));
       }),
     );
   return [
@@ -316,22 +331,27 @@ const besides = (name: AbsPath | undefined): readonly AbsPath[] => (name === und
 const isSameTreeAt = (place: DiskPath, thing: DiskPath): boolean =>
   there(place) !== undefined && sameTree(place, thing);
 
-function flushMove({ anchors, sites }: Desk, { from, to }: Pick<Move, 'from' | 'to'>): void {
-  for (const { fd } of sites.all()) for (const shelf of ['away', 'new', 'undo']) syncAt(`/proc/self/fd/${fd}/${shelf}`);
+function flushMove({ anchors, stagingDirs }: Staging, { from, to }: Pick<Move, 'from' | 'to'>): void {
+  for (const { fd } of stagingDirs.all())
+    for (const slot of ['away', 'new', 'undo']) syncAt(`/proc/self/fd/${fd}/${slot}`);
   for (const path of [to, from]) syncAt(`/proc/self/fd/${anchors.dir(parent(path)).fd}`);
 }
 
 const inodeAt = (place: DiskPath): number | undefined => there(place)?.ino;
 
-function note(site: Site, at: number, known: Omit<Note, 'ino' | 'site'> & { readonly ino: number | undefined }): void {
-  const text = JSON.stringify({ ...known, site: fstatSync(site.fd).ino });
-  writeFileSync(site.place('old', at), text, { mode: 0o600, flag: 'wx' });
-  syncAt(site.place('old', at));
+function note(
+  stagingDir: StagingDir,
+  at: number,
+  known: Omit<Note, 'ino' | 'site'> & { readonly ino: number | undefined },
+): void {
+  const text = JSON.stringify({ ...known, stagingDir: fstatSync(stagingDir.fd).ino });
+  writeFileSync(stagingDir.place('old', at), text, { mode: 0o600, flag: 'wx' });
+  syncAt(stagingDir.place('old', at));
 }
 
 /** Undefined: the move was not wholly prepared. */
-function noted(site: Site, at: number): Note | undefined {
-  const place = site.place('old', at);
+function noted(stagingDir: StagingDir, at: number): Note | undefined {
+  const place = stagingDir.place('old', at);
   if (there(place) === undefined) return undefined;
   try {
     return JSON.parse(readFileSync(place, 'utf8')) as Note;

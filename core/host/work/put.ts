@@ -1,4 +1,4 @@
-// One put on the disk: what it makes is prepared on a shelf, published by one rename or link. undo-put.ts takes it back.
+// One put on the disk: what it makes is prepared in a slot, published by one rename or link. undo-put.ts undoes it.
 // At any moment a path is what it was or what it shall be; what it replaces is kept, as the inode it is.
 
 import {
@@ -23,60 +23,60 @@ import { linkTarget } from '../disk/look.ts';
 import { writeAll } from '../disk/write-all.ts';
 import { changePut, lchownIfNeeded, setMetadata } from './metadata.ts';
 import { isAsBefore, openPinned } from './pinned.ts';
-import { type Aliases, type Desk, type Identity, isSameInode, there } from './staging.ts';
-import type { Site } from './staging-directory.ts';
-import { give, giveOrStale, isOpenToOthers, linkIfPossible, moveDir, siteOf, take } from './taking.ts';
+import { type Aliases, type Identity, isSameInode, type Staging, there } from './staging.ts';
+import type { StagingDir } from './staging-directory.ts';
+import { give, giveOrStale, isOpenToOthers, linkIfPossible, moveDir, stagingDirFor, take } from './taking.ts';
 
 /** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
 export interface Prepared {
-  readonly site: Site;
+  readonly stagingDir: StagingDir;
   readonly isAlike: boolean;
 }
 
 /** Makes what the put will publish, and links what it will replace. Undefined: there is nothing to make. */
-export function preparePut(desk: Desk, edit: Put, at: number, now: Aliases, blobs: Blobs): Prepared | undefined {
+export function preparePut(staging: Staging, edit: Put, at: number, now: Aliases, blobs: Blobs): Prepared | undefined {
   const { path, before, after } = edit;
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    rememberRoots(desk, path, at, now.now(path));
-    desk.touched.add(now.now(path));
+    rememberRoots(staging, path, at, now.now(path));
+    staging.touched.add(now.now(path));
     return undefined;
   }
-  const dir = desk.anchors.dir(now.now(parent(path)));
+  const dir = staging.anchors.dir(now.now(parent(path)));
   // What is to be moved or made by then is asked about when it is there.
-  if (now.now(parent(path)) === parent(path)) desk.warrants.write(dir, path);
-  const site = desk.sites.make(dir);
+  if (now.now(parent(path)) === parent(path)) staging.warrants.write(dir, path);
+  const stagingDir = staging.stagingDirs.make(dir);
   const place = now.now(path);
-  const isOurs = desk.touched.has(place);
-  const target = kind === 'make' ? undefined : linkOld(edit, at, desk.anchors.at(place), site, isOurs);
-  const staged = kind === 'remove' ? undefined : stage(site, at, after, blobs, path);
+  const isOurs = staging.touched.has(place);
+  const target = kind === 'make' ? undefined : linkOld(edit, at, staging.anchors.at(place), stagingDir, isOurs);
+  const staged = kind === 'remove' ? undefined : stage(stagingDir, at, after, blobs, path);
   // What another edit of ours changes before this one is not what it is now.
   const since = target && !isOurs ? { since: target.ctimeMs } : {};
-  desk.known.set(at, { ...(target && { target }), ...(staged && { staged }), ...since });
+  staging.known.set(at, { ...(target && { target }), ...(staged && { staged }), ...since });
   if (kind !== 'remove') {
-    now.put(path, site.path('new', at));
-    desk.touched.add(site.path('new', at));
+    now.put(path, stagingDir.path('new', at));
+    staging.touched.add(stagingDir.path('new', at));
   }
   const isFiles = before.type === 'file' && after.type === 'file';
-  return { site, isAlike: isFiles && there(site.place('old', at)) !== undefined };
+  return { stagingDir, isAlike: isFiles && there(stagingDir.place('old', at)) !== undefined };
 }
 
 /**
  * What lies in a place of root's now, and will be in somebody's before its turn comes (they are given the tree it lies in): by
  * its inode it is known then.
  */
-function rememberRoots(desk: Desk, path: AbsPath, at: number, place: AbsPath): void {
+function rememberRoots(staging: Staging, path: AbsPath, at: number, place: AbsPath): void {
   if (place === path) return;
   let dir = parent(place);
-  while (dir !== ROOT && !desk.touched.has(dir)) dir = parent(dir);
-  if (dir === ROOT || !desk.anchors.dir(parent(place)).isOursAlone) return;
-  const target = there(desk.anchors.at(place));
-  if (target !== undefined) desk.known.set(at, { target });
+  while (dir !== ROOT && !staging.touched.has(dir)) dir = parent(dir);
+  if (dir === ROOT || !staging.anchors.dir(parent(place)).isOursAlone) return;
+  const target = there(staging.anchors.at(place));
+  if (target !== undefined) staging.known.set(at, { target });
 }
 
 /** Owner and mode, last of all, and everything durable. */
-export function finishPut({ site }: Prepared, { after }: Put, at: number): void {
-  const place = site.place('new', at);
+export function finishPut({ stagingDir }: Prepared, { after }: Put, at: number): void {
+  const place = stagingDir.place('new', at);
   if (after.type === 'link') {
     lchownIfNeeded(place, after.owner);
   } else if (after.type !== 'absent') {
@@ -86,8 +86,8 @@ export function finishPut({ site }: Prepared, { after }: Put, at: number): void 
 }
 
 /** Links the inode at the path, looks whether it is what was planned, and remembers it. */
-function linkOld({ path, before }: Put, at: number, place: DiskPath, site: Site, isOurs: boolean): Stats {
-  const old = site.place('old', at);
+function linkOld({ path, before }: Put, at: number, place: DiskPath, stagingDir: StagingDir, isOurs: boolean): Stats {
+  const old = stagingDir.place('old', at);
   if (before.type !== 'dir') linkIfPossible(place, old);
   const pin = openPinned(there(old) === undefined ? place : old);
   if (pin === undefined) throw staleAt(path);
@@ -102,8 +102,8 @@ function linkOld({ path, before }: Put, at: number, place: DiskPath, site: Site,
   }
 }
 
-function stage(site: Site, at: number, after: Puttable, blobs: Blobs, path: AbsPath): Stats | undefined {
-  const place = site.place('new', at);
+function stage(stagingDir: StagingDir, at: number, after: Puttable, blobs: Blobs, path: AbsPath): Stats | undefined {
+  const place = stagingDir.place('new', at);
   make(place, after, blobs, path);
   return there(place);
 }
@@ -128,43 +128,43 @@ export function make(place: DiskPath, after: Puttable, blobs: Blobs, path: AbsPa
 }
 
 /** Throws `stale` where the target is not what was prepared for any more. */
-export function publishPut(desk: Desk, edit: Put, at: number): void {
+export function publishPut(staging: Staging, edit: Put, at: number): void {
   const { path, before } = edit;
-  const dir = desk.anchors.dir(parent(path));
+  const dir = staging.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   const kind = kindOf(edit);
   if (kind === 'metadata') {
-    changePut(desk, edit, at, dir, target);
+    changePut(staging, edit, at, dir, target);
     return;
   }
-  desk.warrants.write(dir, path);
-  const site = siteOf(desk, path);
-  const known = desk.known.get(at);
+  staging.warrants.write(dir, path);
+  const stagingDir = stagingDirFor(staging, path);
+  const known = staging.known.get(at);
   if (kind !== 'make' && !isStill(target, known?.target, known?.since)) throw staleAt(path);
   if (kind === 'remove') {
-    if (before.type === 'dir') removeDir(target, site.place('away', at), path);
-    else takePlanned(desk, path, at, known?.target);
+    if (before.type === 'dir') removeDir(target, stagingDir.place('away', at), path);
+    else takePlanned(staging, path, at, known?.target);
     return;
   }
-  const staged = site.place('new', at);
+  const staged = stagingDir.place('new', at);
   if (!isStill(staged, known?.staged)) throw staleAt(path);
   if (kind === 'make') {
     giveOrStale(staged, target, path);
   } else if (before.type === 'dir' || !isOpenToOthers(dir)) {
     renameSync(staged, target);
   } else {
-    takePlanned(desk, path, at, known?.target);
-    // Durable, and only then off its shelf: where nothing is at the path, that tells our gap from somebody's removal (isOurGap).
-    // Not ESTALE: the old one is not in its place any more, which is for undo to see to.
+    takePlanned(staging, path, at, known?.target);
+    // Durable, and only then out of its slot: where nothing is at the path, that tells our gap from somebody's removal
+    // (isOurGap). Not ESTALE: the old one is not in its place any more, which is for undo to see to.
     if (!give(staged, target)) throw errno('EBUSY', `somebody made another "${path}" at this moment`);
   }
 }
 
 /** Off its path; what is not what was planned goes back, or stays for the sweep where its name is taken again. */
-function takePlanned(desk: Desk, path: AbsPath, at: number, known: Identity | undefined): void {
-  const taken = take(desk, path, at);
+function takePlanned(staging: Staging, path: AbsPath, at: number, known: Identity | undefined): void {
+  const taken = take(staging, path, at);
   if (taken !== undefined && isStill(taken, known)) return;
-  if (taken !== undefined) give(taken, desk.anchors.at(path));
+  if (taken !== undefined) give(taken, staging.anchors.at(path));
   throw staleAt(path);
 }
 

@@ -19,61 +19,61 @@ import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt } from '../disk/durable.ts';
 import { foldsCase } from '../disk/file-system.ts';
 import { removeTree } from '../disk/remove-tree.ts';
-import { workName } from '../disk/work-name.ts';
+import { stagingName } from '../disk/staging-name.ts';
 
 /** `new`: to be published; `old`: links to what will be replaced, and notes; `away`: what was there; `undo`: on its way back. */
-export type Shelf = 'new' | 'old' | 'away' | 'undo';
+export type Slot = 'new' | 'old' | 'away' | 'undo';
 
-export const SHELVES: readonly Shelf[] = ['new', 'old', 'away', 'undo'];
+export const SLOTS: readonly Slot[] = ['new', 'old', 'away', 'undo'];
 
-export interface Site {
-  /** The work directory, held. */
+export interface StagingDir {
+  /** The staging directory, held. */
   readonly fd: number;
   /** The directory it lies in. */
   readonly within: AbsPath;
-  /** Edit `at`'s thing on a shelf. */
-  place(shelf: Shelf, at: number): DiskPath;
+  /** Edit `at`'s thing in a slot. */
+  place(slot: Slot, at: number): DiskPath;
   /** Where one more thing of edit `at` may lie: at its place, if that is free. */
-  free(shelf: Shelf, at: number): DiskPath;
-  /** All that lies on a shelf of edit `at`, in the order in which it came there. */
-  things(shelf: Shelf, at: number): readonly DiskPath[];
+  free(slot: Slot, at: number): DiskPath;
+  /** All that lies in a slot of edit `at`, in the order in which it came there. */
+  things(slot: Slot, at: number): readonly DiskPath[];
   /** The same as a path of the machine. */
-  path(shelf: Shelf, at: number): AbsPath;
+  path(slot: Slot, at: number): AbsPath;
 }
 
-export interface Sites {
-  /** The site for what is in `dir`; made, if its volume has none yet. */
-  make(dir: Anchor): Site;
-  /** The site there is. */
-  find(dir: Anchor): Site | undefined;
-  readonly all: () => readonly Site[];
-  /** Makes the names in all sites durable, and the sites themselves. */
+export interface StagingDirs {
+  /** The staging directory for what is in `dir`; made, if its volume has none yet. */
+  make(dir: Anchor): StagingDir;
+  /** The staging directory there is. */
+  find(dir: Anchor): StagingDir | undefined;
+  readonly all: () => readonly StagingDir[];
+  /** Makes the names in all staging directories durable, and the directories themselves. */
   flush(): void;
   /** Lets go; with `remove`, what is in them is gone. */
   close(remove: boolean): void;
 }
 
-/** `mayWrite`: in which directories one may be made. `near`: every path that the transaction names, from which sites that are already there are found. */
-export function sites(
+/** `mayWrite`: in which directories one may be made. `near`: every path that the transaction names, from which staging directories that are already there are found. */
+export function stagingDirs(
   anchors: Anchors,
   tx: string,
   near: Iterable<AbsPath>,
   mayWrite: (dir: Anchor) => boolean,
-): Sites {
-  const byVolume = new Map<string, Site>();
+): StagingDirs {
+  const byVolume = new Map<string, StagingDir>();
   try {
     for (const dir of ancestors(near)) {
       // Behind a link of somebody's none was ever made.
       const anchor = unlessTheirLink(() => thereOrNot(() => anchors.dir(dir)));
-      const site = anchor && opened(anchor, tx);
-      if (site !== undefined) byVolume.set(volumeOf(site.fd), site);
+      const stagingDir = anchor && opened(anchor, tx);
+      if (stagingDir !== undefined) byVolume.set(volumeOf(stagingDir.fd), stagingDir);
     }
   } catch (thrown) {
     for (const { fd } of byVolume.values()) closeSync(fd);
     throw thrown;
   }
 
-  const make = (dir: Anchor): Site => {
+  const make = (dir: Anchor): StagingDir => {
     const volume = volumeOf(dir.fd);
     const known = byVolume.get(volume);
     if (known !== undefined) return known;
@@ -81,17 +81,17 @@ export function sites(
     for (const candidate of candidates(dir, volume)) {
       const anchor = anchors.dir(candidate);
       try {
-        mkdirSync(childOf(anchor, workName(tx)), 0o700);
+        mkdirSync(childOf(anchor, stagingName(tx)), 0o700);
       } catch (thrown) {
         if (!UNWRITABLE.has((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
         problem = thrown;
         continue;
       }
-      const site = openedOrRemoved(anchor, tx);
+      const stagingDir = openedOrRemoved(anchor, tx);
       // Known from now on: whatever fails next, it is swept.
-      byVolume.set(volume, site);
-      for (const shelf of SHELVES) mkdirSync(`/proc/self/fd/${site.fd}/${shelf}`, 0o700);
-      return site;
+      byVolume.set(volume, stagingDir);
+      for (const slot of SLOTS) mkdirSync(`/proc/self/fd/${stagingDir.fd}/${slot}`, 0o700);
+      return stagingDir;
     }
     throw problem;
   };
@@ -110,14 +110,14 @@ export function sites(
     return found;
   };
 
-  const all = (): readonly Site[] => [...byVolume.values()];
+  const all = (): readonly StagingDir[] => [...byVolume.values()];
   return {
     make,
     find: (dir) => byVolume.get(volumeOf(dir.fd)),
     all,
     flush() {
       for (const { fd, within } of all()) {
-        for (const shelf of SHELVES) syncAt(`/proc/self/fd/${fd}/${shelf}`);
+        for (const slot of SLOTS) syncAt(`/proc/self/fd/${fd}/${slot}`);
         syncAt(`/proc/self/fd/${fd}`);
         syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
       }
@@ -136,7 +136,7 @@ export function sites(
         try {
           // By its name, since a descriptor can't be removed; only if the name still leads to it.
           if (remove && isCondemned && isStill(anchors, within, tx, fd)) {
-            removeTree(childOf(anchors.dir(within), workName(tx)));
+            removeTree(childOf(anchors.dir(within), stagingName(tx)));
             // Before the record that it is to be swept goes: after a power cut nobody would know of it.
             syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
           }
@@ -152,16 +152,16 @@ export function sites(
 }
 
 /**
- * Whole trees are on these shelves. They lose their names, durably, before anything in them is removed: who is cut off half
+ * Whole trees are in these slots. They lose their names, durably, before anything in them is removed: who is cut off half
  * way must not find half a tree where there was one.
  */
-function condemn(all: readonly Site[]): void {
+function condemn(all: readonly StagingDir[]): void {
   for (const { fd } of all) {
     const at = `/proc/self/fd/${fd}`;
     const filled = ['away', 'undo'].filter(
-      (shelf) => (thereOrNot(() => readdirSync(`${at}/${shelf}`, { encoding: 'buffer' })) ?? []).length > 0,
+      (slot) => (thereOrNot(() => readdirSync(`${at}/${slot}`, { encoding: 'buffer' })) ?? []).length > 0,
     );
-    for (const shelf of filled) renameSync(`${at}/${shelf}`, `${at}/no-${shelf}`);
+    for (const slot of filled) renameSync(`${at}/${slot}`, `${at}/no-${slot}`);
     if (filled.length > 0) syncAt(at);
   }
 }
@@ -170,9 +170,9 @@ function condemn(all: readonly Site[]): void {
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /** Undefined: there is none, or it is not ours: somebody else's under that name is never worked in. */
-function opened(within: Anchor, tx: string): Site | undefined {
+function opened(within: Anchor, tx: string): StagingDir | undefined {
   const fd = thereOrNot(() =>
-    openSync(childOf(within, workName(tx)), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW),
+    openSync(childOf(within, stagingName(tx)), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW),
   );
   if (fd === undefined) return undefined;
   const { uid, mode } = fstatSync(fd);
@@ -180,43 +180,43 @@ function opened(within: Anchor, tx: string): Site | undefined {
     closeSync(fd);
     return undefined;
   }
-  const nth = (shelf: Shelf, at: number, n: number): DiskPath =>
-    Buffer.from(`/proc/self/fd/${fd}/${shelf}/${at}${n === 0 ? '' : `.${n}`}`);
-  const things = (shelf: Shelf, at: number): readonly DiskPath[] => {
+  const nth = (slot: Slot, at: number, n: number): DiskPath =>
+    Buffer.from(`/proc/self/fd/${fd}/${slot}/${at}${n === 0 ? '' : `.${n}`}`);
+  const things = (slot: Slot, at: number): readonly DiskPath[] => {
     const found: DiskPath[] = [];
-    while (lstatSync(nth(shelf, at, found.length), { throwIfNoEntry: false }) !== undefined)
-      found.push(nth(shelf, at, found.length));
+    while (lstatSync(nth(slot, at, found.length), { throwIfNoEntry: false }) !== undefined)
+      found.push(nth(slot, at, found.length));
     return found;
   };
   return {
     fd,
     within: within.real,
-    place: (shelf, at) => nth(shelf, at, 0),
-    free: (shelf, at) => nth(shelf, at, things(shelf, at).length),
+    place: (slot, at) => nth(slot, at, 0),
+    free: (slot, at) => nth(slot, at, things(slot, at).length),
     things,
-    path: (shelf, at) => below(below(below(within.real, workName(tx)), shelf), String(at)),
+    path: (slot, at) => below(below(below(within.real, stagingName(tx)), slot), String(at)),
   };
 }
 
 /** Of one that was made just now: what can't be worked in does not stay. */
-function openedOrRemoved(within: Anchor, tx: string): Site {
+function openedOrRemoved(within: Anchor, tx: string): StagingDir {
   try {
-    const site = opened(within, tx);
-    if (site === undefined) throw errno('ENOTSUP', `${within.real} is on one that keeps no owners or modes`);
-    if (!foldsCase(within.fd, workName(tx))) return site;
-    closeSync(site.fd);
+    const stagingDir = opened(within, tx);
+    if (stagingDir === undefined) throw errno('ENOTSUP', `${within.real} is on one that keeps no owners or modes`);
+    if (!foldsCase(within.fd, stagingName(tx))) return stagingDir;
+    closeSync(stagingDir.fd);
     throw errno('ENOTSUP', `${within.real} is on one that does not tell capitals from small letters`);
   } catch (thrown) {
-    thereOrNot(() => rmdirSync(childOf(within, workName(tx))));
+    thereOrNot(() => rmdirSync(childOf(within, stagingName(tx))));
     throw thrown;
   }
 }
 
 function isStill(anchors: Anchors, within: AbsPath, tx: string, fd: number): boolean {
-  const site = thereOrNot(() => opened(anchors.dir(within), tx));
-  if (site === undefined) return false;
-  const [there, ours] = [fstatSync(site.fd), fstatSync(fd)];
-  closeSync(site.fd);
+  const stagingDir = thereOrNot(() => opened(anchors.dir(within), tx));
+  if (stagingDir === undefined) return false;
+  const [there, ours] = [fstatSync(stagingDir.fd), fstatSync(fd)];
+  closeSync(stagingDir.fd);
   return there.ino === ours.ino && there.dev === ours.dev;
 }
 

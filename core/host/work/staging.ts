@@ -1,19 +1,20 @@
-// What the parts of a transaction on the disk share: its desk, and what was seen of things when it was prepared.
+// What the parts of a transaction on the disk share: its staging directories, and what was seen of things when it was
+// prepared.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
-import type { Lock } from '../../machine/state-store.ts';
+import type { Mutex } from '../../machine/state-store.ts';
 import type { Digest, Kept, Move } from '../../model.ts';
 import { type AbsPath, isWithin, parent, ROOT, rebase } from '../../path.ts';
 import type { Anchors } from '../disk/anchor.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
-import type { Sites } from './staging-directory.ts';
+import type { StagingDirs } from './staging-directory.ts';
 import type { Warrants } from './warrant.ts';
 
-export interface Desk {
+export interface Staging {
   readonly tx: string;
   readonly anchors: Anchors;
-  readonly sites: Sites;
+  readonly stagingDirs: StagingDirs;
   readonly warrants: Warrants;
   /**
    * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
@@ -23,7 +24,7 @@ export interface Desk {
   /** What each edit gives to another owner (given.ts); undefined until it is asked for. */
   given?: ReadonlyMap<number, Given>;
   /** Of directories that will be where nothing is yet. */
-  readonly locks: Lock[];
+  readonly locks: Mutex[];
   /** Where things lie that an edit of ours changes before it is another's turn. */
   readonly touched: Set<AbsPath>;
   /** The moves of the transaction: where else a directory may be by now. */
@@ -49,22 +50,22 @@ export function mustBeFree(place: DiskPath, path: AbsPath): void {
 }
 
 /**
- * Where things are while they are prepared: what earlier edits of the same transaction will have put at a path lies on a
- * shelf, or where it is before a move.
+ * Where things are while they are prepared: what earlier edits of the same transaction will have put at a path lies in a
+ * slot, or where it is before a move.
  */
 export interface Aliases {
-  readonly put: (path: AbsPath, shelf: AbsPath) => void;
+  readonly put: (path: AbsPath, slot: AbsPath) => void;
   readonly move: (from: AbsPath, to: AbsPath) => void;
   readonly now: (path: AbsPath) => AbsPath;
 }
 
 export function aliases(): Aliases {
-  const puts = new Map<AbsPath, { readonly shelf: AbsPath; readonly order: number }>();
+  const puts = new Map<AbsPath, { readonly slot: AbsPath; readonly order: number }>();
   const moves: { readonly from: AbsPath; readonly to: AbsPath; readonly order: number }[] = [];
   let count = 0;
   /** The latest put before `order` of the path or of what it lies in. */
   const putOf = (path: AbsPath, order: number) => {
-    let best: { readonly at: AbsPath; readonly shelf: AbsPath; readonly order: number } | undefined;
+    let best: { readonly at: AbsPath; readonly slot: AbsPath; readonly order: number } | undefined;
     for (let at = path; at !== ROOT; at = parent(at)) {
       const put = puts.get(at);
       if (put !== undefined && put.order < order && put.order > (best?.order ?? -1)) best = { at, ...put };
@@ -72,14 +73,14 @@ export function aliases(): Aliases {
     return best;
   };
   return {
-    put: (path, shelf) => void puts.set(path, { shelf, order: count++ }),
+    put: (path, slot) => void puts.set(path, { slot, order: count++ }),
     move: (from, to) => void moves.push({ from, to, order: count++ }),
     now(path) {
       let at = path;
       for (let order = count; ; ) {
         const put = putOf(at, order);
         const move = moves.findLast((one) => one.order < order && isWithin(at, one.to));
-        if (put !== undefined && put.order > (move?.order ?? -1)) return rebase(at, put.at, put.shelf) ?? at;
+        if (put !== undefined && put.order > (move?.order ?? -1)) return rebase(at, put.at, put.slot) ?? at;
         if (move === undefined) return at;
         at = rebase(at, move.to, move.from) ?? at;
         order = move.order;

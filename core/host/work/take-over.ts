@@ -10,8 +10,8 @@ import { setAttributes, withoutAcl } from '../disk/attributes.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt } from '../disk/durable.ts';
 import { digestAt, withPinned } from './pinned.ts';
-import { type Desk, isSameInode, there } from './staging.ts';
-import { give, isOpenToOthers, linkIfPossible, siteOf, take } from './taking.ts';
+import { isSameInode, type Staging, there } from './staging.ts';
+import { give, isOpenToOthers, linkIfPossible, stagingDirFor, take } from './taking.ts';
 
 /** Whether root is about to take what is somebody's now, for itself or for another. */
 export const isTaken = (stat: Stats, to: { readonly uid: number }): boolean =>
@@ -36,13 +36,13 @@ export interface Taken {
  * from then on: the sweep looks at what was still written to it. Throws `stale` where something else is at the name by now.
  */
 export function takeFile(
-  desk: Desk,
+  staging: Staging,
   { path, at, dir, target, pin, stat, bytes, attributes }: Taken,
   finish: (copy: DiskPath) => void,
 ): void {
-  desk.warrants.write(dir, path);
-  const site = siteOf(desk, path);
-  const copy = site.free('undo', at);
+  staging.warrants.write(dir, path);
+  const stagingDir = stagingDirFor(staging, path);
+  const copy = stagingDir.free('undo', at);
   copyFileSync(`/proc/self/fd/${pin}`, copy, constants.COPYFILE_EXCL);
   // Its owner may have written to it since the last look.
   if (bytes !== undefined && digestAt(copy) !== bytes) {
@@ -54,9 +54,9 @@ export function takeFile(
   utimesSync(copy, stat.atime, stat.mtime);
   syncAt(copy);
   // For the sweep, which compares the old inode with it.
-  linkIfPossible(copy, site.free('old', at));
+  linkIfPossible(copy, stagingDir.free('old', at));
   if (isOpenToOthers(dir)) {
-    const taken = take(desk, path, at);
+    const taken = take(staging, path, at);
     const found = taken && there(taken);
     if (taken === undefined || found === undefined) throw staleAt(path);
     if (!isSameInode(found, stat)) {
@@ -69,7 +69,7 @@ export function takeFile(
   }
   const found = there(target);
   if (found === undefined || !isSameInode(found, stat)) throw staleAt(path);
-  linkIfPossible(target, site.free('away', at));
+  linkIfPossible(target, stagingDir.free('away', at));
   renameSync(copy, target);
 }
 

@@ -9,8 +9,8 @@ import { type AbsPath, basename, parent, ROOT, rebase } from '../../path.ts';
 import { type Anchor, unlessTheirLink, volumeOf } from '../disk/anchor.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt } from '../disk/durable.ts';
-import { type Desk, isSameInode, there } from './staging.ts';
-import { SHELVES, type Shelf, type Site, thereOrNot } from './staging-directory.ts';
+import { isSameInode, type Staging, there } from './staging.ts';
+import { SLOTS, type Slot, type StagingDir, thereOrNot } from './staging-directory.ts';
 
 /** Whether somebody else than root can change the names in it. Where nobody can, one rename replaces a file for all. */
 export function isOpenToOthers({ fd }: Pick<Anchor, 'fd'>): boolean {
@@ -18,38 +18,41 @@ export function isOpenToOthers({ fd }: Pick<Anchor, 'fd'>): boolean {
   return uid !== 0 || (mode & 0o022) !== 0;
 }
 
-/** The work directory on the volume of the directory that the path lies in. */
-export function siteOf({ anchors, sites }: Pick<Desk, 'anchors' | 'sites'>, path: AbsPath): Site {
-  return sites.make(anchors.dir(parent(path)));
+/** The staging directory on the volume of the directory that the path lies in. */
+export function stagingDirFor(
+  { anchors, stagingDirs }: Pick<Staging, 'anchors' | 'stagingDirs'>,
+  path: AbsPath,
+): StagingDir {
+  return stagingDirs.make(anchors.dir(parent(path)));
 }
 
-/** Onto a shelf of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
-export function take(desk: Desk, path: AbsPath, at: number, shelf: Shelf = 'away'): DiskPath | undefined {
-  desk.warrants.write(desk.anchors.dir(parent(path)), path);
-  const place = siteOf(desk, path).free(shelf, at);
+/** Into a slot of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
+export function take(staging: Staging, path: AbsPath, at: number, slot: Slot = 'away'): DiskPath | undefined {
+  staging.warrants.write(staging.anchors.dir(parent(path)), path);
+  const place = stagingDirFor(staging, path).free(slot, at);
   return thereOrNot(() => {
-    renameSync(desk.anchors.at(path), place);
+    renameSync(staging.anchors.at(path), place);
     return place;
   });
 }
 
 /**
- * Gives what is on a shelf a name; false where that is taken. All that a rename could still replace is a directory that
+ * Gives what is in a slot a name; false where that is taken. All that a rename could still replace is a directory that
  * somebody has made in this very moment and put nothing into. Of what is nowhere else the new name is durable before the
  * other goes: a power cut may keep the two in any order.
  */
-export function give(shelved: DiskPath, target: DiskPath, isElsewhere = false): boolean {
-  if (there(shelved)?.isDirectory()) return renameIfFree(shelved, target);
+export function give(slotted: DiskPath, target: DiskPath, isElsewhere = false): boolean {
+  if (there(slotted)?.isDirectory()) return renameIfFree(slotted, target);
   try {
-    linkSync(shelved, target);
+    linkSync(slotted, target);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'EEXIST') return false;
     if (!UNLINKABLE.has(code ?? '')) throw thrown;
-    return renameIfFree(shelved, target);
+    return renameIfFree(slotted, target);
   }
   if (!isElsewhere) syncAt(target.subarray(0, target.lastIndexOf('/')));
-  unlinkSync(shelved);
+  unlinkSync(slotted);
   return true;
 }
 
@@ -83,44 +86,44 @@ export function linkIfPossible(place: DiskPath, old: DiskPath): void {
   }
 }
 
-/** How often what was taken back is offered its name: who comes between more often does nothing else. */
+/** How often what was taken is offered its name: who comes between more often does nothing else. */
 export const PATIENCE = 20;
 
 /** As `give`, where `path` was free when it was planned; what it was made from is in the journal. */
-export function giveOrStale(shelved: DiskPath, target: DiskPath, path: AbsPath): void {
-  if (!give(shelved, target, true)) throw staleAt(path);
+export function giveOrStale(slotted: DiskPath, target: DiskPath, path: AbsPath): void {
+  if (!give(slotted, target, true)) throw staleAt(path);
 }
 
 /**
- * Gives what is on a shelf the first of the path's conflict names that is free, in `dir`; returns that. Undefined: it has a
- * name elsewhere, outside our shelves, and needs none; it stays on the shelf.
+ * Gives what is in a slot the first of the path's conflict names that is free, in `dir`; returns that. Undefined: it has a
+ * name elsewhere, outside our slots, and needs none; it stays in the slot.
  */
 export function keepBeside(
-  desk: Desk,
+  staging: Staging,
   path: AbsPath,
-  shelved: DiskPath,
+  slotted: DiskPath,
   dir: AbsPath = parent(path),
 ): AbsPath | undefined {
-  if (isLive(desk, shelved)) return undefined;
-  desk.warrants.write(desk.anchors.dir(dir), path);
-  for (const name of conflictNames(desk, path, dir)) {
-    if (!give(shelved, desk.anchors.at(name))) continue;
-    desk.kept.push({ path, beside: name });
+  if (isLive(staging, slotted)) return undefined;
+  staging.warrants.write(staging.anchors.dir(dir), path);
+  for (const name of conflictNames(staging, path, dir)) {
+    if (!give(slotted, staging.anchors.at(name))) continue;
+    staging.kept.push({ path, beside: name });
     return name;
   }
   throw new Error('unreachable');
 }
 
-/** Whether what lies on a shelf has a name that is not on one: whoever made that finds their work there. */
-export function isLive(desk: Desk, shelved: DiskPath): boolean {
-  const stat = there(shelved);
-  return stat !== undefined && !stat.isDirectory() && stat.nlink > 1 && stat.nlink > shelvedLinks(desk, stat);
+/** Whether what lies in a slot has a name that is not in one: whoever made that finds their work there. */
+export function isLive(staging: Staging, slotted: DiskPath): boolean {
+  const stat = there(slotted);
+  return stat !== undefined && !stat.isDirectory() && stat.nlink > 1 && stat.nlink > linksInSlots(staging, stat);
 }
 
-/** How many names of this inode lie on our shelves. */
-export function shelvedLinks({ sites }: Desk, stat: Stats): number {
-  const shelves = sites.all().flatMap(({ fd }) => SHELVES.map((name) => `/proc/self/fd/${fd}/${name}`));
-  return shelves.flatMap((shelf) => readdirSync(shelf).filter((name) => isAt(`${shelf}/${name}`, stat))).length;
+/** How many names of this inode lie in our slots. */
+export function linksInSlots({ stagingDirs }: Staging, stat: Stats): number {
+  const slots = stagingDirs.all().flatMap(({ fd }) => SLOTS.map((name) => `/proc/self/fd/${fd}/${name}`));
+  return slots.flatMap((slot) => readdirSync(slot).filter((name) => isAt(`${slot}/${name}`, stat))).length;
 }
 
 function isAt(place: string, stat: Stats): boolean {
@@ -129,11 +132,15 @@ function isAt(place: string, stat: Stats): boolean {
 }
 
 /**
- * On the volume of `site`: the directory of the path; where that is gone, the one that a move of ours brought it to, or
- * brought it back to; else the nearest above those that is still there. The last resort is where the work directory lies.
+ * On the volume of `stagingDir`: the directory of the path; where that is gone, the one that a move of ours brought it to, or
+ * brought it back to; else the nearest above those that is still there. The last resort is where the staging directory lies.
  */
-export function nearest({ anchors, moves }: Pick<Desk, 'anchors' | 'moves'>, path: AbsPath, site: Site): AbsPath {
-  const volume = volumeOf(site.fd);
+export function nearest(
+  { anchors, moves }: Pick<Staging, 'anchors' | 'moves'>,
+  path: AbsPath,
+  stagingDir: StagingDir,
+): AbsPath {
+  const volume = volumeOf(stagingDir.fd);
   const isHere = (dir: AbsPath): boolean => {
     const anchor = unlessTheirLink(() => thereOrNot(() => anchors.dir(dir)));
     return anchor !== undefined && volumeOf(anchor.fd) === volume;
@@ -143,7 +150,7 @@ export function nearest({ anchors, moves }: Pick<Desk, 'anchors' | 'moves'>, pat
   if (direct !== undefined) return direct;
   for (const place of places.toReversed())
     for (let at = parent(place); at !== ROOT; at = parent(at)) if (isHere(at)) return at;
-  return site.within;
+  return stagingDir.within;
 }
 
 /** The path, and where it is before or after each move. */
@@ -155,12 +162,15 @@ export const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPat
 ];
 
 /** What has a conflict name of the path already: an earlier run of this transaction gave it, and may have died before it said so. */
-export function keptBefore(desk: Desk, path: AbsPath): readonly AbsPath[] {
-  const dirs = new Set([...placesOf(desk.moves, path).map(parent), ...desk.sites.all().map(({ within }) => within)]);
+export function keptBefore(staging: Staging, path: AbsPath): readonly AbsPath[] {
+  const dirs = new Set([
+    ...placesOf(staging.moves, path).map(parent),
+    ...staging.stagingDirs.all().map(({ within }) => within),
+  ]);
   return [...dirs].flatMap((dir) => {
     const found: AbsPath[] = [];
-    for (const name of conflictNames(desk, path, dir)) {
-      if (unlessTheirLink(() => thereOrNot(() => there(desk.anchors.at(name)))) === undefined) break;
+    for (const name of conflictNames(staging, path, dir)) {
+      if (unlessTheirLink(() => thereOrNot(() => there(staging.anchors.at(name)))) === undefined) break;
       found.push(name);
     }
     return found;
@@ -168,24 +178,24 @@ export function keptBefore(desk: Desk, path: AbsPath): readonly AbsPath[] {
 }
 
 /** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there, or it has another name still. */
-export function setAside(desk: Desk, path: AbsPath, at: number): AbsPath | undefined {
-  desk.warrants.write(desk.anchors.dir(parent(path)), path);
-  const place = desk.anchors.at(path);
+export function setAside(staging: Staging, path: AbsPath, at: number): AbsPath | undefined {
+  staging.warrants.write(staging.anchors.dir(parent(path)), path);
+  const place = staging.anchors.at(path);
   // A directory keeps its parent, since to change that is a right of its own.
   if (there(place)?.isDirectory()) {
-    for (const name of conflictNames(desk, path, parent(path))) {
-      if (moveDir(place, desk.anchors.at(name))) {
-        desk.kept.push({ path, beside: name });
+    for (const name of conflictNames(staging, path, parent(path))) {
+      if (moveDir(place, staging.anchors.at(name))) {
+        staging.kept.push({ path, beside: name });
         return name;
       }
       if (!there(place)?.isDirectory()) break;
     }
   }
-  const taken = take(desk, path, at);
-  return taken && keepBeside(desk, path, taken);
+  const taken = take(staging, path, at);
+  return taken && keepBeside(staging, path, taken);
 }
 
-function* conflictNames({ tx }: Pick<Desk, 'tx'>, path: AbsPath, dir: AbsPath): Generator<AbsPath> {
+function* conflictNames({ tx }: Pick<Staging, 'tx'>, path: AbsPath, dir: AbsPath): Generator<AbsPath> {
   const name = basename(path);
   // A name has at most 255 bytes.
   const base = Buffer.byteLength(name) > 200 ? name.slice(0, 50) : name;

@@ -1,5 +1,5 @@
-// One put taken back: the old inode gets its name again, and what somebody else has put there, or written to what lies on our
-// shelves, gets one beside.
+// One put undone: the old inode gets its name again, and what somebody else has put there, or written to what lies in our
+// slots, gets one beside.
 
 import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { type Blobs, type Seen, staleAt } from '../../machine/host.ts';
@@ -11,11 +11,11 @@ import { syncAt } from '../disk/durable.ts';
 import { entryOf, linkTarget } from '../disk/look.ts';
 import { givenAt } from './given.ts';
 import { type LateWriters, PAUSES, sleep } from './late-writers.ts';
-import { changeBack, lchownIfNeeded, setMetadata } from './metadata.ts';
+import { lchownIfNeeded, setMetadata, undoMetadata } from './metadata.ts';
 import { digestAt, digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { make } from './put.ts';
-import { type Desk, isSameInode, there } from './staging.ts';
-import { type Shelf, type Site, thereOrNot } from './staging-directory.ts';
+import { isSameInode, type Staging, there } from './staging.ts';
+import { type Slot, type StagingDir, thereOrNot } from './staging-directory.ts';
 import {
   give,
   giveOrStale,
@@ -25,13 +25,13 @@ import {
   linkIfPossible,
   nearest,
   PATIENCE,
-  siteOf,
+  stagingDirFor,
   take,
 } from './taking.ts';
 
 /** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
-export function lookPut(desk: Desk, edit: Put, at: number): Seen {
-  const { anchors } = desk;
+export function lookPut(staging: Staging, edit: Put, at: number): Seen {
+  const { anchors } = staging;
   const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
   const place = dir && childOf(dir, basename(edit.path));
   const pin = place && openPinned(place);
@@ -41,7 +41,7 @@ export function lookPut(desk: Desk, edit: Put, at: number): Seen {
     const entry = entryOf(stat, () => linkTarget(place));
     if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
     const isRead = stat.isFile() && looksInside(edit);
-    const given = stat.isFile() ? givenAt(desk, at)?.bytes : undefined;
+    const given = stat.isFile() ? givenAt(staging, at)?.bytes : undefined;
     const isWritten = given !== undefined && given !== digestOfPinned(pin, stat.size);
     return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0, isWritten };
   } finally {
@@ -53,137 +53,137 @@ export function lookPut(desk: Desk, edit: Put, at: number): Seen {
  * The path holds what the put published, or part of it, or nothing: puts `before` there. Returns the names that what else
  * was there, at the last moment, has now.
  */
-export function restorePut(desk: Desk, edit: Put, at: number, blobs: Blobs): readonly AbsPath[] {
+export function undoPut(staging: Staging, edit: Put, at: number, blobs: Blobs): readonly AbsPath[] {
   const { path, before, after } = edit;
-  const dir = desk.anchors.dir(parent(path));
+  const dir = staging.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   if (kindOf(edit) === 'metadata') {
     // Root had taken it from its name, and died before its copy got that.
-    const taken = there(target) === undefined ? siteOf(desk, path).things('away', at).at(-1) : undefined;
+    const taken = there(target) === undefined ? stagingDirFor(staging, path).things('away', at).at(-1) : undefined;
     if (taken !== undefined) give(taken, target);
-    changeBack(desk, edit, at, dir, target);
+    undoMetadata(staging, edit, at, dir, target);
     return [];
   }
-  desk.warrants.write(dir, path);
+  staging.warrants.write(dir, path);
   if (before.type === 'absent') {
-    if (after.type !== 'dir') return takeOurs(desk, edit, at);
+    if (after.type !== 'dir') return takeOurs(staging, edit, at);
     rmdirSync(target);
     return [];
   }
-  const site = siteOf(desk, path);
-  const back = freed(site.place('undo', at));
-  const away = site.place('away', at);
+  const stagingDir = stagingDirFor(staging, path);
+  const prepared = freed(stagingDir.place('undo', at));
+  const away = stagingDir.place('away', at);
   if (before.type === 'dir' && there(away)?.isDirectory()) {
     giveOrStale(away, target, path);
     return [];
   }
-  if (!linkBack(site.place('old', at), back, before)) {
-    make(back, before, blobs, path);
-    if (before.type === 'link') lchownIfNeeded(back, before.owner);
-    else setMetadata(back, before);
-    if (before.type !== 'link') syncAt(back);
+  if (!linkOldInode(stagingDir.place('old', at), prepared, before)) {
+    make(prepared, before, blobs, path);
+    if (before.type === 'link') lchownIfNeeded(prepared, before.owner);
+    else setMetadata(prepared, before);
+    if (before.type !== 'link') syncAt(prepared);
   }
-  if (before.type === 'dir') giveOrStale(back, target, path);
-  else if (there(target) === undefined || isOpenToOthers(dir)) return exchange(desk, edit, at, back);
-  else replaceOurs(back, target, site.free('away', at), path);
+  if (before.type === 'dir') giveOrStale(prepared, target, path);
+  else if (there(target) === undefined || isOpenToOthers(dir)) return exchange(staging, edit, at, prepared);
+  else replaceOurs(prepared, target, stagingDir.free('away', at), path);
   return [];
 }
 
-/** What is at the path is taken from there, and `back` put there, however often somebody puts another thing between. */
-function exchange(desk: Desk, edit: Put, at: number, back: DiskPath): readonly AbsPath[] {
+/** What is at the path is taken from there, and `prepared` put there, however often somebody puts another thing between. */
+function exchange(staging: Staging, edit: Put, at: number, prepared: DiskPath): readonly AbsPath[] {
   const kept: AbsPath[] = [];
   for (let tries = 0; tries < PATIENCE; tries++) {
-    kept.push(...takeOurs(desk, edit, at));
-    if (give(back, desk.anchors.at(edit.path), true)) return kept;
+    kept.push(...takeOurs(staging, edit, at));
+    if (give(prepared, staging.anchors.at(edit.path), true)) return kept;
   }
   throw staleAt(edit.path);
 }
 
 /** What is at the path is taken from there. What is none of ours gets a name beside, which is returned. */
-function takeOurs(desk: Desk, edit: Put, at: number): readonly AbsPath[] {
-  const taken = take(desk, edit.path, at);
-  const beside = taken !== undefined && !isKnown(edit, taken) && keepBeside(desk, edit.path, taken);
+function takeOurs(staging: Staging, edit: Put, at: number): readonly AbsPath[] {
+  const taken = take(staging, edit.path, at);
+  const beside = taken !== undefined && !isKnown(edit, taken) && keepBeside(staging, edit.path, taken);
   return beside ? [beside] : [];
 }
 
 /**
- * What lies on shelves of the put, is nowhere else by now and was changed, may still be, or is another's gets a name beside:
+ * What lies in slots of the put, is nowhere else by now and was changed, may still be, or is another's gets a name beside:
  * their names.
  */
-export function keepShelvedPut(desk: Desk, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
+export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
-  const dir = unlessTheirLink(() => thereOrNot(() => desk.anchors.dir(parent(path))));
+  const dir = unlessTheirLink(() => thereOrNot(() => staging.anchors.dir(parent(path))));
   // Each once, whatever number of names it has, and not what is still in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
-  return desk.sites.all().flatMap((site) =>
-    shelvesOf(edit).flatMap((shelf) =>
-      site.things(shelf, at).flatMap((thing) => {
+  return staging.stagingDirs.all().flatMap((stagingDir) =>
+    shelvesOf(edit).flatMap((slot) =>
+      stagingDir.things(slot, at).flatMap((thing) => {
         const stat = there(thing)!;
         if (seen.some((other) => isSameInode(stat, other))) return [];
         seen.push(stat);
         // An edit that says nothing of its bytes replaces any.
-        const isAny = shelf === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
-        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(site, at, thing)) return [];
+        const isAny = slot === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
+        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(stagingDir, at, thing)) return [];
         const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
-        if (isDispensable || isStillLive(desk, thing, shelf)) return [];
-        return keepBeside(desk, path, thing, nearest(desk, path, site)) ?? [];
+        if (isDispensable || isStillLive(staging, thing, slot)) return [];
+        return keepBeside(staging, path, thing, nearest(staging, path, stagingDir)) ?? [];
       }),
     ),
   );
 }
 
 /** Where the put may have left what is somebody's. Of a file that root took, only the old inode is: its copy is ours. */
-const shelvesOf = (edit: Put): readonly Shelf[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
+const shelvesOf = (edit: Put): readonly Slot[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
 
 /** Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. */
-function isAsTaken(site: Site, at: number, shelved: DiskPath): boolean {
-  const bytes = digestAt(shelved);
-  return bytes !== undefined && site.things('old', at).some((copy) => digestAt(copy) === bytes);
+function isAsTaken(stagingDir: StagingDir, at: number, slotted: DiskPath): boolean {
+  const bytes = digestAt(slotted);
+  return bytes !== undefined && stagingDir.things('old', at).some((copy) => digestAt(copy) === bytes);
 }
 
 /**
  * Of what we took from its name, asked for a while: an editor may give a file a second name for a moment, and then take the
  * other away, which was the one that we have taken.
  */
-function isStillLive(desk: Desk, thing: DiskPath, shelf: Shelf): boolean {
-  for (const pause of shelf === 'old' ? [] : PAUSES) {
-    if (!isLive(desk, thing)) return false;
+function isStillLive(staging: Staging, thing: DiskPath, slot: Slot): boolean {
+  for (const pause of slot === 'old' ? [] : PAUSES) {
+    if (!isLive(staging, thing)) return false;
     sleep(pause);
   }
-  return isLive(desk, thing);
+  return isLive(staging, thing);
 }
 
-/** Whether what lies on a shelf of the put is as the one that it replaced or the one that it put: nothing to be kept. */
-function isKnown({ before, after }: Put, shelved: DiskPath): boolean {
-  const stat = there(shelved);
+/** Whether what lies in a slot of the put is as the one that it replaced or the one that it put: nothing to be kept. */
+function isKnown({ before, after }: Put, slotted: DiskPath): boolean {
+  const stat = there(slotted);
   if (stat?.isFile()) {
-    const digest = withPinned(shelved, (pin) => digestOfPinned(pin, stat.size));
+    const digest = withPinned(slotted, (pin) => digestOfPinned(pin, stat.size));
     return digest !== undefined && [before, after].some((entry) => entry.type === 'file' && entry.content === digest);
   }
-  if (stat?.isDirectory()) return readdirSync(shelved, { encoding: 'buffer' }).length === 0;
+  if (stat?.isDirectory()) return readdirSync(slotted, { encoding: 'buffer' }).length === 0;
   if (!stat?.isSymbolicLink()) return false;
-  return [before, after].some((entry) => entry.type === 'link' && entry.target === linkTarget(shelved));
+  return [before, after].some((entry) => entry.type === 'link' && entry.target === linkTarget(slotted));
 }
 
 /**
  * Whether it is our doing that nothing is at the path of a put: we died between two names, publishing (then the new one is
- * still on its shelf) or taking back (then the new one is where it was taken to).
+ * still in its slot) or undoing (then the new one is where it was taken to).
  */
-export function isOurGap(desk: Desk, edit: Put, at: number): boolean {
-  const dir = thereOrNot(() => desk.anchors.dir(parent(edit.path)));
-  const site = dir && desk.sites.find(dir);
-  if (site === undefined || edit.after.type === 'absent') return false;
-  const taken = site.things('away', at);
+export function isOurGap(staging: Staging, edit: Put, at: number): boolean {
+  const dir = thereOrNot(() => staging.anchors.dir(parent(edit.path)));
+  const stagingDir = dir && staging.stagingDirs.find(dir);
+  if (stagingDir === undefined || edit.after.type === 'absent') return false;
+  const taken = stagingDir.things('away', at);
   if (kindOf(edit) === 'metadata') return taken.length > 0;
-  if (there(site.place('new', at)) !== undefined) return taken.length > 0;
+  if (there(stagingDir.place('new', at)) !== undefined) return taken.length > 0;
   return taken.some((thing) => isKnown({ ...edit, before: ABSENT }, thing));
 }
 
-/** What we had published goes, but stays on the shelf: somebody may have written to it since it was looked at. */
-function replaceOurs(back: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
+/** What we had published goes, but stays in the slot: somebody may have written to it since it was looked at. */
+function replaceOurs(prepared: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
   linkIfPossible(target, away);
   try {
-    renameSync(back, target);
+    renameSync(prepared, target);
   } catch (thrown) {
     // Not what it was a moment ago.
     if (['EISDIR', 'ENOTDIR', 'EEXIST'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw staleAt(path);
@@ -192,14 +192,14 @@ function replaceOurs(back: DiskPath, target: DiskPath, away: DiskPath, path: Abs
 }
 
 /** The old inode itself, where it still is what it was; never moved, so that this can be done again after a crash. */
-function linkBack(old: DiskPath, back: DiskPath, before: Puttable): boolean {
+function linkOldInode(old: DiskPath, prepared: DiskPath, before: Puttable): boolean {
   if (before.type === 'dir') return false;
   const pin = openPinned(old);
   if (pin === undefined) return false;
   try {
     const stat = fstatSync(pin);
     if (!isAsBefore(before, pin, stat, stat.isSymbolicLink() ? linkTarget(old) : '')) return false;
-    linkSync(old, back);
+    linkSync(old, prepared);
     return true;
   } finally {
     closeSync(pin);

@@ -8,7 +8,7 @@ import { type AbsPath, isWithin } from '../../path.ts';
 import { type Anchor, keepsRootsNames } from '../disk/anchor.ts';
 
 export interface Warrants {
-  /** Throws EPERM where we are not who began: what root began, only root may go on with, and take back. */
+  /** Throws EPERM where we are not who began: what root began, only root may go on with, and undo. */
   begun(): void;
   /** Throws EPERM where root may change no name in the directory. `path`: the name, for the words. */
   write(dir: Anchor, path: AbsPath): void;
@@ -69,7 +69,7 @@ export function warrants(
     if (parties.some(isTheirs)) return true;
     const party = exchanged.get(dir.real);
     if (party === undefined) return false;
-    // The transaction gives it to them, or takes it back: what lies in it is no further from them than that.
+    // The transaction gives it to them, or undoes that: what lies in it is no further from them than that.
     return hasBits(dir, partyOf(party), 5) && (!dir.above || isReadableWay(dir.above, partyOf(party)));
   };
   const mayWrite = (dir: Anchor): boolean => (about(dir).write ??= isWritable(dir));

@@ -1,7 +1,7 @@
 // Diagnostics against their golden files.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { lookOf } from '../../../cmd/report/colour.ts';
+import { themeOf } from '../../../cmd/report/colour.ts';
 import { diagnosticLine, diagnosticScreen, diagnosticsScreen } from '../../../cmd/report/diagnostic.ts';
 import { stringWidth } from '../../../cmd/report/width.ts';
 import { type Diagnostic, rangeOf } from '../../../core/diagnostic.ts';
@@ -10,8 +10,8 @@ import { loadSpec } from '../../../core/spec/load.ts';
 import { locate, SPEC } from './example.ts';
 import { expectScreen } from './golden.ts';
 
-const look = (more: Partial<Parameters<typeof lookOf>[0]> = {}) =>
-  lookOf({ colour: false, ascii: false, columns: 80, ...more });
+const theme = (more: Partial<Parameters<typeof themeOf>[0]> = {}) =>
+  themeOf({ colour: false, ascii: false, columns: 80, ...more });
 const sourcesOf = (files: Record<string, string>) => ({ source: (file: string) => files[file] });
 
 /** A problem at the first `needle` of a text. */
@@ -31,9 +31,9 @@ describe('the snippet', () => {
     const text = SPEC.replace('x86_64-linux', 'x86-64_linux');
     const { diagnostics } = await loadSpec('reflake.yaml', text);
     const sources = sourcesOf({ 'reflake.yaml': text });
-    expectScreen('diagnostic.txt', diagnosticScreen(diagnostics[0]!, look(), sources));
-    expectScreen('diagnostic-ascii.txt', diagnosticScreen(diagnostics[0]!, look({ ascii: true }), sources));
-    expect(diagnosticLine(diagnostics[0]!, look(), sources)).toBe(
+    expectScreen('diagnostic.txt', diagnosticScreen(diagnostics[0]!, theme(), sources));
+    expectScreen('diagnostic-ascii.txt', diagnosticScreen(diagnostics[0]!, theme({ ascii: true }), sources));
+    expect(diagnosticLine(diagnostics[0]!, theme(), sources)).toBe(
       'reflake.yaml:4:11: error: unknown system "x86-64_linux" (did you mean "x86_64-linux"?) [RF1006]',
     );
   });
@@ -42,7 +42,7 @@ describe('the snippet', () => {
     const text = 'a:\n\tname: "漢字 e\u0301 👩‍🚀" # wrong\n';
     expectScreen(
       'diagnostic-wide.txt',
-      diagnosticScreen(problemAt('a.yaml', text, 'wrong'), look(), sourcesOf({ 'a.yaml': text })),
+      diagnosticScreen(problemAt('a.yaml', text, 'wrong'), theme(), sourcesOf({ 'a.yaml': text })),
     );
   });
 
@@ -56,7 +56,7 @@ describe('the snippet', () => {
         summary: 'too long',
         expected: 'expected something that does not fit beside the caret at all',
       }),
-      look(),
+      theme(),
       sourcesOf({ 'a.yaml': text }),
     );
     expectScreen(name, screen);
@@ -72,23 +72,23 @@ describe('the snippet', () => {
       snippet: 'inputs = {\n  nixpkgs.url = "github:NixOS/nixpkgs/nixos-23.11";\n};\n',
     });
     const sources = { ...sourcesOf({ 'flake.nix': flake, 'reflake.yaml': SPEC }), locate };
-    expectScreen('diagnostic-related.txt', diagnosticScreen(diagnostic, look(), sources));
+    expectScreen('diagnostic-related.txt', diagnosticScreen(diagnostic, theme(), sources));
   });
 
   test('is left out where there is no text, or no place', () => {
     const path = absolute('/etc/nixos/a\nb');
     const bare: Diagnostic = { severity: 'warning', code: 'RF2017', summary: 'a socket', path };
     const gone = problemAt('gone.yaml', 'abc', 'b', { expected: 'expected c' });
-    const screens = [bare, gone].map((diagnostic) => diagnosticScreen(diagnostic, look(), sourcesOf({})));
+    const screens = [bare, gone].map((diagnostic) => diagnosticScreen(diagnostic, theme(), sourcesOf({})));
     expectScreen('diagnostic-bare.txt', screens.join('\n\n'));
-    expect(diagnosticLine(bare, look(), sourcesOf({}))).toBe('/etc/nixos/a\\nb: warning: a socket [RF2017]');
+    expect(diagnosticLine(bare, theme(), sourcesOf({}))).toBe('/etc/nixos/a\\nb: warning: a socket [RF2017]');
   });
 
   test('of several lines marks the first', () => {
     const text = 'a: {\n  b: 1,\n}\n';
     expectScreen(
       'diagnostic-lines.txt',
-      diagnosticScreen(problemAt('a.yaml', text, '{\n  b: 1,\n}'), look(), sourcesOf({ 'a.yaml': text })),
+      diagnosticScreen(problemAt('a.yaml', text, '{\n  b: 1,\n}'), theme(), sourcesOf({ 'a.yaml': text })),
     );
   });
 });
@@ -98,7 +98,7 @@ test('many are sorted, errors first, and capped', () => {
   const diagnostics = Array.from({ length: 20 }, (_, n) =>
     problemAt('a.yaml', text, `key${19 - n}:`, { severity: n === 19 ? 'error' : 'warning' }),
   );
-  expectScreen('diagnostics-many.txt', diagnosticsScreen(diagnostics, look(), sourcesOf({ 'a.yaml': text }), 6));
+  expectScreen('diagnostics-many.txt', diagnosticsScreen(diagnostics, theme(), sourcesOf({ 'a.yaml': text }), 6));
 });
 
 test('the caret behind a line that fills the terminal stays on the screen', () => {
@@ -107,7 +107,7 @@ test('the caret behind a line that fills the terminal stays on the screen', () =
     const at = rangeOf('a', text, { start: length, end: length });
     const screen = diagnosticScreen(
       { severity: 'error', code: 'RF1005', summary: 'x', at },
-      look({ columns: 40 }),
+      theme({ columns: 40 }),
       sourcesOf({ a: text }),
     );
     for (const line of screen.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(40);
@@ -128,7 +128,7 @@ test('no screen is wider than the terminal, wherever the place is', () => {
         const at = rangeOf('a', text, { start: 6 + start, end: 6 + start + length });
         const screen = diagnosticScreen(
           { severity: 'error', code: 'RF1005', summary: 'x', at },
-          look({ columns }),
+          theme({ columns }),
           sourcesOf({ a: text }),
         );
         for (const line of screen.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(columns);

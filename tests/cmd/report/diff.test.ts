@@ -1,6 +1,6 @@
 // Diffs of planned bytes against their golden files.
 import { describe, expect, test } from '@jest/globals';
-import { lookOf } from '../../../cmd/report/colour.ts';
+import { themeOf } from '../../../cmd/report/colour.ts';
 import { type DiffWords, planDiff } from '../../../cmd/report/diff.ts';
 import { digestOf } from '../../../core/canonical.ts';
 import type { Edit, Puttable } from '../../../core/model.ts';
@@ -8,7 +8,7 @@ import { absolute } from '../../../core/path.ts';
 import { blobsOf, CONFIGURATION, EXAMPLE, file, inDir, nameOf, planOf } from './example.ts';
 import { expectScreen, visible } from './golden.ts';
 
-const look = lookOf({ colour: false, ascii: false, columns: 80 });
+const theme = themeOf({ colour: false, ascii: false, columns: 80 });
 const wordsOf = (files: Record<string, string | Uint8Array>): DiffWords => ({
   nameOf,
   contentOf: (path) => {
@@ -17,7 +17,7 @@ const wordsOf = (files: Record<string, string | Uint8Array>): DiffWords => ({
   },
 });
 const diffOf = (edits: Edit[], texts: string[], files: Record<string, string | Uint8Array> = {}) =>
-  planDiff(planOf([{ provider: 'p', verdicts: [], findings: [], edits }], blobsOf(...texts)), wordsOf(files), look);
+  planDiff(planOf([{ provider: 'p', verdicts: [], findings: [], edits }], blobsOf(...texts)), wordsOf(files), theme);
 const put = (name: string, before: Puttable, after: Puttable): Edit => ({
   op: 'put',
   path: inDir(name),
@@ -27,7 +27,7 @@ const put = (name: string, before: Puttable, after: Puttable): Edit => ({
 const ABSENT: Puttable = { type: 'absent' };
 
 test('of the example: a moved file is read at its old place, a password is not shown', async () => {
-  const diff = await planDiff(EXAMPLE, wordsOf({ '/etc/nixos/configuration.nix': CONFIGURATION }), look);
+  const diff = await planDiff(EXAMPLE, wordsOf({ '/etc/nixos/configuration.nix': CONFIGURATION }), theme);
   expectScreen('diff.txt', diff);
   expect(diff).not.toMatch(/hunter/);
 });
@@ -133,7 +133,7 @@ test('text of others is shown, not obeyed', async () => {
       },
     ),
     wordsOf({}),
-    look,
+    theme,
   );
   expect(visible(diff)).toBe(diff);
   expect(diff.split('\n').at(-1)).toBe('+a\\e[2J\tb\\r\\u{202e}');

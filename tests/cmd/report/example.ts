@@ -89,7 +89,7 @@ export function planOf(steps: readonly Omit<Step, 'blobs'>[], blobs: Plan['blobs
     version: 2 as const,
     spec: digestOf(SPEC),
     host: { name: 'nixos', system: 'x86_64-linux', machineId: '' },
-    witnesses: [],
+    readSet: [],
     steps,
     leftOut: [],
     blobs,

@@ -1,6 +1,6 @@
 // Plan screens against their golden files.
 import { describe, expect, test } from '@jest/globals';
-import { lookOf } from '../../../cmd/report/colour.ts';
+import { themeOf } from '../../../cmd/report/colour.ts';
 import { inSyncLine, planLog, planScreen } from '../../../cmd/report/plan.ts';
 import { stringWidth } from '../../../cmd/report/width.ts';
 import type { Finding } from '../../../core/model.ts';
@@ -8,8 +8,8 @@ import { absolute } from '../../../core/path.ts';
 import { DIR, EXAMPLE, file, IN_SYNC, inDir, locate, planOf } from './example.ts';
 import { expectScreen, visible } from './golden.ts';
 
-const look = (more: Partial<Parameters<typeof lookOf>[0]> = {}) =>
-  lookOf({ colour: false, ascii: false, columns: 80, ...more });
+const theme = (more: Partial<Parameters<typeof themeOf>[0]> = {}) =>
+  themeOf({ colour: false, ascii: false, columns: 80, ...more });
 const WORDS = { spec: 'reflake.yaml', dir: DIR, locate };
 
 describe('the plan of UX.md', () => {
@@ -19,35 +19,35 @@ describe('the plan of UX.md', () => {
     ['plan-40.txt', { columns: 40 }, WORDS],
     ['plan-saved.txt', {}, { ...WORDS, saved: 'plan-7f3c9a12.json', verbose: true }],
   ] as const)('%s', (name, how, words) => {
-    const screen = planScreen(EXAMPLE, words, look(how));
+    const screen = planScreen(EXAMPLE, words, theme(how));
     expectScreen(name, screen);
     if ('ascii' in how) expect(screen).toMatch(/^[\n -~]*$/);
   });
   test('no line is wider than the terminal', () => {
     for (const columns of [60, 80, 100])
-      for (const line of planScreen(EXAMPLE, WORDS, look({ columns })).split('\n').slice(0, -2))
+      for (const line of planScreen(EXAMPLE, WORDS, theme({ columns })).split('\n').slice(0, -2))
         expect([line, stringWidth(line) <= columns]).toEqual([line, true]);
   });
   test('colour adds nothing but colour', () => {
-    const screen = planScreen(EXAMPLE, WORDS, look({ colour: true }));
-    expect(screen).not.toBe(planScreen(EXAMPLE, WORDS, look()));
-    expect(screen.replace(/\u001b\[[0-9;]*m/g, '')).toBe(planScreen(EXAMPLE, WORDS, look()));
+    const screen = planScreen(EXAMPLE, WORDS, theme({ colour: true }));
+    expect(screen).not.toBe(planScreen(EXAMPLE, WORDS, theme()));
+    expect(screen.replace(/\u001b\[[0-9;]*m/g, '')).toBe(planScreen(EXAMPLE, WORDS, theme()));
   });
   test('in a log', () => {
-    expectScreen('plan-log.txt', planLog(EXAMPLE, WORDS, look()));
-    expectScreen('plan-log-ascii.txt', planLog(EXAMPLE, WORDS, look({ ascii: true })));
+    expectScreen('plan-log.txt', planLog(EXAMPLE, WORDS, theme()));
+    expectScreen('plan-log-ascii.txt', planLog(EXAMPLE, WORDS, theme({ ascii: true })));
   });
 });
 
 test('in sync is said only where every wish holds; else which are not known', () => {
-  expect(inSyncLine(IN_SYNC, 'reflake.yaml', 0.04, look())).toBe('No changes: nixos matches reflake.yaml (0.04 s).');
+  expect(inSyncLine(IN_SYNC, 'reflake.yaml', 0.04, theme())).toBe('No changes: nixos matches reflake.yaml (0.04 s).');
   const [step] = IN_SYNC.steps;
   const doubtful = [{ wish: '/features', verdict: 'undecided', by: 'RF2031' } as const];
   const undecided = planOf([{ ...step!, verdicts: [...step!.verdicts, ...doubtful] }]);
-  expect(inSyncLine(undecided, 'reflake.yaml', 1.5, look())).toBe(
+  expect(inSyncLine(undecided, 'reflake.yaml', 1.5, theme())).toBe(
     'No changes: 3 of 4 wishes hold (1.50 s); undecided: features.',
   );
-  expect(inSyncLine({ ...IN_SYNC, leftOut: ['/lock'] }, 'reflake.yaml', 1.5, look())).toBe(
+  expect(inSyncLine({ ...IN_SYNC, leftOut: ['/lock'] }, 'reflake.yaml', 1.5, theme())).toBe(
     'No changes: 3 of 4 wishes hold (1.50 s); left out: 1.',
   );
 });
@@ -95,7 +95,7 @@ test('what a terminal would obey is written out, and secrets are not', () => {
       ],
     },
   ]);
-  const screens = [planScreen(plan, WORDS, look()), planLog(plan, WORDS, look())];
+  const screens = [planScreen(plan, WORDS, theme()), planLog(plan, WORDS, theme())];
   expectScreen('plan-hostile.txt', screens.join('\n\n'));
   for (const text of screens) {
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f\u202e]|\$6\$/u);
@@ -118,5 +118,5 @@ test('a plan with errors says that it cannot be applied', () => {
       findings: step.provider === 'git' ? [...step.findings, IGNORED] : step.findings,
     })),
   );
-  expectScreen('plan-blocked.txt', planScreen(plan, { ...WORDS, dir: absolute('/') }, look()));
+  expectScreen('plan-blocked.txt', planScreen(plan, { ...WORDS, dir: absolute('/') }, theme()));
 });

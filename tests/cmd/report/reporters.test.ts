@@ -66,18 +66,14 @@ const RUNS: readonly (readonly [name: string, verb: string, events: readonly Eve
   [
     'apply-planned',
     'apply',
-    [{ type: 'planned', plan: EXAMPLE }, ...edited(8), end({ status: 'applied', generation: 4, edits: 8 }, IN_SYNC)],
+    [{ type: 'planned', plan: EXAMPLE }, ...edited(8), end({ status: 'applied', apply: 4, edits: 8 }, IN_SYNC)],
   ],
   ['in-sync', 'plan', [{ type: 'planned', plan: EMPTY }, looked(EMPTY)]],
   ['planned', 'plan', [{ type: 'progress', text: 'flake' }, { type: 'planned', plan: EXAMPLE }, looked(EXAMPLE)]],
   [
     'applied',
     'apply',
-    [
-      ...edited(8),
-      { type: 'progress', text: 'verifying' },
-      end({ status: 'applied', generation: 4, edits: 8 }, IN_SYNC),
-    ],
+    [...edited(8), { type: 'progress', text: 'verifying' }, end({ status: 'applied', apply: 4, edits: 8 }, IN_SYNC)],
   ],
   [
     'build-failed',
@@ -116,7 +112,7 @@ const RUNS: readonly (readonly [name: string, verb: string, events: readonly Eve
     ],
   ],
   ['undecided', 'plan', [{ type: 'planned', plan: DOUBTFUL }, looked(DOUBTFUL)]],
-  ['rolled-back', 'rollback', [...edited(1), end({ status: 'applied', generation: 5, edits: 1 })]],
+  ['rolled-back', 'rollback', [...edited(1), end({ status: 'applied', apply: 5, edits: 1 })]],
   ['nothing', 'rollback', [end({ status: 'unchanged' })]],
   [
     'recovered',
@@ -226,7 +222,7 @@ describe('for people', () => {
     time += 3_600_000;
     for (const event of edited(2)) report(event);
     time += 1000;
-    report(end({ status: 'applied', generation: 1, edits: 2 }));
+    report(end({ status: 'applied', apply: 1, edits: 2 }));
     expect(printed.at(-1)).toBe('Applied in 1.0s. Undo: reflake rollback 1\n');
   });
 

@@ -1,7 +1,7 @@
 // Widths, escapes, colours and secrets: the small things that every screen rests on.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { lookOf, wantAscii, wantColor } from '../../../cmd/report/colour.ts';
+import { themeOf, wantAscii, wantColor } from '../../../cmd/report/colour.ts';
 import { escapeLine, escapeText } from '../../../cmd/report/escape.ts';
 import { durationOf } from '../../../cmd/report/outcome.ts';
 import { isSecretName, secretsIn } from '../../../cmd/report/secrets.ts';
@@ -60,7 +60,7 @@ describe('escapes', () => {
   test('text of several lines keeps its lines and tabs', () => expect(escapeText('a\n\tb\u001b')).toBe('a\n\tb\\e'));
 
   test('nothing that is shown is obeyed; in ASCII nothing else is left', () => {
-    const ascii = lookOf({ colour: false, ascii: true, columns: 80 });
+    const ascii = themeOf({ colour: false, ascii: true, columns: 80 });
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(escapeLine(text)).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069\p{Cs}]/u);
@@ -97,8 +97,8 @@ describe('colour', () => {
   ] as const)('ascii %j %s: %s', (env, flag, wanted) => expect(wantAscii(env, flag)).toBe(wanted));
 
   test('is ours to decide, whatever the environment says', () => {
-    expect(lookOf({ colour: true, ascii: false, columns: 80 }).paint('add', 'x')).toBe('\u001b[32mx\u001b[39m');
-    expect(lookOf({ colour: false, ascii: false, columns: 80 }).paint('add', 'x')).toBe('x');
+    expect(themeOf({ colour: true, ascii: false, columns: 80 }).paint('add', 'x')).toBe('\u001b[32mx\u001b[39m');
+    expect(themeOf({ colour: false, ascii: false, columns: 80 }).paint('add', 'x')).toBe('x');
   });
 });
 

@@ -45,7 +45,7 @@ test.each([
   lay(dir);
   const before = readdirSync(dir);
   const words = expect.stringMatching(/it is not one of reflake's/);
-  expect(() => diskStore(dir).lock('process 1 of me')).toThrow(expect.objectContaining({ why: words }));
+  expect(() => diskStore(dir).takeMutex('process 1 of me')).toThrow(expect.objectContaining({ why: words }));
   expect(readdirSync(dir)).toEqual(before);
   if (before[0] === 'lock' && lstatSync(`${dir}/lock`).isFile())
     expect(readFileSync(`${dir}/lock`, 'utf8')).toBe('important');
@@ -53,7 +53,7 @@ test.each([
 
 test('one that is empty, or ours, is locked again and again', () => {
   for (let round = 0; round < 2; round++) {
-    const lock = diskStore(dir).lock('process 1 of me');
+    const lock = diskStore(dir).takeMutex('process 1 of me');
     if ('heldBy' in lock) throw new Error('it is held');
     lock.release();
   }
@@ -79,7 +79,7 @@ ifRoot('as root', () => {
     for (const use of [
       () => store.list('journal'),
       () => store.read('journal/begin'),
-      () => store.lock('process 1 of me'),
+      () => store.takeMutex('process 1 of me'),
     ])
       expect(use).toThrow(expect.objectContaining({ why: expect.stringMatching(words) }));
   });

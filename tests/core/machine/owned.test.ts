@@ -126,11 +126,11 @@ describe('a walk through thousands', () => {
   });
 
   test('a plan relies on what it was told: the whole tree is asked again', () => {
-    const { reader, witnesses } = recording(asked(MANY, true).reader);
+    const { reader, readSet } = recording(asked(MANY, true).reader);
     notOwned(TOP, ROOTS, reader);
-    expect(witnesses()).toContainEqual({ path: TOP, saw: 'owned', owner: ROOTS });
+    expect(readSet()).toContainEqual({ path: TOP, saw: 'owned', owner: ROOTS });
     const changed = (more: Literal) =>
-      [...changedSince(witnesses(), memoryHost(memoryTree({ ...MANY, ...more }), FACTS))].map(({ saw }) => saw);
+      [...changedSince(readSet(), memoryHost(memoryTree({ ...MANY, ...more }), FACTS))].map(({ saw }) => saw);
     expect(changed({})).toEqual([]);
     expect(changed({ '/top/f0700': { file: 'x', owner: [7, 7] } })).toEqual(['owned']);
     expect(changed({ '/top/f0700': { file: 'x', mode: '0000' } })).toEqual(['owned']);

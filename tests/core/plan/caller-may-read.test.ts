@@ -105,7 +105,7 @@ const planOf = (path: string, moved = false): Plan =>
     id: 'sha256:0',
     spec: 'sha256:0',
     host: { name: 'nixos', system: 'x86_64-linux' },
-    witnesses: [],
+    readSet: [],
     blobs: {},
     steps: [
       {

@@ -96,9 +96,9 @@ test('a plan made while a path input was as locked is bound to all of that tree'
   const { plan } = await planFor({}, memoryScene(scene).open().host);
   expect(plan!.steps.filter(({ edits }) => edits.length > 0).map(({ provider }) => provider)).toEqual(['nix-conf']);
   // Other providers list it, too, but no file in it is recorded by itself.
-  expect(plan!.witnesses.filter(({ path }) => isWithin(path, dots)).map(({ saw }) => saw)).toEqual(['names', 'tree']);
+  expect(plan!.readSet.filter(({ path }) => isWithin(path, dots)).map(({ saw }) => saw)).toEqual(['names', 'tree']);
   const changed = (leaf: Leaf) =>
-    [...changedSince(plan!.witnesses, memoryScene({ ...scene, [`${dots}/vimrc`]: leaf }).open().host)].map(
+    [...changedSince(plan!.readSet, memoryScene({ ...scene, [`${dots}/vimrc`]: leaf }).open().host)].map(
       ({ path }) => path,
     );
   expect(changed(scene[`${dots}/vimrc`]!)).toEqual([]);

@@ -1,4 +1,4 @@
-// What a plan relies on, of trees: one witness binds it to all of a tree, and any change of the tree is seen by it.
+// What a plan relies on, of trees: one reading binds it to all of a tree, and any change of the tree is seen by it.
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import { ABSENT } from '../../../core/model.ts';
@@ -11,10 +11,10 @@ const machine = (literal: Literal) => memoryHost(memoryTree(literal), { name: 'n
 const T = absolute('/t');
 const TREE: Literal = { '/t/a': '1', '/t/d/b': { link: 'x' } };
 
-test('a hashed tree is one witness, of the very hash, and is hashed once', () => {
+test('a hashed tree is one reading, of the very hash, and is hashed once', () => {
   let hashed = 0;
   const host = machine(TREE);
-  const { reader, witnesses } = recording({
+  const { reader, readSet } = recording({
     ...host,
     treeHash(path) {
       hashed++;
@@ -25,13 +25,13 @@ test('a hashed tree is one witness, of the very hash, and is hashed once', () =>
   expect(reader.treeHash(T)).toBe(hash);
   expect(hashed).toBe(1);
   const digest = `sha256:${Buffer.from(hash.slice(7), 'base64').toString('hex')}`;
-  expect(witnesses()).toEqual([{ path: T, saw: 'tree', digest }]);
+  expect(readSet()).toEqual([{ path: T, saw: 'tree', digest }]);
 });
 
 describe('a plan made from a tree no longer holds', () => {
-  const { reader, witnesses } = recording(machine(TREE));
+  const { reader, readSet } = recording(machine(TREE));
   reader.treeHash(T);
-  const changed = (literal: Literal) => [...changedSince(witnesses(), machine(literal))].map(({ path }) => path);
+  const changed = (literal: Literal) => [...changedSince(readSet(), machine(literal))].map(({ path }) => path);
 
   test('unless the tree is the same', () => {
     expect(changed({ ...TREE, '/beside': 'new', '/t/a': { file: '1', mode: '0600', owner: [1000, 100] } })).toEqual([]);
@@ -52,19 +52,19 @@ describe('a plan made from a tree no longer holds', () => {
 
 test('that a tree has no hash is relied on too, and for which reason', () => {
   const odd: Literal = { ...TREE, '/t/p': { other: 'fifo' } };
-  const { reader, witnesses } = recording(machine(odd));
+  const { reader, readSet } = recording(machine(odd));
   for (let time = 0; time < 2; time++)
     expect(() => reader.treeHash(T)).toThrow(expect.objectContaining({ code: 'NAR_UNSUPPORTED' }));
-  expect(witnesses()).toEqual([{ path: T, saw: 'tree', digest: digestOf("'p' has an unsupported type") }]);
-  expect([...changedSince(witnesses(), machine(odd))]).toEqual([]);
-  expect([...changedSince(witnesses(), machine({ ...TREE, '/t/q': { other: 'fifo' } }))]).toHaveLength(1);
-  expect([...changedSince(witnesses(), machine(TREE))]).toHaveLength(1);
+  expect(readSet()).toEqual([{ path: T, saw: 'tree', digest: digestOf("'p' has an unsupported type") }]);
+  expect([...changedSince(readSet(), machine(odd))]).toEqual([]);
+  expect([...changedSince(readSet(), machine({ ...TREE, '/t/q': { other: 'fifo' } }))]).toHaveLength(1);
+  expect([...changedSince(readSet(), machine(TREE))]).toHaveLength(1);
 });
 
 test('that there was no tree is relied on', () => {
-  const { reader, witnesses } = recording(machine({}));
+  const { reader, readSet } = recording(machine({}));
   expect(reader.stat(T)).toEqual(ABSENT);
   expect(reader.treeHash(T)).toBeUndefined();
-  expect(witnesses()).toEqual([{ path: T, saw: 'nothing' }]);
-  expect([...changedSince(witnesses(), machine({ '/t': 'x' }))]).toHaveLength(1);
+  expect(readSet()).toEqual([{ path: T, saw: 'nothing' }]);
+  expect([...changedSince(readSet(), machine({ '/t': 'x' }))]).toHaveLength(1);
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import type { Event } from '../../../core/event.ts';
 import type { Blobs } from '../../../core/machine/host.ts';
-import { ABSENT, type Edit, invert, type Outcome, type Put, type Puttable } from '../../../core/model.ts';
+import { ABSENT, type Edit, type Outcome, type Put, type Puttable, undoOf } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
 import { execute, recover } from '../../../core/transaction/executor.ts';
 import { past, select, undoing } from '../../../core/transaction/history.ts';
@@ -375,9 +375,9 @@ describe('bytes that the plan did not name', () => {
     const { host, store } = one.open();
     const history = past(store);
     if (!history.ok) throw new Error(history.problem.summary);
-    const selected = select(history.generations, { kind: 'newest' })!;
+    const selected = select(history.applies, { kind: 'newest' })!;
     const stamp = { tx: 'beef', startedAt: '', by: '' };
-    const { transaction: back, blobs } = undoing(selected, history.generations, host, stamp, false);
+    const { transaction: back, blobs } = undoing(selected, history.applies, host, stamp, false);
     expect(await execute(back, blobs, around({ host, store }))).toMatchObject({ status: 'applied' });
     expect(one.rows()).toEqual(before);
     one.remove();
@@ -515,5 +515,5 @@ test('each edit is reported as it is done, and as it is undone, with its number'
 });
 
 test('the inverse of the inverse is the edit', () => {
-  for (const edit of EDITS) expect(invert(invert(edit))).toEqual(edit);
+  for (const edit of EDITS) expect(undoOf(undoOf(edit))).toEqual(edit);
 });

@@ -61,9 +61,9 @@ async function applied(scene: Scene): Promise<Rows[]> {
 function back(opened: ReturnType<Scene['open']>, target: Target) {
   const history = past(opened.store);
   if (!history.ok) throw new Error(history.problem.summary);
-  const selected = select(history.generations, target)!;
+  const selected = select(history.applies, target)!;
   const stamp = { tx: `beef${serial++}`, startedAt: '', by: '' };
-  return undoing(selected, history.generations, opened.host, stamp, false);
+  return undoing(selected, history.applies, opened.host, stamp, false);
 }
 
 async function rollback(scene: Scene, target: Target): Promise<Outcome> {
@@ -84,7 +84,7 @@ describe.each([
       expect(one.rows()).toEqual(due);
     }
     const history = past(one.open().store);
-    expect(history.ok && select(history.generations, { kind: 'newest' })).toEqual([]);
+    expect(history.ok && select(history.applies, { kind: 'newest' })).toEqual([]);
     one.remove();
   });
 

@@ -6,7 +6,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import { diskStore } from '../../../core/host/state-directory.ts';
-import type { Store } from '../../../core/machine/state-store.ts';
+import type { StateStore } from '../../../core/machine/state-store.ts';
 import type { Edit, Puttable } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
 import { execute, recover } from '../../../core/transaction/executor.ts';
@@ -14,7 +14,7 @@ import { past } from '../../../core/transaction/history.ts';
 import { draft, drafted, load } from '../../../core/transaction/journal.ts';
 import { type Transaction, textOf, transactionIn } from '../../../core/transaction/model.ts';
 import { around, DEATH, FACTS, memoryScene, type Scene, untilDeath, watched } from '../../support/faults.ts';
-import { memoryStore } from '../../support/memory-store.ts';
+import { memoryStateStore } from '../../support/memory-store.ts';
 import { temporary } from '../../support/trees.ts';
 
 const OWNER = { uid: 0, gid: 0 };
@@ -102,7 +102,7 @@ describe('a damaged journal', () => {
     const scene = memoryScene({ '/d/a': 'old', '/d/b': 'old' });
     await execute(TRANSACTION, BLOBS, around(scene.open()));
     const { store } = scene.open();
-    expect(past(store)).toMatchObject({ ok: true, generations: [{ number: 1, undone: false }] });
+    expect(past(store)).toMatchObject({ ok: true, applies: [{ number: 1, undone: false }] });
     for (const record of RECORDS.filter((name) => name !== 'progress')) {
       const whole = store.read(`history/1/${record}`)!;
       const flipped = Buffer.from(whole);
@@ -139,7 +139,7 @@ describe('a damaged journal', () => {
   });
 
   test('a draft whose begin was lost after all of it was written is told too', async () => {
-    const store = memoryStore();
+    const store = memoryStateStore();
     draft(store, TRANSACTION, BLOBS);
     store.remove('journal.new/begin');
     expect(drafted(store)).toEqual({ status: 'damaged', what: 'journal.new/begin is missing' });
@@ -150,7 +150,7 @@ describe('a damaged journal', () => {
 });
 
 describe.each([
-  ['memory', () => ({ store: memoryStore(), remove: () => {} })],
+  ['memory', () => ({ store: memoryStateStore(), remove: () => {} })],
   [
     'disk',
     () => {
@@ -159,7 +159,7 @@ describe.each([
     },
   ],
 ] as const)('a store in %s', (_name, make) => {
-  const using = (act: (store: Store) => void): void => {
+  const using = (act: (store: StateStore) => void): void => {
     const { store, remove } = make();
     try {
       act(store);
@@ -224,20 +224,20 @@ describe('the state directory', () => {
   test('is locked by one at a time, and by nobody who is dead', async () => {
     const { dir, remove } = temporary();
     const [one, two] = [diskStore(dir), diskStore(dir)];
-    const held = one.lock('process 1 of the first');
+    const held = one.takeMutex('process 1 of the first');
     if ('heldBy' in held) throw new Error('not free');
-    expect(two.lock('process 1 of the second')).toEqual({ heldBy: 'process 1 of the first' });
+    expect(two.takeMutex('process 1 of the second')).toEqual({ heldBy: 'process 1 of the first' });
     held.release();
-    const next = two.lock('process 1 of the second');
+    const next = two.takeMutex('process 1 of the second');
     expect('release' in next).toBe(true);
     if ('release' in next) next.release();
     // Another process holds it, and is killed.
     const child = spawn('flock', ['-xnF', `${dir}/lock`, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: 'pipe' });
     await once(child.stdout, 'data');
-    expect('heldBy' in one.lock('process 1 of the third')).toBe(true);
+    expect('heldBy' in one.takeMutex('process 1 of the third')).toBe(true);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const last = one.lock('process 1 of the third');
+    const last = one.takeMutex('process 1 of the third');
     expect('release' in last).toBe(true);
     if ('release' in last) last.release();
     remove();

@@ -3,17 +3,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../../../core/canonical.ts';
-import type { Store } from '../../../core/machine/state-store.ts';
+import type { StateStore } from '../../../core/machine/state-store.ts';
 import { goneThrough, past, select } from '../../../core/transaction/history.ts';
 import { begin, commit, draft } from '../../../core/transaction/journal.ts';
 import { prune } from '../../../core/transaction/retention.ts';
 import { DEATH, dieBefore, FACTS, memoryScene, watched } from '../../support/faults.ts';
-import { memoryStore } from '../../support/memory-store.ts';
+import { memoryStateStore } from '../../support/memory-store.ts';
 
-/** One record: how many bytes of content it holds, or which records it takes back. */
+/** One record: how many bytes of content it holds, or which records it undoes. */
 type Past = readonly (number | readonly number[])[];
 
-function stored(records: Past, store: Store = memoryStore()): Store {
+function stored(records: Past, store: StateStore = memoryStateStore()): StateStore {
   for (const [index, record] of records.entries()) {
     const body = Buffer.alloc(typeof record === 'number' ? record : 1, String(index));
     const entry = { type: 'file', content: digestOf(body), mode: 0o644, owner: { uid: 0, gid: 0 } } as const;
@@ -38,25 +38,25 @@ function stored(records: Past, store: Store = memoryStore()): Store {
   return store;
 }
 
-const numbers = (store: Store): readonly number[] => {
+const numbers = (store: StateStore): readonly number[] => {
   const found = past(store);
   if (!found.ok) throw new Error(found.problem.summary);
-  return found.generations.map(({ number }) => number);
+  return found.applies.map(({ number }) => number);
 };
 
 const KIB = 1024;
 const MANY = Number.POSITIVE_INFINITY;
 
-test.each<[string, Past, { generations: number; bytes: number }, readonly number[]]>([
-  ['nothing at all', [], { generations: 1, bytes: 0 }, []],
-  ['less than the limits', [1, 1], { generations: 2, bytes: 10 * KIB }, [1, 2]],
-  ['too many', [1, 1, 1, 1], { generations: 2, bytes: MANY }, [3, 4]],
-  ['too large', [90 * KIB, 1, 1], { generations: 9, bytes: 50 * KIB }, [2, 3]],
-  ['too large in the middle: what is older goes too', [1, 90 * KIB, 1], { generations: 9, bytes: 50 * KIB }, [3]],
-  ['the last one, however large', [1, 90 * KIB], { generations: 9, bytes: 1 }, [2]],
-  ['what a kept rollback took back', [1, 1, 1, [2], 1], { generations: 2, bytes: MANY }, [2, 3, 4, 5]],
-  ['and what that took back', [1, 1, [1], [3], 1], { generations: 2, bytes: 1 << 20 }, [1, 2, 3, 4, 5]],
-  ['nothing for a rollback that goes itself', [1, 1, [2], 1, 1], { generations: 2, bytes: MANY }, [4, 5]],
+test.each<[string, Past, { applies: number; bytes: number }, readonly number[]]>([
+  ['nothing at all', [], { applies: 1, bytes: 0 }, []],
+  ['less than the limits', [1, 1], { applies: 2, bytes: 10 * KIB }, [1, 2]],
+  ['too many', [1, 1, 1, 1], { applies: 2, bytes: MANY }, [3, 4]],
+  ['too large', [90 * KIB, 1, 1], { applies: 9, bytes: 50 * KIB }, [2, 3]],
+  ['too large in the middle: what is older goes too', [1, 90 * KIB, 1], { applies: 9, bytes: 50 * KIB }, [3]],
+  ['the last one, however large', [1, 90 * KIB], { applies: 9, bytes: 1 }, [2]],
+  ['what a kept rollback undid', [1, 1, 1, [2], 1], { applies: 2, bytes: MANY }, [2, 3, 4, 5]],
+  ['and what that undid', [1, 1, [1], [3], 1], { applies: 2, bytes: 1 << 20 }, [1, 2, 3, 4, 5]],
+  ['nothing for a rollback that goes itself', [1, 1, [2], 1, 1], { applies: 2, bytes: MANY }, [4, 5]],
 ])('keeps %s', (_what, records, limits, kept) => {
   const store = stored(records);
   prune(store, limits);
@@ -68,10 +68,10 @@ test.each<[string, Past, { generations: number; bytes: number }, readonly number
 test('keeps what has left something beside its targets, until that is swept', () => {
   const store = stored([1, 1, 1, 1]);
   store.write('history/2/unswept', Buffer.from('x'));
-  prune(store, { generations: 1, bytes: MANY });
+  prune(store, { applies: 1, bytes: MANY });
   expect(numbers(store)).toEqual([2, 3, 4]);
   store.remove('history/2/unswept');
-  prune(store, { generations: 1, bytes: MANY });
+  prune(store, { applies: 1, bytes: MANY });
   expect(numbers(store)).toEqual([4]);
 });
 
@@ -82,15 +82,15 @@ test('whatever the past: the newest stays, nothing is amid what is kept and gone
       arbitrary,
       fc.integer({ min: 1, max: 6 }),
       fc.integer({ min: 1, max: 20_000 }),
-      (drawn, generations, bytes) => {
+      (drawn, applies, bytes) => {
         const records = drawn.map((one, index) => (one % 3 === 0 && index > 0 ? [1 + (one % index)] : one));
         const store = stored(records);
         const before = past(store);
-        prune(store, { generations, bytes });
+        prune(store, { applies, bytes });
         const after = past(store);
         if (!before.ok || !after.ok) throw new Error('unreadable');
-        expect(after.generations.length).toBeGreaterThan(0);
-        expect(after.generations).toEqual(before.generations.slice(-after.generations.length));
+        expect(after.applies.length).toBeGreaterThan(0);
+        expect(after.applies).toEqual(before.applies.slice(-after.applies.length));
       },
     ),
   );
@@ -98,7 +98,7 @@ test('whatever the past: the newest stays, nothing is amid what is kept and gone
 
 test('dies at each step: the history is readable and has no holes, and the next run ends it', () => {
   const records: Past = [1, 1, 1, 1, 1];
-  const limits = { generations: 2, bytes: MANY };
+  const limits = { applies: 2, bytes: MANY };
   for (let at = 0; ; at++) {
     const alive = stored(records);
     const dying = watched({ store: alive, host: memoryScene({}).open().host }, dieBefore(at)).store;
@@ -120,11 +120,11 @@ test('dies at each step: the history is readable and has no holes, and the next 
 });
 
 describe('a past that was cut short', () => {
-  const generations = (() => {
+  const applies = (() => {
     const store = stored([1, 1, 1, 1]);
-    prune(store, { generations: 2, bytes: MANY });
+    prune(store, { applies: 2, bytes: MANY });
     const found = past(store);
-    return found.ok ? found.generations : [];
+    return found.ok ? found.applies : [];
   })();
 
   test.each([
@@ -136,7 +136,7 @@ describe('a past that was cut short', () => {
     [{ kind: 'one', number: 3 }, [3]],
     [{ kind: 'newest' }, [4]],
   ] as const)('%j', (target, due) => {
-    expect(goneThrough(generations)).toBe(2);
-    expect(select(generations, target)?.map(({ number }) => number)).toEqual(due);
+    expect(goneThrough(applies)).toBe(2);
+    expect(select(applies, target)?.map(({ number }) => number)).toEqual(due);
   });
 });

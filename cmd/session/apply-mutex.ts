@@ -1,5 +1,6 @@
-// One at a time: commands that write take the lock of the state directory, then those of the directories of the
-// configuration; they say who holds them, and wait if asked to.
+// One at a time: commands that write take the mutex of the state directory, then those of the directories of the
+// configuration; they say who holds them, and wait if asked to. A mutex is a lock by flock(2); a lock file of Nix is never
+// meant here.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Reporter } from '../../core/event.ts';
@@ -7,9 +8,9 @@ import { remotePlaces } from '../../core/host/disk/file-system.ts';
 import { lockDirectories } from '../../core/host/disk/flock.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isSaidBySystem, stoppedBy, wordsOf } from '../../core/machine/failure.ts';
-import type { Held, Lock, Store } from '../../core/machine/state-store.ts';
+import type { Held, Mutex, StateStore } from '../../core/machine/state-store.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
-import type { Generation } from '../../core/transaction/history.ts';
+import type { RecordedApply } from '../../core/transaction/history.ts';
 import { load } from '../../core/transaction/journal.ts';
 import { type End, EXIT } from './exit.ts';
 import type { Io, Usage } from './io.ts';
@@ -17,57 +18,57 @@ import type { Place } from './session.ts';
 import { endOf, now } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */
-export interface LockOptions {
+export interface MutexOptions {
   readonly wait?: string | undefined;
 }
 
-export interface Locked {
+export interface UnderMutex {
   readonly io: Io;
   readonly report: Reporter;
-  /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's lock. */
+  /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's mutex. */
   readonly dirs: () => readonly AbsPath[];
-  readonly act: (lock: Lock) => Promise<End>;
+  readonly act: (mutex: Mutex) => Promise<End>;
 }
 
-/** Runs `act` under the locks, and gives them free whatever comes. The end of `act`, or why it did not run. */
-export async function underLock(
+/** Runs `act` under the mutexes, and releases them whatever comes. The end of `act`, or why it did not run. */
+export async function underMutex(
   place: Place,
-  { wait = '0s' }: LockOptions,
-  { io, report, dirs, act }: Locked,
+  { wait = '0s' }: MutexOptions,
+  { io, report, dirs, act }: UnderMutex,
 ): Promise<End> {
   const say = (diagnostic: Diagnostic): void => report({ type: 'diagnostic', diagnostic });
   const deadline = io.now() + millisecondsOf(wait);
   for (;;) {
-    let lock: ReturnType<typeof lockAll>;
+    let mutex: ReturnType<typeof takeAll>;
     try {
-      lock = lockAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
+      mutex = takeAll(place, dirs, `process ${process.pid} of ${callerOf(io.env).name} since ${now()}`);
     } catch (thrown) {
       if (!isSaidBySystem(thrown)) throw thrown;
       say(unusable(place.store.where, wordsOf(thrown)));
       return { exit: EXIT.error };
     }
-    if ('release' in lock) {
+    if ('release' in mutex) {
       try {
-        for (const path of lock.lacking) say(unlockable(path));
-        for (const { path, kind } of lock.remote) say(remote(path, kind));
-        return await act(lock);
+        for (const path of mutex.lacking) say(unlockable(path));
+        for (const { path, kind } of mutex.remote) say(remote(path, kind));
+        return await act(mutex);
       } finally {
-        lock.release();
+        mutex.release();
       }
     }
     const signal = io.stopped();
     if (signal !== undefined) return endOf(stoppedBy(signal));
     if (io.now() >= deadline) {
-      say(locked(lock.heldBy));
+      say(locked(mutex.heldBy));
       return { exit: EXIT.locked };
     }
-    report({ type: 'progress', text: `waiting for another apply: ${lock.heldBy}` });
+    report({ type: 'progress', text: `waiting for another apply: ${mutex.heldBy}` });
     await new Promise((resume) => setTimeout(resume, POLL));
   }
 }
 
 /** Where the configuration lies that an unfinished apply, or one of these, was about. */
-export const dirsOf = (store: Store, past: readonly Generation[] = []): readonly AbsPath[] => {
+export const dirsOf = (store: StateStore, past: readonly RecordedApply[] = []): readonly AbsPath[] => {
   const unfinished = load(store, 'journal');
   const transactions = past.map(({ transaction }) => transaction);
   if (unfinished.status === 'loaded') transactions.push(unfinished.transaction);
@@ -75,12 +76,12 @@ export const dirsOf = (store: Store, past: readonly Generation[] = []): readonly
 };
 
 /** All or none, and none is waited for while another is held: so nobody waits for us in turn. */
-function lockAll(
+function takeAll(
   { store, host, root }: Place,
   dirs: () => readonly AbsPath[],
   holder: string,
-): (Lock & { readonly lacking: readonly AbsPath[]; readonly remote: ReturnType<typeof remotePlaces> }) | Held {
-  const state = store.lock(holder);
+): (Mutex & { readonly lacking: readonly AbsPath[]; readonly remote: ReturnType<typeof remotePlaces> }) | Held {
+  const state = store.takeMutex(holder);
   if ('heldBy' in state) return state;
   try {
     host.refresh();
