@@ -72,8 +72,8 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     if (isRoot()) {
       const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
       if (foreign !== undefined) return refuse(foreign, EXIT.error);
-      const returned = comesBack(undone);
-      if (returned !== undefined) report({ type: 'diagnostic', diagnostic: returned });
+      for (const returned of comesBack(undone, { ...place.host, ...place.host.held }))
+        report({ type: 'diagnostic', diagnostic: returned });
     }
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);

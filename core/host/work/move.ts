@@ -1,5 +1,5 @@
-// One move on the disk: a rename where the kernel can do that; across file systems a copy that is complete, durable and
-// out of sight before the original is set aside for it.
+// One move on the disk: a rename where the kernel can do that; across file systems, and from a place of root's to somebody else's,
+// a copy that is complete, durable and out of sight before the original is set aside for it.
 
 import {
   closeSync,
@@ -59,7 +59,9 @@ export function prepareMove(staging: Staging, { from, to }: Move, at: number, no
     // What is prepared in it would lie in it, and move with it.
     if (stat.isDirectory() && volumeOf(pin) !== volumeOf(sourceDir.fd))
       throw errno('EBUSY', `a volume of its own (a btrfs subvolume) is at ${from}: move it by hand`);
-    if (isOneVolume && !(stat.isDirectory() && isOverlay(pin))) {
+    // Whoever gets it could change what comes back: so they get a copy, and root's own stays out of their reach until the commit.
+    const isForOthers = roots && !targetDir.isOursAlone;
+    if (isOneVolume && !isForOthers && !(stat.isDirectory() && isOverlay(pin))) {
       note(stagingDir, at, { how: 'rename', ino: stat.ino, roots });
       // It gets its new name by a link, which counts as a change of it.
       if (!stat.isDirectory()) staging.touched.add(now.now(from));

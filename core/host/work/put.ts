@@ -57,7 +57,11 @@ export function preparePut(staging: Staging, edit: Put, at: number, now: Aliases
     now.put(path, stagingDir.path('new', at));
     staging.touched.add(stagingDir.path('new', at));
   }
-  const isFiles = before.type === 'file' && after.type === 'file';
+  // What somebody has put on their file (an ACL) is not for its next owner.
+  const isFiles =
+    before.type === 'file' &&
+    after.type === 'file' &&
+    (before.owner.uid === 0 || before.owner.uid === after.owner.uid || process.geteuid?.() !== 0);
   return { stagingDir, isAlike: isFiles && there(stagingDir.place('old', at)) !== undefined };
 }
 
