@@ -6,7 +6,7 @@ import { follow } from '../../core/machine/links.ts';
 import { type People, people } from '../../core/machine/people.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
 import type { Owner, Person } from '../../core/model.ts';
-import type { AbsPath } from '../../core/path.ts';
+import { type AbsPath, absolute, join } from '../../core/path.ts';
 import { ownerOf, placesIn } from '../../core/spec/wishes.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 
@@ -18,9 +18,13 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const names = people(host);
   const owner = ownerOf(spec, names);
   const { dir, from } = placesIn(spec, owner, caller);
-  host.grant(from === undefined ? [dir] : [dir, from]);
+  const places = from === undefined ? [dir] : [dir, from];
+  host.grant(places);
+  // Its Nix and git read root's own settings.
+  if (owner?.uid === 0) host.grant([join(absolute(names.user(0)?.home ?? '/root'), '.config')]);
   const holder = host.holder(dir);
-  const candidates = [owner, holder === undefined ? undefined : personOf({ uid: holder, gid: holder }, names), caller];
+  const holders = places.map((place) => host.holder(place)).filter((uid) => uid !== undefined);
+  const candidates = [owner, ...holders.map((uid) => personOf({ uid, gid: uid }, names)), caller];
   const first = candidates.find((one) => one !== undefined && one.uid !== 0);
   host.lookAs(first && idsOf(first, isRunning));
   const present = presentOwner(host, dir);

@@ -1,14 +1,17 @@
 // What changes hands, noted before it does: undo, in this process or in the next one after a death, takes nothing back that its new
 // owner has written, and gives what it takes back the attributes that it had.
 
-import { closeSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync, type Stats, writeFileSync } from 'node:fs';
+import { MOST } from '../../limits.ts';
 import { type Edit, kindOf, type Put } from '../../model.ts';
 import { parent } from '../../path.ts';
+import { errno } from '../disk/anchor.ts';
 import { attributesOf } from '../disk/attributes.ts';
 import { syncAt } from '../disk/durable.ts';
 import { digestOfPinned, openPinned } from './pinned.ts';
 import type { Aliases, Given, Staging } from './staging.ts';
 import { type StagingDir, thereOrNot } from './staging-directory.ts';
+import { isTaken } from './take-over.ts';
 
 /** In each staging directory, durable on return: what each edit gives to another owner. */
 export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases): void {
@@ -26,6 +29,8 @@ export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases
       for (const [index, { edit, at, pin }] of pinned.entries()) {
         const stagingDir = staging.stagingDirs.make(staging.anchors.dir(now.now(parent(edit.path))));
         const stat = fstatSync(pin);
+        if (stat.isFile() && isTakenBy(stat, edit) && stat.size > MOST.fileBytes)
+          throw errno('EFBIG', `"${edit.path}" has ${stat.size} bytes, and is to be copied`);
         // What is somebody's now may have other bytes a moment later.
         const bytes = stat.isFile() && stat.uid === 0 ? digestOfPinned(pin, stat.size) : undefined;
         const own = attributes.get(index);
@@ -43,6 +48,9 @@ export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases
     syncAt(note);
   }
 }
+
+/** A file that its next owner gets as a new inode, see take-over.ts. */
+const isTakenBy = (stat: Stats, { after }: Put): boolean => 'owner' in after && isTaken(stat, after.owner);
 
 const NOTE = 'given';
 
