@@ -13,10 +13,12 @@ export const MOST = {
   /** Links followed on the way to one path: as many as Linux follows. */
   links: 40,
   /**
-   * Bytes of a text that is parsed: flake.nix, flake.lock, a module, passwd, a file of git's settings. The largest module of
+   * Bytes of a text that is parsed: flake.nix, a module, passwd, a file of git's settings. The largest module of
    * nixpkgs has 1.4 MB; a parsed text takes some 250 times its bytes.
    */
   textBytes: 2 * MIB,
+  /** Bytes of a flake.lock: thirty thousand inputs. */
+  lockBytes: 16 * MIB,
   /** Bytes of a nix.conf, or of a file that it includes. */
   confBytes: MIB,
   /** Bytes of git's index: a million files. */

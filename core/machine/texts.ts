@@ -16,13 +16,13 @@ export type TextFile =
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export function readText(reader: Reader, path: AbsPath): TextFile {
+export function readText(reader: Reader, path: AbsPath, most: number = MOST.textBytes): TextFile {
   const entry = reader.stat(path);
   if (entry.type === 'absent') return { kind: 'absent' };
   if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
   if (entry.type !== 'file')
     return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
-  const bytes = reader.read(path, MOST.textBytes) ?? new Uint8Array();
+  const bytes = reader.read(path, most) ?? new Uint8Array();
   try {
     // Bytes that are not the UTF-8 of the decoded text would be lost by an edit.
     return { kind: 'text', text: decoder.decode(bytes), entry };

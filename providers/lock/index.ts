@@ -9,6 +9,7 @@ import { findInput } from '../../core/formats/lock/find-input.ts';
 import type { LockInput } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
 import { parseLock } from '../../core/formats/lock/parse-lock.ts';
+import { MOST } from '../../core/limits.ts';
 import type { Job, JobResult, ScratchFile } from '../../core/machine/job.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { oddFile, ownerIn, putText, readText, type TextFile } from '../../core/machine/texts.ts';
@@ -86,7 +87,7 @@ export const lock = provider<Desired, Observed>({
     const nixFile = readText(reader, join(dir, 'flake.nix'));
     if (nixFile.kind !== 'text') return { kind: 'barred', finding: unseen(nixFile, desired, reader) };
     const path = join(dir, 'flake.lock');
-    const file = readText(reader, path);
+    const file = readText(reader, path, MOST.lockBytes);
     if (file.kind === 'odd') return { kind: 'barred', finding: oddFile(path, file, '/lock') };
     const need = await lockNeed(nixFile.text, file, desired, reader);
     if (need.bar !== undefined) return { kind: 'settled', need };
