@@ -194,7 +194,15 @@ describe.each(WAYS)('%s', (_way, prepare) => {
     for (const line of old.match(/(?:user\.note|security\.selinux|trusted\.note)=.*|user:1234:.*|default:.*/g)!)
       expect(kept).toContain(line);
     succeeds(reflake('rollback --yes'));
-    expect(look(OLD)).toBe(old);
+    // What root takes back has no ACL: its owner may have put it there.
+    const isOfAnAcl = (line: string): boolean => /posix_acl|^(default:|mask::|user:1234)/.test(line);
+    const expected = old.split('\n').filter((line) => !isOfAnAcl(line));
+    expect(
+      look(OLD)
+        .split('\n')
+        .filter((line) => /=0x/.test(line)),
+    ).toEqual(expected.filter((line) => /=0x/.test(line)));
+    expect(look(OLD)).not.toContain('1234');
   });
 
   test('attributes and access lists of a file that is edited', () => {
@@ -293,15 +301,11 @@ describe('a file of 8 TiB, all of it holes', () => {
     shell(`truncate -s 8T ${OLD}/holes`);
   });
 
-  test('is moved on one file system', () => {
-    succeeds(reflake('apply --yes'));
-    expect(shell(`stat -c %s ${NEW}/holes`)).toBe(`${2 ** 43}\n`);
-    succeeds(reflake('rollback --yes'));
-    expect(shell(`stat -c %s ${OLD}/holes`)).toBe(`${2 ** 43}\n`);
-  });
-
-  test('is refused across file systems', () => {
-    across();
+  test.each([
+    ['on one file system', () => {}],
+    ['across file systems', across],
+  ])('is not copied, so the move is refused %s', (_where, lay) => {
+    lay();
     const { code, out } = reflake('apply --yes');
     expect({ code: code === 1 || code === 4 ? 'refused' : code, out }).toEqual({ code: 'refused', out });
     expect(out).toMatch(/holes/);

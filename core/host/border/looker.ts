@@ -150,11 +150,14 @@ function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
 
 function launch({ program, args, env, cwd, open }: Start, requests: number, answers: number): ChildProcess {
   try {
-    const timeout = findSystemTool('timeout');
-    if (timeout === undefined)
-      throw Object.assign(new Error('timeout (of coreutils) is not installed'), { tool: 'timeout' });
+    const tools = ['sh', 'timeout', 'cat'].map((tool) => {
+      const found = findSystemTool(tool);
+      if (found === undefined) throw Object.assign(new Error(`${tool} is not installed`), { tool });
+      return found;
+    });
+    const [sh, timeout, cat] = tools as [string, string, string];
     // Of a session of its own: so it has no terminal that it could type into.
-    return spawn(timeout, ['-s', 'KILL', String(LIFE), program, ...args], {
+    return spawn(sh, ['-c', UNTIL_THE_END, timeout, String(LIFE), cat, program, ...args], {
       cwd,
       env,
       detached: true,
@@ -167,10 +170,10 @@ function launch({ program, args, env, cwd, open }: Start, requests: number, answ
 
 function channel(requests: number, answers: number, ids: Ids): Channel {
   /** Undefined: it ended, or was ended. */
-  const receive = (length: number, deadline: bigint): Buffer | undefined => {
+  const receive = (length: number): Buffer | undefined => {
     const bytes = Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
-      const got = readSoon(answers, bytes, at, deadline);
+      const got = readSync(answers, bytes, at, length - at, null);
       if (got === 0) return undefined;
       at += got;
     }
@@ -186,10 +189,9 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code !== 'EPIPE') throw thrown;
       }
-      const deadline = process.hrtime.bigint() + BigInt(LIFE - YOUNG) * 1_000_000_000n;
-      const head = receive(HEAD, deadline);
+      const head = receive(HEAD);
       const said = head && headIn(head);
-      const body = said && receive(said.length, deadline);
+      const body = said && receive(said.length);
       const answer = body && answerIn(said.kind, body);
       return (
         answer ?? `the process of ${nameOf(ids)} that looks there has ended, or gave no answer in ${LIFE - YOUNG} s`
@@ -204,25 +206,10 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
 }
 
 /**
- * Some bytes; 0 at the end, or at the deadline. The end of the child alone is no end: whoever has its uid can take the pipe out of
- * it (pidfd_getfd(2)) and hold it open.
+ * A shell of root's around the child, so that whoever waits for its answer hears of its end: whoever has its uid can take its pipe
+ * (pidfd_getfd(2)), hold that open and kill it, and then no end of file comes. Zeros are no answer, and end with the reader.
  */
-function readSoon(fd: number, bytes: Buffer, at: number, deadline: bigint): number {
-  for (let pause = 0; ; pause = Math.min(pause + STEP, LONGEST)) {
-    try {
-      return readSync(fd, bytes, at, bytes.length - at, null);
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EAGAIN') throw thrown;
-    }
-    if (process.hrtime.bigint() > deadline) return 0;
-    // The first answers come in less time than a wait takes.
-    if (pause > SPIN) Atomics.wait(NEVER, 0, 0, pause);
-  }
-}
-
-/** Milliseconds, of which each try waits some more than the one before. */
-const [STEP, SPIN, LONGEST] = [0.02, 0.5, 20];
-const NEVER = new Int32Array(new SharedArrayBuffer(4));
+const UNTIL_THE_END = 'limit=$1 cat=$2; shift 2; "$0" -s KILL "$limit" "$@"; exec "$cat" /dev/zero >&4';
 
 /** Seconds after which timeout(1) ends a child, which the person could stop; one that is older than `YOUNG` is asked no more. */
 const LIFE = 180;
@@ -244,18 +231,17 @@ function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
     const made = spawnSync(mkfifo, ['-m', '600', ...names], { stdio: 'ignore', env: {} });
     if (made.status !== 0)
       throw Object.assign(new Error(`mkfifo failed in ${dir}`), { code: 'EIO', syscall: 'mkfifo' });
-    return { asking: ends(names[0]), answering: ends(names[1], constants.O_NONBLOCK) };
+    return { asking: ends(names[0]), answering: ends(names[1]) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** `flags`: of the reading end alone. */
-function ends(fifo: string, flags = 0): Pipe {
+function ends(fifo: string): Pipe {
   // Without O_NONBLOCK the first of the two would wait for the second.
   const first = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const write = openSync(fifo, constants.O_WRONLY);
-  const read = openSync(fifo, constants.O_RDONLY | flags);
+  const read = openSync(fifo, constants.O_RDONLY);
   closeSync(first);
   return { read, write };
 }

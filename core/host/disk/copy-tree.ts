@@ -144,13 +144,14 @@ function likeDir(target: DiskPath, stat: Stats): void {
   utimesSync(target, stat.atime, stat.mtime);
 }
 
-function copyFile(from: number, target: DiskPath, stat: Stats): void {
+/** The opened file `from`, with owner, mode, times and holes; `target` must be free and private. */
+export function copyFile(from: number, target: DiskPath, stat: Stats): void {
   const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     const isSparse = stat.blocks * 512 < stat.size;
     let size = 0;
     for (let got = readSync(from, buffer); got > 0; got = readSync(from, buffer)) {
-      const isHole = isSparse && buffer.subarray(0, got).every((byte) => byte === 0);
+      const isHole = isSparse && buffer.subarray(0, got).equals(ZEROS.subarray(0, got));
       if (!isHole) writeAll(to, buffer.subarray(0, got), size);
       size += got;
     }
@@ -165,6 +166,7 @@ function copyFile(from: number, target: DiskPath, stat: Stats): void {
 
 /** One for all, since one file is copied at a time. */
 const buffer = Buffer.allocUnsafe(CHUNK);
+const ZEROS = Buffer.alloc(CHUNK);
 
 function copyLink(to: Buffer, target: DiskPath, stat: Stats): void {
   symlinkSync(to, target);

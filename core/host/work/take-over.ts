@@ -1,12 +1,13 @@
 // What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have mapped it, or have put an
 // ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes, a directory without its ACLs.
 
-import { constants, copyFileSync, renameSync, type Stats, unlinkSync, utimesSync } from 'node:fs';
+import { closeSync, constants, openSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
 import type { Digest } from '../../model.ts';
 import type { AbsPath } from '../../path.ts';
 import type { Anchor } from '../disk/anchor.ts';
 import { setAttributes, withoutAcl } from '../disk/attributes.ts';
+import { copyFile } from '../disk/copy-tree.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt } from '../disk/durable.ts';
 import { digestAt, withPinned } from './pinned.ts';
@@ -43,7 +44,12 @@ export function takeFile(
   staging.warrants.write(dir, path);
   const stagingDir = stagingDirFor(staging, path);
   const copy = stagingDir.free('undo', at);
-  copyFileSync(`/proc/self/fd/${pin}`, copy, constants.COPYFILE_EXCL);
+  const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    copyFile(fd, copy, stat);
+  } finally {
+    closeSync(fd);
+  }
   // Its owner may have written to it since the last look.
   if (bytes !== undefined && digestAt(copy) !== bytes) {
     unlinkSync(copy);
@@ -51,7 +57,6 @@ export function takeFile(
   }
   if (attributes !== undefined) withPinned(copy, (one) => setAttributes(one, attributes));
   finish(copy);
-  utimesSync(copy, stat.atime, stat.mtime);
   syncAt(copy);
   // For the sweep, which compares the old inode with it.
   linkIfPossible(copy, stagingDir.free('old', at));

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import { asDiagnostic } from '../../../core/finding.ts';
+import { MOST } from '../../../core/limits.ts';
 import { readText } from '../../../core/machine/texts.ts';
 import { type AbsPath, absolute, parent } from '../../../core/path.ts';
 import { overlay } from '../../../core/plan/overlay.ts';
@@ -45,7 +46,7 @@ const WISH = {
 /** With what it found as diagnostics. */
 async function need(files: Readonly<Record<string, string>>, wish: Partial<typeof WISH> = {}, nix?: string) {
   const reader = machine(files, nix);
-  const file = readText(reader, absolute('/etc/nixos/flake.lock'));
+  const file = readText(reader, absolute('/etc/nixos/flake.lock'), MOST.lockBytes);
   if (file.kind === 'odd') throw new Error(file.problem);
   const found = await lockNeed(files['/etc/nixos/flake.nix'] ?? '', file, { ...WISH, ...wish }, reader);
   return { ...found, diagnostics: found.findings.map(asDiagnostic) };
