@@ -8,7 +8,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
-import type { Host } from '../../core/machine/host.ts';
+import { type Host, isTheirLink } from '../../core/machine/host.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Outcome } from '../../core/model.ts';
@@ -224,7 +224,9 @@ async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
   const last = known.ok ? select(known.applies, { kind: 'newest' }) : undefined;
   if (!known.ok || last === undefined || last.length === 0) return applied;
   const stamp = { tx: `${n.toString(16)}`.padStart(12, 'b'), startedAt: '2026-01-01T00:00:00Z', by: 'attacked' };
-  const { transaction, blobs } = undoing(last, known.applies, host, stamp, false);
+  // As the command looks: through directories that are held, so no link of theirs leads it elsewhere.
+  const seen = { ...host, ...host.held };
+  const { transaction, blobs } = undoing(last, known.applies, seen, stamp, false);
   const outcome = await execute(transaction, blobs, around(opened()));
   if (outcome.status === 'applied') return { status: 'rolled-back', cause: [] };
   if (outcome.status === 'stuck') return outcome;
@@ -240,7 +242,7 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
   try {
     return await run();
   } catch (thrown) {
-    if (isUnreadable(thrown)) return { status: 'refused', cause: [] };
+    if (isUnreadable(thrown) || isTheirLink(thrown)) return { status: 'refused', cause: [] };
     return thrown instanceof Error ? thrown : new Error(String(thrown));
   }
 }
