@@ -161,6 +161,22 @@ describe('a rollback takes back what it gave', () => {
     expect(lstatSync(`${root}/etc/nixos/configuration.nix`).uid).toBe(0);
   });
 
+  test.each([0o755, 0o700])('what stays theirs is named, and nothing else (home %o)', (mode) => {
+    chmodSync(`${root}/home/srid`, mode);
+    mkdirSync(`${root}${TREE}/modules`);
+    writeFileSync(`${root}${TREE}/modules/a.nix`, '{ }\n');
+    for (const name of ['modules', 'modules/a.nix']) chownSync(`${root}${TREE}/${name}`, OWNER, 100);
+    const { code, out } = reflake(['rollback', '--yes']);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.stringMatching(/"\/etc\/nixos": modules, modules\/a\.nix \(/),
+    });
+  });
+
+  test('where nothing was added nothing is named', () => {
+    expect(reflake(['rollback', '--yes']).out).not.toMatch(/still its owner/);
+  });
+
   test("a file of root's that they could not read is not taken along", () => {
     writeFileSync(`${root}/home/srid/.viminfo`, 'SECRET\n', { mode: 0o600 });
     renameSync(`${root}/home/srid/.viminfo`, `${root}${TREE}/x.nix`);

@@ -5,7 +5,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { notOwned } from '../machine/owned.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, kindOf, type Move } from '../model.ts';
-import { quoted, relativeTo } from '../path.ts';
+import { type AbsPath, quoted, rebase, relativeTo } from '../path.ts';
 
 /**
  * What a rollback brings to root unseen: files that become root's with bytes that nobody has compared, and what else lies in the
@@ -47,7 +47,9 @@ function staysTheirs(edits: readonly Edit[], reader: Reader): readonly Diagnosti
       const top = reader.stat(from);
       if (top.type !== 'dir' || top.owner.uid === 0) return [];
       const all = notOwned(from, ROOT_OWNER, { ...reader, isOwned: () => false });
-      const theirs = all.filter(({ path, entry }) => !named.has(path) && entry.owner.uid !== 0).map(({ path }) => path);
+      // Edits name a path where it is before the move, or after it.
+      const isNamed = (path: AbsPath): boolean => named.has(path) || named.has(rebase(path, from, to) ?? path);
+      const theirs = all.filter(({ path, entry }) => !isNamed(path) && entry.owner.uid !== 0).map(({ path }) => path);
       if (theirs.length === 0) return [];
       const some = theirs.slice(0, NAMED).map((path) => relativeTo(path, from));
       const more = theirs.length > NAMED ? ` and ${theirs.length - NAMED} more` : '';

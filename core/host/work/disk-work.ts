@@ -5,7 +5,7 @@ import { closeSync, fstatSync, readdirSync } from 'node:fs';
 import type { Blobs, By, Work } from '../../machine/host.ts';
 import { below } from '../../machine/links.ts';
 import { type Edit, type Kept, kindOf, type Move, type Put, sameOwner } from '../../model.ts';
-import { type AbsPath, basename, parent } from '../../path.ts';
+import { type AbsPath, basename, parent, rebase } from '../../path.ts';
 import { type Anchor, type Anchors, anchors, errno, mustHaveProc, unlessTheirLink } from '../disk/anchor.ts';
 import { likeOld, withCapabilities } from '../disk/attributes.ts';
 import type { Places } from '../disk/disk-paths.ts';
@@ -160,9 +160,12 @@ function keptOf(staging: Staging, edit: Edit): readonly Kept[] {
 /** What was kept in a tree goes with it, back or forth. */
 function asItIsNow(staging: Staging, { path, beside }: Kept): Kept {
   if (beside === undefined) return { path };
-  const now = placesOf(staging.moves, beside).find(
-    (place) => thereOrNot(() => there(staging.anchors.at(place))) !== undefined,
+  // A whole tree that was kept beside takes along what was kept in it.
+  const carried = staging.kept.flatMap((other) =>
+    other.beside === undefined || other.beside === beside ? [] : [rebase(beside, other.path, other.beside)],
   );
+  const places = [beside, ...carried.filter((place) => place !== undefined), ...placesOf(staging.moves, beside)];
+  const now = places.find((place) => thereOrNot(() => there(staging.anchors.at(place))) !== undefined);
   return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
 }
 
