@@ -423,7 +423,7 @@ export const CODES = {
   },
   RF3023: {
     title: 'files come back as their owner left them',
-    page: 'An apply gave files of root to somebody, and the rollback gives them back. It restores owners, modes and what reflake wrote; what their owner wrote since comes along, and so does what they added. Compare the files before root builds a system from them.',
+    page: 'An apply gave files of root to somebody, and the rollback gives them back. It restores owners, modes and what reflake wrote; what their owner wrote since comes along, and what they added becomes root’s as well. Compare the files before root builds a system from them.',
   },
   RF3024: {
     title: 'the machine does not tell',

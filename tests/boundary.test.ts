@@ -161,20 +161,31 @@ describe('a rollback takes back what it gave', () => {
     expect(lstatSync(`${root}/etc/nixos/configuration.nix`).uid).toBe(0);
   });
 
-  test.each([0o755, 0o700])('what stays theirs is named, and nothing else (home %o)', (mode) => {
+  test.each([0o755, 0o700])('what they added becomes root’s as well, set-id bits gone (home %o)', (mode) => {
     chmodSync(`${root}/home/srid`, mode);
     mkdirSync(`${root}${TREE}/modules`);
     writeFileSync(`${root}${TREE}/modules/a.nix`, '{ }\n');
-    for (const name of ['modules', 'modules/a.nix']) chownSync(`${root}${TREE}/${name}`, OWNER, 100);
+    symlinkSync('a.nix', `${root}${TREE}/modules/b.nix`);
+    for (const name of ['modules', 'modules/a.nix', 'modules/b.nix']) lchownSync(`${root}${TREE}/${name}`, OWNER, 100);
+    chmodSync(`${root}${TREE}/modules/a.nix`, 0o6755);
     const { code, out } = reflake(['rollback', '--yes']);
-    expect({ code, out }).toEqual({
-      code: 0,
-      out: expect.stringMatching(/"\/etc\/nixos": modules, modules\/a\.nix \(/),
-    });
+    expect({ code, out }).toEqual({ code: 0, out });
+    for (const name of ['modules', 'modules/a.nix', 'modules/b.nix'])
+      expect(lstatSync(`${root}/etc/nixos/${name}`).uid).toBe(0);
+    expect(lstatSync(`${root}/etc/nixos/modules/a.nix`).mode & 0o7777).toBe(0o755);
   });
 
-  test('where nothing was added nothing is named', () => {
-    expect(reflake(['rollback', '--yes']).out).not.toMatch(/still its owner/);
+  test.each([
+    ['a FIFO', (at: string) => execFileSync('mkfifo', [at])],
+    ['a hard link', (at: string) => linkSync(`${root}/home/srid/mine`, at)],
+  ])('%s of theirs is not left in a place of root’s: all is undone', (_what, lay) => {
+    writeFileSync(`${root}/home/srid/mine`, 'mine\n');
+    lay(`${root}${TREE}/odd`);
+    for (const at of [`${root}/home/srid/mine`, `${root}${TREE}/odd`]) lchownSync(at, OWNER, 100);
+    const before = rows();
+    const { code, out } = reflake(['rollback', '--yes']);
+    expect({ code, out }).toEqual({ code: 4, out: expect.stringMatching(/odd" would still be its owner's.*RF2041/) });
+    expect(rows()).toEqual(before);
   });
 
   test("a file of root's that they could not read is not taken along", () => {

@@ -16,6 +16,7 @@ import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import { strayEdit } from '../../core/plan/stray-edits.ts';
+import { type Arrival, arrivalsIn, foreignIn, strangersIn } from '../../core/transaction/comes-back.ts';
 import { execute } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import type { Counts } from '../../core/verdict.ts';
@@ -59,10 +60,13 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
   const act = async (mutex: Mutex): Promise<End> => {
     /** What holds after the last write; undefined: nobody has looked. */
     let after: Counts | undefined;
+    const held = { ...session.host, ...session.host.held };
+    let edits: readonly Edit[] = [];
+    let arrivals: readonly Arrival[] = [];
     const around = surroundings({ ...session, mutex }, io, async () => {
       const { plan: left } = await session.plan(() => {});
       after = tallyOf(left);
-      return remaining(left, session);
+      return [...remaining(left, session), ...strangersIn(arrivals, held, edits)];
     });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
@@ -84,7 +88,13 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       const stray = strayFrom(plan, session);
       if (stray) return refuse(stray, saved ? EXIT.stale : EXIT.refused);
     }
-    const rights = missingRights(editsOf(plan.steps), session.host);
+    edits = editsOf(plan.steps);
+    if (isRoot()) {
+      const foreign = foreignIn(edits, held);
+      if (foreign !== undefined) return refuse(foreign, EXIT.error);
+      arrivals = arrivalsIn(edits, held);
+    }
+    const rights = missingRights(edits, session.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
@@ -98,7 +108,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       undoes: [],
       parties: session.wishes.parties,
       dirs,
-      batches: [editsOf(plan.steps)],
+      batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);

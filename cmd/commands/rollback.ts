@@ -4,9 +4,17 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { stateInTheWay } from '../../core/host/state-place.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
+import type { Edit } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import { ASIDE } from '../../core/plan/places.ts';
-import { comesBack, foreignIn } from '../../core/transaction/comes-back.ts';
+import {
+  type Arrival,
+  arrivalsIn,
+  comesBack,
+  foreignIn,
+  strangersIn,
+  takenAlong,
+} from '../../core/transaction/comes-back.ts';
 import { execute } from '../../core/transaction/executor.ts';
 import {
   goneThrough,
@@ -52,7 +60,12 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
   };
   const act = async (mutex: Mutex): Promise<End> => {
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
-    const around = surroundings({ ...place, report, mutex }, io, async () => []);
+    let arrivals: readonly Arrival[] = [];
+    let undone: readonly Edit[] = [];
+    const around = surroundings({ ...place, report, mutex }, io, async () => {
+      place.host.refresh();
+      return strangersIn(arrivals, { ...place.host, ...place.host.held }, undone);
+    });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
@@ -66,14 +79,19 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
       stamp(io),
       options.force,
     );
-    const undone = transaction.batches.flat();
+    undone = transaction.batches.flat();
+    let batches = transaction.batches;
     const rights = missingRights(undone, place.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     if (isRoot()) {
-      const foreign = foreignIn(undone, { ...place.host, ...place.host.held });
+      const held = { ...place.host, ...place.host.held };
+      const foreign = foreignIn(undone, held);
       if (foreign !== undefined) return refuse(foreign, EXIT.error);
-      for (const returned of comesBack(undone, { ...place.host, ...place.host.held }))
-        report({ type: 'diagnostic', diagnostic: returned });
+      arrivals = arrivalsIn(undone, held);
+      const also = takenAlong(undone, arrivals);
+      if (also.length > 0) batches = [...batches, also];
+      undone = batches.flat();
+      for (const returned of comesBack(undone)) report({ type: 'diagnostic', diagnostic: returned });
     }
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
@@ -82,7 +100,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     const places = dirs.map((path) => ({ what: 'the configuration', path }));
     const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
     if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
-    const outcome = await execute({ ...transaction, dirs }, blobs, around);
+    const outcome = await execute({ ...transaction, batches, dirs }, blobs, around);
     keepWithin(limits, outcome, around);
     return endOf(outcome);
   };

@@ -1,21 +1,94 @@
-// What a rollback takes from an owner into a place of root's, where all counts as root's own afterwards: what it says of that, and
-// what it refuses to take.
+// What comes from an owner's hands into a place of root's, where all counts as root's own afterwards: what is said of that, what is
+// taken along, and what is refused.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { below } from '../machine/links.ts';
 import { notOwned } from '../machine/owned.ts';
 import type { Reader } from '../machine/reader.ts';
-import { type Edit, kindOf, type Move } from '../model.ts';
-import { type AbsPath, quoted, rebase, relativeTo } from '../path.ts';
+import { type Edit, type Entry, kindOf, type Move, type Owner, type Put } from '../model.ts';
+import { type AbsPath, quoted, rebase } from '../path.ts';
 
-/**
- * What a rollback brings to root unseen: files that become root's with bytes that nobody has compared, and what else lies in the
- * tree and stays somebody's. `reader`: looks with root's rights, and follows no link of theirs.
- */
-export function comesBack(edits: readonly Edit[], reader: Reader): readonly Diagnostic[] {
-  return [...withTheirBytes(edits), ...staysTheirs(edits, reader)];
+const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
+
+/** A tree that somebody owns, on its way to where it will be root's. `known`: what it holds, by its paths at the new place. */
+export interface Arrival extends Pick<Move, 'from' | 'to'> {
+  readonly known: ReadonlyMap<AbsPath, Entry>;
 }
 
-function withTheirBytes(edits: readonly Edit[]): readonly Diagnostic[] {
+/** `reader`: looks with root's rights, and follows no link of theirs. */
+export function arrivalsIn(edits: readonly Edit[], reader: Reader): readonly Arrival[] {
+  return edits
+    .filter((edit): edit is Move => edit.op === 'move')
+    .filter(({ from, to }) => {
+      const top = reader.stat(from);
+      return top.type === 'dir' && top.owner.uid !== 0 && becomesRoots(edits, [from, to]);
+    })
+    .map(({ from, to }) => ({ from, to, known: entriesBelow(from, to, reader) }));
+}
+
+const becomesRoots = (edits: readonly Edit[], tops: readonly AbsPath[]): boolean =>
+  edits.some(
+    (edit) => edit.op === 'put' && tops.includes(edit.path) && edit.after.type === 'dir' && edit.after.owner.uid === 0,
+  );
+
+function entriesBelow(top: AbsPath, as: AbsPath, reader: Reader): Map<AbsPath, Entry> {
+  const found = new Map<AbsPath, Entry>([[as, reader.stat(top)]]);
+  const visit = (dir: AbsPath, at: AbsPath): void => {
+    for (const { name, entry } of reader.entries(dir)) {
+      found.set(below(at, name), entry);
+      if (entry.type === 'dir') visit(below(dir, name), below(at, name));
+    }
+  };
+  visit(top, as);
+  return found;
+}
+
+/**
+ * What the owner added since becomes root's as well, parents first: left theirs in a place of root's, it would be theirs to change
+ * for ever. What no edit can take is left out, and found by `strangersIn`.
+ */
+export function takenAlong(edits: readonly Edit[], arrivals: readonly Arrival[]): readonly Put[] {
+  return arrivals.flatMap(({ from, to, known }) => {
+    const named = new Set(
+      edits.flatMap((edit) => (edit.op === 'put' ? [rebase(edit.path, from, to) ?? edit.path] : [])),
+    );
+    return [...known].flatMap(([path, entry]): readonly Put[] => {
+      if (named.has(path) || entry.type === 'absent' || entry.type === 'other' || entry.owner.uid === 0) return [];
+      if (entry.type === 'file' && entry.hardLinked) return [];
+      const after =
+        entry.type === 'link'
+          ? { ...entry, owner: ROOT_OWNER }
+          : { ...entry, owner: ROOT_OWNER, mode: entry.mode & ~0o6000 };
+      return [{ op: 'put', path, before: entry, after }];
+    });
+  });
+}
+
+/** After the last write: what is in such a tree and was not when it was looked at, or is not root's. */
+export function strangersIn(
+  arrivals: readonly Arrival[],
+  reader: Reader,
+  edits: readonly Edit[],
+): readonly Diagnostic[] {
+  const put = new Set(edits.flatMap((edit) => (edit.op === 'put' ? [edit.path] : [])));
+  return arrivals.flatMap(({ from, to, known }) =>
+    [...entriesBelow(to, to, reader)].flatMap(([path, entry]): readonly Diagnostic[] => {
+      const isExpected = known.has(path) || put.has(path) || put.has(rebase(path, to, from) ?? path);
+      const isRoots = entry.type === 'absent' || entry.owner.uid === 0;
+      if (isExpected && isRoots) return [];
+      const why = isExpected
+        ? "would still be its owner's in a place of root's"
+        : 'came into the tree while it was taken';
+      const hint = isExpected
+        ? 'move it elsewhere (special files and hard links are not taken)'
+        : 'run the command again';
+      return [{ severity: 'error', code: 'RF2041', summary: `"${path}" ${why}`, hint, path }];
+    }),
+  );
+}
+
+/** Files that become root's with bytes that nobody has compared. */
+export function comesBack(edits: readonly Edit[]): readonly Diagnostic[] {
   const { length } = edits.filter(
     (edit) =>
       edit.op === 'put' &&
@@ -32,42 +105,11 @@ function withTheirBytes(edits: readonly Edit[]): readonly Diagnostic[] {
     {
       severity: 'warning',
       code: 'RF3023',
-      summary: `${what} owner wrote since`,
+      summary: `${what} owner wrote`,
       hint: 'compare before root builds a system from it',
     },
   ];
 }
-
-/** In a tree that comes to a place of root's: what no edit names, and is not root's. */
-function staysTheirs(edits: readonly Edit[], reader: Reader): readonly Diagnostic[] {
-  const named = new Set(edits.flatMap((edit) => (edit.op === 'put' ? [edit.path] : [])));
-  return edits
-    .filter((edit): edit is Move => edit.op === 'move')
-    .flatMap(({ from, to }) => {
-      const top = reader.stat(from);
-      if (top.type !== 'dir' || top.owner.uid === 0) return [];
-      const all = notOwned(from, ROOT_OWNER, { ...reader, isOwned: () => false });
-      // Edits name a path where it is before the move, or after it.
-      const isNamed = (path: AbsPath): boolean => named.has(path) || named.has(rebase(path, from, to) ?? path);
-      const theirs = all.filter(({ path, entry }) => !isNamed(path) && entry.owner.uid !== 0).map(({ path }) => path);
-      if (theirs.length === 0) return [];
-      const some = theirs.slice(0, NAMED).map((path) => relativeTo(path, from));
-      const more = theirs.length > NAMED ? ` and ${theirs.length - NAMED} more` : '';
-      return [
-        {
-          severity: 'warning',
-          code: 'RF3023',
-          summary: `added since, and still its owner's in "${to}": ${some.join(', ')}${more}`,
-          hint: `remove it, or take it: sudo chown -R root:root -- ${quoted(to)}`,
-        } as const,
-      ];
-    });
-}
-
-const ROOT_OWNER = { uid: 0, gid: 0 };
-
-/** Nobody reads more at once. */
-const NAMED = 10;
 
 /**
  * Something that the owner of a tree could not read, but has moved into it: taken along to a place of root's, the next apply
