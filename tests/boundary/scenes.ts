@@ -302,6 +302,14 @@ const S8 = scenes('S8', 'own', {
   'it includes a FIFO': { [CONF]: text(`include ${HOME}/fifo\n`), [`${HOME}/fifo`]: fifo },
   'it is a FIFO': { [CONF]: fifo },
   'it is a link to a device': { [CONF]: link('/dev/zero') },
+  'it includes itself': { [CONF]: text(`include ${CONF}\n`) },
+  'its includes fan out': {
+    [CONF]: text(`include ${HOME}/inc0\n`),
+    ...Object.fromEntries(
+      Array.from({ length: 25 }, (_, n) => [`${HOME}/inc${n}`, text(`include inc${n + 1}\n!include inc${n + 1}\n`)]),
+    ),
+    [`${HOME}/inc25`]: text('keep-going = true\n'),
+  },
   'the registry is a FIFO': { [`${HOME}/.config/nix/registry.json`]: fifo },
   'the registry is a link to a device': { [`${HOME}/.config/nix/registry.json`]: link('/dev/zero') },
   "it is root's 0600 file": { [CONF]: { text: 'experimental-features = SECRET-MARK\n', mode: 0o600 } },

@@ -24,7 +24,9 @@ function lookAtNix(env: Environment, seen: Reading): void {
     const text = seen.text(path);
     return text === undefined ? [] : [{ path, text }];
   });
-  if (seen.unfit() === undefined) evaluateNixConf(sources, seen.text);
+  const error = seen.unfit() === undefined ? evaluateNixConf(sources, seen.text).error : undefined;
+  // Nix follows includes without a limit: in a circle, or where each file includes two more, it does not end.
+  if (error?.kind === 'loop') seen.refuse(`${error.path}: ${error.message}`);
   for (const path of files) seen.text(`${dirname(path)}/registry.json`);
 }
 
@@ -35,6 +37,7 @@ const gitConfigs = ({ HOME, XDG_CONFIG_HOME }: Environment): readonly string[] =
 interface Reading {
   /** Undefined: there is no such file, or one was unfit. */
   readonly text: (path: string) => string | undefined;
+  readonly refuse: (why: string) => void;
   readonly unfit: () => string | undefined;
 }
 
@@ -47,6 +50,9 @@ function reading(): Reading {
       if (!stat.isFile()) unfit ??= `${path} is a ${stat.isFIFO() ? 'FIFO' : 'device or socket'}`;
       else if (stat.size > MOST.confBytes) unfit ??= `${path} has ${stat.size} bytes`;
       return unfit === undefined ? textOf(path) : undefined;
+    },
+    refuse: (why) => {
+      unfit ??= why;
     },
     unfit: () => unfit,
   };
