@@ -70,11 +70,15 @@ export function strangersIn(
   reader: Reader,
   edits: readonly Edit[],
 ): readonly Diagnostic[] {
-  const put = new Set(edits.flatMap((edit) => (edit.op === 'put' ? [edit.path] : [])));
+  const puts = new Map(edits.flatMap((edit) => (edit.op === 'put' ? [[edit.path, edit.after] as const] : [])));
   return arrivals.flatMap(({ from, to, known }) =>
     [...entriesBelow(to, to, reader)].flatMap(([path, entry]): readonly Diagnostic[] => {
-      const isExpected = known.has(path) || put.has(path) || put.has(rebase(path, to, from) ?? path);
-      const isRoots = entry.type === 'absent' || entry.owner.uid === 0;
+      const after = puts.get(path) ?? puts.get(rebase(path, to, from) ?? path);
+      const isExpected = known.has(path) || after !== undefined;
+      // What was somebody's in root's place before the apply is theirs again.
+      const isAsPut =
+        after !== undefined && 'owner' in after && 'owner' in entry && after.owner.uid === entry.owner.uid;
+      const isRoots = entry.type === 'absent' || entry.owner.uid === 0 || isAsPut;
       if (isExpected && isRoots) return [];
       const why = isExpected
         ? "would still be its owner's in a place of root's"
