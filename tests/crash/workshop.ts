@@ -223,7 +223,11 @@ function placeIn(home: string, name: string, picture: string, as: Owner | undefi
       const own = words.map((word) => (word === '{spec}' ? `${home}/spec.json` : word));
       const prefix = (around.prefix ?? []).map((word) => (word === '{log}' ? log : word));
       const preload = prefix[0] === 'strace' ? ['--require', ONE_THREAD] : [];
+      // An ordinary user has no rights but their own.
+      const drop =
+        as === undefined ? [] : ['setpriv', `--reuid=${as.uid}`, `--regid=${as.gid}`, '--clear-groups', '--'];
       const argv = [
+        ...drop,
         ...prefix,
         process.execPath,
         ...preload,
