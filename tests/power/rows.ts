@@ -111,6 +111,6 @@ async function tellNeeded(recorded: Recorded, log: (line: string) => void): Prom
 function mount({ across }: Extract<Row, { how: 'replay' }>, { disk }: Bench): void {
   for (const dir of across === true ? ACROSS : []) {
     mkdirSync(`${disk}/${dir}`, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', 'reflake-power', `${disk}/${dir}`]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'reflake-power', `${disk}/${dir}`]);
   }
 }

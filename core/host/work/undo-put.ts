@@ -25,6 +25,7 @@ import {
   linkIfPossible,
   nearest,
   PATIENCE,
+  placesOf,
   stagingDirFor,
   take,
 } from './taking.ts';
@@ -113,6 +114,10 @@ function takeOurs(staging: Staging, edit: Put, at: number): readonly AbsPath[] {
 export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
   const dir = unlessTheirLink(() => thereOrNot(() => staging.anchors.dir(parent(path))));
+  const inPlace = placesOf(staging.moves, path).flatMap((place) => {
+    const found = unlessTheirLink(() => thereOrNot(() => staging.anchors.at(place)));
+    return found === undefined ? [] : [found];
+  });
   // Each once, whatever number of names it has, and not what is still in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
   return staging.stagingDirs.all().flatMap((stagingDir) =>
@@ -123,7 +128,7 @@ export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers:
         seen.push(stat);
         // An edit that says nothing of its bytes replaces any.
         const isAny = slot === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
-        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(stagingDir, at, thing)) return [];
+        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(stagingDir, at, thing, inPlace)) return [];
         const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
         if (isDispensable || isStillLive(staging, thing, slot)) return [];
         return keepBeside(staging, path, thing, nearest(staging, path, stagingDir)) ?? [];
@@ -135,10 +140,14 @@ export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers:
 /** Where the put may have left what is somebody's. Of a file that root took, only the old inode is: its copy is ours. */
 const shelvesOf = (edit: Put): readonly Slot[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
 
-/** Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. */
-function isAsTaken(stagingDir: StagingDir, at: number, slotted: DiskPath): boolean {
+/**
+ * Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. After a power cut the
+ * copy may have lost its second name, and is known by its place.
+ */
+function isAsTaken(stagingDir: StagingDir, at: number, slotted: DiskPath, inPlace: readonly DiskPath[]): boolean {
   const bytes = digestAt(slotted);
-  return bytes !== undefined && stagingDir.things('old', at).some((copy) => digestAt(copy) === bytes);
+  const copies = [...stagingDir.things('old', at), ...inPlace];
+  return bytes !== undefined && copies.some((copy) => digestAt(copy) === bytes);
 }
 
 /**
