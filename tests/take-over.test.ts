@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -61,7 +62,10 @@ const exchanged = (from: Owner, to: Owner, order: 'children first' | 'parents fi
   return order === 'children first' ? edits : edits.toReversed();
 };
 
-async function carriedOut(edits: readonly Edit[], verify: () => readonly never[] | readonly [typeof PROBLEM]) {
+async function carriedOut(
+  batches: readonly (readonly Edit[])[],
+  verify: () => readonly never[] | readonly [typeof PROBLEM],
+) {
   const transaction: Transaction = {
     tx: 'aaaaaaaaaaaa',
     kind: 'apply',
@@ -70,7 +74,7 @@ async function carriedOut(edits: readonly Edit[], verify: () => readonly never[]
     undoes: [],
     startedAt: '2026-01-01T00:00:00Z',
     by: 'srid',
-    batches: [edits],
+    batches,
   };
   const scene = { host: realHost(absolute(root)), store: diskStore(`${home.dir}/state`) };
   return (await execute(transaction, {}, around(scene, { verify: async () => verify() }))) as Outcome;
@@ -115,7 +119,7 @@ describe.each(['children first', 'parents first'] as const)('root takes a tree f
   test('what its owner had opened is another file', async () => {
     lay(THEIRS);
     const writeLate = keepHold();
-    const outcome = await carriedOut(exchanged(THEIRS, ROOTS, order), () => []);
+    const outcome = await carriedOut([exchanged(THEIRS, ROOTS, order)], () => []);
     writeLate();
     expect(outcome).toMatchObject({ status: 'applied' });
     expect(left()).toEqual([]);
@@ -124,7 +128,7 @@ describe.each(['children first', 'parents first'] as const)('root takes a tree f
 
   test('and gives it back where the apply fails', async () => {
     lay(THEIRS);
-    const outcome = await carriedOut(exchanged(THEIRS, ROOTS, order), () => [PROBLEM]);
+    const outcome = await carriedOut([exchanged(THEIRS, ROOTS, order)], () => [PROBLEM]);
     expect(outcome).toMatchObject({ status: 'rolled-back' });
     for (const name of NAMES) expect([lstatSync(at(name)).uid, readFileSync(at(name), 'utf8')]).toEqual([1000, 'old']);
     expect(left()).toEqual([]);
@@ -135,7 +139,7 @@ describe.each(['children first', 'parents first'] as const)('root takes back wha
   test('what they had opened meanwhile is another file', async () => {
     lay(ROOTS);
     let writeLate = (): void => {};
-    const outcome = await carriedOut(exchanged(ROOTS, THEIRS, order), () => {
+    const outcome = await carriedOut([exchanged(ROOTS, THEIRS, order)], () => {
       const fds = NAMES.map((name) => openSync(at(name), 'r+'));
       execFileSync('setfacl', ['-d', '-m', 'u:1000:rwx', at('.')]);
       writeLate = () => {
@@ -154,7 +158,7 @@ describe.each(['children first', 'parents first'] as const)('root takes back wha
 
   test('what they have changed stays theirs, and is told', async () => {
     lay(ROOTS);
-    const outcome = await carriedOut(exchanged(ROOTS, THEIRS, order), () => {
+    const outcome = await carriedOut([exchanged(ROOTS, THEIRS, order)], () => {
       writeFileSync(at('a'), 'evil');
       return [PROBLEM];
     });
@@ -162,4 +166,13 @@ describe.each(['children first', 'parents first'] as const)('root takes back wha
     expect(JSON.stringify(outcome)).toContain('/home/u/conf/a');
     expect([lstatSync(at('a')).uid, lstatSync(at('sub/b')).uid]).toEqual([1000, 0]);
   });
+});
+
+test('what is taken and then removed by the same transaction is known as the copy that it is by then', async () => {
+  lay(THEIRS);
+  const taken = put('/home/u/conf/a', file(THEIRS), file(ROOTS));
+  const removed = put('/home/u/conf/a', { ...file(ROOTS), content: digestOf('old') } as Puttable, { type: 'absent' });
+  expect(await carriedOut([[taken], [removed]], () => [])).toMatchObject({ status: 'applied' });
+  expect(existsSync(at('a'))).toBe(false);
+  expect(left()).toEqual([]);
 });

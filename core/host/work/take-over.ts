@@ -60,6 +60,7 @@ export function takeFile(
   syncAt(copy);
   // For the sweep, which compares the old inode with it.
   linkIfPossible(copy, stagingDir.free('old', at));
+  followTaken(staging, stat, there(copy)!);
   if (isOpenToOthers(dir)) {
     const taken = take(staging, path, at);
     const found = taken && there(taken);
@@ -80,3 +81,9 @@ export function takeFile(
 
 /** Of a directory that is another's by now: an ACL that its former owner has put on it would outlast them. */
 export const closeDirectory = (pin: number): void => withoutAcl(pin);
+
+/** A later edit of the same transaction was prepared for the old inode: the one that it will meet is the copy. */
+function followTaken(staging: Staging, old: Stats, copy: Stats): void {
+  for (const [at, { since: _, ...known }] of staging.known)
+    if (known.target !== undefined && isSameInode(known.target, old)) staging.known.set(at, { ...known, target: copy });
+}
