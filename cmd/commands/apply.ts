@@ -112,8 +112,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);
-    const moved =
-      outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), editsOf(plan.steps), session.root);
+    const moved = outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), edits, session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
   };
@@ -126,12 +125,15 @@ const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] =
   { what: 'config.path', path: dir, pointer: '/config/path' },
 ];
 
+/** Nobody can find a second plan for a whole id. */
+const isWholeId = (id: string | undefined): boolean => id?.replace(/^sha256:/, '').length === 64;
+
 /**
  * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
  * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
  */
 function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
-  if (options.expect?.replace(/^sha256:/, '').length === 64) return undefined;
+  if (isWholeId(options.expect)) return undefined;
   const trusted = trustedBy(callerOf(io.env), authorOf(options)?.uid);
   const judged = doubtAbout(resolve(io.cwd, file), `the plan "${file}"`, trusted, files);
   return judged.kind === 'none' ? judged.problem : undefined;
@@ -143,8 +145,7 @@ function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFil
  */
 function callersPlan(options: ApplyOptions, session: Session, io: Io, files: UserFiles): Diagnostic | undefined {
   const caller = callerOf(io.env);
-  const isWhole = options.expect?.replace(/^sha256:/, '').length === 64;
-  if (!isRoot() || caller.uid === 0 || options.plan === undefined || isWhole) return undefined;
+  if (!isRoot() || caller.uid === 0 || options.plan === undefined || isWholeId(options.expect)) return undefined;
   const { uid } = files.waypoint(resolve(io.cwd, options.plan));
   const { owner, dir, from } = session.wishes;
   const there = session.host.held.stat(from ?? dir);

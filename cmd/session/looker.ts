@@ -22,15 +22,15 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   host.grant(places);
   // Its Nix and git read root's own settings.
   if (owner?.uid === 0) host.grant([join(absolute(names.user(0)?.home ?? '/root'), '.config')]);
-  const holder = host.holder(dir);
-  const holders = places.map((place) => host.holder(place)).filter((uid) => uid !== undefined);
-  const candidates = [owner, ...holders.map((uid) => personOf({ uid, gid: uid }, names)), caller];
+  const holders = places.map((place) => host.holder(place));
+  const known = holders.filter((uid) => uid !== undefined).map((uid) => personOf({ uid, gid: uid }, names));
+  const candidates = [owner, ...known, caller];
   const first = candidates.find((one) => one !== undefined && one.uid !== 0);
   host.lookAs(first && idsOf(first, isRunning));
   const present = presentOwner(host, dir);
   const person = present === undefined || present.uid === first?.uid ? first : personOf(present, names);
   host.lookAs(person && idsOf(person, isRunning));
-  const isRoots = owner === undefined && holder === undefined && present === undefined;
+  const isRoots = owner === undefined && holders[0] === undefined && present === undefined;
   if (isRunning && isRoots && caller.uid !== 0) host.computeAs(nobody(names));
   if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
   return caller;

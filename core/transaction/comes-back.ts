@@ -17,14 +17,17 @@ export interface Arrival extends Pick<Move, 'from' | 'to'> {
 
 /** `reader`: looks with root's rights, and follows no link of theirs. */
 export function arrivalsIn(edits: readonly Edit[], reader: Reader): readonly Arrival[] {
-  return edits
-    .filter((edit): edit is Move => edit.op === 'move')
-    .filter(({ from, to }) => {
-      const top = reader.stat(from);
-      return top.type === 'dir' && top.owner.uid !== 0 && becomesRoots(edits, [from, to]);
-    })
+  return movedTrees(edits, reader)
+    .filter(({ from, to }) => becomesRoots(edits, [from, to]))
     .map(({ from, to }) => ({ from, to, known: entriesBelow(from, to, reader) }));
 }
+
+/** Trees that somebody else than root owns, and that a move takes elsewhere. */
+const movedTrees = (edits: readonly Edit[], reader: Reader): readonly (Move & { readonly owner: Owner })[] =>
+  edits.flatMap((edit) => {
+    const top = edit.op === 'move' ? reader.stat(edit.from) : undefined;
+    return edit.op === 'move' && top?.type === 'dir' && top.owner.uid !== 0 ? [{ ...edit, owner: top.owner }] : [];
+  });
 
 const becomesRoots = (edits: readonly Edit[], tops: readonly AbsPath[]): boolean =>
   edits.some(
@@ -120,10 +123,8 @@ export function comesBack(edits: readonly Edit[]): readonly Diagnostic[] {
  * would give it to them as a part of the configuration. `reader`: looks with root's rights, and follows no link of theirs.
  */
 export function foreignIn(edits: readonly Edit[], reader: Reader): Diagnostic | undefined {
-  for (const { from } of edits.filter((edit): edit is Move => edit.op === 'move')) {
-    const top = reader.stat(from);
-    if (top.type !== 'dir' || top.owner.uid === 0) continue;
-    const found = notOwned(from, top.owner, { ...reader, isOwned: () => false }).find(
+  for (const { from, owner } of movedTrees(edits, reader)) {
+    const found = notOwned(from, owner, { ...reader, isOwned: () => false }).find(
       ({ withheld }) => withheld === 'closed',
     );
     if (found === undefined) continue;
@@ -131,7 +132,7 @@ export function foreignIn(edits: readonly Edit[], reader: Reader): Diagnostic | 
       severity: 'error',
       code: 'RF2041',
       summary: `"${found.path}" is closed to the owner of "${from}", in whose tree it lies: it would count as the configuration's`,
-      hint: `move it elsewhere, or look at it and run: sudo chown -h ${top.owner.uid}:${top.owner.gid} -- ${quoted(found.path)}`,
+      hint: `move it elsewhere, or look at it and run: sudo chown -h ${owner.uid}:${owner.gid} -- ${quoted(found.path)}`,
       path: found.path,
     };
   }

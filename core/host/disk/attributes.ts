@@ -54,34 +54,13 @@ export function setAttributes(pin: number, attributes: string): void {
 
 /** Takes the ACLs of a pinned inode away. */
 export function withoutAcl(pin: number): void {
-  const stdio = [...STDIO, pin];
-  const said = tool('getfattr', 'attr', ['--absolute-names', '-m', '^system\\.posix_acl_', '--', '/proc/self/fd/3'], {
-    stdio,
-  });
-  for (const [, name] of Buffer.from(said)
-    .toString('latin1')
-    .matchAll(/^(system\.posix_acl_[a-z]+)$/gm))
-    tool('setfattr', 'attr', ['-x', name!, '--', '/proc/self/fd/3'], { stdio });
+  for (const [, name] of (attributesOf([pin]).get(0) ?? '').matchAll(/^(system\.posix_acl_[a-z]+)=/gm))
+    tool('setfattr', 'attr', ['-x', name!, '--', `/proc/self/fd/${STDIO.length}`], { stdio: [...STDIO, pin] });
 }
 
 /** Which of these pinned inodes have file capabilities (capabilities(7)), by their place in the list. */
-export function withCapabilities(pins: readonly number[]): ReadonlySet<number> {
-  const found = new Set<number>();
-  for (let from = 0; from < pins.length; from += PINS_AT_ONCE) {
-    const some = pins.slice(from, from + PINS_AT_ONCE);
-    const names = some.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
-    const options = ['--absolute-names', '-m', '^security\\.capability$', '--', ...names];
-    const said = tool('getfattr', 'attr', options, { stdio: [...STDIO, ...some] });
-    for (const [, fd] of Buffer.from(said)
-      .toString('latin1')
-      .matchAll(/^# file: \/proc\/self\/fd\/(\d+)$/gm))
-      found.add(from + Number(fd) - STDIO.length);
-  }
-  return found;
-}
-
-/** Descriptors that one program is given. */
-const PINS_AT_ONCE = 64;
+export const withCapabilities = (pins: readonly number[]): ReadonlySet<number> =>
+  new Set([...attributesOf(pins)].flatMap(([at, own]) => (/^security\.capability=/m.test(own) ? [at] : [])));
 
 /** Keeps a command line short enough. */
 const AT_ONCE = 1000;

@@ -17,7 +17,7 @@ import { isTaken } from './take-over.ts';
 export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases): void {
   if (process.geteuid?.() !== 0) return;
   const given = edits.flatMap((edit, at) => (edit.op === 'put' && changesHands(edit) ? [{ edit, at }] : []));
-  const bySite = new Map<StagingDir, (readonly [at: number, what: Given])[]>();
+  const byDir = new Map<StagingDir, (readonly [at: number, what: Given])[]>();
   for (let from = 0; from < given.length; from += PINNED) {
     const pinned = given.slice(from, from + PINNED).flatMap(({ edit, at }) => {
       // It may not be there yet.
@@ -34,15 +34,15 @@ export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases
         // What is somebody's now may have other bytes a moment later.
         const bytes = stat.isFile() && stat.uid === 0 ? digestOfPinned(pin, stat.size) : undefined;
         const own = attributes.get(index);
-        const noted = bySite.get(stagingDir) ?? [];
+        const noted = byDir.get(stagingDir) ?? [];
         noted.push([at, { ...(bytes && { bytes }), ...(own && { attributes: own }) }]);
-        bySite.set(stagingDir, noted);
+        byDir.set(stagingDir, noted);
       }
     } finally {
       for (const { pin } of pinned) closeSync(pin);
     }
   }
-  for (const [{ fd }, noted] of bySite) {
+  for (const [{ fd }, noted] of byDir) {
     const note = `/proc/self/fd/${fd}/${NOTE}`;
     writeFileSync(note, JSON.stringify(noted), { mode: 0o600, flag: 'wx' });
     syncAt(note);

@@ -4,13 +4,13 @@ import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } fr
 import { staleAt } from '../../machine/host.ts';
 import { matches, type Owner, type Put, type Puttable } from '../../model.ts';
 import { type Anchor, errno } from '../disk/anchor.ts';
-import { setAttributes } from '../disk/attributes.ts';
+import { setAttributes, withoutAcl } from '../disk/attributes.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { entryOf, linkTarget } from '../disk/look.ts';
 import { givenAt } from './given.ts';
 import { openPinned, withPinned } from './pinned.ts';
 import { isSameInode, type Staging, there } from './staging.ts';
-import { closeDirectory, isTaken, type Taken, takeFile } from './take-over.ts';
+import { isTaken, type Taken, takeFile } from './take-over.ts';
 import { linksInSlots } from './taking.ts';
 
 /** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
@@ -126,7 +126,8 @@ function set(
   const now = isOwned ? stat : ((typeof where === 'number' ? fstatSync(where) : there(where)) ?? stat);
   // A name that nobody else can change is, at this point, no link.
   if ((now.mode & 0o7777) !== after.mode) chmodSync(pinned ?? place, after.mode);
-  if (now.isDirectory() && isTaken(stat, after.owner)) withPin(where, closeDirectory);
+  // An ACL that its former owner has put on it would outlast them.
+  if (now.isDirectory() && isTaken(stat, after.owner)) withPin(where, withoutAcl);
 }
 
 /** An ordinary user may not chown at all, not even to what is already so on some file systems. */

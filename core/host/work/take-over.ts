@@ -1,12 +1,13 @@
-// What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have mapped it, or have put an
-// ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes, a directory without its ACLs.
+// What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have
+// mapped it, or have put an ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes. (A
+// directory it takes as it is, without its ACLs: metadata.ts.)
 
 import { closeSync, constants, openSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
 import type { Digest } from '../../model.ts';
 import type { AbsPath } from '../../path.ts';
 import type { Anchor } from '../disk/anchor.ts';
-import { setAttributes, withoutAcl } from '../disk/attributes.ts';
+import { setAttributes } from '../disk/attributes.ts';
 import { copyFile } from '../disk/copy-tree.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
 import { syncAt } from '../disk/durable.ts';
@@ -33,7 +34,7 @@ export interface Taken {
 }
 
 /**
- * Puts a new file of root's with the same bytes in its place; `finish` gives it its mode. The old inode lies on the shelf `away`
+ * Puts a new file of root's with the same bytes in its place; `finish` gives it its mode. The old inode lies in the slot `away`
  * from then on: the sweep looks at what was still written to it. Throws `stale` where something else is at the name by now.
  */
 export function takeFile(
@@ -69,7 +70,7 @@ export function takeFile(
       give(taken, target);
       throw staleAt(path);
     }
-    // Whoever made another file of this name in the same moment: undo sees to it, the old one lies on the shelf.
+    // Whoever made another file of this name in the same moment: undo sees to it, the old one lies in its slot.
     if (!give(copy, target)) throw staleAt(path);
     return;
   }
@@ -78,9 +79,6 @@ export function takeFile(
   linkIfPossible(target, stagingDir.free('away', at));
   renameSync(copy, target);
 }
-
-/** Of a directory that is another's by now: an ACL that its former owner has put on it would outlast them. */
-export const closeDirectory = (pin: number): void => withoutAcl(pin);
 
 /** A later edit of the same transaction was prepared for the old inode: the one that it will meet is the copy. */
 function followTaken(staging: Staging, old: Stats, copy: Stats): void {

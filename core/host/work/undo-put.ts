@@ -15,7 +15,7 @@ import { lchownIfNeeded, setMetadata, undoMetadata } from './metadata.ts';
 import { digestAt, digestOfPinned, isAsBefore, openPinned, withContent, withPinned } from './pinned.ts';
 import { make } from './put.ts';
 import { isSameInode, type Staging, there } from './staging.ts';
-import { type Slot, type StagingDir, thereOrNot } from './staging-directory.ts';
+import { type Slot, thereOrNot } from './staging-directory.ts';
 import {
   give,
   giveOrStale,
@@ -41,10 +41,12 @@ export function lookPut(staging: Staging, edit: Put, at: number): Seen {
     const stat = fstatSync(pin);
     const entry = entryOf(stat, () => linkTarget(place));
     if (stat.isDirectory()) return { entry, holds: readdirSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' }).length };
-    const isRead = stat.isFile() && looksInside(edit);
-    const given = stat.isFile() ? givenAt(staging, at)?.bytes : undefined;
-    const isWritten = given !== undefined && given !== digestOfPinned(pin, stat.size);
-    return { entry: isRead ? withContent(entry, digestOfPinned(pin, stat.size)) : entry, holds: 0, isWritten };
+    if (!stat.isFile()) return { entry, holds: 0 };
+    const given = givenAt(staging, at)?.bytes;
+    const isRead = looksInside(edit);
+    const digest = isRead || given !== undefined ? digestOfPinned(pin, stat.size) : undefined;
+    const isWritten = given !== undefined && given !== digest;
+    return { entry: isRead ? withContent(entry, digest) : entry, holds: 0, isWritten };
   } finally {
     closeSync(pin);
   }
@@ -114,21 +116,22 @@ function takeOurs(staging: Staging, edit: Put, at: number): readonly AbsPath[] {
 export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
   const dir = unlessTheirLink(() => thereOrNot(() => staging.anchors.dir(parent(path))));
-  const inPlace = placesOf(staging.moves, path).flatMap((place) => {
-    const found = unlessTheirLink(() => thereOrNot(() => staging.anchors.at(place)));
-    return found === undefined ? [] : [found];
-  });
   // Each once, whatever number of names it has, and not what is still in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
   return staging.stagingDirs.all().flatMap((stagingDir) =>
-    shelvesOf(edit).flatMap((slot) =>
+    slotsOf(edit).flatMap((slot) =>
       stagingDir.things(slot, at).flatMap((thing) => {
         const stat = there(thing)!;
         if (seen.some((other) => isSameInode(stat, other))) return [];
         seen.push(stat);
         // An edit that says nothing of its bytes replaces any.
         const isAny = slot === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
-        if (kindOf(edit) === 'metadata' && !writers.has(stat) && isAsTaken(stagingDir, at, thing, inPlace)) return [];
+        if (
+          kindOf(edit) === 'metadata' &&
+          !writers.has(stat) &&
+          isAsTaken(staging, edit, thing, stagingDir.things('old', at))
+        )
+          return [];
         const isDispensable = isAny || (!writers.has(stat) && isKnown(edit, thing));
         if (isDispensable || isStillLive(staging, thing, slot)) return [];
         return keepBeside(staging, path, thing, nearest(staging, path, stagingDir)) ?? [];
@@ -138,16 +141,21 @@ export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers:
 }
 
 /** Where the put may have left what is somebody's. Of a file that root took, only the old inode is: its copy is ours. */
-const shelvesOf = (edit: Put): readonly Slot[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
+const slotsOf = (edit: Put): readonly Slot[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
 
 /**
  * Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. After a power cut the
  * copy may have lost its second name, and is known by its place.
  */
-function isAsTaken(stagingDir: StagingDir, at: number, slotted: DiskPath, inPlace: readonly DiskPath[]): boolean {
+function isAsTaken(staging: Staging, { path }: Put, slotted: DiskPath, links: readonly DiskPath[]): boolean {
   const bytes = digestAt(slotted);
-  const copies = [...stagingDir.things('old', at), ...inPlace];
-  return bytes !== undefined && copies.some((copy) => digestAt(copy) === bytes);
+  if (bytes === undefined) return false;
+  return (
+    links.some((copy) => digestAt(copy) === bytes) ||
+    placesOf(staging.moves, path).some(
+      (place) => unlessTheirLink(() => thereOrNot(() => digestAt(staging.anchors.at(place)))) === bytes,
+    )
+  );
 }
 
 /**
