@@ -1,18 +1,19 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
 // The only place that knows which values Nix accepts there as literals (NIX.md section 2).
 
+import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { type Lambda, resolve, type Scope } from '../nix/scope.ts';
+import type { Lambda, Scope } from '../nix/scope.ts';
 import type { Comment, Expr, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
-  kindOf,
+  isStrings,
+  literalAt,
   literalOf,
   nameSpan,
   readString,
   refuseDynamic,
-  spanOf,
   wrongKind,
 } from './literal.ts';
 import { type OutputsRead, readOutputs } from './outputs.ts';
@@ -80,8 +81,8 @@ export function openFlake(
 ): ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError } {
   const parsed = parseNix(text);
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
-  const top = resolve(parsed.root, undefined).expr;
-  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${kindOf(top)}`, spanOf(top));
+  const top = literalAt({ value: parsed.root, scope: undefined }).expr;
+  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));
   const errors: FlakeError[] = [];
   const root = mergeAttrs(top, undefined);
   const outputs = outputsFunction(root, top, errors);
@@ -129,7 +130,7 @@ function outputsFunction(
   errors: Errors,
 ): { lambda: Lambda; scope: Scope | undefined } | undefined {
   const node = root.children.get('outputs');
-  const value = node?.kind === 'leaf' ? resolve(node.value, node.scope) : undefined;
+  const value = node?.kind === 'leaf' ? literalAt(node) : undefined;
   if (value?.expr.kind === 'lambda') return { lambda: value.expr, scope: value.scope };
   if (!node) errors.push({ message: "attribute 'outputs' is missing", span: spanOf(top) });
   else errors.push(wrongKind(node, 'outputs', 'a function'));
@@ -215,7 +216,7 @@ function checkNixConfig(node: AttrNode, errors: Errors): void {
   refuseDynamic(set, errors);
   for (const child of set.children.values()) {
     const value = literalOf(child);
-    const fine = value && (value.kind !== 'list' || value.items.every((item) => item?.kind === 'string'));
+    const fine = value && value.kind !== 'null' && (value.kind !== 'list' || isStrings(value));
     if (!fine) {
       errors.push(wrongKind(child, `nixConfig.${child.name}`, 'a string, path, integer, Boolean or list of strings'));
     }

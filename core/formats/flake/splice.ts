@@ -3,10 +3,9 @@
 
 import { oncePer } from '../../once.ts';
 import { flat, type Layout, lines, nixAttrPath } from '../nix/print.ts';
-import type { Lambda } from '../nix/scope.ts';
+import type { Lambda, ListExpr } from '../nix/scope.ts';
 import type { Comment, Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { ListExpr } from './host.ts';
 import type { LeafNode, Occurrence, SetNode } from './tree.ts';
 import { bindingLayout, type NewBinding } from './wish.ts';
 

@@ -1,9 +1,10 @@
 // The skeleton of a NixOS module: where in the text the set stands that assigns options.
 // Knows the shapes of modules (function, plain set, let, config/options split), no single option.
 
+import { find, type Lookup, settle, settleBody } from '../nix/constant.ts';
+import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { bindingScope, lambdaScope, type Scope } from '../nix/scope.ts';
-import { find, innerScope, type Lookup, nounOf, settle, spanOf } from '../nix/static.ts';
+import { innerScope, type Scope } from '../nix/scope.ts';
 import type { Binding, Comment, Expr, Span } from '../nix/syntax.ts';
 
 /** The literal set a module consists of. */
@@ -30,25 +31,11 @@ export function openModule(text: string): OpenedModule {
     return { ok: false, reason: message, at: { start, end } };
   }
   const { root, comments } = parsed;
-  let expr = root;
-  let scope: Scope | undefined;
-  for (;;) {
-    if (expr.kind === 'lambda') {
-      scope = lambdaScope(expr, scope);
-      expr = expr.body;
-    } else if (expr.kind === 'let') {
-      scope = bindingScope(expr.bindings, scope);
-      expr = expr.body;
-    } else if (expr.kind === 'with' || expr.kind === 'assert') {
-      expr = expr.body;
-    } else if (expr.kind === 'paren') {
-      expr = expr.inner;
-    } else {
-      break;
-    }
-  }
-  if (expr.kind !== 'attrs') return { ok: false, reason: `the module is ${nounOf(expr)}, not a set`, at: spanOf(expr) };
-  scope = innerScope({ expr, scope });
+  const body = settleBody(root, undefined);
+  const { expr } = body;
+  if (expr.kind !== 'attrs')
+    return { ok: false, reason: `the module is ${describe(expr)}, not a set`, at: spanOf(expr) };
+  const scope = innerScope(body);
   const names = expr.bindings.flatMap((binding) =>
     binding.kind === 'bind' ? [binding.path.names[0]!] : binding.names,
   );

@@ -1,8 +1,8 @@
 // Edits a NixOS module: experimental features put in where the module has its place for them, a binding taken out.
 // Each edit is one splice, checked by reading the result again; what is not certain is refused with a snippet.
 
+import { spanOf } from '../nix/describe.ts';
 import { nixString } from '../nix/print.ts';
-import { spanOf } from '../nix/static.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
 import { leafTexts } from '../nix/walk.ts';
 import { bindingAt, findOption, type ModuleSet, openModule, setsOf } from './config.ts';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { type ModuleEdit, removeBinding, setFeatures } from '../../../../core/formats/module/edit.ts';
 import { applyEdit } from '../../../../core/formats/module/layout.ts';
 import { readModule } from '../../../../core/formats/module/module.ts';
-import type { Static } from '../../../../core/formats/nix/static.ts';
+import type { Static } from '../../../../core/formats/nix/constant.ts';
 import { evaluateWithNix } from '../nix/parse-oracle.ts';
 import { randomModule } from './random.ts';
 import { nothing, snippets } from './snippets.ts';
