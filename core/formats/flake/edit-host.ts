@@ -3,12 +3,13 @@
 
 import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
 import { frameOf } from '../nix/scope.ts';
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
+import { insertArgument, insertBindings, insertItems } from './bindings.ts';
 import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
 import { type OpenHost, openHost, plainModule } from './host.ts';
 import { type HostsPlace, hostsPlace } from './outputs.ts';
-import { insertArgument, insertBindings, insertItems, type Splice } from './splice.ts';
 import {
   bindingLayout,
   type FlakeWish,

@@ -3,12 +3,13 @@
 
 import { oncePer } from '../../once.ts';
 import { isIdentifier, nixAttrPath, nixString } from '../nix/print.ts';
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
+import { insertArgument } from './bindings.ts';
 import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
 import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './reference.ts';
-import { insertArgument, type Splice } from './splice.ts';
 import { nodeAt } from './tree.ts';
 import { followsPath, type InputWish, pathTokens } from './wish.ts';
 

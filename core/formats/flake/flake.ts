@@ -4,7 +4,8 @@
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
 import type { Lambda, Scope } from '../nix/scope.ts';
-import type { Comment, Expr, Span } from '../nix/syntax.ts';
+import type { Page } from '../nix/splice.ts';
+import type { Expr, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
@@ -56,14 +57,12 @@ export interface Flake {
 export type FlakeRead = Flake | { readonly ok: false; readonly error: FlakeError };
 
 /** A read flake.nix with the text and the tree it was read from, for the editor. */
-export interface OpenFlake {
-  readonly text: string;
+export interface OpenFlake extends Page {
   readonly flake: Flake;
   readonly root: SetNode;
   /** The value of outputs, and the variables around it. */
   readonly lambda: Lambda;
   readonly scope: Scope | undefined;
-  readonly comments: readonly Comment[];
 }
 
 /**
@@ -98,7 +97,7 @@ export function openFlake(
     implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
     outputs: readOutputs(lambda, scope),
   };
-  return { ok: true, text, flake, root, lambda, scope, comments: parsed.comments };
+  return { ok: true, text, comments: parsed.comments, set: top, flake, root, lambda, scope };
 }
 
 type Errors = FlakeError[];

@@ -4,15 +4,13 @@
 import { find, type Lookup, settle, settleBody } from '../nix/constant.ts';
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { innerScope, type Scope } from '../nix/scope.ts';
-import type { Binding, Comment, Expr, Span } from '../nix/syntax.ts';
+import { type AttrsExpr, innerScope, type Scope } from '../nix/scope.ts';
+import type { Page } from '../nix/splice.ts';
+import type { Binding, Expr, Span } from '../nix/syntax.ts';
 
 /** The literal set a module consists of. */
-export interface ModuleSet {
-  readonly text: string;
+export interface ModuleSet extends Page {
   readonly root: Expr;
-  readonly comments: readonly Comment[];
-  readonly set: Expr & { readonly kind: 'attrs' };
   /** The scope its values are read in. */
   readonly scope: Scope | undefined;
   /** Whether options are assigned under `config`, as they must be beside `options`. */
@@ -49,7 +47,7 @@ export function findOption({ set, scope, isSplit }: ModuleSet, option: readonly 
 }
 
 /** The literal sets that stand for an option group (`nix = { … };`), in the order of the text. */
-export function setsOf(module: ModuleSet, option: readonly string[]): readonly (Expr & { readonly kind: 'attrs' })[] {
+export function setsOf(module: ModuleSet, option: readonly string[]): readonly AttrsExpr[] {
   return findOption(module, option).definitions.flatMap((definition) => {
     if (definition.rest.length > 0 || !definition.direct) return [];
     const value = settle(definition.expr, definition.scope);
@@ -58,7 +56,7 @@ export function setsOf(module: ModuleSet, option: readonly string[]): readonly (
 }
 
 /** The binding of a set that has exactly this name. */
-export function bindingAt(set: Expr & { readonly kind: 'attrs' }, name: string): Binding | undefined {
+export function bindingAt(set: AttrsExpr, name: string): Binding | undefined {
   return set.bindings.find((binding) => {
     if (binding.kind !== 'bind' || binding.path.names.length > 1) return false;
     const [only] = binding.path.names;
