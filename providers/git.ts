@@ -2,14 +2,16 @@
 // Exactly those: never everything, never a commit, never an ignored file.
 
 import { digestOf } from '../core/canonical.ts';
+import { rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import type { Documents } from '../core/documents/documents.ts';
+import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
-import { closure, mentioned } from '../core/machine/closure.ts';
 import type { Blobs } from '../core/machine/host.ts';
 import type { JobResult, ScratchFile } from '../core/machine/job.ts';
 import type { People } from '../core/machine/people.ts';
 import type { Reader } from '../core/machine/reader.ts';
-import { ignoredBy, type Repository, repositoryOf } from '../core/machine/repository.ts';
+import type { Repository } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
@@ -21,10 +23,8 @@ import { isOfRepository } from '../core/plan/repository-places.ts';
 interface Desired {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
-  readonly modules: readonly string[];
   readonly owner?: Owner;
   readonly person: Person;
-  readonly home: string;
   readonly people: People;
 }
 
@@ -34,6 +34,13 @@ interface Needed {
   readonly ignoredBy?: string;
 }
 
+/** Files that may be needed and that git does not show, and the place that leaves it open. */
+interface Open {
+  readonly paths: readonly AbsPath[];
+  readonly doubt: Doubt;
+  readonly at: SourceRange;
+}
+
 type Observed =
   | { readonly kind: 'all shown' }
   | { readonly kind: 'nothing there' }
@@ -41,12 +48,14 @@ type Observed =
       readonly kind: 'no repository';
       readonly init: JobResult;
       readonly needed: readonly Needed[];
+      readonly open: readonly Open[];
       readonly owner: Owner;
     }
   | {
       readonly kind: 'repository';
       readonly repository: Repository;
       readonly invisible: readonly Needed[];
+      readonly open: readonly Open[];
       readonly indexEntry: Entry;
       readonly writtenAt: number | undefined;
       /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
@@ -57,45 +66,46 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2107', 'RF4003', 'RF4004'],
+  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2107', 'RF4003', 'RF4004'],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
-  desire: ({ git: wished, dir, from, modules, owner, person, people }) =>
+  desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
       ? {
           dir,
-          modules,
           people,
           person,
-          home: (owner && people.user(owner.uid)?.home) ?? person.home,
           ...(owner && { owner }),
           ...(from && { from }),
         }
       : undefined,
-  async observe({ dir, modules, owner: wished, person, home }, reader) {
-    const entries = ['flake.nix', 'flake.lock', ...modules];
-    const repository = repositoryOf(dir, reader);
+  async observe({ dir, owner: wished, person }, reader, documents) {
+    const repository = documents.repository();
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
-    const named = repository?.tracked.ok ? mentioned(dir, entries, reader) : undefined;
-    if (named !== undefined && named.size > 0 && isTracked(repository!, named)) return { kind: 'all shown' };
-    const needed = closure(dir, entries, reader);
-    if (needed.length === 0) return { kind: 'nothing there' };
+    const named = repository?.tracked.ok ? documents.mentioned() : undefined;
+    if (named !== undefined && named.size > 0 && hiddenIn(named, repository!, documents).length === 0)
+      return { kind: 'all shown' };
+    const { files } = documents.modules();
+    if (files.size === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
+    const open = openIn(documents);
     if (repository === undefined)
       return {
         kind: 'no repository',
         init: await initialise(person, reader),
-        needed: needed.map((path) => ({ path, entry: reader.stat(path) })),
+        needed: [...files.keys()].map((path) => ({ path, entry: reader.stat(path) })),
+        open,
         owner,
       };
-    const { tracked, top } = repository;
-    const invisible = needed.filter((path) => tracked.ok && !tracked.paths.has(relativeTo(path, top)));
+    const invisible = hiddenIn(files, repository, documents);
     return {
       kind: 'repository',
       repository,
-      invisible: invisible.map((path) => {
-        const rule = ignoredBy(repository, path, home, reader);
-        return { path, entry: reader.stat(path), ...(rule && { ignoredBy: rule }) };
-      }),
+      invisible: invisible.map(({ path, rule }) => ({
+        path,
+        entry: reader.stat(path),
+        ...(rule !== undefined && { ignoredBy: rule }),
+      })),
+      open,
       indexEntry: reader.stat(repository.index),
       writtenAt: reader.writtenAt(repository.index),
       missingBlob: missingBlob(repository, reader),
@@ -109,8 +119,38 @@ export const git = provider<Desired, Observed>({
   },
 });
 
-const isTracked = ({ tracked, top }: Repository, files: ReadonlySet<AbsPath>): boolean =>
-  tracked.ok && [...files].every((path) => tracked.paths.has(relativeTo(path, top)));
+const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
+  tracked.ok && tracked.paths.has(relativeTo(path, top));
+
+/** The files that git does not show. Who ignores a file of a directory has left it out of what the directory means. */
+function hiddenIn(
+  files: ModuleGraph['files'],
+  repository: Repository,
+  documents: Documents,
+): readonly { readonly path: AbsPath; readonly rule: string | undefined }[] {
+  return [...files].flatMap(([path, { isNamed }]) => {
+    if (isShown(path, repository)) return [];
+    const rule = documents.ignoredBy(path);
+    return isNamed || rule === undefined ? [{ path, rule }] : [];
+  });
+}
+
+/** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
+function openIn(documents: Documents): readonly Open[] {
+  const { files, doubts } = documents.modules();
+  const repository = documents.repository();
+  const told = new Set<AbsPath>();
+  return doubts.flatMap((doubt): Open[] => {
+    const paths = documents.meantBy(doubt).filter((path) => {
+      if (files.has(path) || told.has(path) || (repository && isShown(path, repository))) return false;
+      told.add(path);
+      return documents.ignoredBy(path) === undefined;
+    });
+    const origin = documents.nix(doubt.by.file);
+    if (paths.length === 0 || origin.kind !== 'text') return [];
+    return [{ paths, doubt, at: rangeOf(doubt.by.file, origin.text, doubt.by.span) }];
+  });
+}
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
@@ -124,18 +164,22 @@ const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
     as: person,
   });
 
-function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'no repository' }): Difference {
+function create({ dir }: Desired, { init, needed, open, owner }: Observed & { kind: 'no repository' }): Difference {
   const finding: Finding = {
     code: 'RF2107',
     wish: '/git',
     subject: 'git',
     path: dir,
     to: `a repository; ${needed.length} ${needed.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(needed, dir)}`,
+    because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(
+      needed.map(({ path }) => path),
+      dir,
+    )}`,
     remedy: { by: 'plan', action: 'add' },
   };
-  if (init.status === 'withheld') return { findings: [finding], edits: [] };
-  if (init.status !== 'done') return { findings: [finding, gitFailed(init)], edits: [] };
+  const findings = [finding, ...doubtful(open, dir)];
+  if (init.status === 'withheld') return { findings, edits: [] };
+  if (init.status !== 'done') return { findings: [...findings, gitFailed(init)], edits: [] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
   const index = addIntentToAdd(
@@ -148,7 +192,7 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
     ...emptyBlob('sha1').map((file) => ({ ...file, path: `.git/${file.path}` })),
   ];
   return {
-    findings: [finding],
+    findings,
     edits: [...born, ...extra.map((file) => putNew(dir, file, owner, blobs))],
     blobs: blobs as Blobs,
   };
@@ -161,8 +205,9 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
-  if (hidden.length > 0) return { findings: hidden, edits: [] };
-  if (invisible.length === 0) return IN_SYNC;
+  const inDoubt = doubtful(observed.open, dir);
+  if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
+  if (invisible.length === 0) return { findings: inDoubt, edits: [] };
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
@@ -185,11 +230,14 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
     subject: 'git',
     path: only?.path ?? dir,
     to: `${invisible.length} ${invisible.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    because: `${namesOf(invisible, dir)} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
+    because: `${namesOf(
+      invisible.map(({ path }) => path),
+      dir,
+    )} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
     remedy: { by: 'plan', action: 'change' },
   };
   return {
-    findings: [finding],
+    findings: [finding, ...inDoubt],
     edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
     blobs: blobs as Blobs,
   };
@@ -233,8 +281,8 @@ const intended = ({ path, entry }: Needed, top: AbsPath): IntendedPath => ({
   symlink: entry.type === 'link',
 });
 
-function namesOf(files: readonly Needed[], dir: AbsPath): string {
-  const names = files.map(({ path }) => relativeTo(path, dir));
+function namesOf(paths: readonly AbsPath[], dir: AbsPath): string {
+  const names = paths.map((path) => relativeTo(path, dir));
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more files`;
 }
 
@@ -259,6 +307,27 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
         'look at the git configuration of the owner',
       );
+
+/** One for each place that leaves it open. */
+const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
+  open.map(({ paths, at, doubt: { path, suffix, by } }): Finding => {
+    const what =
+      suffix === undefined
+        ? `the directory "${relativeTo(path, dir)}" is handed on whole`
+        : 'the path is put together of parts that the text does not tell';
+    return {
+      code: 'RF2050',
+      wish: '/git',
+      subject: 'git',
+      because: `whether the flake needs ${namesOf(paths, dir)} is not known, and git does not show ${paths.length === 1 ? 'it' : 'them'} to Nix: ${what}`,
+      path: by.file,
+      at,
+      remedy: {
+        by: 'you',
+        hint: 'show what is needed: git add --intent-to-add FILE…; ignore the rest in .gitignore',
+      },
+    };
+  });
 
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(

@@ -5,7 +5,7 @@ import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
 import type { Lambda, Scope } from '../nix/scope.ts';
 import type { Page } from '../nix/splice.ts';
-import type { Expr, Span } from '../nix/syntax.ts';
+import type { Expr, Parsed, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
@@ -74,11 +74,10 @@ export function readFlake(text: string): FlakeRead {
   return opened.ok ? opened.flake : opened;
 }
 
-/** `readFlake` that also hands out the tree. */
-export function openFlake(
-  text: string,
-): ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError } {
-  const parsed = parseNix(text);
+export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError };
+
+/** `readFlake` that also hands out the tree. `parsed`: of this text. */
+export function openFlake(text: string, parsed: Parsed = parseNix(text)): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
   const top = literalAt({ value: parsed.root, scope: undefined }).expr;
   if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));

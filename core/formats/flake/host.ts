@@ -3,6 +3,7 @@
 import { type Constant, constantOf, type Resolved, settle, settleBody } from '../nix/constant.ts';
 import { calledName, describe } from '../nix/describe.ts';
 import { listParts } from '../nix/read.ts';
+import { isFlake } from '../nix/references.ts';
 import type { ListExpr, Scope } from '../nix/scope.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
 import { type AttrNode, type LeafNode, mergeAttrs, nodeAt, type SetNode } from './tree.ts';
@@ -118,20 +119,13 @@ function readModule(item: Expr, outer: Scope | undefined, walk: Walk): ModuleRea
 function modulePath(item: Expr, outer: Scope | undefined): string | undefined {
   const { expr, scope } = settle(item, outer);
   const isImport = expr.kind === 'apply' && expr.fn.kind === 'var' && expr.fn.name === 'import';
-  const read = isSelf(expr) ? undefined : constantOf(isImport ? expr.arg : expr, scope, { known: selfPath });
+  const read = isFlake(expr, scope) ? undefined : constantOf(isImport ? expr.arg : expr, scope, { known: selfPath });
   return read?.kind === 'static' && read.value.kind === 'path' ? read.value.value : undefined;
 }
 
 /** The flake itself, joined to a path, is its directory. */
-function selfPath(expr: Expr): Constant | undefined {
-  return isSelf(expr) ? { kind: 'path', value: '.' } : undefined;
-}
-
-/** `self`, `inputs.self` */
-function isSelf(expr: Expr): boolean {
-  if (expr.kind === 'var') return expr.name === 'self';
-  const last = expr.kind === 'select' && expr.target.kind === 'var' ? expr.path.names : [];
-  return last.length === 1 && last[0]?.kind === 'static' && last[0].name === 'self';
+function selfPath(expr: Expr, scope: Scope | undefined): Constant | undefined {
+  return isFlake(expr, scope) ? { kind: 'path', value: '.' } : undefined;
 }
 
 /** `{ … }` or `{ pkgs, … }: { … }` as a set. */

@@ -6,7 +6,7 @@ import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
 import { type AttrsExpr, innerScope, type Scope } from '../nix/scope.ts';
 import type { Page } from '../nix/splice.ts';
-import type { Binding, Expr, Span } from '../nix/syntax.ts';
+import type { Binding, Expr, Parsed, Span } from '../nix/syntax.ts';
 
 /** The literal set a module consists of. */
 export interface ModuleSet extends Page {
@@ -21,9 +21,8 @@ export type OpenedModule =
   | { readonly ok: true; readonly module: ModuleSet }
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. */
-export function openModule(text: string): OpenedModule {
-  const parsed = parseNix(text);
+/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. `parsed`: of this text. */
+export function openModule(text: string, parsed: Parsed = parseNix(text)): OpenedModule {
   if (!parsed.ok) {
     const { message, start, end } = parsed.error;
     return { ok: false, reason: message, at: { start, end } };

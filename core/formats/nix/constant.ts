@@ -51,7 +51,7 @@ export interface Rules {
   /** Only what Nix takes in flake.nix before it evaluates (docs/nix.md): parentheses and variables go, nothing is joined. */
   readonly literal?: boolean;
   /** What a caller knows of an expression that the text does not bind: `self` is the flake's directory. */
-  readonly known?: (expr: Expr) => Constant | undefined;
+  readonly known?: (expr: Expr, scope: Scope | undefined) => Constant | undefined;
 }
 
 /** An evaluation under way: variables of variables may mean 2^n steps, or never end. */
@@ -135,7 +135,7 @@ function constantIn(run: Run, expr: Expr, scope: Scope | undefined, wanted: stri
   const { expr: value, scope: inner } = settleIn(run, expr, scope);
   if (isSpent(run)) return notStatic(value, wanted);
   const is = (constant: Constant): Static<Constant> => ({ kind: 'static', value: constant, span: spanOf(value) });
-  const known = run.known?.(value);
+  const known = run.known?.(value, inner);
   if (known !== undefined) return is(known);
   switch (value.kind) {
     case 'string':
