@@ -1,12 +1,10 @@
 // What in a file is meant for few eyes: private keys, passwords and tokens, told from its name and its bytes. What is encrypted is
 // told apart. Pure; what it costs to be seen is for others to say.
 
-import type { Span } from './nix/syntax.ts';
-
 /** Why a file is taken for secret. `span`: where in its text, as Latin-1 reads it; none where its name or kind says so. */
 export interface Secret {
   readonly what: string;
-  readonly span?: Span;
+  readonly span?: { readonly start: number; readonly end: number };
 }
 
 /** `secrets`: not to be shown to anybody. `passwords`: options by which a NixOS build shows a password to everybody anyway. */
