@@ -16,6 +16,7 @@ import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, typ
 import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
+import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { decided, type EvaluatePolicy } from './deciding.ts';
 import { type Overlay, overlay } from './overlay.ts';
@@ -49,13 +50,32 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
+  selection: Selection = {},
+): Promise<Planned> {
+  const whole = await planOnce(wishes, spec, reader, providers, report, selection);
+  const acknowledged = acknowledgedIn(whole.plan, wishes);
+  if (acknowledged.length === 0) return whole;
+  // What is left as it is has no edits, and others may have been planned on top of them: all is planned once more.
+  const left = new Set(acknowledged.map(({ wish }) => wish));
+  const leaves = (selection.leaves ?? leavesOf(wishes.spec)).filter((leaf) => !left.has(leaf));
+  const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
+  const { id: _id, evidence: _evidence, ...body } = others.plan;
+  return { ...others, plan: withIds({ ...body, acknowledged }) };
+}
+
+async function planOnce(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
   {
     isSelected = () => true,
     bytes = true,
     leaves = leavesOf(wishes.spec),
     presumed = [],
     evaluate = 'never',
-  }: Selection = {},
+  }: Selection,
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
@@ -66,7 +86,11 @@ export async function plan(
   const blobs: Record<Digest, Uint8Array> = {};
   let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
-  for (const provider of providers.filter(({ name }) => isSelected(name))) {
+  const isLeftAlone = ({ answers, concerns = [] }: AnyProvider): boolean => {
+    const own = leavesOf(wishes.spec).filter((leaf) => isAnyMatch(leaf, [...answers, ...concerns]));
+    return own.length > 0 && own.every((leaf) => wishes.leftAlone.has(leaf));
+  };
+  for (const provider of providers.filter((one) => isSelected(one.name) && !isLeftAlone(one))) {
     if (guard !== undefined) {
       looked.push({ provider, found: undefined });
       continue;
@@ -74,7 +98,7 @@ export async function plan(
     report({ type: 'progress', text: provider.name });
     const seen = await lookOrSay(provider, wishes, stage, documents);
     if (seen === undefined) continue;
-    const difference = withoutConsequences(seen, looked);
+    const difference = besides(wishes.leftAlone, withoutConsequences(seen, looked));
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
     const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
@@ -99,12 +123,26 @@ export async function plan(
     const findings = (found?.findings ?? []).filter((one) => !told.some((other) => isSameThing(one, other)));
     told.push(...findings);
     const edits = settledEdits.get(name) ?? [];
-    return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
+    return {
+      provider: name,
+      verdicts: answers.of(name),
+      findings: findings.map((one) => withId(asItLies(one, moves), wishes.dir)),
+      edits,
+    };
   });
   const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial };
+}
+
+/** What is known of wishes that are left as they are is not told again, and bars nothing. */
+function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {
+  if (leftAlone.size === 0) return difference;
+  const findings = difference.findings.filter(({ wish }) => wish === undefined || !leftAlone.has(wish));
+  const { rest, ...others } = difference;
+  const isTold = rest === undefined || findings.some(({ code }) => code === rest.by);
+  return { ...others, findings, ...(rest !== undefined && isTold && { rest }) };
 }
 
 const isSameThing = (one: Finding, other: Finding): boolean =>
