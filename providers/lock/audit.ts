@@ -10,10 +10,9 @@ import { type InputPath, type Lock, type LockNode, rootNode, showPath } from '..
 import type { LockVerdict, VerdictOptions } from '../../core/formats/lock/verdict.ts';
 import type { LocalTree, LocalTrees } from '../../core/machine/local-trees.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import { ignoredBy, repositoryOf } from '../../core/machine/repository.ts';
 import { readText } from '../../core/machine/texts.ts';
 import type { Finding } from '../../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../../core/path.ts';
+import { type AbsPath, join } from '../../core/path.ts';
 
 /** A flake with its text, for positions. */
 export interface FlakeText {
@@ -75,29 +74,6 @@ export function doubleInputs({ path, text, flake }: FlakeText): readonly Finding
     at: rangeOf(path, text, double.span),
     path,
   }));
-}
-
-/** Where nobody is asked to show the lock to Nix. `home`: of the repository's owner. */
-export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader): readonly Finding[] {
-  const repository = repositoryOf(lockPath, reader);
-  if (repository === undefined) return [];
-  const { tracked, top } = repository;
-  if (!tracked.ok || tracked.paths.has(relativeTo(lockPath, top))) return [];
-  const rule = ignoredBy(repository, lockPath, home, reader);
-  const why = rule === undefined ? "is not in git's index" : `is ignored by git: ${rule}`;
-  return [
-    {
-      code: 'RF2024',
-      wish: '/lock',
-      subject: 'flake.lock',
-      because: `flake.lock ${why}, so Nix takes it as missing`,
-      remedy: {
-        by: 'you',
-        hint: `write git: track, or run: git add ${rule === undefined ? '--intent-to-add' : '--force'} flake.lock`,
-      },
-      path: lockPath,
-    },
-  ];
 }
 
 /** The inputs that a local dependency declares to this Nix, where its tree is the one that was locked. */
