@@ -2,11 +2,11 @@
 
 import { asFinding } from '../../core/finding.ts';
 import { cannotOpen } from '../../core/machine/git-as-nix.ts';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { ignoredBy, repositoryOf } from '../../core/machine/repository.ts';
 import type { Finding } from '../../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../../core/path.ts';
+import type { Release } from './by-version.ts';
 
 /** `home`: of the repository's owner. `names`: the files that Nix reads first, as far as the flake has them. */
 export async function unshown(
@@ -14,11 +14,11 @@ export async function unshown(
   names: readonly string[],
   home: string,
   reader: Reader,
-  version: () => Promise<NixVersion>,
+  release: Release,
 ): Promise<readonly Finding[]> {
   const repository = repositoryOf(dir, reader);
   if (repository === undefined) return [];
-  const closed = await cannotOpen(repository, reader, version);
+  const closed = await cannotOpen(repository, reader, async () => (await release()).rules);
   if (closed !== undefined) return [asFinding(closed, 'git', '/lock')];
   const { tracked, top } = repository;
   if (!tracked.ok) return [];
