@@ -283,6 +283,11 @@ export const CODES = {
     page: 'What flake.nix says there is computed (a helper function, flake-parts, a variable of another file), so the text does not tell whether the wish holds. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',
     verdict: 'undecided',
   },
+  RF2050: {
+    title: 'a file may be hidden from Nix',
+    page: 'Nix sees only what git shows: files in the index. Here a path is put together of parts that the text does not tell, or a whole directory is handed to a function, so nobody knows whether a file that git does not show is one of those meant. It is undecided: Nix leaves such a file out without a word. Show it to git (`git add --intent-to-add FILE`), or say in .gitignore that it is no part of the flake.',
+    verdict: 'undecided',
+  },
   RF2030: {
     title: 'an override overrides nothing',
     page: 'flake.nix overrides an input that its input does not have. Nix warns and goes on. Remove the override.',

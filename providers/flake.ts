@@ -2,6 +2,7 @@
 // edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
 
 import { rangeOf } from '../core/diagnostic.ts';
+import type { NixFile } from '../core/documents/nix-text.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { editFlake } from '../core/formats/flake/edit.ts';
 import { newFlake } from '../core/formats/flake/new.ts';
@@ -9,7 +10,7 @@ import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
 import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/machine/texts.ts';
+import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
 import { isTextOf, puts } from '../core/plan/places.ts';
@@ -26,7 +27,7 @@ interface Desired {
 }
 
 interface Observed {
-  readonly file: TextFile;
+  readonly file: NixFile;
   readonly born: Owner;
   /** There is a directory to write to. */
   readonly housed: boolean;
@@ -56,8 +57,8 @@ export const flake = provider<Desired, Observed>({
     ...(owner && { owner }),
     ...(from && { from }),
   }),
-  observe: async ({ path, dir, owner }, reader) => ({
-    file: readText(reader, path),
+  observe: async ({ dir, owner }, reader, documents) => ({
+    file: documents.flake(),
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
@@ -69,9 +70,10 @@ export const flake = provider<Desired, Observed>({
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
-    const whole = editFlake(file.text, wish, RULES);
+    const opened = file.nix.flake();
+    const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
-    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES);
+    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
     const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     if (edited.changes.length === 0) return refused ?? IN_SYNC;

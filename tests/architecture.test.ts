@@ -21,6 +21,7 @@ const FLOORS = [
   'core/transaction',
   'core/plan',
   'core/spec',
+  'core/documents',
   'core/host/border',
   'core/host',
   'core/host/work',

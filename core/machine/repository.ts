@@ -38,7 +38,7 @@ export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefin
 
 /** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
 export function ignoredBy(
-  { top, gitDir }: Repository,
+  { top, gitDir }: Pick<Repository, 'top' | 'gitDir'>,
   path: AbsPath,
   home: string,
   reader: Reader,
@@ -95,16 +95,6 @@ export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
   const file = join(gitDir, 'commondir');
   const text = textAt(reader, file).trim();
   return text === '' ? gitDir : pathNamedIn(file, gitDir, text);
-}
-
-/**
- * The top of the repository of its own that `path` lies in, below `top`: a submodule's, or one that only lies there. Git takes
- * no file of it into the index of the repository around it.
- */
-export function innerTop(path: AbsPath, top: AbsPath, reader: Pick<Reader, 'stat'>): AbsPath | undefined {
-  for (let dir = parent(path); dir !== top && isWithin(dir, top); dir = parent(dir))
-    if (reader.stat(join(dir, '.git')).type !== 'absent') return dir;
-  return undefined;
 }
 
 function open(top: AbsPath, { gitDir, named, stray }: Found, reader: Reader): Repository {

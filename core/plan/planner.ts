@@ -4,6 +4,7 @@
 import { digestOf } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
+import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { Reporter } from '../event.ts';
 import { asFinding } from '../finding.ts';
 import type { Blobs } from '../machine/host.ts';
@@ -55,6 +56,7 @@ export async function plan(
   const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
     [];
   const blobs: Record<Digest, Uint8Array> = {};
+  let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
   for (const provider of providers.filter(({ name }) => isSelected(name))) {
     if (guard !== undefined) {
@@ -62,7 +64,7 @@ export async function plan(
       continue;
     }
     report({ type: 'progress', text: provider.name });
-    const seen = await lookOrSay(provider, wishes, stage);
+    const seen = await lookOrSay(provider, wishes, stage, documents);
     if (seen === undefined) continue;
     const difference = withoutConsequences(seen, looked);
     const { blobs: contents = {} } = difference;
@@ -72,6 +74,8 @@ export async function plan(
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
     show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
+    // What has been read stays read: a document is known by its bytes. Where files lie and what leads to them is looked at anew.
+    if (edits.length > 0) documents = documentsFor(wishes, stage);
     // A broken flake.nix is found by everyone who reads it, and told once.
     told.push({ provider: provider.name, findings: found.filter((one) => !isTold(one, told)), edits });
     guard = found.find(({ code }) => entryOf(code).endsLook);
@@ -203,9 +207,18 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   }
 }
 
-async function lookOrSay(provider: AnyProvider, wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
+/** The documents of the wished configuration. Git and Nix are those of whoever owns it, or will. */
+export const documentsFor = ({ dir, modules, owner, person, people }: Wishes, reader: Reader): Documents =>
+  documentsOf({ dir, modules, home: (owner && people.user(owner.uid)?.home) ?? person.home }, reader);
+
+async function lookOrSay(
+  provider: AnyProvider,
+  wishes: Wishes,
+  stage: Overlay,
+  documents: Documents,
+): Promise<Difference | undefined> {
   try {
-    return await provider.look(wishes, stage);
+    return await provider.look(wishes, stage, documents);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
     const wish = leavesOf(wishes.spec).find((leaf) => isAnyMatch(leaf, provider.answers));

@@ -1,6 +1,7 @@
 // What a provider is: which wishes it answers, where it may write, a look at the machine, and what it found. It can't write.
 
 import type { Code } from '../codes.ts';
+import type { Documents } from '../documents/documents.ts';
 import type { Blobs } from '../machine/host.ts';
 import type { Reader } from '../machine/reader.ts';
 import type { Edit, Finding } from '../model.ts';
@@ -45,8 +46,8 @@ export interface Descriptor {
 export interface Provider<Desired, Observed> extends Descriptor {
   /** Pure: its share of the wishes; undefined where there is none. */
   desire(wishes: Wishes): Desired | undefined;
-  /** Looks, and only where desired points. The reader already shows what earlier providers will do. */
-  observe(desired: Desired, reader: Reader): Promise<Observed>;
+  /** Looks, and only where desired points. Reader and documents already show what earlier providers will do. */
+  observe(desired: Desired, reader: Reader, documents: Documents): Promise<Observed>;
   /** Pure. No difference: no finding and no edit. */
   reconcile(desired: Desired, observed: Observed): Difference;
 }
@@ -54,16 +55,16 @@ export interface Provider<Desired, Observed> extends Descriptor {
 /** A provider with its types closed over, so that a list can hold many kinds. */
 export interface AnyProvider extends Descriptor {
   /** undefined: nothing is wished of it. */
-  look(wishes: Wishes, reader: Reader): Promise<Difference | undefined>;
+  look(wishes: Wishes, reader: Reader, documents: Documents): Promise<Difference | undefined>;
 }
 
 export function provider<Desired, Observed>(described: Provider<Desired, Observed>): AnyProvider {
   const { desire, observe, reconcile, ...descriptor } = described;
   return {
     ...descriptor,
-    async look(wishes, reader) {
+    async look(wishes, reader, documents) {
       const desired = desire(wishes);
-      return desired === undefined ? undefined : reconcile(desired, await observe(desired, reader));
+      return desired === undefined ? undefined : reconcile(desired, await observe(desired, reader, documents));
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import type { Code } from '../../core/codes.ts';
 import { type JsonPointer, rangeOf } from '../../core/diagnostic.ts';
-import { readFlake } from '../../core/formats/flake/flake.ts';
+import type { NixText } from '../../core/documents/nix-text.ts';
 import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
 import type { LockReason } from '../../core/formats/lock/compare.ts';
 import type { LockInput } from '../../core/formats/lock/inputs.ts';
@@ -60,16 +60,18 @@ export interface LockNeed {
   readonly bar?: Code;
 }
 
-/** `flakeText` and `file`: flake.nix and flake.lock as they will be. Throws `unreadable`. */
+/** `nix` and `file`: flake.nix and flake.lock as they will be. Throws `unreadable`. */
 export async function lockNeed(
-  flakeText: string,
+  nix: NixText,
   file: Exclude<TextFile, { kind: 'odd' }>,
   wish: LockWish,
   reader: Reader,
 ): Promise<LockNeed> {
   const path = join(wish.dir, 'flake.nix');
-  const flake = readFlake(flakeText);
-  if (!flake.ok) return hopeless([unparsable(path, flakeText, flake.error.message, flake.error.span)]);
+  const { text: flakeText } = nix;
+  const opened = nix.flake();
+  if (!opened.ok) return hopeless([unparsable(path, flakeText, opened.error.message, opened.error.span)]);
+  const { flake } = opened;
   const source: FlakeText = { path, text: flakeText, flake };
   const doubles = doubleInputs(source);
   if (isSome(doubles)) return hopeless(doubles);

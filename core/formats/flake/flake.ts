@@ -3,7 +3,7 @@
 
 import { parseNix } from '../nix/parse.ts';
 import { type Lambda, resolve, type Scope } from '../nix/scope.ts';
-import type { Comment, Expr, Span } from '../nix/syntax.ts';
+import type { Comment, Expr, Parsed, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
@@ -76,11 +76,10 @@ export function readFlake(text: string): FlakeRead {
   return opened.ok ? opened.flake : opened;
 }
 
-/** `readFlake` that also hands out the tree. */
-export function openFlake(
-  text: string,
-): ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError } {
-  const parsed = parseNix(text);
+export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError };
+
+/** `readFlake` that also hands out the tree. `parsed`: of this text. */
+export function openFlake(text: string, parsed: Parsed = parseNix(text)): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
   const top = resolve(parsed.root, undefined).expr;
   if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${kindOf(top)}`, spanOf(top));

@@ -4,7 +4,7 @@
 import { parseNix } from '../nix/parse.ts';
 import { bindingScope, lambdaScope, type Scope } from '../nix/scope.ts';
 import { find, innerScope, type Lookup, nounOf, settle, spanOf } from '../nix/static.ts';
-import type { Binding, Comment, Expr, Span } from '../nix/syntax.ts';
+import type { Binding, Comment, Expr, Parsed, Span } from '../nix/syntax.ts';
 
 /** The literal set a module consists of. */
 export interface ModuleSet {
@@ -22,9 +22,8 @@ export type OpenedModule =
   | { readonly ok: true; readonly module: ModuleSet }
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. */
-export function openModule(text: string): OpenedModule {
-  const parsed = parseNix(text);
+/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. `parsed`: of this text. */
+export function openModule(text: string, parsed: Parsed = parseNix(text)): OpenedModule {
   if (!parsed.ok) {
     const { message, start, end } = parsed.error;
     return { ok: false, reason: message, at: { start, end } };

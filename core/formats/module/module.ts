@@ -12,7 +12,7 @@ import {
   settle,
   spanOf,
 } from '../nix/static.ts';
-import type { AttrName, Expr, Span } from '../nix/syntax.ts';
+import type { AttrName, Expr, Parsed, Span } from '../nix/syntax.ts';
 import { findOption, type ModuleSet, openModule } from './config.ts';
 import { type ModuleFeatures, readFeatures } from './features.ts';
 
@@ -47,9 +47,9 @@ export type ReadModule =
   | ({ readonly ok: true } & ModuleFacts)
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. */
-export function readModule(text: string): ReadModule {
-  const opened = openModule(text);
+/** Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. `parsed`: of this text. */
+export function readModule(text: string, parsed?: Parsed): ReadModule {
+  const opened = openModule(text, parsed);
   if (!opened.ok) return opened;
   const { module } = opened;
   const string = (...option: string[]): Static<string> => readAt(findOption(module, option), readString);

@@ -1,6 +1,8 @@
 // The audit of a lock on machines in memory: what a Reader shows counts, and no lock makes it slow.
+
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
+import { documentOf } from '../../../core/documents/nix-text.ts';
 import { asDiagnostic } from '../../../core/finding.ts';
 import { MOST } from '../../../core/limits.ts';
 import { readText } from '../../../core/machine/texts.ts';
@@ -48,7 +50,7 @@ async function need(files: Readonly<Record<string, string>>, wish: Partial<typeo
   const reader = machine(files, nix);
   const file = readText(reader, absolute('/etc/nixos/flake.lock'), MOST.lockBytes);
   if (file.kind === 'odd') throw new Error(file.problem);
-  const found = await lockNeed(files['/etc/nixos/flake.nix'] ?? '', file, { ...WISH, ...wish }, reader);
+  const found = await lockNeed(documentOf(files['/etc/nixos/flake.nix'] ?? ''), file, { ...WISH, ...wish }, reader);
   return { ...found, diagnostics: found.findings.map(asDiagnostic) };
 }
 
@@ -187,7 +189,7 @@ describe('a path input', () => {
       { op: 'put', path: absolute('/srv/data/a'), before: entry, after: entry },
       { [digestOf(bytes)]: bytes },
     );
-    expect((await lockNeed(FLAKE, file, WISH, reader)).reasons).toHaveLength(1);
+    expect((await lockNeed(documentOf(FLAKE), file, WISH, reader)).reasons).toHaveLength(1);
   });
 
   test('under --root cannot be locked again from outside; one that is not in the root is left open', async () => {
