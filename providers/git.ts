@@ -74,7 +74,20 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2051', 'RF2052', 'RF2053', 'RF2054', 'RF2107', 'RF4003', 'RF4004'],
+  codes: [
+    'RF2004',
+    'RF2015',
+    'RF2016',
+    'RF2040',
+    'RF2050',
+    'RF2051',
+    'RF2052',
+    'RF2053',
+    'RF2054',
+    'RF2107',
+    'RF4003',
+    'RF4004',
+  ],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
@@ -136,12 +149,7 @@ function closed(problem: Diagnostic): Difference {
  * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
  * directory means.
  */
-function hiddenIn(
-  files: ModuleGraph['files'],
-  dir: AbsPath,
-  documents: Documents,
-  reader: Reader,
-): readonly Needed[] {
+function hiddenIn(files: ModuleGraph['files'], dir: AbsPath, documents: Documents, reader: Reader): readonly Needed[] {
   const repository = documents.repository();
   return [...files].flatMap(([path, { isNamed }]): Needed[] => {
     if (repository !== undefined && isShown(path, repository)) return [];

@@ -52,7 +52,7 @@ import type { Leaf } from './support/trees.ts';
 const ALL = planCases();
 
 /** What the laws need of a case or of a random draw. */
-type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools'>;
+type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools' | 'release'>;
 
 /** The machine's name is its /etc/hostname, as on the disk. */
 function inMemory(one: Drawn, tools = toolsOf(one)): Scene {

@@ -2,8 +2,8 @@
 // What each refuses was asked of the three (tests/nix/git-repositories.ts); where Nix refuses, every command on the flake fails.
 
 import type { Diagnostic } from '../diagnostic.ts';
-import { brokenLineOf, readGitConfig } from '../formats/git/config.ts';
 import type { NixVersion } from '../formats/flake-ref/model.ts';
+import { brokenLineOf, readGitConfig } from '../formats/git/config.ts';
 import { type AbsPath, join } from '../path.ts';
 import { follow, textAt } from './links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';
@@ -63,11 +63,7 @@ export function refusalsOf(repository: Repository, reader: Reader): readonly Git
   if (line !== undefined)
     return [refusal(ALL, `its configuration has an error at line ${line}`, `mend ${join(common, 'config')}`)];
   const config = readGitConfig(text);
-  return [
-    ...formatProblems(config),
-    ...workTreeProblems(config, top, gitDir, reader),
-    ...indexProblems(repository),
-  ];
+  return [...formatProblems(config), ...workTreeProblems(config, top, gitDir, reader), ...indexProblems(repository)];
 }
 
 const ALL: readonly NixVersion[] = ['2.8', '2.26', '2.34'];
@@ -169,7 +165,9 @@ const BOOLEAN = /^(true|yes|on|false|no|off|\d*)$/;
 function indexProblems({ tracked }: Repository): readonly GitRefusal[] {
   if (!tracked.ok) {
     const isSplit = tracked.message.includes("'link'");
-    const hint = isSplit ? 'git update-index --no-split-index' : 'have git make the index anew: rm .git/index; git reset';
+    const hint = isSplit
+      ? 'git update-index --no-split-index'
+      : 'have git make the index anew: rm .git/index; git reset';
     return [refusal(LIBGIT2, tracked.message, hint), doubt(tracked.message, hint)];
   }
   return tracked.extensions.includes('sdir')

@@ -114,20 +114,24 @@ export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWis
   const path = join(dir, 'flake.lock');
   if (lock === undefined) return unjudged(wish.policy, path);
   return violations(lock, wish).map(({ kind, text }): Finding => {
-    const isSource = kind === 'not-allowed';
+    const member = kind === 'not-allowed' ? 'allow' : 'maxAge';
     return {
       code: 'RF2014',
-      wish: isSource ? '/lock/allow' : '/lock/maxAge',
-      subject: isSource ? 'lock.allow' : 'lock.maxAge',
+      wish: `/lock/${member}`,
+      subject: `lock.${member}`,
       because: text,
       path,
-      remedy: {
-        by: 'you',
-        hint: isSource ? 'change the input, or add its source to lock.allow' : 'update the input, or raise lock.maxAge',
-      },
+      remedy: { by: 'you', hint: HINTS[kind] },
     };
   });
 }
+
+const HINTS: Readonly<Record<PolicyViolation['kind'], string>> = {
+  'not-allowed': 'change the input, or add its source to lock.allow',
+  'too-old': 'update the input, or raise lock.maxAge',
+  'no-date': 'update the input, or raise lock.maxAge',
+  ahead: 'look at the clock of the machine, or lock the input again: nix flake update',
+};
 
 /** Where there is no lock to hold the policy against. */
 const unjudged = (policy: LockWish['policy'], path: AbsPath): readonly Finding[] =>

@@ -49,7 +49,8 @@ function compareRepositories(tally: Tally, real: RealNix, some: Some): void {
     const flake = buildGitRepository(repository, dir);
     const ours = judgeGitRepository(flake, real.nix);
     const { ok, said } = real.run(['eval', '--no-write-lock-file', `${flake}#x`]);
-    if (ours === 'undecided') tally.leaves('a repository that only some versions of git read, or whose index only git reads');
+    if (ours === 'undecided')
+      tally.leaves('a repository that only some versions of git read, or whose index only git reads');
     else tally.same(`${repository.name}: ${lastError(said)}`, ours, ok ? 'reads' : 'refuses');
   }
 }

@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { realHost } from '../../core/host/real-host.ts';
 import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
+import { realHost } from '../../core/host/real-host.ts';
 import { refusalsOf } from '../../core/machine/git-as-nix.ts';
 import { repositoryOf } from '../../core/machine/repository.ts';
-import { absolute, relativeTo, ROOT } from '../../core/path.ts';
+import { absolute, ROOT, relativeTo } from '../../core/path.ts';
 import { writeTree } from '../nix/real-nix.ts';
 
 interface GitRepository {
