@@ -78,7 +78,7 @@ function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
   }
   // A work tree or a submodule has a file that says where its git directory is.
   const file = led?.entry ?? entry;
-  const target = file.type === 'file' ? GIT_FILE.exec(textAt(reader, led?.path ?? path))?.[1] : undefined;
+  const target = file.type === 'file' ? namedIn(textAt(reader, led?.path ?? path)) : undefined;
   if (target === undefined) return { gitDir: path, named: file.type === 'file' ? 'file' : 'neither' };
   const gitDir = pathNamedIn(path, top, target);
   // It leads as a link does.
@@ -88,7 +88,13 @@ function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
 }
 
 /** As git reads it: from the first byte on, without line ends at the end. */
-const GIT_FILE = /^gitdir: ([^]*?)[\r\n]*$/;
+function namedIn(text: string): string | undefined {
+  const begin = 'gitdir: ';
+  if (!text.startsWith(begin)) return undefined;
+  let end = text.length;
+  while (text[end - 1] === '\n' || text[end - 1] === '\r') end--;
+  return end > begin.length ? text.slice(begin.length, end) : undefined;
+}
 
 /** A work tree of its own shares the settings and objects of its repository. */
 export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
