@@ -4,7 +4,7 @@ import type { Flake } from '../../core/formats/flake/flake.ts';
 import { type Attrs, isRelativePath, type NixVersion, textAttr } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { type LockInput, type LockInputs, lockInputsOf } from '../../core/formats/lock/inputs.ts';
-import { showPath } from '../../core/formats/lock/model.ts';
+import { type Lock, showPath } from '../../core/formats/lock/model.ts';
 import { type LockResult, parseLock } from '../../core/formats/lock/parse-lock.ts';
 import type { NixRelease } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';
@@ -85,26 +85,40 @@ function asRepository(input: LockInput, flake: Flake, reader: Reader): LockInput
  * The lock by the rules of Nix 2.34; where those of an older one come to another end, by those of the Nix that is there. What
  * 2.26 alone refuses it locks anew itself.
  */
-export async function lockBy(release: Release, text: string, dir: AbsPath): Promise<ReadBy<LockResult>> {
+export async function lockBy(release: Release, text: string, dir: AbsPath): Promise<ReadBy<LockRead>> {
   const newest = parseLock(text);
   const middle = parseLock(text, { nix: '2.26' });
   const oldest = newest.ok && !mayDiffer(newest) ? newest : parseLock(text, { nix: '2.8' });
-  if (middle.ok === newest.ok && oldest.ok === newest.ok) return { read: newest };
+  const by = { '2.34': newest, '2.26': middle, '2.8': oldest };
+  const asRead = (read: LockResult): LockRead =>
+    read.ok ? { ...read, by: (nix) => lockOf(by[nix]) ?? read.lock } : read;
+  if (middle.ok === newest.ok && oldest.ok === newest.ok) return { read: asRead(newest) };
   const here = await release();
-  const own = here.rules === '2.34' ? newest : here.rules === '2.26' ? middle : oldest;
-  if (own.ok || !newest.ok || here.rules === '2.26') return { read: own.ok === newest.ok ? newest : own };
+  const own = by[here.rules];
+  if (own.ok || !newest.ok || here.rules === '2.26') return { read: asRead(own.ok === newest.ok ? newest : own) };
   const { problem } = own;
   const isRelative = problem.kind === 'unlocked-input' && isRelativePath(lockedOf(newest, problem.node));
-  if (!isCertain(here, isRelative ? 26 : 9)) return { read: newest };
+  if (!isCertain(here, isRelative ? 26 : 9)) return { read: asRead(newest) };
   const what = isRelative ? `the relative path of node "${problem.node}" needs Nix 2.26` : problem.message;
   return { refusal: needsNewer(here, 'flake.lock', what, join(dir, 'flake.lock')) };
 }
 
+/** `by`: the same lock as that Nix reads it, as far as it does. */
+export type LockRead =
+  | { readonly ok: true; readonly lock: Lock; readonly by: (nix: NixVersion) => Lock }
+  | (LockResult & { readonly ok: false });
+
+const lockOf = (read: LockResult): Lock | undefined => (read.ok ? read.lock : undefined);
+
 const lockedOf = (read: LockResult & { readonly ok: true }, node: string): Attrs =>
   read.lock.nodes.get(node)?.locked ?? {};
 
-/** Most locks have nothing but what all versions take, and to read one once more takes its time. */
+/**
+ * Most locks have nothing but what all versions read alike, and to read one once more takes its time. One without inputs may
+ * lack its root.
+ */
 const mayDiffer = ({ lock }: LockResult & { readonly ok: true }): boolean =>
+  lock.nodes.size === 1 ||
   [...lock.nodes.values()].some((node) =>
     [node.locked, node.original].some((attrs) => attrs !== undefined && !isPlain(attrs)),
   );

@@ -19,7 +19,7 @@ import type { Finding, Person } from '../../core/model.ts';
 import { type AbsPath, join } from '../../core/path.ts';
 import type { Wishes } from '../../core/spec/wishes.ts';
 import { auditOf, dependencyIn, doubleInputs, type FlakeText, placed } from './audit.ts';
-import { inputsBy, inputsIn, lockBy, type Release } from './by-version.ts';
+import { inputsBy, inputsIn, type LockRead, lockBy, type Release } from './by-version.ts';
 import { type Mended, mendLock } from './mend.ts';
 import { unshown } from './shown.ts';
 import { flakeTraps } from './traps.ts';
@@ -96,7 +96,7 @@ export async function lockNeed(
     file.kind !== 'text' || locked === undefined
       ? await fromNothing(source, inputs, release, reader)
       : locked.read.ok
-        ? await judge(source, inputs, file.text, locked.read.lock, { ...wish, release }, reader)
+        ? await judge(source, inputs, file.text, locked.read, { ...wish, release }, reader)
         : mended(inputs, mendLock(file.text, join(wish.dir, 'flake.lock'), locked.read.problem, reader));
   return { ...need, findings: [...need.findings, ...besides] };
 }
@@ -202,14 +202,16 @@ async function judge(
   source: FlakeText,
   inputs: readonly LockInput[],
   text: string,
-  lock: Lock,
+  { lock, by }: LockRead & { readonly ok: true },
   wish: LockWish & { readonly release: Release },
   reader: Reader,
 ): Promise<LockNeed> {
   const trees = localTrees(wish.dir, reader);
   const verdict = await verdictOf(wish.release, (nix) => {
     const read = inputsIn(source.flake, nix, reader);
-    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
+    return read.ok
+      ? lockVerdict(read.inputs, by(nix), { nix, dependency: dependencyIn(trees, reader, nix) })
+      : undefined;
   });
   const wrong = nowhereIn(verdict, source);
   if (wrong !== undefined) return hopeless(wrong);
