@@ -20,7 +20,7 @@ import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, absolute, join, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
 
 interface Desired {
@@ -84,6 +84,8 @@ export const git = provider<Desired, Observed>({
     'RF2052',
     'RF2053',
     'RF2054',
+    'RF2061',
+    'RF2063',
     'RF2107',
     'RF4003',
     'RF4004',
@@ -243,7 +245,8 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   const hidden = unaddable(invisible, dir);
   const inDoubt = doubtful(observed.open, dir);
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
-  if (invisible.length === 0) return { findings: inDoubt, edits: [] };
+  const asks = askedOf(observed.open, dir);
+  if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
   if (observed.isHeld) return { findings: [held(lockOf(repository)), ...inDoubt], edits: [] };
   const index = addIntentToAdd(
     indexBytes,
@@ -277,6 +280,7 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
     findings: [finding, ...inDoubt],
     edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
     blobs: blobs as Blobs,
+    ...(asks && { asks }),
   };
 }
 
@@ -365,6 +369,32 @@ const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
       },
     };
   });
+
+/** With those files and without them it must be the same system: else Nix leaves something out. */
+function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
+  const paths = open.flatMap((one) => one.paths);
+  if (paths.length === 0) return undefined;
+  return {
+    toplevel: true,
+    besides: paths,
+    decide(said, withBesides) {
+      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
+      if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
+      if (shown === all) return { findings: [] };
+      const finding: Finding = {
+        code: 'RF2061',
+        wish: '/git',
+        subject: 'git',
+        because: `with ${namesOf(paths, dir)}, which git does not show, it is another system: Nix leaves ${paths.length === 1 ? 'it' : 'some of them'} out`,
+        path: paths[0]!,
+        from: shown,
+        to: all,
+        remedy: { by: 'you', hint: 'show what is needed: git add --intent-to-add FILE…' },
+      };
+      return { findings: [finding] };
+    },
+  };
+}
 
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(

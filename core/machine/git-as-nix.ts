@@ -2,8 +2,8 @@
 // What each refuses was asked of the three (tests/nix/git-repositories.ts); where Nix refuses, every command on the flake fails.
 
 import type { Diagnostic } from '../diagnostic.ts';
-import type { NixVersion } from '../formats/flake-ref/model.ts';
 import { brokenLineOf, readGitConfig } from '../formats/git/config.ts';
+import type { NixVersion } from '../formats/nix-version.ts';
 import { type AbsPath, join } from '../path.ts';
 import { follow, textAt } from './links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';

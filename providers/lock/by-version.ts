@@ -1,11 +1,12 @@
 // flake.nix and flake.lock as the Nix of the machine reads them. It is asked for its version only where versions disagree.
 
 import type { Flake } from '../../core/formats/flake/flake.ts';
-import { type Attrs, isRelativePath, type NixVersion, textAttr } from '../../core/formats/flake-ref/model.ts';
+import { type Attrs, isRelativePath, textAttr } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { type LockInput, type LockInputs, lockInputsOf } from '../../core/formats/lock/inputs.ts';
 import { type Lock, showPath } from '../../core/formats/lock/model.ts';
 import { type LockResult, parseLock } from '../../core/formats/lock/parse-lock.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import type { NixRelease } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { repositoryOf } from '../../core/machine/repository.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { realHost } from '../../core/host/real-host.ts';
 import { refusalsOf } from '../../core/machine/git-as-nix.ts';
 import { repositoryOf } from '../../core/machine/repository.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { NixVersion } from '../../../core/formats/flake-ref/model.ts';
+import type { NixVersion } from '../../../core/formats/nix-version.ts';
 import { buildGitRepository, gitRepositories, judgeGitRepository } from '../../support/git-repositories.ts';
 
 const VERSIONS: readonly NixVersion[] = ['2.8', '2.26', '2.34'];
