@@ -192,7 +192,6 @@ describe('nothing is left out', () => {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/lock/verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
-    RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
     RF2061: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
     RF2062: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
     RF2063: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
