@@ -11,7 +11,8 @@ import { newFlake } from '../core/formats/flake/new.ts';
 import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
-import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
+import { showFlakeRef } from '../core/formats/flake-ref/print-ref.ts';
+import { asForgeKnows, sameRef } from '../core/formats/flake-ref/same-ref.ts';
 import { toPointer } from '../core/formats/json-pointer.ts';
 import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
@@ -197,12 +198,16 @@ function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: E
   return { findings: [...system, ...modules] };
 }
 
-/** Two spellings of one reference are in sync; Nix would not lock again for them either. */
+/** Two spellings of one reference are in sync: Nix would fetch the same for both. */
+const sameAttrs = (a: Attrs, b: Attrs): boolean =>
+  sameRef(a, b) || asForgeKnows(showFlakeRef(a)) === asForgeKnows(showFlakeRef(b));
+
 const RULES = {
   sameRef: (declared: string, wished: string): boolean => {
     const [a, b] = [attrsOf(declared), attrsOf(wished)];
-    return declared === wished || (a !== undefined && b !== undefined && sameRef(a, b));
+    return declared === wished || (a !== undefined && b !== undefined && sameAttrs(a, b));
   },
+  sameAttrs,
   attrsOf,
 };
 

@@ -54,6 +54,12 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     '2:1-1 error RF1004 missing key inputs | add inputs',
   ],
   [
+    'features that no Nix knows',
+    `${GOOD}features: [flaks, nix-command, no-such-thing, pipe-operators]\n`,
+    '4:12-17 error RF1015 unknown experimental feature "flaks" | did you mean "flakes"?',
+    '4:32-45 warning RF1015 unknown experimental feature "no-such-thing" | a Nix that does not know it drops it with a warning',
+  ],
+  [
     'misspelt keys',
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
