@@ -433,6 +433,11 @@ export const CODES = {
     title: 'the spec cannot be written',
     page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
   },
+  RF3026: {
+    title: 'applies of root',
+    page: 'Root applied on this machine. An ordinary user sees when, by whom and which plan (`reflake history`); what an apply wrote is for root to show, and to undo: run the command with sudo. A state directory of an earlier version is closed until root next applies.',
+    exit: 'error',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

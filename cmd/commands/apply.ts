@@ -1,7 +1,7 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
@@ -108,6 +108,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       undoes: [],
       parties: session.wishes.parties,
       dirs,
+      spec: basename(session.specFile),
       batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);

@@ -30,6 +30,7 @@ import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { missingRights } from '../session/rights.ts';
+import { hasRootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, placeOf } from '../session/session.ts';
 import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
@@ -70,6 +71,9 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     if (recovered !== undefined) return recovered;
     if (!history.ok) return refuse(history.problem, EXIT.stuck);
     const selected = select(history.applies, targetOf(options));
+    const isNone = selected === undefined || selected.length === 0;
+    if (isNone && history.applies.length === 0 && hasRootsApplies(options, place))
+      return refuse(rootsOwn('sudo reflake rollback'), EXIT.error);
     if (selected === undefined) return refuse(notThere(options, history.applies), EXIT.usage);
     if (selected.length === 0) return endOf({ status: 'unchanged' });
     const { transaction, blobs } = undoing(

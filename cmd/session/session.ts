@@ -14,6 +14,7 @@ import {
   findSpec,
   isDirectory,
   ownFiles,
+  rootsState,
   stateDir,
   systemUser,
   trustedBy,
@@ -22,9 +23,10 @@ import {
 import type { Host } from '../../core/machine/host.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
-import type { Digest, Person } from '../../core/model.ts';
+import type { Digest, Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
 import { IMPLIED, leavesOf } from '../../core/spec/leaves.ts';
@@ -153,14 +155,19 @@ export async function openSession(
     report,
     plan: async (told, how) => {
       place.host.refresh();
-      const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-      const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
+      const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());
       const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };
   return { ok: true, session };
 }
+
+/** Whoever plans: what needs root's state directory is applied by root. */
+const stateOfPlan = ({ state }: GlobalOptions, { root, store }: Place): string =>
+  state === undefined ? rootsState(root) : store.where;
+
+const me = (): Owner => ({ uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 });
 
 async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Promise<Person> {
   if (!('lookAs' in host)) return caller;

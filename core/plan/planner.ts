@@ -12,10 +12,11 @@ import type { People } from '../machine/people.ts';
 import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
-import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
+import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { STATE } from './aside.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
@@ -82,7 +83,9 @@ export async function plan(
     const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
     return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
   });
-  const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
+  const isEdited = steps.some(({ edits }) => edits.length > 0);
+  // Reflake's own state is no part of the machine: what is to be written there says itself what it expects.
+  const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial: sparing?.hasWithheld() ?? false };

@@ -8,6 +8,7 @@ import { activeSystem, type Reader } from '../machine/reader.ts';
 import type { StateStore } from '../machine/state-store.ts';
 import { type Activate, type Edit, type Put, undoOf } from '../model.ts';
 import { isWithin, rebase } from '../path.ts';
+import { undoneBy } from './apply-index.ts';
 import { applies } from './executor.ts';
 import { type Loaded, load } from './journal.ts';
 import type { Transaction } from './model.ts';
@@ -39,7 +40,7 @@ export function past(store: StateStore): Past {
     const finishedAt = Buffer.from(store.read(`history/${number}/finished`) ?? []).toString();
     found.push({ number, transaction: loaded.transaction, blobs: loaded.blobs, finishedAt });
   }
-  const undone = undoneBy(found);
+  const undone = undoneBy(found.map(({ number, transaction: { undoes } }) => ({ number, undoes })));
   return { ok: true, applies: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
 }
 
@@ -52,14 +53,6 @@ function loadOrSay(store: StateStore, name: string): Loaded {
 }
 
 /** A rollback that was itself rolled back leaves standing what it had undone. */
-function undoneBy(found: readonly Omit<RecordedApply, 'undone'>[]): ReadonlySet<number> {
-  const undone = new Set<number>();
-  for (const { number, transaction } of found.toReversed()) {
-    if (!undone.has(number)) for (const target of transaction.undoes) undone.add(target);
-  }
-  return undone;
-}
-
 /** What a rollback is asked for: one apply, or everything after one (0: back to the first machine, where nothing is gone). */
 export type Target =
   | { readonly kind: 'newest' }
@@ -90,7 +83,7 @@ export function select(applies: readonly RecordedApply[], target: Target): reado
 }
 
 /** Everything up to this apply is no longer in the history; 0 where all of it is. */
-export const goneThrough = (applies: readonly RecordedApply[]): number => (applies[0]?.number ?? 1) - 1;
+export const goneThrough = (applies: readonly { readonly number: number }[]): number => (applies[0]?.number ?? 1) - 1;
 
 export interface Undoing {
   readonly transaction: Transaction;

@@ -24,6 +24,8 @@ export interface Transaction {
   readonly parties?: readonly Party[];
   /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
   readonly dirs?: readonly AbsPath[];
+  /** The file name of the spec that it carries out; for people. */
+  readonly spec?: string;
   readonly batches: readonly (readonly Edit[])[];
 }
 
