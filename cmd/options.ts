@@ -127,6 +127,7 @@ export const COMMANDS = {
       ...KEEP,
       to: { type: 'number', requiresArg: true, describe: 'undo everything after this apply; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
+      diff: { type: 'boolean', default: false, describe: 'show the bytes' },
     },
     problem({ apply, to }) {
       if (apply !== undefined && to !== undefined) return 'name an apply, or --to one, not both';

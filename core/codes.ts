@@ -438,6 +438,20 @@ export const CODES = {
     page: 'Root applied on this machine. An ordinary user sees when, by whom and which plan (`reflake history`); what an apply wrote is for root to show, and to undo: run the command with sudo. A state directory of an earlier version is closed until root next applies.',
     exit: 'error',
   },
+  RF3027: {
+    title: 'later applies stand on it',
+    page: 'Applies are undone from the newest on. Undoing an older one alone would leave a machine that never was: files of one moment, and a lock or a running system of another. `reflake rollback` undoes the newest, `reflake rollback --to N` everything after apply N. A rollback counts as an apply here: undoing it brings back what it undid.',
+    exit: 'stale',
+  },
+  RF3028: {
+    title: 'the previous system is gone',
+    page: 'A rollback activates the system that was active before. It is not in the store any more (it was collected as garbage), or there was none. Nothing was written. `reflake show N` names the files of that configuration: build it again, or go on from the present one.',
+  },
+  RF3029: {
+    title: 'a rollback brings this back',
+    page: '`reflake rollback` is planned like an apply: it shows what each path becomes, by --diff with the bytes, and asks. What cannot be undone is said before the question.',
+    severity: 'note',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -21,7 +21,8 @@ import { leavesOf } from '../core/spec/leaves.ts';
 import { loadSpec } from '../core/spec/load.ts';
 import { resolve } from '../core/spec/wishes.ts';
 import { execute } from '../core/transaction/executor.ts';
-import { past, select, undoing } from '../core/transaction/history.ts';
+import { undoing } from '../core/transaction/going-back.ts';
+import { past, select } from '../core/transaction/history.ts';
 import { PROVIDERS } from '../providers/index.ts';
 import {
   around,

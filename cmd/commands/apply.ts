@@ -9,6 +9,7 @@ import { isRoot } from '../../core/host/process/trusted.ts';
 import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
+import { activeSystem } from '../../core/machine/reader.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
@@ -109,6 +110,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       parties: session.wishes.parties,
       dirs,
       spec: basename(session.specFile),
+      active: activeSystem(session.host),
       batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
