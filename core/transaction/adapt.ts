@@ -6,11 +6,11 @@ import type { Blobs } from '../machine/host.ts';
 import { below } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, type Entry, looksInside, matches, type Put, type Puttable, sameOwner } from '../model.ts';
-import { type AbsPath, isWithin, parent } from '../path.ts';
+import { type AbsPath, isWithin } from '../path.ts';
 import { STATE } from '../plan/aside.ts';
 import { overlay } from '../plan/overlay.ts';
 import { sameMeaning } from './equivalent.ts';
-import { lookAt } from './preconditions.ts';
+import { hasDirectory, lookAt } from './preconditions.ts';
 
 type Batches = readonly (readonly Edit[])[];
 
@@ -53,7 +53,7 @@ export function adapt(reader: Reader, batches: Batches, blobs: Blobs, { all, rec
     const isSame = means && matches({ ...edit.before, content: digestOf(bytes) } as Entry, entry);
     if (!all && !isSame && !isRecorded(edit, entry)) return [edit];
     // Nothing can be put where its directory is gone.
-    if (entry.type === 'absent' && stage.stat(parent(path)).type !== 'dir') return [edit];
+    if (entry.type === 'absent' && !hasDirectory(stage, path)) return [edit];
     return [{ ...edit, before: bare(entry) }];
   };
   return batches.map((batch) =>

@@ -37,7 +37,8 @@ export function undoing(
   // What a later apply found and replaced stands in its record, so overwriting it once more loses nothing.
   const later = all.filter((one) => isUndone(one, selected));
   const recorded = later.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'put');
-  const adapted = (batches: readonly Batch[]): readonly Batch[] => adapt(reader, batches, blobs, { all: force, recorded });
+  const adapted = (batches: readonly Batch[]): readonly Batch[] =>
+    adapt(reader, batches, blobs, { all: force, recorded });
   const isFit = (batches: readonly Batch[]): boolean =>
     checkPreconditions(reader, adapted(batches), blobs, 'RF3011').stale.length === 0;
   const files = batchesFor(selected, all, isFit);

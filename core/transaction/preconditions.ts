@@ -82,6 +82,8 @@ function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
 /** In words: why this put cannot be made on what is `there`. */
 function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, blobs: Blobs): string | undefined {
   if (!matches(before, there)) return differenceOf(before, there);
+  if (there.type === 'absent' && after.type !== 'absent' && !hasDirectory(stage, path))
+    return 'has no directory any more';
   if (there.type === 'dir' && after.type !== 'dir' && after.type !== 'absent') return 'is a directory by now';
   const more = after.type === 'absent' ? stage.list(path).length : 0;
   if (more > 0) return `holds ${more} more ${more === 1 ? 'entry' : 'entries'}`;
@@ -91,6 +93,10 @@ function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, bl
   // A new content comes as a new file; a new owner or mode would be that of the file under all its names.
   return isShared && after.content === undefined ? 'has other names by now, which would change with it' : undefined;
 }
+
+/** Whether something can be put at the path: what it lies in is a directory, or a link to one. */
+export const hasDirectory = (reader: Pick<Reader, 'stat'>, path: AbsPath): boolean =>
+  ['dir', 'link'].includes(reader.stat(parent(path)).type);
 
 /** The entry with its content's digest, where the edit says something of the content. */
 export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {

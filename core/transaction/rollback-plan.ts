@@ -21,8 +21,8 @@ export function rollbackPlan(
       provider: 'rollback',
       verdicts: [],
       findings: edits
-      .filter((edit) => !isInside(edit, edits))
-      .map((edit): Change => ({ code: 'RF3029', because, ...changeOf(edit, nameOf) })),
+        .filter((edit) => !isInside(edit, edits))
+        .map((edit): Change => ({ code: 'RF3029', because, ...changeOf(edit, nameOf) })),
       edits,
     }),
   );

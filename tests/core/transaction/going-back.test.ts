@@ -368,9 +368,9 @@ describe('a rollback ends in one moment', () => {
         expect(breaches).toEqual([]);
         rolled += transactions;
       }),
-      { numRuns: Number(process.env.RUNS ?? 600) },
+      { numRuns: Number(process.env.RUNS ?? 400) },
     );
-    expect(rolled).toBeGreaterThan(600);
+    expect(rolled).toBeGreaterThan(400);
   });
 });
 
