@@ -257,6 +257,11 @@ export const CODES = {
     page: 'What is mounted below the configuration is not part of it: it is neither moved nor given to another owner. Unmount it first.',
     verdict: 'differs',
   },
+  RF2043: {
+    title: 'a write is hindered',
+    page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, where a git command holds the index (index.lock), or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
+    verdict: 'differs',
+  },
   RF2029: {
     title: 'a wish cannot be read from flake.nix',
     page: 'What flake.nix says there is computed (a helper function, flake-parts, a variable of another file), so the text does not tell whether the wish holds. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',

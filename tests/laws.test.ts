@@ -192,6 +192,7 @@ describe('nothing is left out', () => {
   const ELSEWHERE: Readonly<Record<string, string>> = {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/lock/verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
+    RF2043: 'needs a disk: tests/scenarios/obstacles.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
     RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/plan/planner.test.ts',
@@ -244,7 +245,7 @@ function told(plan: Plan): readonly string[] {
 }
 
 /** What the planner tells for every provider. */
-const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040'];
+const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040', 'RF2042', 'RF2043'];
 
 /** A provider tells nothing but what its descriptor has. */
 const coded = ({ steps }: Plan): readonly string[] =>

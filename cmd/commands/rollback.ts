@@ -18,7 +18,7 @@ import {
   strangersIn,
   takenAlong,
 } from '../../core/transaction/comes-back.ts';
-import { execute } from '../../core/transaction/executor.ts';
+import { barsOf, execute } from '../../core/transaction/executor.ts';
 import { undoing } from '../../core/transaction/going-back.ts';
 import {
   goneThrough,
@@ -106,6 +106,8 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     // All that would stop it is said before the question; the executor asks once more, for what changes meanwhile.
     const { stale } = checkPreconditions(held, batches, blobs, 'RF3011');
     if (stale.length > 0) return refuse(stale);
+    const hindered = barsOf(batches, place.host, blobs);
+    if (hindered.length > 0) return refuse(hindered);
     const plan = rollbackPlan({ ...transaction, batches }, blobs, people(place.host).name);
     learn({ spec: `rollback of ${namesOf(selected)}` });
     if (options.diff) await learnDiff(plan, place, io, reporting);

@@ -6,6 +6,7 @@ import { entryOf } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import type { Reporter } from '../event.ts';
 import { asFinding } from '../finding.ts';
+import { hindrancesTo } from '../machine/hindrance.ts';
 import type { Blobs } from '../machine/host.ts';
 import { below, type Stray, settle } from '../machine/links.ts';
 import type { People } from '../machine/people.ts';
@@ -68,7 +69,12 @@ export async function plan(
     const difference = withoutConsequences(seen, looked);
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
-    const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
+    const found = [
+      ...difference.findings,
+      ...sharedFiles(difference, edits, stage),
+      ...hindered(difference, edits, stage, { edits: told.flatMap((one) => one.edits), blobs }),
+      ...strays,
+    ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
@@ -154,6 +160,21 @@ function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Read
     const hint = 'make it a file of its own: cp --remove-destination';
     const behind = wishBehind(difference, edit.path);
     return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
+  });
+}
+
+/** What apply would be refused for. Asked before the edits are shown: it is about the machine as it is. */
+function hindered(
+  difference: Difference,
+  edits: readonly Edit[],
+  stage: Reader,
+  before: { readonly edits: readonly Edit[]; readonly blobs: Blobs },
+): readonly Finding[] {
+  if (edits.length === 0) return [];
+  return hindrancesTo(edits, stage, { ...before.blobs, ...difference.blobs }, before.edits).map(({ problem, edit }) => {
+    const path = edit.op === 'put' ? edit.path : edit.op === 'move' ? edit.from : undefined;
+    const { wish, subject } = wishBehind(difference, path);
+    return asFinding(problem, subject, wish);
   });
 }
 
