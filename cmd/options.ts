@@ -42,6 +42,16 @@ export const GLOBAL_OPTIONS = {
   root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
   state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
   format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
+  'allow-downgrade': {
+    type: 'boolean',
+    default: false,
+    describe: 'take a nixpkgs that is older than the running system',
+  },
+  'allow-rename': {
+    type: 'boolean',
+    default: false,
+    describe: 'give the machine the new name that spec and configuration say',
+  },
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
   only: {
     type: 'string',

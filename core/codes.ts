@@ -91,7 +91,7 @@ export const CODES = {
   },
   RF2002: {
     title: 'another machine',
-    page: 'The spec names one machine and this is another one. Nothing is changed on a machine of another name or architecture.',
+    page: 'The spec names one machine and this is another one. Host name, system, the machine-id of the history, `networking.hostName` of the configuration (where the text says it) and the attribute in flake.nix must agree; what does not is said with both values, and nothing is changed. `host.attribute` may be another name than `host.name`. A machine is renamed by a plan of its own: the new name in spec and configuration, and --allow-rename.',
     verdict: 'blocked',
     endsLook: true,
     exit: 'refused',
@@ -261,6 +261,19 @@ export const CODES = {
     title: 'a write is hindered',
     page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, where a git command holds the index (index.lock), or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
     verdict: 'differs',
+  },
+  RF2044: {
+    title: 'nixpkgs would go back',
+    page: 'The spec wishes a release of nixpkgs that is older than the one that runs. Services may have migrated their data already, and cannot go back. Name the release that runs (never by system.stateVersion, which is the one that the machine was born with and which reflake never edits), or say that it is on purpose: --allow-downgrade.',
+    verdict: 'blocked',
+    endsLook: true,
+    exit: 'refused',
+  },
+  RF2045: {
+    title: 'a rename is a plan of its own',
+    page: 'With --allow-rename the machine gets the name that spec and configuration say. Nothing else of the configuration changes with it: apply the rest first, with the old name in spec and configuration.',
+    verdict: 'blocked',
+    exit: 'refused',
   },
   RF2029: {
     title: 'a wish cannot be read from flake.nix',

@@ -44,7 +44,7 @@ export const location = provider<Desired, Observed>({
   codes: ['RF2003', 'RF2004', 'RF2021', 'RF2042', 'RF2101', 'RF2102'],
   mayWrite: (edit, ground) =>
     edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
-  desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),
+  desire: ({ dir, from, host }) => ({ dir, host: host.attribute, ...(from && { from }) }),
   async observe({ dir, from, host }, reader) {
     const parents = missingParents(dir, reader);
     const above = reader.stat(parent(parents[0] ?? dir));

@@ -193,6 +193,7 @@ describe('nothing is left out', () => {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/lock/verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
     RF2043: 'needs a disk: tests/scenarios/obstacles.test.ts',
+    RF2045: 'needs the machine itself: tests/scenarios/right-machine.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
     RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/plan/planner.test.ts',

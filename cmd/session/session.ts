@@ -36,6 +36,7 @@ import { PROVIDERS } from '../../providers/index.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { type End, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
+import { recordedMachine } from './roots-applies.ts';
 import type { Reporting } from './run.ts';
 import { selectionOf } from './selection.ts';
 import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
@@ -121,7 +122,9 @@ export async function openSession(
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
   const person = await personFor(place.host, spec.spec, caller, isRunning);
-  const run = { caller, person, offline: options.offline, isRunning, now };
+  const recorded = recordedMachine(options, place);
+  const allow = { downgrade: options.allowDowngrade, rename: options.allowRename };
+  const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow };
   const { isSelected, spec: selected } = selectionOf(options, spec.spec, PROVIDERS);
   const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };

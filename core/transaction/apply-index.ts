@@ -37,36 +37,58 @@ export function undoneBy(
  */
 export function publishIndex(store: StateStore): void {
   const there = store.read(INDEX);
-  const known = new Map((there && indexIn(there))?.map((row) => [row.number, row]));
-  const rows = applies(store).flatMap((number) => known.get(number) ?? rowFrom(store, number));
+  const old = there && indexIn(there);
+  let machine = old?.machine;
+  const known = new Map(old?.applies.map((row) => [row.number, row]));
+  const rows = applies(store).flatMap((number): readonly PastApply[] => {
+    const row = known.get(number);
+    if (row !== undefined) return [row];
+    const read = rowFrom(store, number);
+    machine = read?.machine ?? machine;
+    return read === undefined ? [] : [read.row];
+  });
   const undone = undoneBy(rows);
   const told = rows.map((row) => ({ ...row, undone: undone.has(row.number) }));
-  const text = Buffer.from(`${JSON.stringify({ version: VERSION, applies: told })}\n`);
+  const index = { version: VERSION, ...(machine && { machine }), applies: told };
+  const text = Buffer.from(`${JSON.stringify(index)}\n`);
   if (there !== undefined && Buffer.compare(there, text) === 0) return;
   if (told.length === 0 && there === undefined) return;
   store.publish(INDEX, text);
 }
 
-function rowFrom(store: StateStore, number: number): readonly PastApply[] {
+function rowFrom(
+  store: StateStore,
+  number: number,
+): { readonly row: PastApply; readonly machine: string | undefined } | undefined {
   try {
     const loaded = load(store, `history/${number}`);
-    if (loaded.status !== 'loaded') return [];
+    if (loaded.status !== 'loaded') return undefined;
+    const { transaction } = loaded;
     const finishedAt = Buffer.from(store.read(`history/${number}/finished`) ?? []).toString();
-    return [rowOf(number, loaded.transaction, finishedAt, false)];
+    return { row: rowOf(number, transaction, finishedAt, false), machine: transaction.host?.machineId };
   } catch (thrown) {
     // What can't be read has no row; `history` of its owner says why. A bug is none of that.
     failure('a record cannot be read', thrown);
-    return [];
+    return undefined;
   }
 }
 
-/** The rows of an index, oldest first; undefined: it is none. */
-export function indexIn(bytes: Uint8Array): readonly PastApply[] | undefined {
+/** `machine`: on which the newest was made, as HostFacts has it. */
+export interface ApplyIndex {
+  readonly machine?: string;
+  /** The oldest first. */
+  readonly applies: readonly PastApply[];
+}
+
+/** Undefined: it is none. */
+export function indexIn(bytes: Uint8Array): ApplyIndex | undefined {
   try {
-    const { version, applies: rows } = JSON.parse(Buffer.from(bytes).toString()) as Partial<Record<string, unknown>>;
+    const read = JSON.parse(Buffer.from(bytes).toString()) as Partial<Record<string, unknown>>;
+    const { version, machine, applies: rows } = read;
     if (version !== VERSION || !Array.isArray(rows)) return undefined;
-    const read = rows.map(rowIn);
-    return read.includes(undefined) ? undefined : (read as readonly PastApply[]);
+    const told = rows.map(rowIn);
+    if (told.includes(undefined) || !(machine === undefined || typeof machine === 'string')) return undefined;
+    return { ...(machine && { machine }), applies: told as readonly PastApply[] };
   } catch {
     return undefined;
   }

@@ -3,11 +3,11 @@
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
-import { hindrancesTo } from '../machine/hindrance.ts';
 import { type Blobs, type Host, isStale, type Work } from '../machine/host.ts';
 import type { StateStore } from '../machine/state-store.ts';
 import type { Activate, Kept, Outcome, Reading } from '../model.ts';
 import type { AbsPath } from '../path.ts';
+import { hindrancesTo } from '../plan/hindrances.ts';
 import { overlay } from '../plan/overlay.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
