@@ -14,6 +14,7 @@ import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
 import { showFlakeRef } from '../core/formats/flake-ref/print-ref.ts';
 import { asForgeKnows, sameRef } from '../core/formats/flake-ref/same-ref.ts';
 import { toPointer } from '../core/formats/json-pointer.ts';
+import { nixAttrPath } from '../core/formats/nix/print.ts';
 import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join, ROOT, relativeTo } from '../core/path.ts';
@@ -40,12 +41,12 @@ interface Observed {
   readonly housed: boolean;
 }
 
-const HOST = ['/host/name', '/host/system', '/config/modules'] as const;
+const HOST = ['/host/name', '/host/attribute', '/host/system', '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
-  concerns: HOST,
+  answers: ['/host/attribute', '/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
+  concerns: ['/host/name', '/host/system', '/config/modules'],
   codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
   desire: ({ dir, from, inputs, host, modules, owner, spec, leftAlone }) => ({
@@ -59,9 +60,13 @@ export const flake = provider<Desired, Observed>({
         const said = typeof written === 'object' ? written.flake : undefined;
         return { name, url, follows, ...(said !== undefined && { flake: said }) };
       }),
-      host: { name: host.name, system: host.system, modules },
+      host: { name: host.attribute, system: host.system, modules },
     },
-    leafOf: (pointer) => inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer,
+    // The name in flake.nix is the wish that says it: the attribute's, where that is written.
+    leafOf: (pointer) =>
+      pointer === '/host/name' && spec.host.attribute !== undefined
+        ? '/host/attribute'
+        : (inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
@@ -105,7 +110,7 @@ export const flake = provider<Desired, Observed>({
     // Those about the inputs are edited after all.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
     // A host that is not there has no system and no modules either.
-    const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
+    const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
     return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
@@ -234,7 +239,7 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
       added(`inputs.${name}.inputs.${input}.follows`, target, `/inputs/${name}/follows/${input}`),
     ),
   ]);
-  const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host/name');
+  const host = added(nixAttrPath(['nixosConfigurations', wish.host.name]), `${wish.host.system}`, leafOf('/host/name'));
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
 }
 
@@ -281,7 +286,7 @@ function refuse(
     }),
   );
   // A host that can't be read tells nothing of its system and modules.
-  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === '/host/name');
+  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === leafOf('/host/name'));
   return {
     findings: [...findings, ...others],
     edits: [],

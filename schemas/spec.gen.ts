@@ -70,9 +70,13 @@ export interface Spec {
  */
 export interface HostWish {
   /**
-   * The host name of the machine, and the name of its configuration: `nixosConfigurations.<name>`.
+   * The host name of the machine, and of its configuration where `attribute` says no other.
    */
   name: string;
+  /**
+   * The name in `nixosConfigurations`, where it is another one than the host's.
+   */
+  attribute?: string;
   /**
    * Nix's word for processor and kernel. `nix eval --impure --expr builtins.currentSystem` prints that of a machine.
    */

@@ -77,7 +77,7 @@ export function humanReporter(options: Screen): Reporter {
       isPartial,
       // A check is read to find out what is wrong, so it says why.
       verbose: verbose || options.verb === 'check',
-      isApplying: options.verb === 'apply',
+      isApplying: options.verb === 'apply' || options.verb === 'rollback',
       ...(dir && { dir }),
       ...(saved && { saved }),
       ...(locate && { locate }),

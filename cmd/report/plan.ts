@@ -58,7 +58,7 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
         theme.show(nameOf(change.path, words)),
         theme.show(change.subject),
         value,
-        theme.show(`spec:${change.wish ?? ''}`),
+        change.wish === undefined ? '' : theme.show(`spec:${change.wish}`),
         place === undefined ? '' : theme.show(`${place.file}:${place.line}`),
         // Why, for whoever reads only the log of a nightly check.
         `# ${isSecretName(change.subject) ? '' : `${theme.show(change.because)} `}[${change.code}]`,
@@ -182,11 +182,13 @@ const labelOf = ({ remedy: { action }, subject }: Change): string => (action ===
 
 /** For a file the wishes behind it; for an aspect how much it concerns. */
 function rightOf(row: Row): string {
-  if (row.kind === 'file') return `spec:${commonPointer(row.changes.map(({ wish = '' }) => wish))}`;
+  const wishes = row.changes.flatMap(({ wish }) => wish ?? []);
+  if (row.kind === 'file') return wishes.length === 0 ? '' : `spec:${commonPointer(wishes)}`;
   const [change] = row.changes;
   if (change.remedy.action === 'activate') return 'asks first';
   if (row.changes.length > 1) return `${row.changes.length} paths`;
-  return /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0] ?? `spec:${change.wish ?? ''}`;
+  const count = /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0];
+  return count ?? (change.wish === undefined ? '' : `spec:${change.wish}`);
 }
 
 /** What all pointers share; where they share nothing, the beginning of the first. */

@@ -13,12 +13,14 @@ import type { People } from '../machine/people.ts';
 import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
-import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
+import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
 import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { STATE } from './aside.ts';
 import { decided, type EvaluatePolicy } from './deciding.ts';
+import { hindrancesTo } from './hindrances.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
@@ -101,7 +103,12 @@ async function planOnce(
     const difference = besides(wishes.leftAlone, withoutConsequences(seen, looked));
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
-    const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
+    const found = [
+      ...difference.findings,
+      ...sharedFiles(difference, edits, stage),
+      ...hindered(difference, edits, stage, { edits: [...settledEdits.values()].flat(), blobs }),
+      ...strays,
+    ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
@@ -130,7 +137,9 @@ async function planOnce(
       edits,
     };
   });
-  const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
+  const isEdited = steps.some(({ edits }) => edits.length > 0);
+  // Reflake's own state is no part of the machine: what is to be written there says itself what it expects.
+  const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial };
@@ -205,6 +214,21 @@ function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Read
     const hint = 'make it a file of its own: cp --remove-destination';
     const behind = wishBehind(difference, edit.path);
     return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
+  });
+}
+
+/** What apply would be refused for. Asked before the edits are shown: it is about the machine as it is. */
+function hindered(
+  difference: Difference,
+  edits: readonly Edit[],
+  stage: Reader,
+  before: { readonly edits: readonly Edit[]; readonly blobs: Blobs },
+): readonly Finding[] {
+  if (edits.length === 0) return [];
+  return hindrancesTo(edits, stage, { ...before.blobs, ...difference.blobs }, before.edits).map(({ problem, edit }) => {
+    const path = edit.op === 'put' ? edit.path : edit.op === 'move' ? edit.from : undefined;
+    const { wish, subject } = wishBehind(difference, path);
+    return asFinding(problem, subject, wish);
   });
 }
 
