@@ -2,7 +2,7 @@
 // a lock file that somebody deletes.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { BASES, specOf } from './support/plan-cases.ts';
@@ -137,6 +137,15 @@ describe('the holder', () => {
     one.child.stdin!.write('yes\n');
     expect((await one.end).code).toBe(0);
     expect((await apply(`${home.dir}/other`)).code).toBe(0);
+  });
+
+  test.each(['-s', '-x'])('keeps root from nothing where it is another user (flock %s)', async (how) => {
+    chmodSync(home.dir, 0o755);
+    const other = start('flock', [how, '-F', `${machine}/etc/nixos`, 'sh', '-c', 'echo held; exec sleep 60'], 65_534);
+    await other.said(/held/);
+    const { code, out } = await apply();
+    other.child.kill('SIGKILL');
+    expect([code, out]).toEqual([0, expect.stringMatching(/\(sleep\) .*holds "\/etc\/nixos", and root does not wait/)]);
   });
 
   test('keeps others away though its lock file was deleted', async () => {

@@ -2,11 +2,12 @@
 // taken along, and what is refused.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { MOST } from '../limits.ts';
 import { below } from '../machine/links.ts';
 import { notOwned } from '../machine/owned.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, tooDeep } from '../machine/reader.ts';
 import { type Edit, type Entry, kindOf, type Move, type Owner, type Put } from '../model.ts';
-import { type AbsPath, quoted, rebase } from '../path.ts';
+import { type AbsPath, depth, quoted, rebase } from '../path.ts';
 
 const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
 
@@ -39,7 +40,9 @@ const becomesRoots = (edits: readonly Edit[], tops: readonly AbsPath[]): boolean
 
 function entriesBelow(top: AbsPath, as: AbsPath, reader: Reader): Map<AbsPath, Entry> {
   const found = new Map<AbsPath, Entry>([[as, reader.stat(top)]]);
+  const deepest = depth(top) + MOST.treeDepth;
   const visit = (dir: AbsPath, at: AbsPath): void => {
+    if (depth(dir) > deepest) throw tooDeep(dir);
     for (const { name, entry } of reader.entries(dir)) {
       found.set(below(at, name), entry);
       if (entry.type === 'dir') visit(below(dir, name), below(at, name));
