@@ -14,7 +14,7 @@ import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../core/formats/lock/verdict.ts';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { localTrees } from '../../core/machine/local-trees.ts';
-import { nixVersion } from '../../core/machine/nix-version.ts';
+import { byItsRules, nixVersion } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { TextFile } from '../../core/machine/texts.ts';
 import type { Finding, Person } from '../../core/model.ts';
@@ -216,10 +216,16 @@ async function judge(
   reader: Reader,
 ): Promise<LockNeed> {
   const trees = localTrees(wish.dir, reader);
-  const verdict = await verdictOf(wish.version, (nix) => {
-    const read = lockInputsOf(source.flake, nix);
-    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
-  });
+  const verdict = await byItsRules<LockVerdict>(
+    wish.version,
+    (nix) => {
+      const read = lockInputsOf(source.flake, nix);
+      return read.ok
+        ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) })
+        : undefined;
+    },
+    endOf,
+  );
   const leading = verdict.reasons.filter(leadsNowhere);
   const nowhereTo = leading.map((reason) => nowhere(reason, source));
   if (verdict.verdict === 'error' && isSome(nowhereTo)) return hopeless(nowhereTo);
@@ -245,16 +251,6 @@ async function judge(
 
 /** Of the Nix of the machine. */
 type Version = () => Promise<NixVersion>;
-
-const OTHERS: readonly NixVersion[] = ['2.26', '2.8'];
-
-/** By the rules of Nix 2.34; where older rules come to another end, by those of the Nix that is there. */
-async function verdictOf(version: Version, by: (nix: NixVersion) => LockVerdict | undefined): Promise<LockVerdict> {
-  const newest = by('2.34') as LockVerdict;
-  const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
-  const disagree = [...older.values()].some((one) => one !== undefined && endOf(one) !== endOf(newest));
-  return (disagree ? older.get(await version()) : undefined) ?? newest;
-}
 
 /** What it comes to: a lock to be made anew, for whatever reason; one that stays; one that can't be judged here. */
 const endOf = ({ verdict }: LockVerdict): string => (verdict === 'error' ? 'stale' : verdict);
