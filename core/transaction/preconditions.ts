@@ -168,8 +168,7 @@ function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry;
   return { entry: { ...entry, content: digestOf(bytes) }, bytes };
 }
 
-export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
-  a.running === b.running && a.profile === b.profile;
+const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean => a.running === b.running && a.profile === b.profile;
 
 const HINTS = {
   RF3001: 'make a new plan: reflake plan',

@@ -135,7 +135,7 @@ function isCharacter(escapes: string): boolean {
 }
 
 /** Encodes every byte outside `A-Za-z0-9-._~` and `keep` as `%XX` with upper-case digits. */
-export function percentEncode(text: string, keep: string): string {
+function percentEncode(text: string, keep: string): string {
   let out = '';
   for (const char of text) out += /^[A-Za-z0-9._~-]$/.test(char) || keep.includes(char) ? char : escapeBytes(char);
   return out;
