@@ -31,20 +31,19 @@ export function parseFlakeRef(text: string, options: RefOptions): RefResult {
 interface Parsed {
   readonly attrs: Attrs;
   readonly fragment: string;
-  readonly warnings: readonly string[];
 }
 
 /** Refuses a fragment: only installables may have one. */
 function finish(text: string, parsed: Step<Parsed>): RefResult {
   if (!parsed.ok) return { ok: false, error: parsed.error };
-  const { attrs, fragment, warnings } = parsed.value;
+  const { attrs, fragment } = parsed.value;
   if (fragment !== '') return { ok: false, error: `unexpected fragment '${fragment}' in flake reference '${text}'` };
   // A lock file could not hold them; in a URL the bytes are written as escapes again.
   const wrong = Object.values(attrs).find(
     (value) => typeof value === 'string' && /[\udc80-\udcff]/.test(notPaired(value)),
   );
   if (wrong !== undefined) return { ok: false, error: `flake reference '${text}' does not decode to UTF-8` };
-  return { ok: true, ref: { attrs }, warnings };
+  return { ok: true, ref: { attrs } };
 }
 
 const notPaired = (text: string): string => text.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '');
@@ -65,11 +64,11 @@ function parseIdRef(text: string, nix: NixVersion): Step<Parsed> | undefined {
   const match = (nix === '2.8' ? oldIdRef : newIdRef).exec(text);
   if (match === null) return undefined;
   const [, path = '', fragment = ''] = match;
-  const url: Url = { scheme: 'flake', segments: path.split('/'), query: new Map(), fragment: '', warnings: [] };
+  const url: Url = { scheme: 'flake', segments: path.split('/'), query: new Map(), fragment: '' };
   const attrs = inputFromUrl(url, true, nix);
   if (!attrs.ok) return attrs;
   const decoded = percentDecode(fragment);
-  return decoded.ok ? done({ attrs: attrs.value, fragment: decoded.value, warnings: [] }) : decoded;
+  return decoded.ok ? done({ attrs: attrs.value, fragment: decoded.value }) : decoded;
 }
 
 /** Second attempt; undefined means a BadURL, after which the text is a path. `place` may make a relative path absolute. */
@@ -92,7 +91,7 @@ function fromUrl(url: Url, flake: boolean, nix: NixVersion): Step<Parsed> {
   const attrs = inputFromUrl({ ...url, query, fragment: '' }, flake, nix);
   if (!attrs.ok) return attrs;
   const all = dir === '' ? attrs.value : { ...attrs.value, dir };
-  return done({ attrs: all, fragment: url.fragment, warnings: url.warnings });
+  return done({ attrs: all, fragment: url.fragment });
 }
 
 /** The parts of a reference read as a path: the path is literal, only query and fragment are decoded. */
@@ -100,7 +99,6 @@ interface PathRef {
   readonly path: string;
   readonly query: ReadonlyMap<string, string>;
   readonly fragment: string;
-  readonly warnings: readonly string[];
 }
 
 /** Third attempt, first half: split at `?` and `#`. */
@@ -111,7 +109,7 @@ function splitPathRef(text: string, nix: NixVersion): Step<PathRef> {
   if (!query.ok) return query;
   const fragment = percentDecode(match[3] ?? '');
   if (!fragment.ok) return fragment;
-  return done({ path: match[1] ?? '', ...query.value, fragment: fragment.value });
+  return done({ path: match[1] ?? '', query: query.value, fragment: fragment.value });
 }
 
 /** Third attempt, second half: the path as a `path:` URL. */
@@ -134,7 +132,7 @@ function parseOld(text: string): Step<Parsed> {
   const fragment = percentDecode(path[3] ?? '');
   if (!fragment.ok) return fragment;
   const attrs = { type: 'path', path: canonicalPath(absolute) };
-  return done({ attrs, fragment: fragment.value, warnings: [] });
+  return done({ attrs, fragment: fragment.value });
 }
 
 /** The path that Nix 2.8 takes for a path rather than a URL: groups are path, query, fragment. */
