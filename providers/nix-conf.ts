@@ -2,9 +2,6 @@
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
 import type { SourceRange } from '../core/diagnostic.ts';
-import { addFeatures } from '../core/formats/nix-conf/edit.ts';
-import { defaultNix, NIX_VERSIONS, type NixVersion } from '../core/formats/nix-version.ts';
-import { type Followed, follow } from '../core/machine/links.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -12,8 +9,11 @@ import {
   nixConfOf,
   SYSTEM_CONF,
   systemConfOf,
-} from '../core/machine/nix-conf-files.ts';
-import { byItsRules, toldVersion } from '../core/machine/nix-version.ts';
+} from '../core/documents/nix-conf-files.ts';
+import { addFeatures } from '../core/formats/nix-conf/edit.ts';
+import { defaultNix, NIX_VERSIONS, type NixVersion } from '../core/formats/nix-version.ts';
+import { type Followed, follow } from '../core/machine/links.ts';
+import { byItsRules, nixRelease } from '../core/machine/nix-version.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { putText, readText, type TextFile } from '../core/machine/texts.ts';
 import { type Edit, type Finding, type Owner, type Person, type Put, type Remedy, sameOwner } from '../core/model.ts';
@@ -62,7 +62,7 @@ export const nixConf = provider<Desired, Observed>({
     },
   async observe({ home, uid, person }, reader, documents) {
     const { conf, nix } = await byItsRules(
-      toldVersion(person, reader),
+      nixRelease(person, reader),
       (rules) => ({
         nix: rules,
         conf: rules === defaultNix ? documents.nixConf() : nixConfOf(reader, home, new Map(), rules),

@@ -1,7 +1,7 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
+import { nixConfOf } from '../../core/documents/nix-conf-files.ts';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
-import { nixConfOf } from '../../core/machine/nix-conf-files.ts';
 import type { Entry } from '../../core/model.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
 import { documentsFor } from '../../core/plan/planner.ts';
@@ -65,7 +65,14 @@ const SPEC: Spec = {
 async function look(files: Readonly<Record<string, string>>, nix?: string) {
   const host = machine(files, nix);
   const caller = { name: 'root', home: '/root', ...ROOT };
-  const resolved = resolve(SPEC, host, { caller, person: caller, offline: true, isRunning: true, now: 0 });
+  const resolved = resolve(SPEC, host, {
+    caller,
+    person: caller,
+    offline: true,
+    isRunning: true,
+    now: 0,
+    allow: { downgrade: false, rename: false },
+  });
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host, documentsFor(wishes, host));
   const { findings, edits, blobs = {} } = found ?? IN_SYNC;

@@ -11,9 +11,9 @@ import {
 } from '../formats/nix-conf/nix-conf.ts';
 import { defaultNix, type NixVersion } from '../formats/nix-version.ts';
 import { MOST } from '../limits.ts';
+import { follow, textAt } from '../machine/links.ts';
+import { type Reader, unreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute } from '../path.ts';
-import { follow, textAt } from './links.ts';
-import { type Reader, unreadable } from './reader.ts';
 
 export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
 
