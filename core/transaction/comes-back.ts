@@ -15,6 +15,9 @@ export interface Arrival extends Pick<Move, 'from' | 'to'> {
   readonly known: ReadonlyMap<AbsPath, Entry>;
 }
 
+/** What comes to root, others can neither write nor run as root: set-id bits, and the write bits of group and others. */
+const FOR_OTHERS = 0o6022;
+
 /** `reader`: looks with root's rights, and follows no link of theirs. */
 export function arrivalsIn(edits: readonly Edit[], reader: Reader): readonly Arrival[] {
   return movedTrees(edits, reader)
@@ -61,7 +64,7 @@ export function takenAlong(edits: readonly Edit[], arrivals: readonly Arrival[])
       const after =
         entry.type === 'link'
           ? { ...entry, owner: ROOT_OWNER }
-          : { ...entry, owner: ROOT_OWNER, mode: entry.mode & ~0o6000 };
+          : { ...entry, owner: ROOT_OWNER, mode: entry.mode & ~FOR_OTHERS };
       return [{ op: 'put', path, before: entry, after }];
     });
   });
