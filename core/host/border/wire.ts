@@ -1,6 +1,7 @@
 // How the two sides of the border speak: a request is a line of JSON, an answer a frame of a kind, a length and bytes. An
 // answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
 
+import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
 
@@ -150,3 +151,13 @@ export function entriesIn(value: unknown): readonly Named[] | undefined {
   }
   return found;
 }
+
+/** A job as it is sent: contents as base64. */
+export type SentJob = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
+type SentFile = { readonly path: string } & (
+  | { readonly type: 'file'; readonly content: string; readonly mode: number }
+  | Exclude<ScratchFile, { type: 'file' }>
+);
+
+export const sentFile = (file: ScratchFile): SentFile =>
+  file.type === 'file' ? { ...file, content: Buffer.from(file.content).toString('base64') } : file;
