@@ -42,6 +42,16 @@ export const GLOBAL_OPTIONS = {
   root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
   state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
   format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
+  'allow-downgrade': {
+    type: 'boolean',
+    default: false,
+    describe: 'take a nixpkgs that is older than the running system',
+  },
+  'allow-rename': {
+    type: 'boolean',
+    default: false,
+    describe: 'give the machine the new name that spec and configuration say',
+  },
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
   only: {
     type: 'string',
@@ -56,6 +66,14 @@ export const GLOBAL_OPTIONS = {
   quiet: { alias: 'q', type: 'boolean', default: false, describe: 'only results and problems' },
   verbose: { alias: 'v', type: 'boolean', default: false, describe: 'say more' },
 } as const satisfies Options;
+
+const EVALUATE = {
+  evaluate: {
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    describe: 'ask Nix about what the texts leave open; always: about what they tell too',
+  },
+} as const;
 
 const WAIT = {
   wait: { type: 'string', requiresArg: true, describe: 'how long to wait for another apply that runs: 60s, 5m' },
@@ -91,6 +109,7 @@ export const COMMANDS = {
   plan: {
     describe: 'show what would change, and why; changes nothing',
     options: {
+      ...EVALUATE,
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
       out: { type: 'string', requiresArg: true, describe: 'save the plan to this file' },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
@@ -107,6 +126,7 @@ export const COMMANDS = {
       ...YES,
       ...WAIT,
       ...KEEP,
+      ...EVALUATE,
       expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
     },
     examples: [
@@ -116,7 +136,7 @@ export const COMMANDS = {
   },
   check: {
     describe: 'the drift check for CI: exit 0 in sync, 2 drift',
-    options: { strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
+    options: { ...EVALUATE, strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
   },
   rollback: {
     describe: 'undo an apply; repeated, back to the first machine',
@@ -127,6 +147,7 @@ export const COMMANDS = {
       ...KEEP,
       to: { type: 'number', requiresArg: true, describe: 'undo everything after this apply; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
+      diff: { type: 'boolean', default: false, describe: 'show the bytes' },
     },
     problem({ apply, to }) {
       if (apply !== undefined && to !== undefined) return 'name an apply, or --to one, not both';

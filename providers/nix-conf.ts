@@ -53,8 +53,8 @@ export const nixConf = provider<Desired, Observed>({
       home: (owner && people.user(owner.uid)?.home) ?? person.home,
       uid: (owner && people.user(owner.uid)?.uid) ?? person.uid,
     },
-  async observe({ home, uid }, reader) {
-    const conf = nixConfOf(reader, home);
+  async observe({ home, uid }, reader, documents) {
+    const conf = documents.nixConf();
     const path = fileToEdit(conf);
     const end = follow(reader, path);
     const place = end.viaStore || end.entry.type === 'absent' ? path : end.path;

@@ -1,7 +1,7 @@
 // Looks at a machine as the installer left it and says what spec describes it: for `reflake init`. Only reads.
 
 import { type ModuleFacts, readModule } from '../formats/module/module.ts';
-import type { Static } from '../formats/nix/static.ts';
+import type { Static } from '../formats/nix/constant.ts';
 import { MOST } from '../limits.ts';
 import { type AbsPath, absolute, join } from '../path.ts';
 import { textThroughLinks } from './links.ts';
@@ -73,6 +73,19 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined
   return (
     fact(main?.hostName, 'configuration.nix') ?? (running ? { value: running, source: '/etc/hostname' } : undefined)
   );
+}
+
+/** The release that runs, by its own files: `23.11`; undefined where none says. */
+export function runningRelease(reader: Reader): Fact | undefined {
+  const text = (path: string): string => textThroughLinks(reader, absolute(path));
+  const number = /\b(\d\d\.\d\d)\b/;
+  const version = number.exec(text('/run/current-system/nixos-version'))?.[1];
+  if (version !== undefined) return { value: version, source: 'the running system' };
+  const osRelease = text('/etc/os-release');
+  const stated = number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1];
+  return stated !== undefined && /^ID="?nixos"?$/m.test(osRelease)
+    ? { value: stated, source: '/etc/os-release' }
+    : undefined;
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Failure } from '../../schemas/validate-spec.gen.mjs';
 import type { Code } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
-import { fromPointer, pointerWords, toPointer } from './json-pointer.ts';
+import { fromPointer, pointerWords, toPointer } from '../formats/json-pointer.ts';
 import { closest } from './suggest.ts';
 
 /** A diagnostic before it has a place: `pointer` leads to it, `part` says which half of the member is meant. */
@@ -148,7 +148,7 @@ function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: str
   if (typeof data !== 'string') return {};
   const key = fromPointer(pointer).slice(0, 2).join('.');
   if (key === 'host.name' && data.includes('.'))
-    return { hint: `use the name without its domain: ${quote(data.split('.')[0])}` };
+    return { hint: `use the name without its domain: ${quote(data.split('.')[0])}; the whole may be host.attribute` };
   if (key === 'config.path' || key === 'config.from')
     return { hint: 'write an absolute path, or one that begins with ~/' };
   if (key === 'config.modules') return { hint: 'write a path below the configuration, beginning with ./' };

@@ -6,21 +6,22 @@ import { failure, lastLines } from '../machine/failure.ts';
 import { type Blobs, isStale, isTheirLink, type Work } from '../machine/host.ts';
 import { activeSystem } from '../machine/reader.ts';
 import {
-  ABSENT,
   type Activate,
   type Edit,
   type Entry,
   type Kept,
+  keepsContent,
   kindOf,
   matches,
   type Outcome,
   type Put,
   undoOf,
 } from '../model.ts';
-import type { AbsPath } from '../path.ts';
+import { type AbsPath, isWithin } from '../path.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
 import type { Transaction } from './model.ts';
+import { usedRepositories } from './whole-repositories.ts';
 
 /**
  * Undoes every edit that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
@@ -46,8 +47,12 @@ export async function undo(
     const begunHere = batch.slice(0, Math.max(0, begun - first));
     // Edits are done and undone in order: behind a move that did not happen, or is undone, nothing is left to undo.
     let unmoved: number;
+    const aside: AbsPath[] = [];
     try {
       unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+      // Behind a move that was not made, nothing was.
+      for (const { top, at } of unmoved === -1 ? usedRepositories(begunHere, first, work) : [])
+        if (work.setAside(top, at) !== undefined) aside.push(top);
     } catch (thrown) {
       problems.push(failure('undo failed', thrown));
       break;
@@ -56,6 +61,7 @@ export async function undo(
     for (const [at, edit] of [...open.entries()].toReversed()) {
       // Below a tree that goes back nobody would find what is to be put right.
       if (edit.op === 'move' && problems.length > 0) break;
+      if (edit.op === 'put' && aside.some((top) => isWithin(edit.path, top))) continue;
       try {
         const done = await undoOne(edit, first + at, blobs, around, work);
         left.push(...done.left);
@@ -178,7 +184,7 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone 
  * keeps its bytes; everything else changes under another name.
  */
 function isUnderway({ before, after }: Put, entry: Entry): boolean {
-  if (!keepsBytes(before, after)) return false;
+  if (!keepsContent(before, after)) return false;
   const variants = [before, after].flatMap((one) =>
     one.type === 'absent'
       ? []
@@ -195,17 +201,8 @@ function isUnderway({ before, after }: Put, entry: Entry): boolean {
   return variants.some((variant) => matches(variant, entry));
 }
 
-function keepsBytes(before: Entry, after: Entry): boolean {
-  if (before.type === 'absent' || before.type !== after.type) return false;
-  if (before.type === 'link' && after.type === 'link') return before.target === after.target;
-  return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
-}
-
 function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
-  if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;
-  if (entry.type === 'file' && before.type === 'file')
-    return before.content === undefined || entry.content === before.content;
-  return entry.type === 'dir' || (entry.type === 'link' && before.type === 'link' && entry.target === before.target);
+  return keepsContent(before, after) && keepsContent(entry, before);
 }
 
 const pathsOf = (edit: Edit): readonly AbsPath[] =>
