@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { Script } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
 import { build as bundle } from 'esbuild';
 import { makeMachine } from '../bench/machine.mjs';
@@ -113,8 +114,15 @@ async function split() {
     all.push(`${index}(require,exports){${asFunction(text, number)}}`);
     partOf[index] = [...groups.keys()].indexOf(when);
   }
-  const parts = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
-  return { parts, partOf, times: [...groups.keys()] };
+  const made = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
+  for (const [part, text] of made.entries()) {
+    // esbuild leaves them in regular expressions; scripts/start.cjs reads bytes.
+    const other = /.*[^\0-\x7f].*/.exec(text);
+    if (other !== null) throw new Error(`write it as \\u…: ${other[0].slice(0, 200)}`);
+    // What is wrong would be seen only when it is loaded.
+    new Script(text, { filename: `part-${part}.cjs` });
+  }
+  return { parts: made, partOf, times: [...groups.keys()] };
 }
 
 /**
@@ -142,7 +150,7 @@ function asFunction(text, number) {
     )
     .replace(/export default ([\w$]+\(\));\s*$/, (_, made) => `Object.assign(exports,${made},{default:${made}});`)
     .replace(/\bimport\(("\.\/[^"]+")\)/g, (_, from) => `Promise.resolve().then(()=>${required(JSON.parse(from))})`);
-  const unknown = /.{0,80}(^|[;}])(import|export)\b[^=:(].{0,80}|(?<![\w$.])import\(.{80}/ms.exec(body);
+  const unknown = /.{0,80}(^|[;}])(import|export)\b[^=:(].{0,80}|(?<![\w$.])import\(["'`].{0,80}/ms.exec(body);
   if (unknown !== null) throw new Error(`scripts/build.mjs does not know: ${unknown[0]}`);
   return head + body;
 }
@@ -257,7 +265,7 @@ function compiledBy(args, dir) {
     // A cache made under other flags than the program starts with would be refused.
     require('node:v8').setFlagsFromString = () => {};
     // What an ordinary user's plan needs, also where root builds; who applies may be root.
-    if (process.argv[2] !== 'apply') process.geteuid = () => 1000;
+    if (${args[0] !== 'apply'}) process.geteuid = () => 1000;
     const save = () => {
       for (const [name, script] of scripts) writeFileSync(${JSON.stringify(`${out}/`)} + name, script.createCachedData());
     };
