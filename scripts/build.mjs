@@ -127,7 +127,8 @@ async function split() {
 
 /**
  * The body of a function instead of a module as esbuild writes it: imports first, one export last. What is imported is a
- * constant there: esbuild makes no two modules that import each other, and its own CommonJS has a call at each use. By `var`: at each use of a `const` V8 asks whether it is there yet.
+ * constant there: esbuild makes no two modules that import each other, and its own CommonJS has a call at each use.
+ * By `var`: at each use of a `const` V8 asks whether it is there yet.
  */
 function asFunction(text, number) {
   const required = (from) => `require(${number.get(from.replace('./', '')) ?? JSON.stringify(from)})`;

@@ -16,7 +16,10 @@ const PARTS_BEGIN = Number('@begin@');
 const PARTS = JSON.parse('@parts@');
 /** The part of each module. */
 const PART_OF = JSON.parse('@modules@');
-/** Bytes of a line of JSON at the begin of the cache, padded: its build, and of each part where it begins, the lengths of what was compiled and of the source, and a checksum. */
+/**
+ * Bytes of JSON at the beginning of the cache, padded: its build, and of each part where it begins, the lengths of what was compiled
+ * and of the source, and a checksum.
+ */
 const HEAD = 4096;
 
 // Open as long as we run: what is loaded later is of the same build, whatever is installed meanwhile.

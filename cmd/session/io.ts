@@ -1,4 +1,5 @@
-// What a command has to do with the outside: streams, environment, a question, wrong usage. The tests of commands hand in their own.
+// What a command has to do with the outside: streams, environment, a question; and wrong usage. The tests of commands hand in
+// their own.
 
 import type { Signal } from '../../core/model.ts';
 import type { Format } from '../report/registry.ts';
