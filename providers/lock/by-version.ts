@@ -1,6 +1,7 @@
 // flake.nix and flake.lock as the Nix of the machine reads them. It is asked for its version only where versions disagree.
 
 import type { Flake } from '../../core/formats/flake/flake.ts';
+import { parseNarHash } from '../../core/formats/flake-ref/hash.ts';
 import { type Attrs, isRelativePath, textAttr } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { type LockInput, type LockInputs, lockInputsOf } from '../../core/formats/lock/inputs.ts';
@@ -124,12 +125,14 @@ const mayDiffer = ({ lock }: LockResult & { readonly ok: true }): boolean =>
     [node.locked, node.original].some((attrs) => attrs !== undefined && !isPlain(attrs)),
   );
 
-/** A forge's, with the attributes that there always were; `ref` may be one that old rules refuse. */
+/** A forge's, with the attributes that there always were. */
 const isPlain = (attrs: Attrs): boolean =>
-  PLAIN_TYPES.includes(String(attrs.type)) && Object.keys(attrs).every((name) => PLAIN.includes(name));
+  PLAIN_TYPES.includes(String(attrs.type)) &&
+  Object.keys(attrs).every((name) => PLAIN.includes(name)) &&
+  (attrs.narHash === undefined || parseNarHash(String(attrs.narHash)).ok);
 
 const PLAIN_TYPES = ['github', 'gitlab', 'sourcehut'];
-const PLAIN = ['type', 'owner', 'repo', 'rev', 'narHash', 'lastModified', 'dir'];
+const PLAIN = ['type', 'owner', 'repo', 'ref', 'rev', 'narHash', 'lastModified', 'dir'];
 
 /** Of the versions between 2.8 and 2.26 only this much is known: that what came with a later one is refused. */
 const isCertain = ({ minor, isLix, rules }: NixRelease, since: number): boolean =>
