@@ -97,7 +97,7 @@ export const CODES = {
   },
   RF2002: {
     title: 'another machine',
-    page: 'The spec names one machine and this is another one. Nothing is changed on a machine of another name or architecture.',
+    page: 'The spec names one machine and this is another one. Host name, system, the machine-id of the history, `networking.hostName` of the configuration (where the text says it) and the attribute in flake.nix must agree; what does not is said with both values, and nothing is changed. `host.attribute` may be another name than `host.name`. A machine is renamed by a plan of its own: the new name in spec and configuration, and --allow-rename.',
     verdict: 'blocked',
     endsLook: true,
     exit: 'refused',
@@ -283,6 +283,24 @@ export const CODES = {
     page: 'There is an index.lock: a git command is changing the index, or was killed while it did. reflake writes no index that git holds. `apply` waits for it for five seconds. Where no git runs any more, remove the file.',
     verdict: 'differs',
     exit: 'locked',
+  },
+  RF2043: {
+    title: 'a write is hindered',
+    page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, where a git command holds the index (index.lock), or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
+    verdict: 'differs',
+  },
+  RF2044: {
+    title: 'nixpkgs would go back',
+    page: 'The spec wishes a release of nixpkgs that is older than the one that runs. Services may have migrated their data already, and cannot go back. Name the release that runs (never by system.stateVersion, which is the one that the machine was born with and which reflake never edits), or say that it is on purpose: --allow-downgrade.',
+    verdict: 'blocked',
+    endsLook: true,
+    exit: 'refused',
+  },
+  RF2045: {
+    title: 'a rename is a plan of its own',
+    page: 'With --allow-rename the machine gets the name that spec and configuration say. Nothing else of the configuration changes with it: apply the rest first, with the old name in spec and configuration.',
+    verdict: 'blocked',
+    exit: 'refused',
   },
   RF2029: {
     title: 'a wish cannot be read from flake.nix',
@@ -479,6 +497,25 @@ export const CODES = {
   RF3025: {
     title: 'the spec cannot be written',
     page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
+  },
+  RF3026: {
+    title: 'applies of root',
+    page: 'Root applied on this machine. An ordinary user sees when, by whom and which plan (`reflake history`); what an apply wrote is for root to show, and to undo: run the command with sudo. A state directory of an earlier version is closed until root next applies.',
+    exit: 'error',
+  },
+  RF3027: {
+    title: 'later applies stand on it',
+    page: 'Applies are undone from the newest on. Undoing an older one alone would leave a machine that never was: files of one moment, and a lock or a running system of another. `reflake rollback` undoes the newest, `reflake rollback --to N` everything after apply N. A rollback counts as an apply here: undoing it brings back what it undid.',
+    exit: 'stale',
+  },
+  RF3028: {
+    title: 'the previous system is gone',
+    page: 'A rollback activates the system that was active before. It is not in the store any more (it was collected as garbage), or there was none. Nothing was written. `reflake show N` names the files of that configuration: build it again, or go on from the present one.',
+  },
+  RF3029: {
+    title: 'a rollback brings this back',
+    page: '`reflake rollback` is planned like an apply: it shows what each path becomes, by --diff with the bytes, and asks. What cannot be undone is said before the question.',
+    severity: 'note',
   },
   RF4001: {
     title: 'nix is missing',

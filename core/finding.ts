@@ -73,10 +73,15 @@ export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean =>
   findingsOf(plan).some(isBar) ||
   plan.steps.some(({ verdicts }) => verdicts.some(({ verdict }) => verdict === 'blocked'));
 
-export const tallyOf = ({ steps, leftOut }: Pick<Plan, 'steps' | 'leftOut'>): Counts =>
+export const tallyOf = ({
+  steps,
+  leftOut,
+  acknowledged = [],
+}: Pick<Plan, 'steps' | 'leftOut' | 'acknowledged'>): Counts =>
   countsOf(
     steps.flatMap(({ verdicts }) => verdicts.map(({ verdict }) => verdict)),
     leftOut.length,
+    acknowledged.length,
   );
 
 /** What several providers say when there is no configuration: the same words, which are told once. */

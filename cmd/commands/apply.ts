@@ -1,7 +1,7 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
@@ -9,6 +9,7 @@ import { isRoot } from '../../core/host/process/trusted.ts';
 import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
+import { activeSystem } from '../../core/machine/reader.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
@@ -114,6 +115,8 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       undoes: [],
       parties: session.wishes.parties,
       dirs,
+      spec: basename(session.specFile),
+      active: activeSystem(session.host),
       batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);

@@ -136,6 +136,7 @@ export const RUN: Run = {
   offline: true,
   now: 1_750_000_000,
   isRunning: false,
+  allow: { downgrade: false, rename: false },
 };
 
 export interface Planned {
