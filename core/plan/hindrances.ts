@@ -106,7 +106,7 @@ const WORDS: Readonly<Record<Hindrance['kind'], (at: AbsPath) => readonly [Code,
 
 const gitAtWork = (lock: AbsPath): Diagnostic => ({
   severity: 'error',
-  code: 'RF2043',
+  code: 'RF2054',
   summary: `"${lock}" is there: a git command is at work, or was killed`,
   hint: 'wait for it; if none is running, remove that file',
   path: lock,
