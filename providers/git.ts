@@ -12,8 +12,9 @@ import type { Reader } from '../core/machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
+import { failureIn } from '../core/machine/tool-hints.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, join, quoted, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
@@ -157,7 +158,7 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
 function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
-  if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
+  if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
@@ -257,7 +258,7 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
     : found(
         'RF4004',
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
-        'look at the git configuration of the owner',
+        (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
 
 const uneditable = (path: AbsPath, message: string): Finding =>
@@ -265,6 +266,15 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     'RF2016',
     `the git index cannot be edited: ${message}`,
     'make the files visible by hand: git add --intent-to-add FILE…',
+    path,
+  );
+
+/** `git add` fails on it as well. */
+const unreadableIndex = (path: AbsPath, message: string): Finding =>
+  found(
+    'RF2016',
+    `the git index cannot be read: ${message}`,
+    `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
     path,
   );
 

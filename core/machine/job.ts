@@ -21,6 +21,8 @@ export interface Job {
   /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
   readonly argv: Argv;
   readonly outputs: readonly string[];
+  /** It and what it starts are kept from the network. */
+  readonly offline?: boolean;
   /** Whose rights, home and configuration the program runs with; root drops to them. */
   readonly as: Person;
 }

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { OFFLINE } from './environment.ts';
 import { environmentFor, run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
@@ -43,7 +44,7 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
     const result = await run(argv, {
       cwd: work,
-      env: { XDG_CACHE_HOME: cacheDir(scratch) },
+      env: { XDG_CACHE_HOME: cacheDir(scratch), ...(job.offline && OFFLINE) },
       ...(onLine && { onLine }),
     });
     if (result.status === 'missing') return result;
