@@ -2,27 +2,26 @@
 // and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
 
 import { type JsonPointer, rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import type { Documents } from '../core/documents/documents.ts';
+import type { Evaluated } from '../core/evaluation/question.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { removeBinding, setFeatures } from '../core/formats/module/edit.ts';
-import { type ModuleFacts, readModule } from '../core/formats/module/module.ts';
-import { parseNix } from '../core/formats/nix/parse.ts';
+import type { ModuleFacts } from '../core/formats/module/module.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
+import { evaluateNixConf } from '../core/formats/nix-conf/nix-conf.ts';
 import { MOST } from '../core/limits.ts';
-import { closure, mentioned } from '../core/machine/closure.ts';
-import { nixConfOf } from '../core/machine/nix-conf-files.ts';
 import type { Reader } from '../core/machine/reader.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/machine/texts.ts';
+import { oddFile, ownerIn, putText, type TextFile } from '../core/machine/texts.ts';
 import type { Finding, Owner, Put } from '../core/model.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
 import { type Ground, isTextOf, puts } from '../core/plan/places.ts';
-import { barred, type Difference, provider } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
   readonly modules: readonly string[];
   readonly features: readonly string[];
-  readonly home: string;
 }
 
 interface Module {
@@ -46,19 +45,18 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
-  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2104', 'RF2105'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
-  desire: ({ dir, from, modules, features, person, owner, people }) => ({
+  desire: ({ dir, from, modules, features }) => ({
     dir,
     modules,
     ...(from && { from }),
     features: features ?? [],
-    home: (owner && people.user(owner.uid)?.home) ?? person.home,
   }),
-  async observe({ dir, modules, home }, reader) {
+  async observe({ dir, modules }, reader, documents) {
     const wished = modules.map((module) => join(dir, module));
-    const imported = importedThatMatter(dir, modules, wished, reader);
-    const read = [...wished, ...imported].map((path) => ({ path, file: readText(reader, path) }));
+    const imported = importedThatMatter(wished, reader, documents);
+    const read = [...wished, ...imported].map((path) => ({ path, file: documents.nix(path) }));
     const housed = reader.stat(dir).type === 'dir';
     const missing = wished.filter((path) => reader.stat(path).type === 'absent');
     const broken = missing.map(
@@ -75,12 +73,12 @@ export const configuration = provider<Desired, Observed>({
     for (const { path, file } of read) {
       if (file.kind === 'odd') broken.push(oddFile(path, file, '/config/modules'));
       if (file.kind !== 'text') continue;
-      const facts = readModule(file.text);
+      const facts = file.nix.module();
       // Not every file is a module that can be read; but every file must parse.
-      if (!facts.ok && !parseNix(file.text).ok) broken.push(unparsable(path, file.text, facts));
+      if (!facts.ok && !file.nix.parsed().ok) broken.push(unparsable(path, file.text, facts));
       else found.push({ path, file, facts: facts.ok ? facts : undefined });
     }
-    return { bySystem: nixConfOf(reader, home).bySystem, housed, modules: found, broken, born: ownerIn(reader, dir) };
+    return { bySystem: documents.nixConf().bySystem, housed, modules: found, broken, born: ownerIn(reader, dir) };
   },
   reconcile(desired, observed) {
     const { modules, bySystem, housed, broken, born } = observed;
@@ -91,7 +89,8 @@ export const configuration = provider<Desired, Observed>({
     if (first !== undefined) return { ...barred(first, asked), findings: broken };
     const { known, target, unknown } = effectiveFeatures(modules);
     const missing = bySystem ? desired.features.filter((feature) => !known.has(feature)) : [];
-    return joinDifferences(
+    const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(desired, said) : [] }) };
+    const joined = joinDifferences(
       modules.map((module) => {
         const enabling =
           module !== target || missing.length === 0
@@ -106,8 +105,35 @@ export const configuration = provider<Desired, Observed>({
         );
       }),
     );
+    return { ...joined, asks };
   },
 });
+
+/** What the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
+function enabledIn({ features, dir }: Desired, { host }: Evaluated): readonly Finding[] {
+  const { features: settings, extraOptions = '' } = host ?? {};
+  if (settings === undefined && extraOptions === '') return [];
+  const text = `experimental-features = ${(settings ?? []).join(' ')}\n${extraOptions}\n`;
+  const { requestedFeatures } = evaluateNixConf([{ path: '/etc/nix/nix.conf', text }], () => undefined);
+  const missing = features.filter((feature) => !requestedFeatures.includes(feature));
+  if (missing.length === 0) return [];
+  return [
+    {
+      code: 'RF2061',
+      wish: '/features',
+      subject: 'nix.settings.experimental-features',
+      path: dir,
+      from: requestedFeatures.join(' '),
+      to: features.join(' '),
+      because: `evaluation says ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled`,
+      remedy: {
+        by: 'paste',
+        snippet: `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`,
+        hint: 'paste the snippet into a module',
+      },
+    },
+  ];
+}
 
 /** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
 function isModule({ path, before }: Put, { wishes: { dir, modules } }: Ground): boolean {
@@ -120,18 +146,13 @@ function isModule({ path, before }: Put, { wishes: { dir, modules } }: Ground): 
  * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where
  * there is such a text, what is really imported is found out by parsing.
  */
-function importedThatMatter(
-  dir: AbsPath,
-  modules: readonly string[],
-  wished: readonly AbsPath[],
-  reader: Reader,
-): readonly AbsPath[] {
+function importedThatMatter(wished: readonly AbsPath[], reader: Reader, documents: Documents): readonly AbsPath[] {
   const matters = (path: AbsPath): boolean =>
     path.endsWith('.nix') &&
     !wished.includes(path) &&
     TELLING.test(Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1'));
-  if (![...mentioned(dir, modules, reader)].some(matters)) return [];
-  return closure(dir, modules, reader).filter(matters);
+  if (![...documents.mentioned().keys()].some(matters)) return [];
+  return [...documents.modules().files.keys()].filter(matters);
 }
 
 const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;

@@ -2,21 +2,29 @@
 // edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
 
 import { rangeOf } from '../core/diagnostic.ts';
+import type { NixFile } from '../core/documents/nix-text.ts';
+import type { Evaluated } from '../core/evaluation/question.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { editFlake } from '../core/formats/flake/edit.ts';
+import type { OpenedFlake } from '../core/formats/flake/flake.ts';
 import { newFlake } from '../core/formats/flake/new.ts';
 import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
-import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
+import { showFlakeRef } from '../core/formats/flake-ref/print-ref.ts';
+import { asForgeKnows, sameRef } from '../core/formats/flake-ref/same-ref.ts';
+import { toPointer } from '../core/formats/json-pointer.ts';
 import { nixAttrPath } from '../core/formats/nix/print.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../core/machine/texts.ts';
+import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
-import { type AbsPath, join } from '../core/path.ts';
+import { type AbsPath, join, ROOT, relativeTo } from '../core/path.ts';
 import { isTextOf, puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
+import type { Wishes } from '../core/spec/wishes.ts';
 
 interface Desired {
+  /** Parts of the wish that are to stay as flake.nix has them. */
+  readonly leftAlone: Wishes['leftAlone'];
   readonly path: AbsPath;
   readonly dir: AbsPath;
   readonly wish: Required<FlakeWish>;
@@ -27,7 +35,7 @@ interface Desired {
 }
 
 interface Observed {
-  readonly file: TextFile;
+  readonly file: NixFile;
   readonly born: Owner;
   /** There is a directory to write to. */
   readonly housed: boolean;
@@ -39,9 +47,10 @@ export const flake = provider<Desired, Observed>({
   name: 'flake',
   answers: ['/host/attribute', '/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
   concerns: ['/host/name', '/host/system', '/config/modules'],
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2103'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
+  desire: ({ dir, from, inputs, host, modules, owner, spec, leftAlone }) => ({
+    leftAlone,
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
@@ -61,25 +70,28 @@ export const flake = provider<Desired, Observed>({
     ...(owner && { owner }),
     ...(from && { from }),
   }),
-  observe: async ({ path, dir, owner }, reader) => ({
-    file: readText(reader, path),
+  observe: async ({ dir, owner }, reader, documents) => ({
+    file: documents.flake(),
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
   reconcile(desired, { file, born, housed }) {
-    const { path, wish, dir, from } = desired;
+    const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`));
+      const finding = oddFile(path, file, desired.leafOf(`/inputs/${desired.wish.inputs[0]?.name ?? ''}`));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
-    const whole = editFlake(file.text, wish, RULES);
+    const opened = file.nix.flake();
+    const wish = asDeclared(desired, opened);
+    const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
-    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES);
+    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
     const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
-    if (edited.changes.length === 0) return refused ?? IN_SYNC;
+    const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
+    if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
       ({ subject, pointer, from: declared, to, line }): Finding => ({
@@ -100,16 +112,107 @@ export const flake = provider<Desired, Observed>({
     // A host that is not there has no system and no modules either.
     const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
-    return { findings: [...changes, ...left], edits: [edit], blobs, ...(rest && { rest }) };
+    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
 
-/** Two spellings of one reference are in sync; Nix would not lock again for them either. */
+/** The wish without what is to stay as it is: such a url is wished as it is declared, and an input that is not declared is not. */
+function asDeclared({ wish, leftAlone, leafOf }: Desired, opened: OpenedFlake): FlakeWish {
+  if (leftAlone.size === 0) return wish;
+  const inputs = wish.inputs.flatMap(({ flake: isFlake, follows = {}, ...input }) => {
+    const pointer = toPointer(['inputs', input.name]);
+    const ref = opened.ok ? opened.flake.inputs.find(({ name }) => name === input.name)?.ref : undefined;
+    const isLeft = leftAlone.has(leafOf(pointer));
+    if (isLeft && ref?.kind !== 'url') return [];
+    const kept = Object.entries(follows).filter(
+      ([name]) => !leftAlone.has(toPointer(['inputs', input.name, 'follows', name])),
+    );
+    const flag = isFlake !== undefined && !leftAlone.has(`${pointer}/flake`);
+    return [
+      {
+        ...input,
+        ...(isLeft && ref?.kind === 'url' && { url: ref.url }),
+        ...(flag && { flake: isFlake }),
+        follows: Object.fromEntries(kept),
+      },
+    ];
+  });
+  if (leftAlone.has('/host/name')) return { inputs };
+  const { name, system, modules } = wish.host;
+  return {
+    inputs,
+    host: {
+      name,
+      ...(system !== undefined && !leftAlone.has('/host/system') && { system }),
+      ...(modules && !leftAlone.has('/config/modules') && { modules }),
+    },
+  };
+}
+
+/** What Nix says of the host, where it is not what is wished. */
+function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
+  const at = `nixosConfigurations.${host.name}`;
+  const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
+    code: 'RF2061',
+    wish,
+    subject,
+    path,
+    ...ends,
+    because,
+    remedy: { by: 'you', hint: 'change what the configuration says there, or the spec' },
+  });
+  if (said === undefined) {
+    const listed = names.length === 0 ? 'none' : names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+    const because = `evaluation finds no ${at}; there ${names.length === 1 ? 'is' : 'are'} ${listed}`;
+    return { findings: [found('/host/name', at, because)], rest: { verdict: 'differs', by: 'RF2061', of: HOST } };
+  }
+  const open = (wish: string, what: string): Finding => ({
+    code: 'RF2029',
+    wish,
+    subject: at,
+    path,
+    because: `evaluation does not tell ${what} either`,
+    remedy: { by: 'you', hint: 'write it out in flake.nix' },
+  });
+  const system =
+    said.system === undefined
+      ? [open('/host/system', 'the system')]
+      : host.system === undefined || said.system === host.system
+        ? []
+        : [
+            found('/host/system', 'host.system', `evaluation says ${at} is for ${said.system}`, {
+              from: said.system,
+              to: host.system,
+            }),
+          ];
+  const wished = (host.modules ?? []).map((module) => relativeTo(join(ROOT, module), ROOT));
+  const isModule = (module: string): boolean =>
+    (said.modules ?? []).some(
+      (one) => one === module || one === `${module}/default.nix` || (module === '.' && one === 'default.nix'),
+    );
+  const missing = wished.filter((module) => !isModule(module));
+  const modules =
+    missing.length === 0
+      ? []
+      : [
+          open(
+            '/config/modules',
+            `whether ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} among the modules`,
+          ),
+        ];
+  return { findings: [...system, ...modules] };
+}
+
+/** Two spellings of one reference are in sync: Nix would fetch the same for both. */
+const sameAttrs = (a: Attrs, b: Attrs): boolean =>
+  sameRef(a, b) || asForgeKnows(showFlakeRef(a)) === asForgeKnows(showFlakeRef(b));
+
 const RULES = {
   sameRef: (declared: string, wished: string): boolean => {
     const [a, b] = [attrsOf(declared), attrsOf(wished)];
-    return declared === wished || (a !== undefined && b !== undefined && sameRef(a, b));
+    return declared === wished || (a !== undefined && b !== undefined && sameAttrs(a, b));
   },
+  sameAttrs,
   attrsOf,
 };
 

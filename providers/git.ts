@@ -2,30 +2,33 @@
 // Exactly those: never everything, never a commit, never an ignored file.
 
 import { digestOf } from '../core/canonical.ts';
+import { type Diagnostic, rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import type { Documents } from '../core/documents/documents.ts';
+import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
-import { closure, mentioned } from '../core/machine/closure.ts';
+import { cannotOpen } from '../core/machine/git-as-nix.ts';
 import type { Blobs } from '../core/machine/host.ts';
+import { type InnerRepository, innerOf } from '../core/machine/inner-repositories.ts';
 import type { JobResult, ScratchFile } from '../core/machine/job.ts';
+import { nixVersion } from '../core/machine/nix-version.ts';
 import type { People } from '../core/machine/people.ts';
 import type { Reader } from '../core/machine/reader.ts';
-import { ignoredBy, type Repository, repositoryOf } from '../core/machine/repository.ts';
+import type { Repository } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
 import { failureIn } from '../core/machine/tool-hints.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, quoted, relativeTo } from '../core/path.ts';
+import { type AbsPath, absolute, join, quoted, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
 
 interface Desired {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
-  readonly modules: readonly string[];
   readonly owner?: Owner;
   readonly person: Person;
-  readonly home: string;
   readonly people: People;
 }
 
@@ -33,22 +36,36 @@ interface Needed {
   readonly path: AbsPath;
   readonly entry: Entry;
   readonly ignoredBy?: string;
+  readonly inner?: InnerRepository;
+}
+
+/** Files that may be needed and that git does not show, and the place that leaves it open. */
+interface Open {
+  readonly paths: readonly AbsPath[];
+  readonly doubt: Doubt;
+  readonly at: SourceRange;
 }
 
 type Observed =
   | { readonly kind: 'all shown' }
   | { readonly kind: 'nothing there' }
+  /** Nix cannot use the repository, or perhaps not. */
+  | { readonly kind: 'closed'; readonly problem: Diagnostic }
   | {
       readonly kind: 'no repository';
       readonly init: JobResult;
       readonly needed: readonly Needed[];
+      readonly open: readonly Open[];
       readonly owner: Owner;
     }
   | {
       readonly kind: 'repository';
       readonly repository: Repository;
       readonly invisible: readonly Needed[];
+      readonly open: readonly Open[];
       readonly indexEntry: Entry;
+      /** A git is at work on the index. */
+      readonly isHeld: boolean;
       readonly writtenAt: number | undefined;
       /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
       readonly missingBlob: readonly ScratchFile[];
@@ -58,46 +75,55 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2107', 'RF4003', 'RF4004'],
+  codes: [
+    'RF2004',
+    'RF2015',
+    'RF2016',
+    'RF2040',
+    'RF2050',
+    'RF2051',
+    'RF2052',
+    'RF2053',
+    'RF2054',
+    'RF2061',
+    'RF2063',
+    'RF2107',
+    'RF4003',
+    'RF4004',
+  ],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
-  desire: ({ git: wished, dir, from, modules, owner, person, people }) =>
+  desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
       ? {
           dir,
-          modules,
           people,
           person,
-          home: (owner && people.user(owner.uid)?.home) ?? person.home,
           ...(owner && { owner }),
           ...(from && { from }),
         }
       : undefined,
-  async observe({ dir, modules, owner: wished, person, home }, reader) {
-    const entries = ['flake.nix', 'flake.lock', ...modules];
-    const repository = repositoryOf(dir, reader);
+  async observe({ dir, owner: wished, person }, reader, documents) {
+    const repository = documents.repository();
+    const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
+    if (problem !== undefined) return { kind: 'closed', problem };
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
-    const named = repository?.tracked.ok ? mentioned(dir, entries, reader) : undefined;
-    if (named !== undefined && named.size > 0 && isTracked(repository!, named)) return { kind: 'all shown' };
-    const needed = closure(dir, entries, reader);
-    if (needed.length === 0) return { kind: 'nothing there' };
+    const named = repository?.tracked.ok ? documents.mentioned() : undefined;
+    if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
+      return { kind: 'all shown' };
+    const { files } = documents.modules();
+    if (files.size === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
+    const open = openIn(documents);
+    const needed = hiddenIn(files, dir, documents, reader);
     if (repository === undefined)
-      return {
-        kind: 'no repository',
-        init: await initialise(person, reader),
-        needed: needed.map((path) => ({ path, entry: reader.stat(path) })),
-        owner,
-      };
-    const { tracked, top } = repository;
-    const invisible = needed.filter((path) => tracked.ok && !tracked.paths.has(relativeTo(path, top)));
+      return { kind: 'no repository', init: await initialise(person, reader), needed, open, owner };
     return {
       kind: 'repository',
       repository,
-      invisible: invisible.map((path) => {
-        const rule = ignoredBy(repository, path, home, reader);
-        return { path, entry: reader.stat(path), ...(rule && { ignoredBy: rule }) };
-      }),
+      invisible: needed,
+      open,
       indexEntry: reader.stat(repository.index),
+      isHeld: needed.length > 0 && reader.stat(lockOf(repository)).type !== 'absent',
       writtenAt: reader.writtenAt(repository.index),
       missingBlob: missingBlob(repository, reader),
       owner,
@@ -105,13 +131,64 @@ export const git = provider<Desired, Observed>({
   },
   reconcile(desired, observed) {
     if (observed.kind === 'all shown') return IN_SYNC;
+    if (observed.kind === 'closed') return closed(observed.problem);
     if (observed.kind === 'nothing there') return barred(noConfiguration(desired.dir, desired.from));
     return observed.kind === 'no repository' ? create(desired, observed) : show(desired, observed);
   },
 });
 
-const isTracked = ({ tracked, top }: Repository, files: ReadonlySet<AbsPath>): boolean =>
-  tracked.ok && [...files].every((path) => tracked.paths.has(relativeTo(path, top)));
+const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
+  tracked.ok && tracked.paths.has(relativeTo(path, top));
+
+/** Where git makes the index that is to take the place of the old one. */
+const lockOf = ({ index }: Repository): AbsPath => absolute(`${index}.lock`);
+
+function closed(problem: Diagnostic): Difference {
+  const finding = asFinding(problem, 'git', '/git');
+  return finding.code === 'RF2051' ? barred(finding) : { findings: [finding], edits: [] };
+}
+
+/**
+ * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
+ * directory means.
+ */
+function hiddenIn(files: ModuleGraph['files'], dir: AbsPath, documents: Documents, reader: Reader): readonly Needed[] {
+  const repository = documents.repository();
+  return [...files].flatMap(([path, { isNamed }]): Needed[] => {
+    if (repository !== undefined && isShown(path, repository)) return [];
+    const inner = innerOf(path, repository?.top ?? dir, asksForSubmodules(documents), reader);
+    if (inner === 'shown') return [];
+    const rule = inner === undefined ? documents.ignoredBy(path) : undefined;
+    if (!isNamed && rule !== undefined) return [];
+    return [
+      { path, entry: reader.stat(path), ...(rule !== undefined && { ignoredBy: rule }), ...(inner && { inner }) },
+    ];
+  });
+}
+
+/** flake.nix says `inputs.self.submodules = true`; Nix before 2.27 refuses that, which is said of the lock. */
+function asksForSubmodules(documents: Documents): boolean {
+  const file = documents.flake();
+  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
+  return opened?.ok === true && opened.flake.self?.submodules === true;
+}
+
+/** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
+function openIn(documents: Documents): readonly Open[] {
+  const { files, doubts } = documents.modules();
+  const repository = documents.repository();
+  const told = new Set<AbsPath>();
+  return doubts.flatMap((doubt): Open[] => {
+    const paths = documents.meantBy(doubt).filter((path) => {
+      if (files.has(path) || told.has(path) || (repository && isShown(path, repository))) return false;
+      told.add(path);
+      return documents.ignoredBy(path) === undefined;
+    });
+    const origin = documents.nix(doubt.by.file);
+    if (paths.length === 0 || origin.kind !== 'text') return [];
+    return [{ paths, doubt, at: rangeOf(doubt.by.file, origin.text, doubt.by.span) }];
+  });
+}
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
@@ -125,18 +202,23 @@ const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
     as: person,
   });
 
-function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'no repository' }): Difference {
+function create({ dir }: Desired, { init, needed, open, owner }: Observed & { kind: 'no repository' }): Difference {
   const finding: Finding = {
     code: 'RF2107',
     wish: '/git',
     subject: 'git',
     path: dir,
     to: `a repository; ${needed.length} ${needed.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(needed, dir)}`,
+    because: `"${dir}" is not in a git repository; Nix is to see ${namesOf(
+      needed.map(({ path }) => path),
+      dir,
+    )}`,
     remedy: { by: 'plan', action: 'add' },
   };
-  if (init.status === 'withheld') return { findings: [finding], edits: [] };
-  if (init.status !== 'done') return { findings: [finding, gitFailed(init)], edits: [] };
+  const barring = unaddable(needed, dir);
+  const findings = [finding, ...barring, ...doubtful(open, dir)];
+  if (barring.length > 0 || init.status === 'withheld') return { findings, edits: [] };
+  if (init.status !== 'done') return { findings: [...findings, gitFailed(init)], edits: [] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
   const index = addIntentToAdd(
@@ -149,7 +231,7 @@ function create({ dir }: Desired, { init, needed, owner }: Observed & { kind: 'n
     ...emptyBlob('sha1').map((file) => ({ ...file, path: `.git/${file.path}` })),
   ];
   return {
-    findings: [finding],
+    findings,
     edits: [...born, ...extra.map((file) => putNew(dir, file, owner, blobs))],
     blobs: blobs as Blobs,
   };
@@ -161,9 +243,12 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
-  const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
-  if (hidden.length > 0) return { findings: hidden, edits: [] };
-  if (invisible.length === 0) return IN_SYNC;
+  const hidden = unaddable(invisible, dir);
+  const inDoubt = doubtful(observed.open, dir);
+  if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
+  const asks = askedOf(observed.open, dir);
+  if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
+  if (observed.isHeld) return { findings: [held(lockOf(repository)), ...inDoubt], edits: [] };
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
@@ -186,13 +271,17 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
     subject: 'git',
     path: only?.path ?? dir,
     to: `${invisible.length} ${invisible.length === 1 ? 'file becomes' : 'files become'} visible to Nix (intent to add)`,
-    because: `${namesOf(invisible, dir)} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
+    because: `${namesOf(
+      invisible.map(({ path }) => path),
+      dir,
+    )} ${only ? 'is' : 'are'} not in git's index, so Nix does not see ${only ? 'it' : 'them'}`,
     remedy: { by: 'plan', action: 'change' },
   };
   return {
-    findings: [finding],
+    findings: [finding, ...inDoubt],
     edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
     blobs: blobs as Blobs,
+    ...(asks && { asks }),
   };
 }
 
@@ -234,8 +323,8 @@ const intended = ({ path, entry }: Needed, top: AbsPath): IntendedPath => ({
   symlink: entry.type === 'link',
 });
 
-function namesOf(files: readonly Needed[], dir: AbsPath): string {
-  const names = files.map(({ path }) => relativeTo(path, dir));
+function namesOf(paths: readonly AbsPath[], dir: AbsPath): string {
+  const names = paths.map((path) => relativeTo(path, dir));
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more files`;
 }
 
@@ -261,6 +350,53 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
         (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
 
+/** One for each place that leaves it open. */
+const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
+  open.map(({ paths, at, doubt: { path, suffix, by } }): Finding => {
+    const what =
+      suffix === undefined
+        ? `the directory "${relativeTo(path, dir)}" is handed on whole`
+        : 'the path is put together of parts that the text does not tell';
+    return {
+      code: 'RF2050',
+      wish: '/git',
+      subject: 'git',
+      because: `whether the flake needs ${namesOf(paths, dir)} is not known, and git does not show ${paths.length === 1 ? 'it' : 'them'} to Nix: ${what}`,
+      path: by.file,
+      at,
+      remedy: {
+        by: 'you',
+        hint: 'show what is needed: git add --intent-to-add FILE…; ignore the rest in .gitignore',
+      },
+    };
+  });
+
+/** With those files and without them it must be the same system: else Nix leaves something out. */
+function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
+  const paths = open.flatMap((one) => one.paths);
+  if (paths.length === 0) return undefined;
+  return {
+    toplevel: true,
+    besides: paths,
+    decide(said, withBesides) {
+      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
+      if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
+      if (shown === all) return { findings: [] };
+      const finding: Finding = {
+        code: 'RF2061',
+        wish: '/git',
+        subject: 'git',
+        because: `with ${namesOf(paths, dir)}, which git does not show, it is another system: Nix leaves ${paths.length === 1 ? 'it' : 'some of them'} out`,
+        path: paths[0]!,
+        from: shown,
+        to: all,
+        remedy: { by: 'you', hint: 'show what is needed: git add --intent-to-add FILE…' },
+      };
+      return { findings: [finding] };
+    },
+  };
+}
+
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(
     'RF2016',
@@ -276,6 +412,42 @@ const unreadableIndex = (path: AbsPath, message: string): Finding =>
     `the git index cannot be read: ${message}`,
     `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
     path,
+  );
+
+/** What is added for nobody: an ignored file, and one that is another repository's. */
+const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
+  files.flatMap(({ path, ignoredBy, inner }) => {
+    if (inner !== undefined) return [ofAnother(path, dir, inner)];
+    return ignoredBy === undefined ? [] : [hiddenByRule(path, dir, ignoredBy)];
+  });
+
+function ofAnother(path: AbsPath, dir: AbsPath, { top, as }: InnerRepository): Finding {
+  const [name, at] = [relativeTo(path, dir), relativeTo(top, dir)];
+  const [what, hint] = (
+    {
+      'no submodule': [
+        'is a repository of its own',
+        'move the file out of it, or make the repository an input of the flake',
+      ],
+      'left out': [
+        'is a submodule, which Nix leaves out',
+        'write inputs.self.submodules = true in flake.nix (Nix 2.27 and later), or make it an input of the flake',
+      ],
+      untracked: [
+        'is a submodule, whose index does not have it',
+        `git -C ${at} add --intent-to-add ${relativeTo(path, top)}`,
+      ],
+    } as const
+  )[as];
+  return found('RF2053', `"${name}" is needed by the flake, and "${at}" ${what}`, hint, path);
+}
+
+const held = (lock: AbsPath): Finding =>
+  found(
+    'RF2054',
+    `a git command is at work in the repository: there is "${lock}"`,
+    'wait until it is done; if no git runs, remove the file',
+    lock,
   );
 
 const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>

@@ -1,9 +1,8 @@
 // Where the configuration lives: moves it from where the installer put it, and keeps the old place free.
 
 import { entryOf } from '../core/codes.ts';
+import type { NixFile } from '../core/documents/nix-text.ts';
 import { noConfiguration } from '../core/finding.ts';
-import { readFlake } from '../core/formats/flake/flake.ts';
-import { textAt } from '../core/machine/links.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { type Edit, type Entry, type Finding, type Move, type Owner, type Put, sameOwner } from '../core/model.ts';
 import { type AbsPath, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
@@ -45,13 +44,13 @@ export const location = provider<Desired, Observed>({
   mayWrite: (edit, ground) =>
     edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
   desire: ({ dir, from, host }) => ({ dir, host: host.attribute, ...(from && { from }) }),
-  async observe({ dir, from, host }, reader) {
+  async observe({ dir, from, host }, reader, documents) {
     const parents = missingParents(dir, reader);
     const above = reader.stat(parent(parents[0] ?? dir));
     return {
       dir: placeAt(dir, reader),
       from: from === undefined ? { kind: 'nothing' } : leftAt(from, dir, reader),
-      settled: hasHost(dir, host, reader),
+      settled: hasHost(dir, host, reader, documents.flake()),
       parents,
       parentOwner: 'owner' in above ? above.owner : { uid: 0, gid: 0 },
       aside: asideFor(basename(from ?? dir), reader),
@@ -157,14 +156,13 @@ function leftAt(from: AbsPath, dir: AbsPath, reader: Reader): Place {
   return onlyLinks ? { kind: 'empty' } : place;
 }
 
-function hasHost(dir: AbsPath, host: string, reader: Reader): boolean {
-  const text = textAt(reader, join(dir, 'flake.nix'));
-  if (text === '') return false;
-  const flake = readFlake(text);
+function hasHost(dir: AbsPath, host: string, reader: Reader, file: NixFile): boolean {
+  if (file.kind === 'absent') return false;
+  const read = file.kind === 'text' ? file.nix.flake() : undefined;
   // A flake that can't be read, or whose hosts are computed, is still a flake that somebody put there.
-  if (!flake.ok || flake.outputs.hosts.kind !== 'static') return true;
+  if (!read?.ok || read.flake.outputs.hosts.kind !== 'static') return true;
   return (
-    flake.outputs.hosts.hosts.some(({ name }) => name === host) ||
+    read.flake.outputs.hosts.hosts.some(({ name }) => name === host) ||
     reader.stat(join(dir, 'configuration.nix')).type === 'file'
   );
 }

@@ -21,6 +21,8 @@ const FLOORS = [
   'core/transaction',
   'core/plan',
   'core/spec',
+  'core/evaluation',
+  'core/documents',
   'core/host/border',
   'core/host',
   'core/host/work',

@@ -53,7 +53,7 @@ import type { Leaf } from './support/trees.ts';
 const ALL = planCases();
 
 /** What the laws need of a case or of a random draw. */
-type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools'>;
+type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools' | 'release'>;
 
 /** The machine's name is its /etc/hostname, as on the disk. */
 function inMemory(one: Drawn, tools = toolsOf(one)): Scene {
@@ -195,7 +195,9 @@ describe('nothing is left out', () => {
     RF2043: 'needs a disk: tests/scenarios/obstacles.test.ts',
     RF2045: 'needs the machine itself: tests/scenarios/right-machine.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
-    RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
+    RF2061: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
+    RF2062: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
+    RF2063: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/plan/planner.test.ts',
   };
 

@@ -14,6 +14,7 @@ import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import { strayEdit } from '../../core/plan/stray-edits.ts';
@@ -24,6 +25,7 @@ import type { Counts } from '../../core/verdict.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { onceGitRests } from '../session/git-rests.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { loadPlan, sameId } from '../session/plan-file.ts';
@@ -34,6 +36,7 @@ import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../sessio
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, MutexOptions, KeepOptions {
+  readonly evaluate: EvaluatePolicy;
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;
@@ -71,7 +74,9 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const again = saved === undefined ? async () => (await session.plan(report)).plan : undefined;
+    const made = saved?.plan ?? (await session.plan(report)).plan;
+    const { plan, held: heldByGit } = await onceGitRests(made, again, session, io);
     const signal = io.stopped();
     // Whatever else is wrong with the plan: programs that it needed were stopped too.
     if (signal !== undefined) return endOf(stoppedBy(signal));
@@ -82,6 +87,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
     report({ type: 'planned', plan });
+    if (heldByGit) return refuse(heldByGit, EXIT.locked);
     const verdicts = tallyOf(plan);
     if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
     if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };

@@ -26,6 +26,7 @@ import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
@@ -107,7 +108,7 @@ export async function filesFor(caller: Person): Promise<UserFiles> {
 
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(
-  options: GlobalOptions,
+  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
   io: Io,
   reporting: Reporting,
   saved?: string,
@@ -159,7 +160,8 @@ export async function openSession(
     plan: async (told, how) => {
       place.host.refresh();
       const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());
-      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
+      const { evaluate = 'never' } = options;
+      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, evaluate, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };

@@ -4,6 +4,7 @@ import { digestOf } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { MOST } from '../limits.ts';
 import type { Entry, Finding, Owner, Put, Puttable } from '../model.ts';
+import { oncePer } from '../once.ts';
 import { type AbsPath, basename } from '../path.ts';
 import type { Blobs } from './host.ts';
 import type { Reader } from './reader.ts';
@@ -22,14 +23,18 @@ export function readText(reader: Reader, path: AbsPath, most: number = MOST.text
   if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
   if (entry.type !== 'file')
     return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
-  const bytes = reader.read(path, most) ?? new Uint8Array();
-  try {
-    // Bytes that are not the UTF-8 of the decoded text would be lost by an edit.
-    return { kind: 'text', text: decoder.decode(bytes), entry };
-  } catch {
-    return { kind: 'odd', problem: 'is not UTF-8 text' };
-  }
+  const { text } = decoded(reader.read(path, most) ?? new Uint8Array());
+  return text === undefined ? { kind: 'odd', problem: 'is not UTF-8 text' } : { kind: 'text', text, entry };
 }
+
+/** Bytes that are not the UTF-8 of the decoded text would be lost by an edit. */
+const decoded = oncePer((bytes: Uint8Array): { readonly text: string | undefined } => {
+  try {
+    return { text: decoder.decode(bytes) };
+  } catch {
+    return { text: undefined };
+  }
+});
 
 /** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
 export function putText(

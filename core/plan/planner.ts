@@ -4,6 +4,7 @@
 import { digestOf } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
+import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { Reporter } from '../event.ts';
 import { asFinding } from '../finding.ts';
 import type { Blobs } from '../machine/host.ts';
@@ -15,8 +16,10 @@ import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, typ
 import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
+import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { STATE } from './aside.ts';
+import { decided, type EvaluatePolicy } from './deciding.ts';
 import { hindrancesTo } from './hindrances.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
@@ -28,6 +31,8 @@ export interface Selection {
   readonly isSelected?: (name: string) => boolean;
   /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
   readonly leaves?: readonly JsonPointer[];
+  /** Whether Nix is asked about what the texts leave open. Default: never. */
+  readonly evaluate?: EvaluatePolicy;
   /** What is taken as made before anybody looks, and is in no edit. */
   readonly presumed?: readonly Put[];
   /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
@@ -47,58 +52,107 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec), presumed = [] }: Selection = {},
+  selection: Selection = {},
+): Promise<Planned> {
+  const whole = await planOnce(wishes, spec, reader, providers, report, selection);
+  const acknowledged = acknowledgedIn(whole.plan, wishes);
+  if (acknowledged.length === 0) return whole;
+  // What is left as it is has no edits, and others may have been planned on top of them: all is planned once more.
+  const left = new Set(acknowledged.map(({ wish }) => wish));
+  const leaves = (selection.leaves ?? leavesOf(wishes.spec)).filter((leaf) => !left.has(leaf));
+  const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
+  const { id: _id, evidence: _evidence, ...body } = others.plan;
+  return { ...others, plan: withIds({ ...body, acknowledged }) };
+}
+
+async function planOnce(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
+  {
+    isSelected = () => true,
+    bytes = true,
+    leaves = leavesOf(wishes.spec),
+    presumed = [],
+    evaluate = 'never',
+  }: Selection,
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
   const stage = overlay(recorded.reader);
   show(stage, presumed, {});
   const looked: Looked[] = [];
-  const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
-    [];
+  const settledEdits = new Map<string, readonly Edit[]>();
   const blobs: Record<Digest, Uint8Array> = {};
+  let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
-  for (const provider of providers.filter(({ name }) => isSelected(name))) {
+  const isLeftAlone = ({ answers, concerns = [] }: AnyProvider): boolean => {
+    const own = leavesOf(wishes.spec).filter((leaf) => isAnyMatch(leaf, [...answers, ...concerns]));
+    return own.length > 0 && own.every((leaf) => wishes.leftAlone.has(leaf));
+  };
+  for (const provider of providers.filter((one) => isSelected(one.name) && !isLeftAlone(one))) {
     if (guard !== undefined) {
       looked.push({ provider, found: undefined });
       continue;
     }
     report({ type: 'progress', text: provider.name });
-    const seen = await lookOrSay(provider, wishes, stage);
+    const seen = await lookOrSay(provider, wishes, stage, documents);
     if (seen === undefined) continue;
-    const difference = withoutConsequences(seen, looked);
+    const difference = besides(wishes.leftAlone, withoutConsequences(seen, looked));
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
     const found = [
       ...difference.findings,
       ...sharedFiles(difference, edits, stage),
-      ...hindered(difference, edits, stage, { edits: told.flatMap((one) => one.edits), blobs }),
+      ...hindered(difference, edits, stage, { edits: [...settledEdits.values()].flat(), blobs }),
       ...strays,
     ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
     show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
-    // A broken flake.nix is found by everyone who reads it, and told once.
-    told.push({ provider: provider.name, findings: found.filter((one) => !isTold(one, told)), edits });
+    // What has been read stays read: a document is known by its bytes. Where files lie and what leads to them is looked at anew.
+    if (edits.length > 0) documents = documentsFor(wishes, stage);
+    settledEdits.set(provider.name, edits);
     guard = found.find(({ code }) => entryOf(code).endsLook);
   }
-  const answers: Answers = answersTo(leaves, looked, guard?.code);
-  const moves = told.flatMap(({ edits }) => edits.filter((edit) => edit.op === 'move'));
-  const steps = looked.map(({ provider: { name } }) => {
-    const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
-    return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
+  const isPartial = sparing?.hasWithheld() ?? false;
+  // Without the bytes of an edit nobody knows the tree that it makes.
+  const policy = isPartial ? 'never' : evaluate;
+  const last = await decided(looked, { policy, wishes, documents, reader: stage, report });
+  const answers: Answers = answersTo(leaves, last, guard?.code);
+  const moves = [...settledEdits.values()].flatMap((edits) => edits.filter((edit) => edit.op === 'move'));
+  // A broken flake.nix is found by everyone who reads it, and told once.
+  const told: Finding[] = [];
+  const steps = last.map(({ provider: { name }, found }) => {
+    const findings = (found?.findings ?? []).filter((one) => !told.some((other) => isSameThing(one, other)));
+    told.push(...findings);
+    const edits = settledEdits.get(name) ?? [];
+    return {
+      provider: name,
+      verdicts: answers.of(name),
+      findings: findings.map((one) => withId(asItLies(one, moves), wishes.dir)),
+      edits,
+    };
   });
   const isEdited = steps.some(({ edits }) => edits.length > 0);
   // Reflake's own state is no part of the machine: what is to be written there says itself what it expects.
   const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
-  return { plan: made, isPartial: sparing?.hasWithheld() ?? false };
+  return { plan: made, isPartial };
 }
 
-const isTold = (one: Finding, steps: readonly { readonly findings: readonly Finding[] }[]): boolean =>
-  steps.some(({ findings }) => findings.some((other) => isSameThing(one, other)));
+/** What is known of wishes that are left as they are is not told again, and bars nothing. */
+function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {
+  if (leftAlone.size === 0) return difference;
+  const findings = difference.findings.filter(({ wish }) => wish === undefined || !leftAlone.has(wish));
+  const { rest, ...others } = difference;
+  const isTold = rest === undefined || findings.some(({ code }) => code === rest.by);
+  return { ...others, findings, ...(rest !== undefined && isTold && { rest }) };
+}
 
 const isSameThing = (one: Finding, other: Finding): boolean =>
   one.code === other.code &&
@@ -227,9 +281,18 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   }
 }
 
-async function lookOrSay(provider: AnyProvider, wishes: Wishes, stage: Overlay): Promise<Difference | undefined> {
+/** The documents of the wished configuration. Git and Nix are those of whoever owns it, or will. */
+export const documentsFor = ({ dir, modules, owner, person, people }: Wishes, reader: Reader): Documents =>
+  documentsOf({ dir, modules, home: (owner && people.user(owner.uid)?.home) ?? person.home }, reader);
+
+async function lookOrSay(
+  provider: AnyProvider,
+  wishes: Wishes,
+  stage: Overlay,
+  documents: Documents,
+): Promise<Difference | undefined> {
   try {
-    return await provider.look(wishes, stage);
+    return await provider.look(wishes, stage, documents);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
     const wish = leavesOf(wishes.spec).find((leaf) => isAnyMatch(leaf, provider.answers));

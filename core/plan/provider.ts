@@ -1,9 +1,12 @@
 // What a provider is: which wishes it answers, where it may write, a look at the machine, and what it found. It can't write.
 
 import type { Code } from '../codes.ts';
+import type { Documents } from '../documents/documents.ts';
+import type { Evaluated } from '../evaluation/question.ts';
 import type { Blobs } from '../machine/host.ts';
 import type { Reader } from '../machine/reader.ts';
 import type { Edit, Finding } from '../model.ts';
+import type { AbsPath } from '../path.ts';
 import type { Pattern } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
 import type { Verdict } from '../verdict.ts';
@@ -16,8 +19,22 @@ export interface Difference {
   /** May be left out where no edit names a content. */
   readonly blobs?: Blobs;
   readonly rest?: Rest;
+  readonly asks?: Asks;
   /** There is nothing to look at here: the look of another provider that concerns them decides, if it is made. */
   readonly defers?: readonly Pattern[];
+}
+
+/** What a look leaves open and Nix can decide. */
+export interface Asks {
+  /** Only the whole system tells: to evaluate it takes seconds. */
+  readonly toplevel: boolean;
+  /** Files that git does not show: the same is asked once more with them. */
+  readonly besides?: readonly AbsPath[];
+  /**
+   * Pure: the findings that take the place of the undecided ones. `said`: of the tree as git shows it. `with`: with the files
+   * besides; undefined where nothing was asked, or that does not evaluate.
+   */
+  readonly decide: (said: Evaluated, withBesides: Evaluated | undefined) => Pick<Difference, 'findings' | 'rest'>;
 }
 
 /** What becomes of the wishes that no finding of this look names. `by`: the code of the finding that says why. */
@@ -45,8 +62,8 @@ export interface Descriptor {
 export interface Provider<Desired, Observed> extends Descriptor {
   /** Pure: its share of the wishes; undefined where there is none. */
   desire(wishes: Wishes): Desired | undefined;
-  /** Looks, and only where desired points. The reader already shows what earlier providers will do. */
-  observe(desired: Desired, reader: Reader): Promise<Observed>;
+  /** Looks, and only where desired points. Reader and documents already show what earlier providers will do. */
+  observe(desired: Desired, reader: Reader, documents: Documents): Promise<Observed>;
   /** Pure. No difference: no finding and no edit. */
   reconcile(desired: Desired, observed: Observed): Difference;
 }
@@ -54,16 +71,16 @@ export interface Provider<Desired, Observed> extends Descriptor {
 /** A provider with its types closed over, so that a list can hold many kinds. */
 export interface AnyProvider extends Descriptor {
   /** undefined: nothing is wished of it. */
-  look(wishes: Wishes, reader: Reader): Promise<Difference | undefined>;
+  look(wishes: Wishes, reader: Reader, documents: Documents): Promise<Difference | undefined>;
 }
 
 export function provider<Desired, Observed>(described: Provider<Desired, Observed>): AnyProvider {
   const { desire, observe, reconcile, ...descriptor } = described;
   return {
     ...descriptor,
-    async look(wishes, reader) {
+    async look(wishes, reader, documents) {
       const desired = desire(wishes);
-      return desired === undefined ? undefined : reconcile(desired, await observe(desired, reader));
+      return desired === undefined ? undefined : reconcile(desired, await observe(desired, reader, documents));
     },
   };
 }

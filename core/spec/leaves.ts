@@ -3,7 +3,7 @@
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
-import { fromPointer, toPointer } from './json-pointer.ts';
+import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 
 /** A pointer in which a `*` stands for one key. */
 export type Pattern = string;
@@ -21,6 +21,7 @@ export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
 /** Written, and no wish: about the format, or that something is not looked at. */
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
   '/version': 'always',
+  '/ack': 'always',
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],

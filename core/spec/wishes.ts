@@ -2,7 +2,7 @@
 // What providers get, so that none of them looks a name up again.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
-import type { Diagnostic } from '../diagnostic.ts';
+import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { isId, MOST } from '../limits.ts';
 import { follow, type Stray, settle, strayed } from '../machine/links.ts';
 import { type People, people } from '../machine/people.ts';
@@ -29,6 +29,8 @@ export interface Wishes {
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
   readonly git: boolean;
   readonly activate?: ActivationMode;
+  /** Wishes that are acknowledged not to hold: nobody edits for them. */
+  readonly leftAlone: ReadonlySet<JsonPointer>;
   readonly offline: boolean;
   /** The id of the machine that the history here was made on; undefined: none is recorded. */
   readonly recorded?: string;
@@ -109,6 +111,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       },
       git: spec.git === 'track',
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
+      leftAlone: new Set(),
       offline: run.offline,
       now: run.now,
       isRunning: run.isRunning,

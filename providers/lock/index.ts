@@ -2,6 +2,7 @@
 // Only the bytes of a lock that must change are made by the real Nix, while planning, in a scratch directory.
 
 import { digestOf } from '../../core/canonical.ts';
+import type { Documents } from '../../core/documents/documents.ts';
 import { noConfiguration } from '../../core/finding.ts';
 import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
 import { describeLocked } from '../../core/formats/lock/describe.ts';
@@ -9,14 +10,13 @@ import { findInput } from '../../core/formats/lock/find-input.ts';
 import type { LockInput } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
 import { parseLock } from '../../core/formats/lock/parse-lock.ts';
-import { MOST } from '../../core/limits.ts';
 import type { Job, JobResult, ScratchFile } from '../../core/machine/job.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import { oddFile, ownerIn, putText, readText, type TextFile } from '../../core/machine/texts.ts';
+import { oddFile, ownerIn, putText, type TextFile } from '../../core/machine/texts.ts';
 import { failureIn, OFFLINE_HINT } from '../../core/machine/tool-hints.ts';
 import type { Change, Finding, Owner, Remedy } from '../../core/model.ts';
 import { oncePer } from '../../core/once.ts';
-import { type AbsPath, isWithin, join, relativeTo } from '../../core/path.ts';
+import { type AbsPath, isWithin, join } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { barred, type Difference, provider } from '../../core/plan/provider.ts';
 import { type LockNeed, type LockWish, lockNeed, policyProblems, type Reason } from './need.ts';
@@ -64,6 +64,8 @@ export const lock = provider<Desired, Observed>({
     'RF2034',
     'RF2035',
     'RF2036',
+    'RF2051',
+    'RF2052',
     'RF2106',
     'RF4001',
     'RF4002',
@@ -83,14 +85,14 @@ export const lock = provider<Desired, Observed>({
     ...(owner && { owner }),
     ...(from && { from }),
   }),
-  async observe(desired, reader) {
+  async observe(desired, reader, documents) {
     const { dir } = desired;
-    const nixFile = readText(reader, join(dir, 'flake.nix'));
+    const nixFile = documents.flake();
     if (nixFile.kind !== 'text') return { kind: 'barred', finding: unseen(nixFile, desired, reader) };
     const path = join(dir, 'flake.lock');
-    const file = readText(reader, path, MOST.lockBytes);
+    const file = documents.lock();
     if (file.kind === 'odd') return { kind: 'barred', finding: oddFile(path, file, '/lock') };
-    const need = await lockNeed(nixFile.text, file, desired, reader);
+    const need = await lockNeed(nixFile.nix, file, desired, reader);
     if (need.bar !== undefined) return { kind: 'settled', need };
     if (need.reasons.length === 0) {
       const findings = [...need.findings, ...policyProblems(need.old, desired)];
@@ -99,7 +101,7 @@ export const lock = provider<Desired, Observed>({
     const result = await reader.compute({
       label: 'locking the inputs with Nix',
       purpose: 'bytes',
-      ...scratchFiles(dir, nixFile.text, need.start, need.inputs, reader),
+      ...scratchFiles(dir, nixFile.text, need.start, need.inputs, documents),
       argv: [
         'nix',
         '--extra-experimental-features',
@@ -145,7 +147,7 @@ function scratchFiles(
   flakeText: string,
   start: string | undefined,
   inputs: readonly LockInput[],
-  reader: Reader,
+  documents: Documents,
 ): Pick<Job, 'files' | 'from'> {
   const text = (path: string, content: string): ScratchFile => ({
     path,
@@ -156,23 +158,12 @@ function scratchFiles(
   const local = inputs.flatMap(({ ref }) =>
     ref && isRelativePath(ref.attrs) ? [join(dir, `./${String(ref.attrs.path)}`)] : [],
   );
-  const trees = local
-    .filter((path) => isWithin(path, dir) && path !== dir)
-    .flatMap((path) => [...treeAt(path, dir, reader)]);
+  const trees = documents.materialise(local.filter((path) => isWithin(path, dir) && path !== dir));
   const texts = [text('flake.nix', flakeText), ...(start === undefined ? [] : [text('flake.lock', start)])];
-  const files = [...texts, ...trees];
-  return { files, from: files.flatMap(({ path, type }) => (type === 'file' ? [join(dir, `./${path}`)] : [])) };
-}
-
-function* treeAt(path: AbsPath, dir: AbsPath, reader: Reader): Generator<ScratchFile> {
-  const entry = reader.stat(path);
-  const name = relativeTo(path, dir);
-  if (entry.type === 'link') yield { path: name, type: 'link', target: entry.target };
-  if (entry.type === 'file')
-    yield { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode: entry.mode | 0o600 };
-  if (entry.type !== 'dir') return;
-  yield { path: name, type: 'dir', mode: entry.mode | 0o700 };
-  for (const child of reader.list(path)) if (child !== '.git') yield* treeAt(join(path, `./${child}`), dir, reader);
+  return {
+    files: [...texts, ...trees.files],
+    from: [...texts.map(({ path }) => join(dir, `./${path}`)), ...trees.from],
+  };
 }
 
 /** The difference is there whether Nix could make the new bytes or not; without them there is no edit. */

@@ -1,4 +1,5 @@
 // flake.nix: the inputs it declares, the files that are refused, and what edits of it make of it.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,8 +7,8 @@ import { parse as parseYaml } from 'yaml';
 import { editFlake } from '../../core/formats/flake/edit.ts';
 import { readFlake } from '../../core/formats/flake/flake.ts';
 import { newFlake } from '../../core/formats/flake/new.ts';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
 import { lockInputsOf } from '../../core/formats/lock/inputs.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { flakeCases, inputsAsValue, type WishText, wishOf } from '../core/formats/flake/cases.ts';
 import { notGranted, observe, writeFlakes } from '../core/formats/flake/oracle.ts';
 import { randomFlake } from '../core/formats/flake/random.ts';
@@ -95,7 +96,7 @@ const older: readonly (readonly [RegExp, string])[] = [
 
 /** What Nix says of the file itself, and not of what it refers to. */
 const refusal =
-  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
+  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|is not a valid flake ID|should not have an authority|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
 
 /** Edited and new files: everything wished is there when Nix evaluates them. */
 export function compareFlakeEdits(tally: Tally, { scratch }: RealNix, some: Some): void {

@@ -1,10 +1,11 @@
 // A real Nix under comparison: which one PATH leads to, whose rules it has, and a place of its own to work in.
 // Everything here runs offline, in a scratch directory, with a store in it; the machine's own /nix is never opened.
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 
 /** What a command of Nix did. `said` is its stderr without colours. */
 export interface Answer {
@@ -25,7 +26,7 @@ export interface RealNix {
 }
 
 /** Sets this process up for the Nix in PATH, calls `work`, and removes all that was written. */
-export function withRealNix<T>(work: (real: RealNix) => T): T {
+export async function withRealNix<T>(work: (real: RealNix) => Promise<T>): Promise<T> {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'agreement-')));
   try {
     const release = /\d+\.\d+(?:\.\d+)*/.exec(execFileSync('nix', ['--version'], { encoding: 'utf8' }))?.[0] ?? '';
@@ -34,7 +35,7 @@ export function withRealNix<T>(work: (real: RealNix) => T): T {
       const { status, stdout, stderr } = spawnSync('nix', args, { cwd, input, encoding: 'utf8', maxBuffer: 1e9 });
       return { ok: status === 0, out: stdout, said: stderr.replaceAll(/\x1b\[[\d;]*m/g, '') };
     };
-    return work({ release, nix: rulesOf(release), scratch, run });
+    return await work({ release, nix: rulesOf(release), scratch, run });
   } finally {
     // The directories of a store are read-only.
     spawnSync('chmod', ['-R', 'u+w', scratch]);

@@ -1,9 +1,10 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
+import { nixConfOf } from '../../core/documents/nix-conf-files.ts';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
-import { nixConfOf } from '../../core/machine/nix-conf-files.ts';
 import type { Entry } from '../../core/model.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
+import { documentsFor } from '../../core/plan/planner.ts';
 import { IN_SYNC } from '../../core/plan/provider.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
@@ -67,13 +68,13 @@ async function look(files: Readonly<Record<string, string>>) {
     allow: { downgrade: false, rename: false },
   });
   const { wishes } = resolved as { wishes: Wishes };
-  const found = await nixConf.look(wishes, host);
+  const found = await nixConf.look(wishes, host, documentsFor(wishes, host));
   const { findings, edits, blobs = {} } = found ?? IN_SYNC;
   const changes = findings.filter(isChange);
   const diagnostics = findings.filter((one) => !isChange(one)).map(asDiagnostic);
   for (const edit of edits) carryOut(host, edit, blobs);
   const text = (path: string): string => Buffer.from(host.read(absolute(path)) ?? []).toString('utf8');
-  const left = await nixConf.look(wishes, host);
+  const left = await nixConf.look(wishes, host, documentsFor(wishes, host));
   return {
     changes,
     edits,

@@ -3,13 +3,13 @@
 
 import { positionAt } from '../../diagnostic.ts';
 import { oncePer } from '../../once.ts';
+import { overlap, type Splice, splice } from '../nix/splice.ts';
 import type { Change, Difference, Problem } from './difference.ts';
 import { hostDifferences } from './edit-host.ts';
 import { inputDifferences } from './edit-input.ts';
-import { type Flake, type InputDecl, type OpenFlake, openFlake } from './flake.ts';
+import { type Flake, type InputDecl, type OpenedFlake, type OpenFlake, openFlake } from './flake.ts';
 import { type HostDecl, plainModule } from './host.ts';
 import type { RefRules } from './reference.ts';
-import { overlap, type Splice, splice } from './splice.ts';
 import { type FlakeWish, pathTokens } from './wish.ts';
 
 export type FlakeEdit =
@@ -23,10 +23,14 @@ type Unplaced = Omit<Change, 'line'>;
 /**
  * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
  * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`).
- * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read.
+ * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read. `before`: the text as it was read.
  */
-export function editFlake(text: string, wish: FlakeWish, rules: RefRules = {}): FlakeEdit {
-  const before = openFlake(text);
+export function editFlake(
+  text: string,
+  wish: FlakeWish,
+  rules: RefRules = {},
+  before: OpenedFlake = openFlake(text),
+): FlakeEdit {
   if (!before.ok) {
     const { message, span } = before.error;
     return refused([{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }]);

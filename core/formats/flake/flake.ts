@@ -1,18 +1,20 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
 // The only place that knows which values Nix accepts there as literals (NIX.md section 2).
 
+import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { type Lambda, resolve, type Scope } from '../nix/scope.ts';
-import type { Comment, Expr, Span } from '../nix/syntax.ts';
+import type { Lambda, Scope } from '../nix/scope.ts';
+import type { Page } from '../nix/splice.ts';
+import type { Expr, Parsed, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
-  kindOf,
+  isStrings,
+  literalAt,
   literalOf,
   nameSpan,
   readString,
   refuseDynamic,
-  spanOf,
   wrongKind,
 } from './literal.ts';
 import { type OutputsRead, readOutputs } from './outputs.ts';
@@ -47,22 +49,22 @@ export interface Flake {
   readonly inputs: readonly InputDecl[];
   /** Formal arguments of outputs, other than `self`, that no input declares: Nix takes them as `flake:NAME`. */
   readonly implicit: readonly string[];
-  /** `inputs.self`, Nix 2.27 and later. */
-  readonly self?: { readonly submodules?: boolean; readonly lfs?: boolean };
+  /** `inputs.self`, Nix 2.27 and later. In a git repository `submodules` must be a Boolean, elsewhere nobody looks. */
+  readonly self?: { readonly submodules?: boolean | string | number; readonly lfs?: boolean | string | number };
+  /** What Nix refuses since 2.27 and took before: `self` among the inputs of an input. */
+  readonly newlyWrong: readonly FlakeError[];
   readonly outputs: OutputsRead;
 }
 
 export type FlakeRead = Flake | { readonly ok: false; readonly error: FlakeError };
 
 /** A read flake.nix with the text and the tree it was read from, for the editor. */
-export interface OpenFlake {
-  readonly text: string;
+export interface OpenFlake extends Page {
   readonly flake: Flake;
   readonly root: SetNode;
   /** The value of outputs, and the variables around it. */
   readonly lambda: Lambda;
   readonly scope: Scope | undefined;
-  readonly comments: readonly Comment[];
 }
 
 /**
@@ -74,18 +76,18 @@ export function readFlake(text: string): FlakeRead {
   return opened.ok ? opened.flake : opened;
 }
 
-/** `readFlake` that also hands out the tree. */
-export function openFlake(
-  text: string,
-): ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError } {
-  const parsed = parseNix(text);
+export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError };
+
+/** `readFlake` that also hands out the tree. `parsed`: of this text. */
+export function openFlake(text: string, parsed: Parsed = parseNix(text)): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
-  const top = resolve(parsed.root, undefined).expr;
-  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${kindOf(top)}`, spanOf(top));
+  const top = literalAt({ value: parsed.root, scope: undefined }).expr;
+  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));
   const errors: FlakeError[] = [];
+  const newlyWrong: FlakeError[] = [];
   const root = mergeAttrs(top, undefined);
   const outputs = outputsFunction(root, top, errors);
-  const inputs = readTop(root, errors);
+  const inputs = readTop(root, { errors, newlyWrong });
   const first = errors.sort((a, b) => a.span.start - b.span.start)[0];
   if (first || !outputs) return { ok: false, error: first! };
   const { lambda, scope } = outputs;
@@ -94,15 +96,23 @@ export function openFlake(
   const flake: Flake = {
     ok: true,
     ...inputs,
+    newlyWrong,
     implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
     outputs: readOutputs(lambda, scope),
   };
-  return { ok: true, text, flake, root, lambda, scope, comments: parsed.comments };
+  return { ok: true, text, comments: parsed.comments, set: top, flake, root, lambda, scope };
 }
 
 type Errors = FlakeError[];
 
-function readTop(root: SetNode, errors: Errors): Pick<Flake, 'description' | 'inputs' | 'self'> {
+/** Where what is wrong is put: for every Nix, and for those since 2.27. */
+interface Complaints {
+  readonly errors: Errors;
+  readonly newlyWrong: Errors;
+}
+
+function readTop(root: SetNode, complaints: Complaints): Pick<Flake, 'description' | 'inputs' | 'self'> {
+  const { errors } = complaints;
   refuseDynamic(root, errors);
   for (const node of root.children.values()) {
     if (!['description', 'inputs', 'outputs', 'nixConfig'].includes(node.name)) {
@@ -118,7 +128,7 @@ function readTop(root: SetNode, errors: Errors): Pick<Flake, 'description' | 'in
   const self = inputs && readSelf(inputs, errors);
   return {
     ...(text === undefined ? {} : { description: text }),
-    inputs: inputs ? readInputs(inputs, 'inputs', errors) : [],
+    inputs: inputs ? readInputs(inputs, 'inputs', complaints) : [],
     ...(self ? { self } : {}),
   };
 }
@@ -129,27 +139,29 @@ function outputsFunction(
   errors: Errors,
 ): { lambda: Lambda; scope: Scope | undefined } | undefined {
   const node = root.children.get('outputs');
-  const value = node?.kind === 'leaf' ? resolve(node.value, node.scope) : undefined;
+  const value = node?.kind === 'leaf' ? literalAt(node) : undefined;
   if (value?.expr.kind === 'lambda') return { lambda: value.expr, scope: value.scope };
   if (!node) errors.push({ message: "attribute 'outputs' is missing", span: spanOf(top) });
   else errors.push(wrongKind(node, 'outputs', 'a function'));
   return undefined;
 }
 
-function readInputs(set: SetNode, path: string, errors: Errors): InputDecl[] {
+function readInputs(set: SetNode, path: string, complaints: Complaints): InputDecl[] {
+  const { errors, newlyWrong } = complaints;
   refuseDynamic(set, errors);
   const found: InputDecl[] = [];
   for (const child of set.children.values()) {
     const childPath = `${path}.${child.name}`;
     if (path === 'inputs' && child.name === 'self') continue;
-    if (child.name === 'self') errors.push({ message: `'${childPath}' is not allowed`, span: nameSpan(child) });
-    const decl = readInput(child, childPath, errors);
+    if (child.name === 'self') newlyWrong.push({ message: `'${childPath}' is not allowed`, span: nameSpan(child) });
+    const decl = readInput(child, childPath, complaints);
     if (decl) found.push(decl);
   }
   return found;
 }
 
-function readInput(node: AttrNode, path: string, errors: Errors): InputDecl | undefined {
+function readInput(node: AttrNode, path: string, complaints: Complaints): InputDecl | undefined {
+  const { errors } = complaints;
   const set = asSet(node, path, errors);
   if (!set) return undefined;
   refuseDynamic(set, errors);
@@ -179,7 +191,7 @@ function readInput(node: AttrNode, path: string, errors: Errors): InputDecl | un
     ref: attrNodes[0] ? { kind: 'attrs', attrs, span: nameSpan(attrNodes[0]) } : readUrl(url, path, errors),
     ...(flakeValue?.kind === 'bool' ? { flake: flakeValue.value } : {}),
     ...(target === undefined ? {} : { follows: target }),
-    overrides: overridesSet ? readInputs(overridesSet, `${path}.inputs`, errors) : [],
+    overrides: overridesSet ? readInputs(overridesSet, `${path}.inputs`, complaints) : [],
     span: nameSpan(node),
   };
 }
@@ -198,12 +210,13 @@ function readSelf(inputs: SetNode, errors: Errors): Flake['self'] | undefined {
   const node = inputs.children.get('self');
   const set = node && asSet(node, 'inputs.self', errors);
   if (!set) return undefined;
-  const self: { submodules?: boolean; lfs?: boolean } = {};
+  const self: { submodules?: boolean | string | number; lfs?: boolean | string | number } = {};
   for (const child of set.children.values()) {
     const value = literalOf(child);
     if (child.name !== 'submodules' && child.name !== 'lfs') {
       errors.push({ message: `unsupported attribute 'inputs.self.${child.name}'`, span: nameSpan(child) });
-    } else if (value?.kind === 'bool') self[child.name] = value.value;
+    } else if (value?.kind === 'bool' || value?.kind === 'string' || value?.kind === 'int')
+      self[child.name] = value.value;
     else errors.push(wrongKind(child, `inputs.self.${child.name}`, 'a Boolean'));
   }
   return self;
@@ -215,7 +228,7 @@ function checkNixConfig(node: AttrNode, errors: Errors): void {
   refuseDynamic(set, errors);
   for (const child of set.children.values()) {
     const value = literalOf(child);
-    const fine = value && (value.kind !== 'list' || value.items.every((item) => item?.kind === 'string'));
+    const fine = value && value.kind !== 'null' && (value.kind !== 'list' || isStrings(value));
     if (!fine) {
       errors.push(wrongKind(child, `nixConfig.${child.name}`, 'a string, path, integer, Boolean or list of strings'));
     }

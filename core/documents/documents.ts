@@ -1,0 +1,92 @@
+// The documents of a configuration as they will be after the steps before: what a provider looks at besides bare files. Each is
+// read and parsed once, and worked out when it is first asked for.
+
+import { MOST } from '../limits.ts';
+import type { Job, ScratchFile } from '../machine/job.ts';
+import type { Reader } from '../machine/reader.ts';
+import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
+import { readText, type TextFile } from '../machine/texts.ts';
+import { type AbsPath, join, relativeTo } from '../path.ts';
+import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
+import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
+import { type NixFile, nixFile } from './nix-text.ts';
+
+/** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
+export interface Documents {
+  readonly flake: () => NixFile;
+  readonly lock: () => TextFile;
+  /** Any Nix file of the machine. */
+  readonly nix: (path: AbsPath) => NixFile;
+  /** The files that the flake refers to. */
+  readonly modules: () => ModuleGraph;
+  /** A superset of the graph's files and of those that its doubts mean, without parsing. */
+  readonly mentioned: () => ModuleGraph['files'];
+  /** The files that a doubt of the graph may mean. */
+  readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
+  /** The rule by which git hides the path; undefined where none does. Where there is no repository, as one at `dir` would. */
+  readonly ignoredBy: (path: AbsPath) => string | undefined;
+  /** As the person's Nix reads it. */
+  readonly nixConf: () => NixConfFiles;
+  /** The one that the configuration belongs to. */
+  readonly repository: () => Repository | undefined;
+  /** Paths of the configuration, each with all below it, as files of a scratch directory in which `dir` is the top. */
+  readonly materialise: (paths: readonly AbsPath[]) => Pick<Job, 'files' | 'from'>;
+}
+
+/** Where the documents are. */
+export interface Located {
+  readonly dir: AbsPath;
+  /** Relative to `dir`. */
+  readonly modules: readonly string[];
+  /** Of the person whose Nix and git are meant. */
+  readonly home: string;
+}
+
+export function documentsOf({ dir, modules, home }: Located, reader: Reader): Documents {
+  const repository = lazily(() => repositoryOf(dir, reader));
+  const ignored = (path: AbsPath): string | undefined => {
+    const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
+    return ignoredBy(found, path, home, reader);
+  };
+  const roots = (): Roots => ({
+    dir,
+    within: repository()?.top ?? dir,
+    entries: ['flake.nix', 'flake.lock', ...modules],
+    isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
+  });
+  return {
+    flake: () => nixFile(reader, join(dir, './flake.nix')),
+    lock: () => readText(reader, join(dir, './flake.lock'), MOST.lockBytes),
+    nix: (path) => nixFile(reader, path),
+    modules: lazily(() => moduleGraph(roots(), reader)),
+    mentioned: lazily(() => mentioned(roots(), reader)),
+    meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
+    ignoredBy: ignored,
+    nixConf: lazily(() => nixConfOf(reader, home)),
+    repository,
+    materialise: (paths) => {
+      const files = paths.flatMap((path) => [...scratchFiles(path, dir, reader)]);
+      return { files, from: files.flatMap(({ path, type }) => (type === 'file' ? [join(dir, `./${path}`)] : [])) };
+    },
+  };
+}
+
+function* scratchFiles(path: AbsPath, dir: AbsPath, reader: Reader): Generator<ScratchFile> {
+  const entry = reader.stat(path);
+  const name = relativeTo(path, dir);
+  if (entry.type === 'link') yield { path: name, type: 'link', target: entry.target };
+  if (entry.type === 'file')
+    yield { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode: entry.mode | 0o600 };
+  if (entry.type !== 'dir') return;
+  yield { path: name, type: 'dir', mode: entry.mode | 0o700 };
+  for (const child of reader.list(path))
+    if (child !== '.git') yield* scratchFiles(join(path, `./${child}`), dir, reader);
+}
+
+function lazily<Value>(make: () => Value): () => Value {
+  let known: { readonly value: Value } | undefined;
+  return () => {
+    known ??= { value: make() };
+    return known.value;
+  };
+}

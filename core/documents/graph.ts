@@ -1,0 +1,186 @@
+// Which files a flake refers to, and how each is reached: from flake.nix, flake.lock and the modules along all that they name.
+// What may be referred to, and cannot be told from the texts, is said as well, with the place.
+
+import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
+import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
+import type { Reference } from '../formats/nix/references.ts';
+import type { Span } from '../formats/nix/syntax.ts';
+import { MOST } from '../limits.ts';
+import { follow } from '../machine/links.ts';
+import type { Named, Reader } from '../machine/reader.ts';
+import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from '../path.ts';
+import { type NixText, nixFile } from './nix-text.ts';
+
+/** A file that names another one, and where it does. */
+export interface Origin {
+  readonly file: AbsPath;
+  readonly span: Span;
+}
+
+/** `isNamed`: by itself, and not only with the directory that it lies in. `by`: none for where the graph begins. */
+export interface Reached {
+  readonly isNamed: boolean;
+  readonly by?: Origin;
+}
+
+/** The files below `path`, or those whose path begins with it and ends with `suffix`: any of them may be meant. */
+export interface Doubt {
+  readonly path: AbsPath;
+  readonly suffix?: string;
+  readonly by: Origin;
+}
+
+export interface ModuleGraph {
+  /** In byte order. */
+  readonly files: ReadonlyMap<AbsPath, Reached>;
+  readonly doubts: readonly Doubt[];
+}
+
+/** What a graph is about. */
+export interface Roots {
+  /** Where flake.nix is. */
+  readonly dir: AbsPath;
+  /** What lies outside is no part of the flake: the work tree, or `dir`. */
+  readonly within: AbsPath;
+  /** The first files, relative to `dir`. */
+  readonly entries: readonly string[];
+  /** Directories that are left out where a whole tree is meant. */
+  readonly isHidden: (path: AbsPath) => boolean;
+}
+
+type Edges = (path: AbsPath) => readonly Reference[];
+
+/** What is named but not there is left out. Throws `unreadable`. */
+export const moduleGraph = (roots: Roots, reader: Reader): ModuleGraph =>
+  gather(roots, reader, (path) => {
+    const file = nixFile(reader, path);
+    return file.kind === 'text' ? [...file.nix.references(), ...pathInputs(file.nix, path)] : [];
+  });
+
+/** `inputs.x.url = "path:./x"`: Nix reads the directory, a flake or not. */
+function pathInputs(nix: NixText, path: AbsPath): readonly Reference[] {
+  if (basename(path) !== 'flake.nix') return [];
+  const opened = nix.flake();
+  if (!opened.ok) return [];
+  return opened.flake.inputs.flatMap(({ ref, span }): Reference[] => {
+    const attrs = ref.kind === 'url' ? attrsOf(ref.url) : ref.kind === 'attrs' ? ref.attrs : {};
+    const named = ref.kind === 'path' ? ref.path : isRelativePath(attrs) ? textAttr(attrs, 'path') : undefined;
+    return named ? [{ base: 'file', path: named, span, means: 'tree' }] : [];
+  });
+}
+
+function attrsOf(url: string): Attrs {
+  const parsed = parseFlakeRef(url, { context: 'input' });
+  return parsed.ok ? parsed.ref.attrs : {};
+}
+
+/**
+ * Files that the texts may name, in comments and strings too: every file of `moduleGraph`, every file that its doubts may mean,
+ * and more. It costs no parsing: where all of them are as they should be, so are those.
+ */
+export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
+  gather(roots, reader, (path) => {
+    const text = Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1');
+    const named = (text.match(PATH_LIKE) ?? []).map((one) => ({ base: 'file', path: one }) as const);
+    const top = ANY_OF_THE_FLAKE.test(text) ? [{ base: 'flake', path: '.' } as const] : [];
+    return [...named, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
+  }).files;
+
+/** As many path characters of Nix as there are, with a slash among them, not absolute: no literal can hide in anything else. */
+const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
+/** Paths from the top of the flake, and those that go up from a path in a variable. */
+const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
+
+function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges: Edges): ModuleGraph {
+  const files = new Map<AbsPath, Reached>();
+  const doubts = new Map<string, Doubt>();
+  const trees = new Set<AbsPath>();
+  const homes = new Map<AbsPath, AbsPath>();
+  const waiting: { readonly file: AbsPath; readonly reached: Reached }[] = [];
+  /** The path without links in its directories: under that name git and Nix know the file. */
+  const settled = (path: AbsPath): AbsPath => {
+    const above = parent(path);
+    if (!homes.has(above))
+      homes.set(above, above === within || !isWithin(above, within) ? above : follow(reader, above).path);
+    return join(homes.get(above)!, `./${basename(path)}`);
+  };
+  const reach = (path: AbsPath, reached: Reached): void => {
+    const known = files.get(path);
+    if (known === undefined) waiting.push({ file: path, reached });
+    if (known === undefined || (reached.isNamed && !known.isNamed)) files.set(path, reached);
+  };
+  const whole = (path: AbsPath, by: Origin | undefined): void => {
+    if (trees.has(path)) return;
+    trees.add(path);
+    for (const { name, entry } of ownEntries(path, within, reader)) {
+      const child = join(path, `./${name}`);
+      if (entry.type === 'dir' && !isHidden(child)) whole(child, by);
+      if (entry.type === 'file' || entry.type === 'link') reach(child, { isNamed: false, ...(by && { by }) });
+    }
+  };
+  const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
+    // What can't have such a name is not there; a text may hold what only looks like a path.
+    if (!isPossible(named)) return;
+    const path = named === within ? within : settled(named);
+    if (!isWithin(path, within)) return;
+    const entry = reader.stat(path);
+    if (entry.type === 'file' || entry.type === 'link') reach(path, { isNamed: true, ...(by && { by }) });
+    if (entry.type !== 'dir') return;
+    if (means === 'tree') {
+      whole(path, by);
+      return;
+    }
+    const module = join(path, './default.nix');
+    const isModule = reader.stat(module).type !== 'absent';
+    if (isModule) visit(module, 'module', by);
+    // A directory that is no module is meant with all that is in it: dotfiles, wallpapers.
+    else if (path !== dir && path !== within) whole(path, by);
+    if (means === 'handed' && by !== undefined) doubts.set(path, { path, by });
+  };
+  const begin = (path: AbsPath): void => visit(path, 'module', undefined);
+  for (const entry of entries) begin(join(dir, `./${entry}`));
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { file } = next;
+    const entry = reader.stat(file);
+    if (entry.type === 'link') visit(join(parent(file), entry.target), 'module', next.reached.by);
+    if (entry.type !== 'file' || !file.endsWith('.nix')) continue;
+    for (const { base, path, means, span, suffix } of edges(file)) {
+      const by: Origin = { file, span };
+      const start = base === 'flake' ? dir : parent(file);
+      const named = join(start, `./${path}`);
+      if (means !== 'pattern') visit(named, means, by);
+      else if (isPossible(named)) {
+        // `join` forgets a slash at the end, and what begins with `a/` is not `ab`.
+        const isDirectory = path.endsWith('/') || reader.stat(named).type === 'dir';
+        const prefix = (isDirectory ? `${named}/` : named) as AbsPath;
+        doubts.set(`${prefix}\0${suffix}`, { path: prefix, suffix: suffix ?? '', by });
+      }
+    }
+  }
+  const inOrder = [...files].sort(([a], [b]) => byteOrder(a, b));
+  return { files: new Map(inOrder), doubts: [...doubts.values()] };
+}
+
+/** The files that a doubt may mean, whoever shows them. */
+export function* meantBy({ path, suffix }: Doubt, roots: Roots, reader: Reader): Generator<AbsPath> {
+  const top = suffix === undefined ? path : path.endsWith('/') ? (path.slice(0, -1) as AbsPath) : parent(path);
+  if (!isWithin(top, roots.within) || reader.stat(top).type !== 'dir') return;
+  for (const file of filesBelow(top, roots, reader))
+    if (suffix === undefined || (file.startsWith(path) && file.endsWith(suffix))) yield file;
+}
+
+function* filesBelow(dir: AbsPath, roots: Pick<Roots, 'within' | 'isHidden'>, reader: Reader): Generator<AbsPath> {
+  for (const { name, entry } of ownEntries(dir, roots.within, reader)) {
+    const path = join(dir, `./${name}`);
+    if (entry.type === 'dir' && !roots.isHidden(path)) yield* filesBelow(path, roots, reader);
+    if (entry.type === 'file' || entry.type === 'link') yield path;
+  }
+}
+
+/** What is in a directory of the flake: no part of it is git's own directory, nor a repository inside, which shows its own. */
+function ownEntries(dir: AbsPath, within: AbsPath, reader: Reader): readonly Named[] {
+  const entries = reader.entries(dir);
+  const isRepository = entries.some(({ name }) => name === '.git');
+  if (!isRepository) return entries;
+  return dir === within ? entries.filter(({ name }) => name !== '.git') : [];
+}

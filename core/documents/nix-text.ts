@@ -1,0 +1,66 @@
+// A Nix file of the configuration, read and parsed once, however many ask: the same bytes give the same document.
+
+import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
+import { type ReadModule, readModule } from '../formats/module/module.ts';
+import { parseNix } from '../formats/nix/parse.ts';
+import { type Reference, referencesIn } from '../formats/nix/references.ts';
+import type { Parsed } from '../formats/nix/syntax.ts';
+import { MOST } from '../limits.ts';
+import type { Reader } from '../machine/reader.ts';
+import { readText, type TextFile } from '../machine/texts.ts';
+import { oncePer } from '../once.ts';
+import type { AbsPath } from '../path.ts';
+
+/** What a Nix text says, each way of reading it worked out when it is first asked for. */
+export interface NixText {
+  readonly text: string;
+  readonly parsed: () => Parsed;
+  /** As flake.nix. */
+  readonly flake: () => OpenedFlake;
+  /** As a NixOS module. */
+  readonly module: () => ReadModule;
+  /** None where it does not parse. */
+  readonly references: () => readonly Reference[];
+}
+
+/** A file that is there and is text has its document beside; what is wrong with another is said by its kind. */
+export type NixFile =
+  | Exclude<TextFile, { kind: 'text' }>
+  | (TextFile & { readonly kind: 'text'; readonly nix: NixText });
+
+/** Throws `unreadable`. */
+export function nixFile(reader: Reader, path: AbsPath): NixFile {
+  const file = readText(reader, path);
+  if (file.kind !== 'text') return file;
+  const bytes = reader.read(path, MOST.textBytes);
+  return { ...file, nix: bytes === undefined ? documentOf(file.text) : documentIn(bytes, file.text) };
+}
+
+/** A document by its bytes: a Reader gives the same object for the same content, before and after a move. */
+function documentIn(bytes: Uint8Array, text: string): NixText {
+  const known = documents.get(bytes) ?? documentOf(text);
+  documents.set(bytes, known);
+  return known;
+}
+
+const documents = new WeakMap<Uint8Array, NixText>();
+
+/** A text that is in no file. */
+export function documentOf(text: string): NixText {
+  const document: NixText = {
+    text,
+    parsed: () => parsedOf(document),
+    flake: () => flakeOf(document),
+    module: () => moduleOf(document),
+    references: () => referencesOf(document),
+  };
+  return document;
+}
+
+const parsedOf = oncePer(({ text }: NixText): Parsed => parseNix(text));
+const flakeOf = oncePer(({ text, parsed }: NixText): OpenedFlake => openFlake(text, parsed()));
+const moduleOf = oncePer(({ text, parsed }: NixText): ReadModule => readModule(text, parsed()));
+const referencesOf = oncePer(({ parsed }: NixText): readonly Reference[] => {
+  const tree = parsed();
+  return tree.ok ? referencesIn(tree.root) : [];
+});
