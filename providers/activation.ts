@@ -1,9 +1,9 @@
 // Whether the machine runs what its flake builds; and if not, the activation that makes it so.
 // Everything else is decided from files; this alone needs Nix each time, to evaluate.
 
+import { failureIn } from '../core/formats/tool-hints.ts';
 import type { JobResult } from '../core/machine/job.ts';
 import { activeSystem, type Reader } from '../core/machine/reader.ts';
-import { failureIn } from '../core/machine/tool-hints.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
 import { type AbsPath, absolute } from '../core/path.ts';
 import { installableOf, type MayWrite } from '../core/plan/places.ts';

@@ -71,7 +71,10 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
 async function bring(paths: readonly string[], store: string, cwd: string): Promise<void> {
   if (paths.length === 0) return;
   const features = ['--extra-experimental-features', 'nix-command'];
-  await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], { cwd });
+  await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], {
+    cwd,
+    env: OFFLINE,
+  });
 }
 
 function lay(work: string, file: ScratchFile): void {

@@ -1,6 +1,6 @@
 // Each hint with the words of a real Nix (2.8, 2.26, 2.34), git or ssh, as they said them when the thing was done to them.
 import { expect, test } from '@jest/globals';
-import { failureIn } from '../../../core/machine/tool-hints.ts';
+import { failureIn } from '../../../core/formats/tool-hints.ts';
 
 const CASES: readonly (readonly [string, 'network' | 'machine', RegExp, readonly string[]])[] = [
   [
