@@ -1,6 +1,7 @@
 // The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
+import { withoutCredentials } from '../core/formats/credentials.ts';
 import { callerOf } from '../core/host/process/caller.ts';
 import { FOREIGN_CODE } from '../core/host/process/environment.ts';
 import { isRoot } from '../core/host/process/trusted.ts';
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
-    io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
+    io.err(`error: ${escapeLine(withoutCredentials(thrown.usage))}\n   = help: reflake --help\n`);
     return EXIT.usage;
   }
 }
