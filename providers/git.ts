@@ -7,6 +7,7 @@ import type { Documents } from '../core/documents/documents.ts';
 import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
+import { failureIn } from '../core/formats/tool-hints.ts';
 import { cannotOpen } from '../core/machine/git-as-nix.ts';
 import type { Blobs } from '../core/machine/host.ts';
 import { type InnerRepository, innerOf } from '../core/machine/inner-repositories.ts';
@@ -18,7 +19,7 @@ import type { Repository } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, join, quoted, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
@@ -234,7 +235,7 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
 function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
-  if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
+  if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
   const hidden = unaddable(invisible, dir);
@@ -340,7 +341,7 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
     : found(
         'RF4004',
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
-        'look at the git configuration of the owner',
+        (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
 
 /** One for each place that leaves it open. */
@@ -395,6 +396,15 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     'RF2016',
     `the git index cannot be edited: ${message}`,
     'make the files visible by hand: git add --intent-to-add FILE…',
+    path,
+  );
+
+/** `git add` fails on it as well. */
+const unreadableIndex = (path: AbsPath, message: string): Finding =>
+  found(
+    'RF2016',
+    `the git index cannot be read: ${message}`,
+    `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
     path,
   );
 

@@ -67,7 +67,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const held = { ...session.host, ...session.host.held };
     let edits: readonly Edit[] = [];
     let arrivals: readonly Arrival[] = [];
-    const around = surroundings({ ...session, mutex }, io, async () => {
+    const around = surroundings({ ...session, mutex }, io, options, async () => {
       const { plan: left } = await session.plan(() => {});
       after = tallyOf(left);
       return [...remaining(left, session), ...strangersIn(arrivals, held, edits)];

@@ -26,7 +26,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'flake.lock: the vectors, judged': compareLockVectors,
   'flake.lock: edited by hand': compareHandLocks,
   'flake.lock: random flakes, written and judged': compareRandomLocks,
-  'nix.conf: settings, features, warnings, errors': compareNixConf,
+  'nix.conf: features, errors': compareNixConf,
   'NAR hashes': compareNar,
   'Git work trees: the files of a flake': compareGitTrees,
 };
