@@ -89,7 +89,9 @@ export const git = provider<Desired, Observed>({
   async observe({ dir, owner: wished, person }, reader, documents) {
     const repository = documents.repository();
     const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
-    if (problem !== undefined) return { kind: 'closed', problem };
+    // An index that cannot be read here bars the look (RF2016), whoever else reads it.
+    if (problem !== undefined && (problem.code === 'RF2051' || repository?.tracked.ok))
+      return { kind: 'closed', problem };
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
     const named = repository?.tracked.ok ? documents.mentioned() : undefined;
     if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
