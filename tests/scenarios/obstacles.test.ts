@@ -131,7 +131,7 @@ test('git at work', () => {
   const planned = reflake('plan', '--only', 'git');
   expect(planned.out).toMatch(/a git command is at work.*RF2054/);
   const applied = reflake('apply', '--yes', '--only', 'git');
-  expect([applied.code, errors(applied.out)]).toEqual([1, errors(planned.out)]);
+  expect([applied.code, errors(applied.out)]).toEqual([7, errors(planned.out)]);
   expect(existsSync(lock)).toBe(true);
   sh(`rm ${lock}`);
   expect(reflake('apply', '--yes', '--only', 'git')).toMatchObject({ code: 0 });
