@@ -249,7 +249,7 @@ function told(plan: Plan): readonly string[] {
 }
 
 /** What the planner tells for every provider. */
-const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040', 'RF2042', 'RF2043'];
+const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040', 'RF2042', 'RF2043', 'RF2054'];
 
 /** A provider tells nothing but what its descriptor has. */
 const coded = ({ steps }: Plan): readonly string[] =>

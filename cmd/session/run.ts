@@ -8,7 +8,7 @@ import { wantAscii, wantColor } from '../report/colour.ts';
 import { REPORTERS } from '../report/registry.ts';
 import type { About, Screen } from '../report/screen.ts';
 import { type End, EXIT } from './exit.ts';
-import type { GlobalOptions, Io, Usage } from './io.ts';
+import { type GlobalOptions, type Io, isUsage } from './io.ts';
 
 /** What a command tells with. `learn`: what is known now, and was not when it began. */
 export interface Reporting {
@@ -92,9 +92,6 @@ function withoutCredentialsIn(event: Event): Event {
   const steps = event.plan.steps.map((step) => ({ ...step, findings: dataWithoutCredentials(step.findings) }));
   return { ...event, plan: { ...event.plan, steps } };
 }
-
-export const isUsage = (thrown: unknown): thrown is Usage =>
-  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
 
 /** By its properties: an error that comes out of a thread keeps nothing else. */
 const hasWhy = (thrown: unknown): thrown is Unreadable =>
