@@ -51,7 +51,7 @@ export const flake = provider<Desired, Observed>({
         const said = typeof written === 'object' ? written.flake : undefined;
         return { name, url, follows, ...(said !== undefined && { flake: said }) };
       }),
-      host: { name: host.name, system: host.system, modules },
+      host: { name: host.name, system: host.system, ...(modules && { modules }) },
     },
     leafOf: (pointer) => inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer,
     ...(owner && { owner }),

@@ -2,7 +2,7 @@
 
 import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';
-import { configuration } from './configuration.ts';
+import { configuration } from './configuration/index.ts';
 import { flake } from './flake.ts';
 import { git } from './git.ts';
 import { location } from './location.ts';

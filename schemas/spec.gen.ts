@@ -91,9 +91,7 @@ export interface ConfigWish {
    */
   owner?: string;
   /**
-   * The NixOS modules of the machine, as paths relative to the configuration.
-   *
-   * @minItems 1
+   * The NixOS modules of the machine, as paths relative to the configuration. Left out: they are not reconciled, and a new flake gets `./configuration.nix`. An empty list: a host of inline modules.
    *
    * Items: Path of a module below the configuration.
    */

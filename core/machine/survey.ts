@@ -7,6 +7,7 @@ import { type AbsPath, absolute, join } from '../path.ts';
 import { textThroughLinks } from './links.ts';
 import { people } from './people.ts';
 import type { Reader } from './reader.ts';
+import { runningRelease } from './release.ts';
 
 /** A fact with where it was found, in words; undefined: it could not be found. */
 export interface Fact {
@@ -86,7 +87,7 @@ function releaseOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefi
   const number = /\b(\d\d\.\d\d)\b/;
   const osRelease = text('/etc/os-release');
   return (
-    found(number.exec(text('/run/current-system/nixos-version'))?.[1], 'the running system') ??
+    found(runningRelease(reader), 'the running system') ??
     found(/nixos-(\d\d\.\d\d)/.exec(text('/root/.nix-channels'))?.[1], 'the root channel') ??
     found(
       /^ID="?nixos"?$/m.test(osRelease) ? number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1] : undefined,

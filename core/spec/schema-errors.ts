@@ -78,9 +78,6 @@ function problemOf(failure: Failure): SpecProblem {
       const twice = `${pointer}/${Math.max(Number(params.i), Number(params.j))}`;
       return { ...wrong, pointer: twice, summary: `${words} holds the same item twice`, hint: 'remove one' };
     }
-    case 'minLength':
-    case 'minItems':
-      return { ...wrong, summary: `${words} is empty`, ...suchAs(examples) };
     default:
       return {
         ...wrong,

@@ -23,7 +23,8 @@ export interface Wishes {
   readonly parties: readonly Party[];
   /** In whose name programs run: the owner of the configuration, or else whoever called. */
   readonly person: Person;
-  readonly modules: readonly string[];
+  /** Undefined: not said, and so not reconciled. */
+  readonly modules?: readonly string[];
   readonly inputs: readonly InputWishes[];
   readonly features?: readonly string[];
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
@@ -53,7 +54,6 @@ export type Resolved =
 
 /** Where installers put it. */
 const DEFAULT_DIR = '/etc/nixos';
-const DEFAULT_MODULES = ['./configuration.nix'];
 
 export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const names = people(reader);
@@ -87,7 +87,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
       parties: partiesOf([dir, from], [user?.uid, run.isRunning ? person.uid : undefined], names, reader),
       person,
-      modules: spec.config?.modules ?? DEFAULT_MODULES,
+      ...(spec.config?.modules && { modules: spec.config.modules }),
       inputs: inputsOf(spec),
       ...(spec.features && { features: spec.features }),
       lock: {

@@ -154,5 +154,5 @@ function nodeOf(leaf: Leaf): Node {
   if ('dir' in known) return { entry: { type: 'dir', mode: bits(0o755), owner } };
   if ('other' in known) return { entry: { type: 'other', what: known.other, mode: bits(0o644), owner } };
   const text = typeof known.file === 'string' ? known.file : known.file.map((line) => `${line}\n`).join('');
-  return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: Buffer.from(text) };
+  return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: toBytes(text) };
 }

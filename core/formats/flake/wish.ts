@@ -21,9 +21,12 @@ export interface HostWish {
   readonly name: string;
   /** `x86_64-linux` */
   readonly system?: string;
-  /** Paths, relative to the flake: `./configuration.nix`. */
+  /** Paths, relative to the flake: `./configuration.nix`. A new host without them gets the default. */
   readonly modules?: readonly string[];
 }
+
+/** What installers make: the module of a host whose modules nobody says. */
+export const DEFAULT_MODULES: readonly string[] = ['./configuration.nix'];
 
 /** A binding to print: where, relative to the set it goes into, and its value. */
 export interface NewBinding {
@@ -72,7 +75,7 @@ export function hostLayout(wish: HostWish, scope: HostScope): Layout {
   if (scope.inputs !== undefined) {
     args.push(`specialArgs = { ${scope.inputs === 'inputs' ? 'inherit inputs;' : `inputs = ${scope.inputs};`} };`);
   }
-  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? ['./configuration.nix'])));
+  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? DEFAULT_MODULES)));
   return { head: `${scope.nixpkgs}.lib.nixosSystem {`, items: args, tail: '}' };
 }
 

@@ -14,10 +14,11 @@ export interface Reference {
   readonly path: string;
   readonly span: Span;
   /**
-   * What a directory at the path means. `module`: its default.nix. `tree`: all that is in it. `handed`: it is given to
-   * something that may read any of it. `pattern`: one of the paths that begin with `path` and end with `suffix`.
+   * What is meant. `module`: a Nix file, of a directory its default.nix; `file`: the same, and read as it is. `tree`: all that
+   * is in a directory. `handed`: it is given to something that may read any of it. `pattern`: one of the paths that begin
+   * with `path` and end with `suffix`.
    */
-  readonly means: 'module' | 'tree' | 'handed' | 'pattern';
+  readonly means: 'module' | 'file' | 'tree' | 'handed' | 'pattern';
   /** Of a pattern. */
   readonly suffix?: string;
 }
@@ -48,7 +49,7 @@ export function referencesIn(root: Expr): readonly Reference[] {
 const MOST_STEPS = 60;
 
 interface Place extends Bound {
-  readonly means: 'module' | 'tree' | 'handed';
+  readonly means: Exclude<Reference['means'], 'pattern'>;
 }
 
 /** `suffix`: between `path` and it something stands that the text does not tell. `unknown`: what that is. */
@@ -224,12 +225,13 @@ const SOURCES = /^(src|source)$/;
 /** What a directory means as the argument of a function of this name. */
 function meantBy(name: string | undefined): Place['means'] {
   if (name === undefined) return 'handed';
-  if (ONE_FILE.test(name)) return 'module';
+  if (ONE_MODULE.test(name)) return 'module';
+  if (ONE_FILE.test(name)) return 'file';
   return EVERY_FILE.test(name) ? 'tree' : 'handed';
 }
 
-const ONE_FILE =
-  /^(import|scopedImport|importApply|callPackages?|callPackageWith|readFile|pathExists|import(JSON|TOML)|mk(Force|Default|Before|After))$/;
+const ONE_MODULE = /^(import|scopedImport|importApply|callPackages?|callPackageWith|mk(Force|Default|Before|After))$/;
+const ONE_FILE = /^(readFile|pathExists|import(JSON|TOML))$/;
 /** Of builtins, nixpkgs' lib, and what people take beside: import-tree, haumea, rakeLeaves. */
 const EVERY_FILE =
   /^(readDir|listFilesRecursive|packagesFromDirectoryRecursive|import-?[tT]ree|rakeLeaves|flattenTree|(list|find|collect|scan)(Nix)?(Files|Modules|Dir)\w*)$/;
