@@ -84,6 +84,11 @@ export const CODES = {
     page: 'With --trust-spec-of USER a spec of USER’s may wish only for what USER owns, and for /etc/nixos to be given or moved to them: config.owner is USER, config.path lies in a directory of USER’s, config.from is /etc/nixos or USER’s, and there are no features and no activate. --trust-spec-of USER:all lifts these limits: USER then decides what root does.',
     exit: 'refused',
   },
+  RF1013: {
+    title: 'one wish is written twice',
+    page: '`inputs.a.follows.b` and `inputs.a.inputs.b` are two spellings of one wish, and an input has one source: a url, or what it follows. Both places are shown; remove one of them.',
+    exit: 'spec',
+  },
   RF2001: {
     title: 'no such user or group',
     page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',

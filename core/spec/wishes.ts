@@ -10,7 +10,7 @@ import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import type { ActivationMode, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute, depth, isPossible, ROOT } from '../path.ts';
-import { type InputWishes, inputsOf } from './inputs.ts';
+import { type FollowingInput, followingInputsOf, type InputWishes, inputsOf } from './inputs.ts';
 
 export interface Wishes {
   readonly spec: Spec;
@@ -26,6 +26,7 @@ export interface Wishes {
   /** Undefined: not said, and so not reconciled. */
   readonly modules?: readonly string[];
   readonly inputs: readonly InputWishes[];
+  readonly follows: readonly FollowingInput[];
   readonly features?: readonly string[];
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
   readonly git: boolean;
@@ -89,6 +90,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       person,
       ...(spec.config?.modules && { modules: spec.config.modules }),
       inputs: inputsOf(spec),
+      follows: followingInputsOf(spec),
       ...(spec.features && { features: spec.features }),
       lock: {
         ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),

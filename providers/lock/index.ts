@@ -75,7 +75,7 @@ export const lock = provider<Desired, Observed>({
     offline,
     now,
     policy,
-    urls: inputs.map(({ url }) => url),
+    urls: inputs.flatMap(({ url, overrides }) => [url, ...overrides.flatMap((one) => one.url?.value ?? [])]),
     git,
     isRunning,
     home: (owner && people.user(owner.uid)?.home) ?? person.home,

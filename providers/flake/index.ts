@@ -1,20 +1,23 @@
 // What flake.nix declares: the inputs, and the machine in nixosConfigurations. Writes one where there is none,
 // edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
 
-import { rangeOf } from '../core/diagnostic.ts';
-import type { NixFile } from '../core/documents/nix-text.ts';
-import { noConfiguration } from '../core/finding.ts';
-import { editFlake } from '../core/formats/flake/edit.ts';
-import { newFlake } from '../core/formats/flake/new.ts';
-import type { FlakeWish } from '../core/formats/flake/wish.ts';
-import type { Attrs } from '../core/formats/flake-ref/model.ts';
-import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
-import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
-import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
-import type { Finding, Owner } from '../core/model.ts';
-import { type AbsPath, join } from '../core/path.ts';
-import { isTextOf, puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
+import { rangeOf } from '../../core/diagnostic.ts';
+import type { NixFile } from '../../core/documents/nix-text.ts';
+import { noConfiguration } from '../../core/finding.ts';
+import { type Change, pointerTo } from '../../core/formats/flake/difference.ts';
+import { editFlake } from '../../core/formats/flake/edit.ts';
+import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
+import { newFlake } from '../../core/formats/flake/new.ts';
+import { type FlakeWish, followsPath, overridePath } from '../../core/formats/flake/wish.ts';
+import type { Attrs } from '../../core/formats/flake-ref/model.ts';
+import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
+import { sameRef } from '../../core/formats/flake-ref/same-ref.ts';
+import { oddFile, ownerIn, putText } from '../../core/machine/texts.ts';
+import type { Finding, Owner } from '../../core/model.ts';
+import { type AbsPath, join } from '../../core/path.ts';
+import { isTextOf, puts } from '../../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
+import { leavesOf, wishFor } from './wish.ts';
 
 interface Desired {
   readonly path: AbsPath;
@@ -37,23 +40,28 @@ const HOST = ['/host/name', '/host/system', '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
+  answers: [
+    '/inputs/*',
+    '/inputs/*/url',
+    '/inputs/*/flake',
+    '/inputs/*/follows/*',
+    '/inputs/*/inputs/**',
+    '/follows/*',
+  ],
   concerns: HOST,
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2103'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2054', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
+  desire: ({ dir, from, inputs, follows, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
-      inputs: inputs.map(({ name, url, follows }) => {
-        const written = spec.inputs[name];
-        // A wish that is not written is not reconciled: `flake` only where the spec says it.
-        const said = typeof written === 'object' ? written.flake : undefined;
-        return { name, url, follows, ...(said !== undefined && { flake: said }) };
-      }),
+      inputs: [
+        ...inputs.map((input) => wishFor(input, spec)),
+        ...follows.map(({ name, target }) => ({ name, target })),
+      ],
       host: { name: host.name, system: host.system, ...(modules && { modules }) },
     },
-    leafOf: (pointer) => inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer,
+    leafOf: leavesOf(inputs, follows),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
@@ -66,7 +74,7 @@ export const flake = provider<Desired, Observed>({
     const { path, wish, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`));
+      const finding = oddFile(path, file, desired.leafOf(pointerTo('inputs', wish.inputs[0]?.name ?? '')));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
@@ -77,6 +85,15 @@ export const flake = provider<Desired, Observed>({
     const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     if (edited.changes.length === 0) return refused ?? IN_SYNC;
+    const tool = opened.ok ? generatedFlake(opened) : undefined;
+    if (tool !== undefined) {
+      const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
+      return {
+        ...refused,
+        findings: [...left, ...(refused?.findings ?? []).filter(({ code }) => code === 'RF2029')],
+        edits: [],
+      };
+    }
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
       ({ subject, pointer, from: declared, to, line }): Finding => ({
@@ -127,14 +144,55 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
     because: 'there is no flake.nix',
     remedy: { by: 'plan', action: 'add' },
   });
-  const inputs = wish.inputs.flatMap(({ name, url, follows = {}, flake: isFlake }) => [
-    added(`inputs.${name}`, isFlake === false ? `${url} (no flake)` : url, leafOf(`/inputs/${name}`)),
-    ...Object.entries(follows).map(([input, target]) =>
-      added(`inputs.${name}.inputs.${input}.follows`, target, `/inputs/${name}/follows/${input}`),
+  const inputs = wish.inputs.flatMap(({ name, url, target, follows = {}, overrides = {}, flake: isFlake }) => [
+    added(
+      target === undefined ? `inputs.${name}` : `inputs.${name}.follows`,
+      target ?? (isFlake === false ? `${url} (no flake)` : (url ?? '')),
+      leafOf(pointerTo('inputs', name)),
+    ),
+    ...Object.entries(follows).map(([input, followed]) =>
+      added(
+        `inputs.${name}.${followsPath(input).join('.')}`,
+        followed,
+        leafOf(pointerTo('inputs', name, 'follows', input)),
+      ),
+    ),
+    ...Object.entries(overrides).flatMap(([input, wished]) =>
+      Object.entries(wished).map(([key, value]) =>
+        added(
+          `inputs.${name}.${overridePath(input).join('.')}.${key}`,
+          String(value),
+          leafOf(pointerTo('inputs', name, 'inputs', input, key)),
+        ),
+      ),
     ),
   ]);
   const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host/name');
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
+}
+
+/** A wish that an edit could grant, in a file that another tool makes: the edit would be lost. */
+function madeElsewhere(
+  { subject, pointer, from, to }: Change,
+  { by, again, at }: GeneratedFlake,
+  { path, leafOf }: Desired,
+  text: string,
+): Finding {
+  const what = from === undefined ? `does not declare ${subject}` : `says ${subject} is ${from}`;
+  return {
+    code: 'RF2054',
+    wish: leafOf(pointer),
+    subject,
+    path,
+    at: rangeOf(path, text, at),
+    ...(from !== undefined && { from }),
+    to,
+    because: `flake.nix ${what}, and it is not edited: ${by === undefined ? 'it says that it is generated' : `it is made by ${by}`}`,
+    remedy: {
+      by: 'you',
+      hint: `say it where the file is made from${again === undefined ? ', and make it anew' : `, then: ${again}`}`,
+    },
+  };
 }
 
 /** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
@@ -150,7 +208,7 @@ function refuse(
     const because = `flake.nix cannot be read: ${broken.message}`;
     const remedy = { by: 'you', hint: 'mend the file at the place shown' } as const;
     const at = rangeOf(path, text, broken.at);
-    const leaf = leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`);
+    const leaf = leafOf(pointerTo('inputs', wish.inputs[0]?.name ?? ''));
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
   const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {
