@@ -21,6 +21,7 @@ const FLOORS = [
   'core/transaction',
   'core/plan',
   'core/spec',
+  'core/evaluation',
   'core/documents',
   'core/host/border',
   'core/host',

@@ -3,6 +3,7 @@
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
+import { pointerWords } from '../formats/json-pointer.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
 import {
@@ -13,7 +14,6 @@ import {
   type Override,
   type Placed,
 } from './inputs.ts';
-import { pointerWords } from './json-pointer.ts';
 import { quote, type SpecProblem } from './schema-errors.ts';
 import { closest } from './suggest.ts';
 

@@ -1,8 +1,10 @@
 // What all modules together enable, and the edit of one of them that enables the rest. Pure.
 
 import { type JsonPointer, rangeOf, type SourceRange } from '../../core/diagnostic.ts';
+import type { Evaluated } from '../../core/evaluation/question.ts';
 import { type FeatureOption, featuresBinding, setFeatures } from '../../core/formats/module/edit.ts';
 import type { Span } from '../../core/formats/nix/syntax.ts';
+import { evaluateNixConf } from '../../core/formats/nix-conf/nix-conf.ts';
 import type { Finding } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { type Module, TELLING, type Unknown } from './modules.ts';
@@ -102,6 +104,28 @@ export function enable(module: Module, enabled: Enabled, missing: readonly strin
     remedy: { by: 'plan', action: described.kind === 'added' ? 'add' : 'change' },
   };
   return { text: edited.text, findings: [finding] };
+}
+
+/** What the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
+export function enabledIn({ features, dir, option }: FeatureWish, { host }: Evaluated): readonly Finding[] {
+  const { features: settings, extraOptions = '' } = host ?? {};
+  if (settings === undefined && extraOptions === '') return [];
+  const text = `experimental-features = ${(settings ?? []).join(' ')}\n${extraOptions}\n`;
+  const { requestedFeatures } = evaluateNixConf([{ path: '/etc/nix/nix.conf', text }], () => undefined);
+  const missing = features.filter((feature) => !requestedFeatures.includes(feature));
+  if (missing.length === 0) return [];
+  return [
+    {
+      code: 'RF2061',
+      wish: '/features',
+      subject: SUBJECT,
+      path: dir,
+      from: requestedFeatures.join(' '),
+      to: features.join(' '),
+      because: `evaluation says ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled`,
+      remedy: { by: 'paste', snippet: featuresBinding(missing, option), hint: 'paste the snippet into a module' },
+    },
+  ];
 }
 
 const leftAlone = (kept: string, missing: readonly string[], option: FeatureOption) =>

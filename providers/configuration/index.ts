@@ -11,8 +11,8 @@ import { ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
-import { barred, type Difference, provider } from '../../core/plan/provider.ts';
-import { enable, enabledBy, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
+import { type Asks, barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { enable, enabledBy, enabledIn, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
 import { isModule, type Module, type Modules, modulesOf } from './modules.ts';
 
 interface Desired {
@@ -37,7 +37,7 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
-  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2053', 'RF2104', 'RF2105'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2053', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
   desire: ({ dir, from, host, modules, features }) => ({
     dir,
@@ -68,7 +68,8 @@ export const configuration = provider<Desired, Observed>({
       missing.length === 0 || (unknown === undefined && target !== undefined)
         ? []
         : [unknown ? undecided(unknown, missing, wish) : nowhere(flake, missing, wish)];
-    return joinDifferences([
+    const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(wish, said) : [] }) };
+    const joined = joinDifferences([
       { findings: besides, edits: [] },
       ...modules.map((module) => {
         const isTarget = module === target && missing.length > 0 && unknown === undefined;
@@ -80,6 +81,7 @@ export const configuration = provider<Desired, Observed>({
         );
       }),
     ]);
+    return { ...joined, asks };
   },
 });
 

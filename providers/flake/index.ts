@@ -3,8 +3,9 @@
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { NixFile } from '../../core/documents/nix-text.ts';
+import type { Evaluated } from '../../core/evaluation/question.ts';
 import { noConfiguration } from '../../core/finding.ts';
-import { type Change, pointerTo } from '../../core/formats/flake/difference.ts';
+import type { Change } from '../../core/formats/flake/difference.ts';
 import { editFlake } from '../../core/formats/flake/edit.ts';
 import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
 import { newFlake } from '../../core/formats/flake/new.ts';
@@ -12,11 +13,12 @@ import { type FlakeWish, followsPath, overridePath } from '../../core/formats/fl
 import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { sameRef } from '../../core/formats/flake-ref/same-ref.ts';
+import { toPointer } from '../../core/formats/json-pointer.ts';
 import { oddFile, ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
-import { type AbsPath, join } from '../../core/path.ts';
+import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
 import { leavesOf, wishFor } from './wish.ts';
 
 interface Desired {
@@ -49,7 +51,7 @@ export const flake = provider<Desired, Observed>({
     '/follows/*',
   ],
   concerns: HOST,
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2054', 'RF2103'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2054', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
   desire: ({ dir, from, inputs, follows, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),
@@ -74,7 +76,7 @@ export const flake = provider<Desired, Observed>({
     const { path, wish, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(pointerTo('inputs', wish.inputs[0]?.name ?? '')));
+      const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? ''])));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
@@ -84,7 +86,8 @@ export const flake = provider<Desired, Observed>({
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
     const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
-    if (edited.changes.length === 0) return refused ?? IN_SYNC;
+    const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
+    if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
     const tool = opened.ok ? generatedFlake(opened) : undefined;
     if (tool !== undefined) {
       const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
@@ -92,6 +95,7 @@ export const flake = provider<Desired, Observed>({
         ...refused,
         findings: [...left, ...(refused?.findings ?? []).filter(({ code }) => code === 'RF2029')],
         edits: [],
+        asks,
       };
     }
     const { edit, blobs } = putText(path, file, edited.text, born);
@@ -114,9 +118,63 @@ export const flake = provider<Desired, Observed>({
     // A host that is not there has no system and no modules either.
     const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
-    return { findings: [...changes, ...left], edits: [edit], blobs, ...(rest && { rest }) };
+    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
+
+/** What Nix says of the host, where it is not what is wished. */
+function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
+  const at = `nixosConfigurations.${host.name}`;
+  const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
+    code: 'RF2061',
+    wish,
+    subject,
+    path,
+    ...ends,
+    because,
+    remedy: { by: 'you', hint: 'change what the configuration says there, or the spec' },
+  });
+  if (said === undefined) {
+    const listed = names.length === 0 ? 'none' : names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+    const because = `evaluation finds no ${at}; there ${names.length === 1 ? 'is' : 'are'} ${listed}`;
+    return { findings: [found('/host/name', at, because)], rest: { verdict: 'differs', by: 'RF2061', of: HOST } };
+  }
+  const open = (wish: string, what: string): Finding => ({
+    code: 'RF2029',
+    wish,
+    subject: at,
+    path,
+    because: `evaluation does not tell ${what} either`,
+    remedy: { by: 'you', hint: 'write it out in flake.nix' },
+  });
+  const system =
+    said.system === undefined
+      ? [open('/host/system', 'the system')]
+      : host.system === undefined || said.system === host.system
+        ? []
+        : [
+            found('/host/system', 'host.system', `evaluation says ${at} is for ${said.system}`, {
+              from: said.system,
+              to: host.system,
+            }),
+          ];
+  const wished = (host.modules ?? []).map((module) => relativeTo(join(ROOT, module), ROOT));
+  const isModule = (module: string): boolean =>
+    (said.modules ?? []).some(
+      (one) => one === module || one === `${module}/default.nix` || (module === '.' && one === 'default.nix'),
+    );
+  const missing = wished.filter((module) => !isModule(module));
+  const modules =
+    missing.length === 0
+      ? []
+      : [
+          open(
+            '/config/modules',
+            `whether ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} among the modules`,
+          ),
+        ];
+  return { findings: [...system, ...modules] };
+}
 
 /** Two spellings of one reference are in sync; Nix would not lock again for them either. */
 const RULES = {
@@ -148,13 +206,13 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
     added(
       target === undefined ? `inputs.${name}` : `inputs.${name}.follows`,
       target ?? (isFlake === false ? `${url} (no flake)` : (url ?? '')),
-      leafOf(pointerTo('inputs', name)),
+      leafOf(toPointer(['inputs', name])),
     ),
     ...Object.entries(follows).map(([input, followed]) =>
       added(
         `inputs.${name}.${followsPath(input).join('.')}`,
         followed,
-        leafOf(pointerTo('inputs', name, 'follows', input)),
+        leafOf(toPointer(['inputs', name, 'follows', input])),
       ),
     ),
     ...Object.entries(overrides).flatMap(([input, wished]) =>
@@ -162,7 +220,7 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
         added(
           `inputs.${name}.${overridePath(input).join('.')}.${key}`,
           String(value),
-          leafOf(pointerTo('inputs', name, 'inputs', input, key)),
+          leafOf(toPointer(['inputs', name, 'inputs', input, key])),
         ),
       ),
     ),
@@ -208,7 +266,7 @@ function refuse(
     const because = `flake.nix cannot be read: ${broken.message}`;
     const remedy = { by: 'you', hint: 'mend the file at the place shown' } as const;
     const at = rangeOf(path, text, broken.at);
-    const leaf = leafOf(pointerTo('inputs', wish.inputs[0]?.name ?? ''));
+    const leaf = leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? '']));
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
   const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {

@@ -1,8 +1,8 @@
 // What the spec says of inputs as a wish for flake.nix, and where each part of it stands in the spec.
 
 import type { JsonPointer } from '../../core/diagnostic.ts';
-import { pointerTo } from '../../core/formats/flake/difference.ts';
 import type { InputWish } from '../../core/formats/flake/wish.ts';
+import { toPointer } from '../../core/formats/json-pointer.ts';
 import type { FollowingInput, InputWishes } from '../../core/spec/inputs.ts';
 import type { Spec } from '../../core/spec/load.ts';
 
@@ -30,14 +30,14 @@ export function leavesOf(
   inputs: readonly InputWishes[],
   follows: readonly FollowingInput[],
 ): (pointer: string) => JsonPointer {
-  const leaves = new Map(follows.map(({ name, pointer }) => [pointerTo('inputs', name), pointer]));
+  const leaves = new Map(follows.map(({ name, pointer }) => [toPointer(['inputs', name]), pointer]));
   for (const { name, pointer, urlPointer, overrides } of inputs) {
     leaves.set(pointer, urlPointer);
     for (const { path, url, flake: isFlake, follows: followed } of overrides) {
       const key = path.join('/');
-      if (url) leaves.set(pointerTo('inputs', name, 'inputs', key, 'url'), url.pointer);
-      if (isFlake) leaves.set(pointerTo('inputs', name, 'inputs', key, 'flake'), isFlake.pointer);
-      if (followed) leaves.set(pointerTo('inputs', name, 'follows', key), followed.pointer);
+      if (url) leaves.set(toPointer(['inputs', name, 'inputs', key, 'url']), url.pointer);
+      if (isFlake) leaves.set(toPointer(['inputs', name, 'inputs', key, 'flake']), isFlake.pointer);
+      if (followed) leaves.set(toPointer(['inputs', name, 'follows', key]), followed.pointer);
     }
   }
   return (pointer) => leaves.get(pointer) ?? pointer;

@@ -2,13 +2,15 @@
 // The only place that edits `inputs`.
 
 import { oncePer } from '../../once.ts';
+import { toPointer } from '../json-pointer.ts';
 import { isIdentifier, nixAttrPath, nixString } from '../nix/print.ts';
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
-import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
+import { insertArgument } from './bindings.ts';
+import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './reference.ts';
-import { insertArgument, type Splice } from './splice.ts';
 import { nodeAt } from './tree.ts';
 import { followsPath, type InputWish, overridePath, pathTokens } from './wish.ts';
 
@@ -21,7 +23,7 @@ export function inputDifferences(
 ): Difference[] {
   const decl = declarationOf(open, wish.name);
   const base = ['inputs', wish.name];
-  const pointer = pointerTo(...base);
+  const pointer = toPointer([...base]);
   const impossible = (path: string[], at: string, to: string, message: string): Difference => {
     const problem: Problem = { kind: 'impossible', message, at: spanOf(open, base), snippet: '', pointer: at };
     return { about: 'input', changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
@@ -31,7 +33,7 @@ export function inputDifferences(
   const refused = Object.entries(wish.follows ?? {}).flatMap(([input, target]) => {
     const message = followsProblem(wish.name, input, target, known);
     if (message === undefined) return [];
-    return [impossible([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), target, message)];
+    return [impossible([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), target, message)];
   });
   if (wish.target !== undefined) {
     const message = followsProblem('', wish.name, wish.target, known);
@@ -61,20 +63,20 @@ export function inputDifferences(
   }
   const flake = decl.flake ?? true;
   if (wish.flake !== undefined && wish.flake !== flake) {
-    add(['flake'], pointerTo(...base, 'flake'), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
+    add(['flake'], toPointer([...base, 'flake']), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
   }
   for (const [input, followed] of Object.entries(wish.follows ?? {})) {
     const path = followsPath(input);
     const override = overrideAt(decl, pathTokens(input));
     if (override && isFollowing(override, followed)) continue;
     const splices = setReference(open, [...base, ...path.slice(0, -1)], 'follows', nixString(followed));
-    add(path, pointerTo(...base, 'follows', input), override && saidOf(override), followed, splices);
+    add(path, toPointer([...base, 'follows', input]), override && saidOf(override), followed, splices);
   }
   for (const [input, wished] of Object.entries(wish.overrides ?? {})) {
     const path = overridePath(input);
     const at = [...base, ...path];
     const override = overrideAt(decl, pathTokens(input));
-    const leaf = (key: string): string => pointerTo(...base, 'inputs', input, key);
+    const leaf = (key: string): string => toPointer([...base, 'inputs', input, key]);
     const isSame =
       override?.follows === undefined &&
       override?.ref.kind !== 'none' &&
@@ -133,20 +135,20 @@ function followsProblem(name: string, input: string, target: string, known: Read
 
 function addInput(open: OpenFlake, wish: InputWish): Difference {
   const base = ['inputs', wish.name];
-  const pointer = pointerTo(...base);
+  const pointer = toPointer([...base]);
   const changes = [
     wish.target === undefined
       ? change([...base, 'url'], pointer, undefined, wish.url ?? '')
       : change([...base, 'follows'], pointer, undefined, wish.target),
-    ...(wish.flake === false ? [change([...base, 'flake'], pointerTo(...base, 'flake'), undefined, 'false')] : []),
+    ...(wish.flake === false ? [change([...base, 'flake'], toPointer([...base, 'flake']), undefined, 'false')] : []),
     ...Object.entries(wish.follows ?? {}).map(([input, target]) =>
-      change([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), undefined, target),
+      change([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), undefined, target),
     ),
     ...Object.entries(wish.overrides ?? {}).flatMap(([input, wished]) =>
       Object.entries(wished).map(([key, value]) =>
         change(
           [...base, ...overridePath(input), key],
-          pointerTo(...base, 'inputs', input, key),
+          toPointer([...base, 'inputs', input, key]),
           undefined,
           String(value),
         ),
