@@ -7,7 +7,7 @@ import type { Reference } from '../formats/nix/references.ts';
 import type { Span } from '../formats/nix/syntax.ts';
 import type { Named, Reader } from '../machine/reader.ts';
 import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from '../path.ts';
-import { throughLinks, type Way } from './module-file.ts';
+import { type ModuleFile, throughLinks, type Way } from './module-file.ts';
 import { type NixText, nixBytes, nixFile } from './nix-text.ts';
 
 /** A file that names another one, and where it does. */
@@ -23,6 +23,8 @@ export interface Origin {
 export interface Reached {
   readonly isNamed: boolean;
   readonly isNix: boolean;
+  /** A link that leads out of the flake. */
+  readonly isAstray?: true;
   readonly by?: Origin;
 }
 
@@ -140,12 +142,18 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
         reach(child, { isNamed: false, isNix: isNix(child, undefined), ...(by && { by }) });
     }
   };
+  const leave = (end: ModuleFile, means: Reference['means'], by: Origin | undefined): void => {
+    const link = end.kind === 'astray' ? files.get(end.path) : undefined;
+    if (end.kind !== 'astray' || link === undefined) return;
+    files.set(end.path, { ...link, isAstray: true });
+    if (means === 'module') astray.set(end.path, { ...end, ...(by && { by }) });
+  };
   const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
     // What can't have such a name is not there; a text may hold what only looks like a path.
     if (!isPossible(named) || !isWithin(named, within)) return;
     const way = named === within ? ({ end: { kind: 'file', path: within }, links: [] } as const) : wayTo(parent(named));
     for (const link of way.links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });
-    if (way.end.kind === 'astray' && means === 'module') astray.set(way.end.path, { ...way.end, ...(by && { by }) });
+    leave(way.end, means, by);
     if (way.end.kind !== 'file') return;
     const path = named === within ? within : join(way.end.path, `./${basename(named)}`);
     const entry = reader.stat(path);
@@ -153,7 +161,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
     if (entry.type === 'link') {
       const { end, links } = throughLinks(path, within, reader);
       for (const link of links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });
-      if (end.kind === 'astray' && means === 'module') astray.set(end.path, { ...end, ...(by && { by }) });
+      leave(end, means, by);
       if (end.kind === 'file') visit(end.path, means, by);
     }
     if (entry.type !== 'dir') return;

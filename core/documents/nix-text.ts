@@ -50,7 +50,7 @@ export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined 
 }
 
 /** A document by its bytes: a Reader gives the same object for the same content, before and after a move. */
-function documentIn(bytes: Uint8Array, text: string): NixText {
+export function documentIn(bytes: Uint8Array, text: string): NixText {
   const known = documents.get(bytes) ?? documentOf(text);
   documents.set(bytes, known);
   return known;

@@ -1,6 +1,6 @@
-// What pure evaluation refuses or changes, as the text tells it. Real Nix judges each: with `!` it must fail where it comes to
-// the expression, with `~` it must not; the file is evaluated as a flake's output, in pure mode.
+// What pure evaluation refuses or changes, as the text tells it; and real Nix about those texts that it can evaluate by themselves.
 
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { parseNix } from '../../../../core/formats/nix/parse.ts';
 import { impuritiesIn, TELLS_IMPURITY } from '../../../../core/formats/purity/impurities.ts';
@@ -122,4 +122,25 @@ describe('in a file', () => {
   test.each(CASES)('%s', (text, ...expected) => {
     expect(found(text)).toEqual(expected);
   });
+});
+
+/** Functions are not called, only a module system takes a string for a file, and a pinned fetch would need the network. */
+function isClosed(text: string): boolean {
+  const parsed = parseNix(text);
+  const needsNetwork = /sha256 = "x"|inherit sha256|rev = "0|rev=0|\/0123456789/.test(text);
+  return parsed.ok && parsed.root.kind !== 'lambda' && !/imports|args\.|\.\/|x:/.test(text) && !needsNetwork;
+}
+
+const IMPURE =
+  /pure eval|forbidden|undefined variable|attribute 'current|is not allowed|unlocked flake|locked input|Mercurial revision|'sha256' argument/;
+
+test('real Nix ends where it is fatal, and nowhere else', () => {
+  const closed = CASES.filter(([text]) => isClosed(text));
+  expect(closed.length).toBeGreaterThan(40);
+  const judged = closed.map(([text, ...expected]) => {
+    const features = ['--extra-experimental-features', 'nix-command flakes', '--offline', '--store', 'dummy://'];
+    const { status, stderr } = spawnSync('nix', [...features, 'eval', '--json', '--expr', text], { encoding: 'utf8' });
+    return [text, expected.some((one) => one.startsWith('!')), status !== 0 && IMPURE.test(stderr)] as const;
+  });
+  expect(judged.filter(([, isFatal, ended]) => isFatal !== ended)).toEqual([]);
 });
