@@ -110,7 +110,7 @@ type IsNix = (path: AbsPath, means: Reference['means'] | undefined) => boolean;
 const isNixBy: IsNix = (path, means) => path.endsWith('.nix') || means === 'module';
 
 /** A superset: where nothing is parsed, nobody knows what is meant by a name. */
-const mayBeNix: IsNix = (path, means) => path.endsWith('.nix') || means !== undefined || !basename(path).includes('.');
+const mayBeNix: IsNix = (path, means) => path.endsWith('.nix') || means !== undefined;
 
 function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix: IsNix, edges: Edges): ModuleGraph {
   const files = new Map<AbsPath, Reached>();
