@@ -1,13 +1,8 @@
 // What the files of a flake ask for that a flake cannot give, by file and kind: each with all its places.
 
 import { rangeOf, type SourceRange } from '../diagnostic.ts';
-import {
-  type ImpureKind,
-  type Impurity,
-  impuritiesIn,
-  NAMES_ETC_NIXOS,
-  TELLS_IMPURITY,
-} from '../formats/purity/impurities.ts';
+import { type ImpureKind, type Impurity, impuritiesIn, NAMES_ETC_NIXOS } from '../formats/purity/impurities.ts';
+import { tellsImpurity } from '../formats/purity/telling.ts';
 import type { Reader } from '../machine/reader.ts';
 import { oncePer } from '../once.ts';
 import { type AbsPath, fromBytes } from '../path.ts';
@@ -55,7 +50,7 @@ const isTelling = (path: AbsPath, reader: Reader): boolean => {
 };
 
 const tells = oncePer((bytes: Uint8Array): boolean =>
-  TELLS_IMPURITY.test(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')),
+  tellsImpurity(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')),
 );
 
 /** Of a file that is no Nix, what it names. */

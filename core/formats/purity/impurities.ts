@@ -29,22 +29,6 @@ export interface Impurity extends Span {
   readonly what: string;
 }
 
-/** Bytes without such a word (as Latin-1 reads them) have no impurity: so a file need not be parsed to know it. */
-export const TELLS_IMPURITY = new RegExp(
-  [
-    /<[\w.+-]+(?:\/[\w.+-]+)*>/,
-    /fetch(?:Tarball|url|Git|Tree|Mercurial)|getFlake|findFile|nixPath/,
-    /current(?:System|Time)|getEnv|storePath|\/etc\/nixos/,
-    // A path literal that is absolute, or begins in a home.
-    /(?<![\w.+\-/~"'}>:*])~?\/[\w.+-]/,
-    /(?<![\w.+\-/~"'}>:*])\/\$\{/,
-    // An absolute string where files are read.
-    /\b(?:import|imports|modules|read\w+|hashFile|import(?:JSON|TOML)|fileContents|pathExists|path|filterSource)\b[^;]{0,2000}?(?<!\+\s{0,20})(?:"|'')\//,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-);
-
 /** In the order of the text. */
 export function impuritiesIn(root: Expr): readonly Impurity[] {
   const found: Impurity[] = [];

@@ -3,13 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { parseNix } from '../../../../core/formats/nix/parse.ts';
-import { impuritiesIn, TELLS_IMPURITY } from '../../../../core/formats/purity/impurities.ts';
+import { impuritiesIn } from '../../../../core/formats/purity/impurities.ts';
+import { tellsImpurity } from '../../../../core/formats/purity/telling.ts';
 
 function found(text: string): readonly string[] {
   const parsed = parseNix(text);
   if (!parsed.ok) throw new Error(parsed.error.message);
   return impuritiesIn(parsed.root).map(({ kind, isFatal, what, start, end }) => {
-    expect(TELLS_IMPURITY.test(Buffer.from(text).toString('latin1'))).toBe(true);
+    expect(tellsImpurity(Buffer.from(text).toString('latin1'))).toBe(true);
     expect(end).toBeGreaterThan(start);
     return `${isFatal ? '!' : '~'}${kind} ${what}`;
   });
@@ -121,6 +122,30 @@ const CASES: readonly (readonly [string, ...string[]])[] = [
 describe('in a file', () => {
   test.each(CASES)('%s', (text, ...expected) => {
     expect(found(text)).toEqual(expected);
+  });
+});
+
+describe('a text that tells nothing needs no parser', () => {
+  test.each([
+    ['{ a = "/etc/x"; }', false],
+    ["{ a = ''\n  cat /etc/x ''${y} '''/a ''\\n /b\n''; }", false],
+    ['{ a = "${x}/y ${f "/z"} /w"; }', false],
+    ['{ a = "${/etc/x}"; }', true],
+    ['{ a = "${f { b = "}"; }} ${/etc/x}"; }', true],
+    ["{ a = ''${/etc/x}''; }", true],
+    ['{ a = "\\\\"; b = /etc/x; }', true],
+    ['{ a = "$${"; b = "/etc/x"; }', false],
+    ['# /etc/x\n/* <nixpkgs> */ { a = ./b/c; d = a/b; e = x // y; }', false],
+    ['{ a = x ./b; c = https://a/b; d = 4 / 2; }', false],
+    ['{ a = "<nixpkgs>"; }', false],
+    ['a <b && c> d', false],
+    ['{ imports = [ (modulesPath + "/a.nix") ]; b = "/c"; }', false],
+    ['{ path = "/a"; }', false],
+    ['f /a', true],
+    ['[/a]', true],
+    ['x:~/a', true],
+  ])('%s', (text, tells) => {
+    expect(tellsImpurity(text)).toBe(tells);
   });
 });
 
