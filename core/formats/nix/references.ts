@@ -117,7 +117,7 @@ function joined(head: Named, parts: Parts, scope: Scope | undefined): Named {
   let { path, suffix } = head;
   const unknown = [...head.unknown];
   for (const part of parts.flatMap((one) => piecesOf(one, MOST_STEPS))) {
-    const known = part.kind === 'text' ? part.value : textOf(part.expr, scope);
+    const known = part.kind === 'text' ? part.value : (textOf(part.expr, scope) ?? joinedPath(part.expr));
     if (known === undefined) {
       suffix = '';
       if (part.kind === 'interpolation') unknown.push({ expr: part.expr, scope });
@@ -135,6 +135,12 @@ function piecesOf(part: StringPart, steps: number): readonly StringPart[] {
   if (expr.kind === 'paren') return within(expr.inner);
   if (expr.kind === 'binary' && expr.op === '+') return [...within(expr.left), ...within(expr.right)];
   return expr.kind === 'string' ? expr.parts.flatMap((one) => piecesOf(one, steps - 1)) : [part];
+}
+
+/** `self + /x`: a path that is joined is its text. */
+function joinedPath(expr: Expr): string | undefined {
+  const [only, ...others] = expr.kind === 'path' ? expr.parts : [];
+  return only?.kind === 'text' && only.value.startsWith('/') && others.length === 0 ? only.value : undefined;
 }
 
 function textOf(expr: Expr, scope: Scope | undefined): string | undefined {

@@ -2,7 +2,7 @@
 // no time, no unpinned fetch, and no path outside the flake. Pure; told by the text alone.
 
 import { readString } from '../nix/read.ts';
-import { bindingScope, innerScope, lambdaScope } from '../nix/scope.ts';
+import { bindingScope, frameOf, innerScope, lambdaScope } from '../nix/scope.ts';
 import type { Binding, Expr, Span, StringPart } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
 import { builtinOf, isBuiltins, type Surroundings } from './builtins.ts';
@@ -59,8 +59,10 @@ function lookAt(place: Place): Seen {
   const { expr } = place;
   switch (expr.kind) {
     case 'searchPath':
-      // Nix's own files, which it has in every mode.
-      return expr.name.startsWith('nix/') ? NOTHING : one(place, 'lookup', `<${expr.name}>`);
+      // Nix's own files, which it has in every mode; and who binds __findFile means something of their own.
+      return expr.name.startsWith('nix/') || frameOf('__findFile', place.scope) !== undefined
+        ? NOTHING
+        : one(place, 'lookup', `<${expr.name}>`);
     case 'path':
       return ofPath(place, expr.parts);
     case 'string':
@@ -219,6 +221,10 @@ function isGuard(cond: Expr, place: Place): boolean {
   return found;
 }
 
+/** Of a path that is compared, or joined to what is no string (`self + /x`), only the text is wanted. */
+const isText = ({ op, left, right }: Expr & { readonly kind: 'binary' }, path: Expr): boolean =>
+  op === '==' || op === '!=' || (op === '+' && path === right && left.kind !== 'string');
+
 /** What is inside, each with where it stands. */
 function partsOf(place: Place): readonly Place[] {
   const { expr, scope, isLazy, isRead } = place;
@@ -247,11 +253,10 @@ function partsOf(place: Place): readonly Place[] {
     case 'unary':
       return [at(expr.operand)];
     case 'binary': {
-      const isCompared = expr.op === '==' || expr.op === '!=';
       const isShort = (expr.op === '&&' || expr.op === '||' || expr.op === '->') && isGuard(expr.left, place);
       // What is joined to a path is no path by itself.
       const right = expr.op === '+' ? at(expr.right) : same(expr.right, { isLazy: isLazy || isShort });
-      return [same(expr.left), right].filter((one) => !(isCompared && isAbsolute(one.expr)));
+      return [same(expr.left), right].filter((one) => !isAbsolute(one.expr) || !isText(expr, one.expr));
     }
     case 'if': {
       const isGuarded = isLazy || isGuard(expr.cond, place);

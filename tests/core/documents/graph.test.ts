@@ -64,6 +64,9 @@ const CASES: readonly (readonly [string, readonly string[], (readonly string[])?
     OTHERS,
   ],
   // From the top of the flake.
+  ['{ self, ... }: { imports = [ (self + /x.nix) ]; }', ['x.nix']],
+  ['{ inputs, ... }: { imports = [ (inputs.self + /mods/ssh.nix) ]; }', ['mods/ssh.nix']],
+  ['{ imports = [ (./mods + /ssh.nix) ]; }', ['mods/ssh.nix']],
   ['{ self, ... }: { imports = [ (self + "/x.nix") ]; }', ['x.nix']],
   ['{ self, ... }: { imports = [ "${self}/mods/ssh.nix" ]; }', ['mods/ssh.nix']],
   ['{ inputs, ... }: { imports = [ (inputs.self + "/x.nix") "${inputs.self}/mods" ]; }', ['x.nix', 'mods/default.nix']],

@@ -26,6 +26,8 @@ const CASES: readonly (readonly [string, ...string[]])[] = [
   ['(builtins.tryEval <nixpkgs>).success', '~lookup <nixpkgs>'],
   ['builtins.pathExists <nixpkgs>', '!lookup <nixpkgs>'],
   ['<nix/fetchurl.nix>'],
+  ['{ __findFile, ... }: { imports = [ <apps/editor> ]; }'],
+  ['let __findFile = _: name: name; in <apps/editor>'],
   ['builtins.nixPath', '~lookup nixPath'],
   ['builtins.findFile builtins.nixPath "x"', '!lookup findFile', '~lookup nixPath'],
   // Fetches.
@@ -77,6 +79,9 @@ const CASES: readonly (readonly [string, ...string[]])[] = [
   ['toString /srv/a'],
   ['baseNameOf /srv/a'],
   ['x: x == /srv/a'],
+  ['{ self, ... }: { imports = [ (self + /modules/home) ]; }'],
+  ['"a" + /srv/a', '!path /srv/a'],
+  ['/srv + "/a"', '!path /srv'],
   ['{ fileSystems."/boot".device = "/dev/sda1"; }'],
   ['a: b: a / b'],
   ['./a/b.nix'],
