@@ -38,7 +38,9 @@ interface Observed {
   readonly housed: boolean;
 }
 
-const HOST = ['/host/name', '/host/system', '/config/modules'] as const;
+/** Modules that the spec does not say are not asked of flake.nix. */
+const NAMED = ['/host/name', '/host/system'] as const;
+const HOST = [...NAMED, '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
@@ -300,6 +302,8 @@ function refuse(
   return {
     findings: [...findings, ...others],
     edits: [],
-    ...(hidden && { rest: { verdict: 'undecided', by: hidden.code, of: HOST } }),
+    ...(hidden && {
+      rest: { verdict: 'undecided', by: hidden.code, of: wish.host.modules === undefined ? NAMED : HOST },
+    }),
   };
 }
