@@ -16,7 +16,7 @@ export const purity = provider<Desired, readonly Impure[]>({
   name: 'purity',
   answers: [],
   concerns: ['/config/modules'],
-  codes: ['RF2051', 'RF2052'],
+  codes: ['RF2055', 'RF2056'],
   desire: ({ dir }) => ({ dir }),
   observe: async ({ dir }, reader, documents) => (reader.stat(dir).type === 'dir' ? impureIn(documents, reader) : []),
   reconcile({ dir }, impure) {
@@ -59,7 +59,7 @@ function findingOf({ file, kind, isFatal, at, places }: Impure, dir: AbsPath): F
   const shown = names.slice(0, MOST_NAMES).join(', ') + (names.length > MOST_NAMES ? ', …' : '');
   const count = places.length > 1 ? ` (${places.length} places)` : '';
   return {
-    code: isFatal ? 'RF2051' : 'RF2052',
+    code: isFatal ? 'RF2055' : 'RF2056',
     ...(isFatal && { wish: '/config/modules' }),
     subject: relativeTo(file, dir),
     because: `"${relativeTo(file, dir)}" ${says(shown)}${count}`,

@@ -3,13 +3,13 @@
 
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
-import { type NixConfFiles, nixConfOf } from '../machine/nix-conf-files.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
 import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
 import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.ts';
+import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
@@ -27,7 +27,7 @@ export interface Documents {
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
-  /** The rule by which git hides the path; undefined where none does, or there is no repository. */
+  /** The rule by which git hides the path; undefined where none does. Where there is no repository, as one at `dir` would. */
   readonly ignoredBy: (path: AbsPath) => string | undefined;
   /** As the person's Nix reads it. */
   readonly nixConf: () => NixConfFiles;
@@ -54,14 +54,14 @@ export function documentsOf({ dir, host, modules, home }: Located, reader: Reade
   const flake = (): NixFile => nixFile(reader, flakePath);
   const named = lazily(() => modules ?? modulesNamedBy(flake(), host));
   const ignored = (path: AbsPath): string | undefined => {
-    const found = repository();
-    return found && ignoredBy(found, path, home, reader);
+    const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
+    return ignoredBy(found, path, home, reader);
   };
   const roots = (): Roots => ({
     dir,
     within: repository()?.top ?? dir,
     entries: ['flake.nix', 'flake.lock', ...(named() ?? [])],
-    isHidden: (path) => ignored(path) !== undefined,
+    isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
   const graph = lazily(() => moduleGraph(roots(), reader));
   return {

@@ -7,7 +7,6 @@ import { type AbsPath, absolute, join } from '../path.ts';
 import { textThroughLinks } from './links.ts';
 import { people } from './people.ts';
 import type { Reader } from './reader.ts';
-import { runningRelease } from './release.ts';
 
 /** A fact with where it was found, in words; undefined: it could not be found. */
 export interface Fact {
@@ -76,6 +75,19 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined
   );
 }
 
+/** The release that runs, by its own files: `23.11`; undefined where none says. */
+export function runningRelease(reader: Reader): Fact | undefined {
+  const text = (path: string): string => textThroughLinks(reader, absolute(path));
+  const number = /\b(\d\d\.\d\d)\b/;
+  const version = number.exec(text('/run/current-system/nixos-version'))?.[1];
+  if (version !== undefined) return { value: version, source: 'the running system' };
+  const osRelease = text('/etc/os-release');
+  const stated = number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1];
+  return stated !== undefined && /^ID="?nixos"?$/m.test(osRelease)
+    ? { value: stated, source: '/etc/os-release' }
+    : undefined;
+}
+
 /**
  * What the machine runs, not its stateVersion: a machine that was upgraded keeps the stateVersion it was born with, and
  * a branch named after that would downgrade it.
@@ -87,7 +99,7 @@ function releaseOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefi
   const number = /\b(\d\d\.\d\d)\b/;
   const osRelease = text('/etc/os-release');
   return (
-    found(runningRelease(reader), 'the running system') ??
+    found(number.exec(text('/run/current-system/nixos-version'))?.[1], 'the running system') ??
     found(/nixos-(\d\d\.\d\d)/.exec(text('/root/.nix-channels'))?.[1], 'the root channel') ??
     found(
       /^ID="?nixos"?$/m.test(osRelease) ? number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1] : undefined,

@@ -4,6 +4,7 @@ import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
 import { pointerWords } from '../formats/json-pointer.ts';
+import { FEATURES } from '../formats/nix-conf/feature-names.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
 import {
@@ -35,6 +36,7 @@ export function checkSpec(spec: Spec): readonly SpecProblem[] {
       ...saidTwice(input),
     ]),
     ...checkFollowing(following, inputs, names),
+    ...(spec.features ?? []).flatMap(checkFeature),
   ];
 }
 
@@ -122,6 +124,22 @@ function checkOwner(owner: string): readonly SpecProblem[] {
       pointer: '/config/owner',
       part: 'value',
     }));
+}
+
+/** What is nearly a known name is a slip; any other may be one that a newer Nix has. */
+function checkFeature(name: string, index: number): readonly SpecProblem[] {
+  if (FEATURES.includes(name)) return [];
+  const near = closest(name, FEATURES);
+  return [
+    {
+      severity: near === undefined ? 'warning' : 'error',
+      code: 'RF1015',
+      summary: `unknown experimental feature ${quote(name)}`,
+      hint: near === undefined ? 'a Nix that does not know it drops it with a warning' : `did you mean ${quote(near)}?`,
+      pointer: `/features/${index}`,
+      part: 'value',
+    },
+  ];
 }
 
 function checkUrl(url: string, flake: boolean, pointer: string): readonly SpecProblem[] {

@@ -6,7 +6,7 @@ import { noConfiguration } from '../../core/finding.ts';
 import { nixpkgsRelease } from '../../core/formats/flake/release.ts';
 import { type FeatureOption, removeBinding } from '../../core/formats/module/edit.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import { runningRelease } from '../../core/machine/release.ts';
+import { runningRelease } from '../../core/machine/survey.ts';
 import { ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
@@ -37,11 +37,11 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
-  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2053', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2057', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
   desire: ({ dir, from, host, modules, features }) => ({
     dir,
-    host: host.name,
+    host: host.attribute,
     saysModules: modules !== undefined,
     ...(from && { from }),
     features: features ?? [],
@@ -93,7 +93,7 @@ function optionOf(reader: Reader, documents: Documents): FeatureOption {
   const opened = file.kind === 'text' ? file.nix.flake() : undefined;
   const named = opened?.ok ? nixpkgsRelease(opened.flake) : ({ kind: 'unknown' } as const);
   if (named.kind === 'unstable') return 'settings';
-  const release = named.kind === 'release' ? named.number : runningRelease(reader);
+  const release = named.kind === 'release' ? named.number : runningRelease(reader)?.value;
   return release !== undefined && release < FIRST_WITH_SETTINGS ? 'extraOptions' : 'settings';
 }
 

@@ -146,7 +146,7 @@ function brokenModule({ named, file }: HostModule, dir: AbsPath, saysModules: bo
     ];
   return [
     found(
-      'RF2053',
+      'RF2057',
       `the module "${name}" cannot be reached in a flake: ${file.because}`,
       'put the file itself there, or a relative link to a file of the configuration',
     ),

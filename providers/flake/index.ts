@@ -12,16 +12,21 @@ import { newFlake } from '../../core/formats/flake/new.ts';
 import { type FlakeWish, followsPath, overridePath } from '../../core/formats/flake/wish.ts';
 import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
-import { sameRef } from '../../core/formats/flake-ref/same-ref.ts';
+import { showFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
+import { asForgeKnows, sameRef } from '../../core/formats/flake-ref/same-ref.ts';
 import { toPointer } from '../../core/formats/json-pointer.ts';
+import { nixAttrPath } from '../../core/formats/nix/print.ts';
 import { oddFile, ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
-import { leavesOf, wishFor } from './wish.ts';
+import type { Wishes } from '../../core/spec/wishes.ts';
+import { leavesOf, wishFor, withoutLeft } from './wish.ts';
 
 interface Desired {
+  /** Parts of the wish that are to stay as flake.nix has them. */
+  readonly leftAlone: Wishes['leftAlone'];
   readonly path: AbsPath;
   readonly dir: AbsPath;
   readonly wish: Required<FlakeWish>;
@@ -39,12 +44,13 @@ interface Observed {
 }
 
 /** Modules that the spec does not say are not asked of flake.nix. */
-const NAMED = ['/host/name', '/host/system'] as const;
+const NAMED = ['/host/name', '/host/attribute', '/host/system'] as const;
 const HOST = [...NAMED, '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
   answers: [
+    '/host/attribute',
     '/inputs/*',
     '/inputs/*/url',
     '/inputs/*/flake',
@@ -52,10 +58,11 @@ export const flake = provider<Desired, Observed>({
     '/inputs/*/inputs/**',
     '/follows/*',
   ],
-  concerns: HOST,
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2054', 'RF2061', 'RF2063', 'RF2103'],
+  concerns: ['/host/name', '/host/system', '/config/modules'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2058', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, follows, host, modules, owner, spec }) => ({
+  desire: ({ dir, from, inputs, follows, host, modules, owner, spec, leftAlone }) => ({
+    leftAlone,
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
@@ -63,9 +70,9 @@ export const flake = provider<Desired, Observed>({
         ...inputs.map((input) => wishFor(input, spec)),
         ...follows.map(({ name, target }) => ({ name, target })),
       ],
-      host: { name: host.name, system: host.system, ...(modules && { modules }) },
+      host: { name: host.attribute, system: host.system, ...(modules && { modules }) },
     },
-    leafOf: leavesOf(inputs, follows),
+    leafOf: leavesOf(inputs, follows, spec),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
@@ -75,14 +82,15 @@ export const flake = provider<Desired, Observed>({
     housed: reader.stat(dir).type === 'dir',
   }),
   reconcile(desired, { file, born, housed }) {
-    const { path, wish, dir, from } = desired;
+    const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? ''])));
+      const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', desired.wish.inputs[0]?.name ?? ''])));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
     const opened = file.nix.flake();
+    const wish = withoutLeft(desired.wish, desired.leftAlone, desired.leafOf, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
@@ -118,7 +126,7 @@ export const flake = provider<Desired, Observed>({
     // Those about the inputs are edited after all.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
     // A host that is not there has no system and no modules either.
-    const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
+    const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
     return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
@@ -178,12 +186,16 @@ function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: E
   return { findings: [...system, ...modules] };
 }
 
-/** Two spellings of one reference are in sync; Nix would not lock again for them either. */
+/** Two spellings of one reference are in sync: Nix would fetch the same for both. */
+const sameAttrs = (a: Attrs, b: Attrs): boolean =>
+  sameRef(a, b) || asForgeKnows(showFlakeRef(a)) === asForgeKnows(showFlakeRef(b));
+
 const RULES = {
   sameRef: (declared: string, wished: string): boolean => {
     const [a, b] = [attrsOf(declared), attrsOf(wished)];
-    return declared === wished || (a !== undefined && b !== undefined && sameRef(a, b));
+    return declared === wished || (a !== undefined && b !== undefined && sameAttrs(a, b));
   },
+  sameAttrs,
   attrsOf,
 };
 
@@ -227,7 +239,7 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
       ),
     ),
   ]);
-  const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host/name');
+  const host = added(nixAttrPath(['nixosConfigurations', wish.host.name]), `${wish.host.system}`, leafOf('/host/name'));
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
 }
 
@@ -240,7 +252,7 @@ function madeElsewhere(
 ): Finding {
   const what = from === undefined ? `does not declare ${subject}` : `says ${subject} is ${from}`;
   return {
-    code: 'RF2054',
+    code: 'RF2058',
     wish: leafOf(pointer),
     subject,
     path,
@@ -298,7 +310,7 @@ function refuse(
     }),
   );
   // A host that can't be read tells nothing of its system and modules.
-  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === '/host/name');
+  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === leafOf('/host/name'));
   return {
     findings: [...findings, ...others],
     edits: [],

@@ -94,10 +94,10 @@ describe('a wished module', () => {
   });
 
   test.each([
-    ['an absolute link', { 'a.nix': `-> ${DIR}/configuration.nix` }, 'RF2053', 'an absolute link'],
-    ['a link out of the flake', { 'a.nix': '-> ../a.nix' }, 'RF2053', 'a link out of the flake'],
-    ['a link to the store', { 'a.nix': '-> /nix/store/aaa-etc/etc/nix/nix.conf' }, 'RF2053', 'an absolute link'],
-    ['below a link out of the flake', { 'a.nix': '-> b/c.nix', b: '-> /srv' }, 'RF2053', '"b" is an absolute link'],
+    ['an absolute link', { 'a.nix': `-> ${DIR}/configuration.nix` }, 'RF2057', 'an absolute link'],
+    ['a link out of the flake', { 'a.nix': '-> ../a.nix' }, 'RF2057', 'a link out of the flake'],
+    ['a link to the store', { 'a.nix': '-> /nix/store/aaa-etc/etc/nix/nix.conf' }, 'RF2057', 'an absolute link'],
+    ['below a link out of the flake', { 'a.nix': '-> b/c.nix', b: '-> /srv' }, 'RF2057', '"b" is an absolute link'],
     ['a link to nothing', { 'a.nix': '-> b.nix' }, 'RF2004', '"b.nix" is not there'],
     ['a link to itself', { 'a.nix': '-> a.nix' }, 'RF2008', 'leads to itself'],
     ['a directory without default.nix', { 'a.nix/b.nix': MODULE }, 'RF2004', 'a directory without a default.nix'],
