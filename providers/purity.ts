@@ -72,12 +72,23 @@ function findingOf({ file, kind, isFatal, at, places }: Impure, dir: AbsPath): F
 
 const MOST_NAMES = 3;
 
-/** One for each name, with all its places: a hundred of them are one line. */
+/** All places, by name, some on a line. */
 function evidenceOf(file: AbsPath, places: Impure['places']): readonly Evidence[] {
   const byName = new Map<string, string[]>();
-  for (const { what, line, column } of places) byName.set(what, [...(byName.get(what) ?? []), `${line}:${column}`]);
-  return [...byName].map(([what, where]) => ({ path: file, saw: `${what} at ${where.join(', ')}` }));
+  for (const { what, line, column } of places) {
+    const known = byName.get(what);
+    if (known) known.push(`${line}:${column}`);
+    else byName.set(what, [`${line}:${column}`]);
+  }
+  return [...byName].flatMap(([what, where]) =>
+    Array.from({ length: Math.ceil(where.length / ON_A_LINE) }, (_, at) => ({
+      path: file,
+      saw: `${what} at ${where.slice(at * ON_A_LINE, (at + 1) * ON_A_LINE).join(', ')}`,
+    })),
+  );
 }
+
+const ON_A_LINE = 12;
 
 /** What is said of the file, and what to do. */
 const WORDS: Readonly<Record<Impure['kind'], readonly [says: (what: string) => string, hint: string]>> = {
