@@ -7,6 +7,7 @@ import type { SurveyedFact } from '../../core/event.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { type Fact, PLACE, type Survey, survey } from '../../core/machine/survey.ts';
 import { loadSpec } from '../../core/spec/load.ts';
+import { impureNotes } from '../../providers/purity.ts';
 import { escapeLine, jsonLine } from '../report/escape.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
@@ -47,7 +48,11 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
     return { exit: EXIT.error };
   };
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
-  report({ type: 'surveyed', facts: factsOf(found), notes: found.notes });
+  report({
+    type: 'surveyed',
+    facts: factsOf(found),
+    notes: [...found.notes, ...impureNotes(found.from, caller.home, host)],
+  });
   const answers: Partial<Record<keyof Answers, string>> = {};
   for (const { key, question, flag, guess } of questions(options, found)) {
     const reply =

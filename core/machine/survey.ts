@@ -113,9 +113,5 @@ function notesOf(main: ModuleFacts | undefined): readonly string[] {
   if (main === undefined) return ['/etc/nixos/configuration.nix could not be read as a module'];
   const notes: string[] = [];
   if (main.hostName.kind === 'not-static') notes.push(`networking.hostName is not static: ${main.hostName.reason}`);
-  for (const one of main.imports) {
-    if (one.kind === 'search-path' || one.kind === 'absolute' || one.kind === 'home')
-      notes.push(`imports ${one.text}, which a flake cannot reach`);
-  }
   return notes;
 }
