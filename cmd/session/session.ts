@@ -109,11 +109,22 @@ export async function openSession(
   reporting: Reporting,
   saved?: string,
 ): Promise<Opened> {
-  const { report, learn } = reporting;
   const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(found.diagnostics, found.sources, reporting);
-  const { spec, file, text, limits } = found;
+  return await sessionOf(found, place, options, io, reporting, saved);
+}
+
+/** A session with a spec that was read, or that is still to be written. */
+export async function sessionOf(
+  { spec, file, text, limits }: FoundAndLoaded,
+  place: Place,
+  options: GlobalOptions,
+  io: Io,
+  reporting: Reporting,
+  saved?: string,
+): Promise<Opened> {
+  const { report, learn } = reporting;
   // What a spec of somebody else wishes for is done with their rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
@@ -175,15 +186,15 @@ function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
 }
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
+export interface FoundAndLoaded {
+  readonly spec: Loaded;
+  readonly file: string;
+  readonly text: string;
+  /** The spec is this user's word, who may not wish for everything. */
+  readonly limits?: Author;
+}
 type Found =
-  | {
-      readonly ok: true;
-      readonly spec: Loaded;
-      readonly file: string;
-      readonly text: string;
-      /** The spec is this user's word, who may not wish for everything. */
-      readonly limits?: Author;
-    }
+  | ({ readonly ok: true } & FoundAndLoaded)
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
 
 interface Sources {

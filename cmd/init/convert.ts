@@ -1,0 +1,116 @@
+// Makes a draft for a machine without a flake: its channel configuration becomes one. Each fact is the guess of a question; who is
+// there is asked, and otherwise what was found is taken.
+
+import type { SurveyedFact } from '../../core/event.ts';
+import { people } from '../../core/machine/people.ts';
+import { isUnreadable } from '../../core/machine/reader.ts';
+import { type AbsPath, absolute } from '../../core/path.ts';
+import { type Answered, problemWith } from '../../core/survey/answers.ts';
+import { newDraft } from '../../core/survey/draft.ts';
+import type { Candidate } from '../../core/survey/flake-choice.ts';
+import { PLACE } from '../../core/survey/flakes.ts';
+import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
+import { homeOf } from '../../core/survey/survey.ts';
+import { isSameName, renamed } from '../../core/survey/who.ts';
+import { ask, askYes, LEFT } from '../session/question.ts';
+import { alsoThere, type Known, type Proposal, unanswered } from './proposal.ts';
+
+interface Question {
+  readonly key: Answered;
+  readonly text: string;
+  readonly flag: string | undefined;
+  readonly guess: string | undefined;
+}
+
+export async function convertChannel(others: readonly Candidate[], known: Known): Promise<Proposal> {
+  const { options, io, reader, found, asks, report } = known;
+  report({ type: 'surveyed', facts: factsOf(known), notes: [...found.notes, ...alsoThere(others)] });
+  const names = people(reader);
+  const answers: Partial<Record<Answered, string>> = {};
+  const questions: readonly Question[] = [
+    { key: 'name', text: 'Host name', flag: options.name, guess: found.name?.value },
+    { key: 'system', text: 'System', flag: options.system, guess: found.system.value },
+    {
+      key: 'release',
+      text: 'NixOS release (24.05, unstable, …)',
+      flag: options.nixpkgs ?? options.release,
+      guess: found.nixpkgs?.value,
+    },
+    { key: 'user', text: 'Owner of the configuration', flag: options.user, guess: found.user?.value },
+  ];
+  for (const { key, text, flag, guess } of questions) {
+    const problem = (answer: string) => problemWith(key, answer, names);
+    const answer = flag ?? (asks ? await ask(io, { text, guess, problem }) : guess);
+    if (answer === undefined && asks) return { end: LEFT };
+    if (answer === undefined && key === 'user') continue;
+    if (answer === undefined)
+      return unanswered(`${text.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
+    const why = flag === undefined ? await problem(answer) : undefined;
+    if (why !== undefined) return unanswered(`${key}: ${why}`, `say it: --${key} …`);
+    answers[key] = answer;
+  }
+  const { name = '', system = '', release = '', user } = answers;
+  if (options.name !== undefined) noteName(options.name, known);
+  const path = await placeFor(user, known);
+  if (path === undefined) return { end: LEFT };
+  const activate = options.activate ?? (await wantsActivation(known));
+  if (activate === undefined) return { end: LEFT };
+  const nixpkgs = nixpkgsNamed(release, '')!.url;
+  const from = found.from !== undefined && placeOf(path, user, known) !== found.from ? fromWord(known) : undefined;
+  return { spec: newDraft({ name, system, nixpkgs, user, path, from, activate }), isAdopted: false, asked: [] };
+}
+
+/** /etc/nixos itself, or where it leads: what is moved is the directory. */
+const fromWord = ({ found: { from } }: Known): string => from ?? PLACE;
+
+function placeOf(path: string, user: string | undefined, { reader, person }: Known): AbsPath {
+  const home = homeOf(reader, user?.split(':')[0] ?? person.name) ?? '/';
+  return absolute(path.startsWith('~') ? `${home}/${path.slice(1)}` : path);
+}
+
+/** Where it is to live: what was said, or the first free name in the home. */
+async function placeFor(user: string | undefined, known: Known): Promise<string | undefined> {
+  const { options, found, asks, io, reader } = known;
+  if (options.path !== undefined) return options.path;
+  const isFree = (path: string): boolean => {
+    const place = placeOf(path, user, known);
+    try {
+      return place === found.from || reader.stat(place).type === 'absent';
+    } catch (thrown) {
+      if (isUnreadable(thrown)) return true;
+      throw thrown;
+    }
+  };
+  const places = ['~/nixos-config', '~/nixos', '~/nixos-flake'];
+  const guess = user === undefined ? (found.from ?? PLACE) : (places.find(isFree) ?? places[0]!);
+  if (!asks) return guess;
+  const problem = async (answer: string): Promise<string | undefined> =>
+    (await problemWith('path', answer, people(reader))) ?? (isFree(answer) ? undefined : `${answer} is there already`);
+  return await ask(io, { text: 'Where it is to live', guess, problem });
+}
+
+/** In words for who has never activated anything. Nobody is asked where no system runs that could be switched. */
+async function wantsActivation({ asks, io, options, reader }: Known): Promise<'none' | 'switch' | undefined> {
+  const isNixos = options.root === '/' && reader.stat(absolute('/run/current-system')).type === 'link';
+  if (!asks || !isNixos) return 'none';
+  io.err(
+    'When you apply it: build the system and switch to it, undone by itself if it fails? Without it, the flake is only written.\n',
+  );
+  const isWanted = await askYes(io, 'Build and switch');
+  return isWanted === undefined ? undefined : isWanted ? 'switch' : 'none';
+}
+
+/** What the guard will say of a name that is not the running one. */
+function noteName(name: string, { found: { running }, report }: Known): void {
+  if (running === undefined || isSameName(name, running.value)) return;
+  const summary = renamed(running.value, { value: name, source: 'what you said' });
+  report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF2002', summary } });
+}
+
+function factsOf({ found: { name, system, nixpkgs, user, from } }: Known): readonly SurveyedFact[] {
+  const rows = { name, system, release: nixpkgs, user };
+  return [
+    ...Object.entries(rows).map(([what, fact]) => ({ what, ...(fact && { value: fact.value, source: fact.source }) })),
+    { what: 'configuration', ...(from && { value: from, source: from === PLACE ? 'the installer’s place' : PLACE }) },
+  ];
+}

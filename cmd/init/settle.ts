@@ -1,0 +1,96 @@
+// A spec before it is written, held against the machine by a plan of its own: what is not so and was not asked for is left out,
+// so that the first plan is empty.
+
+import { canonicalJson } from '../../core/canonical.ts';
+import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
+import { isError } from '../../core/diagnostic.ts';
+import { findingsOf, isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
+import type { Plan } from '../../core/model.ts';
+import { loadSpec, type Spec } from '../../core/spec/load.ts';
+import { leaveOut } from '../../core/survey/draft.ts';
+import type { LeftOut } from '../../core/survey/spec-text.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import { type Place, sessionOf } from '../session/session.ts';
+import type { Draft } from './proposal.ts';
+
+/** `problems`: nothing can be written; they name no place, for there is no file yet. */
+export type Settled =
+  | {
+      readonly spec: Spec;
+      readonly leftOut: readonly LeftOut[];
+      readonly firstPlan: 'empty' | 'changes' | 'blocked';
+      /** What the first plan would tell besides. */
+      readonly findings: readonly Diagnostic[];
+    }
+  | { readonly problems: readonly Diagnostic[] };
+
+export async function settleDraft(draft: Draft, place: Place, options: GlobalOptions, io: Io): Promise<Settled> {
+  let { spec } = draft;
+  const leftOut: LeftOut[] = [];
+  for (;;) {
+    const looked = await look(spec, place, options, io);
+    const wrong = 'plan' in looked ? (draft.isAdopted ? differing(looked.plan, draft.asked) : []) : looked.wrong;
+    const less = leaveOut(spec, wrong);
+    if (canonicalJson(less.spec) === canonicalJson(spec)) {
+      if (!('plan' in looked)) return { problems: looked.problems };
+      const { plan } = looked;
+      return {
+        spec,
+        leftOut,
+        firstPlan: isBlocked(plan) ? 'blocked' : isEmpty(plan) ? 'empty' : 'changes',
+        findings: problemsOf(plan).filter((one) => !isError(one)),
+      };
+    }
+    spec = less.spec;
+    leftOut.push(...less.leftOut);
+  }
+}
+
+interface Wrong {
+  readonly pointer: JsonPointer;
+  readonly because: string;
+}
+type Looked = { readonly plan: Plan } | { readonly problems: readonly Diagnostic[]; readonly wrong: readonly Wrong[] };
+
+/** The guard aside: whether this is the machine was settled before. */
+async function look(spec: Spec, place: Place, options: GlobalOptions, io: Io): Promise<Looked> {
+  const text = JSON.stringify(spec);
+  const loaded = await loadSpec('reflake.json', text);
+  if (!loaded.ok) return problems(loaded.diagnostics);
+  const told: Diagnostic[] = [];
+  const silent = {
+    report: (event: { readonly type: string }) => {
+      if ('diagnostics' in event) told.push(...(event.diagnostics as readonly Diagnostic[]));
+    },
+    learn: () => {},
+  };
+  const without = { ...options, only: undefined, skip: ['machine'] };
+  const opened = await sessionOf({ spec: loaded, file: '', text }, place, without, io, silent);
+  if (!opened.ok) return problems(told);
+  const { plan } = await opened.session.plan(() => {}, { bytes: false });
+  return { plan };
+}
+
+/** Without the places in a text that nobody will see. */
+const problems = (diagnostics: readonly Diagnostic[]): Looked => ({
+  problems: diagnostics.map(({ at: _at, pointer, ...diagnostic }) => ({
+    ...diagnostic,
+    summary:
+      pointer === undefined ? diagnostic.summary : `${pointer.slice(1).replaceAll('/', '.')}: ${diagnostic.summary}`,
+  })),
+  wrong: diagnostics.flatMap(({ pointer, summary, severity }) =>
+    pointer === undefined || severity !== 'error' ? [] : [{ pointer, because: summary }],
+  ),
+});
+
+/** The wishes that the machine does not grant today, with the first thing that is said of each. */
+function differing(plan: Plan, asked: readonly JsonPointer[]): readonly Wrong[] {
+  const findings = findingsOf(plan);
+  const differ = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict === 'differs'));
+  return differ
+    .filter(({ wish }) => !asked.includes(wish))
+    .map(({ wish, by }) => {
+      const said = findings.find((one) => one.wish === wish) ?? findings.find(({ code }) => code === by);
+      return { pointer: wish, because: said?.because ?? String(by) };
+    });
+}
