@@ -47,16 +47,16 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
   };
   const given = 'what you said';
   const facts: readonly SurveyedFact[] = [
-    { what: 'flake', value: flake.dir, source: flake.dir === flake.place ? why : `${flake.place}, ${why}` },
+    { what: 'flake', value: flake.dir, source: why },
     { what: 'host', value: host.attribute, source: chosen.why },
     { what: 'system', value: system, source: options.system ? given : (host.system ?? found.system).source },
     { what: 'modules', ...(spec.config?.modules && { value: spec.config.modules.join(' '), source: 'flake.nix' }) },
     { what: 'inputs', value: Object.keys(spec.inputs).join(' ') || 'none', source: 'flake.nix' },
-    { what: 'owner', ...(owner && { value: owner, source: options.user ? given : 'whose the directory is' }) },
+    { what: 'owner', ...(owner && { value: owner, source: options.user ? given : 'the owner of the directory' }) },
     {
       what: 'git',
       value: isTracked ? 'track' : 'off',
-      source: isTracked ? 'its repository' : 'there is no repository',
+      source: isTracked ? 'its repository' : 'having no repository',
     },
   ];
   const notes = [...guardNotes(host, known), ...inputs.notes, ...alsoThere(others)];
@@ -66,7 +66,7 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
     ...(options.activate === undefined ? [] : ['/activate']),
     ...(nixpkgs === undefined ? [] : ['/inputs/nixpkgs', '/inputs/nixpkgs/url']),
   ];
-  return { spec, isAdopted: true, asked };
+  return { spec, isAdopted: true, asked, ...(home !== undefined && { home }) };
 }
 
 function retargeted(inputs: Spec['inputs'], url: string): Spec['inputs'] {
@@ -96,7 +96,7 @@ async function chooseHost(
     const why =
       unread === undefined
         ? 'its name; the flake has no such host yet'
-        : `its name; the hosts can't be read: ${unread}`;
+        : `its name; the hosts can’t be read: ${unread}`;
     return { host: newHost(name), why };
   }
   if (!asks || names.length === 0)

@@ -42,6 +42,8 @@ export interface Draft {
   /** It says what is there, so nothing is to be changed but the wishes `asked` for. */
   readonly isAdopted: boolean;
   readonly asked: readonly JsonPointer[];
+  /** What `~` means in it, while it names an owner. */
+  readonly home?: string;
 }
 
 export type Proposal = Draft | { readonly end: End } | { readonly problem: Diagnostic };
@@ -52,4 +54,6 @@ export const unanswered = (summary: string, hint: string): { readonly problem: D
 
 /** Flakes that are not taken, as notes. */
 export const alsoThere = (others: readonly Candidate[]): readonly string[] =>
-  others.map(({ flake: { dir }, why }) => `there is a flake at ${dir} too, ${why}; to take that one: --path ${dir}`);
+  others.map(
+    ({ flake: { dir }, why }) => `there is a flake at ${dir} too (from ${why}); to take that one: --path ${dir}`,
+  );

@@ -30,7 +30,7 @@ export async function settleDraft(draft: Draft, place: Place, options: GlobalOpt
   for (;;) {
     const looked = await look(spec, place, options, io);
     const wrong = 'plan' in looked ? (draft.isAdopted ? differing(looked.plan, draft.asked) : []) : looked.wrong;
-    const less = leaveOut(spec, wrong);
+    const less = leaveOut(spec, wrong, draft.home);
     if (canonicalJson(less.spec) === canonicalJson(spec)) {
       if (!('plan' in looked)) return { problems: looked.problems };
       const { plan } = looked;

@@ -66,7 +66,7 @@ export function inputsOf({ open }: FoundFlake): { readonly inputs: Spec['inputs'
     else
       notes.push(
         decl.follows === undefined
-          ? `inputs.${decl.name} is left to flake.nix: its reference has no url`
+          ? `inputs.${decl.name} is left to flake.nix: it has no url of its own`
           : `inputs.${decl.name} is left to flake.nix: it is a follows of the flake itself`,
       );
   }
@@ -86,14 +86,14 @@ export function inputsOf({ open }: FoundFlake): { readonly inputs: Spec['inputs'
 }
 
 /** As flake.nix says it, or as a url with the same meaning. */
-function urlOf({ name, ref }: InputDecl): string | undefined {
+function urlOf({ ref }: InputDecl): string | undefined {
   switch (ref.kind) {
     case 'url':
       return ref.url;
     case 'path':
       return `path:${ref.path}`;
     case 'none':
-      return `flake:${name}`;
+      return undefined;
     case 'attrs': {
       const parsed = refFromAttrs(ref.attrs);
       const printed = parsed.ok ? printFlakeRef(parsed.ref.attrs) : parsed;

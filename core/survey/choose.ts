@@ -16,24 +16,24 @@ export function hostOfMachine(
   running: string | undefined,
 ): HostChoice {
   const name = wanted ?? running;
+  const whose = wanted === undefined ? 'of this machine' : 'that you gave';
   const ways: readonly (readonly [why: string, isIt: (host: AdoptedHost, name: string) => boolean])[] = [
-    ['its attribute is the name', ({ attribute }, one) => attribute === one],
-    ['its attribute begins with the name', ({ attribute }, one) => isSameName(attribute, one)],
+    [`the name ${whose}`, ({ attribute }, one) => attribute === one],
+    [`the name ${whose}, "${name}"`, ({ attribute }, one) => isSameName(attribute, one)],
     [
-      'its networking.hostName is the name',
+      `its networking.hostName, the name ${whose}`,
       ({ hostName }, one) => hostName !== undefined && isSameName(hostName.value, one),
     ],
   ];
   if (name !== undefined)
     for (const [why, isIt] of ways) {
       const found = hosts.filter((host) => isIt(host, name));
-      const whose = wanted === undefined ? 'of this machine' : 'that was given';
-      if (found.length === 1) return { kind: 'one', host: found[0]!, why: `${why} ${whose}`, isSure: true };
+      if (found.length === 1) return { kind: 'one', host: found[0]!, why, isSure: true };
       if (found.length > 1) return { kind: 'open', candidates: found, why: `several hosts are called "${name}"` };
     }
   const [only] = hosts;
   if (only !== undefined && hosts.length === 1 && unread === undefined && wanted === undefined)
-    return { kind: 'one', host: only, why: 'it is the only host', isSure: false };
+    return { kind: 'one', host: only, why: 'being the only host', isSure: false };
   const why = name === undefined ? 'this machine has no name yet' : `no host is called "${name}"`;
   return { kind: 'open', candidates: hosts, why };
 }

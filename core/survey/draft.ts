@@ -49,18 +49,32 @@ export const placeWord = (dir: AbsPath, home: AbsPath | undefined): string =>
 /** Wishes that may be left out: a spec says the rest, or is none. */
 const OPTIONAL = /^\/(inputs\/|features$|git$|activate$|config\/(owner|modules)$)/;
 
-/** The spec without the wish; undefined where it cannot be without it. A part of an input is the input, but for a follows. */
-export function without(spec: Spec, pointer: JsonPointer): { readonly spec: Spec; readonly wish: string } | undefined {
+/**
+ * The spec without the wish; undefined where it cannot be without it. A part of an input is the input, but for a follows.
+ * `home`: what `~` means while there is an owner.
+ */
+function without(
+  spec: Spec,
+  pointer: JsonPointer,
+  home: string | undefined,
+): { readonly spec: Spec; readonly wish: string } | undefined {
   if (!OPTIONAL.test(pointer)) return undefined;
   const [first, second = '', third, fourth = ''] = fromPointer(pointer);
   if (first === 'inputs')
     return third === 'follows' ? withoutFollows(spec, second, fourth) : withoutInput(spec, second);
   if (first === 'config') {
-    const { [second as 'owner']: value, ...config } = spec.config ?? {};
+    const { [second as 'owner']: value, ...rest } = spec.config ?? {};
+    const config = second === 'owner' && home !== undefined ? { ...rest, ...absolutePlaces(rest, home) } : rest;
     return value === undefined ? undefined : { spec: { ...spec, config }, wish: `config.${second}: ${shown(value)}` };
   }
   const { [first as 'features']: value, ...rest } = spec;
   return value === undefined ? undefined : { spec: rest as Spec, wish: `${first}: ${shown(value)}` };
+}
+
+/** Without an owner `~` would be the home of whoever calls. */
+function absolutePlaces({ path, from }: NonNullable<Spec['config']>, home: string): NonNullable<Spec['config']> {
+  const place = (word: string): string => (word.startsWith('~') ? `${home}${word.slice(1)}` : word);
+  return { ...(path !== undefined && { path: place(path) }), ...(from !== undefined && { from: place(from) }) };
 }
 
 const shown = (value: string | readonly string[]): string =>
@@ -91,11 +105,12 @@ function withoutFollows(spec: Spec, name: string, key: string): ReturnType<typeo
 export function leaveOut(
   spec: Spec,
   wishes: readonly { readonly pointer: JsonPointer; readonly because: string }[],
+  home?: string,
 ): { readonly spec: Spec; readonly leftOut: readonly LeftOut[] } {
   let rest = spec;
   const leftOut: LeftOut[] = [];
   for (const { pointer, because } of wishes) {
-    const found = without(rest, pointer);
+    const found = without(rest, pointer, home);
     if (found === undefined) continue;
     rest = found.spec;
     leftOut.push({ wish: found.wish, because });

@@ -12,7 +12,7 @@ import type { Survey } from './survey.ts';
 export interface Candidate {
   readonly flake: FoundFlake;
   readonly host: HostChoice;
-  /** Why it is looked at. */
+  /** Where it was looked for, in words. */
   readonly why: string;
 }
 
@@ -34,12 +34,12 @@ export function chooseFlake(found: Survey, named: FlakeAt, wanted: string | unde
   });
   const { installed, around, inHome } = found;
   const broken = [named, installed].find((one) => one !== undefined && 'problem' in one);
-  if (named !== undefined && 'open' in named) return adopt(candidate(named, 'where you said'), []);
+  if (named !== undefined && 'open' in named) return adopt(candidate(named, '--path'), []);
   if (broken !== undefined && 'problem' in broken && (named !== undefined || around === undefined))
     return { kind: 'broken', ...broken };
-  const here = around && candidate(around, 'around the working directory');
-  const there = installed !== undefined && 'open' in installed ? candidate(installed, `behind ${PLACE}`) : undefined;
-  const home = inHome.map((flake) => candidate(flake, 'in the home'));
+  const here = around && candidate(around, 'the working directory');
+  const there = installed !== undefined && 'open' in installed ? candidate(installed, PLACE) : undefined;
+  const home = inHome.map((flake) => candidate(flake, 'the home'));
   const all = [here, there, ...home].filter((one) => one !== undefined).filter(isFirst);
   const rest = (one: Candidate): readonly Candidate[] => all.filter((other) => other !== one && isIts(other));
   const own = here !== undefined && here.host.kind === 'one' ? here : there;

@@ -105,7 +105,9 @@ function fromChannelTree(reader: Reader, text: (path: string) => string): Nixpkg
 function fromOsRelease(text: string): Nixpkgs | undefined {
   const value = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1];
   if (value('ID') !== 'nixos') return undefined;
-  const found = [value('BUILD_ID'), value('VERSION_ID')].map((one) => branchOfVersion(one ?? '')).find((one) => one !== undefined);
+  const found = [value('BUILD_ID'), value('VERSION_ID')]
+    .map((one) => branchOfVersion(one ?? ''))
+    .find((one) => one !== undefined);
   return found === undefined ? undefined : branch(found, '/etc/os-release');
 }
 
