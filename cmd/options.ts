@@ -57,6 +57,14 @@ export const GLOBAL_OPTIONS = {
   verbose: { alias: 'v', type: 'boolean', default: false, describe: 'say more' },
 } as const satisfies Options;
 
+const EVALUATE = {
+  evaluate: {
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    describe: 'ask Nix about what the texts leave open; always: about what they tell too',
+  },
+} as const;
+
 const WAIT = {
   wait: { type: 'string', requiresArg: true, describe: 'how long to wait for another apply that runs: 60s, 5m' },
 } as const;
@@ -91,6 +99,7 @@ export const COMMANDS = {
   plan: {
     describe: 'show what would change, and why; changes nothing',
     options: {
+      ...EVALUATE,
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
       out: { type: 'string', requiresArg: true, describe: 'save the plan to this file' },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
@@ -107,6 +116,7 @@ export const COMMANDS = {
       ...YES,
       ...WAIT,
       ...KEEP,
+      ...EVALUATE,
       expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
     },
     examples: [
@@ -116,7 +126,7 @@ export const COMMANDS = {
   },
   check: {
     describe: 'the drift check for CI: exit 0 in sync, 2 drift',
-    options: { strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
+    options: { ...EVALUATE, strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
   },
   rollback: {
     describe: 'undo an apply; repeated, back to the first machine',

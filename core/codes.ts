@@ -267,6 +267,21 @@ export const CODES = {
     page: 'Nix sees only what git shows: files in the index. Here a path is put together of parts that the text does not tell, or a whole directory is handed to a function, so nobody knows whether a file that git does not show is one of those meant. It is undecided: Nix leaves such a file out without a word. Show it to git (`git add --intent-to-add FILE`), or say in .gitignore that it is no part of the flake.',
     verdict: 'undecided',
   },
+  RF2061: {
+    title: 'Nix evaluates to something else',
+    page: 'The text of the flake does not tell, so Nix was asked, and what it evaluates is not what the spec says. What only evaluation told is never edited: change it where the configuration says so, or change the spec.',
+    verdict: 'differs',
+  },
+  RF2062: {
+    title: 'the configuration does not evaluate',
+    page: 'Nix was asked about what the texts leave open, and fails on the configuration itself: so would every command that builds it. The last lines of Nix say where. `--evaluate never` leaves the question open instead.',
+    verdict: 'blocked',
+  },
+  RF2063: {
+    title: 'Nix could not be asked',
+    page: 'Something is open that evaluation decides, and here it could not be evaluated: Nix is missing, an input cannot be fetched, the lock has to be made first, or evaluation would have to build something. It stays open, and nothing is wrong with the configuration for that.',
+    severity: 'note',
+  },
   RF2030: {
     title: 'an override overrides nothing',
     page: 'flake.nix overrides an input that its input does not have. Nix warns and goes on. Remove the override.',

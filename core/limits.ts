@@ -33,6 +33,9 @@ export const MOST = {
   userFileBytes: 256 * MIB,
   /** Files that one nix.conf includes, directly and through others: two that include each other twice grow exponentially. */
   includes: 1000,
+  /** Files, and bytes of them all, of a flake that Nix is asked about: they are copied twice. */
+  evaluatedFiles: 50_000,
+  evaluatedBytes: 256 * MIB,
   /** Levels of nesting in JSON. */
   jsonDepth: 200,
 } as const;

@@ -3,17 +3,19 @@
 
 import { type JsonPointer, rangeOf, type SourceRange } from '../core/diagnostic.ts';
 import type { Documents } from '../core/documents/documents.ts';
+import type { Evaluated } from '../core/evaluation/question.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { removeBinding, setFeatures } from '../core/formats/module/edit.ts';
 import type { ModuleFacts } from '../core/formats/module/module.ts';
 import type { Span } from '../core/formats/nix/syntax.ts';
+import { evaluateNixConf } from '../core/formats/nix-conf/nix-conf.ts';
 import { MOST } from '../core/limits.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { oddFile, ownerIn, putText, type TextFile } from '../core/machine/texts.ts';
 import type { Finding, Owner, Put } from '../core/model.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../core/path.ts';
 import { type Ground, isTextOf, puts } from '../core/plan/places.ts';
-import { barred, type Difference, provider } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;
@@ -43,7 +45,7 @@ export const configuration = provider<Desired, Observed>({
   name: 'configuration',
   answers: ['/config/modules'],
   concerns: ['/features'],
-  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2104', 'RF2105'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
   desire: ({ dir, from, modules, features }) => ({
     dir,
@@ -87,7 +89,8 @@ export const configuration = provider<Desired, Observed>({
     if (first !== undefined) return { ...barred(first, asked), findings: broken };
     const { known, target, unknown } = effectiveFeatures(modules);
     const missing = bySystem ? desired.features.filter((feature) => !known.has(feature)) : [];
-    return joinDifferences(
+    const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(desired, said) : [] }) };
+    const joined = joinDifferences(
       modules.map((module) => {
         const enabling =
           module !== target || missing.length === 0
@@ -102,8 +105,35 @@ export const configuration = provider<Desired, Observed>({
         );
       }),
     );
+    return { ...joined, asks };
   },
 });
+
+/** What the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
+function enabledIn({ features, dir }: Desired, { host }: Evaluated): readonly Finding[] {
+  const { features: settings, extraOptions = '' } = host ?? {};
+  if (settings === undefined && extraOptions === '') return [];
+  const text = `experimental-features = ${(settings ?? []).join(' ')}\n${extraOptions}\n`;
+  const { requestedFeatures } = evaluateNixConf([{ path: '/etc/nix/nix.conf', text }], () => undefined);
+  const missing = features.filter((feature) => !requestedFeatures.includes(feature));
+  if (missing.length === 0) return [];
+  return [
+    {
+      code: 'RF2061',
+      wish: '/features',
+      subject: 'nix.settings.experimental-features',
+      path: dir,
+      from: requestedFeatures.join(' '),
+      to: features.join(' '),
+      because: `evaluation says ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not enabled`,
+      remedy: {
+        by: 'paste',
+        snippet: `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`,
+        hint: 'paste the snippet into a module',
+      },
+    },
+  ];
+}
 
 /** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
 function isModule({ path, before }: Put, { wishes: { dir, modules } }: Ground): boolean {

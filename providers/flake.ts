@@ -3,6 +3,7 @@
 
 import { rangeOf } from '../core/diagnostic.ts';
 import type { NixFile } from '../core/documents/nix-text.ts';
+import type { Evaluated } from '../core/evaluation/question.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { editFlake } from '../core/formats/flake/edit.ts';
 import { newFlake } from '../core/formats/flake/new.ts';
@@ -12,9 +13,9 @@ import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
 import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
 import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
-import { type AbsPath, join } from '../core/path.ts';
+import { type AbsPath, join, ROOT, relativeTo } from '../core/path.ts';
 import { isTextOf, puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly path: AbsPath;
@@ -39,7 +40,7 @@ export const flake = provider<Desired, Observed>({
   name: 'flake',
   answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
   concerns: HOST,
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2103'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
   desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
     path: join(dir, 'flake.nix'),
@@ -76,7 +77,8 @@ export const flake = provider<Desired, Observed>({
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
     const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
-    if (edited.changes.length === 0) return refused ?? IN_SYNC;
+    const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
+    if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
       ({ subject, pointer, from: declared, to, line }): Finding => ({
@@ -97,9 +99,63 @@ export const flake = provider<Desired, Observed>({
     // A host that is not there has no system and no modules either.
     const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
-    return { findings: [...changes, ...left], edits: [edit], blobs, ...(rest && { rest }) };
+    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
+
+/** What Nix says of the host, where it is not what is wished. */
+function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
+  const at = `nixosConfigurations.${host.name}`;
+  const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
+    code: 'RF2061',
+    wish,
+    subject,
+    path,
+    ...ends,
+    because,
+    remedy: { by: 'you', hint: 'change what the configuration says there, or the spec' },
+  });
+  if (said === undefined) {
+    const listed = names.length === 0 ? 'none' : names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+    const because = `evaluation finds no ${at}; there ${names.length === 1 ? 'is' : 'are'} ${listed}`;
+    return { findings: [found('/host/name', at, because)], rest: { verdict: 'differs', by: 'RF2061', of: HOST } };
+  }
+  const open = (wish: string, what: string): Finding => ({
+    code: 'RF2029',
+    wish,
+    subject: at,
+    path,
+    because: `evaluation does not tell ${what} either`,
+    remedy: { by: 'you', hint: 'write it out in flake.nix' },
+  });
+  const system =
+    said.system === undefined
+      ? [open('/host/system', 'the system')]
+      : host.system === undefined || said.system === host.system
+        ? []
+        : [
+            found('/host/system', 'host.system', `evaluation says ${at} is for ${said.system}`, {
+              from: said.system,
+              to: host.system,
+            }),
+          ];
+  const wished = (host.modules ?? []).map((module) => relativeTo(join(ROOT, module), ROOT));
+  const isModule = (module: string): boolean =>
+    (said.modules ?? []).some(
+      (one) => one === module || one === `${module}/default.nix` || (module === '.' && one === 'default.nix'),
+    );
+  const missing = wished.filter((module) => !isModule(module));
+  const modules =
+    missing.length === 0
+      ? []
+      : [
+          open(
+            '/config/modules',
+            `whether ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} among the modules`,
+          ),
+        ];
+  return { findings: [...system, ...modules] };
+}
 
 /** Two spellings of one reference are in sync; Nix would not lock again for them either. */
 const RULES = {

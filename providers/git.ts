@@ -17,7 +17,7 @@ import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
 import { type AbsPath, join, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
-import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
 
 interface Desired {
@@ -66,7 +66,7 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2107', 'RF4003', 'RF4004'],
+  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2061', 'RF2063', 'RF2107', 'RF4003', 'RF4004'],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
@@ -207,7 +207,8 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
   const inDoubt = doubtful(observed.open, dir);
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
-  if (invisible.length === 0) return { findings: inDoubt, edits: [] };
+  const asks = askedOf(observed.open, dir);
+  if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
@@ -240,6 +241,7 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
     findings: [finding, ...inDoubt],
     edits: [{ op: 'put', path: indexPath, before, after }, ...blob],
     blobs: blobs as Blobs,
+    ...(asks && { asks }),
   };
 }
 
@@ -328,6 +330,32 @@ const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
       },
     };
   });
+
+/** With those files and without them it must be the same system: else Nix leaves something out. */
+function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
+  const paths = open.flatMap((one) => one.paths);
+  if (paths.length === 0) return undefined;
+  return {
+    toplevel: true,
+    besides: paths,
+    decide(said, withBesides) {
+      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
+      if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
+      if (shown === all) return { findings: [] };
+      const finding: Finding = {
+        code: 'RF2061',
+        wish: '/git',
+        subject: 'git',
+        because: `with ${namesOf(paths, dir)}, which git does not show, it is another system: Nix leaves ${paths.length === 1 ? 'it' : 'some of them'} out`,
+        path: paths[0]!,
+        from: shown,
+        to: all,
+        remedy: { by: 'you', hint: 'show what is needed: git add --intent-to-add FILE…' },
+      };
+      return { findings: [finding] };
+    },
+  };
+}
 
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(

@@ -23,6 +23,7 @@ const FLOORS = [
   'core/plan',
   'core/survey',
   'core/spec',
+  'core/evaluation',
   'core/documents',
   'core/host/border',
   'core/host',

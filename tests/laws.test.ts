@@ -193,6 +193,9 @@ describe('nothing is left out', () => {
     RF2042: 'needs a mount: tests/boundary.test.ts',
     RF2110: 'no memory builds a system: tests/scenarios/activation.test.ts',
     RF2028: 'needs a Nix that is older than 2.26: tests/providers/lock/need.test.ts',
+    RF2061: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
+    RF2062: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
+    RF2063: 'no memory evaluates: tests/scenarios/evaluate.test.ts',
     RF2005: 'missing rights need a disk and an ordinary user: tests/core/plan/planner.test.ts',
   };
 

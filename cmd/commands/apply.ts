@@ -13,6 +13,7 @@ import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import { strayEdit } from '../../core/plan/stray-edits.ts';
@@ -33,6 +34,7 @@ import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../sessio
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, MutexOptions, KeepOptions {
+  readonly evaluate: EvaluatePolicy;
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
   readonly yes: boolean;

@@ -1,12 +1,14 @@
 // reflake check: the drift check for CI. Exit 0 where every wish holds, 2 on drift; errors never share a code with differences.
 
 import { tallyOf } from '../../core/finding.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type End, exitOfAnswers } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { openSession } from '../session/session.ts';
 
 export interface CheckOptions extends GlobalOptions {
+  readonly evaluate: EvaluatePolicy;
   /** What is undecided fails too. */
   readonly strict: boolean;
 }

@@ -6,12 +6,14 @@ import { findingsOf, isBar, isBlocked, isEmpty, tallyOf } from '../../core/findi
 import { callerOf } from '../../core/host/process/caller.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, type Session } from '../session/session.ts';
 
 export interface PlanOptions extends GlobalOptions {
+  readonly evaluate: EvaluatePolicy;
   readonly diff: boolean;
   readonly out?: string | undefined;
   readonly detailedExitcode: boolean;

@@ -25,6 +25,7 @@ import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
 import { IMPLIED, leavesOf } from '../../core/spec/leaves.ts';
@@ -104,7 +105,7 @@ export async function filesFor(caller: Person): Promise<UserFiles> {
 
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(
-  options: GlobalOptions,
+  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
   io: Io,
   reporting: Reporting,
   saved?: string,
@@ -166,7 +167,8 @@ export async function sessionOf(
       place.host.refresh();
       const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
       const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
-      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, ...how };
+      const { evaluate = 'never' } = options;
+      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, evaluate, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };

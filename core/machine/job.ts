@@ -18,9 +18,16 @@ export interface Job {
   readonly files: readonly ScratchFile[];
   /** Paths of the machine whose bytes are in `files`: what `as` may not read there is not laid into their directory. */
   readonly from: readonly AbsPath[];
-  /** `{scratch}` in an argument stands for the scratch directory, which is also the working directory. */
+  /**
+   * `{scratch}` in an argument stands for the scratch directory, which is also the working directory; `{store}` for a store of
+   * Nix that is private to the person.
+   */
   readonly argv: Argv;
   readonly outputs: readonly string[];
+  /** Paths of the machine's store that Nix needs in `{store}`; what cannot be brought there it has to find itself. */
+  readonly sources?: readonly AbsPath[];
+  /** The result depends on nothing but this job and the program: what was once answered is not asked again. */
+  readonly isKept?: true;
   /** Whose rights, home and configuration the program runs with; root drops to them. */
   readonly as: Person;
 }

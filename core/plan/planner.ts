@@ -17,6 +17,7 @@ import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { decided, type EvaluatePolicy } from './deciding.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
@@ -27,6 +28,8 @@ export interface Selection {
   readonly isSelected?: (name: string) => boolean;
   /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
   readonly leaves?: readonly JsonPointer[];
+  /** Whether Nix is asked about what the texts leave open. Default: never. */
+  readonly evaluate?: EvaluatePolicy;
   /** What is taken as made before anybody looks, and is in no edit. */
   readonly presumed?: readonly Put[];
   /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
@@ -46,15 +49,20 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { isSelected = () => true, bytes = true, leaves = leavesOf(wishes.spec), presumed = [] }: Selection = {},
+  {
+    isSelected = () => true,
+    bytes = true,
+    leaves = leavesOf(wishes.spec),
+    presumed = [],
+    evaluate = 'never',
+  }: Selection = {},
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
   const stage = overlay(recorded.reader);
   show(stage, presumed, {});
   const looked: Looked[] = [];
-  const told: { readonly provider: string; readonly findings: readonly Finding[]; readonly edits: readonly Edit[] }[] =
-    [];
+  const settledEdits = new Map<string, readonly Edit[]>();
   const blobs: Record<Digest, Uint8Array> = {};
   let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
@@ -76,24 +84,28 @@ export async function plan(
     show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
     // What has been read stays read: a document is known by its bytes. Where files lie and what leads to them is looked at anew.
     if (edits.length > 0) documents = documentsFor(wishes, stage);
-    // A broken flake.nix is found by everyone who reads it, and told once.
-    told.push({ provider: provider.name, findings: found.filter((one) => !isTold(one, told)), edits });
+    settledEdits.set(provider.name, edits);
     guard = found.find(({ code }) => entryOf(code).endsLook);
   }
-  const answers: Answers = answersTo(leaves, looked, guard?.code);
-  const moves = told.flatMap(({ edits }) => edits.filter((edit) => edit.op === 'move'));
-  const steps = looked.map(({ provider: { name } }) => {
-    const { findings = [], edits = [] } = told.find(({ provider }) => provider === name) ?? {};
+  const isPartial = sparing?.hasWithheld() ?? false;
+  // Without the bytes of an edit nobody knows the tree that it makes.
+  const policy = isPartial ? 'never' : evaluate;
+  const last = await decided(looked, { policy, wishes, documents, reader: stage, report });
+  const answers: Answers = answersTo(leaves, last, guard?.code);
+  const moves = [...settledEdits.values()].flatMap((edits) => edits.filter((edit) => edit.op === 'move'));
+  // A broken flake.nix is found by everyone who reads it, and told once.
+  const told: Finding[] = [];
+  const steps = last.map(({ provider: { name }, found }) => {
+    const findings = (found?.findings ?? []).filter((one) => !told.some((other) => isSameThing(one, other)));
+    told.push(...findings);
+    const edits = settledEdits.get(name) ?? [];
     return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
   });
   const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
-  return { plan: made, isPartial: sparing?.hasWithheld() ?? false };
+  return { plan: made, isPartial };
 }
-
-const isTold = (one: Finding, steps: readonly { readonly findings: readonly Finding[] }[]): boolean =>
-  steps.some(({ findings }) => findings.some((other) => isSameThing(one, other)));
 
 const isSameThing = (one: Finding, other: Finding): boolean =>
   one.code === other.code &&

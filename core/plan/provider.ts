@@ -2,9 +2,11 @@
 
 import type { Code } from '../codes.ts';
 import type { Documents } from '../documents/documents.ts';
+import type { Evaluated } from '../evaluation/question.ts';
 import type { Blobs } from '../machine/host.ts';
 import type { Reader } from '../machine/reader.ts';
 import type { Edit, Finding } from '../model.ts';
+import type { AbsPath } from '../path.ts';
 import type { Pattern } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
 import type { Verdict } from '../verdict.ts';
@@ -17,8 +19,22 @@ export interface Difference {
   /** May be left out where no edit names a content. */
   readonly blobs?: Blobs;
   readonly rest?: Rest;
+  readonly asks?: Asks;
   /** There is nothing to look at here: the look of another provider that concerns them decides, if it is made. */
   readonly defers?: readonly Pattern[];
+}
+
+/** What a look leaves open and Nix can decide. */
+export interface Asks {
+  /** Only the whole system tells: to evaluate it takes seconds. */
+  readonly toplevel: boolean;
+  /** Files that git does not show: the same is asked once more with them. */
+  readonly besides?: readonly AbsPath[];
+  /**
+   * Pure: the findings that take the place of the undecided ones. `said`: of the tree as git shows it. `with`: with the files
+   * besides; undefined where nothing was asked, or that does not evaluate.
+   */
+  readonly decide: (said: Evaluated, withBesides: Evaluated | undefined) => Pick<Difference, 'findings' | 'rest'>;
 }
 
 /** What becomes of the wishes that no finding of this look names. `by`: the code of the finding that says why. */

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { cacheHome, keptFor, missingIn, privateStore } from './private-cache.ts';
 import { environmentFor, run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
@@ -35,12 +36,20 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
   const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
   if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
+  const isPrivate = job.isKept || job.sources !== undefined;
+  const cache = isPrivate ? cacheHome() : undefined;
+  const kept = job.isKept ? keptFor(job, cache) : undefined;
+  if (kept?.answer !== undefined) return { status: 'done', files: [], stdout: kept.answer, stderr: '' };
   const scratch = temporaryIn(temporaryDirectory());
   try {
     const work = `${scratch}/work`;
     mkdirSync(work, 0o755);
     for (const file of job.files) lay(work, file);
-    const argv = job.argv.map((word) => word.replaceAll('{scratch}', work)) as unknown as Argv;
+    const store = job.argv.includes('{store}') ? privateStore(cache ?? scratch) : '';
+    if (job.sources !== undefined) await bring(missingIn(store, job.sources), store, work);
+    const argv = job.argv.map((word) =>
+      word === '{store}' ? store : word.replaceAll('{scratch}', work),
+    ) as unknown as Argv;
     const result = await run(argv, {
       cwd: work,
       env: { XDG_CACHE_HOME: cacheDir(scratch) },
@@ -50,10 +59,18 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     if (result.status === 'failed')
       return { status: 'failed', stderr: result.stderr.replaceAll(`${work}/`, '').replaceAll(work, '.') };
     const files = job.outputs.flatMap((output) => [...gather(work, output)]);
+    kept?.keep(result.stdout);
     return { status: 'done', files, stdout: result.stdout, stderr: result.stderr };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** From the store of the machine, without network. What fails here the program itself says better. */
+async function bring(paths: readonly string[], store: string, cwd: string): Promise<void> {
+  if (paths.length === 0) return;
+  const features = ['--extra-experimental-features', 'nix-command'];
+  await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], { cwd });
 }
 
 function lay(work: string, file: ScratchFile): void {

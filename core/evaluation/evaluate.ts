@@ -1,0 +1,118 @@
+// One evaluation of a flake by the real Nix, as the person: the files of a tree in, facts or the reason for none out. What goes
+// into a store is the private one of the person; nothing is built, and nothing that the flake says changes Nix's settings.
+
+import type { Lock } from '../formats/lock/model.ts';
+import { sourcePath } from '../formats/nar/store-path.ts';
+import type { Job, JobResult } from '../machine/job.ts';
+import type { Reader } from '../machine/reader.ts';
+import type { Person } from '../model.ts';
+import { type AbsPath, absolute } from '../path.ts';
+import { type Failure, failureIn } from './failure.ts';
+import { answerIn, type Evaluated, type Question, questionText } from './question.ts';
+
+export type Evaluation =
+  | { readonly kind: 'done'; readonly evaluated: Evaluated }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  /** There is no Nix, or only root may read what it would need. */
+  | { readonly kind: 'impossible'; readonly why: string };
+
+/** `names`: where the whole does not evaluate, the names of nixosConfigurations may. */
+export interface Asked {
+  readonly whole: Evaluation;
+  readonly names?: Evaluation;
+}
+
+/** A tree that is to be evaluated. */
+export interface Tree extends Pick<Job, 'files' | 'from'> {
+  /** Where flake.nix is in it; '' is the top. */
+  readonly subdir: string;
+  /** Its lock, whose sources are brought from the machine's store. */
+  readonly lock: Lock | undefined;
+}
+
+export interface Evaluating {
+  readonly person: Person;
+  readonly offline: boolean;
+}
+
+/** Asks everything at once; where that fails, the names alone, since one broken host aborts all. */
+export async function evaluate(tree: Tree, question: Question, how: Evaluating, reader: Reader): Promise<Asked> {
+  const whole = evaluationOf(await reader.compute(jobFor(tree, questionText(question), question.host, how, reader)));
+  if (whole.kind !== 'failed' || whole.failure.of === 'surroundings') return { whole };
+  const names = evaluationOf(await reader.compute(jobFor(tree, NAMES, question.host, how, reader)));
+  return { whole, names };
+}
+
+const NAMES = 'cs: { names = builtins.attrNames cs; host = null; }';
+
+function jobFor(
+  { files, from, subdir, lock }: Tree,
+  expression: string,
+  host: string,
+  { person, offline }: Evaluating,
+  reader: Reader,
+): Job {
+  const at =
+    subdir === '' ? 'path:{scratch}' : `path:{scratch}?dir=${encodeURIComponent(subdir).replaceAll('%2F', '/')}`;
+  return {
+    label: `evaluating nixosConfigurations.${host} with Nix`,
+    purpose: 'answer',
+    files,
+    from,
+    sources: lock === undefined ? [] : sourcesOf(lock, reader),
+    isKept: true,
+    argv: [
+      'nix',
+      ...['--extra-experimental-features', 'nix-command flakes'],
+      ...['--store', '{store}'],
+      ...(offline ? ['--offline'] : []),
+      ...SETTINGS.flatMap(([name, value]) => ['--option', name, value]),
+      'eval',
+      '--json',
+      ...['--no-update-lock-file', '--no-write-lock-file'],
+      `${at}#nixosConfigurations`,
+      ...['--apply', expression],
+    ],
+    outputs: [],
+    as: person,
+  };
+}
+
+/** Evaluation builds nothing, waits for no network for minutes, and follows no setting of the flake. */
+const SETTINGS: readonly (readonly [name: string, value: string])[] = [
+  ['allow-import-from-derivation', 'false'],
+  ['accept-flake-config', 'false'],
+  ['max-jobs', '0'],
+  ['builders', ''],
+  ['substituters', ''],
+  ['download-attempts', '1'],
+  ['connect-timeout', '10'],
+];
+
+/** What the lock names and this machine's store has already: it needs no network. */
+function sourcesOf(lock: Lock, reader: Reader): readonly AbsPath[] {
+  const paths = [...lock.nodes.values()].flatMap(({ locked }) => {
+    const path = typeof locked?.narHash === 'string' ? sourcePath(locked.narHash) : undefined;
+    return path === undefined ? [] : [absolute(path)];
+  });
+  return [...new Set(paths)].filter((path) => reader.stat(path).type !== 'absent');
+}
+
+function evaluationOf(result: JobResult): Evaluation {
+  switch (result.status) {
+    case 'missing':
+      return { kind: 'impossible', why: `${result.tool} is not installed` };
+    case 'closed':
+      return { kind: 'impossible', why: `"${result.path}" can only be read by root` };
+    case 'withheld':
+      return { kind: 'impossible', why: 'no program is run here' };
+    case 'failed':
+      return { kind: 'failed', failure: failureIn(result.stderr) };
+    case 'done': {
+      const evaluated = answerIn(result.stdout);
+      return evaluated === undefined
+        ? { kind: 'failed', failure: { of: 'surroundings', summary: 'the answer of Nix cannot be read', log: '' } }
+        : { kind: 'done', evaluated };
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// What Nix is asked about a flake, as an expression, and what its answer says, as data. Pure.
+
+/** What evaluation says of one host. A member is undefined where the host has no such option. */
+export interface EvaluatedHost {
+  /** Nix's system: `x86_64-linux`. */
+  readonly system?: string;
+  readonly hostName?: string;
+  /** What nix.conf of the built system enables, by `nix.settings`. */
+  readonly features?: readonly string[];
+  /** Lines of `nix.extraOptions`, which come after the settings. */
+  readonly extraOptions?: string;
+  /** Modules that are files of the flake, relative to its top, as far as the host tells; other modules are not among them. */
+  readonly modules?: readonly string[];
+  /** The derivation of the system: two trees that give the same one are the same system. */
+  readonly toplevel?: string;
+}
+
+/** `host`: undefined where the flake has none of the name. */
+export interface Evaluated {
+  /** Of nixosConfigurations. */
+  readonly names: readonly string[];
+  readonly host?: EvaluatedHost;
+}
+
+/** `toplevel` costs the evaluation of the whole system. */
+export interface Question {
+  /** The attribute of nixosConfigurations. */
+  readonly host: string;
+  readonly toplevel: boolean;
+}
+
+/**
+ * A function of `nixosConfigurations`. Every member is asked for by itself, with a default where a host may lack it: tryEval
+ * does not catch a missing attribute.
+ */
+export function questionText({ host, toplevel }: Question): string {
+  const name = nixString(host);
+  return `cs: {
+  names = builtins.attrNames cs;
+  host = if !(cs ? ${name}) then null else let
+    c = cs.${name};
+    config = c.config or { };
+    inFlake = m: if builtins.isPath m || builtins.isString m then toString m else null;
+  in {
+    system = c.pkgs.stdenv.hostPlatform.system or config.nixpkgs.hostPlatform.system or config.nixpkgs.system or null;
+    hostName = config.networking.hostName or null;
+    features = config.nix.settings.experimental-features or null;
+    extraOptions = config.nix.extraOptions or null;
+    modules = map inFlake (c._module.args.modules or config._module.args.modules or [ ]) ++ ${definers()};
+    toplevel = ${toplevel ? 'config.system.build.toplevel.drvPath or null' : 'null'};
+  };
+}`;
+}
+
+/** The files that define options which nearly every configuration sets: a module that another one imports is among no arguments. */
+const definers = (): string =>
+  `builtins.concatMap (o: o.files or [ ]) [ ${OPTIONS.map((name) => `(c.options.${name} or { })`).join(' ')} ]`;
+
+const OPTIONS = [
+  'networking.hostName',
+  'system.stateVersion',
+  'fileSystems',
+  'users.users',
+  'environment.systemPackages',
+  'boot.loader.grub.enable',
+  'boot.loader.systemd-boot.enable',
+  'boot.initrd.availableKernelModules',
+  'nix.settings',
+  'nix.extraOptions',
+  'time.timeZone',
+  'i18n.defaultLocale',
+  'services.openssh.enable',
+];
+
+const nixString = (text: string): string => `"${text.replace(/["\\$]/g, '\\$&')}"`;
+
+/** The answer as Nix's JSON has it. Undefined: it is none. */
+export function answerIn(json: string): Evaluated | undefined {
+  const value = parse(json);
+  if (!isRecord(value) || !isTexts(value.names)) return undefined;
+  const { names, host } = value;
+  return isRecord(host) ? { names, host: hostIn(host) } : { names };
+}
+
+function hostIn({
+  system,
+  hostName,
+  features,
+  extraOptions,
+  modules,
+  toplevel,
+}: Record<string, unknown>): EvaluatedHost {
+  const enabled = typeof features === 'string' ? features.split(/\s+/).filter((one) => one !== '') : features;
+  return {
+    ...(typeof system === 'string' && { system }),
+    ...(typeof hostName === 'string' && { hostName }),
+    ...(isTexts(enabled) && { features: enabled }),
+    ...(typeof extraOptions === 'string' && { extraOptions }),
+    ...(Array.isArray(modules) && { modules: [...new Set(modules.flatMap((one) => inTree(one)))] }),
+    ...(typeof toplevel === 'string' && { toplevel }),
+  };
+}
+
+/** A flake is evaluated in a copy in the store, which Nix 2.8 names by where it is on the disk: what lies in it, relative to it. */
+function inTree(module: unknown): readonly string[] {
+  const [, path] = typeof module === 'string' ? (/\/nix\/store\/[0-9a-z]{32}-[^/]+\/(.+)$/.exec(module) ?? []) : [];
+  return path === undefined ? [] : [path];
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string');
