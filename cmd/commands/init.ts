@@ -20,7 +20,7 @@ import { type End, EXIT } from '../session/exit.ts';
 import type { Io, Usage } from '../session/io.ts';
 import { askYes, DECLINED, LEFT } from '../session/question.ts';
 import type { Reporting } from '../session/run.ts';
-import { aboutMachine, aboutSpec, filesFor, type Place, placeOf } from '../session/session.ts';
+import { aboutMachine, aboutSpec, callersEyes, filesFor, type Place, placeOf } from '../session/session.ts';
 
 export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
   const file = options.spec ?? 'reflake.yaml';
@@ -38,9 +38,10 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   await checkFlags(options, host);
   const found = survey(host, person, whereOn(place, io.cwd));
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
-  learn(aboutMachine(place));
+  const mayRead = callersEyes(host, people(host), caller);
+  learn({ ...aboutMachine(place), mayRead });
   const named = namedPlace(options, host, found.user?.value ?? person.name);
-  const proposal = await proposeSpec({ options, io, reader: host, found, named, person, asks, report });
+  const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report });
   if ('end' in proposal) return proposal.end;
   if ('problem' in proposal) return refuse(proposal.problem);
   if (!options.yes && !asks)

@@ -3,7 +3,7 @@
 
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
-import { type AbsPath, absolute } from '../../core/path.ts';
+import { type AbsPath, absolute, join } from '../../core/path.ts';
 import type { Spec } from '../../core/spec/load.ts';
 import { type AdoptedHost, hostsOf, inputsOf } from '../../core/survey/adopt.ts';
 import { newHost } from '../../core/survey/choose.ts';
@@ -17,6 +17,9 @@ import { alsoThere, type Known, type Proposal, unanswered } from './proposal.ts'
 export async function adoptFlake(candidate: Candidate, others: readonly Candidate[], known: Known): Promise<Proposal> {
   const { flake, why } = candidate;
   const { options, reader, found, named, report } = known;
+  const file = join(flake.dir, './flake.nix');
+  if (!known.mayRead(file))
+    return unanswered(`only root can read "${file}"`, 'run the command as root itself, or let yourself read it');
   const chosen = await chooseHost(candidate, known);
   if (!('host' in chosen)) return chosen;
   const { host } = chosen;

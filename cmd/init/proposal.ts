@@ -5,6 +5,7 @@ import type { Reporter } from '../../core/event.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
+import type { MayRead } from '../../core/plan/caller-may-read.ts';
 import type { Spec } from '../../core/spec/load.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import type { FlakeAt } from '../../core/survey/flakes.ts';
@@ -32,6 +33,8 @@ export interface Known {
   /** What --path names, and the flake that lies there. */
   readonly named: { readonly path: AbsPath; readonly flake: FlakeAt } | undefined;
   readonly person: Person;
+  /** Whether who called may be told what is in a file. */
+  readonly mayRead: MayRead;
   /** Somebody is there to be asked. */
   readonly asks: boolean;
   readonly report: Reporter;

@@ -6,6 +6,7 @@ import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
 import { isError } from '../../core/diagnostic.ts';
 import { findingsOf, isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
 import type { Plan } from '../../core/model.ts';
+import { discreetly } from '../../core/plan/caller-may-read.ts';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { leaveOut } from '../../core/survey/draft.ts';
 import type { LeftOut } from '../../core/survey/spec-text.ts';
@@ -67,7 +68,16 @@ async function look(spec: Spec, place: Place, options: GlobalOptions, io: Io): P
   const without = { ...options, only: undefined, skip: ['machine'] };
   const opened = await sessionOf({ spec: loaded, file: '', text }, place, without, io, silent);
   if (!opened.ok) return problems(told);
-  const { plan } = await opened.session.plan(() => {}, { bytes: false });
+  const { session } = opened;
+  const planned = await session.plan(() => {}, { bytes: false });
+  let { plan } = planned;
+  // What only root can read is neither told nor written into a file of the caller's.
+  discreetly(
+    (event) => {
+      if (event.type === 'planned') plan = event.plan;
+    },
+    () => session.mayRead,
+  )({ type: 'planned', plan });
   return { plan };
 }
 

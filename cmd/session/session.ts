@@ -20,6 +20,7 @@ import {
   type UserFiles,
 } from '../../core/host/surroundings.ts';
 import type { Host } from '../../core/machine/host.ts';
+import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Person } from '../../core/model.ts';
@@ -120,7 +121,7 @@ export async function openSession(
 export async function sessionOf(
   { spec, file, text, limits }: FoundAndLoaded,
   place: Place,
-  options: GlobalOptions,
+  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
   io: Io,
   reporting: Reporting,
   saved?: string,
@@ -143,7 +144,7 @@ export async function sessionOf(
     'seenBy' in place.host && caller.uid !== 0
       ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
       : place.host;
-  const mayRead = callersEyes(place.host, wishes, caller);
+  const mayRead = callersEyes(place.host, wishes.people, caller);
   learn({
     spec: file,
     source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
@@ -182,9 +183,9 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
 }
 
 /** Root sees more than who called it; an ordinary user sees no more than that. */
-function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
+export function callersEyes(host: Host, names: People, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
-  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
+  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...names.groupsOf(caller.uid)] });
 }
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
