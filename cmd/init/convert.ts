@@ -94,7 +94,7 @@ async function wantsActivation({ asks, io, options, reader }: Known): Promise<'n
   const isNixos = options.root === '/' && reader.stat(absolute('/run/current-system')).type === 'link';
   if (!asks || !isNixos) return 'none';
   io.err(
-    'When you apply it: build the system and switch to it, undone by itself if it fails? Without it, the flake is only written.\n',
+    'When it is applied, build the system and switch to it? That is undone by itself\nif it fails. Without it, the flake is only written, and does not run yet.\n',
   );
   const isWanted = await askYes(io, 'Build and switch');
   return isWanted === undefined ? undefined : isWanted ? 'switch' : 'none';

@@ -13,7 +13,8 @@ export async function problemWith(what: Answered, answer: string, people: People
     return `${JSON.stringify(answer)} is no release and no flake reference; such as 24.05, unstable, github:NixOS/nixpkgs/nixos-24.05`;
   const wrong = await loadSpec('answer.json', JSON.stringify(specWith(what, answer)));
   const problem = wrong.diagnostics.find(isError);
-  if (problem !== undefined) return [problem.summary, problem.hint].filter((words) => words).join('; ');
+  if (problem !== undefined)
+    return [problem.summary, problem.expected, problem.hint].filter((words) => words).join('; ');
   return what === 'user' ? userProblem(answer, people) : undefined;
 }
 
