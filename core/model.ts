@@ -234,6 +234,13 @@ export function kindOf({ before, after }: Put): PutKind {
   return 'metadata';
 }
 
+/** Whether bytes, or where a link leads, stay as they are. A file without content after it keeps its own. */
+export function keepsContent(before: Entry, after: Entry): boolean {
+  if (before.type === 'absent' || before.type !== after.type) return false;
+  if (before.type === 'link') return after.type === 'link' && before.target === after.target;
+  return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
+}
+
 /** Bytes matter where the edit names some, and where a file comes or goes. */
 export const looksInside = ({ before, after }: Put): boolean =>
   [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined) ||

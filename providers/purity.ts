@@ -3,7 +3,7 @@
 
 import { rangeOf } from '../core/diagnostic.ts';
 import type { Documents } from '../core/documents/documents.ts';
-import { type Impurity, impuritiesIn } from '../core/formats/nix/impurities.ts';
+import { type Impurity, impuritiesIn } from '../core/formats/module/impurities.ts';
 import { MOST } from '../core/limits.ts';
 import { isUnreadable, type Reader } from '../core/machine/reader.ts';
 import type { Finding } from '../core/model.ts';

@@ -9,13 +9,14 @@ import { people } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
+import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
 import { specText } from '../../core/survey/spec-text.ts';
 import { homeOf, survey } from '../../core/survey/survey.ts';
 import type { InitOptions } from '../init/proposal.ts';
 import { proposeSpec } from '../init/propose.ts';
-import { settleDraft } from '../init/settle.ts';
+import { guardSays, settleDraft } from '../init/settle.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { Io, Usage } from '../session/io.ts';
 import { askYes, DECLINED, LEFT } from '../session/question.ts';
@@ -36,12 +37,13 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   const { host } = place;
   const person = lookingAs(place, caller);
   await checkFlags(options, host);
-  const found = survey(host, person, whereOn(place, io.cwd));
+  const found = survey(host, caller, whereOn(place, io.cwd));
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
   const mayRead = callersEyes(host, people(host), caller);
   learn({ ...aboutMachine(place), mayRead });
   const named = namedPlace(options, host, found.user?.value ?? person.name);
-  const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report });
+  const guard = (spec: Spec) => guardSays(spec, place, options, io);
+  const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report, guard });
   if ('end' in proposal) return proposal.end;
   if ('problem' in proposal) return refuse(proposal.problem);
   if (!options.yes && !asks)
@@ -74,10 +76,17 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
       hint: 'name another file with --spec, or remove it first',
     });
   const sources = aboutMachine(place);
-  const own = aboutSpec({ file, text });
+  const read = await loadSpec(file, text);
+  const own = aboutSpec({ file, text, ...(read.ok && { locate: read.locate }) });
   learn({ ...own, source: (name) => own.source?.(name) ?? sources.source?.(name) });
-  report({ type: 'diagnostics', diagnostics: findings });
-  report({ type: 'initialised', file: relative(io.cwd, target) || file, spec, firstPlan });
+  const barred = await guard(spec);
+  report({ type: 'diagnostics', diagnostics: [...barred, ...findings] });
+  report({
+    type: 'initialised',
+    file: relative(io.cwd, target) || file,
+    spec,
+    firstPlan: barred.length > 0 ? 'blocked' : firstPlan,
+  });
   return { exit: EXIT.ok };
 }
 

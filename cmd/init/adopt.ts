@@ -10,7 +10,7 @@ import { newHost } from '../../core/survey/choose.ts';
 import { ownerWord, placeWord } from '../../core/survey/draft.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
-import { isSameName, renamed } from '../../core/survey/who.ts';
+import { isSameName, notSwitched } from '../../core/survey/who.ts';
 import { ask, LEFT } from '../session/question.ts';
 import { alsoThere, type Known, type Proposal, unanswered } from './proposal.ts';
 
@@ -62,7 +62,7 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
       source: isTracked ? 'its repository' : 'having no repository',
     },
   ];
-  const notes = [...guardNotes(host, known), ...inputs.notes, ...alsoThere(others)];
+  const notes = [...otherName(host, known), ...inputs.notes, ...alsoThere(others)];
   report({ type: 'surveyed', facts, notes });
   const asked = [
     ...(options.user === undefined ? [] : ['/config/owner']),
@@ -77,11 +77,10 @@ function retargeted(inputs: Spec['inputs'], url: string): Spec['inputs'] {
   return { ...inputs, nixpkgs: typeof nixpkgs === 'object' ? { ...nixpkgs, url } : url };
 }
 
-/** What the machine guard will say of a host that is called otherwise than the running machine. */
-function guardNotes({ attribute, hostName }: AdoptedHost, { found: { running } }: Known): readonly string[] {
-  if (running === undefined || isSameName(attribute, running.value)) return [];
-  const source = hostName === undefined ? 'flake.nix' : hostName.source;
-  return [renamed(running.value, { value: attribute, source })];
+/** A host that is called otherwise than the running machine. */
+function otherName({ attribute, hostName }: AdoptedHost, { found: { running } }: Known): readonly string[] {
+  const name = hostName ?? { value: attribute, source: 'flake.nix' };
+  return running === undefined || isSameName(name.value, running.value) ? [] : [notSwitched(running, name)];
 }
 
 type Chosen = { readonly host: AdoptedHost; readonly why: string } | Exclude<Proposal, { readonly spec: Spec }>;

@@ -7,11 +7,12 @@ import { isUnreadable } from '../../core/machine/reader.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { newDraft } from '../../core/survey/draft.ts';
+import type { Fact } from '../../core/survey/fact.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
 import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
 import { homeOf } from '../../core/survey/survey.ts';
-import { isSameName, renamed } from '../../core/survey/who.ts';
+import { nameOf, notSwitched } from '../../core/survey/who.ts';
 import { ask, askYes, LEFT } from '../session/question.ts';
 import { alsoThere, type Known, type Proposal, unanswered } from './proposal.ts';
 
@@ -24,11 +25,15 @@ interface Question {
 
 export async function convertChannel(others: readonly Candidate[], known: Known): Promise<Proposal> {
   const { options, io, reader, found, asks, report } = known;
-  report({ type: 'surveyed', facts: factsOf(known), notes: [...found.notes, ...alsoThere(others)] });
+  const guess = await nameFor(known);
+  const { running, configured } = found;
+  const isOther = running !== undefined && configured !== undefined && nameOf(running, configured) === undefined;
+  const notes = [...(isOther ? [notSwitched(running, configured)] : []), ...found.notes, ...alsoThere(others)];
+  report({ type: 'surveyed', facts: factsOf(guess, known), notes });
   const names = people(reader);
   const answers: Partial<Record<Answered, string>> = {};
   const questions: readonly Question[] = [
-    { key: 'name', text: 'Host name', flag: options.name, guess: found.name?.value },
+    { key: 'name', text: 'Host name', flag: options.name, guess: guess?.value },
     { key: 'system', text: 'System', flag: options.system, guess: found.system.value },
     {
       key: 'release',
@@ -43,14 +48,12 @@ export async function convertChannel(others: readonly Candidate[], known: Known)
     const answer = flag ?? (asks ? await ask(io, { text, guess, problem }) : guess);
     if (answer === undefined && asks) return { end: LEFT };
     if (answer === undefined && key === 'user') continue;
-    if (answer === undefined)
-      return unanswered(`${text.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
+    if (answer === undefined) return unanswered(`the ${key} could not be found on this machine`, `say it: --${key} …`);
     const why = flag === undefined ? await problem(answer) : undefined;
     if (why !== undefined) return unanswered(`${key}: ${why}`, `say it: --${key} …`);
     answers[key] = answer;
   }
   const { name = '', system = '', release = '', user } = answers;
-  if (options.name !== undefined) noteName(options.name, known);
   const path = await placeFor(user, known);
   if (path === undefined) return { end: LEFT };
   const activate = options.activate ?? (await wantsActivation(known));
@@ -100,14 +103,19 @@ async function wantsActivation({ asks, io, options, reader }: Known): Promise<'n
   return isWanted === undefined ? undefined : isWanted ? 'switch' : 'none';
 }
 
-/** What the guard will say of a name that is not the running one. */
-function noteName(name: string, { found: { running }, report }: Known): void {
-  if (running === undefined || isSameName(name, running.value)) return;
-  const summary = renamed(running.value, { value: name, source: 'what you said' });
-  report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF2002', summary } });
+/**
+ * The name to write. Where the configuration has another one than the machine, it is the one that the guard lets through; if none
+ * is, that of the configuration, which the machine will have.
+ */
+async function nameFor({ found: { running, configured, system }, guard }: Known): Promise<Fact | undefined> {
+  if (running === undefined || configured === undefined || nameOf(running, configured) !== undefined)
+    return nameOf(running, configured);
+  const draft = { name: running.value, system: system.value, nixpkgs: 'github:NixOS/nixpkgs', user: undefined };
+  const spec = newDraft({ ...draft, path: PLACE, from: undefined, activate: 'none' });
+  return (await guard(spec)).length === 0 ? running : configured;
 }
 
-function factsOf({ found: { name, system, nixpkgs, user, from } }: Known): readonly SurveyedFact[] {
+function factsOf(name: Fact | undefined, { found: { system, nixpkgs, user, from } }: Known): readonly SurveyedFact[] {
   const rows = { name, system, release: nixpkgs, user };
   return [
     ...Object.entries(rows).map(([what, fact]) => ({ what, ...(fact && { value: fact.value, source: fact.source }) })),

@@ -35,6 +35,8 @@ export interface Known {
   readonly person: Person;
   /** Whether who called may be told what is in a file. */
   readonly mayRead: MayRead;
+  /** What the machine guard will say of a spec; nothing where it lets it through. */
+  readonly guard: (spec: Spec) => Promise<readonly Diagnostic[]>;
   /** Somebody is there to be asked. */
   readonly asks: boolean;
   readonly report: Reporter;

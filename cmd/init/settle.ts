@@ -53,8 +53,26 @@ interface Wrong {
 }
 type Looked = { readonly plan: Plan } | { readonly problems: readonly Diagnostic[]; readonly wrong: readonly Wrong[] };
 
-/** The guard aside: whether this is the machine was settled before. */
-async function look(spec: Spec, place: Place, options: GlobalOptions, io: Io): Promise<Looked> {
+/** What the machine guard will say of the spec, in its own words: nothing where it lets it through. */
+export async function guardSays(
+  spec: Spec,
+  place: Place,
+  options: GlobalOptions,
+  io: Io,
+): Promise<readonly Diagnostic[]> {
+  const looked = await lookWith({ ...options, only: ['machine'], skip: [] }, spec, place, io);
+  const said = 'plan' in looked ? problemsOf(looked.plan) : looked.problems;
+  // It bars what comes later, and not the file that is written now.
+  return said
+    .filter(isError)
+    .map((one) => ({ ...one, severity: 'warning', summary: `the guard will say: ${one.summary}` }));
+}
+
+/** The guard aside: what it says changes nothing of what is there. */
+const look = (spec: Spec, place: Place, options: GlobalOptions, io: Io): Promise<Looked> =>
+  lookWith({ ...options, only: undefined, skip: ['machine'] }, spec, place, io);
+
+async function lookWith(options: GlobalOptions, spec: Spec, place: Place, io: Io): Promise<Looked> {
   const text = JSON.stringify(spec);
   const loaded = await loadSpec('reflake.json', text);
   if (!loaded.ok) return problems(loaded.diagnostics);
@@ -65,8 +83,7 @@ async function look(spec: Spec, place: Place, options: GlobalOptions, io: Io): P
     },
     learn: () => {},
   };
-  const without = { ...options, only: undefined, skip: ['machine'] };
-  const opened = await sessionOf({ spec: loaded, file: '', text }, place, without, io, silent);
+  const opened = await sessionOf({ spec: loaded, file: '', text }, place, options, io, silent);
   if (!opened.ok) return problems(told);
   const { session } = opened;
   const planned = await session.plan(() => {}, { bytes: false });

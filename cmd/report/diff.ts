@@ -2,7 +2,16 @@
 
 import { structuredPatch } from 'diff';
 import { digestOf } from '../../core/canonical.ts';
-import type { Digest, Edit, Move, Owner, Plan, Put, Puttable } from '../../core/model.ts';
+import {
+  type Digest,
+  type Edit,
+  keepsContent,
+  type Move,
+  type Owner,
+  type Plan,
+  type Put,
+  type Puttable,
+} from '../../core/model.ts';
 import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
 import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/plan/caller-may-read.ts';
 import { editsOf } from '../../core/plan/edits.ts';
@@ -33,7 +42,7 @@ export function planDiff(plan: Plan, words: DiffWords, theme: Theme): string {
   const parts: string[] = [];
   const metadata: Put[] = [];
   for (const edit of edits) {
-    if (edit.op === 'put' && (isOnlyMetadata(edit) || isOfGit(edit))) metadata.push(edit);
+    if (edit.op === 'put' && (keepsContent(edit.before, edit.after) || isOfGit(edit))) metadata.push(edit);
     else if (edit.op === 'put' && !mayRead(edit.path))
       parts.push([theme.paint('bold', `diff ${theme.show(edit.path)}`), theme.show(withheld(edit.path))].join('\n'));
     else if (edit.op === 'put')
@@ -50,12 +59,6 @@ const sameDigest = (bytes: Uint8Array, digest: Digest): boolean => digestOf(byte
 /** Where a path is before the plan's moves. */
 const pathBefore = (path: AbsPath, moves: readonly Move[]): AbsPath =>
   moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
-
-function isOnlyMetadata({ before, after }: Put): boolean {
-  if (before.type !== after.type || before.type === 'absent') return false;
-  if (before.type === 'link') return after.type === 'link' && before.target === after.target;
-  return before.type === 'dir' || (after.type === 'file' && before.type === 'file' && before.content === after.content);
-}
 
 /** What git keeps for itself: nobody reads its bytes, and a new repository has dozens of such files. */
 const isOfGit = ({ path }: Put): boolean => path.endsWith('/.git') || path.includes('/.git/');
@@ -189,7 +192,7 @@ const LISTED = 10;
 function metadataDiff(puts: readonly Put[], words: DiffWords, theme: Theme): readonly string[] {
   const groups = new Map<string, Put[]>();
   for (const put of puts) {
-    const header = isOnlyMetadata(put) || put.before.type === 'absent' ? [] : ['rewritten for git'];
+    const header = keepsContent(put.before, put.after) || put.before.type === 'absent' ? [] : ['rewritten for git'];
     const key = [...headerOf(put, words), ...header].map(theme.show).join('\n');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [put]);

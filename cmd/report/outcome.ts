@@ -1,7 +1,7 @@
 // What an apply, a rollback or a recovery says while it goes on and when it ends.
 
 import { type Code, entryOf } from '../../core/codes.ts';
-import type { Edit, Kept, Outcome, Put } from '../../core/model.ts';
+import { type Edit, type Kept, keepsContent, type Outcome } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
@@ -12,13 +12,7 @@ export type RowKind = 'move' | 'write' | 'owner' | 'activate';
 
 export function rowKind(edit: Edit): RowKind {
   if (edit.op !== 'put') return edit.op;
-  return isOwnership(edit) ? 'owner' : 'write';
-}
-
-function isOwnership({ before, after }: Put): boolean {
-  if (before.type !== after.type || before.type === 'absent') return false;
-  if (before.type === 'link') return after.type === 'link' && before.target === after.target;
-  return before.type === 'dir' || (after.type === 'file' && before.type === 'file' && before.content === after.content);
+  return keepsContent(edit.before, edit.after) ? 'owner' : 'write';
 }
 
 /** `✔ write      flake.nix, flake.lock             0.0s`. `edits` are of one kind, at least one. */

@@ -2,9 +2,9 @@
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import { findingsOf, isBar, isChange, tallyOf } from '../../core/finding.ts';
+import { fromPointer, pointerWords, toPointer } from '../../core/formats/json-pointer.ts';
 import type { Change, Edit, Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
-import { fromPointer, pointerWords, toPointer } from '../../core/spec/json-pointer.ts';
 import type { Style, Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
 import { countWords, type Row, rowsOf, SIGN_OF, type Sign } from './plan-rows.ts';

@@ -1,4 +1,5 @@
-// JSON (RFC 8259, strictly) with the place of every part. Unlike JSON.parse it refuses a key that occurs twice.
+// JSON (RFC 8259, strictly) with the place of every part, and of the first mistake. Unlike JSON.parse it refuses half a
+// surrogate pair, and a key that occurs twice unless told otherwise. No nesting overflows the stack.
 
 import { MOST } from '../limits.ts';
 import type { ParseProblem, Place, PlacedText, Span } from './placed-text.ts';
@@ -9,11 +10,20 @@ type Node = Span & { readonly value: unknown } & (
     | { readonly kind: 'scalar' }
   );
 
-/** Text without a byte order mark to a value. Never throws; stops at the first mistake. Nesting is limited to 200. */
-export function parseJson(text: string): PlacedText {
+/** What may be in a text: how deep, and which of two equal keys counts. */
+interface Rules {
+  readonly depth: number;
+  readonly twice: 'refused' | 'last';
+}
+
+/** As a machine writes it: any depth, and of two equal keys the last, as JSON.parse has it. */
+export const LENIENT: Rules = { depth: Number.POSITIVE_INFINITY, twice: 'last' };
+
+/** Text without a byte order mark to a value. Never throws; stops at the first mistake. */
+export function parseJson(text: string, rules: Rules = { depth: MOST.jsonDepth, twice: 'refused' }): PlacedText {
   const cursor = { text, at: 0 };
   try {
-    const root = value(cursor, 0);
+    const root = read(cursor, rules);
     space(cursor);
     if (cursor.at < text.length) throw mistake(cursor, 'unexpected text after the end of the JSON value');
     return { ok: true, value: root.value, placeOf: (keys) => placeOf(root, keys) };
@@ -55,47 +65,95 @@ function placeOf(root: Node, keys: readonly string[]): Place | undefined {
   return key === undefined ? { value: place } : { key, value: place };
 }
 
-function value(cursor: Cursor, depth: number): Node {
-  space(cursor);
-  if (depth > MOST.jsonDepth) throw mistake(cursor, 'nested too deeply');
+/** An object or array whose end has not come yet. */
+type Open =
+  | {
+      readonly close: '}';
+      readonly start: number;
+      readonly members: Map<string, { key: Span; node: Node }>;
+      readonly plain: Record<string, unknown>;
+      key: { readonly name: string; readonly span: Span };
+    }
+  | { readonly close: ']'; readonly start: number; readonly items: Node[] };
+
+function read(cursor: Cursor, rules: Rules): Node {
+  const open: Open[] = [];
+  for (;;) {
+    space(cursor);
+    let node = begin(cursor, open, rules);
+    // What is complete may complete what it is in.
+    while (node !== undefined) {
+      const top = open.at(-1);
+      if (top === undefined) return node;
+      add(top, node);
+      space(cursor);
+      if (cursor.text[cursor.at] === top.close) {
+        node = end(cursor, open);
+      } else {
+        separator(cursor, top.close);
+        if (top.close === '}') top.key = readKey(cursor, top.members, rules);
+        node = undefined;
+      }
+    }
+  }
+}
+
+/** A scalar, or an empty object or array; undefined where one begins whose parts are still to come. */
+function begin(cursor: Cursor, open: Open[], rules: Rules): Node | undefined {
   const char = cursor.text[cursor.at];
-  if (char === '{') return object(cursor, depth);
-  if (char === '[') return array(cursor, depth);
   if (char === '"') return string(cursor);
   if (char === undefined) throw mistake(cursor, 'the text ends where a value is expected');
-  return word(cursor);
+  if (char !== '{' && char !== '[') return word(cursor);
+  if (open.length >= rules.depth) throw mistake(cursor, 'nested too deeply');
+  const start = cursor.at++;
+  space(cursor);
+  if (char === '[') {
+    open.push({ close: ']', start, items: [] });
+    return cursor.text[cursor.at] === ']' ? end(cursor, open) : undefined;
+  }
+  const top = {
+    close: '}' as const,
+    start,
+    members: new Map(),
+    plain: {},
+    key: { name: '', span: { start, end: start } },
+  };
+  open.push(top);
+  if (cursor.text[cursor.at] === '}') return end(cursor, open);
+  top.key = readKey(cursor, top.members, rules);
+  return undefined;
 }
 
-function object(cursor: Cursor, depth: number): Node {
-  const start = cursor.at++;
-  const members = new Map<string, { key: Span; node: Node }>();
-  const plain: Record<string, unknown> = {};
-  for (space(cursor); cursor.text[cursor.at] !== '}'; ) {
-    if (members.size > 0) separator(cursor, '}');
-    if (cursor.text[cursor.at] !== '"') throw unexpected(cursor, 'a key in double quotes');
-    const key = string(cursor);
-    const name = key.value as string;
-    if (members.has(name)) throw new Mistake({ message: `duplicate key ${JSON.stringify(name)}`, span: key });
-    space(cursor);
-    if (cursor.text[cursor.at] !== ':') throw unexpected(cursor, '":"');
-    cursor.at++;
-    const node = value(cursor, depth + 1);
-    members.set(name, { key: { start: key.start, end: key.end }, node });
-    // Defined, not assigned: a key named __proto__ is data.
-    Object.defineProperty(plain, name, { value: node.value, enumerable: true, writable: true, configurable: true });
-    space(cursor);
-  }
-  return { kind: 'object', start, end: ++cursor.at, members, value: plain };
+function readKey(cursor: Cursor, members: ReadonlyMap<string, unknown>, rules: Rules): { name: string; span: Span } {
+  if (cursor.text[cursor.at] !== '"') throw unexpected(cursor, 'a key in double quotes');
+  const { start, end, value } = string(cursor);
+  const span = { start, end };
+  const name = value as string;
+  if (rules.twice === 'refused' && members.has(name))
+    throw new Mistake({ message: `duplicate key ${JSON.stringify(name)}`, span });
+  space(cursor);
+  if (cursor.text[cursor.at] !== ':') throw unexpected(cursor, '":"');
+  cursor.at++;
+  return { name, span };
 }
 
-function array(cursor: Cursor, depth: number): Node {
-  const start = cursor.at++;
-  const items: Node[] = [];
-  for (space(cursor); cursor.text[cursor.at] !== ']'; space(cursor)) {
-    if (items.length > 0) separator(cursor, ']');
-    items.push(value(cursor, depth + 1));
+function add(top: Open, node: Node): void {
+  if (top.close === ']') {
+    top.items.push(node);
+    return;
   }
-  return { kind: 'array', start, end: ++cursor.at, items, value: items.map((item) => item.value) };
+  const { name, span } = top.key;
+  top.members.set(name, { key: span, node });
+  // Defined, not assigned: a key named __proto__ is data.
+  Object.defineProperty(top.plain, name, { value: node.value, enumerable: true, writable: true, configurable: true });
+}
+
+function end(cursor: Cursor, open: Open[]): Node {
+  const top = open.pop()!;
+  const span = { start: top.start, end: ++cursor.at };
+  return top.close === '}'
+    ? { kind: 'object', ...span, members: top.members, value: top.plain }
+    : { kind: 'array', ...span, items: top.items, value: top.items.map((item) => item.value) };
 }
 
 /** The comma between two members; a comma before the closing bracket gets its own message. */
@@ -111,28 +169,27 @@ function separator(cursor: Cursor, close: string): void {
     });
 }
 
-function string(cursor: Cursor): Node {
-  const pattern = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-  pattern.lastIndex = cursor.at;
-  const match = pattern.exec(cursor.text);
-  if (match === null) throw badString(cursor);
-  const start = cursor.at;
-  cursor.at = pattern.lastIndex;
-  return { kind: 'scalar', start, end: cursor.at, value: JSON.parse(match[0]) };
-}
+// One character or escape at a time: a repeated group would overflow the regular expression engine on long strings.
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const ESCAPED =
+  /\\(?:["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})/y;
 
-function badString(cursor: Cursor): Mistake {
-  const start = cursor.at;
-  const good = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
-  good.lastIndex = start;
-  good.exec(cursor.text);
-  const at = good.lastIndex;
-  if (cursor.text[at] === '\\')
-    return new Mistake({
-      message: 'unknown escape in a string',
-      span: { start: at, end: Math.min(at + 2, cursor.text.length) },
-    });
-  return new Mistake({ message: 'string without a closing quote', span: { start, end: at } });
+function string(cursor: Cursor): Node {
+  const start = cursor.at++;
+  for (;;) {
+    skip(cursor, PLAIN);
+    const at = cursor.at;
+    if (cursor.text[at] === '"') break;
+    if (cursor.text[at] !== '\\')
+      throw new Mistake({ message: 'string without a closing quote', span: { start, end: at } });
+    skip(cursor, ESCAPED);
+    if (cursor.at > at) continue;
+    const isHalf = /^\\u[dD][89a-fA-F][0-9a-fA-F]{2}/.test(cursor.text.slice(at, at + 6));
+    const message = isHalf ? 'half a surrogate pair in a string' : 'unknown escape in a string';
+    throw new Mistake({ message, span: { start: at, end: Math.min(at + (isHalf ? 6 : 2), cursor.text.length) } });
+  }
+  cursor.at++;
+  return { kind: 'scalar', start, end: cursor.at, value: JSON.parse(cursor.text.slice(start, cursor.at)) };
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -152,10 +209,12 @@ function word(cursor: Cursor): Node {
 }
 
 function space(cursor: Cursor): void {
-  const pattern = /[ \t\r\n]*/y;
+  skip(cursor, /[ \t\r\n]*/y);
+}
+
+function skip(cursor: Cursor, pattern: RegExp): void {
   pattern.lastIndex = cursor.at;
-  pattern.exec(cursor.text);
-  cursor.at = pattern.lastIndex;
+  if (pattern.test(cursor.text)) cursor.at = pattern.lastIndex;
 }
 
 const clip = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);

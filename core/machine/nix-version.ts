@@ -1,6 +1,6 @@
 // Which rules the Nix here follows; asked only where versions disagree.
 
-import type { NixVersion } from '../formats/flake-ref/model.ts';
+import type { NixVersion } from '../formats/nix-version.ts';
 import type { Person } from '../model.ts';
 import type { Reader } from './reader.ts';
 

@@ -3,10 +3,10 @@
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
+import { toPointer } from '../formats/json-pointer.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
 import { type InputWishes, inputsOf } from './inputs.ts';
-import { toPointer } from './json-pointer.ts';
 import { quote, type SpecProblem } from './schema-errors.ts';
 import { closest } from './suggest.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
-import { toPointer } from './json-pointer.ts';
+import { toPointer } from '../formats/json-pointer.ts';
 
 /** One wish for an input. `urlPointer` leads to the url itself: the member, or the `url` inside it. */
 export interface InputWishes {

@@ -3,7 +3,7 @@
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
-import { fromPointer, toPointer } from './json-pointer.ts';
+import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 
 /** A pointer in which a `*` stands for one key. */
 export type Pattern = string;

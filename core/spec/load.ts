@@ -5,13 +5,13 @@ import { validate } from '../../schemas/validate-spec.gen.mjs';
 import { digestOfJson } from '../canonical.ts';
 import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from '../diagnostic.ts';
 import { parseJson } from '../formats/json.ts';
+import { fromPointer } from '../formats/json-pointer.ts';
 import type { PlacedText, Span } from '../formats/placed-text.ts';
 import { parsePlainYaml } from '../formats/plain-yaml.ts';
 import { parseYaml } from '../formats/yaml.ts';
 import { MOST } from '../limits.ts';
 import type { Digest } from '../model.ts';
 import { checkSpec } from './checks.ts';
-import { fromPointer } from './json-pointer.ts';
 import { problemsOf, type SpecProblem } from './schema-errors.ts';
 
 export type { Spec };

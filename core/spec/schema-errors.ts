@@ -3,7 +3,7 @@
 import type { Failure } from '../../schemas/validate-spec.gen.mjs';
 import type { Code } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
-import { fromPointer, pointerWords, toPointer } from './json-pointer.ts';
+import { fromPointer, pointerWords, toPointer } from '../formats/json-pointer.ts';
 import { closest } from './suggest.ts';
 
 /** A diagnostic before it has a place: `pointer` leads to it, `part` says which half of the member is meant. */

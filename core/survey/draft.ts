@@ -2,11 +2,11 @@
 // out because the machine is not so.
 
 import type { JsonPointer } from '../diagnostic.ts';
+import { fromPointer } from '../formats/json-pointer.ts';
 import type { People } from '../machine/people.ts';
 import type { Owner } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import { isWithin, relativeTo } from '../path.ts';
-import { fromPointer } from '../spec/json-pointer.ts';
 import type { Spec } from '../spec/load.ts';
 import { type LeftOut, scalar } from './spec-text.ts';
 

@@ -10,14 +10,14 @@ import { type Fact, ifReadable } from './fact.ts';
 import { type FlakeAt, type FoundFlake, flakeAround, flakeAt, flakesInHome, PLACE } from './flakes.ts';
 import { type ModulesSay, whatModulesSay } from './modules.ts';
 import { type Nixpkgs, nixpkgsNamed, nixpkgsOf } from './nixpkgs.ts';
-import { nameOf, runningName } from './who.ts';
+import { firstLabel, runningName } from './who.ts';
 
 /** A fact is undefined where it could not be found. */
 export interface Survey {
   /** The name that the machine has now. */
   readonly running: Fact | undefined;
-  /** What a new flake would call it. */
-  readonly name: Fact | undefined;
+  /** What its channel configuration calls it. */
+  readonly configured: Fact | undefined;
   readonly system: Fact;
   readonly nixpkgs: Nixpkgs | undefined;
   readonly user: Fact | undefined;
@@ -31,26 +31,26 @@ export interface Survey {
   readonly inHome: readonly FoundFlake[];
 }
 
-/** `caller`: preferred among several users; their home is looked through. `cwd`: where they are on this machine. */
+/** `caller`: preferred among several users. The home of the owner that is found is looked through. `cwd`: where they are on this machine. */
 export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined): Survey {
   const from = configurationAt(reader);
   const said = from === undefined ? undefined : ifReadable(() => whatModulesSay(from, ['configuration.nix'], reader));
   const running = runningName(reader.facts);
-  const { name, note } = nameOf(running, said?.hostName);
+  const configured = said?.hostName && { ...said.hostName, value: firstLabel(said.hostName.value) };
   const nixpkgs = nixpkgsOf(reader);
   const user = userOf(reader, caller, said);
   const home = homeOf(reader, user?.value ?? caller.name) ?? caller.home;
   const old = said?.stateVersion;
   return {
     running,
-    name,
+    configured,
     system: said?.system ?? { value: reader.facts.system, source: 'this processor' },
     nixpkgs:
       nixpkgs.found ??
       (old && nixpkgsNamed(old.value, `system.stateVersion of ${old.source}, for want of anything better`)),
     user,
     from,
-    notes: [...(note === undefined ? [] : [note]), ...nixpkgs.notes, ...notesOn(from, said)],
+    notes: [...nixpkgs.notes, ...notesOn(from, said)],
     installed: ifReadable(() => flakeAt(PLACE, reader, home)),
     around: cwd && flakeAround(cwd, reader, home),
     inHome: home === '/' ? [] : flakesInHome(absolute(home), reader),

@@ -16,21 +16,13 @@ export function runningName({ name }: Pick<HostFacts, 'name'>): Fact | undefined
   return { value: label, source: label === name ? 'this machine' : `this machine, "${name}"` };
 }
 
-/**
- * The name to write, and a note where the configuration has another one. The guard compares the running machine, so its name
- * goes first: a spec under the other would be refused until the configuration is switched to.
- */
-export function nameOf(
-  running: Fact | undefined,
-  configured: Fact | undefined,
-): { readonly name: Fact | undefined; readonly note?: string } {
-  if (running === undefined || configured === undefined) return { name: running ?? shortened(configured) };
-  if (isSameName(running.value, configured.value))
-    return { name: { value: running.value, source: `${running.source} and ${configured.source}` } };
-  return { name: running, note: renamed(running.value, configured) };
+/** What the machine is called and its configuration calls it, where that is one name. */
+export function nameOf(running: Fact | undefined, configured: Fact | undefined): Fact | undefined {
+  if (running === undefined || configured === undefined) return running ?? configured;
+  const source = `${running.source} and ${configured.source}`;
+  return isSameName(running.value, configured.value) ? { value: running.value, source } : undefined;
 }
 
-const shortened = (fact: Fact | undefined): Fact | undefined => fact && { ...fact, value: firstLabel(fact.value) };
-
-export const renamed = (running: string, { value, source }: Fact): string =>
-  `this machine is called "${running}", and ${source} calls it "${firstLabel(value)}": it was not switched to that yet. plan and apply refuse a spec for another name than the running one (RF2002, exit 6), so write host.name anew after the switch`;
+/** Of a configuration that was not switched to yet. */
+export const notSwitched = (running: Fact, configured: Fact): string =>
+  `this machine is called "${running.value}", and ${configured.source} calls it "${configured.value}": it was not switched to that yet`;

@@ -6,11 +6,11 @@ import { failure, lastLines } from '../machine/failure.ts';
 import { type Blobs, isStale, isTheirLink, type Work } from '../machine/host.ts';
 import { activeSystem } from '../machine/reader.ts';
 import {
-  ABSENT,
   type Activate,
   type Edit,
   type Entry,
   type Kept,
+  keepsContent,
   kindOf,
   matches,
   type Outcome,
@@ -178,7 +178,7 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone 
  * keeps its bytes; everything else changes under another name.
  */
 function isUnderway({ before, after }: Put, entry: Entry): boolean {
-  if (!keepsBytes(before, after)) return false;
+  if (!keepsContent(before, after)) return false;
   const variants = [before, after].flatMap((one) =>
     one.type === 'absent'
       ? []
@@ -195,17 +195,8 @@ function isUnderway({ before, after }: Put, entry: Entry): boolean {
   return variants.some((variant) => matches(variant, entry));
 }
 
-function keepsBytes(before: Entry, after: Entry): boolean {
-  if (before.type === 'absent' || before.type !== after.type) return false;
-  if (before.type === 'link' && after.type === 'link') return before.target === after.target;
-  return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
-}
-
 function isSameButForMetadata({ before, after }: Put, entry: Entry): boolean {
-  if (!keepsBytes(before, after) || entry.type !== before.type || before === ABSENT) return false;
-  if (entry.type === 'file' && before.type === 'file')
-    return before.content === undefined || entry.content === before.content;
-  return entry.type === 'dir' || (entry.type === 'link' && before.type === 'link' && entry.target === before.target);
+  return keepsContent(before, after) && keepsContent(entry, before);
 }
 
 const pathsOf = (edit: Edit): readonly AbsPath[] =>

@@ -3,11 +3,12 @@
 import type { Code } from '../../core/codes.ts';
 import { rangeOf, type SourceRange } from '../../core/diagnostic.ts';
 import { type Flake, type InputDecl, readFlake } from '../../core/formats/flake/flake.ts';
-import { isRelativePath, type NixVersion } from '../../core/formats/flake-ref/model.ts';
+import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
 import { auditLock, danglingOverrides, type LockOddity, urlsWithFollows } from '../../core/formats/lock/audit.ts';
 import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
 import { type InputPath, type Lock, type LockNode, rootNode, showPath } from '../../core/formats/lock/model.ts';
 import type { LockVerdict, VerdictOptions } from '../../core/formats/lock/verdict.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import type { LocalTree, LocalTrees } from '../../core/machine/local-trees.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { ignoredBy, repositoryOf } from '../../core/machine/repository.ts';

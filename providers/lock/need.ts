@@ -4,7 +4,7 @@
 import type { Code } from '../../core/codes.ts';
 import { type JsonPointer, rangeOf } from '../../core/diagnostic.ts';
 import type { NixText } from '../../core/documents/nix-text.ts';
-import { isRelativePath, type NixVersion } from '../../core/formats/flake-ref/model.ts';
+import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
 import type { LockReason } from '../../core/formats/lock/compare.ts';
 import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
@@ -12,6 +12,7 @@ import { type LockResult, parseLock } from '../../core/formats/lock/parse-lock.t
 import { lockPolicy, type PolicyViolation } from '../../core/formats/lock/policy.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../core/formats/lock/verdict.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { localTrees } from '../../core/machine/local-trees.ts';
 import { nixVersion } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';

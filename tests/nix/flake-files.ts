@@ -1,4 +1,5 @@
 // flake.nix: the inputs it declares, the files that are refused, and what edits of it make of it.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,8 +7,8 @@ import { parse as parseYaml } from 'yaml';
 import { editFlake } from '../../core/formats/flake/edit.ts';
 import { readFlake } from '../../core/formats/flake/flake.ts';
 import { newFlake } from '../../core/formats/flake/new.ts';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
 import { lockInputsOf } from '../../core/formats/lock/inputs.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { flakeCases, inputsAsValue, type WishText, wishOf } from '../core/formats/flake/cases.ts';
 import { notGranted, observe, writeFlakes } from '../core/formats/flake/oracle.ts';
 import { randomFlake } from '../core/formats/flake/random.ts';

@@ -1,15 +1,17 @@
 // flake.lock: whether Nix would leave it alone, and the bytes that it writes.
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { readFlake } from '../../core/formats/flake/flake.ts';
-import type { Attrs, NixVersion } from '../../core/formats/flake-ref/model.ts';
+import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
 import type { InputPath } from '../../core/formats/lock/model.ts';
 import { parseLock } from '../../core/formats/lock/parse-lock.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { lockVerdict } from '../../core/formats/lock/verdict.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { hashTree } from '../../core/host/disk/nar-walk.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
 import { RECORDED, type Some } from './sample.ts';

@@ -1,10 +1,11 @@
 // A real Nix under comparison: which one PATH leads to, whose rules it has, and a place of its own to work in.
 // Everything here runs offline, in a scratch directory, with a store in it; the machine's own /nix is never opened.
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { NixVersion } from '../../core/formats/flake-ref/model.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 
 /** What a command of Nix did. `said` is its stderr without colours. */
 export interface Answer {

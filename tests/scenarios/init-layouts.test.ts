@@ -342,7 +342,7 @@ describe('a configuration of a channel', () => {
   });
 
   test.each([
-    ['of another name than the configuration’s', 'box\n', 'box', /called "box".*"nixos".*RF2002/],
+    ['of another name than the configuration’s', 'box\n', 'box', /called "box".*"nixos"/],
     ['with a domain', 'nixos.example.org\n', 'nixos', /name +nixos/],
     ['that YAML would read as a number', '1e3\n', '1e3', /name +1e3/],
   ])('a machine %s: the guard lets the spec through', async (_what, hostname, name, says) => {
@@ -352,4 +352,28 @@ describe('a configuration of a channel', () => {
     expect((await specNow()).host.name).toBe(name);
     expect(reflake(['check', '--only', 'machine']).code).toBe(0);
   });
+});
+
+test('what a flake cannot see is told with its place, below the first file too, by init and by every plan', () => {
+  const path = '/etc/nixos/modules/default.nix';
+  const main = '{ imports = [ ./modules ]; networking.hostName = "nixos"; system.stateVersion = "24.05"; }\n';
+  machine({
+    ...BASES.machines.fresh,
+    '/etc/nixos/configuration.nix': main,
+    [path]: '{ ... }:\n{ imports = [ <home-manager/nixos> ]; }\n',
+  });
+  const said = /\/etc\/nixos\/modules\/default\.nix:2:15: warning: <home-manager\/nixos>.*RF2070/;
+  const ran = reflake(['init', '--yes']);
+  expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(said)]);
+  expect(reflake(['check', '--only', 'configuration', '--only', 'purity']).err).toMatch(said);
+});
+
+test('what the guard will say of a name that was given stands in the file that was written', () => {
+  machine(BASES.machines.fresh);
+  const ran = reflake(['init', '--yes', '--name', 'laptop']);
+  expect([ran.code, ran.err]).toEqual([
+    0,
+    expect.stringMatching(/reflake\.yaml:5:9: warning: the guard will say: .*RF2002/),
+  ]);
+  expect(ran.out).toContain('to be mended');
 });

@@ -1,15 +1,17 @@
 // The flakes in git work trees of tests/vectors/gitroot.json: built, and judged from the index and the texts.
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFlake } from '../../core/formats/flake/flake.ts';
-import { isRelativePath, type NixVersion } from '../../core/formats/flake-ref/model.ts';
+import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
 import { readIndex } from '../../core/formats/git/index.ts';
 import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
 import type { LockNode } from '../../core/formats/lock/model.ts';
 import { parseLock } from '../../core/formats/lock/parse-lock.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { lockVerdict } from '../../core/formats/lock/verdict.ts';
+import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { hashTree } from '../../core/host/disk/nar-walk.ts';
 import { writeTree } from '../nix/real-nix.ts';
 

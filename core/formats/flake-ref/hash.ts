@@ -1,6 +1,6 @@
 // Hash texts inside flake references: revisions in any notation Nix knows, and SRI narHashes.
 
-import type { NixVersion } from './model.ts';
+import type { NixVersion } from '../nix-version.ts';
 import { done, failed, type Step } from './url.ts';
 
 /** Reads a SHA-1 in base 16, nix-base 32 or base 64, `sha1:` before any, or as SRI; gives lower-case hex (Nix's gitRev). */

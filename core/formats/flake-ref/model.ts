@@ -1,11 +1,5 @@
-// The data of a flake reference: its attributes, the Nix versions and contexts it can be read in.
+// The data of a flake reference: its attributes, and the contexts it can be read in.
 // Alone holds these types; everything else in this folder is a function of them.
-
-/** The Nix whose rules apply: each stands for the series whose rules NIX.md section 1 calls old, mid and new. */
-export type NixVersion = '2.8' | '2.26' | '2.34';
-
-/** The rules used when nobody says otherwise. */
-export const defaultNix: NixVersion = '2.34';
 
 export type Attr = string | number | boolean;
 export type Attrs = Readonly<Record<string, Attr>>;

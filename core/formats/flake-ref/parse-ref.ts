@@ -1,6 +1,7 @@
 // Parsing a flake reference: first as a registry id, then as a URL, then as a path (NIX.md section 1.2).
 
-import { type Attrs, defaultNix, type NixVersion, type RefResult } from './model.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
+import type { Attrs, RefResult } from './model.ts';
 import { inputFromUrl } from './schemes.ts';
 import { badUrl, decodeQuery, done, failed, parseUrl, percentDecode, type Step, type Url } from './url.ts';
 

@@ -1,7 +1,8 @@
 // Writing a reference as a URL: Nix's flakeRefToString (NIX.md section 1.7).
 
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { parseNarHash, parseRev } from './hash.ts';
-import { type Attrs, defaultNix, type NixVersion, subdir, textAttr } from './model.ts';
+import { type Attrs, subdir, textAttr } from './model.ts';
 import { checkInput } from './ref-attrs.ts';
 import { done, failed, parseUrl, renderUrl, type Step, type Url } from './url.ts';
 

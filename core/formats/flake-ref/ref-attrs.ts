@@ -1,7 +1,8 @@
 // The attribute set form of a reference, as written in flake.nix and in flake.lock: which attributes a type may have.
 
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { parseNarHash, parseSha1 } from './hash.ts';
-import { type Attrs, defaultNix, type NixVersion, type RefResult, textAttr } from './model.ts';
+import { type Attrs, type RefResult, textAttr } from './model.ts';
 import { isFlakeId, isForgeRef, isGitRef, isHost, isSimpleRef } from './ref-name.ts';
 import { badUrl, done, failed, parseUrl, renderUrl, type Step, splitScheme } from './url.ts';
 

@@ -1,6 +1,6 @@
 // Which branch and tag names, commit hashes and hosts Nix accepts in a flake reference (NIX.md section 1.5).
 
-import type { NixVersion } from './model.ts';
+import type { NixVersion } from '../nix-version.ts';
 
 /** A full SHA-1 in hex, either case: what makes a path segment a revision. */
 export const isRev = (text: string): boolean => /^[0-9a-fA-F]{40}$/.test(text);

@@ -1,6 +1,7 @@
 // When two flake references are the same one: the comparison behind "does the lock still fit flake.nix".
 
-import { type Attrs, defaultNix, type NixVersion, subdir, textAttr } from './model.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
+import { type Attrs, subdir, textAttr } from './model.ts';
 import { parseUrl, renderUrl } from './url.ts';
 
 /** The canonical form in which Nix 2.29 and later compare `original` with flake.nix (NIX.md section 4.3); older Nix compares as is. */

@@ -1,7 +1,8 @@
 // The fetchers: how a URL becomes the attributes of a reference, one function per type (NIX.md section 1.4).
 
+import type { NixVersion } from '../nix-version.ts';
 import { parseSha1 } from './hash.ts';
-import type { Attr, Attrs, NixVersion } from './model.ts';
+import type { Attr, Attrs } from './model.ts';
 import { checkInput } from './ref-attrs.ts';
 import { isFlakeId, isForgeRef, isHost, isRev } from './ref-name.ts';
 import { badUrl, done, failed, renderUrl, type Step, splitScheme, type Url } from './url.ts';

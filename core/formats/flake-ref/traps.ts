@@ -1,6 +1,7 @@
 // References that parse but seldom mean what their author meant (NIX.md sections 1.2 and 1.4).
 
-import { isIndirect, isRelativePath, type NixVersion, textAttr } from './model.ts';
+import type { NixVersion } from '../nix-version.ts';
+import { isIndirect, isRelativePath, textAttr } from './model.ts';
 import { parseFlakeRef } from './parse-ref.ts';
 import { parseUrl } from './url.ts';
 

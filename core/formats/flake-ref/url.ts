@@ -1,8 +1,8 @@
 // URLs as Nix reads and writes them: neither WHATWG nor quite RFC 3986, and different in each Nix series.
 // Alone knows the grammar, percent-encoding and query rules of NIX.md section 1.2.
 
+import type { NixVersion } from '../nix-version.ts';
 import { byteOrder } from './byte-order.ts';
-import type { NixVersion } from './model.ts';
 
 /** A parsed URL. `segments` is the path split at `/`: decoded, except in Nix 2.8, which never decodes a path. */
 export interface Url {

@@ -1,9 +1,9 @@
 // What it takes to talk about a wish that flake.nix does not grant: the difference, the change for people, the problem.
-// Types, and the pointers into the spec. Nothing here reads or edits.
+// Types alone. Nothing here reads or edits.
 
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { Splice } from './splice.ts';
 
 /** What differs, for people. */
 export interface Change {
@@ -45,9 +45,4 @@ export interface Problem {
   /** What to paste, with a comment that says where; empty where pasting does not help. */
   readonly snippet: string;
   readonly pointer: string;
-}
-
-/** A JSON pointer (RFC 6901). */
-export function pointerTo(...keys: readonly string[]): string {
-  return keys.map((key) => '/' + key.replace(/~/g, '~0').replace(/\//g, '~1')).join('');
 }

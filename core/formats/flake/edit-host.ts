@@ -1,14 +1,16 @@
 // The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
 // The only place that edits outputs.
 
+import { toPointer } from '../json-pointer.ts';
 import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
 import { frameOf } from '../nix/scope.ts';
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
-import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
+import { insertArgument, insertBindings, insertItems } from './bindings.ts';
+import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
 import { type OpenHost, openHost, plainModule } from './host.ts';
 import { type HostsPlace, hostsPlace } from './outputs.ts';
-import { insertArgument, insertBindings, insertItems, type Splice } from './splice.ts';
 import {
   bindingLayout,
   type FlakeWish,
@@ -44,7 +46,7 @@ function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
   if (host.system === undefined || system.kind === 'unset') return [];
   if (system.kind === 'static' && system.value === host.system) return [];
   const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
-  const pointer = pointerTo('host', 'system');
+  const pointer = toPointer(['host', 'system']);
   const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
   const problem = (kind: Problem['kind'], message: string): Fix => ({
     kind: 'refuse',
@@ -78,7 +80,7 @@ function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost):
       changes: [
         {
           subject: nixAttrPath(['nixosConfigurations', host.name, 'modules']),
-          pointer: pointerTo('config', 'modules'),
+          pointer: toPointer(['config', 'modules']),
           to: missing.join(' '),
           locate: locateHost(host.name, 'modules'),
         },
@@ -97,7 +99,7 @@ function addModules(
   const paths = missing.map(nixPath);
   const refusal = (kind: Problem['kind'], message: string, { start, end }: Span): Fix => {
     const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
-    const pointer = pointerTo('config', 'modules');
+    const pointer = toPointer(['config', 'modules']);
     return { kind: 'refuse', problem: { kind, message, at: { start, end }, snippet, pointer } };
   };
   const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
@@ -180,7 +182,7 @@ function hostChange(host: HostWish): Difference['changes'][number] {
   const to = [host.system, ...(host.modules ?? [])].filter((part) => part !== undefined).join(' ');
   return {
     subject: nixAttrPath(['nixosConfigurations', host.name]),
-    pointer: pointerTo('host', 'name'),
+    pointer: toPointer(['host', 'name']),
     to,
     locate: locateHost(host.name),
   };

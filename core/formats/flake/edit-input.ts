@@ -2,13 +2,15 @@
 // The only place that edits `inputs`.
 
 import { oncePer } from '../../once.ts';
+import { toPointer } from '../json-pointer.ts';
 import { isIdentifier, nixAttrPath, nixString } from '../nix/print.ts';
+import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
-import { type Difference, type Fix, type Locate, type Problem, pointerTo } from './difference.ts';
+import { insertArgument } from './bindings.ts';
+import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './reference.ts';
-import { insertArgument, type Splice } from './splice.ts';
 import { nodeAt } from './tree.ts';
 import { followsPath, type InputWish, pathTokens } from './wish.ts';
 
@@ -21,7 +23,7 @@ export function inputDifferences(
 ): Difference[] {
   const decl = declarationOf(open, wish.name);
   const base = ['inputs', wish.name];
-  const pointer = pointerTo(...base);
+  const pointer = toPointer([...base]);
   const impossible = (path: string[], at: string, to: string, message: string): Difference => {
     const problem: Problem = { kind: 'impossible', message, at: spanOf(open, base), snippet: '', pointer: at };
     return { about: 'input', changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
@@ -30,7 +32,7 @@ export function inputDifferences(
   const refused = Object.entries(wish.follows ?? {}).flatMap(([input, target]) => {
     const message = followsProblem(wish.name, input, target, known);
     if (message === undefined) return [];
-    return [impossible([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), target, message)];
+    return [impossible([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), target, message)];
   });
   if (refused.length > 0) return refused;
   if (!decl) return [addInput(open, wish)];
@@ -52,7 +54,7 @@ export function inputDifferences(
   }
   const flake = decl.flake ?? true;
   if (wish.flake !== undefined && wish.flake !== flake) {
-    add(['flake'], pointerTo(...base, 'flake'), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
+    add(['flake'], toPointer([...base, 'flake']), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
   }
   for (const [input, target] of Object.entries(wish.follows ?? {})) {
     const path = followsPath(input);
@@ -61,7 +63,7 @@ export function inputDifferences(
       override?.follows !== undefined && pathTokens(override.follows).join('/') === pathTokens(target).join('/');
     if (same && override.ref.kind === 'none') continue;
     const splices = setReference(open, [...base, ...path.slice(0, -1)], 'follows', nixString(target));
-    add(path, pointerTo(...base, 'follows', input), override && describeRef(override), target, splices);
+    add(path, toPointer([...base, 'follows', input]), override && describeRef(override), target, splices);
   }
   return found;
 }
@@ -98,12 +100,12 @@ function followsProblem(name: string, input: string, target: string, known: Read
 
 function addInput(open: OpenFlake, wish: InputWish): Difference {
   const base = ['inputs', wish.name];
-  const pointer = pointerTo(...base);
+  const pointer = toPointer([...base]);
   const changes = [
     change([...base, 'url'], pointer, undefined, wish.url),
-    ...(wish.flake === false ? [change([...base, 'flake'], pointerTo(...base, 'flake'), undefined, 'false')] : []),
+    ...(wish.flake === false ? [change([...base, 'flake'], toPointer([...base, 'flake']), undefined, 'false')] : []),
     ...Object.entries(wish.follows ?? {}).map(([input, target]) =>
-      change([...base, ...followsPath(input)], pointerTo(...base, 'follows', input), undefined, target),
+      change([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), undefined, target),
     ),
   ];
   const splices = declareInput(open, wish);

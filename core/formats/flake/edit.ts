@@ -3,13 +3,13 @@
 
 import { positionAt } from '../../diagnostic.ts';
 import { oncePer } from '../../once.ts';
+import { overlap, type Splice, splice } from '../nix/splice.ts';
 import type { Change, Difference, Problem } from './difference.ts';
 import { hostDifferences } from './edit-host.ts';
 import { inputDifferences } from './edit-input.ts';
 import { type Flake, type InputDecl, type OpenedFlake, type OpenFlake, openFlake } from './flake.ts';
 import { type HostDecl, plainModule } from './host.ts';
 import type { RefRules } from './reference.ts';
-import { overlap, type Splice, splice } from './splice.ts';
 import { type FlakeWish, pathTokens } from './wish.ts';
 
 export type FlakeEdit =

@@ -1,18 +1,20 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
 // The only place that knows which values Nix accepts there as literals (NIX.md section 2).
 
+import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { type Lambda, resolve, type Scope } from '../nix/scope.ts';
-import type { Comment, Expr, Parsed, Span } from '../nix/syntax.ts';
+import type { Lambda, Scope } from '../nix/scope.ts';
+import type { Page } from '../nix/splice.ts';
+import type { Expr, Parsed, Span } from '../nix/syntax.ts';
 import {
   asSet,
   type FlakeError,
-  kindOf,
+  isStrings,
+  literalAt,
   literalOf,
   nameSpan,
   readString,
   refuseDynamic,
-  spanOf,
   wrongKind,
 } from './literal.ts';
 import { type OutputsRead, readOutputs } from './outputs.ts';
@@ -55,14 +57,12 @@ export interface Flake {
 export type FlakeRead = Flake | { readonly ok: false; readonly error: FlakeError };
 
 /** A read flake.nix with the text and the tree it was read from, for the editor. */
-export interface OpenFlake {
-  readonly text: string;
+export interface OpenFlake extends Page {
   readonly flake: Flake;
   readonly root: SetNode;
   /** The value of outputs, and the variables around it. */
   readonly lambda: Lambda;
   readonly scope: Scope | undefined;
-  readonly comments: readonly Comment[];
 }
 
 /**
@@ -79,8 +79,8 @@ export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: f
 /** `readFlake` that also hands out the tree. `parsed`: of this text. */
 export function openFlake(text: string, parsed: Parsed = parseNix(text)): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
-  const top = resolve(parsed.root, undefined).expr;
-  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${kindOf(top)}`, spanOf(top));
+  const top = literalAt({ value: parsed.root, scope: undefined }).expr;
+  if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));
   const errors: FlakeError[] = [];
   const root = mergeAttrs(top, undefined);
   const outputs = outputsFunction(root, top, errors);
@@ -96,7 +96,7 @@ export function openFlake(text: string, parsed: Parsed = parseNix(text)): Opened
     implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
     outputs: readOutputs(lambda, scope),
   };
-  return { ok: true, text, flake, root, lambda, scope, comments: parsed.comments };
+  return { ok: true, text, comments: parsed.comments, set: top, flake, root, lambda, scope };
 }
 
 type Errors = FlakeError[];
@@ -128,7 +128,7 @@ function outputsFunction(
   errors: Errors,
 ): { lambda: Lambda; scope: Scope | undefined } | undefined {
   const node = root.children.get('outputs');
-  const value = node?.kind === 'leaf' ? resolve(node.value, node.scope) : undefined;
+  const value = node?.kind === 'leaf' ? literalAt(node) : undefined;
   if (value?.expr.kind === 'lambda') return { lambda: value.expr, scope: value.scope };
   if (!node) errors.push({ message: "attribute 'outputs' is missing", span: spanOf(top) });
   else errors.push(wrongKind(node, 'outputs', 'a function'));
@@ -214,7 +214,7 @@ function checkNixConfig(node: AttrNode, errors: Errors): void {
   refuseDynamic(set, errors);
   for (const child of set.children.values()) {
     const value = literalOf(child);
-    const fine = value && (value.kind !== 'list' || value.items.every((item) => item?.kind === 'string'));
+    const fine = value && value.kind !== 'null' && (value.kind !== 'list' || isStrings(value));
     if (!fine) {
       errors.push(wrongKind(child, `nixConfig.${child.name}`, 'a string, path, integer, Boolean or list of strings'));
     }

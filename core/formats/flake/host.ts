@@ -1,7 +1,11 @@
 // Reads one host of nixosConfigurations: the `nixosSystem { … }` call, its system and its modules.
 // The only place that decides which modules of a host are paths of this flake.
-import { type Bound, calledName, descend, describe, lambdaScope, resolve, type Scope } from '../nix/scope.ts';
-import type { Expr, Span, StringPart } from '../nix/syntax.ts';
+import { type Constant, constantOf, type Resolved, settle, settleBody } from '../nix/constant.ts';
+import { calledName, describe } from '../nix/describe.ts';
+import { listParts } from '../nix/read.ts';
+import { isFlake } from '../nix/references.ts';
+import type { ListExpr, Scope } from '../nix/scope.ts';
+import type { Expr, Span } from '../nix/syntax.ts';
 import { type AttrNode, type LeafNode, mergeAttrs, nodeAt, type SetNode } from './tree.ts';
 
 /** The `system` of a host. `shared`: the value stands outside of the host, in a variable. */
@@ -42,28 +46,26 @@ export type OpenHost =
       readonly list?: ListExpr;
     };
 
-export type ListExpr = Extract<Expr, { kind: 'list' }>;
-
 /** Reads the value of `nixosConfigurations.<name>`. */
 export function openHost(node: AttrNode): OpenHost {
   const { name } = node;
   if (node.kind === 'set') return opaqueHost(name, 'it is a set, not a plain call of `nixosSystem`', setSpan(node));
-  const { expr, scope } = descend(node.value, node.scope);
+  const { expr, scope } = settle(node.value, node.scope);
   const span = { start: node.value.start, end: node.value.end };
   if (expr.kind !== 'apply' || expr.fn.kind === 'apply' || calledName(expr) !== 'nixosSystem') {
     return opaqueHost(name, `it is ${describe(expr)}, not a plain call of \`nixosSystem\``, span);
   }
-  const arg = descend(expr.arg, scope);
+  const arg = settle(expr.arg, scope);
   if (arg.expr.kind !== 'attrs')
     return opaqueHost(name, `the argument of \`nixosSystem\` is ${describe(arg.expr)}`, span);
   const args = mergeAttrs(arg.expr, arg.scope);
   if (args.dynamic[0]) return opaqueHost(name, 'the argument of `nixosSystem` has computed attribute names', span);
   const walk: Walk = { via: [], budget: { left: MAX_STEPS } };
   const modulesNode = args.children.get('modules');
-  const parts = modulesNode?.kind === 'leaf' ? listParts(modulesNode.value, modulesNode.scope, true, walk) : [];
+  const parts = modulesNode?.kind === 'leaf' ? listParts(modulesNode.value, modulesNode.scope) : [];
   const modules =
     modulesNode?.kind === 'set' ? [unknown(setSpan(modulesNode))] : parts.flatMap((part) => readPart(part, walk));
-  const list = parts.findLast((part) => part.own && part.expr.kind === 'list')?.expr as ListExpr | undefined;
+  const list = parts.findLast((part) => part.direct && part.expr.kind === 'list')?.expr as ListExpr | undefined;
   return {
     kind: 'static',
     decl: { kind: 'static', name, system: readSystem(args, parts, span), modules, span },
@@ -83,11 +85,6 @@ export function plainModule(path: string): string {
   return (path.startsWith('/') ? '/' : './') + out.join('/');
 }
 
-interface Part extends Bound {
-  /** Written in the host itself, not behind a variable. */
-  readonly own: boolean;
-}
-
 /** `via`: where it came from, since `let l = l ++ l; in l` has no end. `budget`: since sixty variables can mean 2^60 modules. */
 interface Walk {
   readonly via: readonly Expr[];
@@ -101,16 +98,7 @@ function enter(walk: Walk, expr: Expr): Walk | undefined {
   return { ...walk, via: [...walk.via, expr] };
 }
 
-/** The operands of `++`. */
-function listParts(value: Expr, outer: Scope | undefined, own: boolean, walk: Walk): Part[] {
-  const { expr, scope } = descend(value, outer);
-  const mine = own && value.start <= expr.start && expr.end <= value.end;
-  const inner = expr.kind === 'binary' && expr.op === '++' ? enter(walk, expr) : undefined;
-  if (!inner || expr.kind !== 'binary') return [{ expr, scope, own: mine }];
-  return [expr.left, expr.right].flatMap((side) => listParts(side, scope, mine, inner));
-}
-
-function readPart({ expr, scope }: Part, walk: Walk): ModuleRead[] {
+function readPart({ expr, scope }: Resolved, walk: Walk): ModuleRead[] {
   const inner = expr.kind === 'list' ? enter(walk, expr) : undefined;
   if (!inner || expr.kind !== 'list') return [unknown(expr)];
   return expr.items.flatMap((item) => readModule(item, scope, inner));
@@ -122,46 +110,31 @@ function readModule(item: Expr, outer: Scope | undefined, walk: Walk): ModuleRea
   if (path !== undefined) return [{ kind: 'path', path, span }];
   const inline = inlineModule(item, outer);
   const imports = inline && nodeAt(inline, ['imports']);
-  const parts = imports?.kind === 'leaf' ? listParts(imports.value, imports.scope, false, walk) : [];
+  const parts = imports?.kind === 'leaf' ? listParts(imports.value, imports.scope) : [];
   const imported = parts.flatMap((part) => readPart(part, walk));
   return [{ kind: 'other', span }, ...imported.filter((module) => module.kind === 'path')];
 }
 
 /** `./a`, `./. + "/a"`, `"${self}/a"`, `(self + "/a")`, `import ./a`: the path as text. */
-function modulePath(item: Expr, outer: Scope | undefined, via: readonly Expr[] = []): string | undefined {
-  const { expr, scope } = resolve(item, outer);
-  if (via.includes(expr)) return undefined;
-  if (expr.kind === 'path') return plainText(expr.parts);
-  if (expr.kind === 'string') {
-    const [first, second, ...rest] = expr.parts;
-    const plain = first?.kind === 'interpolation' && isSelf(first.expr) && second?.kind === 'text' && rest.length === 0;
-    return plain && second.value.startsWith('/') ? '.' + second.value : undefined;
-  }
-  if (expr.kind === 'binary' && expr.op === '+') {
-    const base = isSelf(expr.left) ? '.' : modulePath(expr.left, scope, [...via, expr]);
-    const tail = stringValue(expr.right, scope);
-    return base !== undefined && tail !== undefined ? base.replace(/^\.\/\.$/, '.') + tail : undefined;
-  }
-  if (expr.kind === 'apply' && expr.fn.kind === 'var' && expr.fn.name === 'import')
-    return modulePath(expr.arg, scope, [...via, expr]);
-  return undefined;
+function modulePath(item: Expr, outer: Scope | undefined): string | undefined {
+  const { expr, scope } = settle(item, outer);
+  const isImport = expr.kind === 'apply' && expr.fn.kind === 'var' && expr.fn.name === 'import';
+  const read = isFlake(expr, scope) ? undefined : constantOf(isImport ? expr.arg : expr, scope, { known: selfPath });
+  return read?.kind === 'static' && read.value.kind === 'path' ? read.value.value : undefined;
 }
 
-/** `self`, `inputs.self` */
-function isSelf(expr: Expr): boolean {
-  if (expr.kind === 'var') return expr.name === 'self';
-  const last = expr.kind === 'select' && expr.target.kind === 'var' ? expr.path.names : [];
-  return last.length === 1 && last[0]?.kind === 'static' && last[0].name === 'self';
+/** The flake itself, joined to a path, is its directory. */
+function selfPath(expr: Expr, scope: Scope | undefined): Constant | undefined {
+  return isFlake(expr, scope) ? { kind: 'path', value: '.' } : undefined;
 }
 
 /** `{ … }` or `{ pkgs, … }: { … }` as a set. */
 function inlineModule(item: Expr, outer: Scope | undefined): SetNode | undefined {
-  let { expr, scope } = descend(item, outer);
-  if (expr.kind === 'lambda') ({ expr, scope } = descend(expr.body, lambdaScope(expr, scope)));
+  const { expr, scope } = settleBody(item, outer);
   return expr.kind === 'attrs' ? mergeAttrs(expr, scope) : undefined;
 }
 
-function readSystem(args: SetNode, parts: readonly Part[], host: Span): SystemRead {
+function readSystem(args: SetNode, parts: readonly Resolved[], host: Span): SystemRead {
   const argument = args.children.get('system');
   if (argument?.kind === 'set') return { kind: 'opaque', span: setSpan(argument) };
   if (argument) {
@@ -185,27 +158,13 @@ function readSystem(args: SetNode, parts: readonly Part[], host: Span): SystemRe
   return { kind: 'unset' };
 }
 
-function systemValue(node: LeafNode, host: Span): SystemRead {
-  let { expr, scope } = resolve(node.value, node.scope);
-  if (calledName(expr) === 'mkDefault' && expr.kind === 'apply') ({ expr, scope } = resolve(expr.arg, scope));
-  const value = stringValue(expr, scope);
-  const span = { start: expr.start, end: expr.end };
-  if (value !== undefined) {
-    return { kind: 'static', value, span, shared: expr.start < host.start || expr.end > host.end };
-  }
-  return expr.kind === 'var' && expr.name === 'null'
-    ? { kind: 'unset' }
-    : { kind: 'opaque', span: { start: node.value.start, end: node.value.end } };
-}
-
-function stringValue(value: Expr, outer: Scope | undefined): string | undefined {
-  const { expr } = resolve(value, outer);
-  return expr.kind === 'string' ? plainText(expr.parts) : undefined;
-}
-
-function plainText(parts: readonly StringPart[]): string | undefined {
-  const texts = parts.flatMap((part) => (part.kind === 'text' ? [part.value] : []));
-  return texts.length === parts.length ? texts.join('') : undefined;
+function systemValue({ value, scope }: LeafNode, host: Span): SystemRead {
+  const read = constantOf(value, scope);
+  if (read.kind === 'static' && read.value.kind === 'null') return { kind: 'unset' };
+  if (read.kind !== 'static' || read.value.kind !== 'string')
+    return { kind: 'opaque', span: { start: value.start, end: value.end } };
+  const { span } = read;
+  return { kind: 'static', value: read.value.value, span, shared: span.start < host.start || span.end > host.end };
 }
 
 function opaqueHost(name: string, reason: string, span: Span): OpenHost {

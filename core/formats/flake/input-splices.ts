@@ -3,17 +3,10 @@
 
 import { oncePer } from '../../once.ts';
 import { flat, type Layout, nixAttrPath, nixString } from '../nix/print.ts';
+import { type Splice, styleOf } from '../nix/splice.ts';
+import { insertAtTop, insertBindings, removeBindings, renameBinding, replaceValue } from './bindings.ts';
 import type { InputRef, OpenFlake } from './flake.ts';
 import { attrValue, type RefRules, sameKeys } from './reference.ts';
-import {
-  insertAtTop,
-  insertBindings,
-  isMultiline,
-  removeBindings,
-  renameBinding,
-  replaceValue,
-  type Splice,
-} from './splice.ts';
 import { type AttrNode, type LeafNode, nodeAt, type SetNode } from './tree.ts';
 import { bindingLayout, type InputWish, inputBindings, type NewBinding } from './wish.ts';
 
@@ -130,7 +123,7 @@ export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undef
 }
 
 function newInputs(open: OpenFlake, bindings: readonly NewBinding[]): Layout {
-  if (!isMultiline(open) && bindings.length === 1) {
+  if (!styleOf(open).isTall && bindings.length === 1) {
     return bindingLayout(nixAttrPath(['inputs', ...bindings[0]!.path]), bindings[0]!.value);
   }
   return {

@@ -1,17 +1,9 @@
 // Reads the outputs function of flake.nix: its arguments, and the hosts of nixosConfigurations in the layouts that say
 // everything literally. The only place that looks for hosts; what it can't read for certain it calls opaque, with a reason.
 
-import {
-  type Bound,
-  bindingScope,
-  calledName,
-  descend,
-  describe,
-  type Lambda,
-  lambdaScope,
-  resolve,
-  type Scope,
-} from '../nix/scope.ts';
+import { settle, settleBody } from '../nix/constant.ts';
+import { calledName, describe } from '../nix/describe.ts';
+import { type Bound, innerScope, type Lambda, lambdaScope, type Scope } from '../nix/scope.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
 import { type HostDecl, openHost } from './host.ts';
 import { mergeAttrs, type SetNode } from './tree.ts';
@@ -75,7 +67,7 @@ function readHosts(place: HostsPlace): HostsRead {
 /** Finds nixosConfigurations, or the set it belongs into. */
 export function hostsPlace(lambda: Lambda, outer: Scope | undefined): HostsPlace {
   const args = lambdaScope(lambda, outer);
-  const operands = updateOperands(descend(lambda.body, args));
+  const operands = updateOperands(settle(lambda.body, args));
   let last: { set: SetNode; scope: Scope | undefined } | undefined;
   // From the right, since the right operand of `//` wins.
   for (const { expr, scope } of operands.reverse()) {
@@ -87,10 +79,10 @@ export function hostsPlace(lambda: Lambda, outer: Scope | undefined): HostsPlace
       );
     }
     const set = mergeAttrs(expr, scope);
-    const inner = expr.rec ? bindingScope(expr.bindings, scope) : scope;
+    const inner = innerScope({ expr, scope });
     const hosts = set.children.get('nixosConfigurations');
-    if (hosts?.kind === 'set') return { kind: 'hosts', at: hosts, scope: innerScope(hosts, inner), args };
-    if (hosts) return placeOfValue(descend(hosts.value, hosts.scope), args);
+    if (hosts?.kind === 'set') return { kind: 'hosts', at: hosts, scope: scopeIn(hosts, inner), args };
+    if (hosts) return placeOfValue(settle(hosts.value, hosts.scope), args);
     if (set.dynamic[0]) {
       return {
         kind: 'opaque',
@@ -109,12 +101,12 @@ export function hostsPlace(lambda: Lambda, outer: Scope | undefined): HostsPlace
 function placeOfValue({ expr, scope }: Bound, args: Scope): HostsPlace {
   if (expr.kind !== 'attrs') return opaque(expr, 'nixosConfigurations is ', 'nixosConfigurations');
   const at = mergeAttrs(expr, scope);
-  return { kind: 'hosts', at, scope: innerScope(at, scope), args };
+  return { kind: 'hosts', at, scope: innerScope({ expr, scope }), args };
 }
 
-function innerScope(set: SetNode, scope: Scope | undefined): Scope | undefined {
-  const literal = set.literals.at(-1);
-  return literal?.rec ? bindingScope(literal.bindings, scope) : scope;
+function scopeIn(set: SetNode, scope: Scope | undefined): Scope | undefined {
+  const expr = set.literals.at(-1);
+  return expr ? innerScope({ expr, scope }) : scope;
 }
 
 /** `a // b // c` as its operands. `via`: the operators on the way, since `let s = s // s; in s` has no end. */
@@ -122,19 +114,15 @@ function updateOperands({ expr, scope }: Bound, via: readonly Expr[] = []): Boun
   // No one writes deeper; variables of variables could mean 2^n operands.
   const tooDeep = via.length >= 12 || (expr.kind === 'binary' && via.includes(expr));
   if (expr.kind !== 'binary' || expr.op !== '//' || tooDeep) return [{ expr, scope }];
-  return [expr.left, expr.right].flatMap((side) => updateOperands(descend(side, scope), [...via, expr]));
+  return [expr.left, expr.right].flatMap((side) => updateOperands(settle(side, scope), [...via, expr]));
 }
 
 /** `flake-utils.lib.eachDefaultSystem (system: { … })` whose set has no nixosConfigurations: it can't touch the hosts. */
 function isPerSystem({ expr, scope }: Bound): boolean {
   if (expr.kind !== 'apply') return false;
-  const fn = expr.fn.kind === 'apply' ? expr.fn.fn : expr.fn;
-  const name =
-    fn.kind === 'select' ? fn.path.names.at(-1) : fn.kind === 'var' ? { kind: 'static', name: fn.name } : undefined;
-  if (name?.kind !== 'static' || !/^each(DefaultSystem|System)/.test(name.name)) return false;
-  const lambda = resolve(expr.arg, scope);
-  if (lambda.expr.kind !== 'lambda') return false;
-  const body = descend(lambda.expr.body, lambdaScope(lambda.expr, lambda.scope));
+  if (!/^each(DefaultSystem|System)/.test(calledName(expr) ?? '')) return false;
+  if (settle(expr.arg, scope).expr.kind !== 'lambda') return false;
+  const body = settleBody(expr.arg, scope);
   if (body.expr.kind !== 'attrs') return false;
   const set = mergeAttrs(body.expr, body.scope);
   return set.dynamic.length === 0 && !set.children.has('nixosConfigurations');

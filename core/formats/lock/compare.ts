@@ -1,8 +1,9 @@
 // One input of flake.nix beside one edge of the lock: whether Nix would keep the edge, and if not, why.
 
-import { type Attrs, isRelativePath, type NixVersion } from '../flake-ref/model.ts';
+import { type Attrs, isRelativePath } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
 import { sameRef } from '../flake-ref/same-ref.ts';
+import type { NixVersion } from '../nix-version.ts';
 import { type InputPath, type Lock, type LockEdge, type LockNode, showPath } from './model.ts';
 import { namesOf, samePath, type Trail } from './trail.ts';
 

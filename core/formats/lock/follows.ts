@@ -1,6 +1,6 @@
 // Whether every follows of a planned lock leads to an input (NIX.md section 3.4).
 
-import type { NixVersion } from '../flake-ref/model.ts';
+import type { NixVersion } from '../nix-version.ts';
 import type { LockReason } from './compare.ts';
 import { type InputPath, showPath } from './model.ts';
 

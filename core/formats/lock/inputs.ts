@@ -1,11 +1,12 @@
 // From the inputs that flake.nix declares to what locking works on: parsed references and input paths.
 
 import type { Flake, InputDecl } from '../flake/flake.ts';
-import { defaultNix, type FlakeRef, type NixVersion } from '../flake-ref/model.ts';
+import type { FlakeRef } from '../flake-ref/model.ts';
 import { parseFlakeRef } from '../flake-ref/parse-ref.ts';
 import { refFromAttrs } from '../flake-ref/ref-attrs.ts';
 import { isFlakeId } from '../flake-ref/ref-name.ts';
 import type { Span } from '../nix/syntax.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import type { InputPath } from './model.ts';
 
 /** One declared input, or an override of an input's input. */

@@ -1,8 +1,8 @@
 // Undoing the conflict markers that a merge left in flake.lock: by meaning, one root input at a time.
 
 import { byteOrder } from '../flake-ref/byte-order.ts';
-import { defaultNix, type NixVersion } from '../flake-ref/model.ts';
 import { parseJson } from '../json.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import type { InputPath, Lock, LockEdge, LockNode } from './model.ts';
 import { readSubtree } from './parse-lock.ts';
 import { printLock } from './print-lock.ts';

@@ -1,6 +1,6 @@
 // What flake.nix says about the inputs of inputs, by input path, with the rules on who wins (NIX.md section 4.6).
 
-import type { NixVersion } from '../flake-ref/model.ts';
+import type { NixVersion } from '../nix-version.ts';
 import { indirectTo, type LockInput } from './inputs.ts';
 import type { Trail } from './trail.ts';
 

@@ -1,9 +1,10 @@
 // Reading flake.lock as Nix reads it (NIX.md section 3.2), but ending where Nix loops for ever.
 
 import { parseNarHash, parseRev } from '../flake-ref/hash.ts';
-import { type Attr, type Attrs, defaultNix, isRelativePath, type NixVersion, textAttr } from '../flake-ref/model.ts';
+import { type Attr, type Attrs, isRelativePath, textAttr } from '../flake-ref/model.ts';
 import { FINAL, isKnownType, refFromAttrs } from '../flake-ref/ref-attrs.ts';
-import { jsonMistake } from '../json-mistake.ts';
+import { LENIENT, parseJson } from '../json.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import type { InputPath, Lock, LockEdge, LockNode, LockProblem } from './model.ts';
 
 export type LockResult =
@@ -12,7 +13,7 @@ export type LockResult =
 
 /** Reads a lock. Never throws or hangs, whatever the text; the first problem ends it. Only reachable nodes are checked. */
 export function parseLock(text: string, options: { readonly nix?: NixVersion } = {}): LockResult {
-  const json = parseJson(text.startsWith('\uFEFF') ? text.slice(1) : text);
+  const json = jsonOf(text.startsWith('\uFEFF') ? text.slice(1) : text);
   if (!json.ok) return json;
   if (!isObject(json.value)) return wrongType([], 'an object');
   return readLock(json.value, options.nix ?? defaultNix);
@@ -21,13 +22,13 @@ export function parseLock(text: string, options: { readonly nix?: NixVersion } =
 type Raw = Readonly<Record<string, unknown>>;
 type Fault = { readonly ok: false; readonly problem: LockProblem };
 
-function parseJson(text: string): { readonly ok: true; readonly value: unknown } | Fault {
+function jsonOf(text: string): { readonly ok: true; readonly value: unknown } | Fault {
   try {
     const value: unknown = JSON.parse(text);
     // JSON.parse takes a lone surrogate escape, Nix does not.
-    if (!/\\u[dD][89a-fA-F]/.test(text) || jsonMistake(text) === undefined) return { ok: true, value };
+    if (!/\\u[dD][89a-fA-F]/.test(text) || parseJson(text, LENIENT).ok) return { ok: true, value };
   } catch {
-    // The engine's own message has no stable position; the scanner below finds it.
+    // The engine's own message has no stable position; our parser finds it.
   }
   const marker = /^<{7}(?: |\r?$)/m.exec(text);
   if (marker !== null)
@@ -36,8 +37,9 @@ function parseJson(text: string): { readonly ok: true; readonly value: unknown }
       line: position(text, marker.index).line,
       message: 'the file holds the conflict markers of an unfinished merge',
     });
-  const mistake = jsonMistake(text) ?? { offset: 0, message: 'not JSON' };
-  return fault({ kind: 'syntax', ...position(text, mistake.offset), message: mistake.message });
+  const read = parseJson(text, LENIENT);
+  const { span, message } = read.ok ? { span: { start: 0 }, message: 'not JSON' } : read.problems[0]!;
+  return fault({ kind: 'syntax', ...position(text, span.start), message });
 }
 
 function readLock(json: Raw, nix: NixVersion): LockResult {

@@ -1,7 +1,8 @@
 // Whether flake.lock still fits flake.nix: Nix's own algorithm, computed without fetching (NIX.md section 4).
 
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
-import { type Attrs, defaultNix, type NixVersion } from '../flake-ref/model.ts';
+import type { Attrs } from '../flake-ref/model.ts';
+import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { describeEdge, type LockReason, whyCreate, whyRedirect } from './compare.ts';
 import { checkFollows, type PlannedNode } from './follows.ts';
 import { indirectTo, type LockInput } from './inputs.ts';

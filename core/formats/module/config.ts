@@ -1,17 +1,16 @@
 // The skeleton of a NixOS module: where in the text the set stands that assigns options.
 // Knows the shapes of modules (function, plain set, let, config/options split), no single option.
 
+import { find, type Lookup, settle, settleBody } from '../nix/constant.ts';
+import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import { bindingScope, lambdaScope, type Scope } from '../nix/scope.ts';
-import { find, innerScope, type Lookup, nounOf, settle, spanOf } from '../nix/static.ts';
-import type { Binding, Comment, Expr, Parsed, Span } from '../nix/syntax.ts';
+import { type AttrsExpr, innerScope, type Scope } from '../nix/scope.ts';
+import type { Page } from '../nix/splice.ts';
+import type { Binding, Expr, Parsed, Span } from '../nix/syntax.ts';
 
 /** The literal set a module consists of. */
-export interface ModuleSet {
-  readonly text: string;
+export interface ModuleSet extends Page {
   readonly root: Expr;
-  readonly comments: readonly Comment[];
-  readonly set: Expr & { readonly kind: 'attrs' };
   /** The scope its values are read in. */
   readonly scope: Scope | undefined;
   /** Whether options are assigned under `config`, as they must be beside `options`. */
@@ -29,25 +28,11 @@ export function openModule(text: string, parsed: Parsed = parseNix(text)): Opene
     return { ok: false, reason: message, at: { start, end } };
   }
   const { root, comments } = parsed;
-  let expr = root;
-  let scope: Scope | undefined;
-  for (;;) {
-    if (expr.kind === 'lambda') {
-      scope = lambdaScope(expr, scope);
-      expr = expr.body;
-    } else if (expr.kind === 'let') {
-      scope = bindingScope(expr.bindings, scope);
-      expr = expr.body;
-    } else if (expr.kind === 'with' || expr.kind === 'assert') {
-      expr = expr.body;
-    } else if (expr.kind === 'paren') {
-      expr = expr.inner;
-    } else {
-      break;
-    }
-  }
-  if (expr.kind !== 'attrs') return { ok: false, reason: `the module is ${nounOf(expr)}, not a set`, at: spanOf(expr) };
-  scope = innerScope({ expr, scope });
+  const body = settleBody(root, undefined);
+  const { expr } = body;
+  if (expr.kind !== 'attrs')
+    return { ok: false, reason: `the module is ${describe(expr)}, not a set`, at: spanOf(expr) };
+  const scope = innerScope(body);
   const names = expr.bindings.flatMap((binding) =>
     binding.kind === 'bind' ? [binding.path.names[0]!] : binding.names,
   );
@@ -61,7 +46,7 @@ export function findOption({ set, scope, isSplit }: ModuleSet, option: readonly 
 }
 
 /** The literal sets that stand for an option group (`nix = { … };`), in the order of the text. */
-export function setsOf(module: ModuleSet, option: readonly string[]): readonly (Expr & { readonly kind: 'attrs' })[] {
+export function setsOf(module: ModuleSet, option: readonly string[]): readonly AttrsExpr[] {
   return findOption(module, option).definitions.flatMap((definition) => {
     if (definition.rest.length > 0 || !definition.direct) return [];
     const value = settle(definition.expr, definition.scope);
@@ -70,7 +55,7 @@ export function setsOf(module: ModuleSet, option: readonly string[]): readonly (
 }
 
 /** The binding of a set that has exactly this name. */
-export function bindingAt(set: Expr & { readonly kind: 'attrs' }, name: string): Binding | undefined {
+export function bindingAt(set: AttrsExpr, name: string): Binding | undefined {
   return set.bindings.find((binding) => {
     if (binding.kind !== 'bind' || binding.path.names.length > 1) return false;
     const [only] = binding.path.names;

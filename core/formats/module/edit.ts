@@ -1,23 +1,23 @@
 // Edits a NixOS module: experimental features put in where the module has its place for them, a binding taken out.
 // Each edit is one splice, checked by reading the result again; what is not certain is refused with a snippet.
 
+import { positionAt } from '../../diagnostic.ts';
+import { spanOf } from '../nix/describe.ts';
 import { nixString } from '../nix/print.ts';
-import { spanOf } from '../nix/static.ts';
+import {
+  endOfLine,
+  insertAfter,
+  insertFirst,
+  insertion,
+  insertLast,
+  removal,
+  type Splice,
+  splice,
+} from '../nix/splice.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
 import { leafTexts } from '../nix/walk.ts';
 import { bindingAt, findOption, type ModuleSet, openModule, setsOf } from './config.ts';
 import { type FeaturePlace, readFeatures } from './features.ts';
-import {
-  applyEdit,
-  fill,
-  insertAfter,
-  insertBlockAfter,
-  insertFirst,
-  lineOf,
-  type Page,
-  removal,
-  type TextEdit,
-} from './layout.ts';
 
 /** What was done; `line` counts from 1 in the new text (for `removed`, in the old). */
 export interface EditDescription {
@@ -30,14 +30,14 @@ export type ModuleEdit =
   | {
       readonly ok: true;
       readonly text: string;
-      readonly edits: readonly TextEdit[];
+      readonly edits: readonly Splice[];
       readonly described: EditDescription;
     }
   | { readonly ok: false; readonly reason: string; readonly at: Span; readonly snippet: string };
 
 /** An edit not yet checked. */
 interface Draft {
-  readonly edit: TextEdit;
+  readonly edit: Splice;
   readonly kind: EditDescription['kind'];
 }
 
@@ -66,20 +66,20 @@ export function setFeatures(text: string, features: readonly string[]): ModuleEd
     (feature, index) => !present.includes(feature) && features.indexOf(feature) === index,
   );
   if (missing.length === 0) {
-    const line = effective.kind === 'static' ? lineOf(text, effective.span.start) : 1;
+    const line = effective.kind === 'static' ? lineAt(text, effective.span.start) : 1;
     return { ok: true, text, edits: [], described: { line, kind: 'unchanged' } };
   }
   const place = placeToExtend(places);
   const drafted = place === undefined ? addBinding(module, missing) : extend(module, place, missing);
   if ('reason' in drafted) return refuse(drafted.reason, drafted.at);
   for (const { edit, kind } of drafted.drafts) {
-    const result = applyEdit(text, edit);
+    const result = splice(text, [edit]);
     const after = openModule(result);
     if (!after.ok) continue;
     const now = readFeatures(after.module).effective;
     if (now.kind !== 'static' || ![...present, ...features].every((feature) => now.value.includes(feature))) continue;
     if (!differsOnlyBy(module, after.module, edit)) continue;
-    const line = lineOf(result, edit.start + edit.insert.length - edit.insert.trimStart().length);
+    const line = lineAt(result, edit.start + edit.text.length - edit.text.trimStart().length);
     return { ok: true, text: result, edits: [edit], described: { line, kind } };
   }
   return refuse('no change of the text has the wished effect for certain', place?.span ?? spanOf(module.set));
@@ -102,14 +102,14 @@ export function removeBinding(text: string, attrPath: readonly string[]): Module
   if (others.length > 0 || definition.rest.length > 0)
     return refuse('it is defined in several places', spanOf(binding));
   if (!definition.direct) return refuse('it is defined through a variable', spanOf(binding));
-  const edit = removal(pageOf(module), binding);
-  const result = applyEdit(text, edit);
+  const edit = removal(module, binding, 'goes');
+  const result = splice(text, [edit]);
   const after = openModule(result);
   const isGone = after.ok && findOption(after.module, attrPath).definitions.length === 0;
   if (!isGone || !differsOnlyBy(module, after.module, edit)) {
     return refuse('taking it out changes something else', spanOf(binding));
   }
-  return { ok: true, text: result, edits: [edit], described: { line: lineOf(text, binding.start), kind: 'removed' } };
+  return { ok: true, text: result, edits: [edit], described: { line: lineAt(text, binding.start), kind: 'removed' } };
 }
 
 /** The place that decides: a line in extraOptions comes last in nix.conf and overrides the settings. */
@@ -126,15 +126,12 @@ function extend(module: ModuleSet, place: FeaturePlace, missing: readonly string
   if (place.form === 'line') return { drafts: lineDrafts(module.text, expr, missing) };
   const quoted = missing.map(nixString);
   if (expr.kind === 'list') {
-    const last = expr.items.at(-1);
-    const page = pageOf(module);
     const brackets = { open: expr.start, close: expr.end - 1 };
-    const edit = last === undefined ? fill(page, brackets, quoted) : insertAfter(page, last, quoted);
-    return { drafts: [{ edit, kind: 'extended' }] };
+    return { drafts: [{ edit: insertLast(module, brackets, expr.items.at(-1), quoted), kind: 'extended' }] };
   }
   if (expr.kind === 'string' && place.features.kind === 'static' && expr.parts.every((part) => part.kind === 'text')) {
-    const insert = `[ ${[...place.features.value.map(nixString), ...quoted].join(' ')} ]`;
-    return { drafts: [{ edit: { ...span, insert }, kind: 'converted' }] };
+    const text = `[ ${[...place.features.value.map(nixString), ...quoted].join(' ')} ]`;
+    return { drafts: [{ edit: { ...span, text }, kind: 'converted' }] };
   }
   return { reason: 'the features are computed', at: span };
 }
@@ -145,46 +142,38 @@ function lineDrafts(text: string, { start, end }: Expr, missing: readonly string
   const line = /experimental-features[ \t]*=([ \t]*[^\s"'#\\$]+)*/g;
   return [...source.matchAll(line)].reverse().map((match) => {
     const at = start + match.index + match[0].length;
-    return { edit: { start: at, end: at, insert: missing.map((feature) => ` ${feature}`).join('') }, kind: 'extended' };
+    return { edit: insertion(at, missing.map((feature) => ` ${feature}`).join('')), kind: 'extended' };
   });
 }
 
 /** A new binding in `nix.settings = { }`, in `nix = { }`, or at the top behind the imports. */
 function addBinding(module: ModuleSet, features: readonly string[]): Drafted {
-  const page = pageOf(module);
+  const added = (edit: Splice): Drafted => ({ drafts: [{ edit, kind: 'added' }] });
   const list = `[ ${features.map(nixString).join(' ')} ]`;
   for (const depth of [2, 1]) {
     const names = ['nix', 'settings', 'experimental-features'];
     const [set] = setsOf(module, names.slice(0, depth));
     if (set === undefined) continue;
-    const line = `${names.slice(depth).join('.')} = ${list};`;
-    const last = set.bindings.at(-1);
-    const edit = last === undefined ? fill(page, set, [line]) : insertAfter(page, last, [line]);
-    return { drafts: [{ edit, kind: 'added' }] };
+    return added(insertLast(module, set, set.bindings.at(-1), [`${names.slice(depth).join('.')} = ${list};`]));
   }
   const [config] = module.isSplit ? setsOf(module, []) : [module.set];
   const set = config ?? module.set;
   const line = `${config === undefined ? 'config.' : ''}nix.settings.experimental-features = ${list};`;
   const imports = bindingAt(set, 'imports');
+  if (imports !== undefined) return added(insertAfter(module, imports, [line], 'around'));
   const [first] = set.bindings;
-  const last = set.bindings.at(-1);
-  if (imports !== undefined) return { drafts: [{ edit: insertBlockAfter(page, imports, line), kind: 'added' }] };
-  if (first === undefined || last === undefined) return { drafts: [{ edit: fill(page, set, [line]), kind: 'added' }] };
-  return { drafts: [{ edit: insertFirst(page, set, first, last, line), kind: 'added' }] };
+  if (first === undefined || endOfLine(module, set.open + 1) === undefined)
+    return added(insertLast(module, set, set.bindings.at(-1), [line]));
+  return added(insertFirst(module, set, first, line));
 }
 
-function pageOf({ text, comments, set }: ModuleSet): Page {
-  const base = /^[ \t]*/.exec(text.slice(text.lastIndexOf('\n', set.open - 1) + 1))![0];
-  for (const binding of set.bindings) {
-    const indent = /(?:^|\n)([ \t]*)$/.exec(text.slice(0, binding.start))?.[1];
-    if (indent?.startsWith(base) && indent.length > base.length)
-      return { text, comments, unit: indent.slice(base.length) };
-  }
-  return { text, comments, unit: /^\t/m.test(text) ? '\t' : '  ' };
+/** The number of the line of `offset`, from 1. */
+function lineAt(text: string, offset: number): number {
+  return positionAt(text, offset).line;
 }
 
 /** Whether all names, literals and comments outside the edit are the same after it. */
-function differsOnlyBy(before: ModuleSet, after: ModuleSet, { start, end, insert }: TextEdit): boolean {
+function differsOnlyBy(before: ModuleSet, after: ModuleSet, { start, end, text: insert }: Splice): boolean {
   const removed = before.text.slice(start, end);
   const counts = new Map<string, number>();
   const count = (module: ModuleSet, by: number): void => {

@@ -1,7 +1,9 @@
 // Experimental features in a NixOS module: every place that sets them, and what they come to together.
 // Reads `nix.settings` (lists, strings) and the nix.conf lines in `nix.extraOptions`; changes nothing.
+import { type Static, settle } from '../nix/constant.ts';
+import { spanOf } from '../nix/describe.ts';
+import { readAt, readString, readStrings } from '../nix/read.ts';
 import type { Scope } from '../nix/scope.ts';
-import { readAt, readString, readStrings, type Static, settle, spanOf } from '../nix/static.ts';
 import type { Binding, Expr, Span } from '../nix/syntax.ts';
 import { findOption, type ModuleSet } from './config.ts';
 

@@ -1,17 +1,9 @@
 // Reads a NixOS module (configuration.nix) for the facts a flake needs, from the text alone, without evaluating.
 // What the text does not say for certain is reported as not static, with the reason and the place.
-import type { Scope } from '../nix/scope.ts';
-import {
-  find,
-  innerScope,
-  nameOf,
-  readAt,
-  readBoolean,
-  readString,
-  type Static,
-  settle,
-  spanOf,
-} from '../nix/static.ts';
+import { find, nameOf, type Static, settle } from '../nix/constant.ts';
+import { spanOf } from '../nix/describe.ts';
+import { listParts, readAt, readBoolean, readString } from '../nix/read.ts';
+import { innerScope, type Scope } from '../nix/scope.ts';
 import type { AttrName, Expr, Parsed, Span } from '../nix/syntax.ts';
 import { findOption, type ModuleSet, openModule } from './config.ts';
 import { type ModuleFeatures, readFeatures } from './features.ts';
@@ -129,22 +121,10 @@ function readImports(module: ModuleSet): readonly Import[] {
     text: module.text.slice(span.start, span.end),
     span,
   }));
-  for (const { expr, scope } of definitions) imports.push(...importsOf(module, expr, scope));
-  return imports;
-}
-
-function importsOf(module: ModuleSet, expr: Expr, scope: Scope | undefined): readonly Import[] {
-  const imports: Import[] = [];
-  const waiting: { readonly expr: Expr; readonly scope: Scope | undefined }[] = [{ expr, scope }];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { expr: value, scope: inner } = settle(next.expr, next.scope);
-    if (value.kind === 'binary' && value.op === '++') {
-      waiting.push({ expr: value.right, scope: inner }, { expr: value.left, scope: inner });
-    } else if (value.kind === 'list') {
-      for (const item of value.items) imports.push(importOf(module, item, inner));
-    } else {
-      imports.push({ kind: 'dynamic', text: module.text.slice(value.start, value.end), span: spanOf(value) });
-    }
+  for (const part of definitions.flatMap(({ expr, scope }) => listParts(expr, scope))) {
+    const { expr, scope } = part;
+    if (expr.kind === 'list') for (const item of expr.items) imports.push(importOf(module, item, scope));
+    else imports.push({ kind: 'dynamic', text: module.text.slice(expr.start, expr.end), span: spanOf(expr) });
   }
   return imports;
 }

@@ -1,15 +1,15 @@
 // The value of `external-builders`: JSON, read as strictly as Nix 2.34 reads it.
 
 import { sortedEntries } from '../flake-ref/byte-order.ts';
-import { jsonMistake } from '../json-mistake.ts';
+import { LENIENT, parseJson } from '../json.ts';
 
 /** The value as Nix prints it, or why it refuses it: in its words, except where the text is no JSON at all. */
 export type Builders = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
 
 export function externalBuilders(text: string): Builders {
-  const mistake = jsonMistake(text);
-  if (mistake !== undefined) return wrong(`no JSON at column ${mistake.offset + 1}: ${mistake.message}`);
-  const list: unknown = JSON.parse(text);
+  const read = parseJson(text, LENIENT);
+  if (!read.ok) return wrong(`no JSON at column ${read.problems[0]!.span.start + 1}: ${read.problems[0]!.message}`);
+  const list = read.value;
   if (!Array.isArray(list)) return wrong(typeError('array', list));
   const builders = [];
   for (const one of list as readonly unknown[]) {

@@ -1,7 +1,7 @@
 // Which nix.conf files Nix reads for a user, and who writes the ones that a person must not edit.
 
+import type { NixVersion } from '../nix-version.ts';
 import { confLines } from './lines.ts';
-import type { NixRules } from './settings.ts';
 
 /** The variables that decide; an unset one is left out. `HOME` must be the home Nix takes (passwd's if unset). */
 export interface NixConfEnv {
@@ -17,7 +17,7 @@ export interface NixConfEnv {
  * The files Nix reads, lowest priority first: the system's, then the user's (NIX.md section 6.1).
  * Whether they exist is for the caller to see. Without HOME and its substitutes, the home's file is left out.
  */
-export function nixConfFiles(env: NixConfEnv, nix: NixRules = '2.34'): readonly string[] {
+export function nixConfFiles(env: NixConfEnv, nix: NixVersion = '2.34'): readonly string[] {
   const system = `${(env.NIX_CONF_DIR || '/etc/nix').replace(/\/+$/, '')}/nix.conf`;
   if (env.NIX_USER_CONF_FILES !== undefined) return [system, ...split(env.NIX_USER_CONF_FILES).toReversed()];
   const shared = split(env.XDG_CONFIG_DIRS ?? '/etc/xdg').map((dir) => `${dir}/nix/nix.conf`);
@@ -53,7 +53,7 @@ export function isGenerated(text: string): Generated | undefined {
   return undefined;
 }
 
-function homeFile(env: NixConfEnv, nix: NixRules): string | undefined {
+function homeFile(env: NixConfEnv, nix: NixVersion): string | undefined {
   // A variable that is set and empty: older ones put a slash behind nothing, 2.34 takes what lies where it runs.
   const below = (dir: string, file: string): string => (dir === '' && nix === '2.34' ? file : `${dir}/${file}`);
   if (env.NIX_CONFIG_HOME !== undefined && nix !== '2.8') return below(env.NIX_CONFIG_HOME, 'nix.conf');

@@ -4,8 +4,9 @@
 import { MOST } from '../../limits.ts';
 import { isPossible } from '../../path.ts';
 import { canonicalPath } from '../flake-ref/parse-ref.ts';
+import type { NixVersion } from '../nix-version.ts';
 import { type ConfLine, confLines } from './lines.ts';
-import { knownFeatures, lookupSetting, type NixRules } from './settings.ts';
+import { knownFeatures, lookupSetting } from './settings.ts';
 import { applyValue, type SettingValue } from './values.ts';
 
 /** One text that Nix reads, in reading order. `path` is absolute, or `NIX_CONFIG` for the variable's text. */
@@ -62,7 +63,7 @@ export interface NixConf {
 export function evaluateNixConf(
   sources: readonly ConfSource[],
   readInclude: ReadInclude,
-  nix: NixRules = '2.34',
+  nix: NixVersion = '2.34',
 ): NixConf {
   const state: State = {
     nix,
@@ -98,7 +99,7 @@ interface Assignment extends ConfPlace {
 }
 
 interface State {
-  readonly nix: NixRules;
+  readonly nix: NixVersion;
   readonly settings: Map<string, SettingValue>;
   requested: Set<string>;
   readonly lines: Omit<FeatureLine, 'inForce'>[];
@@ -108,7 +109,7 @@ interface State {
 
 interface Walk {
   readonly readInclude: ReadInclude;
-  readonly nix: NixRules;
+  readonly nix: NixVersion;
   readonly open: readonly string[];
   readonly budget: { left: number };
 }
@@ -160,7 +161,7 @@ function include(target: string, optional: boolean, place: ConfPlace, walk: Walk
   return collect({ path, text }, { ...walk, open }, into);
 }
 
-function syntaxMessage(line: ConfLine, path: string, nix: NixRules): string {
+function syntaxMessage(line: ConfLine, path: string, nix: NixVersion): string {
   if (nix === '2.8') return `illegal configuration line '${line.source}' in '${path}'`;
   const quoted = nix === '2.26' || !path.startsWith('/') ? `'${path}'` : `"${path}"`;
   return `syntax error in configuration line '${line.source}' in ${quoted}`;

@@ -1,8 +1,7 @@
 // Which settings and experimental features each Nix knows, and how it reads their values.
 // The lists were asked of the three binaries (2.8.0, 2.26.3, 2.34.8), not copied from a manual.
 
-/** A Nix whose rules are known; between two of them, the older one's rules apply. */
-export type NixRules = '2.8' | '2.26' | '2.34';
+import type { NixVersion } from '../nix-version.ts';
 
 /**
  * `list` keeps order and duplicates, `set` neither; `u`/`i` are integers with their width; a `path` is absolute, unless
@@ -40,14 +39,14 @@ export interface Setting {
 }
 
 /** The experimental features a Nix has, sorted. Every other name is dropped with a warning (NIX.md section 6.4). */
-export const knownFeatures = (nix: NixRules): readonly string[] => FEATURES[nix];
+export const knownFeatures = (nix: NixVersion): readonly string[] => FEATURES[nix];
 
 /** The setting behind `name` or one of its aliases, case-sensitive; undefined when that Nix has none. */
-export function lookupSetting(name: string, nix: NixRules): Setting | undefined {
+export function lookupSetting(name: string, nix: NixVersion): Setting | undefined {
   return tableOf(nix).get(name);
 }
 
-const ORDER: readonly NixRules[] = ['2.8', '2.26', '2.34'];
+const ORDER: readonly NixVersion[] = ['2.8', '2.26', '2.34'];
 
 const F28 = 'ca-derivations fetch-closure flakes impure-derivations nix-command no-url-literals recursive-nix';
 const F226 = `${F28} auto-allocate-uids cgroups configurable-impure-env daemon-trust-override dynamic-derivations
@@ -57,7 +56,7 @@ const F234 = `${F226} blake3-hashes external-builders`;
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
-const FEATURES: Readonly<Record<NixRules, readonly string[]>> = {
+const FEATURES: Readonly<Record<NixVersion, readonly string[]>> = {
   '2.8': words(F28).toSorted(),
   '2.26': words(F226).toSorted(),
   '2.34': words(F234).toSorted(),
@@ -65,8 +64,8 @@ const FEATURES: Readonly<Record<NixRules, readonly string[]>> = {
 
 interface Group {
   readonly kind: SettingKind;
-  readonly since?: NixRules;
-  readonly until?: NixRules;
+  readonly since?: NixVersion;
+  readonly until?: NixVersion;
   readonly appendable?: boolean;
   readonly names: string;
 }
@@ -196,9 +195,9 @@ const GATES: Readonly<Record<string, string>> = {
   'use-registries': 'flakes',
 };
 
-const tables = new Map<NixRules, ReadonlyMap<string, Setting>>();
+const tables = new Map<NixVersion, ReadonlyMap<string, Setting>>();
 
-function tableOf(nix: NixRules): ReadonlyMap<string, Setting> {
+function tableOf(nix: NixVersion): ReadonlyMap<string, Setting> {
   const known = tables.get(nix);
   if (known) return known;
   const table = new Map<string, Setting>();

@@ -2,8 +2,9 @@
 
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import { canonicalPath } from '../flake-ref/parse-ref.ts';
+import type { NixVersion } from '../nix-version.ts';
 import { externalBuilders } from './builders.ts';
-import { knownFeatures, type NixRules, type Setting } from './settings.ts';
+import { knownFeatures, type Setting } from './settings.ts';
 import { parseStoreRef, type StoreRef, storeOrder } from './store-ref.ts';
 
 /** A value in force. `extendsDefault`: only `extra-` lines touched it, so Nix's own default comes before it. */
@@ -18,7 +19,7 @@ export type SettingValue =
 export interface ValueContext {
   readonly before: SettingValue | undefined;
   readonly append: boolean;
-  readonly nix: NixRules;
+  readonly nix: NixVersion;
 }
 
 /** A value and what Nix warns of, or the message with which it refuses to run. */
@@ -122,7 +123,7 @@ const WRAPS = {
 type Width = keyof typeof WRAPS;
 
 /** A number with a unit, which only newer Nixes take: it is multiplied without a look at the width, so `4G` cores are 0. */
-function scaled(text: string, width: Width, nix: NixRules): bigint | undefined {
+function scaled(text: string, width: Width, nix: NixVersion): bigint | undefined {
   const unit = nix === '2.8' ? undefined : UNITS[text.slice(-1).toUpperCase()];
   if (unit === undefined) return integer(text, width);
   const value = integer(text.slice(0, -1), width);
@@ -160,7 +161,7 @@ function listValue(
   return { kind: 'list', value, extendsDefault };
 }
 
-function featureSet(names: readonly string[], nix: NixRules): readonly string[] {
+function featureSet(names: readonly string[], nix: NixVersion): readonly string[] {
   const known = names.filter((name) => knownFeatures(nix).includes(name));
   return nix !== '2.8' && known.includes('flakes') ? [...known, 'fetch-tree'] : known;
 }

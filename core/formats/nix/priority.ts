@@ -1,6 +1,7 @@
 // The functions of nixpkgs' lib that say which definition of an option wins, and leave its value as it is.
 // The only place that tells them from functions of the same name.
-import { calledName, frameOf, type Scope } from './scope.ts';
+import { calledName } from './describe.ts';
+import { frameOf, type Scope } from './scope.ts';
 import type { AttrName, Expr } from './syntax.ts';
 
 /** `lib.mkForce x`, also under `with lib;` and after `inherit (lib) mkForce;`. */
@@ -20,16 +21,11 @@ function isLibrary(fn: Expr, scope: Scope | undefined): boolean {
   return bound?.kind === 'select' && endsInLib(bound.target, bound.path.names);
 }
 
-/** `lib.x`, `pkgs.lib.x`. */
+/** `lib.x`, `pkgs.lib.x`, `inputs.nixpkgs.lib.x`. */
 function endsInLib(target: Expr, names: readonly AttrName[]): boolean {
-  if (names.length === 1) {
-    if (target.kind === 'var') return target.name === 'lib';
-    return target.kind === 'select' && target.fallback === undefined && lastName(target.path.names) === 'lib';
-  }
-  return names.length === 2 && lastName(names.slice(0, 1)) === 'lib';
-}
-
-function lastName(names: readonly AttrName[]): string | undefined {
-  const last = names.at(-1);
-  return last?.kind === 'static' ? last.name : undefined;
+  const before = names.at(-2);
+  if (before !== undefined) return before.kind === 'static' && before.name === 'lib';
+  if (target.kind === 'var') return target.name === 'lib';
+  const last = target.kind === 'select' && target.fallback === undefined ? target.path.names.at(-1) : undefined;
+  return last?.kind === 'static' && last.name === 'lib';
 }

@@ -1,8 +1,9 @@
 // Where a Nix file names files of its tree: by literal paths, by paths put together of constants, by `self`, by directories
 // that are listed. What is put together of unknown parts is said too, with all that is known of it.
 
-import { type Bound, bindingScope, calledName, frameOf, lambdaScope, type Scope } from './scope.ts';
-import { innerScope, readString } from './static.ts';
+import { calledName, spanOf } from './describe.ts';
+import { readString } from './read.ts';
+import { type Bound, bindingScope, frameOf, innerScope, lambdaScope, type Scope } from './scope.ts';
 import type { Binding, Expr, Span, StringPart } from './syntax.ts';
 
 /** `file`: from the directory of the Nix file. `flake`: from the top of its flake. */
@@ -35,7 +36,7 @@ export function referencesIn(root: Expr): readonly Reference[] {
     }
     waiting.push(...named.unknown.map((bound): Place => ({ ...bound, means: 'handed' })));
     const { base, path, suffix } = named;
-    const span = { start: expr.start, end: expr.end };
+    const span = spanOf(expr);
     // The whole flake is what git shows of it, whoever has it: nothing of it is named.
     if (base === 'flake' && path === '' && suffix === undefined) continue;
     if (suffix !== undefined) found.push({ base, path, span, means: 'pattern', suffix });
@@ -141,7 +142,7 @@ function textOf(expr: Expr, scope: Scope | undefined): string | undefined {
 }
 
 /** `self`, `inputs.self`, and their `outPath`. Who binds `self` to something of their own means that. */
-function isFlake(expr: Expr, scope: Scope | undefined): boolean {
+export function isFlake(expr: Expr, scope: Scope | undefined): boolean {
   if (expr.kind === 'var') return expr.name === 'self' && frameOf('self', scope)?.bound.get('self') === undefined;
   if (expr.kind !== 'select' || expr.target.kind !== 'var') return false;
   const names = [expr.target.name, ...expr.path.names.map((name) => (name.kind === 'static' ? name.name : '?'))].join(

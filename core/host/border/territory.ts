@@ -3,6 +3,7 @@
 
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
+import { MOST } from '../../limits.ts';
 import { below, traverse } from '../../machine/links.ts';
 import { type AbsPath, basename, fromBytes, join, parent, prefixesOf, ROOT, toBytes } from '../../path.ts';
 
@@ -20,9 +21,6 @@ export interface Territory {
   /** Forgets what was seen: directories may have changed since. */
   forget(): void;
 }
-
-/** Links that are followed on one way: as many as Linux follows. */
-const LINK_LIMIT = 40;
 
 /** `root`: where the machine's `/` is on this disk. The way to it counts too. */
 export function territory(root: AbsPath): Territory {
@@ -58,10 +56,10 @@ export function territory(root: AbsPath): Territory {
   };
 
   const holder = (path: AbsPath, budget: number): number | undefined => {
-    const at = prefixesOf(path).find((one) => directory(one, LINK_LIMIT) === undefined);
+    const at = prefixesOf(path).find((one) => directory(one, MOST.links) === undefined);
     if (at === undefined) return undefined;
     if (at === ROOT) return lstat(root)?.uid;
-    const above = directory(parent(at), LINK_LIMIT);
+    const above = directory(parent(at), MOST.links);
     const disk = above === undefined ? root : prefix + below(above, basename(at));
     const stat = lstat(disk);
     if (above !== undefined && stat?.isSymbolicLink() && stat.uid === 0 && budget > 0)
@@ -70,13 +68,13 @@ export function territory(root: AbsPath): Territory {
   };
 
   return {
-    directory: (path) => directory(path, LINK_LIMIT),
+    directory: (path) => directory(path, MOST.links),
     place(path) {
-      if (path === ROOT) return directory(ROOT, LINK_LIMIT);
-      const above = directory(parent(path), LINK_LIMIT);
+      if (path === ROOT) return directory(ROOT, MOST.links);
+      const above = directory(parent(path), MOST.links);
       return above === undefined ? undefined : below(above, basename(path));
     },
-    holder: (path) => holder(path, LINK_LIMIT),
+    holder: (path) => holder(path, MOST.links),
     forget: () => known.clear(),
   };
 }

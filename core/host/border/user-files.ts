@@ -4,6 +4,7 @@
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { LARGEST_ID, MOST } from '../../limits.ts';
 import type { Waypoint } from '../../machine/file-trust.ts';
 import type { Person } from '../../model.ts';
 import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
@@ -12,7 +13,7 @@ import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts'
 import { type Looker, looker } from './looker.ts';
 import { isReachable } from './start-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
-import { isNumber, MOST_ID } from './wire.ts';
+import { isNumber } from './wire.ts';
 
 /** `personOf`: somebody of this system by number. */
 export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
@@ -24,7 +25,7 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
     return known;
   };
   /** Who looks there; undefined: root itself. */
-  const lookerAt = (path: AbsPath, links = 40): Looker | undefined => {
+  const lookerAt = (path: AbsPath, links: number = MOST.links): Looker | undefined => {
     const place = closed.place(path);
     const stat = place === undefined ? undefined : lstatSync(place, { throwIfNoEntry: false });
     // Root's link is root's word; whose it is where it leads is asked there.
@@ -76,7 +77,7 @@ function waypointIn(value: unknown, path: string): Waypoint {
   const { type, uid, gid, mode, links, target } = (value ?? {}) as Record<string, unknown>;
   const kind = (['dir', 'file', 'link', 'other'] as const).find((one) => one === type);
   const isWhole =
-    isNumber(uid, MOST_ID) && isNumber(gid, MOST_ID) && isNumber(mode, 0o7777) && isNumber(links, 2 ** 32);
+    isNumber(uid, LARGEST_ID) && isNumber(gid, LARGEST_ID) && isNumber(mode, 0o7777) && isNumber(links, 2 ** 32);
   if (kind === undefined || !isWhole) return { path, type: 'absent', uid: 0, gid: 0, mode: 0, links: 0 };
   return { path, type: kind, uid, gid, mode, links, ...(typeof target === 'string' && { target }) };
 }

@@ -1,6 +1,7 @@
 // How the two sides of the border speak: a request is a line of JSON, an answer a frame of a kind, a length and bytes. An
 // answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
 
+import { LARGEST_ID } from '../../limits.ts';
 import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
 
@@ -106,11 +107,8 @@ export function entryIn(value: unknown): Entry | undefined {
 function ownerIn(value: unknown): { readonly uid: number; readonly gid: number } | undefined {
   if (typeof value !== 'object' || value === null || !('uid' in value) || !('gid' in value)) return undefined;
   const { uid, gid } = value;
-  return isNumber(uid, MOST_ID) && isNumber(gid, MOST_ID) ? { uid, gid } : undefined;
+  return isNumber(uid, LARGEST_ID) && isNumber(gid, LARGEST_ID) ? { uid, gid } : undefined;
 }
-
-/** 2^32-1 is chown(2)'s word for "as it is". */
-export const MOST_ID = 0xffff_fffe;
 
 export const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;

@@ -12,6 +12,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
+import { MOST } from '../../limits.ts';
 import { isTheirLink, theirLinkAt } from '../../machine/host.ts';
 import { below, follow, traverse } from '../../machine/links.ts';
 import { ABSENT, type Entry } from '../../model.ts';
@@ -54,9 +55,6 @@ export interface Anchors {
   /** Lets go of what is held; what is opened next is looked for anew. */
   release(): void;
 }
-
-/** As many as Linux follows. */
-const LINK_LIMIT = 40;
 
 /** Held at a time: enough for the paths of one edit, few enough for a low limit of open files. */
 const HELD = 16;
@@ -104,8 +102,8 @@ export function anchors(root: AbsPath): Anchors {
   };
 
   return {
-    dir: (path) => open(path, LINK_LIMIT),
-    at: (path) => (path === ROOT ? toBytes(root) : childOf(open(parent(path), LINK_LIMIT), basename(path))),
+    dir: (path) => open(path, MOST.links),
+    at: (path) => (path === ROOT ? toBytes(root) : childOf(open(parent(path), MOST.links), basename(path))),
     release() {
       for (const fd of new Set([...held.values()].map((anchor) => anchor.fd))) closeSync(fd);
       held.clear();

@@ -1,10 +1,8 @@
 // The way to a file, name by name, as the kernel goes it: lstat and readlink only, nothing is opened.
 
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { MOST } from '../../limits.ts';
 import type { Waypoint } from '../../machine/file-trust.ts';
-
-/** As many links as Linux follows. */
-const LIMIT = 40;
 
 /** `file`: absolute; `look`: what lies at a path. Ends with `absent` where something is missing, may not be looked at, or a link leads in a circle. */
 export function wayTo(file: string, look: (path: string) => Waypoint): readonly Waypoint[] {
@@ -21,7 +19,7 @@ export function wayTo(file: string, look: (path: string) => Waypoint): readonly 
     const point = look(`${at}/${name}`);
     way.push(point);
     if (point.type === 'link') {
-      const target = links++ < LIMIT ? point.target : undefined;
+      const target = links++ < MOST.links ? point.target : undefined;
       if (target === undefined) return [...way, ABSENT(point.path)];
       if (target.startsWith('/')) at = '';
       rest = [...parts(target), ...more];

@@ -1,6 +1,7 @@
 // Which paths of the environment can be trusted: directories of PATH, files of certificates, places for temporary files.
 
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { MOST } from '../../limits.ts';
 import type { Looks, Who } from './environment.ts';
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
@@ -28,7 +29,7 @@ function isRoots(path: string): boolean {
     if (stat === undefined || stat.uid !== 0) return false;
     if (stat.isSymbolicLink()) {
       const target = quietly(() => readlinkSync(`${at}/${part}`));
-      if (target === undefined || ++links > MOST_LINKS) return false;
+      if (target === undefined || ++links > MOST.links) return false;
       if (target.startsWith('/')) at = '';
       rest.unshift(...target.split('/'));
       continue;
@@ -39,9 +40,6 @@ function isRoots(path: string): boolean {
   }
   return true;
 }
-
-/** As the kernel has it. */
-const MOST_LINKS = 40;
 
 const isSticky = (stat: Stats): boolean => (stat.mode & 0o1000) !== 0;
 

@@ -1,7 +1,7 @@
 // The nearest known word, or none.
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { fromPointer, pointerWords, toPointer } from '../../../core/spec/json-pointer.ts';
+import { fromPointer, pointerWords, toPointer } from '../../../core/formats/json-pointer.ts';
 import { closest, editDistance } from '../../../core/spec/suggest.ts';
 
 test.each([

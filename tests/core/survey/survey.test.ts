@@ -19,7 +19,8 @@ const hostOf = (literal: Literal) => memoryScene(literal).open().host;
 test('the survey of a fresh machine', () => {
   const found = survey(hostOf(BASES.machines.fresh), ROOT, undefined);
   expect(found).toMatchObject({
-    name: { value: 'nixos', source: 'this machine and configuration.nix' },
+    running: { value: 'nixos', source: 'this machine' },
+    configured: { value: 'nixos', source: 'configuration.nix' },
     system: { value: 'x86_64-linux', source: 'hardware-configuration.nix' },
     nixpkgs: { value: 'nixos-23.11', source: expect.stringContaining('system.stateVersion') },
     user: { value: 'srid', source: '/etc/passwd' },
@@ -133,20 +134,18 @@ describe('which nixpkgs', () => {
 });
 
 describe('the name', () => {
-  const fact = (value: string) => ({ value, source: 'configuration.nix' });
+  const fact = (value: string | undefined) =>
+    value === undefined ? undefined : { value, source: 'configuration.nix' };
   test.each([
-    ['nixos', 'nixos', 'nixos', false],
-    ['nixos', 'nixos.example.org', 'nixos', false],
-    ['nixos', 'laptop', 'nixos', true],
-    [undefined, 'laptop.example.org', 'laptop', false],
-    ['box', undefined, 'box', false],
-    [undefined, undefined, undefined, false],
-  ])('running %s, configured %s: %s', (running, configured, name, isNoted) => {
-    const found = nameOf(
-      running === undefined ? undefined : fact(running),
-      configured === undefined ? undefined : fact(configured),
-    );
-    expect([found.name?.value, found.note !== undefined]).toEqual([name, isNoted]);
+    ['nixos', 'nixos', 'nixos'],
+    ['nixos', 'nixos.example.org', 'nixos'],
+    ['NixOS', 'nixos', 'NixOS'],
+    ['nixos', 'laptop', undefined],
+    [undefined, 'laptop', 'laptop'],
+    ['box', undefined, 'box'],
+    [undefined, undefined, undefined],
+  ])('running %s, configured %s: %s', (running, configured, name) => {
+    expect(nameOf(fact(running), fact(configured))?.value).toBe(name);
   });
 });
 

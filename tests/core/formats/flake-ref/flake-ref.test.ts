@@ -5,19 +5,14 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { byteOrder } from '../../../../core/formats/flake-ref/byte-order.ts';
 import { parseNarHash, parseRev, parseSha1 } from '../../../../core/formats/flake-ref/hash.ts';
-import {
-  type Attrs,
-  isIndirect,
-  isRelativePath,
-  type NixVersion,
-  type RefResult,
-} from '../../../../core/formats/flake-ref/model.ts';
+import { type Attrs, isIndirect, isRelativePath, type RefResult } from '../../../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef, type RefContext } from '../../../../core/formats/flake-ref/parse-ref.ts';
 import { printFlakeRef, showFlakeRef } from '../../../../core/formats/flake-ref/print-ref.ts';
 import { refFromAttrs } from '../../../../core/formats/flake-ref/ref-attrs.ts';
 import { isGitRef } from '../../../../core/formats/flake-ref/ref-name.ts';
 import { canonical, sameRef } from '../../../../core/formats/flake-ref/same-ref.ts';
 import { refTraps } from '../../../../core/formats/flake-ref/traps.ts';
+import type { NixVersion } from '../../../../core/formats/nix-version.ts';
 
 interface Verdict {
   readonly ok: boolean;

@@ -1,9 +1,10 @@
 // Flakes in git work trees: the recorded verdicts of three Nixes, from the index and the texts alone.
+
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { NixVersion } from '../../../../core/formats/flake-ref/model.ts';
+import type { NixVersion } from '../../../../core/formats/nix-version.ts';
 import { buildGitRoot, gitRoots, judgeGitRoot } from '../../../support/git-roots.ts';
 
 const releases: readonly (readonly [NixVersion, string])[] = [

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Flake, readFlake } from '../../../../core/formats/flake/flake.ts';
-import type { Attrs, NixVersion } from '../../../../core/formats/flake-ref/model.ts';
+import type { Attrs } from '../../../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../../../core/formats/flake-ref/parse-ref.ts';
 import { auditLock, danglingOverrides, urlsWithFollows } from '../../../../core/formats/lock/audit.ts';
 import { type LockInput, lockInputsOf } from '../../../../core/formats/lock/inputs.ts';
@@ -15,6 +15,7 @@ import type { InputPath, Lock, LockEdge, LockNode } from '../../../../core/forma
 import { parseLock } from '../../../../core/formats/lock/parse-lock.ts';
 import { printLock } from '../../../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../../../core/formats/lock/verdict.ts';
+import type { NixVersion } from '../../../../core/formats/nix-version.ts';
 
 interface Oracle {
   readonly verdict: string;

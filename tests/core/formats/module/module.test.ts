@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type ModuleEdit, removeBinding, setFeatures } from '../../../../core/formats/module/edit.ts';
-import { applyEdit } from '../../../../core/formats/module/layout.ts';
 import { readModule } from '../../../../core/formats/module/module.ts';
-import type { Static } from '../../../../core/formats/nix/static.ts';
+import type { Static } from '../../../../core/formats/nix/constant.ts';
+import { splice } from '../../../../core/formats/nix/splice.ts';
 import { evaluateWithNix } from '../nix/parse-oracle.ts';
 import { randomModule } from './random.ts';
 import { nothing, snippets } from './snippets.ts';
@@ -66,7 +66,7 @@ describe.each(variants)('setFeatures, %s', (_, vary) => {
       return;
     }
     expect(edit.text).toBe(vary(after));
-    expect(edit.edits.reduce(applyEdit, vary(before))).toBe(edit.text);
+    expect(splice(vary(before), edit.edits)).toBe(edit.text);
     expect(outcomeOf(setFeatures(edit.text, wanted))).toMatch(/^unchanged/);
   });
 });
@@ -220,7 +220,7 @@ test('a random module gets the features, at one place, once, and keeps what it h
         expect(effective).toHaveLength(new Set([...present, ...features]).size);
         expect(setFeatures(edit.text, features)).toMatchObject({ ok: true, text: edit.text, edits: [] });
         expect(edit.edits.length).toBeLessThanOrEqual(1);
-        expect(edit.edits.reduce(applyEdit, text)).toBe(edit.text);
+        expect(splice(text, edit.edits)).toBe(edit.text);
         const [only] = edit.edits;
         if (only !== undefined && edit.described.kind !== 'converted') expect(only.end).toBe(only.start);
         if (text.includes('\r')) expect(edit.text.replaceAll('\r\n', '')).not.toContain('\n');

@@ -12,6 +12,11 @@ export const nothing = {
   autoUpgrade: ['absent', 'absent', 'absent'],
 };
 
+/** Variables of which each is two of the one before: 2^`count` pieces. */
+function doubled(count: number): string {
+  return Array.from({ length: count }, (_, at) => `a${at + 1} = a${at} + a${at};`).join(' ');
+}
+
 /** A module, and what differs from nothing at all in what is read from it. */
 export const snippets: readonly (readonly [string, object])[] = [
   ['{ networking = { hostName = "a"; }; }', { hostName: 'a' }],
@@ -40,6 +45,10 @@ export const snippets: readonly (readonly [string, object])[] = [
   ['let h = "a"; in rec { inherit h; networking.hostName = h; }', { hostName: 'a' }],
   ['rec { host = "a"; networking.hostName = host; }', { hostName: 'a' }],
   ['let host = "b"; in rec { inherit host; networking.hostName = host; }', { hostName: 'b' }],
+  ['{ networking.hostName = inputs.nixpkgs.lib.mkForce "a"; }', { hostName: 'a' }],
+  ['{ networking.hostName = assert x; "a"; }', { hostName: 'a' }],
+  ['let m = { networking.hostName = "a"; }; in m', { hostName: 'a' }],
+  [`let a0 = "a"; ${doubled(40)} in { networking.hostName = a40; }`, { hostName: 'not-static' }],
   ['let a = b; b = a; in { networking.hostName = a; }', { hostName: 'not-static' }],
   ['let a = a; in { networking.hostName = "${a}"; }', { hostName: 'not-static' }],
   ['let a = { x = a.x; }; in { networking.hostName = a.x; }', { hostName: 'not-static' }],
@@ -104,6 +113,7 @@ export const snippets: readonly (readonly [string, object])[] = [
     },
   ],
   ['{ imports = x; }', { imports: ['dynamic: x'] }],
+  ['{ imports = let l = l ++ l; in l; }', { imports: ['dynamic: l ++ l'] }],
   [
     '{ imports = [ "${modulesPath}/profiles/minimal.nix" ]; }',
     { imports: ['modules-path: "${modulesPath}/profiles/minimal.nix"'] },

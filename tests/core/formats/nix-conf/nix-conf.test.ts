@@ -1,4 +1,5 @@
 // nix.conf against what three real Nixes say (vectors), and the laws of the editor.
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +10,8 @@ import { addFeatures } from '../../../../core/formats/nix-conf/edit.ts';
 import { isGenerated, nixConfFiles } from '../../../../core/formats/nix-conf/files.ts';
 import { confLines } from '../../../../core/formats/nix-conf/lines.ts';
 import { evaluateNixConf } from '../../../../core/formats/nix-conf/nix-conf.ts';
-import type { NixRules } from '../../../../core/formats/nix-conf/settings.ts';
 import type { SettingValue } from '../../../../core/formats/nix-conf/values.ts';
+import type { NixVersion } from '../../../../core/formats/nix-version.ts';
 
 interface Result {
   readonly ok: boolean;
@@ -30,13 +31,13 @@ const ROOT = '/root';
 const vectors: readonly Vector[] = JSON.parse(
   readFileSync(new URL('../../../vectors/nixconf.json', import.meta.url), 'utf8').replaceAll('@ROOT@', ROOT),
 ).vectors;
-const versions: readonly [string, NixRules][] = [
+const versions: readonly [string, NixVersion][] = [
   ['2.8.0', '2.8'],
   ['2.26.3', '2.26'],
   ['2.34.8', '2.34'],
 ];
 
-function run(vector: Vector, nix: NixRules) {
+function run(vector: Vector, nix: NixVersion) {
   const env = { HOME: `${ROOT}/home`, NIX_CONF_DIR: `${ROOT}/sys`, XDG_CONFIG_DIRS: `${ROOT}/none`, ...vector.env };
   const files = new Map(Object.entries(vector.files).map(([path, text]) => [`${ROOT}/${path}`, text]));
   const isDir = (path: string) => [...files.keys()].some((file) => file.startsWith(`${path}/`));
@@ -86,7 +87,7 @@ describe.each(versions)('what Nix %s says', (version, nix) => {
 
 describe('the Nix of this machine', () => {
   const number = /\d+\.(\d+)/.exec(execFileSync('nix', ['--version'], { encoding: 'utf8' }))?.[1];
-  const rules: NixRules = Number(number) < 16 ? '2.8' : Number(number) < 34 ? '2.26' : '2.34';
+  const rules: NixVersion = Number(number) < 16 ? '2.8' : Number(number) < 34 ? '2.26' : '2.34';
   const words = fc.constantFrom(
     'experimental-features',
     'extra-experimental-features',
@@ -176,7 +177,7 @@ describe('the Nix of this machine', () => {
 });
 
 describe('values', () => {
-  const error = (text: string, nix: NixRules) =>
+  const error = (text: string, nix: NixVersion) =>
     evaluateNixConf([{ path: '/c/nix.conf', text }], () => undefined, nix).error?.message;
   test.each([
     ['min-free = 1Q', "setting 'min-free' has invalid value '1Q'", "setting 'min-free' has invalid value '1Q'"],

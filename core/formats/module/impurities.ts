@@ -1,9 +1,9 @@
 // What a Nix text asks of the world around it, and a flake may not see: lookup paths, absolute paths, the environment, sources
 // without a hash. By the text alone, each with its place.
 
-import { calledName } from './scope.ts';
-import type { AttrPath, Expr, Span } from './syntax.ts';
-import { walk } from './walk.ts';
+import { calledName } from '../nix/describe.ts';
+import type { AttrPath, Expr, Span } from '../nix/syntax.ts';
+import { walk } from '../nix/walk.ts';
 
 /** `refused`: evaluation ends there. `silent`: it goes on, with another value than without a flake. */
 export interface Impurity {

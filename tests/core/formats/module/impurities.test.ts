@@ -1,7 +1,7 @@
 // What a Nix text asks of the world around it: each form, and the forms beside it that ask nothing.
 
 import { expect, test } from '@jest/globals';
-import { impuritiesIn } from '../../../../core/formats/nix/impurities.ts';
+import { impuritiesIn } from '../../../../core/formats/module/impurities.ts';
 import { parseNix } from '../../../../core/formats/nix/parse.ts';
 
 const found = (text: string): readonly string[] => {

@@ -1,0 +1,71 @@
+// What in a file is meant for few eyes: private keys, passwords and tokens, told from its name and its bytes. What is encrypted is
+// told apart. Pure; what it costs to be seen is for others to say.
+
+/** Why a file is taken for secret. `span`: where in its text, as Latin-1 reads it; none where its name or kind says so. */
+export interface Secret {
+  readonly what: string;
+  readonly span?: { readonly start: number; readonly end: number };
+}
+
+/** `secrets`: not to be shown to anybody. `passwords`: options by which a NixOS build shows a password to everybody anyway. */
+export interface Secrets {
+  readonly secrets: readonly Secret[];
+  readonly passwords: readonly Secret[];
+}
+
+const NONE: Secrets = { secrets: [], passwords: [] };
+
+/** `name`: the last part of its path. */
+export function secretsIn(name: string, bytes: Uint8Array): Secrets {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_BYTES)).toString('latin1');
+  if (isEncrypted(text)) return NONE;
+  const named = NAMES.find(([pattern]) => pattern.test(name));
+  const found = TEXTS.flatMap(([pattern, what]) => matchesOf(pattern, text, what));
+  return {
+    secrets: [...(named === undefined ? [] : [{ what: named[1] }]), ...found],
+    passwords: name.endsWith('.nix') ? matchesOf(PASSWORD, text, 'a password option') : [],
+  };
+}
+
+/** A secret stands near the beginning of its file, or the file is no text. */
+const MOST_BYTES = 256 * 1024;
+
+/** age, sops, git-crypt, PGP, Ansible. */
+const isEncrypted = (text: string): boolean =>
+  /^(age-encryption\.org\/v1|-----BEGIN (AGE ENCRYPTED FILE|PGP MESSAGE)-----|\0GITCRYPT\0|\$ANSIBLE_VAULT;|Salted__)/.test(
+    text,
+  ) ||
+  (/(^|\n|[{,]\s*)"?sops"?\s*[:=]/.test(text) && /ENC\[AES256_GCM,/.test(text));
+
+/** Files that hold nothing else, whatever is in them. A template or a public half is none. */
+const NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^\.env(\.(?!example|sample|template|dist)[\w-]+)*$/, 'a file of environment secrets'],
+  [/^(id_)?[\w.-]*(_rsa|_dsa|_ecdsa|_ed25519)$/, 'a private key, by its name'],
+  [/\.(psk|kdbx|keytab|jks|p12|pfx)$/, 'a file of keys, by its name'],
+  [
+    /^(\.netrc|\.git-credentials|\.pgpass|\.htpasswd|\.vault-token|\.age-key|keys\.txt)$/,
+    'a file of passwords, by its name',
+  ],
+];
+
+const TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/g, 'a private key'],
+  [/\bAGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}/g, 'a secret key of age'],
+  [/^\s*PrivateKey\s*=\s*[A-Za-z0-9+/]{43}=/gm, 'a private key of WireGuard'],
+  [/\bprivateKey\s*=\s*"[A-Za-z0-9+/]{43}="/g, 'a private key of WireGuard'],
+  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'`$<>{}]*:[^\s/@"'`$<>{}]{3,}@/g, 'a password in a url'],
+  [/[?&](?:access_token|api_key|token|password)=[^\s&"'$<{]{8,}/g, 'a token in a url'],
+  [
+    /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|sk-[A-Za-z0-9]{32,}|tskey-[\w-]{20,})\b/g,
+    'a token',
+  ],
+];
+
+const PASSWORD =
+  /\b(?:initialHashedPassword|initialPassword|hashedPassword|password|psk|pskRaw|passphrase)\s*=\s*"(?:[^"$]|\$(?!\{))+"/g;
+
+const matchesOf = (pattern: RegExp, text: string, what: string): readonly Secret[] =>
+  [...text.matchAll(pattern)].map(({ index, 0: { length } }) => ({
+    what,
+    span: { start: index, end: index + length },
+  }));
