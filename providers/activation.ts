@@ -11,6 +11,9 @@ import { barred, IN_SYNC, provider } from '../core/plan/provider.ts';
 interface Desired {
   readonly mode: ActivationMode;
   readonly dir: AbsPath;
+  /** The machine's. */
+  readonly name: string;
+  /** Of its configuration in flake.nix. */
   readonly host: string;
   readonly person: Person;
   readonly isRunning: boolean;
@@ -21,7 +24,8 @@ interface Observed {
   /** Store path of the system that is the boot default. */
   readonly bootDefault: string | undefined;
   /** What the flake builds; `pending` where it is about to change, so that only building it will tell. */
-  readonly wanted:
+  readonly wanted: /** The machine gets another name, and its configuration is edited as well. */
+    | { readonly kind: 'renamed' }
     | { readonly kind: 'settled' }
     | { readonly kind: 'pending' }
     | { readonly kind: 'evaluated'; readonly system: string }
@@ -31,12 +35,15 @@ interface Observed {
 export const activation = provider<Desired, Observed>({
   name: 'activation',
   answers: ['/activate'],
-  codes: ['RF2020', 'RF2033', 'RF2110', 'RF4001', 'RF4006'],
+  codes: ['RF2020', 'RF2033', 'RF2045', 'RF2110', 'RF4001', 'RF4006'],
   mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning }) =>
-    activate && { mode: activate, dir, host: host.name, person, isRunning },
+    activate && { mode: activate, dir, name: host.name, host: host.attribute, person, isRunning },
   async observe(desired, reader) {
     const active = activeSystem(reader);
+    const isRename = reader.facts.name !== '' && shortName(reader.facts.name) !== shortName(desired.name);
+    if (desired.isRunning && isRename && reader.planned(desired.dir))
+      return { active, bootDefault: undefined, wanted: { kind: 'renamed' } };
     const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
     // Nothing is to be activated, and building it only to see would take long.
@@ -66,6 +73,7 @@ export const activation = provider<Desired, Observed>({
   },
   reconcile(desired, { active, bootDefault, wanted }) {
     if (!desired.isRunning) return barred(underRoot);
+    if (wanted.kind === 'renamed') return barred(renamedBeside);
     if (wanted.kind === 'failed') return barred(notEvaluated(wanted.result));
     if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return IN_SYNC;
     if (wanted.kind === 'settled') return { findings: [unbuilt], edits: [] };
@@ -102,7 +110,7 @@ const isActivation: MayWrite = (edit, { wishes: { activate, dir, host, person } 
   edit.op === 'activate' &&
   edit.mode === activate &&
   edit.target.kind === 'flake' &&
-  edit.target.installable === installableOf(dir, host.name) &&
+  edit.target.installable === installableOf(dir, host.attribute) &&
   (['uid', 'gid', 'name', 'home'] as const).every((key) => edit.as[key] === person[key]);
 
 /** The running system for test and switch, the boot default for boot and switch. */
@@ -137,6 +145,14 @@ const underRoot = about(
   'RF2020',
   'a system can be activated only on the machine itself, not under --root',
   'write activate: none, or run reflake on the machine',
+);
+
+const shortName = (name: string): string => name.split('.')[0]!.toLowerCase();
+
+const renamedBeside = about(
+  'RF2045',
+  'the machine is to be renamed, and its configuration would be edited as well',
+  'apply the edits first, with the old name in spec and configuration',
 );
 
 const unbuilt = about(

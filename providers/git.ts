@@ -2,20 +2,23 @@
 // Exactly those: never everything, never a commit, never an ignored file.
 
 import { digestOf } from '../core/canonical.ts';
-import { rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import { type Diagnostic, rangeOf, type SourceRange } from '../core/diagnostic.ts';
 import type { Documents } from '../core/documents/documents.ts';
 import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
+import { cannotOpen } from '../core/machine/git-as-nix.ts';
 import type { Blobs } from '../core/machine/host.ts';
+import { type InnerRepository, innerOf } from '../core/machine/inner-repositories.ts';
 import type { JobResult, ScratchFile } from '../core/machine/job.ts';
+import { nixVersion } from '../core/machine/nix-version.ts';
 import type { People } from '../core/machine/people.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import type { Repository } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, absolute, join, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
@@ -32,6 +35,7 @@ interface Needed {
   readonly path: AbsPath;
   readonly entry: Entry;
   readonly ignoredBy?: string;
+  readonly inner?: InnerRepository;
 }
 
 /** Files that may be needed and that git does not show, and the place that leaves it open. */
@@ -44,6 +48,8 @@ interface Open {
 type Observed =
   | { readonly kind: 'all shown' }
   | { readonly kind: 'nothing there' }
+  /** Nix cannot use the repository, or perhaps not. */
+  | { readonly kind: 'closed'; readonly problem: Diagnostic }
   | {
       readonly kind: 'no repository';
       readonly init: JobResult;
@@ -57,6 +63,8 @@ type Observed =
       readonly invisible: readonly Needed[];
       readonly open: readonly Open[];
       readonly indexEntry: Entry;
+      /** A git is at work on the index. */
+      readonly isHeld: boolean;
       readonly writtenAt: number | undefined;
       /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
       readonly missingBlob: readonly ScratchFile[];
@@ -66,7 +74,22 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2061', 'RF2063', 'RF2107', 'RF4003', 'RF4004'],
+  codes: [
+    'RF2004',
+    'RF2015',
+    'RF2016',
+    'RF2040',
+    'RF2050',
+    'RF2051',
+    'RF2052',
+    'RF2053',
+    'RF2054',
+    'RF2061',
+    'RF2063',
+    'RF2107',
+    'RF4003',
+    'RF4004',
+  ],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
@@ -80,33 +103,26 @@ export const git = provider<Desired, Observed>({
       : undefined,
   async observe({ dir, owner: wished, person }, reader, documents) {
     const repository = documents.repository();
+    const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
+    if (problem !== undefined) return { kind: 'closed', problem };
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
     const named = repository?.tracked.ok ? documents.mentioned() : undefined;
-    if (named !== undefined && named.size > 0 && hiddenIn(named, repository!, documents).length === 0)
+    if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
       return { kind: 'all shown' };
     const { files } = documents.modules();
     if (files.size === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
     const open = openIn(documents);
+    const needed = hiddenIn(files, dir, documents, reader);
     if (repository === undefined)
-      return {
-        kind: 'no repository',
-        init: await initialise(person, reader),
-        needed: [...files.keys()].map((path) => ({ path, entry: reader.stat(path) })),
-        open,
-        owner,
-      };
-    const invisible = hiddenIn(files, repository, documents);
+      return { kind: 'no repository', init: await initialise(person, reader), needed, open, owner };
     return {
       kind: 'repository',
       repository,
-      invisible: invisible.map(({ path, rule }) => ({
-        path,
-        entry: reader.stat(path),
-        ...(rule !== undefined && { ignoredBy: rule }),
-      })),
+      invisible: needed,
       open,
       indexEntry: reader.stat(repository.index),
+      isHeld: needed.length > 0 && reader.stat(lockOf(repository)).type !== 'absent',
       writtenAt: reader.writtenAt(repository.index),
       missingBlob: missingBlob(repository, reader),
       owner,
@@ -114,6 +130,7 @@ export const git = provider<Desired, Observed>({
   },
   reconcile(desired, observed) {
     if (observed.kind === 'all shown') return IN_SYNC;
+    if (observed.kind === 'closed') return closed(observed.problem);
     if (observed.kind === 'nothing there') return barred(noConfiguration(desired.dir, desired.from));
     return observed.kind === 'no repository' ? create(desired, observed) : show(desired, observed);
   },
@@ -122,17 +139,37 @@ export const git = provider<Desired, Observed>({
 const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
   tracked.ok && tracked.paths.has(relativeTo(path, top));
 
-/** The files that git does not show. Who ignores a file of a directory has left it out of what the directory means. */
-function hiddenIn(
-  files: ModuleGraph['files'],
-  repository: Repository,
-  documents: Documents,
-): readonly { readonly path: AbsPath; readonly rule: string | undefined }[] {
-  return [...files].flatMap(([path, { isNamed }]) => {
-    if (isShown(path, repository)) return [];
-    const rule = documents.ignoredBy(path);
-    return isNamed || rule === undefined ? [{ path, rule }] : [];
+/** Where git makes the index that is to take the place of the old one. */
+const lockOf = ({ index }: Repository): AbsPath => absolute(`${index}.lock`);
+
+function closed(problem: Diagnostic): Difference {
+  const finding = asFinding(problem, 'git', '/git');
+  return finding.code === 'RF2051' ? barred(finding) : { findings: [finding], edits: [] };
+}
+
+/**
+ * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
+ * directory means.
+ */
+function hiddenIn(files: ModuleGraph['files'], dir: AbsPath, documents: Documents, reader: Reader): readonly Needed[] {
+  const repository = documents.repository();
+  return [...files].flatMap(([path, { isNamed }]): Needed[] => {
+    if (repository !== undefined && isShown(path, repository)) return [];
+    const inner = innerOf(path, repository?.top ?? dir, asksForSubmodules(documents), reader);
+    if (inner === 'shown') return [];
+    const rule = inner === undefined ? documents.ignoredBy(path) : undefined;
+    if (!isNamed && rule !== undefined) return [];
+    return [
+      { path, entry: reader.stat(path), ...(rule !== undefined && { ignoredBy: rule }), ...(inner && { inner }) },
+    ];
   });
+}
+
+/** flake.nix says `inputs.self.submodules = true`; Nix before 2.27 refuses that, which is said of the lock. */
+function asksForSubmodules(documents: Documents): boolean {
+  const file = documents.flake();
+  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
+  return opened?.ok === true && opened.flake.self?.submodules === true;
 }
 
 /** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
@@ -177,8 +214,9 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
     )}`,
     remedy: { by: 'plan', action: 'add' },
   };
-  const findings = [finding, ...doubtful(open, dir)];
-  if (init.status === 'withheld') return { findings, edits: [] };
+  const barring = unaddable(needed, dir);
+  const findings = [finding, ...barring, ...doubtful(open, dir)];
+  if (barring.length > 0 || init.status === 'withheld') return { findings, edits: [] };
   if (init.status !== 'done') return { findings: [...findings, gitFailed(init)], edits: [] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
@@ -204,11 +242,12 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
-  const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
+  const hidden = unaddable(invisible, dir);
   const inDoubt = doubtful(observed.open, dir);
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
   const asks = askedOf(observed.open, dir);
   if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
+  if (observed.isHeld) return { findings: [held(lockOf(repository)), ...inDoubt], edits: [] };
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
@@ -363,6 +402,42 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     `the git index cannot be edited: ${message}`,
     'make the files visible by hand: git add --intent-to-add FILE…',
     path,
+  );
+
+/** What is added for nobody: an ignored file, and one that is another repository's. */
+const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
+  files.flatMap(({ path, ignoredBy, inner }) => {
+    if (inner !== undefined) return [ofAnother(path, dir, inner)];
+    return ignoredBy === undefined ? [] : [hiddenByRule(path, dir, ignoredBy)];
+  });
+
+function ofAnother(path: AbsPath, dir: AbsPath, { top, as }: InnerRepository): Finding {
+  const [name, at] = [relativeTo(path, dir), relativeTo(top, dir)];
+  const [what, hint] = (
+    {
+      'no submodule': [
+        'is a repository of its own',
+        'move the file out of it, or make the repository an input of the flake',
+      ],
+      'left out': [
+        'is a submodule, which Nix leaves out',
+        'write inputs.self.submodules = true in flake.nix (Nix 2.27 and later), or make it an input of the flake',
+      ],
+      untracked: [
+        'is a submodule, whose index does not have it',
+        `git -C ${at} add --intent-to-add ${relativeTo(path, top)}`,
+      ],
+    } as const
+  )[as];
+  return found('RF2053', `"${name}" is needed by the flake, and "${at}" ${what}`, hint, path);
+}
+
+const held = (lock: AbsPath): Finding =>
+  found(
+    'RF2054',
+    `a git command is at work in the repository: there is "${lock}"`,
+    'wait until it is done; if no git runs, remove the file',
+    lock,
   );
 
 const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>

@@ -10,7 +10,7 @@ import { newHost } from '../../core/survey/choose.ts';
 import { ownerWord, placeWord } from '../../core/survey/draft.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
-import { isSameName, notSwitched } from '../../core/survey/who.ts';
+import { firstLabel, isSameName, notSwitched } from '../../core/survey/who.ts';
 import { ask, LEFT } from '../session/question.ts';
 import { alsoThere, type Known, type Proposal, unanswered } from './proposal.ts';
 
@@ -23,6 +23,7 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
   const chosen = await chooseHost(candidate, known);
   if (!('host' in chosen)) return chosen;
   const { host } = chosen;
+  const name = nameOfHost(host, found.running?.value);
   const inputs = inputsOf(flake);
   const names = people(reader);
   const entry = reader.stat(flake.dir);
@@ -36,7 +37,7 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
   const nixpkgs = options.nixpkgs ?? options.release;
   const spec: Spec = {
     version: 1,
-    host: { name: host.attribute, system },
+    host: { name, ...(name !== host.attribute && { attribute: host.attribute }), system },
     config: {
       path: isMoved ? options.path! : word(flake.dir),
       ...(isMoved && { from: word(flake.dir) }),
@@ -77,10 +78,16 @@ function retargeted(inputs: Spec['inputs'], url: string): Spec['inputs'] {
   return { ...inputs, nixpkgs: typeof nixpkgs === 'object' ? { ...nixpkgs, url } : url };
 }
 
-/** A host that is called otherwise than the running machine. */
-function otherName({ attribute, hostName }: AdoptedHost, { found: { running } }: Known): readonly string[] {
-  const name = hostName ?? { value: attribute, source: 'flake.nix' };
-  return running === undefined || isSameName(name.value, running.value) ? [] : [notSwitched(running, name)];
+/** The configuration's own name; where it says none, the one that the machine has. */
+function nameOfHost({ attribute, hostName }: AdoptedHost, running: string | undefined): string {
+  const said = firstLabel(hostName?.value ?? running ?? attribute);
+  return running !== undefined && isSameName(said, running) ? running : said;
+}
+
+/** A configuration that calls the machine otherwise than it is called now. */
+function otherName({ hostName }: AdoptedHost, { found: { running } }: Known): readonly string[] {
+  if (running === undefined || hostName === undefined || isSameName(hostName.value, running.value)) return [];
+  return [notSwitched(running, hostName)];
 }
 
 type Chosen = { readonly host: AdoptedHost; readonly why: string } | Exclude<Proposal, { readonly spec: Spec }>;

@@ -38,6 +38,8 @@ export interface GlobalOptions {
   readonly root: string;
   readonly state?: string | undefined;
   readonly format: Format;
+  readonly allowDowngrade: boolean;
+  readonly allowRename: boolean;
   readonly offline: boolean;
   readonly only?: readonly string[] | undefined;
   readonly skip?: readonly string[] | undefined;

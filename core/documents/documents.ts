@@ -23,7 +23,7 @@ export interface Documents {
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
-  /** The rule by which git hides the path; undefined where none does, or there is no repository. */
+  /** The rule by which git hides the path; undefined where none does. Where there is no repository, as one at `dir` would. */
   readonly ignoredBy: (path: AbsPath) => string | undefined;
   /** As the person's Nix reads it. */
   readonly nixConf: () => NixConfFiles;
@@ -45,14 +45,14 @@ export interface Located {
 export function documentsOf({ dir, modules, home }: Located, reader: Reader): Documents {
   const repository = lazily(() => repositoryOf(dir, reader));
   const ignored = (path: AbsPath): string | undefined => {
-    const found = repository();
-    return found && ignoredBy(found, path, home, reader);
+    const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
+    return ignoredBy(found, path, home, reader);
   };
   const roots = (): Roots => ({
     dir,
     within: repository()?.top ?? dir,
     entries: ['flake.nix', 'flake.lock', ...modules],
-    isHidden: (path) => ignored(path) !== undefined,
+    isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
   return {
     flake: () => nixFile(reader, join(dir, './flake.nix')),

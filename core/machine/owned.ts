@@ -114,5 +114,10 @@ export function wantedMode({ path, entry }: Found): number {
   if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
   if (entry.type === 'dir') return entry.mode | 0o700;
   if ((entry.mode & 0o600) === 0o600) return entry.mode;
-  return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
+  return entry.mode | (isObject(path) ? 0o400 : 0o600);
 }
+
+/** Where git and its lfs keep objects, which are read-only: its own and those of submodules. As patterns of find(1). */
+export const OBJECT_PATHS = ['*/.git/objects/*', '*/.git/modules/*/objects/*', '*/.git/lfs/objects/*'];
+
+const isObject = (path: AbsPath): boolean => /\/\.git\/(?:objects|modules\/.*\/objects|lfs\/objects)\//s.test(path);

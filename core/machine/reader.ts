@@ -4,6 +4,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import type { ActiveSystem, Entry, HostFacts, Owner } from '../model.ts';
 import { type AbsPath, absolute, isPossible, join } from '../path.ts';
+import type { Changed, Hindrance, Room } from './hindrance.ts';
 import type { Job, JobResult } from './job.ts';
 
 /** A name in a directory, and what has it. */
@@ -39,6 +40,10 @@ export interface Reader {
    */
   treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
+  /** What would hinder a change of the name, or of owner and mode, at the path. Asked only of what is to be edited. */
+  hindrance(path: AbsPath, changed: Changed): Hindrance | undefined;
+  /** What can still be written in the directory, or where it will be made; undefined where that is not told. */
+  room(dir: AbsPath): Room | undefined;
   /** Mount points below the path: told by the kernel, not by a look at what is there. */
   mounts(path: AbsPath): readonly AbsPath[];
   /** Where what is shown at the path is now: elsewhere only where it is planned to be moved. */

@@ -36,7 +36,7 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
   const isBarred = looked.some(({ found }) => found === undefined || found.rest?.verdict === 'blocked');
   if (policy === 'never' || asked.length === 0 || isBarred) return looked;
   const besides = [...new Set(asked.flatMap((asks) => asks.besides ?? []))];
-  const question = { host: wishes.host.name, toplevel: asked.some(({ toplevel }) => toplevel) };
+  const question = { host: wishes.host.attribute, toplevel: asked.some(({ toplevel }) => toplevel) };
   const ask = async (files: readonly AbsPath[]): Promise<Asked> => {
     const read = treeWith(files, deciding);
     if (!read.ok) return { whole: { kind: 'impossible', why: read.why } };
@@ -100,7 +100,7 @@ function treeWith(besides: readonly AbsPath[], { wishes, documents, reader }: De
 
 /** That the configuration does not evaluate bars it; that it could not be tried here is only told. */
 function failed(evaluation: Evaluation, { dir, host }: Wishes): Finding {
-  const subject = `nixosConfigurations.${host.name}`;
+  const subject = `nixosConfigurations.${host.attribute}`;
   if (evaluation.kind === 'failed' && evaluation.failure.of === 'configuration') {
     const { summary, log } = evaluation.failure;
     return {

@@ -2,7 +2,7 @@
 // not told.
 
 import type { AdoptedHost, Hosts } from './adopt.ts';
-import { firstLabel, isSameName } from './who.ts';
+import { isSameName } from './who.ts';
 
 /** `isSure`: a name says so; else it is the only one. */
 export type HostChoice =
@@ -40,7 +40,7 @@ export function hostOfMachine(
 
 /** The host that a flake would need for this machine, where its hosts cannot be read or it has none. */
 export const newHost = (name: string): AdoptedHost => ({
-  attribute: firstLabel(name),
+  attribute: name,
   hostName: undefined,
   system: undefined,
   modules: undefined,

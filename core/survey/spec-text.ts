@@ -21,7 +21,12 @@ function yamlText({ host, config, inputs, features, git, activate }: Spec, leftO
     ['# What this machine shall be. reflake plan shows the difference, reflake apply makes it so.', 'version: 1'],
     [
       'host:',
-      ...line('  name', scalar(host.name), 'nixosConfigurations.<name>'),
+      ...line(
+        '  name',
+        scalar(host.name),
+        host.attribute === undefined ? 'nixosConfigurations.<name>' : 'of the machine',
+      ),
+      ...line('  attribute', word(host.attribute), 'nixosConfigurations.<attribute>'),
       ...line('  system', scalar(host.system)),
     ],
     config === undefined

@@ -63,6 +63,8 @@ export const lock = provider<Desired, Observed>({
     'RF2034',
     'RF2035',
     'RF2036',
+    'RF2051',
+    'RF2052',
     'RF2106',
     'RF4001',
     'RF4002',

@@ -13,7 +13,7 @@ import { compareParsing, compareStrings } from './syntax.ts';
 import { type Counts, Tally } from './tally.ts';
 
 /** The areas in the order of docs/nix.md, by the name of each there. */
-const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) => void>> = {
+const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) => void | Promise<void>>> = {
   'Nix expressions: accepted, and the tree': compareParsing,
   'Nix expressions: values of strings': compareStrings,
   'flake.nix: the inputs it declares': compareInputs,
@@ -30,7 +30,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'Git work trees: the files of a flake': compareGitTrees,
 };
 
-function main(): void {
+async function main(): Promise<void> {
   const [area, extent] = process.argv.slice(2);
   if (area === undefined) {
     console.log(JSON.stringify(Object.keys(areas)));
@@ -38,13 +38,13 @@ function main(): void {
   }
   const compare = areas[area];
   if (compare === undefined) throw new Error(`there is no area ${area}`);
-  const result = withRealNix((real): Counts & { readonly release: string } => {
+  const result = await withRealNix(async (real): Promise<Counts & { readonly release: string }> => {
     const tally = new Tally();
-    compare(tally, real, extent === 'all' ? everything : sample);
+    await compare(tally, real, extent === 'all' ? everything : sample);
     const { agree, differences, left, disagreements } = tally;
     return { release: real.release, agree, differences, left, disagreements };
   });
   console.log(JSON.stringify(result));
 }
 
-main();
+await main();

@@ -59,7 +59,14 @@ const SPEC: Spec = {
 async function look(files: Readonly<Record<string, string>>) {
   const host = machine(files);
   const caller = { name: 'root', home: '/root', ...ROOT };
-  const resolved = resolve(SPEC, host, { caller, person: caller, offline: true, isRunning: true, now: 0 });
+  const resolved = resolve(SPEC, host, {
+    caller,
+    person: caller,
+    offline: true,
+    isRunning: true,
+    now: 0,
+    allow: { downgrade: false, rename: false },
+  });
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host, documentsFor(wishes, host));
   const { findings, edits, blobs = {} } = found ?? IN_SYNC;

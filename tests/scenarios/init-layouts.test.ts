@@ -136,13 +136,30 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     ),
     spec: STATED,
   },
-  'a host whose attribute is an input-like word': {
+  'a host whose name YAML would read as a number': {
     machine: {
       ...settledAt(TREE, [1000, 100], (text) => text.replace('nixosConfigurations.nixos', 'nixosConfigurations."1e3"')),
+      [`${TREE}/configuration.nix`]: SRID('{ networking.hostName = "1e3"; }\n'),
       '/etc/hostname': '1e3\n',
     },
     spec: { ...STATED, host: { ...STATED.host, name: '1e3' } },
   },
+  'an attribute with a domain': {
+    machine: settledAt(TREE, [1000, 100], (text) =>
+      text.replace('Configurations.nixos', 'Configurations."nixos.example.org"'),
+    ),
+    spec: { ...STATED, host: { ...STATED.host, attribute: 'nixos.example.org' } },
+  },
+  'an attribute of another name than the host’s': {
+    machine: settledAt(TREE, [1000, 100], (text) =>
+      text
+        .replace(/(\n *nixosConfigurations\.)nixos( = [\s\S]*?\};)/, '$1desktop$2$1x$2')
+        .replace(/(\.x = [\s\S]*?)\.\/configuration/, '$1./x'),
+    ),
+    spec: { ...STATED, host: { ...STATED.host, attribute: 'desktop' } },
+    says: [/host +desktop, from its networking\.hostName/],
+  },
+  'a machine with a domain': { machine: { ...SETTLED, '/etc/hostname': 'nixos.example.org\n' }, spec: STATED },
   'inputs of every form': {
     machine: {
       ...SETTLED,
@@ -372,11 +389,16 @@ describe('a configuration of a channel', () => {
   });
 
   test.each([
-    ['of another name than the configuration’s', 'box\n', 'box', /called "box".*"nixos"/],
     ['with a domain', 'nixos.example.org\n', 'nixos', /name +nixos/],
     ['that YAML would read as a number', '1e3\n', '1e3', /name +1e3/],
+    ['that YAML would read as a truth value', 'on\n', 'on', /name +on/],
+    ['that YAML would read as nothing', 'null\n', 'null', /name +null/],
   ])('a machine %s: the guard lets the spec through', async (_what, hostname, name, says) => {
-    machine({ ...FRESH, '/etc/hostname': hostname });
+    machine({
+      ...FRESH,
+      '/etc/hostname': hostname,
+      '/etc/nixos/configuration.nix': `{ networking.hostName = "${name}"; system.stateVersion = "24.05"; }\n`,
+    });
     const ran = reflake(['init', '--yes']);
     expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(says)]);
     expect((await specNow()).host.name).toBe(name);
@@ -397,6 +419,24 @@ test('what a flake cannot see is told with its place, below the first file too, 
   expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(said)]);
   expect(reflake(['check']).err).toMatch(said);
 });
+
+test.each([
+  ['a channel configuration', BASES.machines.fresh],
+  ['a flake', settledAt(TREE)],
+])(
+  'a name that the machine was not switched to yet, in %s: told, with what the guard will say and the way on',
+  async (_what, literal) => {
+    machine({ ...literal, '/etc/hostname': 'box\n' });
+    const ran = reflake(['init', '--yes']);
+    expect([ran.code, ran.err]).toEqual([
+      0,
+      expect.stringMatching(/called "box".*configuration\.nix calls it "nixos".*guard will say.*RF2002/s),
+    ]);
+    expect((await specNow()).host).toEqual(STATED.host);
+    expect(reflake(['check', '--only', 'machine']).code).toBe(6);
+    expect(reflake(['check', '--only', 'machine', '--allow-rename']).code).toBe(0);
+  },
+);
 
 test('what the guard will say of a name that was given stands in the file that was written', () => {
   machine(BASES.machines.fresh);

@@ -149,7 +149,6 @@ describe('a flake that is there', () => {
     machine({ ...SETTLED, [path]: { ...own, file: text } });
     const ran = await atTerminal(['init'], ['gamma\r', 'beta\r', 'y\r']);
     expect([ran.code, ran.screen]).toEqual([0, expect.stringMatching(/one of alpha, beta/)]);
-    expect(ran.screen).toMatch(/RF2002/);
-    expect(readFileSync(`${dir}/reflake.yaml`, 'utf8')).toContain('name: beta');
+    expect(readFileSync(`${dir}/reflake.yaml`, 'utf8')).toContain('attribute: beta');
   });
 });

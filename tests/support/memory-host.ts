@@ -217,6 +217,8 @@ export function memoryHost(
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
     mounts: () => [],
+    hindrance: () => undefined,
+    room: () => undefined,
     origin: (path) => path,
     held: { ...look, entries, fileSystem: () => undefined },
     work: (edits) => memoryWork(edits),

@@ -27,6 +27,8 @@ export interface PlanCase {
   readonly run?: Partial<Run>;
   /** `nix`: Nix itself, in a scratch directory. Default: none but a git that can `init`. */
   readonly tools?: 'nix' | 'none';
+  /** What the Nix of the machine says it is: `2.8.0`. All else it is asked for is what `tools` says. */
+  readonly release?: string;
   /** `provider CODE action subject path` */
   readonly changes: readonly string[];
   readonly edits: readonly string[];
@@ -89,10 +91,15 @@ function patched(target: unknown, patch: unknown): unknown {
 }
 
 /** What `git init` makes, and no other tool; Nix is either the real one or missing, never a stand-in. */
-export const toolsOf = ({ tools }: Pick<PlanCase, 'tools'>): ((job: Job) => Promise<JobResult>) => {
+export const toolsOf = ({
+  tools,
+  release,
+}: Pick<PlanCase, 'tools' | 'release'>): ((job: Job) => Promise<JobResult>) => {
   const done = new Map<string, Promise<JobResult>>();
   return (job) => {
     if (job.argv[0] === 'git' && tools !== 'none') return Promise.resolve(GIT_INIT);
+    if (release !== undefined && job.argv[1] === '--version')
+      return Promise.resolve({ status: 'done', files: [], stdout: `nix (Nix) ${release}\n`, stderr: '' });
     if (job.argv[0] !== 'nix' || tools !== 'nix') return Promise.resolve({ status: 'missing', tool: job.argv[0] });
     // The same job has the same answer: Nix is asked once for each.
     const key = canonicalJson(job);
@@ -129,6 +136,7 @@ export const RUN: Run = {
   offline: true,
   now: 1_750_000_000,
   isRunning: false,
+  allow: { downgrade: false, rename: false },
 };
 
 export interface Planned {

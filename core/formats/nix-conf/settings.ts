@@ -41,6 +41,11 @@ export interface Setting {
 /** The experimental features a Nix has, sorted. Every other name is dropped with a warning (NIX.md section 6.4). */
 export const knownFeatures = (nix: NixVersion): readonly string[] => FEATURES[nix];
 
+/** Those of any Nix, so far: of the versions in between, which are gone since, and of Lix. */
+export const featuresOfAny = (): readonly string[] => [
+  ...new Set([...Object.values(FEATURES).flat(), ...OTHER_FEATURES]),
+];
+
 /** The setting behind `name` or one of its aliases, case-sensitive; undefined when that Nix has none. */
 export function lookupSetting(name: string, nix: NixVersion): Setting | undefined {
   return tableOf(nix).get(name);
@@ -55,6 +60,10 @@ const F226 = `${F28} auto-allocate-uids cgroups configurable-impure-env daemon-t
 const F234 = `${F226} blake3-hashes external-builders`;
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
+const OTHER_FEATURES = words(
+  'acl discard-references repl-flake coerce-integers flake-self-attrs lix-custom-sub-commands pipe-operator repl-automation',
+);
 
 const FEATURES: Readonly<Record<NixVersion, readonly string[]>> = {
   '2.8': words(F28).toSorted(),

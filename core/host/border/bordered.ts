@@ -168,6 +168,8 @@ export function bordered(root: AbsPath): BorderedHost {
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
     compute: (job) => computeFor(job),
     mounts: own.mounts,
+    hindrance: own.hindrance,
+    room: own.room,
     origin: (path) => path,
     planned: () => false,
   };

@@ -220,7 +220,7 @@ test('a chain of thirty thousand nodes of one source is judged in a time that gr
   expect(diagnostics.map(({ code }) => code)).toEqual(['RF2025']);
 });
 
-test('one source under two root inputs is a choice; under inputs of inputs, a note with the lines to paste', async () => {
+test('one source under two root inputs is a choice; under inputs of inputs, one note with lines to paste', async () => {
   const node = (inputs: Readonly<Record<string, string>>, repo: string, ref?: string) => ({
     inputs,
     locked: { owner: 'o', repo, type: 'github', lastModified: 1, narHash: ONE, rev: 'a'.repeat(40) },
@@ -239,11 +239,32 @@ test('one source under two root inputs is a choice; under inputs of inputs, a no
   const nested = await need({
     '/etc/nixos/flake.nix': flake('inputs.home.url = "github:o/home";'),
     '/etc/nixos/flake.lock': lock(
-      { ...both, home: node({ nixpkgs: 'nixpkgs' }, 'home'), nixpkgs: node({}, 'n') },
+      {
+        ...both,
+        home: node({ nixpkgs: 'nixpkgs', old: 'old' }, 'home'),
+        nixpkgs: node({}, 'N', 'u'),
+        old: node({}, 'n'),
+      },
       { stable: 'stable', unstable: 'unstable', home: 'home' },
     ),
   });
   expect(nested.diagnostics.map(({ severity, code, snippet }) => [severity, code, snippet])).toEqual([
-    ['note', 'RF2025', 'inputs.home.inputs.nixpkgs.follows = "stable";'],
+    ['note', 'RF2025', 'inputs.home.inputs.nixpkgs.follows = "unstable";'],
   ]);
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const many = await need({
+    '/etc/nixos/flake.nix': flake(names.map((name) => `inputs.${name}.url = "github:o/${name}";`).join(' ')),
+    '/etc/nixos/flake.lock': lock(
+      {
+        ...both,
+        ...Object.fromEntries(names.map((name) => [name, node({ n: `n_${name}` }, name)])),
+        ...Object.fromEntries(names.map((name) => [`n_${name}`, node({}, 'n', name === 'e' ? 's' : 'u')])),
+      },
+      Object.fromEntries(['stable', 'unstable', ...names].map((name) => [name, name])),
+    ),
+  });
+  expect(many.findings.map(({ code, because, evidence }) => [code, because, evidence?.length])).toEqual([
+    ['RF2025', '5 inputs of inputs are the same as an input of the flake: "stable" once, "unstable" 4 times', 5],
+  ]);
+  expect(many.diagnostics[0]?.snippet?.split('\n')).toHaveLength(4);
 });
