@@ -2,8 +2,6 @@
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
 import type { SourceRange } from '../core/diagnostic.ts';
-import { addFeatures } from '../core/formats/nix-conf/edit.ts';
-import { type Followed, follow } from '../core/machine/links.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -11,7 +9,9 @@ import {
   nixConfOf,
   SYSTEM_CONF,
   systemConfOf,
-} from '../core/machine/nix-conf-files.ts';
+} from '../core/documents/nix-conf-files.ts';
+import { addFeatures } from '../core/formats/nix-conf/edit.ts';
+import { type Followed, follow } from '../core/machine/links.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { putText, readText, type TextFile } from '../core/machine/texts.ts';
 import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';

@@ -3,12 +3,12 @@
 
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
-import { type NixConfFiles, nixConfOf } from '../machine/nix-conf-files.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
 import { readText, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
+import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */

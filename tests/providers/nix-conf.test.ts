@@ -1,7 +1,7 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
+import { nixConfOf } from '../../core/documents/nix-conf-files.ts';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
-import { nixConfOf } from '../../core/machine/nix-conf-files.ts';
 import type { Entry } from '../../core/model.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
 import { documentsFor } from '../../core/plan/planner.ts';

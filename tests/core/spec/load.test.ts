@@ -110,7 +110,7 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
   [
     'a domain in the name',
     GOOD.replace('nixos,', 'web.example.org,'),
-    '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"',
+    '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"; the whole may be host.attribute',
   ],
   [
     'the system of UX.md',

@@ -3,9 +3,9 @@
 import { type Generated, isGenerated, nixConfFiles } from '../formats/nix-conf/files.ts';
 import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from '../formats/nix-conf/nix-conf.ts';
 import { MOST } from '../limits.ts';
+import { follow, textAt } from '../machine/links.ts';
+import { type Reader, unreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute } from '../path.ts';
-import { follow, textAt } from './links.ts';
-import { type Reader, unreadable } from './reader.ts';
 
 export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
 
