@@ -4,6 +4,7 @@
 import { relative, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import { findSpec, trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { follow } from '../../core/machine/links.ts';
 import { people } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
@@ -24,7 +25,7 @@ import type { Reporting } from '../session/run.ts';
 import { aboutMachine, aboutSpec, callersEyes, filesFor, type Place, placeOf } from '../session/session.ts';
 
 export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
-  const file = options.spec ?? 'reflake.yaml';
+  const file = options.spec ?? (io.env.REFLAKE_SPEC || 'reflake.yaml');
   const target = resolve(io.cwd, file);
   const caller = callerOf(io.env);
   const files = await filesFor(caller);
@@ -32,7 +33,10 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
     report({ type: 'diagnostic', diagnostic: problem });
     return { exit: EXIT.error };
   };
-  if (!options.force && files.waypoint(target).type !== 'absent') return refuse(isThere(file));
+  const other = otherSpec(file, io, caller, files);
+  const there = files.waypoint(target).type === 'absent' ? other : file;
+  if (there !== undefined && (there === file || !there.includes('/')) && !options.force) return refuse(isThere(there));
+  if (other !== undefined) report({ type: 'diagnostic', diagnostic: elsewhere(other) });
   const place = await placeOf(options, io);
   const { host } = place;
   const person = lookingAs(place, caller);
@@ -95,6 +99,20 @@ const isThere = (file: string): Diagnostic => ({
   code: 'RF3025',
   summary: `"${file}" is there already`,
   hint: 'look at what it would do: reflake plan; write a new one in its place: reflake init --force',
+});
+
+/** The spec that commands would find from here until the new one is there; a bare name where it is beside it. */
+function otherSpec(file: string, io: Io, caller: Person, files: UserFiles): string | undefined {
+  if (file !== 'reflake.yaml') return undefined;
+  const found = findSpec(undefined, {}, io.cwd, trustedBy(caller), files);
+  return found.ok && found.file !== file ? found.file : undefined;
+}
+
+const elsewhere = (file: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3025',
+  summary: `there is a spec already, "${file}"; in this directory the new one will count`,
+  hint: 'look at what it would do: reflake plan',
 });
 
 /** Whose home is looked through, and with whose rights: the caller's; of root, whoever has the configuration in hand. */

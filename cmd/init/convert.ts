@@ -6,7 +6,7 @@ import { people } from '../../core/machine/people.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
-import { newDraft } from '../../core/survey/draft.ts';
+import { newDraft, placeWord } from '../../core/survey/draft.ts';
 import type { Fact } from '../../core/survey/fact.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
@@ -59,12 +59,9 @@ export async function convertChannel(others: readonly Candidate[], known: Known)
   const activate = options.activate ?? (await wantsActivation(known));
   if (activate === undefined) return { end: LEFT };
   const nixpkgs = nixpkgsNamed(release, '')!.url;
-  const from = found.from !== undefined && placeOf(path, user, known) !== found.from ? fromWord(known) : undefined;
+  const from = found.from !== undefined && placeOf(path, user, known) !== found.from ? found.from : undefined;
   return { spec: newDraft({ name, system, nixpkgs, user, path, from, activate }), isAdopted: false, asked: [] };
 }
-
-/** /etc/nixos itself, or where it leads: what is moved is the directory. */
-const fromWord = ({ found: { from } }: Known): string => from ?? PLACE;
 
 function placeOf(path: string, user: string | undefined, { reader, person }: Known): AbsPath {
   const home = homeOf(reader, user?.split(':')[0] ?? person.name) ?? '/';
@@ -73,7 +70,7 @@ function placeOf(path: string, user: string | undefined, { reader, person }: Kno
 
 /** Where it is to live: what was said, or the first free name in the home. */
 async function placeFor(user: string | undefined, known: Known): Promise<string | undefined> {
-  const { options, found, asks, io, reader } = known;
+  const { options, found, asks, io, reader, person } = known;
   if (options.path !== undefined) return options.path;
   const isFree = (path: string): boolean => {
     const place = placeOf(path, user, known);
@@ -85,7 +82,13 @@ async function placeFor(user: string | undefined, known: Known): Promise<string 
     }
   };
   const places = ['~/nixos-config', '~/nixos', '~/nixos-flake'];
-  const guess = user === undefined ? (found.from ?? PLACE) : (places.find(isFree) ?? places[0]!);
+  const home = homeOf(reader, user?.split(':')[0] ?? person.name);
+  // Where /etc/nixos is a link, somebody has chosen a place already; moved from there, the link would lead nowhere.
+  const isChosen = found.from !== undefined && found.from !== PLACE;
+  const guess =
+    user === undefined || isChosen
+      ? placeWord(found.from ?? PLACE, home === undefined ? undefined : absolute(home))
+      : (places.find(isFree) ?? places[0]!);
   if (!asks) return guess;
   const problem = async (answer: string): Promise<string | undefined> =>
     (await problemWith('path', answer, people(reader))) ?? (isFree(answer) ? undefined : `${answer} is there already`);

@@ -5,6 +5,7 @@ import type { InputDecl } from '../formats/flake/flake.ts';
 import { type HostDecl, plainModule } from '../formats/flake/host.ts';
 import { printFlakeRef } from '../formats/flake-ref/print-ref.ts';
 import { refFromAttrs } from '../formats/flake-ref/ref-attrs.ts';
+import { isFlakeId } from '../formats/flake-ref/ref-name.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
 import type { Spec } from '../spec/load.ts';
@@ -61,6 +62,10 @@ export function inputsOf({ open }: FoundFlake): { readonly inputs: Spec['inputs'
   const notes: string[] = [];
   const declared = new Map<string, { readonly decl: InputDecl; readonly url: string }>();
   for (const decl of open.flake.inputs) {
+    if (!isFlakeId(decl.name)) {
+      notes.push(`inputs."${decl.name}" is left to flake.nix: a spec cannot say such a name`);
+      continue;
+    }
     const url = decl.follows === undefined ? urlOf(decl) : undefined;
     if (url !== undefined) declared.set(decl.name, { decl, url });
     else

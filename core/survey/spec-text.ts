@@ -47,7 +47,7 @@ function yamlText({ host, config, inputs, features, git, activate }: Spec, leftO
     leftOut.length === 0
       ? []
       : [
-          '# Not so today, and left as it is. Take the # away to wish for it:',
+          '# Left out, each for its reason. Take the # away to wish for it:',
           ...leftOut.map(({ wish, because }) => `# ${commented(wish)}  # ${commented(because)}`),
         ],
   ];

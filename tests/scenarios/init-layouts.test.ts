@@ -2,7 +2,7 @@
 // the first plan is empty; or it says why not, and writes nothing.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
@@ -144,6 +144,17 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     },
     spec: { ...STATED, host: { ...STATED.host, name: '1e3' } },
   },
+  'modules that are directories': {
+    machine: {
+      ...settledAt(TREE, [1000, 100], (text) =>
+        text.replace('[ ./configuration.nix ]', '[ ./hosts/nixos ./configuration.nix ]'),
+      ),
+      [`${TREE}/hosts`]: ofSrid(),
+      [`${TREE}/hosts/nixos`]: ofSrid(),
+      [`${TREE}/hosts/nixos/default.nix`]: SRID('{ }\n'),
+    },
+    spec: { ...STATED, config: { ...STATED.config, modules: ['./hosts/nixos/default.nix', './configuration.nix'] } },
+  },
   'an attribute with a domain': {
     machine: settledAt(TREE, [1000, 100], (text) =>
       text.replace('Configurations.nixos', 'Configurations."nixos.example.org"'),
@@ -173,6 +184,7 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     dots.url = "path:./dots";
     dots.flake = false;
     reg = { };
+    "hls-2.8" = { url = "github:a/d"; };
     deep = { url = "github:a/c"; inputs.x.inputs.nixpkgs.follows = "nixpkgs"; };
   };`,
         ),
@@ -364,6 +376,15 @@ describe('nothing is written, and why', () => {
     expect(again.err).not.toMatch(/host +nixos/);
     expect(reflake(['init', '--yes', '--force']).code).toBe(0);
   });
+
+  test('a spec that commands find from elsewhere is told, and the new one counts here', () => {
+    machine(SETTLED);
+    mkdirSync(`${dir}/machine/srv`);
+    writeFileSync(`${dir}/machine/reflake.yaml`, 'version: 1\n');
+    const argv = [PROGRAM, 'init', '--yes', '--root', `${dir}/machine`];
+    const ran = spawnSync(process.execPath, argv, { cwd: `${dir}/machine/srv`, encoding: 'utf8' });
+    expect([ran.status, ran.stderr]).toEqual([0, expect.stringMatching(/machine\/reflake\.yaml.*RF3025/)]);
+  });
 });
 
 describe('a configuration of a channel', () => {
@@ -373,7 +394,7 @@ describe('a configuration of a channel', () => {
       Object.entries(FRESH).map(([path, leaf]) => [path.replace('/etc/nixos', '/home/srid/dots'), leaf]),
     );
     machine({ ...literal, '/home/srid/dots': ofSrid(), ...HOME_LINK });
-    expect(reflake(['init', '--yes', '--path', '~/dots']).code).toBe(0);
+    expect(reflake(['init', '--yes']).code).toBe(0);
     expect((await specNow()).config).toEqual({ path: '~/dots', owner: 'srid', modules: ['./configuration.nix'] });
   });
 
