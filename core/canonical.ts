@@ -3,12 +3,10 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from './model.ts';
 
-/** JSON with keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
-export function canonicalJson(value: unknown): string {
-  return said(value, new Map());
-}
-
-/** `digestOf(canonicalJson(value))`, and never the whole text: that of a plan may be long. */
+/**
+ * The digest of canonical JSON: keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members
+ * left out. Never the whole text: that of a plan may be long.
+ */
 export function digestOfJson(value: unknown): Digest {
   const hash = createHash('sha256');
   let piece = '';

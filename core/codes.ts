@@ -144,8 +144,8 @@ export const CODES = {
     verdict: 'differs',
   },
   RF2011: {
-    title: 'nix.conf has a syntax error',
-    page: 'Every nix command fails until the line is mended.',
+    title: 'nix.conf stops every Nix command',
+    page: 'Nix cannot read a line, refuses a value, or does not find a file that it names. Every nix command fails until that is mended.',
     verdict: 'blocked',
   },
   RF2012: {

@@ -10,7 +10,7 @@ import { type Counts, countsOf } from './verdict.ts';
 export const isChange = (finding: Finding): finding is Change =>
   finding.remedy.by === 'plan' && finding.path !== undefined;
 
-export function severityOf(finding: Finding): Diagnostic['severity'] {
+function severityOf(finding: Finding): Diagnostic['severity'] {
   const { verdict, severity } = entryOf(finding.code);
   if (finding.wish === undefined || verdict === undefined) return severity ?? 'note';
   if (verdict === 'undecided') return severity ?? 'warning';

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { diffLines } from 'diff';
 import fc from 'fast-check';
-import { canonicalJson, digestOf } from '../core/canonical.ts';
+import { digestOf } from '../core/canonical.ts';
 import { CODES, type Code, entryOf } from '../core/codes.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty } from '../core/finding.ts';
 import type { Host } from '../core/machine/host.ts';
@@ -24,6 +24,7 @@ import { execute } from '../core/transaction/executor.ts';
 import { undoing } from '../core/transaction/going-back.ts';
 import { past, select } from '../core/transaction/history.ts';
 import { PROVIDERS } from '../providers/index.ts';
+import { canonicalJson } from './support/canonical-json.ts';
 import {
   around,
   difference,

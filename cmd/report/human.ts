@@ -127,7 +127,8 @@ export function humanReporter(options: Screen): Reporter {
       verdicts !== undefined &&
       verdicts.hold === verdicts.wishes &&
       verdicts.leftOut === 0 &&
-      verdicts.acknowledged === undefined;
+      verdicts.acknowledged === undefined &&
+      !('kept' in outcome);
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';
     // The plan has said it already.
     if (good && (quiet || (saidInSync && outcome.status === 'unchanged'))) {

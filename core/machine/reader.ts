@@ -2,6 +2,7 @@
 // core/host/ implements it on a disk, and core/plan/overlay.ts is one that already shows planned edits.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { MOST } from '../limits.ts';
 import type { ActiveSystem, Entry, HostFacts, Owner } from '../model.ts';
 import { type AbsPath, absolute, isPossible, join } from '../path.ts';
 import type { Changed, Hindrance, Room } from './hindrance.ts';
@@ -90,6 +91,14 @@ export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
 /** What `unreadable` says when it is too large. */
 export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
   unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
+
+/** What `unreadable` says of a directory that lies in too many others. */
+export const tooDeep = (path: AbsPath): Error =>
+  unreadable(
+    `${path.slice(0, 200)}…` as AbsPath,
+    `directories lie in each other more than ${MOST.treeDepth} deep, as in no configuration`,
+    'move them out of the configuration',
+  );
 
 /** The diagnostic of a thrown `unreadable`. */
 export const unreadableProblem = ({ path, why, hint }: Unreadable): Diagnostic => ({

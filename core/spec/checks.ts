@@ -4,7 +4,7 @@ import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
 import { toPointer } from '../formats/json-pointer.ts';
-import { featuresOfAny } from '../formats/nix-conf/settings.ts';
+import { FEATURES } from '../formats/nix-conf/feature-names.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
 import { type InputWishes, inputsOf } from './inputs.ts';
@@ -112,9 +112,8 @@ function checkOwner(owner: string): readonly SpecProblem[] {
 
 /** What is nearly a known name is a slip; any other may be one that a newer Nix has. */
 function checkFeature(name: string, index: number): readonly SpecProblem[] {
-  const known = featuresOfAny();
-  if (known.includes(name)) return [];
-  const near = closest(name, known);
+  if (FEATURES.includes(name)) return [];
+  const near = closest(name, FEATURES);
   return [
     {
       severity: near === undefined ? 'warning' : 'error',

@@ -167,7 +167,7 @@ function damaged(store: StateStore, what: string): Outcome {
 }
 
 /** The number that the next apply gets. */
-export const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
+const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
 
 export const applies = (store: StateStore): readonly number[] =>
   store

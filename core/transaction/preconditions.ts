@@ -106,8 +106,7 @@ export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry:
   return { entry: { ...entry, content: digestOf(bytes) }, bytes };
 }
 
-export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
-  a.running === b.running && a.profile === b.profile;
+const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean => a.running === b.running && a.profile === b.profile;
 
 const HINTS = {
   RF3001: 'make a new plan: reflake plan',

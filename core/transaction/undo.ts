@@ -47,9 +47,15 @@ export async function undo(
     const begunHere = batch.slice(0, Math.max(0, begun - first));
     // Edits are done and undone in order: behind a move that did not happen, or is undone, nothing is left to undo.
     let unmoved: number;
+    let copies: readonly AbsPath[];
     const aside: AbsPath[] = [];
     try {
-      unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+      copies = begunHere.flatMap((edit, at) =>
+        edit.op === 'move' && work.returnsOriginal(first + at) ? [edit.to] : [],
+      );
+      unmoved = begunHere.findIndex(
+        (edit, at) => edit.op === 'move' && !copies.includes(edit.to) && !work.isOurs(first + at),
+      );
       // Behind a move that was not made, nothing was.
       for (const { top, at } of unmoved === -1 ? usedRepositories(begunHere, first, work) : [])
         if (work.setAside(top, at) !== undefined) aside.push(top);
@@ -67,6 +73,8 @@ export async function undo(
         left.push(...done.left);
         if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
       } catch (thrown) {
+        // In a copy, whose owner may do with it what they like: the original comes back as a whole, and the copy is kept beside.
+        if (edit.op === 'put' && copies.some((copy) => isWithin(edit.path, copy))) continue;
         failed.push(...pathsOf(edit).slice(0, 1));
         problems.push(failure('undo failed', thrown));
       }

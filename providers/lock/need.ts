@@ -10,9 +10,8 @@ import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts'
 import { lockPolicy, type PolicyViolation } from '../../core/formats/lock/policy.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../core/formats/lock/verdict.ts';
-import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { localTrees } from '../../core/machine/local-trees.ts';
-import { nixRelease } from '../../core/machine/nix-version.ts';
+import { byItsRules, nixRelease } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { TextFile } from '../../core/machine/texts.ts';
 import type { Finding, Person } from '../../core/model.ts';
@@ -187,10 +186,14 @@ async function fromNothing(
   release: Release,
   reader: Reader,
 ): Promise<LockNeed> {
-  const found = await verdictOf(release, (nix) => {
-    const read = inputsIn(source.flake, nix, reader);
-    return read.ok ? lockVerdict(read.inputs, undefined, { nix }) : undefined;
-  });
+  const found = await byItsRules<LockVerdict>(
+    release,
+    (nix) => {
+      const read = inputsIn(source.flake, nix, reader);
+      return read.ok ? lockVerdict(read.inputs, undefined, { nix }) : undefined;
+    },
+    endOf,
+  );
   const wrong = nowhereIn(found, source);
   if (wrong !== undefined) return hopeless(wrong);
   const text = 'there is no flake.lock';
@@ -207,12 +210,16 @@ async function judge(
   reader: Reader,
 ): Promise<LockNeed> {
   const trees = localTrees(wish.dir, reader);
-  const verdict = await verdictOf(wish.release, (nix) => {
-    const read = inputsIn(source.flake, nix, reader);
-    return read.ok
-      ? lockVerdict(read.inputs, by(nix), { nix, dependency: dependencyIn(trees, reader, nix) })
-      : undefined;
-  });
+  const verdict = await byItsRules<LockVerdict>(
+    wish.release,
+    (nix) => {
+      const read = inputsIn(source.flake, nix, reader);
+      return read.ok
+        ? lockVerdict(read.inputs, by(nix), { nix, dependency: dependencyIn(trees, reader, nix) })
+        : undefined;
+    },
+    endOf,
+  );
   const wrong = nowhereIn(verdict, source);
   if (wrong !== undefined) return hopeless(wrong);
   const audit = auditOf({ source, inputs, lock, verdict, trees, reader, isRunning: wish.isRunning });
@@ -235,16 +242,7 @@ async function judge(
   };
 }
 
-const OTHERS: readonly NixVersion[] = ['2.26', '2.8'];
-
-/** By the rules of Nix 2.34; where older rules come to another end, by those of the Nix that is there. */
-async function verdictOf(release: Release, by: (nix: NixVersion) => LockVerdict | undefined): Promise<LockVerdict> {
-  const newest = by('2.34') ?? by('2.26') ?? by('2.8');
-  if (newest === undefined) throw new Error('inputs that no Nix reads are not judged');
-  const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
-  const disagree = [...older.values()].some((one) => one !== undefined && one.verdict !== newest.verdict);
-  return (disagree ? older.get((await release()).rules) : undefined) ?? newest;
-}
+const endOf = ({ verdict }: LockVerdict): string => verdict;
 
 /** The follows that lead nowhere, where Nix ends with that. */
 function nowhereIn({ verdict, reasons }: LockVerdict, source: FlakeText): readonly [Finding, ...Finding[]] | undefined {

@@ -25,7 +25,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
   'flake.lock: the vectors, judged': compareLockVectors,
   'flake.lock: random flakes, written and judged': compareRandomLocks,
-  'nix.conf: settings, features, warnings, errors': compareNixConf,
+  'nix.conf: features, errors': compareNixConf,
   'NAR hashes': compareNar,
   'Git work trees: the files of a flake': compareGitTrees,
 };

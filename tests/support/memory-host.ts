@@ -173,6 +173,7 @@ export function memoryHost(
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
+      returnsOriginal: () => false,
       setAside(path) {
         const beside = setAside(path);
         kept.push({ path, beside });

@@ -3,7 +3,6 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { canonicalJson } from '../../core/canonical.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, problemsOf } from '../../core/finding.ts';
 import { compute } from '../../core/host/process/scratch.ts';
@@ -16,6 +15,7 @@ import { loadSpec } from '../../core/spec/load.ts';
 import { type Run, resolve } from '../../core/spec/wishes.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import { PROVIDERS } from '../../providers/index.ts';
+import { canonicalJson } from './canonical-json.ts';
 import type { Leaf, Literal } from './trees.ts';
 
 /** `null` takes a path of the base away. `spec` is a merge patch (RFC 7396) on the base's. */

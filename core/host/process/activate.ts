@@ -11,7 +11,7 @@ import { runShielded } from './shielded.ts';
 /** Nix's own place for the generations of the system. */
 const PROFILE = '/nix/var/nix/profiles/system';
 
-export const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
+const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
 
 /** What goes on beside an activation: it can't be cut off, only waited for. */
 export interface Beside {

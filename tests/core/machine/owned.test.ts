@@ -36,6 +36,13 @@ function isOwned(tree: Literal, owner = ROOTS): boolean {
   return said;
 }
 
+test('directories that lie in each other without end are an error in words', () => {
+  const deep = (levels: number): Literal => ({ [`/top${'/d'.repeat(levels)}`]: { dir: true, owner: [1000, 100] } });
+  const walk = (levels: number) => notOwned(TOP, SRIDS, memoryHost(memoryTree(deep(levels)), FACTS));
+  expect(walk(300)).toHaveLength(300);
+  expect(() => walk(2000)).toThrow(/more than 512 deep/);
+});
+
 describe('find says what a walk finds', () => {
   test.each<[string, boolean, Literal]>([
     ['an empty directory', true, { '/top': { dir: true } }],
