@@ -348,16 +348,6 @@ export const CODES = {
     verdict: 'undecided',
     severity: 'note',
   },
-  RF2070: {
-    title: 'a flake cannot evaluate this',
-    page: 'A flake is evaluated without the world around it: no NIX_PATH, no absolute paths, no home, nothing fetched without a hash. Evaluation ends at such a line, if it comes to it; whether it does, only Nix knows. Make what is named an input of the flake, or a file of it. It changes no exit code.',
-    severity: 'warning',
-  },
-  RF2071: {
-    title: 'a flake gives another value for this',
-    page: 'builtins.getEnv is empty in a flake, and builtins.pathExists of an absolute path is false, without a word: the system may come out differently. Write the value out, if it matters. It changes no exit code.',
-    severity: 'note',
-  },
   RF2101: {
     title: 'the configuration is at another place',
     page: 'It is still at config.from. The plan moves it to config.path.',

@@ -10,14 +10,12 @@ import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';
 import { nixConf } from './nix-conf.ts';
 import { ownership } from './ownership.ts';
-import { purity } from './purity.ts';
 
 export const PROVIDERS: readonly AnyProvider[] = [
   machine,
   location,
   flake,
   configuration,
-  purity,
   nixConf,
   lock,
   git,

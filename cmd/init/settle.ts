@@ -1,7 +1,6 @@
 // A spec before it is written, held against the machine by a plan of its own: what is not so and was not asked for is left out,
 // so that the first plan is empty.
 
-import { canonicalJson } from '../../core/canonical.ts';
 import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
 import { isError } from '../../core/diagnostic.ts';
 import { findingsOf, isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
@@ -32,7 +31,7 @@ export async function settleDraft(draft: Draft, place: Place, options: GlobalOpt
     const looked = await look(spec, place, options, io);
     const wrong = 'plan' in looked ? (draft.isAdopted ? differing(looked.plan, draft.asked) : []) : looked.wrong;
     const less = leaveOut(spec, wrong, draft.home);
-    if (canonicalJson(less.spec) === canonicalJson(spec)) {
+    if (less.leftOut.length === 0) {
       if (!('plan' in looked)) return { problems: looked.problems };
       const { plan } = looked;
       return {

@@ -427,20 +427,6 @@ describe('a configuration of a channel', () => {
   });
 });
 
-test('what a flake cannot see is told with its place, below the first file too, by init and by every plan', () => {
-  const path = '/etc/nixos/modules/default.nix';
-  const main = '{ imports = [ ./modules ]; networking.hostName = "nixos"; system.stateVersion = "24.05"; }\n';
-  machine({
-    ...BASES.machines.fresh,
-    '/etc/nixos/configuration.nix': main,
-    [path]: '{ ... }:\n{ imports = [ <home-manager/nixos> ]; }\n',
-  });
-  const said = /\/etc\/nixos\/modules\/default\.nix:2:15: warning: <home-manager\/nixos>.*RF2070/;
-  const ran = reflake(['init', '--yes']);
-  expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(said)]);
-  expect(reflake(['check']).err).toMatch(said);
-});
-
 test.each([
   ['a channel configuration', BASES.machines.fresh],
   ['a flake', settledAt(TREE)],
