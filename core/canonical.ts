@@ -1,6 +1,7 @@
 // Canonical JSON and digests: what gives a plan, a spec and a content their names.
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { hashOf } from './little-hash.ts';
 import type { Digest } from './model.ts';
 
 /**
@@ -8,16 +9,17 @@ import type { Digest } from './model.ts';
  * left out. Never the whole text: that of a plan may be long.
  */
 export function digestOfJson(value: unknown): Digest {
-  const hash = createHash('sha256');
+  let hash: Hash | undefined;
   let piece = '';
   const out = (more: string): void => {
     piece += more;
     if (piece.length < PIECE) return;
+    hash ??= createHash('sha256');
     hash.update(piece);
     piece = '';
   };
   say(value, { out, known: new Map() });
-  return `sha256:${hash.update(piece).digest('hex')}`;
+  return hash === undefined ? digestOf(piece) : `sha256:${hash.update(piece).digest('hex')}`;
 }
 
 /** Characters that are hashed at once. */
@@ -74,4 +76,4 @@ const SMALL = 200;
 
 /** SHA-256 of bytes, or of the UTF-8 of a text. */
 export const digestOf = (content: Uint8Array | string): Digest =>
-  `sha256:${createHash('sha256').update(content).digest('hex')}`;
+  `sha256:${hashOf('sha256', typeof content === 'string' ? Buffer.from(content) : content).toString('hex')}`;

@@ -280,13 +280,13 @@ export const CODES = {
   },
   RF2054: {
     title: 'git is at work in the repository',
-    page: 'There is an index.lock: a git command is changing the index, or was killed while it did. reflake writes no index that git holds. `apply` waits for it for five seconds. Where no git runs any more, remove the file.',
+    page: 'There is an index.lock: a git command is changing the index, or was killed while it did. reflake writes no index that git holds: plan and apply say so, and `apply` waits for it for five seconds first. Where no git runs any more, remove the file.',
     verdict: 'differs',
     exit: 'locked',
   },
   RF2043: {
     title: 'a write is hindered',
-    page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, where a git command holds the index (index.lock), or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
+    page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
     verdict: 'differs',
   },
   RF2044: {

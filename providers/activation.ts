@@ -1,6 +1,7 @@
 // Whether the machine runs what its flake builds; and if not, the activation that makes it so.
 // Everything else is decided from files; this alone needs Nix each time, to evaluate.
 
+import { failureIn } from '../core/formats/tool-hints.ts';
 import type { JobResult } from '../core/machine/job.ts';
 import { activeSystem, type Reader } from '../core/machine/reader.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
@@ -17,6 +18,7 @@ interface Desired {
   readonly host: string;
   readonly person: Person;
   readonly isRunning: boolean;
+  readonly offline: boolean;
 }
 
 interface Observed {
@@ -37,8 +39,8 @@ export const activation = provider<Desired, Observed>({
   answers: ['/activate'],
   codes: ['RF2020', 'RF2033', 'RF2045', 'RF2110', 'RF4001', 'RF4006'],
   mayWrite: (edit, ground) => isActivation(edit, ground),
-  desire: ({ activate, dir, host, person, isRunning }) =>
-    activate && { mode: activate, dir, name: host.name, host: host.attribute, person, isRunning },
+  desire: ({ activate, dir, host, person, isRunning, offline }) =>
+    activate && { mode: activate, dir, name: host.name, host: host.attribute, person, isRunning, offline },
   async observe(desired, reader) {
     const active = activeSystem(reader);
     const isRename = reader.facts.name !== '' && shortName(reader.facts.name) !== shortName(desired.name);
@@ -60,9 +62,11 @@ export const activation = provider<Desired, Observed>({
         'eval',
         '--raw',
         '--no-update-lock-file',
+        ...(desired.offline ? ['--offline', '--option', 'download-attempts', '1'] : []),
         `${installableOf(desired.dir, desired.host)}.outPath`,
       ],
       outputs: [],
+      offline: desired.offline,
       as: desired.person,
     });
     const wanted =
@@ -170,7 +174,11 @@ function notEvaluated(result: JobResult): Finding {
     );
   const log = result.status === 'failed' ? result.stderr.trim().split('\n').slice(-12).join('\n') : '';
   return {
-    ...about('RF4006', 'the configuration does not evaluate', 'mend the configuration; the last lines of Nix say why'),
+    ...about(
+      'RF4006',
+      'the configuration does not evaluate',
+      failureIn(log)?.hint ?? 'mend the configuration; the last lines of Nix say why',
+    ),
     evidence: [{ saw: log }],
   };
 }

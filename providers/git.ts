@@ -7,6 +7,7 @@ import type { Documents } from '../core/documents/documents.ts';
 import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
 import { asFinding, noConfiguration } from '../core/finding.ts';
 import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
+import { failureIn } from '../core/formats/tool-hints.ts';
 import { cannotOpen } from '../core/machine/git-as-nix.ts';
 import type { Blobs } from '../core/machine/host.ts';
 import { type InnerRepository, innerOf } from '../core/machine/inner-repositories.ts';
@@ -18,7 +19,7 @@ import type { Repository } from '../core/machine/repository.ts';
 import { strayLink } from '../core/machine/stray-links.ts';
 import { ownerIn } from '../core/machine/texts.ts';
 import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, absolute, join, relativeTo } from '../core/path.ts';
+import { type AbsPath, join, quoted, relativeTo } from '../core/path.ts';
 import { puts } from '../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 import { isOfRepository } from '../core/plan/repository-places.ts';
@@ -63,8 +64,6 @@ type Observed =
       readonly invisible: readonly Needed[];
       readonly open: readonly Open[];
       readonly indexEntry: Entry;
-      /** A git is at work on the index. */
-      readonly isHeld: boolean;
       readonly writtenAt: number | undefined;
       /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
       readonly missingBlob: readonly ScratchFile[];
@@ -83,7 +82,6 @@ export const git = provider<Desired, Observed>({
     'RF2051',
     'RF2052',
     'RF2053',
-    'RF2054',
     'RF2061',
     'RF2063',
     'RF2107',
@@ -122,7 +120,6 @@ export const git = provider<Desired, Observed>({
       invisible: needed,
       open,
       indexEntry: reader.stat(repository.index),
-      isHeld: needed.length > 0 && reader.stat(lockOf(repository)).type !== 'absent',
       writtenAt: reader.writtenAt(repository.index),
       missingBlob: missingBlob(repository, reader),
       owner,
@@ -138,9 +135,6 @@ export const git = provider<Desired, Observed>({
 
 const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
   tracked.ok && tracked.paths.has(relativeTo(path, top));
-
-/** Where git makes the index that is to take the place of the old one. */
-const lockOf = ({ index }: Repository): AbsPath => absolute(`${index}.lock`);
 
 function closed(problem: Diagnostic): Difference {
   const finding = asFinding(problem, 'git', '/git');
@@ -239,7 +233,7 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
 function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
-  if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
+  if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
   const hidden = unaddable(invisible, dir);
@@ -247,7 +241,6 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
   const asks = askedOf(observed.open, dir);
   if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
-  if (observed.isHeld) return { findings: [held(lockOf(repository)), ...inDoubt], edits: [] };
   const index = addIntentToAdd(
     indexBytes,
     invisible.map((one) => intended(one, top)),
@@ -346,7 +339,7 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
     : found(
         'RF4004',
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
-        'look at the git configuration of the owner',
+        (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
 
 /** One for each place that leaves it open. */
@@ -404,6 +397,15 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     path,
   );
 
+/** `git add` fails on it as well. */
+const unreadableIndex = (path: AbsPath, message: string): Finding =>
+  found(
+    'RF2016',
+    `the git index cannot be read: ${message}`,
+    `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
+    path,
+  );
+
 /** What is added for nobody: an ignored file, and one that is another repository's. */
 const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
   files.flatMap(({ path, ignoredBy, inner }) => {
@@ -431,14 +433,6 @@ function ofAnother(path: AbsPath, dir: AbsPath, { top, as }: InnerRepository): F
   )[as];
   return found('RF2053', `"${name}" is needed by the flake, and "${at}" ${what}`, hint, path);
 }
-
-const held = (lock: AbsPath): Finding =>
-  found(
-    'RF2054',
-    `a git command is at work in the repository: there is "${lock}"`,
-    'wait until it is done; if no git runs, remove the file',
-    lock,
-  );
 
 const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>
   found(

@@ -13,7 +13,8 @@ import type { Fact } from '../core/survey/fact.ts';
 import { runningRelease } from '../core/survey/release.ts';
 
 interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allow' | 'dir' | 'from' | 'modules'> {
-  readonly nixpkgs?: { readonly url: string; readonly pointer: string };
+  /** Its url. */
+  readonly nixpkgs?: string;
 }
 
 interface Observed {
@@ -28,7 +29,6 @@ interface Observed {
 export const machine = provider<Desired, Observed>({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
-  concerns: ['/inputs/*', '/inputs/*/url', '/host/attribute'],
   codes: ['RF2002', 'RF2044'],
   desire: ({ host, isRunning, recorded, allow, dir, from, modules, inputs }) => {
     const nixpkgs = inputs.find(({ name }) => name === 'nixpkgs');
@@ -40,7 +40,7 @@ export const machine = provider<Desired, Observed>({
       modules,
       ...(from && { from }),
       ...(recorded && { recorded }),
-      ...(nixpkgs && { nixpkgs: { url: nixpkgs.url, pointer: nixpkgs.urlPointer ?? nixpkgs.pointer } }),
+      ...(nixpkgs && { nixpkgs: nixpkgs.url }),
     };
   },
   observe: async (desired, reader) => ({
@@ -90,11 +90,11 @@ export const machine = provider<Desired, Observed>({
     if (!isRunning) defers.push('/host/system');
     else if (facts.system !== host.system && !runsOn(facts.system, host.system))
       refuse('system', `this machine is ${facts.system}, and the spec is for ${host.system}`, ELSEWHERE);
-    const wished = nixpkgs && /(?:nixos|release)-(\d\d\.\d\d)(?!\d)/.exec(nixpkgs.url)?.[1];
-    if (nixpkgs && wished !== undefined && running !== undefined && wished < running.value && !allow.downgrade)
+    const wished = nixpkgs && /(?:nixos|release)-(\d\d\.\d\d)(?!\d)/.exec(nixpkgs)?.[1];
+    if (wished !== undefined && running !== undefined && wished < running.value && !allow.downgrade)
       findings.push({
         code: 'RF2044',
-        wish: nixpkgs.pointer,
+        wish: '/host/name',
         subject: 'inputs.nixpkgs',
         from: running.value,
         to: wished,

@@ -68,7 +68,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const held = { ...session.host, ...session.host.held };
     let edits: readonly Edit[] = [];
     let arrivals: readonly Arrival[] = [];
-    const around = surroundings({ ...session, mutex }, io, async () => {
+    const around = surroundings({ ...session, mutex }, io, options, async () => {
       const { plan: left } = await session.plan(() => {});
       after = tallyOf(left);
       return [...remaining(left, session), ...strangersIn(arrivals, held, edits)];
@@ -77,7 +77,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     if (recovered !== undefined) return recovered;
     const again = saved === undefined ? async () => (await session.plan(report)).plan : undefined;
     const made = saved?.plan ?? (await session.plan(report)).plan;
-    const { plan, held: heldByGit } = await onceGitRests(made, again, session, io);
+    const plan = await onceGitRests(made, again, session, io);
     const signal = io.stopped();
     // Whatever else is wrong with the plan: programs that it needed were stopped too.
     if (signal !== undefined) return endOf(stoppedBy(signal));
@@ -88,7 +88,6 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
     report({ type: 'planned', plan });
-    if (heldByGit) return refuse(heldByGit, EXIT.locked);
     const verdicts = tallyOf(plan);
     if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
     if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };

@@ -24,6 +24,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   const opened = await openSession(options, io, reporting, options.out);
   if (!opened.ok) return opened.end;
   const { session } = opened;
+  io.loaded?.();
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);

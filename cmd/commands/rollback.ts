@@ -72,7 +72,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     let arrivals: readonly Arrival[] = [];
     let undone: readonly Edit[] = [];
     const held = { ...place.host, ...place.host.held };
-    const around = surroundings({ ...place, report, mutex }, io, async () => {
+    const around = surroundings({ ...place, report, mutex }, io, options, async () => {
       place.host.refresh();
       return strangersIn(arrivals, held, undone);
     });

@@ -8,7 +8,7 @@ import type { Surroundings } from '../../core/transaction/execution.ts';
 import { recover } from '../../core/transaction/executor.ts';
 import { activationBegun, activationEnded, load, noteActivated } from '../../core/transaction/journal.ts';
 import { type End, EXIT, exitOfOutcome } from './exit.ts';
-import type { Io } from './io.ts';
+import type { GlobalOptions, Io } from './io.ts';
 import { keepIndex } from './keep.ts';
 import type { Place, Session } from './session.ts';
 
@@ -16,6 +16,7 @@ import type { Place, Session } from './session.ts';
 export function surroundings(
   { host, store, report, mutex }: Place & Pick<Session, 'report'> & { readonly mutex: Mutex },
   io: Io,
+  { offline }: Pick<GlobalOptions, 'offline'>,
   verify: Surroundings['verify'],
   exitOf: (outcome: Outcome) => number = exitOfOutcome,
 ): Surroundings {
@@ -24,7 +25,7 @@ export function surroundings(
     host: {
       ...host,
       async activate(edit, told) {
-        const result = await activate(edit, told, { keep: mutex.lend(), stopped });
+        const result = await activate(edit, told, { keep: mutex.lend(), stopped, offline });
         if (result.status === 'done' && activationBegun(store)) noteActivated(store);
         return result;
       },

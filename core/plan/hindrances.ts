@@ -104,10 +104,11 @@ const WORDS: Readonly<Record<Hindrance['kind'], (at: AbsPath) => readonly [Code,
   closed: (at) => ['RF2043', `"${at}" cannot be written by its owner`, `open it: chmod u+w ${quoted(at)}`],
 };
 
+/** The words of the git provider, which says it while planning. */
 const gitAtWork = (lock: AbsPath): Diagnostic => ({
   severity: 'error',
-  code: 'RF2043',
-  summary: `"${lock}" is there: a git command is at work, or was killed`,
-  hint: 'wait for it; if none is running, remove that file',
+  code: 'RF2054',
+  summary: `a git command is at work in the repository: there is "${lock}"`,
+  hint: 'wait until it is done; if no git runs, remove the file',
   path: lock,
 });

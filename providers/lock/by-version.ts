@@ -1,6 +1,7 @@
 // flake.nix and flake.lock as the Nix of the machine reads them. It is asked for its version only where versions disagree.
 
 import type { Flake } from '../../core/formats/flake/flake.ts';
+import { parseNarHash } from '../../core/formats/flake-ref/hash.ts';
 import { type Attrs, isRelativePath, textAttr } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { type LockInput, type LockInputs, lockInputsOf } from '../../core/formats/lock/inputs.ts';
@@ -34,7 +35,7 @@ export async function inputsBy(
   if (own === undefined || own.ok === newest.ok) return { read: newest };
   if (own.ok) return { read: own };
   const [error] = own.errors;
-  if (error === undefined || !isCertain(here, error.path[0] === 'self' ? 27 : 9)) return { read: newest };
+  if (error === undefined || !isCertain(here, error.path[0] === 'self' ? SELF : MEASURED)) return { read: newest };
   const what = `input "${showPath(error.path)}": ${error.message}`;
   return { refusal: needsNewer(here, 'flake.nix', what, join(dir, 'flake.nix')) };
 }
@@ -99,7 +100,7 @@ export async function lockBy(release: Release, text: string, dir: AbsPath): Prom
   if (own.ok || !newest.ok || here.rules === '2.26') return { read: asRead(own.ok === newest.ok ? newest : own) };
   const { problem } = own;
   const isRelative = problem.kind === 'unlocked-input' && isRelativePath(lockedOf(newest, problem.node));
-  if (!isCertain(here, isRelative ? 26 : 9)) return { read: asRead(newest) };
+  if (!isCertain(here, isRelative ? RELATIVE_PATHS : MEASURED)) return { read: asRead(newest) };
   const what = isRelative ? `the relative path of node "${problem.node}" needs Nix 2.26` : problem.message;
   return { refusal: needsNewer(here, 'flake.lock', what, join(dir, 'flake.lock')) };
 }
@@ -124,16 +125,25 @@ const mayDiffer = ({ lock }: LockResult & { readonly ok: true }): boolean =>
     [node.locked, node.original].some((attrs) => attrs !== undefined && !isPlain(attrs)),
   );
 
-/** A forge's, with the attributes that there always were; `ref` may be one that old rules refuse. */
+/** A forge's, with the attributes that there always were. */
 const isPlain = (attrs: Attrs): boolean =>
-  PLAIN_TYPES.includes(String(attrs.type)) && Object.keys(attrs).every((name) => PLAIN.includes(name));
+  PLAIN_TYPES.includes(String(attrs.type)) &&
+  Object.keys(attrs).every((name) => PLAIN.includes(name)) &&
+  (attrs.narHash === undefined || parseNarHash(String(attrs.narHash)).ok);
 
 const PLAIN_TYPES = ['github', 'gitlab', 'sourcehut'];
-const PLAIN = ['type', 'owner', 'repo', 'rev', 'narHash', 'lastModified', 'dir'];
+const PLAIN = ['type', 'owner', 'repo', 'ref', 'rev', 'narHash', 'lastModified', 'dir'];
 
-/** Of the versions between 2.8 and 2.26 only this much is known: that what came with a later one is refused. */
-const isCertain = ({ minor, isLix, rules }: NixRelease, since: number): boolean =>
-  minor < since && !(isLix && since === 27) && !(rules === '2.26' && since !== 27);
+/** Something that the rules of 2.8 and 2.26 say, and of which nobody knows when newer Nix changed its mind. */
+const MEASURED = 'measured';
+
+/** Of the versions between those that were asked only this much is known: that what came with a later one is refused. */
+const isCertain = ({ minor, isLix }: NixRelease, since: number | typeof MEASURED): boolean =>
+  since === MEASURED ? minor <= 8 || minor === 26 : minor < since && !(isLix && since === SELF);
+
+/** `inputs.self`; Lix has it since some version of its own. */
+const SELF = 27;
+const RELATIVE_PATHS = 26;
 
 const needsNewer = ({ minor }: NixRelease, file: string, what: string, path: AbsPath): Finding => ({
   code: 'RF2028',

@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { documentOf } from '../../core/documents/nix-text.ts';
 import { readFlake } from '../../core/formats/flake/flake.ts';
 import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
@@ -15,11 +14,8 @@ import { lockVerdict } from '../../core/formats/lock/verdict.ts';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { hashTree } from '../../core/host/disk/nar-walk.ts';
 import { realHost } from '../../core/host/real-host.ts';
-import { MOST } from '../../core/limits.ts';
-import type { Reader } from '../../core/machine/reader.ts';
-import { readText } from '../../core/machine/texts.ts';
-import { absolute, ROOT } from '../../core/path.ts';
-import { lockNeed } from '../../providers/lock/need.ts';
+import { ROOT } from '../../core/path.ts';
+import { handLocks, type LockJudgement, plannedVerdict } from '../support/hand-locks.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
 import { RECORDED, type Some } from './sample.ts';
 import type { Tally } from './tally.ts';
@@ -28,8 +24,6 @@ interface Vector {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
 }
-
-type Verdict = 'fresh' | 'stale' | 'refetch' | 'error';
 
 /** The flakes of the vectors, judged from the texts, and by this Nix. */
 export async function compareLockVectors(tally: Tally, real: RealNix, some: Some): Promise<void> {
@@ -49,33 +43,20 @@ export async function compareLockVectors(tally: Tally, real: RealNix, some: Some
     });
     const theirs = ask(join(root, 'flake'), real);
     settle(tally, name, ours, theirs, real);
-    const { verdict, isDouble } = await planned(join(root, 'flake'), real);
+    const { verdict, isDouble } = await plannedVerdict(realHost(ROOT), join(root, 'flake'), real.release);
     if (isDouble && real.nix !== '2.34') tally.differs('`url` beside `follows`, which Nix refuses since 2.30');
     else settle(tally, `${name}, as planned`, verdict, theirs, real);
   }
 }
 
-/** What the provider says of the flake in `dir`, as far as Nix says the like. `isDouble`: an input with url and follows. */
-async function planned(dir: string, real: RealNix): Promise<{ readonly verdict: Verdict; readonly isDouble: boolean }> {
-  const reader: Reader = {
-    ...realHost(ROOT),
-    compute: async () => ({ status: 'done', files: [], stdout: `nix (Nix) ${real.release}\n`, stderr: '' }),
-  };
-  const file = readText(reader, absolute(`${dir}/flake.lock`), MOST.lockBytes);
-  if (file.kind === 'odd') throw new Error(file.problem);
-  const person = { name: 'root', home: '/root', uid: 0, gid: 0 };
-  const wish = { dir: absolute(dir), policy: {}, now: 0, isRunning: true, urls: [], git: false, home: '/root', person };
-  const need = await lockNeed(documentOf(readFileSync(join(dir, 'flake.nix'), 'utf8')), file, wish, reader);
-  const codes = need.findings.map(({ code }) => code);
-  const verdict =
-    need.bar !== undefined || codes.includes('RF2012')
-      ? 'error'
-      : need.reasons.some(({ code }) => code === 'RF2106')
-        ? 'stale'
-        : codes.includes('RF2019')
-          ? 'refetch'
-          : 'fresh';
-  return { verdict, isDouble: codes.includes('RF2026') };
+/** Locks that somebody edited by hand, as planned. */
+export async function compareHandLocks(tally: Tally, real: RealNix, some: Some): Promise<void> {
+  for (const { name, flake, lock } of some(handLocks, RECORDED)) {
+    const dir = join(real.scratch, `hand-${name}`);
+    writeTree(dir, { 'flake.nix': flake, 'flake.lock': lock });
+    const { verdict } = await plannedVerdict(realHost(ROOT), dir, real.release);
+    settle(tally, `${name}, by hand`, verdict, ask(dir, real), real);
+  }
 }
 
 /** The lock with the hashes of the dependencies as they are here: a text that names its place is another one now. */
@@ -94,7 +75,7 @@ function judge(
   lockText: string | undefined,
   nix: NixVersion,
   sourceAt: (path: string) => string | undefined,
-): Verdict {
+): LockJudgement {
   const inputs = inputsOf(flakeText, nix);
   const lock = lockText === undefined ? undefined : parseLock(lockText, { nix });
   if (inputs === undefined || lock?.ok === false) return 'error';
@@ -113,7 +94,7 @@ function inputsOf(text: string, nix: NixVersion): readonly LockInput[] | undefin
 
 interface Judgement {
   /** `fetches`: it went to look at an input, which is not there. */
-  readonly verdict: Verdict | 'fetches';
+  readonly verdict: LockJudgement | 'fetches';
   readonly said: string;
 }
 
@@ -128,7 +109,7 @@ function ask(dir: string, real: RealNix): Judgement {
 }
 
 /** A stale lock that Nix starts to lock anew ends in a fetch where the input is out of reach. */
-function settle(tally: Tally, name: string, ours: Verdict, { verdict, said }: Judgement, real: RealNix): void {
+function settle(tally: Tally, name: string, ours: LockJudgement, { verdict, said }: Judgement, real: RealNix): void {
   if (ours === 'refetch') tally.leaves('an input that Nix fetches to see what it declares');
   else if (verdict === 'fetches' && ours === 'error' && real.nix === '2.8' && said.includes('-source/'))
     tally.leaves('a relative path, which 2.8 resolves in the store');

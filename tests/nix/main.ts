@@ -2,7 +2,7 @@
 // counts as JSON on stdout. scripts/agreement.mjs runs it for every area and every Nix.
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
 import { compareGitTrees } from './git-trees.ts';
-import { compareLockVectors, compareRandomLocks } from './locks.ts';
+import { compareHandLocks, compareLockVectors, compareRandomLocks } from './locks.ts';
 import { compareFacts, compareModuleEdits } from './modules.ts';
 import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
@@ -24,6 +24,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'References: in inputs': compareInputRefs,
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
   'flake.lock: the vectors, judged': compareLockVectors,
+  'flake.lock: edited by hand': compareHandLocks,
   'flake.lock: random flakes, written and judged': compareRandomLocks,
   'nix.conf: features, errors': compareNixConf,
   'NAR hashes': compareNar,

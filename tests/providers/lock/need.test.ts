@@ -9,6 +9,7 @@ import { readText } from '../../../core/machine/texts.ts';
 import { type AbsPath, absolute, parent } from '../../../core/path.ts';
 import { overlay } from '../../../core/plan/overlay.ts';
 import { lockNeed } from '../../../providers/lock/need.ts';
+import { handLocks, plannedVerdict } from '../../support/hand-locks.ts';
 import { memoryHost, type Paths } from '../../support/memory-host.ts';
 
 const DIR = absolute('/etc/nixos');
@@ -100,6 +101,18 @@ describe('a lock that only some Nix can read', () => {
     [undefined, 0],
   ])('is judged by the one of the machine: %s', async (nix, reasons) => {
     expect((await need(files, {}, nix)).reasons).toHaveLength(reasons);
+  });
+});
+
+describe('a lock that somebody edited by hand is judged as the Nix of the machine does', () => {
+  const RELEASES = { '2.8': '2.8.0', '2.26': '2.26.3', '2.34': '2.34.8' } as const;
+
+  test.each(handLocks.map((one) => [one.name, one] as const))('%s', async (_name, { flake, lock, verdicts }) => {
+    const host = machine({ '/etc/nixos/flake.nix': flake, '/etc/nixos/flake.lock': lock });
+    for (const nix of ['2.8', '2.26', '2.34'] as const) {
+      const { verdict } = await plannedVerdict(host, DIR, RELEASES[nix]);
+      expect([nix, verdict]).toEqual([nix, verdicts[nix]]);
+    }
   });
 });
 
