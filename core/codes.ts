@@ -327,6 +327,12 @@ export const CODES = {
     page: 'Something is open that evaluation decides, and here it could not be evaluated: Nix is missing, an input cannot be fetched, the lock has to be made first, or evaluation would have to build something. It stays open, and nothing is wrong with the configuration for that.',
     severity: 'note',
   },
+  RF2064: {
+    title: 'a secret would be shown',
+    page: 'Nix copies what git shows into the store, where everybody can read it. This file holds a private key, a password or a token, or others may not read it: to show it to git would disclose it. Encrypted files (age, sops, git-crypt) are told apart and never bar. Move it out of the configuration, ignore it, encrypt it, or acknowledge the finding if it is none (`ack`). Nothing is evaluated or applied until then.',
+    verdict: 'blocked',
+    exit: 'refused',
+  },
   RF2030: {
     title: 'an override overrides nothing',
     page: 'flake.nix overrides an input that its input does not have. Nix warns and goes on. Remove the override.',

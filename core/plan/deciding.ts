@@ -33,7 +33,9 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
     found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
   );
   // What a guard has ended, or an error bars, is not for Nix to look at.
-  const isBarred = looked.some(({ found }) => found === undefined || found.rest?.verdict === 'blocked');
+  const isBarred = looked.some(
+    ({ found }) => found === undefined || found.rest?.verdict === 'blocked' || found.findings.some(isBlocking),
+  );
   if (policy === 'never' || asked.length === 0 || isBarred) return looked;
   const besides = [...new Set(asked.flatMap((asks) => asks.besides ?? []))];
   const question = { host: wishes.host.attribute, toplevel: asked.some(({ toplevel }) => toplevel) };
@@ -63,6 +65,8 @@ function withFailure(looked: readonly Looked[], finding: Finding): readonly Look
     one === teller && one.found ? { ...one, found: { ...one.found, findings: [...one.found.findings, finding] } } : one,
   );
 }
+
+const isBlocking = ({ code, wish }: Finding): boolean => wish !== undefined && entryOf(code).verdict === 'blocked';
 
 const isOpen = ({ code }: Finding): boolean => entryOf(code).verdict === 'undecided';
 

@@ -1,28 +1,28 @@
 // What git shows to Nix: the files that the flake refers to are in the index, tracked or as intent to add.
 // Exactly those: never everything, never a commit, never an ignored file.
 
-import { digestOf } from '../core/canonical.ts';
-import { type Diagnostic, rangeOf, type SourceRange } from '../core/diagnostic.ts';
-import type { Documents } from '../core/documents/documents.ts';
-import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
-import { asFinding, noConfiguration } from '../core/finding.ts';
-import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
-import { failureIn } from '../core/formats/tool-hints.ts';
-import { cannotOpen } from '../core/machine/git-as-nix.ts';
-import type { Blobs } from '../core/machine/host.ts';
-import { type InnerRepository, innerOf } from '../core/machine/inner-repositories.ts';
-import type { JobResult, ScratchFile } from '../core/machine/job.ts';
-import { nixVersion } from '../core/machine/nix-version.ts';
-import type { People } from '../core/machine/people.ts';
-import type { Reader } from '../core/machine/reader.ts';
-import type { Repository } from '../core/machine/repository.ts';
-import { strayLink } from '../core/machine/stray-links.ts';
-import { ownerIn } from '../core/machine/texts.ts';
-import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, quoted, relativeTo } from '../core/path.ts';
-import { puts } from '../core/plan/places.ts';
-import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
-import { isOfRepository } from '../core/plan/repository-places.ts';
+import { digestOf } from '../../core/canonical.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { asFinding, noConfiguration } from '../../core/finding.ts';
+import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../../core/formats/git/index-add.ts';
+import { failureIn } from '../../core/formats/tool-hints.ts';
+import { cannotOpen } from '../../core/machine/git-as-nix.ts';
+import type { Blobs } from '../../core/machine/host.ts';
+import type { JobResult, ScratchFile } from '../../core/machine/job.ts';
+import { nixVersion } from '../../core/machine/nix-version.ts';
+import type { People } from '../../core/machine/people.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import type { Repository } from '../../core/machine/repository.ts';
+import { strayLink } from '../../core/machine/stray-links.ts';
+import { ownerIn } from '../../core/machine/texts.ts';
+import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../../core/model.ts';
+import { type AbsPath, join, quoted, relativeTo } from '../../core/path.ts';
+import { puts } from '../../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../../core/plan/provider.ts';
+import { isOfRepository } from '../../core/plan/repository-places.ts';
+import { askedOf, doubtful, type Open, openIn } from './doubts.ts';
+import { hiddenIn, type Needed, unaddable, withSecrets } from './hidden.ts';
+import { found, namesOf } from './words.ts';
 
 interface Desired {
   readonly dir: AbsPath;
@@ -30,20 +30,6 @@ interface Desired {
   readonly owner?: Owner;
   readonly person: Person;
   readonly people: People;
-}
-
-interface Needed {
-  readonly path: AbsPath;
-  readonly entry: Entry;
-  readonly ignoredBy?: string;
-  readonly inner?: InnerRepository;
-}
-
-/** Files that may be needed and that git does not show, and the place that leaves it open. */
-interface Open {
-  readonly paths: readonly AbsPath[];
-  readonly doubt: Doubt;
-  readonly at: SourceRange;
 }
 
 type Observed =
@@ -84,6 +70,7 @@ export const git = provider<Desired, Observed>({
     'RF2053',
     'RF2061',
     'RF2063',
+    'RF2064',
     'RF2107',
     'RF4003',
     'RF4004',
@@ -102,7 +89,9 @@ export const git = provider<Desired, Observed>({
   async observe({ dir, owner: wished, person }, reader, documents) {
     const repository = documents.repository();
     const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
-    if (problem !== undefined) return { kind: 'closed', problem };
+    // An index that cannot be read here bars the look (RF2016), whoever else reads it.
+    if (problem !== undefined && (problem.code === 'RF2051' || repository?.tracked.ok))
+      return { kind: 'closed', problem };
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
     const named = repository?.tracked.ok ? documents.mentioned() : undefined;
     if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
@@ -111,7 +100,7 @@ export const git = provider<Desired, Observed>({
     if (files.size === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
     const open = openIn(documents);
-    const needed = hiddenIn(files, dir, documents, reader);
+    const needed = withSecrets(hiddenIn(files, dir, documents, reader), dir, reader);
     if (repository === undefined)
       return { kind: 'no repository', init: await initialise(person, reader), needed, open, owner };
     return {
@@ -133,54 +122,9 @@ export const git = provider<Desired, Observed>({
   },
 });
 
-const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
-  tracked.ok && tracked.paths.has(relativeTo(path, top));
-
 function closed(problem: Diagnostic): Difference {
   const finding = asFinding(problem, 'git', '/git');
   return finding.code === 'RF2051' ? barred(finding) : { findings: [finding], edits: [] };
-}
-
-/**
- * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
- * directory means.
- */
-function hiddenIn(files: ModuleGraph['files'], dir: AbsPath, documents: Documents, reader: Reader): readonly Needed[] {
-  const repository = documents.repository();
-  return [...files].flatMap(([path, { isNamed }]): Needed[] => {
-    if (repository !== undefined && isShown(path, repository)) return [];
-    const inner = innerOf(path, repository?.top ?? dir, asksForSubmodules(documents), reader);
-    if (inner === 'shown') return [];
-    const rule = inner === undefined ? documents.ignoredBy(path) : undefined;
-    if (!isNamed && rule !== undefined) return [];
-    return [
-      { path, entry: reader.stat(path), ...(rule !== undefined && { ignoredBy: rule }), ...(inner && { inner }) },
-    ];
-  });
-}
-
-/** flake.nix says `inputs.self.submodules = true`; Nix before 2.27 refuses that, which is said of the lock. */
-function asksForSubmodules(documents: Documents): boolean {
-  const file = documents.flake();
-  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
-  return opened?.ok === true && opened.flake.self?.submodules === true;
-}
-
-/** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
-function openIn(documents: Documents): readonly Open[] {
-  const { files, doubts } = documents.modules();
-  const repository = documents.repository();
-  const told = new Set<AbsPath>();
-  return doubts.flatMap((doubt): Open[] => {
-    const paths = documents.meantBy(doubt).filter((path) => {
-      if (files.has(path) || told.has(path) || (repository && isShown(path, repository))) return false;
-      told.add(path);
-      return documents.ignoredBy(path) === undefined;
-    });
-    const origin = documents.nix(doubt.by.file);
-    if (paths.length === 0 || origin.kind !== 'text') return [];
-    return [{ paths, doubt, at: rangeOf(doubt.by.file, origin.text, doubt.by.span) }];
-  });
 }
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
@@ -315,20 +259,6 @@ const intended = ({ path, entry }: Needed, top: AbsPath): IntendedPath => ({
   symlink: entry.type === 'link',
 });
 
-function namesOf(paths: readonly AbsPath[], dir: AbsPath): string {
-  const names = paths.map((path) => relativeTo(path, dir));
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more files`;
-}
-
-const found = (code: Finding['code'], because: string, hint: string, path?: AbsPath): Finding => ({
-  code,
-  wish: '/git',
-  subject: 'git',
-  because,
-  ...(path && { path }),
-  remedy: { by: 'you', hint },
-});
-
 const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>): Finding =>
   result.status === 'missing'
     ? found(
@@ -341,53 +271,6 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
         (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
-
-/** One for each place that leaves it open. */
-const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
-  open.map(({ paths, at, doubt: { path, suffix, by } }): Finding => {
-    const what =
-      suffix === undefined
-        ? `the directory "${relativeTo(path, dir)}" is handed on whole`
-        : 'the path is put together of parts that the text does not tell';
-    return {
-      code: 'RF2050',
-      wish: '/git',
-      subject: 'git',
-      because: `whether the flake needs ${namesOf(paths, dir)} is not known, and git does not show ${paths.length === 1 ? 'it' : 'them'} to Nix: ${what}`,
-      path: by.file,
-      at,
-      remedy: {
-        by: 'you',
-        hint: 'show what is needed: git add --intent-to-add FILE…; ignore the rest in .gitignore',
-      },
-    };
-  });
-
-/** With those files and without them it must be the same system: else Nix leaves something out. */
-function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
-  const paths = open.flatMap((one) => one.paths);
-  if (paths.length === 0) return undefined;
-  return {
-    toplevel: true,
-    besides: paths,
-    decide(said, withBesides) {
-      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
-      if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
-      if (shown === all) return { findings: [] };
-      const finding: Finding = {
-        code: 'RF2061',
-        wish: '/git',
-        subject: 'git',
-        because: `with ${namesOf(paths, dir)}, which git does not show, it is another system: Nix leaves ${paths.length === 1 ? 'it' : 'some of them'} out`,
-        path: paths[0]!,
-        from: shown,
-        to: all,
-        remedy: { by: 'you', hint: 'show what is needed: git add --intent-to-add FILE…' },
-      };
-      return { findings: [finding] };
-    },
-  };
-}
 
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(
@@ -403,41 +286,5 @@ const unreadableIndex = (path: AbsPath, message: string): Finding =>
     'RF2016',
     `the git index cannot be read: ${message}`,
     `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
-    path,
-  );
-
-/** What is added for nobody: an ignored file, and one that is another repository's. */
-const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
-  files.flatMap(({ path, ignoredBy, inner }) => {
-    if (inner !== undefined) return [ofAnother(path, dir, inner)];
-    return ignoredBy === undefined ? [] : [hiddenByRule(path, dir, ignoredBy)];
-  });
-
-function ofAnother(path: AbsPath, dir: AbsPath, { top, as }: InnerRepository): Finding {
-  const [name, at] = [relativeTo(path, dir), relativeTo(top, dir)];
-  const [what, hint] = (
-    {
-      'no submodule': [
-        'is a repository of its own',
-        'move the file out of it, or make the repository an input of the flake',
-      ],
-      'left out': [
-        'is a submodule, which Nix leaves out',
-        'write inputs.self.submodules = true in flake.nix (Nix 2.27 and later), or make it an input of the flake',
-      ],
-      untracked: [
-        'is a submodule, whose index does not have it',
-        `git -C ${at} add --intent-to-add ${relativeTo(path, top)}`,
-      ],
-    } as const
-  )[as];
-  return found('RF2053', `"${name}" is needed by the flake, and "${at}" ${what}`, hint, path);
-}
-
-const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>
-  found(
-    'RF2015',
-    `"${relativeTo(path, dir)}" is needed by the flake, and git ignores it: ${rule}`,
-    `change the rule, or add the file by hand: git add --force ${relativeTo(path, dir)}`,
     path,
   );
