@@ -3,11 +3,10 @@
 
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
-import { isUnreadable } from '../../core/machine/reader.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { newDraft, placeWord } from '../../core/survey/draft.ts';
-import type { Fact } from '../../core/survey/fact.ts';
+import { type Fact, ifReadable } from '../../core/survey/fact.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
 import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
@@ -68,30 +67,34 @@ function placeOf(path: string, user: string | undefined, { reader, person }: Kno
   return absolute(path.startsWith('~') ? `${home}/${path.slice(1)}` : path);
 }
 
-/** Where it is to live: what was said, or the first free name in the home. */
-async function placeFor(user: string | undefined, known: Known): Promise<string | undefined> {
-  const { options, found, asks, io, reader, person } = known;
-  if (options.path !== undefined) return options.path;
-  const isFree = (path: string): boolean => {
-    const place = placeOf(path, user, known);
-    try {
-      return place === found.from || reader.stat(place).type === 'absent';
-    } catch (thrown) {
-      if (isUnreadable(thrown)) return true;
-      throw thrown;
-    }
-  };
-  const places = ['~/nixos-config', '~/nixos', '~/nixos-flake'];
-  const home = homeOf(reader, user?.split(':')[0] ?? person.name);
+/** Nothing is there that would be in the way. */
+function isFree(path: string, user: string | undefined, known: Known): boolean {
+  const place = placeOf(path, user, known);
+  return place === known.found.from || (ifReadable(() => known.reader.stat(place).type) ?? 'absent') === 'absent';
+}
+
+/** Where it is to live, if nobody says otherwise. */
+function placeGuess(user: string | undefined, known: Known): Fact {
+  const { found, options, person, reader } = known;
+  if (options.path !== undefined) return { value: options.path, source: 'what you said' };
+  const { from = PLACE } = found;
   // Where /etc/nixos is a link, somebody has chosen a place already; moved from there, the link would lead nowhere.
-  const isChosen = found.from !== undefined && found.from !== PLACE;
-  const guess =
-    user === undefined || isChosen
-      ? placeWord(found.from ?? PLACE, home === undefined ? undefined : absolute(home))
-      : (places.find(isFree) ?? places[0]!);
-  if (!asks) return guess;
+  if (user === undefined || from !== PLACE) {
+    const home = homeOf(reader, user?.split(':')[0] ?? person.name);
+    return { value: placeWord(from, home === undefined ? undefined : absolute(home)), source: 'where it is now' };
+  }
+  const places = ['~/nixos-config', '~/nixos', '~/nixos-flake'];
+  const value = places.find((place) => isFree(place, user, known)) ?? places[0]!;
+  return { value, source: 'what is free in the home of its owner' };
+}
+
+async function placeFor(user: string | undefined, known: Known): Promise<string | undefined> {
+  const { options, asks, io, reader } = known;
+  const { value: guess } = placeGuess(user, known);
+  if (!asks || options.path !== undefined) return guess;
   const problem = async (answer: string): Promise<string | undefined> =>
-    (await problemWith('path', answer, people(reader))) ?? (isFree(answer) ? undefined : `${answer} is there already`);
+    (await problemWith('path', answer, people(reader))) ??
+    (isFree(answer, user, known) ? undefined : `${answer} is there already`);
   return await ask(io, { text: 'Where it is to live', guess, problem });
 }
 
@@ -118,10 +121,13 @@ async function nameFor({ found: { running, configured, system }, guard }: Known)
   return (await guard(spec)).length === 0 ? running : configured;
 }
 
-function factsOf(name: Fact | undefined, { found: { system, nixpkgs, user, from } }: Known): readonly SurveyedFact[] {
+function factsOf(name: Fact | undefined, known: Known): readonly SurveyedFact[] {
+  const { system, nixpkgs, user, from } = known.found;
+  const path = placeGuess(known.options.user ?? user?.value, known);
   const rows = { name, system, release: nixpkgs, user };
   return [
     ...Object.entries(rows).map(([what, fact]) => ({ what, ...(fact && { value: fact.value, source: fact.source }) })),
     { what: 'configuration', ...(from && { value: from, source: from === PLACE ? 'the installer’s place' : PLACE }) },
+    { what: 'path', ...path },
   ];
 }
