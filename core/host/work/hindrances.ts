@@ -41,13 +41,13 @@ export function hindranceIn(held: Anchors): Reader['hindrance'] {
     }
   };
   return (path, changed) =>
-    unlessTheirLink(() => (changed === 'name' ? ofDirectory(path) : undefined) ?? ofInode(path, changed));
+    ifSeen(() => (changed === 'name' ? ofDirectory(path) : undefined) ?? ofInode(path, changed));
 }
 
 export const roomIn =
   (held: Anchors): Reader['room'] =>
   (path) =>
-    unlessTheirLink((): Room | undefined => {
+    ifSeen((): Room | undefined => {
       let at = path;
       while (at !== ROOT && directoryAt(held, at) === undefined) at = parent(at);
       const dir = directoryAt(held, at);
@@ -58,6 +58,16 @@ export const roomIn =
       const bytes = (isRoot() ? bfree : bavail) * bsize;
       return { volume: String(dir.dev), bytes, files: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     });
+
+/** Undefined: a link of theirs is on the way, or a directory that we may not pass; who writes there needs root, or is told of it. */
+function ifSeen<T>(look: () => T): T | undefined {
+  try {
+    return unlessTheirLink(look);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    throw thrown;
+  }
+}
 
 const directoryAt = (held: Anchors, path: AbsPath): Anchor | undefined => {
   try {
