@@ -527,7 +527,7 @@ export const CODES = {
   },
   RF3025: {
     title: 'the spec cannot be written',
-    page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
+    page: '`reflake init` writes a new file and replaces none, unless --force says so. Look at what the one that is there would do (`reflake plan`), name another one with --spec, or overwrite it with --force. Where only another directory has a spec, it is a warning: commands look here first.',
   },
   RF3026: {
     title: 'applies of root',

@@ -9,11 +9,12 @@ import { DEFAULT_MODULES } from '../core/formats/flake/wish.ts';
 import { readModule } from '../core/formats/module/module.ts';
 import { textAt } from '../core/machine/links.ts';
 import { isUnreadable, type Reader } from '../core/machine/reader.ts';
-import { type Fact, runningRelease } from '../core/machine/survey.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
 import { provider } from '../core/plan/provider.ts';
 import type { Wishes } from '../core/spec/wishes.ts';
+import type { Fact } from '../core/survey/fact.ts';
+import { runningRelease } from '../core/survey/release.ts';
 
 interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allow' | 'dir' | 'from' | 'modules'> {
   /** Its url. */

@@ -1,9 +1,6 @@
 // What a flake cannot evaluate in the configuration: told with every plan, each kind once a file. Never edited.
 
-import { documentsOf } from '../core/documents/documents.ts';
 import { type Impure, impureIn } from '../core/documents/impure.ts';
-import { DEFAULT_MODULES } from '../core/formats/flake/wish.ts';
-import { isUnreadable, type Reader } from '../core/machine/reader.ts';
 import type { Evidence, Finding } from '../core/model.ts';
 import { type AbsPath, absolute, relativeTo } from '../core/path.ts';
 import { IN_SYNC, provider } from '../core/plan/provider.ts';
@@ -37,21 +34,6 @@ export const purity = provider<Desired, readonly Impure[]>({
 });
 
 const PLACE = absolute('/etc/nixos');
-
-/** For init, which has no plan: the same of the configuration at `dir`, in one line each. `home`: of whoever runs it. */
-export function impureNotes(dir: AbsPath | undefined, home: string, reader: Reader): readonly string[] {
-  if (dir === undefined) return [];
-  try {
-    const documents = documentsOf({ dir, host: '', modules: DEFAULT_MODULES, home }, reader);
-    return impureIn(documents, reader).map((one) => {
-      const { because, at } = findingOf(one, dir);
-      return at === undefined ? because : `${at.file}:${at.line}:${at.column}: ${because}`;
-    });
-  } catch (thrown) {
-    if (!isUnreadable(thrown)) throw thrown;
-    return [`what a flake cannot evaluate is not known: "${thrown.path}" cannot be read: ${thrown.why}`];
-  }
-}
 
 function findingOf({ file, kind, isFatal, at, places }: Impure, dir: AbsPath): Finding {
   const [says, hint] = WORDS[kind];

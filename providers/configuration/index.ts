@@ -6,12 +6,12 @@ import { noConfiguration } from '../../core/finding.ts';
 import { nixpkgsRelease } from '../../core/formats/flake/release.ts';
 import { type FeatureOption, removeBinding } from '../../core/formats/module/edit.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import { runningRelease } from '../../core/machine/survey.ts';
 import { ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { runningRelease } from '../../core/survey/release.ts';
 import { enable, enabledBy, enabledIn, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
 import { isModule, type Module, type Modules, modulesOf } from './modules.ts';
 
