@@ -34,6 +34,7 @@ const FLOORS = [
   'core/formats/lock',
   'core/formats/flake',
   'core/formats/module',
+  'core/formats/purity',
   'core/formats/nix-conf',
   'core/formats/flake-ref',
   'core/formats/nix',
