@@ -41,12 +41,16 @@ export function throughLinks(named: AbsPath, within: AbsPath, reader: Pick<Reade
     end: { kind, path, because: `"${relativeTo(path, within)}" ${what}` },
     links,
   });
+  const targets = new Map<AbsPath, string>();
+  const leads = (link: AbsPath): Way => ended('astray', link, `is a link out of the flake, to "${targets.get(link)}"`);
   if (!isWithin(named, within)) return ended('astray', named, 'is not in the flake');
   let at = within;
   let left = namesIn(relativeTo(named, within));
   for (let [name, ...rest] = left; name !== undefined; [name, ...rest] = left) {
     left = rest;
     if (name === '..') {
+      // Above the top the copy in the store has other names, whatever it comes back to.
+      if (at === within) return leads(links.at(-1)!);
       at = parent(at);
       continue;
     }
@@ -61,9 +65,9 @@ export function throughLinks(named: AbsPath, within: AbsPath, reader: Pick<Reade
     const { target } = entry;
     links.push(next);
     if (links.length > MOST.links) return ended('odd', next, 'is a link that leads to itself');
+    targets.set(next, target);
     if (target.startsWith('/')) return ended('astray', next, `is an absolute link, to "${target}"`);
-    if (!isPossible(target) || !isWithin(join(at, `./${target}`), within))
-      return ended('astray', next, `is a link out of the flake, to "${target}"`);
+    if (!isPossible(target)) return leads(next);
     left = [...namesIn(target), ...rest];
   }
   return { end: { kind: 'file', path: at }, links };
