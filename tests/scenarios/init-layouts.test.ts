@@ -453,3 +453,16 @@ test('what the guard will say of a name that was given stands in the file that w
   ]);
   expect(ran.out).toContain('to be mended');
 });
+
+test('what a flake cannot evaluate is told with its place, below the first file too, by init and by every plan', () => {
+  const main = '{ imports = [ ./modules ]; networking.hostName = "nixos"; system.stateVersion = "24.05"; }\n';
+  machine({
+    ...BASES.machines.fresh,
+    '/etc/nixos/configuration.nix': main,
+    '/etc/nixos/modules/default.nix': '{ ... }:\n{ imports = [ <home-manager/nixos> ]; }\n',
+  });
+  const said = /\/etc\/nixos\/modules\/default\.nix:2:\d+: warning: .*<home-manager\/nixos>.*RF2055/;
+  const ran = reflake(['init', '--yes']);
+  expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(said)]);
+  expect(reflake(['check']).err).toMatch(said);
+});
