@@ -44,9 +44,10 @@ function hostOf(decl: HostDecl, dir: AbsPath, reader: Reader): AdoptedHost {
   if (decl.kind === 'opaque') return { attribute, hostName: undefined, system: undefined, modules: undefined };
   const modules = decl.modules.flatMap((module) => (module.kind === 'path' ? asFile(module.path, dir, reader) : []));
   const said = ifReadable(() => whatModulesSay(dir, modules, reader));
+  const isOpen = modules.length === 0 && decl.modules.some(({ kind }) => kind === 'unknown');
   const source = `flake.nix, ${attribute}`;
   const system = decl.system.kind === 'static' ? { value: decl.system.value, source } : said?.system;
-  return { attribute, hostName: said?.hostName, system, modules: [...new Set(modules)] };
+  return { attribute, hostName: said?.hostName, system, modules: isOpen ? undefined : [...new Set(modules)] };
 }
 
 /** A directory is meant by its default.nix. What lies outside of the flake is no module that a spec can name. */
@@ -57,37 +58,65 @@ function asFile(path: string, dir: AbsPath, reader: Reader): readonly string[] {
   return [isDirectory ? `${plain.replace(/\/$/, '')}/default.nix` : plain];
 }
 
-/** The inputs that a spec can name. `notes`: the rest. */
-export function inputsOf({ open }: FoundFlake): { readonly inputs: Spec['inputs']; readonly notes: readonly string[] } {
+/** The inputs that a spec can say, with those that are only a follows. `notes`: the rest. */
+export function inputsOf({
+  open,
+}: FoundFlake): Pick<Spec, 'inputs' | 'follows'> & { readonly notes: readonly string[] } {
   const notes: string[] = [];
-  const declared = new Map<string, { readonly decl: InputDecl; readonly url: string }>();
-  for (const decl of open.flake.inputs) {
-    if (!isFlakeId(decl.name)) {
-      notes.push(`inputs."${decl.name}" is left to flake.nix: a spec cannot say such a name`);
-      continue;
-    }
-    const url = decl.follows === undefined ? urlOf(decl) : undefined;
-    if (url !== undefined) declared.set(decl.name, { decl, url });
-    else
-      notes.push(
-        decl.follows === undefined
-          ? `inputs.${decl.name} is left to flake.nix: it has no url of its own`
-          : `inputs.${decl.name} is left to flake.nix: it is a follows of the flake itself`,
-      );
-  }
+  const said = open.flake.inputs.filter(({ name }) => {
+    if (isFlakeId(name)) return true;
+    notes.push(`inputs."${name}" is left to flake.nix: a spec cannot say such a name`);
+    return false;
+  });
+  const urls = new Map(
+    said.flatMap((decl) => {
+      const url = decl.follows === undefined ? urlOf(decl) : undefined;
+      return url === undefined ? [] : [[decl.name, url] as const];
+    }),
+  );
+  const isTarget = (target: string): boolean => urls.has(target.split('/')[0]!);
   const inputs: Record<string, Spec['inputs'][string]> = {};
-  for (const [name, { decl, url }] of declared) {
-    const follows = followsOf(decl, (target) => declared.has(target.split('/')[0]!) && target !== name);
-    for (const { path, reason } of follows.left)
-      notes.push(`inputs.${name}.inputs.${path} is left to flake.nix: ${reason}`);
-    const said = {
-      url,
-      ...(decl.flake !== undefined && { flake: decl.flake }),
-      ...(Object.keys(follows.said).length > 0 && { follows: follows.said }),
-    };
-    inputs[name] = Object.keys(said).length === 1 ? url : said;
+  const follows: Record<string, string> = {};
+  for (const { name, flake, follows: target, overrides } of said) {
+    const url = urls.get(name);
+    if (target !== undefined && isTarget(target)) follows[name] = target;
+    else if (url === undefined) notes.push(`inputs.${name} is left to flake.nix: it has no url of its own`);
+    else {
+      const wish = { url, ...(flake !== undefined && { flake }), ...overridesOf(overrides, isTarget) };
+      inputs[name] = Object.keys(wish).length === 1 ? url : wish;
+    }
   }
-  return { inputs, notes };
+  return { inputs, ...(Object.keys(follows).length > 0 && { follows }), notes };
+}
+
+type Overrides = Pick<Exclude<Spec['inputs'][string], string>, 'follows' | 'inputs'>;
+
+/** One that is only a follows stands in `follows`, all else in `inputs`, as deep as flake.nix has it. */
+function overridesOf(overrides: readonly InputDecl[], isTarget: (target: string) => boolean): Overrides {
+  const short: Record<string, string> = {};
+  const deep: Record<string, Exclude<NonNullable<Overrides['inputs']>[string], string>> = {};
+  for (const decl of overrides) {
+    const { name, follows, flake } = decl;
+    const below = overridesOf(decl.overrides, isTarget);
+    const target = follows !== undefined && (follows === '' || isTarget(follows)) ? follows : undefined;
+    const url = follows === undefined ? urlOf(decl) : undefined;
+    if (target !== undefined && flake === undefined && Object.keys(below).length === 0) short[name] = target;
+    else {
+      const inner = Object.entries(below.follows ?? {}).map(([key, value]) => [key, { follows: value }] as const);
+      const inputs = { ...Object.fromEntries(inner), ...below.inputs };
+      const wish = {
+        ...(url !== undefined && { url }),
+        ...(flake !== undefined && { flake }),
+        ...(target !== undefined && { follows: target }),
+        ...(Object.keys(inputs).length > 0 && { inputs }),
+      };
+      if (Object.keys(wish).length > 0) deep[name] = wish;
+    }
+  }
+  return {
+    ...(Object.keys(short).length > 0 && { follows: short }),
+    ...(Object.keys(deep).length > 0 && { inputs: deep }),
+  };
 }
 
 /** As flake.nix says it, or as a url with the same meaning. */
@@ -105,21 +134,4 @@ function urlOf({ ref }: InputDecl): string | undefined {
       return printed.ok && 'text' in printed ? printed.text : undefined;
     }
   }
-}
-
-interface Follows {
-  readonly said: Readonly<Record<string, string>>;
-  readonly left: readonly { readonly path: string; readonly reason: string }[];
-}
-
-function followsOf({ overrides }: InputDecl, isTarget: (target: string) => boolean): Follows {
-  const said: Record<string, string> = {};
-  const left: { path: string; reason: string }[] = [];
-  for (const { name, ref, follows, overrides: inner } of overrides) {
-    if (follows !== undefined && (follows === '' || isTarget(follows))) said[name] = follows;
-    else if (follows !== undefined) left.push({ path: name, reason: `it follows ${follows}, which is left to it too` });
-    else if (ref.kind !== 'none') left.push({ path: name, reason: 'another source for an input of an input' });
-    if (inner.length > 0) left.push({ path: `${name}.inputs`, reason: 'it lies too deep' });
-  }
-  return { said, left };
 }

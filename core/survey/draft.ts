@@ -47,7 +47,7 @@ export const placeWord = (dir: AbsPath, home: AbsPath | undefined): string =>
   home !== undefined && home !== dir && isWithin(dir, home) ? `~/${relativeTo(dir, home)}` : dir;
 
 /** Wishes that may be left out: a spec says the rest, or is none. */
-const OPTIONAL = /^\/(inputs\/|features$|git$|activate$|config\/(owner|modules)$)/;
+const OPTIONAL = /^\/(inputs\/|follows\/|features$|git$|activate$|config\/(owner|modules)$)/;
 
 /**
  * The spec without the wish; undefined where it cannot be without it. A part of an input is the input, but for a follows.
@@ -60,6 +60,8 @@ function without(
 ): { readonly spec: Spec; readonly wish: string } | undefined {
   if (!OPTIONAL.test(pointer)) return undefined;
   const [first, second = '', third, fourth = ''] = fromPointer(pointer);
+  if (first === 'follows') return withoutTarget(spec, second);
+  if (first === 'inputs' && third === 'inputs') return withoutOverrides(spec, second);
   if (first === 'inputs')
     return third === 'follows' ? withoutFollows(spec, second, fourth) : withoutInput(spec, second);
   if (first === 'config') {
@@ -79,6 +81,24 @@ function absolutePlaces({ path, from }: NonNullable<Spec['config']>, home: strin
 
 const shown = (value: string | readonly string[]): string =>
   typeof value === 'string' ? scalar(value) : `[${value.map(scalar).join(', ')}]`;
+
+function withoutTarget(spec: Spec, name: string): ReturnType<typeof without> {
+  const { [name]: target, ...follows } = spec.follows ?? {};
+  if (target === undefined) return undefined;
+  const { follows: _all, ...rest } = spec;
+  const left = Object.keys(follows).length === 0 ? rest : { ...rest, follows };
+  return { spec: left, wish: `follows.${name}: ${scalar(target)}` };
+}
+
+/** All that is said of the inputs of an input. */
+function withoutOverrides(spec: Spec, name: string): ReturnType<typeof without> {
+  const input = spec.inputs[name];
+  if (typeof input !== 'object' || input.inputs === undefined) return undefined;
+  const { inputs, ...left } = input;
+  const rest = Object.keys(left).length === 1 ? left.url : left;
+  const wish = `inputs.${name}.inputs: ${JSON.stringify(inputs)}`;
+  return { spec: { ...spec, inputs: { ...spec.inputs, [name]: rest } }, wish };
+}
 
 /** What follows it goes with it. */
 function withoutInput(spec: Spec, name: string): ReturnType<typeof without> {

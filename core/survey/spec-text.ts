@@ -12,7 +12,10 @@ export function specText(file: string, spec: Spec, leftOut: readonly LeftOut[]):
   return file.toLowerCase().endsWith('.json') ? `${JSON.stringify(spec, undefined, 2)}\n` : yamlText(spec, leftOut);
 }
 
-function yamlText({ host, config, inputs, features, git, activate }: Spec, leftOut: readonly LeftOut[]): string {
+function yamlText(
+  { host, config, inputs, follows, features, git, activate }: Spec,
+  leftOut: readonly LeftOut[],
+): string {
   const { path, from, owner, modules } = config ?? {};
   const line = (key: string, value: string | undefined, comment = ''): readonly string[] =>
     value === undefined ? [] : [`${key}: ${value}${comment && `  # ${comment}`}`];
@@ -39,6 +42,9 @@ function yamlText({ host, config, inputs, features, git, activate }: Spec, leftO
           ...line('  modules', modules && list(modules)),
         ],
     Object.keys(inputs).length === 0 ? ['inputs: {}'] : ['inputs:', ...Object.entries(inputs).flatMap(inputLines)],
+    follows === undefined
+      ? []
+      : ['follows:', ...Object.entries(follows).map(([from, to]) => `  ${scalar(from)}: ${scalar(to)}`)],
     line('features', features && list(features), 'enabled permanently'),
     [
       ...line('git', git, 'the flake’s files are visible to Nix; never a commit'),
@@ -60,13 +66,15 @@ function yamlText({ host, config, inputs, features, git, activate }: Spec, leftO
 function inputLines([name, input]: readonly [string, Spec['inputs'][string]]): readonly string[] {
   const key = `  ${scalar(name)}:`;
   if (typeof input === 'string') return [`${key} ${scalar(input)}`];
-  const { url, flake, follows } = input;
+  const { url, flake, follows, inputs } = input;
   const pairs = Object.entries(follows ?? {}).map(([from, to]) => `${scalar(from)}: ${scalar(to)}`);
   return [
     key,
     `    url: ${scalar(url)}`,
     ...(flake === undefined ? [] : [`    flake: ${flake}`]),
     ...(pairs.length === 0 ? [] : [`    follows: { ${pairs.join(', ')} }`]),
+    // JSON is YAML too, and nobody writes these by hand twice.
+    ...(inputs === undefined ? [] : [`    inputs: ${JSON.stringify(inputs)}`]),
   ];
 }
 

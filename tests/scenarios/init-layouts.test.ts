@@ -184,6 +184,7 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
     dots.url = "path:./dots";
     dots.flake = false;
     reg = { };
+    same.follows = "hm/nixpkgs";
     "hls-2.8" = { url = "github:a/d"; };
     deep = { url = "github:a/c"; inputs.x.inputs.nixpkgs.follows = "nixpkgs"; };
   };`,
@@ -223,17 +224,15 @@ describe('what is there is stated, and the first plan is empty', () => {
   test('inputs of every form', async () => {
     machine(without(forms!.machine, `${TREE}/flake.lock`));
     const ran = reflake(['init', '--yes']);
-    expect([ran.code, ran.err]).toEqual([
-      0,
-      expect.stringMatching(/inputs\.deep\.inputs\.x\.inputs is left to flake\.nix/),
-    ]);
-    const { inputs } = await specNow();
+    expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(/inputs\."hls-2\.8" is left to flake\.nix/)]);
+    const { inputs, follows } = await specNow();
+    expect(follows).toEqual({ same: 'hm/nixpkgs' });
     expect(inputs).toEqual({
       nixpkgs: 'github:NixOS/nixpkgs/nixos-24.05',
       hm: { url: 'github:nix-community/home-manager', follows: { nixpkgs: 'nixpkgs' } },
       on: { url: 'github:a/b', flake: false },
       dots: { url: 'path:./dots', flake: false },
-      deep: 'github:a/c',
+      deep: { url: 'github:a/c', inputs: { x: { inputs: { nixpkgs: { follows: 'nixpkgs' } } } } },
     });
     expect(readFileSync(`${dir}/reflake.yaml`, 'utf8')).toContain('  "on":');
     expect(reflake(['check', '--only', 'flake']).code).toBe(0);
@@ -453,4 +452,17 @@ test('what the guard will say of a name that was given stands in the file that w
     expect.stringMatching(/reflake\.yaml:5:9: warning: the guard will say: .*RF2002/),
   ]);
   expect(ran.out).toContain('to be mended');
+});
+
+test('what a flake cannot evaluate is told with its place, below the first file too, by init and by every plan', () => {
+  const main = '{ imports = [ ./modules ]; networking.hostName = "nixos"; system.stateVersion = "24.05"; }\n';
+  machine({
+    ...BASES.machines.fresh,
+    '/etc/nixos/configuration.nix': main,
+    '/etc/nixos/modules/default.nix': '{ ... }:\n{ imports = [ <home-manager/nixos> ]; }\n',
+  });
+  const said = /\/etc\/nixos\/modules\/default\.nix:2:\d+: warning: .*<home-manager\/nixos>.*RF2055/;
+  const ran = reflake(['init', '--yes']);
+  expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(said)]);
+  expect(reflake(['check']).err).toMatch(said);
 });
