@@ -131,16 +131,16 @@ const AGAIN = 'run the command again; if it stays so, look at the processes of t
 const OPEN =
   'what root keeps from the owner of a configuration has no place in it: move it, or give it to the owner with chown';
 
-/** The two pipes to one child. `ask` answers, or says in words why there is no answer. */
+/** The pipes to one child. `ask` returns the answer, or says in words why there is none. */
 interface Channel {
-  /** Whether it has time for one more look. */
+  /** True if there is time for one more look before timeout(1) ends the child. */
   isYoung(): boolean;
   ask(request: Request): Answer | string;
   close(): void;
 }
 
 function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
-  // It works there, whatever is on the way to it, but needs the right to search it.
+  // The child starts with its working directory there, so the way to it does not matter, but it must be able to search it.
   const { uid, mode } = statSync(root);
   if ((mode & 0o001) === 0 && uid !== ids.uid)
     throw unreadable(about, `"${root}" is the machine's /, and ${nameOf(ids)} may not search it`, `chmod a+x ${root}`);
@@ -154,7 +154,7 @@ function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
     closeSync(asking.read);
     closeSync(answering.write);
   }
-  // Its end is seen at the pipe; without this a child that can't be started would end us.
+  // We notice its end at the pipe. Without a listener, Node would throw the error of a failed spawn.
   child.on('error', () => {});
   child.unref();
   return channel(asking.write, answering.read, ids);

@@ -23,7 +23,7 @@ export interface Start {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Descriptors that the child gets as its fifth and following, to be closed here then. */
+  /** Descriptors that the child gets as number 5 and following. The caller closes them after the spawn. */
   readonly open: readonly number[];
 }
 
