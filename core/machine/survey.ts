@@ -1,4 +1,4 @@
-// Looks at a machine as the installer left it and says what spec describes it: for `reflake init`. Only reads.
+// Looks at a machine as the installer left it, and says what spec describes it, for `reflake init`. Only reads.
 
 import { type ModuleFacts, readModule } from '../formats/module/module.ts';
 import type { Static } from '../formats/nix/constant.ts';
@@ -8,7 +8,7 @@ import { textThroughLinks } from './links.ts';
 import { people } from './people.ts';
 import type { Reader } from './reader.ts';
 
-/** A fact with where it was found, in words; undefined: it could not be found. */
+/** A fact, and in words where it was found. */
 export interface Fact {
   readonly value: string;
   readonly source: string;
@@ -20,18 +20,18 @@ export interface Survey {
   /** `23.11` */
   readonly release: Fact | undefined;
   readonly user: Fact | undefined;
-  /** Where the configuration is now. */
+  /** The present place of the configuration. */
   readonly from: AbsPath | undefined;
-  /** Ordinary users, for a choice. */
+  /** Ordinary users, as a choice. */
   readonly users: readonly string[];
-  /** What could not be read for certain. */
+  /** Facts that could not be read for certain. */
   readonly notes: readonly string[];
 }
 
-/** Where installers put the configuration. */
+/** The directory in which installers put the configuration. */
 export const PLACE = absolute('/etc/nixos');
 
-/** `caller`: the name of whoever runs this, preferred among several users. */
+/** `caller`: the name of the user who runs this, who is preferred among several. */
 export function survey(reader: Reader, caller: string): Survey {
   const main = moduleAt(reader, join(PLACE, 'configuration.nix'));
   const hardware = moduleAt(reader, join(PLACE, 'hardware-configuration.nix'));
@@ -67,7 +67,7 @@ function moduleAt(reader: Reader, path: AbsPath): ModuleFacts | undefined {
 const fact = (value: Static<string> | undefined, source: string): Fact | undefined =>
   value?.kind === 'static' ? { value: value.value, source } : undefined;
 
-/** The configuration's own word; where it says nothing, NixOS takes `nixos`, and the running machine shows it. */
+/** The configuration's own host name; if it names none, NixOS takes `nixos`, and /etc/hostname shows it. */
 function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined {
   const running = reader.facts.name.split('.')[0];
   return (
@@ -75,7 +75,7 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined
   );
 }
 
-/** The release that runs, by its own files: `23.11`; undefined where none says. */
+/** The release that runs, by its own files: `23.11`; undefined if no file says it. */
 export function runningRelease(reader: Reader): Fact | undefined {
   const text = (path: string): string => textThroughLinks(reader, absolute(path));
   const number = /\b(\d\d\.\d\d)\b/;
@@ -89,8 +89,8 @@ export function runningRelease(reader: Reader): Fact | undefined {
 }
 
 /**
- * What the machine runs, not its stateVersion: a machine that was upgraded keeps the stateVersion it was born with, and
- * a branch named after that would downgrade it.
+ * The release that the machine runs; its stateVersion is the last resort: an upgraded machine keeps the stateVersion
+ * that it was installed with, and a branch named after that would downgrade it.
  */
 function releaseOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined {
   const text = (path: string): string => textThroughLinks(reader, absolute(path));

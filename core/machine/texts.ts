@@ -1,4 +1,4 @@
-// Text files of the machine: read as strict UTF-8, and put with another text.
+// Text files of the machine: reads them as strict UTF-8, and makes the edits that write them.
 
 import { digestOf } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
@@ -9,7 +9,7 @@ import { type AbsPath, basename } from '../path.ts';
 import type { Blobs } from './host.ts';
 import type { Reader } from './reader.ts';
 
-/** A file as it is, or why it is none that can be edited. */
+/** A file as it is, or the reason why it cannot be edited. */
 export type TextFile =
   | { readonly kind: 'absent' }
   | { readonly kind: 'text'; readonly text: string; readonly entry: Extract<Entry, { type: 'file' }> }
@@ -27,7 +27,7 @@ export function readText(reader: Reader, path: AbsPath, most: number = MOST.text
   return text === undefined ? { kind: 'odd', problem: 'is not UTF-8 text' } : { kind: 'text', text, entry };
 }
 
-/** Bytes that are not the UTF-8 of the decoded text would be lost by an edit. */
+/** Undefined for bytes that are not valid UTF-8, because an edit would lose them. */
 const decoded = oncePer((bytes: Uint8Array): { readonly text: string | undefined } => {
   try {
     return { text: decoder.decode(bytes) };
@@ -36,7 +36,7 @@ const decoded = oncePer((bytes: Uint8Array): { readonly text: string | undefined
   }
 });
 
-/** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
+/** The put of a new text over `file`. A new file gets `born` as its owner, and mode 0644. */
 export function putText(
   path: AbsPath,
   file: TextFile,
@@ -55,13 +55,13 @@ export function putText(
 const bare = ({ hardLinked: _, ...entry }: Extract<Entry, { type: 'file' }>): Extract<Puttable, { type: 'file' }> =>
   entry;
 
-/** The owner that a new path in `dir` gets where no wish says it. */
+/** The owner that a new path in `dir` gets if no wish says it. */
 export function ownerIn(reader: Reader, dir: AbsPath): Owner {
   const entry = reader.stat(dir);
   return 'owner' in entry ? entry.owner : { uid: 0, gid: 0 };
 }
 
-/** A file that is there but can't be read as text. */
+/** The finding for a file that exists but cannot be read as text. */
 export const oddFile = (path: AbsPath, { problem }: TextFile & { kind: 'odd' }, wish: JsonPointer): Finding => ({
   code: 'RF2008',
   wish,
