@@ -5,9 +5,11 @@ import type { AbsPath } from '../path.ts';
 /** The thing that a write changes: a name in a directory, or owner and mode of the inode that has it. */
 export type Changed = 'name' | 'inode';
 
+export const HINDRANCES = ['mounted', 'read-only', 'immutable', 'closed'] as const;
+
 export interface Hindrance {
-  readonly kind: 'mounted' | 'read-only' | 'immutable' | 'closed';
-  /** The place that hinders. */
+  readonly kind: (typeof HINDRANCES)[number];
+  /** The place that is so. */
   readonly at: AbsPath;
 }
 
