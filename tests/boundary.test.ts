@@ -204,7 +204,7 @@ describe('.git is a file that leads', () => {
     chownSync(`${root}${TREE}/.git`, OWNER, 100);
   };
 
-  /** What Nix takes for a repository; whose the directory is stays as it is. */
+  /** Makes the directory one that Nix takes for a repository, and keeps its owner. */
   const asRepository = (path: string): void => {
     const at = path.startsWith('/') ? `${root}${path}` : `${root}${TREE}/${path}`;
     const { uid, gid } = lstatSync(at);

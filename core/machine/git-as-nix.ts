@@ -174,7 +174,7 @@ function indexProblems({ tracked }: Repository): readonly GitRefusal[] {
     const hint = isSplit
       ? 'git update-index --no-split-index'
       : 'have git make the index anew: rm .git/index; git reset';
-    // What git itself cannot read it reads with no Nix.
+    // git itself cannot read it, so no version of Nix can.
     if (UNREADABLE.test(tracked.message)) return [refusal(ALL, tracked.message, hint)];
     return [refusal(LIBGIT2, tracked.message, hint), doubt(tracked.message, hint)];
   }

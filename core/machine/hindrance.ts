@@ -9,7 +9,7 @@ export const HINDRANCES = ['mounted', 'read-only', 'immutable', 'closed'] as con
 
 export interface Hindrance {
   readonly kind: (typeof HINDRANCES)[number];
-  /** The place that is so. */
+  /** The place that hinders. */
   readonly at: AbsPath;
 }
 

@@ -1,4 +1,4 @@
-// Text files of the machine: read so that no byte is lost, whatever its encoding, and put with another text.
+// Text files of the machine: reads them without losing a byte, whatever their encoding, and makes the edits that write them.
 
 import { digestOf } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
@@ -16,8 +16,8 @@ export type TextFile =
   | { readonly kind: 'odd'; readonly problem: string };
 
 /**
- * Bytes that are not UTF-8 stand in the text as names have them (core/path.ts): Nix takes any byte in a comment or a string, and
- * an edit of other tokens gives each of them back.
+ * Reads a file as text that keeps every byte: bytes that are not UTF-8 become lone surrogates, as in names (core/path.ts).
+ * Nix accepts any byte in a comment or a string, and an edit of other tokens writes them back.
  */
 export function readText(reader: Reader, path: AbsPath, most: number = MOST.textBytes): TextFile {
   const entry = reader.stat(path);
@@ -28,13 +28,13 @@ export function readText(reader: Reader, path: AbsPath, most: number = MOST.text
   return { kind: 'text', text: decoded(reader.read(path, most) ?? NO_BYTES), entry };
 }
 
-/** As readText, of a format that is UTF-8 and nothing else. */
+/** As readText, for a format that must be UTF-8: other bytes make the file odd. */
 export function readUtf8(reader: Reader, path: AbsPath, most?: number): TextFile {
   const file = readText(reader, path, most);
   return file.kind === 'text' && RAW_BYTE.test(file.text) ? { kind: 'odd', problem: 'is not UTF-8 text' } : file;
 }
 
-/** A lone surrogate; the half of a pair is none. */
+/** Matches a lone surrogate, but, because of the flag `u`, no half of a pair. */
 const RAW_BYTE = /[\udc80-\udcff]/u;
 
 const NO_BYTES = new Uint8Array();

@@ -64,7 +64,7 @@ export function undoing(
   };
 }
 
-/** The parties of all of them; undefined if an old record names none. */
+/** The parties of all of them; absent if one of the records, of an earlier version, does not name them. */
 function partiesOf(selected: readonly RecordedApply[]): Pick<Transaction, 'parties'> {
   const all = selected.map(({ transaction }) => transaction.parties);
   return all.includes(undefined) ? {} : { parties: all.flatMap((parties) => parties ?? []) };

@@ -230,7 +230,7 @@ export function bordered(root: AbsPath): BorderedHost {
 
 const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
 
-/** What hinders them, those whose process gives no answer find out when they write. */
+/** Undefined if the person's process gives no answer: then a hindrance shows only when we write. */
 function unlessUnreadable<T>(look: () => T): T | undefined {
   try {
     return look();

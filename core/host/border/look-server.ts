@@ -68,7 +68,7 @@ function answers(): (request: Request) => Answer {
         return value(looks.writtenAt(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
-      // Only on this very machine: below another root the way to it may be shut to us.
+      // Answered only where the machine's `/` is the real one: with --root, this user may not be able to search the way to it.
       case 'hindrance':
         return value(held?.hindrance(path(first), second === 'inode' ? 'inode' : 'name') ?? null);
       case 'room':

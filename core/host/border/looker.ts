@@ -100,7 +100,7 @@ function newLooker(root: AbsPath, ids: Ids): Looker {
       const hash = value('treeHash', path);
       return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);
     },
-    // A false answer about their own place is worth what a false file there is worth.
+    // The person can lie about their own place, but they could as well put something false there.
     hindrance: (path, changed) => hindranceIn(value('hindrance', path, changed), path),
     room: (path) => roomIn(value('room', path)),
     forget() {

@@ -122,7 +122,7 @@ function ownerIn(value: unknown): { readonly uid: number; readonly gid: number }
 export const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
 
-/** Undefined: it is none, or says of another place than those on the way to `path`. */
+/** Undefined if the answer is no hindrance, or names a place that is not on the way to `path`. */
 export function hindranceIn(value: unknown, path: AbsPath): Hindrance | undefined {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('at' in value)) return undefined;
   const kind = HINDRANCES.find((one) => one === value.kind);
@@ -134,7 +134,7 @@ export function roomIn(value: unknown): Room | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { volume, bytes, files } = value as Record<string, unknown>;
   const most = Number.MAX_SAFE_INTEGER;
-  // JSON has no infinity: a file system that counts no files sends null.
+  // JSON has no infinity: for a file system that does not count files, the answer has null.
   if (typeof volume !== 'string' || typeof bytes !== 'number' || !(bytes >= 0)) return undefined;
   return { volume, bytes, files: isNumber(files, most) ? files : Number.POSITIVE_INFINITY };
 }

@@ -78,7 +78,7 @@ const directoryAt = (held: Anchors, path: AbsPath): Anchor | undefined => {
     return held.dir(path);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    // A link that leads in a circle leads to no directory.
+    // ELOOP: a link in a circle leads to no directory.
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw thrown;
   }
