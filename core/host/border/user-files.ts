@@ -1,6 +1,6 @@
-// As root: the files that the command line names (a spec, a saved plan, --out). Root itself reads only files that root alone
-// controls and everybody may read, because a process of the caller's could answer anything about them. All else is read and
-// written with the caller's rights, or, if root called, with those of the person who controls the place.
+// As root: the files that the command line names (a spec, a saved plan, --out). Root itself reads what root alone controls,
+// because a process of the caller's could answer anything about it; for another caller, only files that everybody may read. All
+// else is read and written with the caller's rights, or, if root called, with those of the person who controls the place.
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';

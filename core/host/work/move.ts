@@ -300,8 +300,8 @@ function undoCopy(
   ours: number | undefined,
 ): readonly AbsPath[] | undefined {
   const { anchors } = staging;
-  // After a power cut, either file system may have lost its rename. The original is at its old place (again), which
-  // shows in what is at that name.
+  // After a power cut, either file system may have lost its rename. If the original is in no slot, it must be back at its
+  // old name; if it is not there either, somebody has hidden our staging directory.
   if (original === undefined && there(anchors.at(from)) === undefined) {
     if (ours !== undefined) throw hidden({ from, to });
     return undefined;
