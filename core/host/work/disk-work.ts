@@ -278,8 +278,8 @@ function flushEdits({ anchors: held, stagingDirs: all }: Staging, edits: readonl
 }
 
 /**
- * Before the sweep: what somebody wrote to a file or tree that we had replaced or set aside (by its name before that,
- * or by an open descriptor) gets a conflict name, and so does what we took by mistake. Returns those names.
+ * Before the sweep: gives a conflict name to each file or tree that we had replaced or set aside and that somebody wrote to
+ * meanwhile (by its earlier name, or by an open descriptor), and to what we took by mistake. Returns those names.
  */
 function keepChanged(staging: Staging, edits: readonly Edit[]): readonly AbsPath[] {
   const filled = new Map<Slot, ReadonlySet<number>>(SLOTS.map((slot) => [slot, filledPlaces(staging, slot)]));

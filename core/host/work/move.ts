@@ -36,7 +36,7 @@ import { type Aliases, isSameInode, mustBeFree, type Staging, there } from './st
 import { type Slot, type StagingDir, type StagingDirs, thereOrNot } from './staging-directory.ts';
 import { give, keepBeside, moveDir, nearest, PATIENCE, setAside, take } from './taking.ts';
 
-/** A record that is written when a move is prepared, for its undo. */
+/** A record for the undo, written when a move is prepared. `ino`: the inode that will be ours at the new place. */
 interface Note {
   readonly how: 'rename' | 'copy';
   readonly ino: number;

@@ -90,7 +90,7 @@ export function linkIfPossible(place: DiskPath, old: DiskPath): void {
   }
 }
 
-/** Tries to give a name back. Somebody who takes the name that often is doing it on purpose. */
+/** The number of tries to give a name back. Somebody who takes the name that often does it on purpose. */
 export const PATIENCE = 20;
 
 /**
