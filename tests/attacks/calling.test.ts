@@ -241,7 +241,7 @@ describe.each(WAYS)('%s', (_name, script, { caller, keeps }) => {
       expect(env).toMatchObject({ HOME: '/root', USER: 'root', LOGNAME: 'root', SHELL: '/bin/sh' });
       expect(Object.keys(env).filter((name) => ![...ALWAYS, 'LANG', 'LC_ALL', 'TERM'].includes(name))).toEqual([]);
     }
-    const CALLERS = ['SSH_AUTH_SOCK', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'];
+    const CALLERS = ['SSH_AUTH_SOCK', 'GIT_SSH_COMMAND', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'];
     for (const { env } of all) {
       const hostileOnes = Object.keys(env).filter(
         (name) => !ALWAYS.includes(name) && env[name] === HOSTILE[name] && !(caller && keeps && CALLERS.includes(name)),
