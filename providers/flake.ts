@@ -6,6 +6,7 @@ import type { NixFile } from '../core/documents/nix-text.ts';
 import type { Evaluated } from '../core/evaluation/question.ts';
 import { noConfiguration } from '../core/finding.ts';
 import { editFlake } from '../core/formats/flake/edit.ts';
+import type { OpenedFlake } from '../core/formats/flake/flake.ts';
 import { newFlake } from '../core/formats/flake/new.ts';
 import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
@@ -29,6 +30,7 @@ interface Desired {
 
 interface Observed {
   readonly file: NixFile;
+  readonly whole: OpenedFlake | undefined;
   readonly born: Owner;
   /** There is a directory to write to. */
   readonly housed: boolean;
@@ -60,10 +62,11 @@ export const flake = provider<Desired, Observed>({
   }),
   observe: async ({ dir, owner }, reader, documents) => ({
     file: documents.flake(),
+    whole: documents.wholeFlake(),
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
-  reconcile(desired, { file, born, housed }) {
+  reconcile(desired, { file, whole: opened, born, housed }) {
     const { path, wish, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
@@ -71,11 +74,11 @@ export const flake = provider<Desired, Observed>({
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
-    const opened = file.nix.flake();
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
-    const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
+    const told = whole.ok ? { problems: whole.open, besides: [] } : whole;
+    const refused = told.problems.length > 0 ? refuse(desired, file.text, told) : undefined;
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
     if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
@@ -195,9 +198,9 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
 
 /** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
 function refuse(
-  { path, leafOf, wish }: Desired,
+  { path, dir, leafOf, wish }: Desired,
   text: string,
-  { problems, besides }: Extract<ReturnType<typeof editFlake>, { ok: false }>,
+  { problems, besides }: Pick<Extract<ReturnType<typeof editFlake>, { ok: false }>, 'problems' | 'besides'>,
 ): Difference {
   const broken = problems.find(
     ({ kind, snippet, pointer }) => kind === 'unreadable' && snippet === '' && pointer === '',
@@ -209,7 +212,7 @@ function refuse(
     const leaf = leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`);
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
-  const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {
+  const findings = problems.map(({ kind, message, at, in: elsewhere, snippet, pointer }): Finding => {
     // Whether the wish holds can't be told: said, and left to --strict; not an error that would bar all other wishes.
     const isUnknown = kind === 'unreadable';
     const hint = snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet';
@@ -218,7 +221,7 @@ function refuse(
       wish: leafOf(pointer),
       subject: pointer,
       because: isUnknown ? `could not be checked: ${message}` : message,
-      at: rangeOf(path, text, at),
+      at: elsewhere ? rangeOf(join(dir, elsewhere.path), elsewhere.text, at) : rangeOf(path, text, at),
       path,
       remedy: snippet === '' ? { by: 'you', hint } : { by: 'paste', snippet, hint },
     };

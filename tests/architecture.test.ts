@@ -34,6 +34,7 @@ const FLOORS = [
   'core/formats/module',
   'core/formats/nix-conf',
   'core/formats/flake-ref',
+  'core/formats/nix-value',
   'core/formats/nix',
   'core/formats/git',
   'core/formats/nar',

@@ -1,6 +1,7 @@
 // The documents of a configuration as they will be after the steps before: what a provider looks at besides bare files. Each is
 // read and parsed once, and worked out when it is first asked for.
 
+import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
 import { type NixConfFiles, nixConfOf } from '../machine/nix-conf-files.ts';
@@ -8,12 +9,15 @@ import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
 import { readText, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
+import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
 export interface Documents {
   readonly flake: () => NixFile;
+  /** flake.nix with what it imports: its hosts by value. Undefined where it is no text. */
+  readonly wholeFlake: () => OpenedFlake | undefined;
   readonly lock: () => TextFile;
   /** Any Nix file of the machine. */
   readonly nix: (path: AbsPath) => NixFile;
@@ -54,12 +58,19 @@ export function documentsOf({ dir, modules, home }: Located, reader: Reader): Do
     entries: ['flake.nix', 'flake.lock', ...modules],
     isHidden: (path) => ignored(path) !== undefined,
   });
+  const flake = (): NixFile => nixFile(reader, join(dir, './flake.nix'));
+  const allMentioned = lazily(() => mentioned(roots(), reader));
+  const files = flakeFiles(dir, reader, () => [...allMentioned().keys()]);
   return {
-    flake: () => nixFile(reader, join(dir, './flake.nix')),
+    flake,
+    wholeFlake: lazily(() => {
+      const file = flake();
+      return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files) : undefined;
+    }),
     lock: () => readText(reader, join(dir, './flake.lock'), MOST.lockBytes),
     nix: (path) => nixFile(reader, path),
     modules: lazily(() => moduleGraph(roots(), reader)),
-    mentioned: lazily(() => mentioned(roots(), reader)),
+    mentioned: allMentioned,
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,
     nixConf: lazily(() => nixConfOf(reader, home)),

@@ -1,7 +1,7 @@
 // Looks at a machine as the installer left it and says what spec describes it: for `reflake init`. Only reads.
 
 import { type ModuleFacts, readModule } from '../formats/module/module.ts';
-import type { Static } from '../formats/nix/constant.ts';
+import type { Static } from '../formats/nix-value/static.ts';
 import { MOST } from '../limits.ts';
 import { type AbsPath, absolute, join } from '../path.ts';
 import { textThroughLinks } from './links.ts';

@@ -1,11 +1,15 @@
 // Reads the outputs function of flake.nix: its arguments, and the hosts of nixosConfigurations in the layouts that say
 // everything literally. The only place that looks for hosts; what it can't read for certain it calls opaque, with a reason.
 
-import { settle, settleBody } from '../nix/constant.ts';
-import { calledName, describe } from '../nix/describe.ts';
-import { type Bound, innerScope, type Lambda, lambdaScope, type Scope } from '../nix/scope.ts';
+import { calledName, describe, spanOf } from '../nix/describe.ts';
+import { type Bound, innerScope, type Lambda, lambdaScope, type Scope, type Source } from '../nix/scope.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
+import { attributesOf, callIn, settle, settleBody } from '../nix-value/constant.ts';
+import * as made from '../nix-value/made.ts';
+import type { Place } from '../nix-value/static.ts';
+import { hostsInModules } from './flake-parts.ts';
 import { type HostDecl, openHost } from './host.ts';
+import { inFile, isHere } from './module-item.ts';
 import { mergeAttrs, type SetNode } from './tree.ts';
 
 type HostsRead =
@@ -28,12 +32,32 @@ export interface OutputsRead {
 type OpaquePart = 'flake-parts' | 'outputs' | 'nixosConfigurations';
 
 /**
- * Where hosts are, or could be added; for the editor. `hosts`: nixosConfigurations itself; `body`: the set that outputs
- * returns, where it has none yet. `scope`: the variables there; `args`: those of them that are arguments of outputs.
+ * Where hosts are, or could be added; for the editor. `hosts`: nixosConfigurations itself, where `at` is the set in flake.nix
+ * that a new host can be written into; `body`: the set that outputs returns, where it has none yet. `scope`: the variables
+ * there; `args`: those of them that are arguments of outputs.
  */
 export type HostsPlace =
-  | { readonly kind: 'hosts' | 'body'; readonly at: SetNode; readonly scope: Scope | undefined; readonly args: Scope }
-  | { readonly kind: 'opaque'; readonly reason: string; readonly span: Span; readonly of: OpaquePart };
+  | {
+      readonly kind: 'hosts';
+      readonly hosts: ReadonlyMap<string, Bound>;
+      /** What may hold other hosts. */
+      readonly unknown: readonly Place[];
+      readonly at?: SetNode;
+      readonly scope: Scope | undefined;
+      readonly args: Scope;
+      readonly of: OpaquePart;
+      readonly span: Span;
+    }
+  | { readonly kind: 'body'; readonly at: SetNode; readonly scope: Scope | undefined; readonly args: Scope }
+  | Opaque;
+
+interface Opaque {
+  readonly kind: 'opaque';
+  readonly reason: string;
+  readonly span: Span;
+  readonly in?: Source;
+  readonly of: OpaquePart;
+}
 
 /** Reads the value of `outputs`. `scope`: the variables around it. */
 export function readOutputs(lambda: Lambda, scope: Scope | undefined): OutputsRead {
@@ -59,50 +83,94 @@ function readHosts(place: HostsPlace): HostsRead {
   if (place.kind === 'opaque') return { kind: 'opaque', reason: place.reason, span: place.span };
   return {
     kind: 'static',
-    hosts: [...place.at.children.values()].map((node) => openHost(node).decl),
-    complete: place.at.dynamic.length === 0,
+    hosts: [...place.hosts].map(([name, value]) => openHost(name, value).decl),
+    complete: place.unknown.length === 0,
   };
 }
 
 /** Finds nixosConfigurations, or the set it belongs into. */
 export function hostsPlace(lambda: Lambda, outer: Scope | undefined): HostsPlace {
   const args = lambdaScope(lambda, outer);
-  const operands = updateOperands(settle(lambda.body, args));
+  const body = settle(lambda.body, args);
+  const call = callIn(body);
+  if (call.name === 'mkFlake' && call.args[1] !== undefined) return placeInModules(call.args[1], body, args);
+  const operands = updateOperands(body);
   let last: { set: SetNode; scope: Scope | undefined } | undefined;
   // From the right, since the right operand of `//` wins.
-  for (const { expr, scope } of operands.reverse()) {
+  for (const operand of operands.reverse()) {
+    const { expr, scope } = operand;
     if (expr.kind !== 'attrs') {
-      if (isPerSystem({ expr, scope })) continue;
+      if (isPerSystem(operand)) continue;
       return opaque(
-        expr,
+        operand,
         operands.length > 1 ? 'outputs is joined by `//` from parts, one of which is ' : 'outputs returns ',
       );
     }
-    const set = mergeAttrs(expr, scope);
-    const inner = innerScope({ expr, scope });
-    const hosts = set.children.get('nixosConfigurations');
-    if (hosts?.kind === 'set') return { kind: 'hosts', at: hosts, scope: scopeIn(hosts, inner), args };
-    if (hosts) return placeOfValue(settle(hosts.value, hosts.scope), args);
-    if (set.dynamic[0]) {
-      return {
-        kind: 'opaque',
-        reason: 'outputs has computed attribute names',
-        span: set.dynamic[0],
-        of: 'outputs',
-      };
-    }
-    last ??= { set, scope: inner };
+    const all = attributesOf(operand) ?? { entries: new Map<string, Bound>(), unknown: [] };
+    const hosts = all.entries.get('nixosConfigurations');
+    if (hosts) return placeOfValue(hosts, nodeOf(operand), innerScope(operand), args);
+    const [computed] = all.unknown;
+    if (computed)
+      return { ...placeAt(computed), kind: 'opaque', reason: 'outputs has computed attribute names', of: 'outputs' };
+    if (made.isWritten(expr) && isHere(scope)) last ??= { set: mergeAttrs(expr, scope), scope: innerScope(operand) };
   }
   if (last) return { kind: 'body', at: last.set, scope: last.scope, args };
-  return opaque(lambda.body, 'outputs returns ');
+  return opaque(body, 'outputs returns ');
 }
 
-/** The value of `nixosConfigurations = …;` where it is no plain literal. */
-function placeOfValue({ expr, scope }: Bound, args: Scope): HostsPlace {
-  if (expr.kind !== 'attrs') return opaque(expr, 'nixosConfigurations is ', 'nixosConfigurations');
-  const at = mergeAttrs(expr, scope);
-  return { kind: 'hosts', at, scope: innerScope({ expr, scope }), args };
+const placeAt = ({ expr, scope }: Bound): { readonly span: Span; readonly in?: Source } => ({
+  span: spanOf(expr),
+  ...inFile(scope),
+});
+
+/** nixosConfigurations in the modules of flake-parts. */
+function placeInModules(module: Bound, body: Bound, args: Scope): HostsPlace {
+  const { hosts, unknown, at } = hostsInModules(module);
+  const [first] = unknown;
+  if (hosts.size === 0) {
+    const reason = first
+      ? `${describe(body.expr)} of flake-parts, with ${first.reason}`
+      : `${describe(body.expr)} of flake-parts`;
+    return { ...placeAt(first ?? body), kind: 'opaque', reason: `outputs returns ${reason}`, of: 'flake-parts' };
+  }
+  const node = at && { at: at.set, scope: at.scope };
+  return { kind: 'hosts', hosts, unknown, scope: args, ...node, args, of: 'flake-parts', span: spanOf(body.expr) };
 }
+
+/** The value of `nixosConfigurations`. `node`: it as the set has it that is written in flake.nix. */
+function placeOfValue(value: Bound, node: SetNode | undefined, scope: Scope | undefined, args: Scope): HostsPlace {
+  const settled = settle(value.expr, value.scope);
+  const all = attributesOf(settled);
+  const [first] = all?.unknown ?? [];
+  const isOpaque = all === undefined || (all.entries.size === 0 && first !== undefined && first.reason !== COMPUTED);
+  if (isOpaque)
+    return opaque(
+      first && settled.expr.kind === 'binary' ? first : settled,
+      'nixosConfigurations is ',
+      'nixosConfigurations',
+    );
+  const of = 'nixosConfigurations';
+  const place = {
+    kind: 'hosts',
+    hosts: all.entries,
+    unknown: all.unknown,
+    args,
+    of,
+    span: spanOf(settled.expr),
+  } as const;
+  const own = node?.children.get('nixosConfigurations');
+  if (own?.kind === 'set') return { ...place, at: own, scope: scopeIn(own, scope) };
+  const literal = updateOperands(settled).findLast(
+    (part) => part.expr.kind === 'attrs' && made.isWritten(part.expr) && isHere(part.scope),
+  );
+  if (literal?.expr.kind !== 'attrs') return { ...place, scope };
+  return { ...place, at: mergeAttrs(literal.expr, literal.scope), scope: innerScope(literal) };
+}
+
+const COMPUTED = 'a computed attribute name';
+
+const nodeOf = ({ expr, scope }: Bound): SetNode | undefined =>
+  expr.kind === 'attrs' && made.isWritten(expr) && isHere(scope) ? mergeAttrs(expr, scope) : undefined;
 
 function scopeIn(set: SetNode, scope: Scope | undefined): Scope | undefined {
   const expr = set.literals.at(-1);
@@ -119,21 +187,20 @@ function updateOperands({ expr, scope }: Bound, via: readonly Expr[] = []): Boun
 
 /** `flake-utils.lib.eachDefaultSystem (system: { … })` whose set has no nixosConfigurations: it can't touch the hosts. */
 function isPerSystem({ expr, scope }: Bound): boolean {
-  if (expr.kind !== 'apply') return false;
-  if (!/^each(DefaultSystem|System)/.test(calledName(expr) ?? '')) return false;
-  if (settle(expr.arg, scope).expr.kind !== 'lambda') return false;
-  const body = settleBody(expr.arg, scope);
-  if (body.expr.kind !== 'attrs') return false;
-  const set = mergeAttrs(body.expr, body.scope);
-  return set.dynamic.length === 0 && !set.children.has('nixosConfigurations');
+  const { name, args } = callIn({ expr, scope });
+  const fn = args.at(-1);
+  if (!/^each(DefaultSystem|System)/.test(name ?? '') || fn === undefined) return false;
+  if (settle(fn.expr, fn.scope).expr.kind !== 'lambda') return false;
+  const body = attributesOf(settleBody(fn.expr, fn.scope));
+  return body?.unknown.length === 0 && !body.entries.has('nixosConfigurations');
 }
 
-function opaque(expr: Expr, lead: string, part: OpaquePart = 'outputs'): HostsPlace & { kind: 'opaque' } {
+function opaque({ expr, scope }: Bound, lead: string, part: OpaquePart = 'outputs'): Opaque {
   const isFlakeParts = calledName(expr) === 'mkFlake';
   return {
     kind: 'opaque',
     reason: lead + describe(expr) + (isFlakeParts ? ' of flake-parts' : ''),
-    span: { start: expr.start, end: expr.end },
+    ...placeAt({ expr, scope }),
     of: isFlakeParts ? 'flake-parts' : part,
   };
 }
