@@ -4,11 +4,11 @@
 import { describe, spanOf } from '../nix/describe.ts';
 import { type Bound, frameOf, type Lambda, type ListExpr, lambdaScope, type Source, sourceOf } from '../nix/scope.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
-import { attributesOf, callIn, settle, settleBody } from '../nix-value/constant.ts';
+import { attributesOf, callIn, settle } from '../nix-value/constant.ts';
 import * as made from '../nix-value/made.ts';
 import { listParts } from '../nix-value/read.ts';
 import type { Resolved } from '../nix-value/static.ts';
-import { inFile, isForeign, isHere, modulePath } from './module-item.ts';
+import { inFile, isForeign, isHere, moduleBody, modulePath } from './module-item.ts';
 import { platformOf, type SystemRead } from './platform.ts';
 import { mergeAttrs, type SetNode } from './tree.ts';
 
@@ -74,7 +74,9 @@ export function openHost(name: string, value: Bound): OpenHost {
       settled.expr.kind === 'attrs' ? 'has computed attribute names' : `is joined with ${args.unknown[0].reason}`;
     return opaque(`the argument of \`nixosSystem\` ${has}`);
   }
-  const walk: Walk = { via: [], budget: { left: MAX_STEPS } };
+  const handed = args.entries.get('specialArgs');
+  const special = (handed && attributesOf(handed)?.entries) ?? new Map<string, Bound>();
+  const walk: Walk = { via: [], budget: { left: MAX_STEPS }, special };
   const modules = args.entries.get('modules');
   const parts = modules ? listParts(modules.expr, modules.scope) : [];
   const own = { start: span.start, end: span.end, source: sourceOf(value.scope) };
@@ -86,7 +88,7 @@ export function openHost(name: string, value: Bound): OpenHost {
     (part): part is Resolved & { readonly expr: ListExpr } =>
       part.expr.kind === 'list' && isHere(part.scope) && (literal ? part.direct : isOwn(part)),
   );
-  const platform = (isDeep: boolean): SystemRead => platformOf({ args: args.entries, parts, isOwn, isDeep });
+  const platform = (isDeep: boolean): SystemRead => platformOf({ args: args.entries, special, parts, isOwn, isDeep });
   return {
     kind: 'static',
     decl: {
@@ -120,6 +122,7 @@ function throughSystem(value: Resolved): Resolved {
 
 /** `via`: where it came from, since `let l = l ++ l; in l` has no end. `budget`: since sixty variables can mean 2^60 modules. */
 interface Walk {
+  readonly special: ReadonlyMap<string, Bound>;
   readonly via: readonly Expr[];
   readonly budget: { left: number };
 }
@@ -141,7 +144,7 @@ function readModule(item: Bound, walk: Walk): ModuleRead[] {
   const place = { span: spanOf(item.expr), ...inFile(item.scope) };
   const path = modulePath(item);
   if (path !== undefined) return [{ kind: 'path', path, ...place }];
-  const { expr, scope } = settleBody(item.expr, item.scope);
+  const { expr, scope } = moduleBody(item, walk.special);
   if (expr.kind !== 'attrs') return [{ kind: isForeign({ expr, scope }) ? 'other' : 'unknown', ...place }];
   const imports = attributesOf({ expr, scope })?.entries.get('imports');
   const parts = imports ? listParts(imports.expr, imports.scope) : [];

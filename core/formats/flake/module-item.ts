@@ -1,9 +1,10 @@
 // One item of a list of modules: a path of this flake, something of another flake, or neither for certain; and its place.
 
-import { type Bound, frameOf, type Scope, type Source, sourceOf } from '../nix/scope.ts';
+import { type Bound, frameOf, type Scope, type Source, sourceOf, lambdaScope } from '../nix/scope.ts';
 import { walk } from '../nix/walk.ts';
 import { constantOf, settle } from '../nix-value/constant.ts';
 import { isFlake } from '../nix-value/library.ts';
+import type { Resolved } from '../nix-value/static.ts';
 
 /** Whether it stands in flake.nix. */
 export const isHere = (scope: Scope | undefined): boolean => fileOf(scope) === undefined;
@@ -48,7 +49,8 @@ export function isForeign({ expr, scope }: Bound): boolean {
     case 'var': {
       const frame = frameOf(expr.name, scope);
       const bound = frame?.bound.get(expr.name);
-      return bound ? isForeign(bound) : frame !== undefined && !isFlake(expr, scope);
+      if (bound) return isForeign(bound);
+      return !isFlake(expr, scope) && (frame !== undefined || isUnderForeign(scope));
     }
     case 'select':
       if (
@@ -69,6 +71,26 @@ export function isForeign({ expr, scope }: Bound): boolean {
     default:
       return false;
   }
+}
+
+/** `with inputs;` around a name that nothing binds. */
+function isUnderForeign(scope: Scope | undefined): boolean {
+  for (let s = scope; s; s = s.parent) if (s.with && isForeign(s.with)) return true;
+  return false;
+}
+
+/** What a module says behind its arguments: those that `specialArgs` gives by their values, others unknown. */
+export function moduleBody(module: Bound, special: ReadonlyMap<string, Bound>): Resolved {
+  let at = settle(module.expr, module.scope);
+  while (at.expr.kind === 'lambda') {
+    const inner = lambdaScope(at.expr, at.scope);
+    const given = at.expr.formals?.formals.flatMap(({ name }) => {
+      const value = special.get(name);
+      return value ? [[name, value] as const] : [];
+    });
+    at = settle(at.expr.body, { ...inner, bound: new Map([...inner.bound, ...(given ?? [])]) });
+  }
+  return at;
 }
 
 /** Whether an argument may lead to files of this flake. */

@@ -2,13 +2,14 @@
 // `system`, which they override. Definitions count as the module system counts them; what hides one is said.
 
 import { describe, spanOf } from '../nix/describe.ts';
-import { type Bound, innerScope, type Source, sourceOf } from '../nix/scope.ts';
-import type { AttrName, Span } from '../nix/syntax.ts';
-import { attributesOf, callIn, constantOf, find, settle, settleBody } from '../nix-value/constant.ts';
+import { type Bound, type Source, sourceOf } from '../nix/scope.ts';
+import type { Span } from '../nix/syntax.ts';
+import { attributesOf, callIn, constantOf, settle } from '../nix-value/constant.ts';
 import { priorityOf } from '../nix-value/library.ts';
+import * as made from '../nix-value/made.ts';
 import { listParts } from '../nix-value/read.ts';
 import type { Resolved } from '../nix-value/static.ts';
-import { inFile, isForeign, modulePath } from './module-item.ts';
+import { inFile, isForeign, moduleBody, modulePath } from './module-item.ts';
 
 /** The `system` of a host. `shared`: the value stands outside of the host: in a variable, or in another file. */
 export type SystemRead =
@@ -27,6 +28,8 @@ export type SystemRead =
 export interface PlatformOf {
   /** Of nixosSystem. */
   readonly args: ReadonlyMap<string, Bound>;
+  /** What `specialArgs` hands to the modules. */
+  readonly special: ReadonlyMap<string, Bound>;
   /** The parts of its `modules`. */
   readonly parts: readonly Resolved[];
   /** Whether an expression stands in what belongs to this host alone. */
@@ -34,10 +37,11 @@ export interface PlatformOf {
   readonly isDeep: boolean;
 }
 
-/** A definition: of a system, or (`why`) of something that the text does not tell. */
+/** A definition: of a system, or (`why`) of something that the text does not tell. `maybe`: where it counts is not known. */
 interface Said extends Bound {
   readonly of: Option;
   readonly priority: number;
+  readonly maybe: boolean;
   readonly value?: string;
   readonly why?: string;
 }
@@ -53,28 +57,29 @@ interface Hidden extends Bound {
 }
 
 interface Search {
+  readonly special: ReadonlyMap<string, Bound>;
   readonly said: Said[];
   readonly hidden: Hidden[];
-  readonly seen: Set<string>;
+  /** Files that were looked into, and whether they count for certain. */
+  readonly seen: Map<string, boolean>;
   readonly isDeep: boolean;
   steps: number;
 }
 
-const MOST_MODULES = 2000;
+const MOST_MODULES = 5000;
 
-export function platformOf({ args, parts, isOwn, isDeep }: PlatformOf): SystemRead {
-  const search: Search = { said: [], hidden: [], seen: new Set(), isDeep, steps: 0 };
+export function platformOf({ args, special, parts, isOwn, isDeep }: PlatformOf): SystemRead {
+  const search: Search = { special, said: [], hidden: [], seen: new Map(), isDeep, steps: 0 };
   const argument = args.get('system');
   // nixosSystem passes it on as a default.
-  if (argument) define(search, 'system', argument, 1000);
-  for (const part of parts) lookInPart(search, part);
+  if (argument) define(search, 'system', { ...argument, maybe: false }, 1000);
+  for (const { expr, scope } of parts) lookInList(search, { expr, scope, maybe: false });
   const pkgs = isDeep ? args.get('pkgs') : undefined;
   const byPackages = pkgs && packagesSystem(pkgs);
   if (byPackages?.why !== undefined) search.hidden.push({ ...byPackages.at, why: byPackages.why, how: 'surely' });
-  const winner = OPTIONS.map((of) => strongest(search.said.filter((one) => one.of === of))).find(
-    (one) => one !== undefined,
-  );
-  const [hidden] = isDeep ? search.hidden.filter((one) => mayTell(one, search.seen)) : [];
+  if (isDeep) lookInOthers(search);
+  const certain = search.said.filter(({ maybe }) => !maybe);
+  const winner = OPTIONS.map((of) => strongest(certain.filter((one) => one.of === of))).find((one) => one !== undefined);
   const open = ({ expr, scope }: Bound, reason: string): SystemRead => ({
     kind: 'opaque',
     reason,
@@ -82,7 +87,10 @@ export function platformOf({ args, parts, isOwn, isDeep }: PlatformOf): SystemRe
     ...inFile(scope),
   });
   if (winner?.why !== undefined) return open(winner, winner.why);
+  const [hidden] = isDeep ? search.hidden.filter(mayTell) : [];
   if (hidden) return open(hidden, hidden.why);
+  const other = isDeep ? search.said.find((one) => one.maybe && (one.value === undefined || one.value !== winner?.value)) : undefined;
+  if (other) return open(other, other.why ?? `whether it is ${other.value} depends on what the text does not tell`);
   const value = byPackages?.value ?? winner?.value;
   if (winner === undefined || value === undefined) {
     if (!isDeep) return { kind: 'unset' };
@@ -107,21 +115,54 @@ function strongest(said: readonly Said[]): Said | undefined {
     : first;
 }
 
-function define({ said }: Search, of: Option, value: Bound, priority: number): void {
-  const read = constantOf(value.expr, value.scope, {}, 'a string');
+/** Where a module is hidden, any file of the flake may be meant. */
+function lookInOthers(search: Search): void {
+  const [hidden] = search.hidden.filter(({ how }) => how === 'files');
+  const source = hidden && sourceOf(hidden.scope);
+  if (source === undefined) return;
+  for (const path of source.tree.matching(DEFINES)) {
+    const opened = path === FLAKE ? undefined : source.tree.nix(path);
+    if (opened?.ok && !search.seen.has(path)) lookInFile(search, path, opened.root, true);
+  }
+}
+
+/** An expression, and whether it is not known to count. */
+interface Perhaps extends Bound {
+  readonly maybe: boolean;
+}
+
+function define({ said }: Search, of: Option, { expr, scope, maybe }: Perhaps, priority: number): void {
+  const read = constantOf(expr, scope, {}, 'a string');
   if (read.kind === 'static' && read.value.kind === 'null') return;
-  const is =
-    read.kind === 'static' && read.value.kind === 'string' ? { value: read.value.value } : { why: 'it is computed' };
-  said.push({ ...value, of, priority, ...is });
+  const isString = read.kind === 'static' && read.value.kind === 'string';
+  const is = isString ? { value: read.value.value } : { why: 'it is computed' };
+  said.push({ expr, scope, maybe, of, priority, ...is });
 }
 
-function lookInPart(search: Search, { expr, scope }: Resolved): void {
-  if (expr.kind !== 'list')
-    search.hidden.push({ expr, scope, why: `a part of its modules is ${describe(expr)}`, how: 'files' });
-  else for (const item of expr.items) lookInItem(search, { expr: item, scope });
+function lookInList(search: Search, list: Perhaps): void {
+  for (const { expr, scope } of listParts(list.expr, list.scope)) {
+    const maybe = branchesOf({ expr, scope, maybe: list.maybe });
+    if (expr.kind === 'list') for (const item of expr.items) lookInItem(search, { expr: item, scope, maybe: list.maybe });
+    else if (maybe) for (const branch of maybe) lookInList(search, branch);
+    else search.hidden.push({ expr, scope, why: `a part of its modules is ${describe(expr)}`, how: 'files' });
+  }
 }
 
-function lookInItem(search: Search, item: Bound): void {
+/** What an expression may come to where a condition is not known; undefined where it is no such choice. */
+function branchesOf({ expr, scope, maybe }: Perhaps): readonly Perhaps[] | undefined {
+  if (expr.kind === 'if') return [expr.then, expr.else].map((branch) => ({ expr: branch, scope, maybe: true }));
+  const { name, args } = callIn({ expr, scope });
+  const [, second] = args;
+  if (/^(mkIf|optionals|optionalAttrs)$/.test(name ?? '') && second) return [{ ...second, maybe: true }];
+  if (name === 'optional' && second) return [{ ...listOf(second), maybe: true }];
+  const [items] = name === 'mkMerge' ? args : [];
+  const all = items && settle(items.expr, items.scope);
+  return all?.expr.kind === 'list' ? all.expr.items.map((item) => ({ expr: item, scope: all.scope, maybe })) : undefined;
+}
+
+const listOf = (item: Bound): Bound => made.list(item, [item]);
+
+function lookInItem(search: Search, item: Perhaps): void {
   if (search.steps++ > MOST_MODULES) return;
   const path = modulePath(item);
   if (path === undefined) {
@@ -131,60 +172,76 @@ function lookInItem(search: Search, item: Bound): void {
   if (!search.isDeep) return;
   const opened = sourceOf(item.scope)?.tree.nix(path) ?? { ok: false as const, reason: 'it is another file' };
   if (!opened.ok) {
-    search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how: 'surely' });
+    const how = item.maybe ? 'here' : 'surely';
+    search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how });
     return;
   }
-  const file = sourceOf(opened.root.scope)?.path ?? path;
-  if (search.seen.has(file)) return;
-  search.seen.add(file);
-  lookInModule(search, opened.root);
+  lookInFile(search, sourceOf(opened.root.scope)?.path ?? path, opened.root, item.maybe);
 }
 
-function lookInModule(search: Search, module: Bound): void {
-  const body = settleBody(module.expr, module.scope);
+function lookInFile(search: Search, file: string, root: Bound, maybe: boolean): void {
+  const known = search.seen.get(file);
+  if (known === false || known === maybe) return;
+  search.seen.set(file, maybe);
+  lookInModule(search, { ...root, maybe });
+}
+
+function lookInModule(search: Search, module: Perhaps): void {
+  const body = moduleBody(module, search.special);
   const { expr } = body;
+  const { maybe } = module;
   if (expr.kind !== 'attrs') {
-    if (!isForeign(body)) search.hidden.push({ ...body, why: `a module is ${describe(expr)}`, how: 'files' });
+    const branches = branchesOf({ ...body, maybe });
+    if (branches) for (const branch of branches) lookInItem(search, branch);
+    else if (!isForeign(body)) search.hidden.push({ ...body, why: `a module is ${describe(expr)}`, how: 'files' });
     return;
   }
-  const scope = innerScope(body);
   for (const prefix of [[], ['config']]) {
-    for (const option of OPTIONS) lookUp(search, body, [...prefix, 'nixpkgs', option], option);
-    for (const other of ['crossSystem', 'pkgs']) {
-      const { definitions } = find(expr.bindings, [...prefix, 'nixpkgs', other], scope);
-      for (const one of definitions) search.hidden.push({ ...one, why: `nixpkgs.${other} is set`, how: 'surely' });
-    }
+    for (const option of OPTIONS)
+      lookUp(search, { ...body, maybe }, [...prefix, 'nixpkgs', option], (found) => defined(search, option, found));
+    for (const other of ['crossSystem', 'pkgs'])
+      lookUp(search, { ...body, maybe }, [...prefix, 'nixpkgs', other], (found) => {
+        search.hidden.push({ ...found, why: `nixpkgs.${other} is set`, how: 'surely' });
+      });
   }
-  const imports = find(expr.bindings, ['imports'], scope);
-  for (const { expr: value, scope: within } of imports.definitions)
-    for (const part of listParts(value, within)) lookInPart(search, part);
-  for (const { span, reason } of imports.unknown) if (reason !== NAME) hide(search, body, span, reason, 'files');
-}
-
-const NAME = 'an attribute name is computed';
-
-function hide(search: Search, { expr, scope }: Bound, span: Span, why: string, how: Hidden['how']): void {
-  search.hidden.push({ expr: { ...expr, ...span }, scope, why, how });
+  const imports = attributesOf(body)?.entries.get('imports');
+  if (imports) lookInList(search, { ...imports, maybe });
 }
 
 /** `hostPlatform = "…"`, `hostPlatform.system = "…"`, `hostPlatform = { system = "…"; }`. */
-function lookUp(search: Search, body: Bound, path: readonly string[], of: Option): void {
-  const { expr } = body;
-  if (expr.kind !== 'attrs') return;
-  const { definitions, unknown } = find(expr.bindings, path, innerScope(body));
-  for (const { expr: value, scope, rest } of definitions) {
-    const priority = priorityOf(value, scope);
-    const settled = settle(value, scope);
-    const isSystem = (name: AttrName | undefined): boolean => name?.kind === 'static' && name.name === 'system';
-    if (rest.length > 0) {
-      if (rest.length === 1 && isSystem(rest[0])) define(search, of, { expr: value, scope }, priority);
-    } else if (settled.expr.kind === 'attrs') {
-      const system = attributesOf(settled)?.entries.get('system');
-      if (system) define(search, of, system, priority);
-      else search.said.push({ expr: value, scope, of, priority, why: 'it is computed' });
-    } else define(search, of, { expr: value, scope }, priority);
+function defined(search: Search, of: Option, found: Perhaps): void {
+  const priority = priorityOf(found.expr, found.scope);
+  const settled = settle(found.expr, found.scope);
+  const all = settled.expr.kind === 'attrs' ? attributesOf(settled) : undefined;
+  const system = all?.entries.get('system');
+  if (all === undefined) define(search, of, found, priority);
+  else if (system) define(search, of, { ...system, maybe: found.maybe }, Math.min(priority, priorityOf(system.expr, system.scope)));
+  else if (all.entries.size > 0) search.said.push({ ...found, of, priority, why: 'it is computed' });
+}
+
+/** Each definition of an option in a set, through conditions; what hides one is told. */
+function lookUp(search: Search, at: Perhaps, path: readonly string[], tell: (found: Perhaps) => void): void {
+  const [name, ...rest] = path;
+  if (name === undefined) {
+    const choice = branchesOf({ ...settle(at.expr, at.scope), maybe: at.maybe });
+    if (choice) for (const branch of choice) lookUp(search, branch, path, tell);
+    else tell(at);
+    return;
   }
-  for (const { span, reason } of unknown) hide(search, body, span, reason, 'here');
+  const value = { ...settle(at.expr, at.scope), maybe: at.maybe };
+  const choice = value.expr.kind === 'attrs' ? undefined : branchesOf(value);
+  if (choice) {
+    for (const branch of choice) lookUp(search, branch, path, tell);
+    return;
+  }
+  const all = attributesOf(value);
+  if (all === undefined) {
+    search.hidden.push({ ...value, why: `it is ${describe(value.expr)}`, how: 'here' });
+    return;
+  }
+  const found = all.entries.get(name);
+  if (found) lookUp(search, { ...found, maybe: at.maybe }, rest, tell);
+  for (const { expr, scope, reason } of all.unknown) search.hidden.push({ expr, scope, why: reason, how: 'here' });
 }
 
 /** `pkgs = import nixpkgs { system = "…"; }`, `pkgs = nixpkgs.legacyPackages."…"`: these packages are taken, whatever modules say. */
@@ -217,15 +274,13 @@ function packagesSystem(
 const WORDS = /(?<!stdenv\.|stdenvNoCC\.)\b(hostPlatform|localSystem|crossSystem)\b/;
 const DEFINES = new RegExp(`${WORDS.source}|nixpkgs\\s*(\\.\\s*(system|pkgs|"|\\$)|=)`);
 
-/** Whether text that can't be read, or a file that it may lead to, may define the platform. */
-function mayTell({ expr, scope, how }: Hidden, seen: ReadonlySet<string>): boolean {
+/** Whether text that can't be read may define the platform: the files that it may lead to were all looked into. */
+function mayTell({ expr, scope, how }: Hidden): boolean {
   const source = sourceOf(scope);
   if (source === undefined || how === 'surely') return true;
   if (DEFINES.test(source.text.slice(expr.start, expr.end))) return true;
-  if (how === 'here') return false;
   // The inputs of flake.nix say `nixpkgs =` too.
-  if (source.path === FLAKE && WORDS.test(source.text)) return true;
-  return source.tree.matching(DEFINES).some((path) => !seen.has(path) && path !== FLAKE);
+  return how === 'files' && source.path === FLAKE && WORDS.test(source.text);
 }
 
 const FLAKE = './flake.nix';

@@ -130,7 +130,8 @@ function selected(run: Run, expr: Expr & { readonly kind: 'select' }, scope: Sco
 
 /** The same selection from what its target comes to: `i.lib.x`, where `i` is `inputs.nixpkgs`. */
 function nearer(expr: Expr & { readonly kind: 'select' }, { expr: target, scope }: Bound): Bound | undefined {
-  if (target === expr.target || expr.path.names.some(({ kind }) => kind === 'dynamic')) return undefined;
+  if (target === expr.target || !/^(var|select)$/.test(target.kind)) return undefined;
+  if (expr.path.names.some(({ kind }) => kind === 'dynamic')) return undefined;
   const { start, end } = target;
   const isChain = target.kind === 'select' && target.fallback === undefined;
   const names = [...(isChain ? target.path.names : []), ...expr.path.names];
@@ -220,10 +221,22 @@ function memberIn(run: Run, { expr, scope }: Bound, name: string): Bound | 'abse
     return right === 'absent' ? memberIn(deeper(run), { expr: at.left, scope: value.scope }, name) : right;
   }
   if (at.kind === 'attrs') return memberOf(run, { ...value, expr: at }, name);
+  if (at.kind === 'apply') return isPerSystemWithout(run, value, name) ? 'absent' : undefined;
   if (!isFlake(at, value.scope)) return undefined;
   const outputs = sourceOf(value.scope)?.tree.outputs();
+  if (name === 'outputs') return outputs;
   const found = outputs && memberIn(deeper(run), outputs, name);
   return found === 'absent' ? undefined : found;
+}
+
+/** `flake-utils.lib.eachDefaultSystem (system: { … })`, whose set has no such name: nor has what is made of it. */
+function isPerSystemWithout(run: Run, call: Bound, name: string): boolean {
+  const { head, args } = spineOf(call, []);
+  const fn = args.at(-1);
+  if (fn === undefined || !/^each(DefaultSystem|System)/.test(libraryName(head.expr, head.scope) ?? '')) return false;
+  const { expr, scope } = settleIn(deeper(run), fn.expr, fn.scope);
+  if (expr.kind !== 'lambda') return false;
+  return memberIn(deeper(run), { expr: expr.body, scope: lambdaScope(expr, scope) }, name) === 'absent';
 }
 
 function memberOf(run: Run, value: Bound & { readonly expr: AttrsExpr }, name: string): Bound | 'absent' | undefined {

@@ -56,7 +56,7 @@ function isLibrary(fn: Expr, scope: Scope | undefined): boolean {
 function endsInLib(target: Expr, names: readonly AttrName[], scope: Scope | undefined): boolean {
   const path = [...namesOf(target), ...names.slice(0, -1).map((name) => (name.kind === 'static' ? name.name : '?'))];
   if (SUBLIBRARY.test(path.at(-1) ?? '')) path.pop();
-  if (path.at(-1) === 'builtins') return path.length === 1;
+  if (path.length === 1 && /^(builtins|flake-parts-lib)$/.test(path[0]!)) return true;
   return path.at(-1) === 'lib' && !isFlakePath(path.slice(0, -1), scope);
 }
 
@@ -294,4 +294,6 @@ const FUNCTIONS: Readonly<Record<string, readonly [arity: number, body: Unfold]>
   // What it adds to the result are functions that make another one of it.
   makeOverridable: [2, (_ask, at, fn, arg) => made.call(at, fn!, arg!)],
   id: [1, (_ask, _at, value) => value],
+  // Of flake-parts: a module in a file that is a function of more.
+  importApply: [2, (_ask, at, file, arg) => made.call(at, made.builtin(at, 'import'), file!, arg!)],
 };

@@ -63,6 +63,12 @@ export const joined = (at: Bound, op: BinaryOp, parts: readonly Bound[], none: B
         variables.reduceRight((right, left) => ({ ...span, kind: 'binary', op, left, right })),
       );
 
+/** A function of Nix by its name. */
+export const builtin = ({ expr: { start, end } }: Bound, name: string): Bound => ({
+  expr: { kind: 'var', name, start, end },
+  scope: undefined,
+});
+
 /** `target.name`. */
 export const member = (at: Bound, target: Bound, name: string): Bound =>
   over(at, [target], ([variable], span) => ({
