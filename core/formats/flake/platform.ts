@@ -9,6 +9,7 @@ import { priorityOf } from '../nix-value/library.ts';
 import * as made from '../nix-value/made.ts';
 import { listParts } from '../nix-value/read.ts';
 import type { Resolved } from '../nix-value/static.ts';
+import { plainPath } from '../nix-value/tree-path.ts';
 import { inFile, isForeign, moduleBody, modulePath } from './module-item.ts';
 
 /** The `system` of a host. `shared`: the value stands outside of the host: in a variable, or in another file. */
@@ -172,8 +173,11 @@ function lookInItem(search: Search, item: Perhaps): void {
   if (!search.isDeep) return;
   const opened = sourceOf(item.scope)?.tree.nix(path) ?? { ok: false as const, reason: 'it is another file' };
   if (!opened.ok) {
-    const how = item.maybe ? 'here' : 'surely';
-    search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how });
+    // One that is not there, or is broken, fails whatever it would say; this is about what Nix would take.
+    const isElsewhere = /^[/~]|^(\.\/)?\.\.\//.test(path);
+    const isTelling = sourceOf(item.scope)?.tree.matching(DEFINES).includes(plainPath(path) ?? path) === true;
+    if (isElsewhere || isTelling)
+      search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how: 'surely' });
     return;
   }
   lookInFile(search, sourceOf(opened.root.scope)?.path ?? path, opened.root, item.maybe);

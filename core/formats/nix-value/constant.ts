@@ -62,13 +62,16 @@ export function settle(expr: Expr, scope: Scope | undefined, rules?: Rules): Res
 
 function settleIn(run: Run, expr: Expr, scope: Scope | undefined): Resolved {
   let at: Bound = { expr, scope };
+  let isCalled = false;
   for (let hop = run.depth; hop > 0; hop--) {
     const next = settleOnce(run, at);
     if (next === undefined) break;
+    // What a function makes stands in no text of its own, or in text that other calls share.
+    isCalled ||= at.expr.kind === 'apply' && next.expr !== at.expr.arg;
     at = next;
   }
   const isWithin = expr.start <= at.expr.start && at.expr.end <= expr.end;
-  return { ...at, direct: isWithin && sourceOf(at.scope) === sourceOf(scope) };
+  return { ...at, direct: isWithin && !isCalled && sourceOf(at.scope) === sourceOf(scope) };
 }
 
 function settleOnce(run: Run, { expr, scope }: Bound): Bound | undefined {

@@ -101,7 +101,7 @@ describe('by real Nix', () => {
 function wishFor(name: string, index: number): FlakeWish {
   const wanted = [{ system: 'x86_64-linux' }, { modules: ['./common.nix'] }, { system: 'aarch64-linux', modules: ['./extra.nix'] }];
   // A new host has its system from nowhere else.
-  if (index % 4 === 3) return { inputs: [], host: { name: 'new', system: 'x86_64-linux', ...wanted[index % 3] } };
+  if (index % 4 === 3) return { inputs: [], host: { name: 'new', system: 'x86_64-linux', modules: ['./extra.nix'], ...wanted[index % 3] } };
   return { inputs: [], host: { name, ...wanted[index % 3] } };
 }
 
