@@ -14,6 +14,7 @@ import { type OpenHost, openHost } from './host.ts';
 import { inFile, plainModule } from './module-item.ts';
 import { type HostsPlace, hostsPlace } from './outputs.ts';
 import { strangeness, styleOfHosts } from './siblings.ts';
+import { sharedVariable } from './uses.ts';
 import {
   bindingLayout,
   type FlakeWish,
@@ -37,13 +38,13 @@ export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
     const message = `the host '${host.name}' can't be read: ${opened.decl.reason}`;
     return [refuse(open, wish, place, message, opened.decl)];
   }
-  return [...systemDifference(host, opened), ...modulesDifference(open, host, opened)];
+  return [...systemDifference(open, host, opened), ...modulesDifference(open, host, opened)];
 }
 
 type WithHost = FlakeWish & { readonly host: HostWish };
 type StaticHost = OpenHost & { readonly kind: 'static' };
 
-function systemDifference(host: HostWish, { platform }: StaticHost): Difference[] {
+function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: StaticHost): Difference[] {
   if (host.system === undefined) return [];
   const system = platform();
   if (system.kind === 'unset' || (system.kind === 'static' && system.value === host.system)) return [];
@@ -54,11 +55,17 @@ function systemDifference(host: HostWish, { platform }: StaticHost): Difference[
     kind: kind === 'unreadable' ? 'open' : 'refuse',
     problem: { kind, message, at: system.span, ...(system.in && { in: system.in }), snippet, pointer },
   });
-  const where = system.in ? `in ${system.in.path}` : 'in a variable that other parts may use';
+  const isHelped = system.kind === 'static' && !system.shared && call === undefined;
+  const shared = isHelped ? sharedVariable(open.lambda.body, system.span) : undefined;
+  const where = system.in
+    ? `in ${system.in.path}`
+    : shared === undefined
+      ? 'in a variable that other parts may use'
+      : `in \`${shared}\`, which other parts use`;
   const fix: Fix =
     system.kind === 'opaque'
       ? problem('unreadable', `the system of '${host.name}' can't be read: ${system.reason}`)
-      : system.shared
+      : system.shared || shared !== undefined
         ? problem('uneditable', `the system of '${host.name}' stands ${where}`)
         : { kind: 'edit', splices: [{ ...system.span, text: nixString(host.system) }] };
   const from = system.kind === 'static' ? { from: system.value } : {};
@@ -111,7 +118,7 @@ function addModules(
   const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
   const unknown = decl.modules.find((module) => module.kind === 'unknown');
   if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown);
-  if (list) return edit(insertItems(open, list, paths));
+  if (list && (call || sharedVariable(open.lambda.body, list) === undefined)) return edit(insertItems(open, list, paths));
   const modules = call?.args.children.get('modules');
   if (call && !modules)
     return edit(insertBindings(open, call.args, [{ path: ['modules'], value: modulesLayout(missing) }]));

@@ -11,6 +11,7 @@ import type { Resolved } from '../nix-value/static.ts';
 import { inFile, isForeign, isHere, moduleBody, modulePath } from './module-item.ts';
 import { platformOf, type SystemRead } from './platform.ts';
 import { mergeAttrs, type SetNode } from './tree.ts';
+import { isPassedOnce } from './uses.ts';
 
 /** One module of a host. `in`: the file that says so, where it is another than flake.nix. */
 type ModuleRead = {
@@ -86,7 +87,9 @@ export function openHost(name: string, value: Bound): OpenHost {
   const literal = call && settled.expr.kind === 'attrs' && made.isWritten(settled.expr) ? settled.expr : undefined;
   const list = parts.findLast(
     (part): part is Resolved & { readonly expr: ListExpr } =>
-      part.expr.kind === 'list' && isHere(part.scope) && (literal ? part.direct : isOwn(part)),
+      part.expr.kind === 'list' &&
+      isHere(part.scope) &&
+      (literal ? part.direct : isOwn(part) && modules !== undefined && isPassedOnce(modules, part.expr)),
   );
   const platform = (isDeep: boolean): SystemRead => platformOf({ args: args.entries, special, parts, isOwn, isDeep });
   return {

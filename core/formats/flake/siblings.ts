@@ -32,7 +32,7 @@ export function styleOfHosts(open: OpenFlake, hosts: readonly OpenHost[], wish: 
   const fn = same(called.map(({ call }) => call && text(call.fn)));
   const handed = called.map((host) => bindingsOf(host, 'specialArgs'));
   const special = same(handed.map((bindings) => bindings.map(text).join('\n')));
-  const isCommon = !called.some(({ decl }) => special?.includes(decl.name));
+  const isCommon = !called.some(({ decl }) => special !== undefined && mentions(special, decl.name));
   const hasComment = handed
     .flat()
     .some(({ start, end }) => open.comments.some((one) => start < one.end && one.start < end));
@@ -49,6 +49,9 @@ export function styleOfHosts(open: OpenFlake, hosts: readonly OpenHost[], wish: 
 
 const same = (all: readonly (string | undefined)[]): string | undefined =>
   all.every((one) => one === all[0]) ? all[0] : undefined;
+
+/** As a word of its own. */
+const mentions = (text: string, name: string): boolean => text.split(/[^\w.-]+/).includes(name);
 
 function bindingsOf({ call }: Called, name: string): readonly Binding[] {
   const node = call?.args.children.get(name);

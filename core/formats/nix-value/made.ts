@@ -89,7 +89,7 @@ const named = (name: string, span: Span): AttrName => ({ ...span, kind: 'static'
 /** The variables in the body of a function that is called: each argument, or its default. */
 export function argumentScope({ expr, scope }: Bound & { readonly expr: Lambda }, arg: Bound): Scope {
   const bound = new Map<string, Bound | undefined>();
-  const inner: Scope = { parent: scope, bound };
+  const inner: Scope = { parent: scope, bound, called: expr };
   if (expr.param) bound.set(expr.param.name, arg);
   // A default is read among the arguments.
   const withArg: Scope = { parent: inner, bound: new Map([[own(0), arg]]) };

@@ -13,6 +13,8 @@ export interface Scope {
   readonly bound: ReadonlyMap<string, Bound | undefined>;
   /** The set whose attributes are variables too, where no construct binds them: `with e;`. */
   readonly with?: Bound;
+  /** The function whose call made it. */
+  readonly called?: Lambda;
   /** Of the outermost scope of a file. */
   readonly source?: Source;
 }
