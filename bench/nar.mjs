@@ -15,7 +15,7 @@ export async function narTables({ root, dir, env }, { reflake, bundled, measured
   const at = { env, cwd: root };
   // Built and started as dist/reflake.cjs is: bundled and minified, V8 with the same flags.
   const [, flags] = /setFlagsFromString\('([^']+)'\)/.exec(
-    readFileSync(new URL('../cmd/bin.ts', import.meta.url), 'utf8'),
+    readFileSync(new URL('../cmd/first-thread.ts', import.meta.url), 'utf8'),
   );
   const program = await bundled(
     'hash',

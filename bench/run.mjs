@@ -8,11 +8,12 @@ import { applyRows } from './apply.mjs';
 import { makeMachine, moduleText } from './machine.mjs';
 import { compare, median, runOnce } from './measure.mjs';
 import { narTables } from './nar.mjs';
+import { onEachNode } from './nodes.mjs';
 import { ansible, nix, terraform } from './others.mjs';
 
 const args = process.argv.slice(2);
-const ONLY_NAR = args[0] === 'nar';
-const [of = '15', ofApply = ONLY_NAR ? '0' : '5'] = ONLY_NAR ? args.slice(1) : args;
+const ONLY = ['nar', 'nodes'].find((one) => one === args[0]);
+const [of = '15', ofApply = ONLY ? '0' : '5'] = ONLY ? args.slice(1) : args;
 // 0: none of the others.
 const ROUNDS = Number(of);
 const project = new URL('..', import.meta.url).pathname;
@@ -30,10 +31,12 @@ process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 console.log(
   `reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds, of apply ${ofApply}\n`,
 );
-if (ONLY_NAR) {
+if (ONLY === 'nodes') nodes();
+else if (ONLY === 'nar') {
   await narHashes(makeMachine(fresh('large'), 10_000));
 } else if (ROUNDS > 0) {
   await small();
+  nodes();
   await large();
   sizes();
   await parser();
@@ -81,6 +84,16 @@ async function small() {
   print(
     'CPU time of plan, as a multiple of that of another program',
     others.map(({ name, why }) => (why ? [name, why] : [name, cost[name], own.cpu / cost[name].cpu])),
+  );
+}
+
+/** The target of the plan in sync, on each Node. */
+function nodes() {
+  const machine = makeMachine(fresh('for-nodes'), 60);
+  const { commands, rows, missing } = onEachNode(machine, fresh('nodes'));
+  print(
+    'The same as an ordinary user, on each Node, with the cache that its own build made; CPU time as a multiple of node -e 0',
+    [...rows(measured(commands)), ...missing],
   );
 }
 

@@ -1,13 +1,12 @@
 // The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
+import { withoutCredentials } from '../core/formats/credentials.ts';
 import { callerOf } from '../core/host/process/caller.ts';
 import { FOREIGN_CODE } from '../core/host/process/environment.ts';
 import { isRoot } from '../core/host/process/trusted.ts';
 import { closest } from '../core/spec/suggest.ts';
 import { readArguments } from './arguments.ts';
-import { checkCommand } from './commands/check.ts';
-import { planCommand } from './commands/plan.ts';
 import {
   COMMANDS,
   type Command,
@@ -19,8 +18,8 @@ import {
 } from './options.ts';
 import { escapeLine } from './report/escape.ts';
 import { type End, EXIT, EXIT_MEANINGS, exitOfSignal } from './session/exit.ts';
-import type { GlobalOptions, Io, Usage } from './session/io.ts';
-import { type Act, isUsage, type Reporting, run } from './session/run.ts';
+import { type GlobalOptions, type Io, isUsage, type Usage } from './session/io.ts';
+import type { Act, Reporting } from './session/run.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
@@ -35,7 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
-    io.err(`error: ${escapeLine(thrown.usage)}\n   = help: reflake --help\n`);
+    io.err(`error: ${escapeLine(withoutCredentials(thrown.usage))}\n   = help: reflake --help\n`);
     return EXIT.usage;
   }
 }
@@ -59,7 +58,7 @@ type Run = (options: unknown, io: Io) => Promise<number>;
 const reading =
   <Options extends GlobalOptions>(verb: CommandName, load: () => Promise<Act<Options>>): Run =>
   async (options, io) => {
-    const act = await load();
+    const [act, { run }] = [await load(), await import('./session/run.ts')];
     const ending = async (typed: Options, given: Io, reporting: Reporting): Promise<End> => {
       const end = await act(typed, given, reporting);
       const signal = io.stopped();
@@ -76,9 +75,9 @@ const writing =
 /** Options are what options.ts describes; the types of the commands can't follow it there. */
 const RUN: Readonly<Record<CommandName, Run>> = {
   init: reading('init', async () => (await import('./commands/init.ts')).initCommand),
-  plan: reading('plan', async () => planCommand),
+  plan: reading('plan', async () => (await import('./commands/plan.ts')).planCommand),
   apply: writing('apply'),
-  check: reading('check', async () => checkCommand),
+  check: reading('check', async () => (await import('./commands/check.ts')).checkCommand),
   rollback: writing('rollback'),
   history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),

@@ -42,6 +42,16 @@ export const GLOBAL_OPTIONS = {
   root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
   state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
   format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
+  'allow-downgrade': {
+    type: 'boolean',
+    default: false,
+    describe: 'take a nixpkgs that is older than the running system',
+  },
+  'allow-rename': {
+    type: 'boolean',
+    default: false,
+    describe: 'give the machine the new name that spec and configuration say',
+  },
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
   only: {
     type: 'string',
@@ -137,6 +147,7 @@ export const COMMANDS = {
       ...KEEP,
       to: { type: 'number', requiresArg: true, describe: 'undo everything after this apply; 0: all' },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
+      diff: { type: 'boolean', default: false, describe: 'show the bytes' },
     },
     problem({ apply, to }) {
       if (apply !== undefined && to !== undefined) return 'name an apply, or --to one, not both';

@@ -4,8 +4,8 @@ import { passSignalsOn } from '../core/host/process/run.ts';
 import { applyCommand } from './commands/apply.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { rollbackCommand } from './commands/rollback.ts';
-import type { Io } from './session/io.ts';
-import { type Act, isUsage, run } from './session/run.ts';
+import { type Io, isUsage } from './session/io.ts';
+import { type Act, run } from './session/run.ts';
 import { type Assignment, type Said, SIGNALS, STAGE, type WritingCommand } from './writing.ts';
 
 const RUN: Readonly<Record<WritingCommand, Act<never>>> = {

@@ -1,25 +1,25 @@
 // Canonical JSON and digests: what gives a plan, a spec and a content their names.
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { hashOf } from './little-hash.ts';
 import type { Digest } from './model.ts';
 
-/** JSON with keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
-export function canonicalJson(value: unknown): string {
-  return said(value, new Map());
-}
-
-/** `digestOf(canonicalJson(value))`, and never the whole text: that of a plan may be long. */
+/**
+ * The digest of canonical JSON: keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members
+ * left out. Never the whole text: that of a plan may be long.
+ */
 export function digestOfJson(value: unknown): Digest {
-  const hash = createHash('sha256');
+  let hash: Hash | undefined;
   let piece = '';
   const out = (more: string): void => {
     piece += more;
     if (piece.length < PIECE) return;
+    hash ??= createHash('sha256');
     hash.update(piece);
     piece = '';
   };
   say(value, { out, known: new Map() });
-  return `sha256:${hash.update(piece).digest('hex')}`;
+  return hash === undefined ? digestOf(piece) : `sha256:${hash.update(piece).digest('hex')}`;
 }
 
 /** Characters that are hashed at once. */
@@ -76,4 +76,4 @@ const SMALL = 200;
 
 /** SHA-256 of bytes, or of the UTF-8 of a text. */
 export const digestOf = (content: Uint8Array | string): Digest =>
-  `sha256:${createHash('sha256').update(content).digest('hex')}`;
+  `sha256:${hashOf('sha256', typeof content === 'string' ? Buffer.from(content) : content).toString('hex')}`;

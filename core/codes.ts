@@ -84,6 +84,12 @@ export const CODES = {
     page: 'With --trust-spec-of USER a spec of USER’s may wish only for what USER owns, and for /etc/nixos to be given or moved to them: config.owner is USER, config.path lies in a directory of USER’s, config.from is /etc/nixos or USER’s, and there are no features and no activate. --trust-spec-of USER:all lifts these limits: USER then decides what root does.',
     exit: 'refused',
   },
+  RF1015: {
+    title: 'unknown experimental feature',
+    page: 'No Nix that reflake knows has a feature of this name, and a Nix drops what it does not know with a warning: nothing would be enabled. A name that is nearly a known one is an error, any other a warning, since a newer Nix may have it.',
+    exit: 'spec',
+    severity: 'warning',
+  },
   RF2001: {
     title: 'no such user or group',
     page: 'The user or group is looked up in the machine’s own /etc/passwd and /etc/group (under --root: in that directory). A line counts only if its ids are numbers from 0 to 4294967294 (chown takes the one above as “leave it as it is”), and a home only if it is an absolute path.',
@@ -91,7 +97,7 @@ export const CODES = {
   },
   RF2002: {
     title: 'another machine',
-    page: 'The spec names one machine and this is another one. Nothing is changed on a machine of another name or architecture.',
+    page: 'The spec names one machine and this is another one. Host name, system, the machine-id of the history, `networking.hostName` of the configuration (where the text says it) and the attribute in flake.nix must agree; what does not is said with both values, and nothing is changed. `host.attribute` may be another name than `host.name`. A machine is renamed by a plan of its own: the new name in spec and configuration, and --allow-rename.',
     verdict: 'blocked',
     endsLook: true,
     exit: 'refused',
@@ -138,8 +144,8 @@ export const CODES = {
     verdict: 'differs',
   },
   RF2011: {
-    title: 'nix.conf has a syntax error',
-    page: 'Every nix command fails until the line is mended.',
+    title: 'nix.conf stops every Nix command',
+    page: 'Nix cannot read a line, refuses a value, or does not find a file that it names. Every nix command fails until that is mended.',
     verdict: 'blocked',
   },
   RF2012: {
@@ -164,7 +170,7 @@ export const CODES = {
   },
   RF2016: {
     title: 'git repository cannot be edited',
-    page: 'The index is damaged or of a kind that reflake does not write (split or sparse index).',
+    page: 'The index is of a kind that reflake does not write (split or sparse), or holds another kind of thing at a path that is needed.',
     verdict: 'blocked',
   },
   RF2017: {
@@ -203,8 +209,8 @@ export const CODES = {
     verdict: 'differs',
   },
   RF2024: {
-    title: 'flake.lock is invisible to Nix',
-    page: 'In a git repository Nix sees only what is in the index: a flake.lock that is untracked or ignored is missing to it, and every run locks the inputs anew. Write `git: track`, or add the file by hand. With `git: track` it is repaired, and only `--only lock` says this.',
+    title: 'flake.nix or flake.lock is invisible to Nix',
+    page: 'In a git repository Nix sees only what is in the index. A flake.nix that is untracked or ignored is missing to it, and every command fails; a flake.lock that is, and every run locks the inputs anew. Write `git: track`, or add the file by hand. With `git: track` it is repaired, and only `--only lock` says this.',
     verdict: 'differs',
   },
   RF2025: {
@@ -223,8 +229,8 @@ export const CODES = {
     verdict: 'differs',
   },
   RF2028: {
-    title: 'flake.lock needs a newer Nix',
-    page: 'It has inputs that are relative paths. A Nix before 2.26 refuses such a lock, and with it every command. It is not locked again: that would lose the revisions of all inputs.',
+    title: 'the flake needs a newer Nix',
+    page: 'flake.lock or flake.nix has what the Nix of this machine refuses, and a newer one takes: relative paths (since 2.26), `inputs.self` (since 2.27), dates of tarballs. Every command fails. It is not locked again: that would lose the revisions of all inputs.',
     verdict: 'blocked',
   },
   RF2034: {
@@ -257,6 +263,45 @@ export const CODES = {
     page: 'What is mounted below the configuration is not part of it: it is neither moved nor given to another owner. Unmount it first.',
     verdict: 'differs',
   },
+  RF2051: {
+    title: 'Nix cannot use the git repository',
+    page: 'Nix takes a flake from the nearest directory upwards that has a .git, whatever that is. This one lacks what a repository has (HEAD, objects, refs), or is of a kind that the Nix of this machine does not read: objects with sha256 names, refs in a reftable, a partial clone, a split or sparse index, a damaged index, a work tree elsewhere. Nix 2.8 runs git; 2.19 and later have libgit2, which reads less than git does. Every Nix command on the flake fails until it is mended.',
+    verdict: 'blocked',
+  },
+  RF2052: {
+    title: 'whether Nix can use the git repository is not known',
+    page: 'The Nix of this machine runs git, and what the repository has can only be read by some versions of it, or not by reflake. Whether Nix sees the files of the flake is undecided.',
+    verdict: 'undecided',
+  },
+  RF2053: {
+    title: 'a file lies in a repository of its own',
+    page: 'A directory between the flake and this file is a git repository itself: a submodule, or one that only lies there. Git takes none of its files into the index around it, and Nix sees none of them, unless it is a submodule and flake.nix says `inputs.self.submodules = true` (Nix 2.27); then it sees what the submodule’s own index has. reflake adds nothing to a repository of somebody’s own. Move the file out, or make the repository an input.',
+    verdict: 'differs',
+  },
+  RF2054: {
+    title: 'git is at work in the repository',
+    page: 'There is an index.lock: a git command is changing the index, or was killed while it did. reflake writes no index that git holds: plan and apply say so, and `apply` waits for it for five seconds first. Where no git runs any more, remove the file.',
+    verdict: 'differs',
+    exit: 'locked',
+  },
+  RF2043: {
+    title: 'a write is hindered',
+    page: 'The plan would write where nothing can be written: on a read-only file system, in or at something immutable (chattr), in a directory that its owner has shut, or where there is no room (statfs tells; of a quota only as far as it shows there). Plan and apply say so in the same words. Mend it, and plan again.',
+    verdict: 'differs',
+  },
+  RF2044: {
+    title: 'nixpkgs would go back',
+    page: 'The spec wishes a release of nixpkgs that is older than the one that runs. Services may have migrated their data already, and cannot go back. Name the release that runs (never by system.stateVersion, which is the one that the machine was born with and which reflake never edits), or say that it is on purpose: --allow-downgrade.',
+    verdict: 'blocked',
+    endsLook: true,
+    exit: 'refused',
+  },
+  RF2045: {
+    title: 'a rename is a plan of its own',
+    page: 'With --allow-rename the machine gets the name that spec and configuration say. Nothing else of the configuration changes with it: apply the rest first, with the old name in spec and configuration.',
+    verdict: 'blocked',
+    exit: 'refused',
+  },
   RF2029: {
     title: 'a wish cannot be read from flake.nix',
     page: 'What flake.nix says there is computed (a helper function, flake-parts, a variable of another file), so the text does not tell whether the wish holds. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',
@@ -281,6 +326,12 @@ export const CODES = {
     title: 'Nix could not be asked',
     page: 'Something is open that evaluation decides, and here it could not be evaluated: Nix is missing, an input cannot be fetched, the lock has to be made first, or evaluation would have to build something. It stays open, and nothing is wrong with the configuration for that.',
     severity: 'note',
+  },
+  RF2064: {
+    title: 'a secret would be shown',
+    page: 'Nix copies what git shows into the store, where everybody can read it. This file holds a private key, a password or a token, or others may not read it: to show it to git would disclose it. Encrypted files (age, sops, git-crypt) are told apart and never bar. Move it out of the configuration, ignore it, encrypt it, or acknowledge the finding if it is none (`ack`). Nothing is evaluated or applied until then.',
+    verdict: 'blocked',
+    exit: 'refused',
   },
   RF2030: {
     title: 'an override overrides nothing',
@@ -452,6 +503,25 @@ export const CODES = {
   RF3025: {
     title: 'the spec cannot be written',
     page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
+  },
+  RF3026: {
+    title: 'applies of root',
+    page: 'Root applied on this machine. An ordinary user sees when, by whom and which plan (`reflake history`); what an apply wrote is for root to show, and to undo: run the command with sudo. A state directory of an earlier version is closed until root next applies.',
+    exit: 'error',
+  },
+  RF3027: {
+    title: 'later applies stand on it',
+    page: 'Applies are undone from the newest on. Undoing an older one alone would leave a machine that never was: files of one moment, and a lock or a running system of another. `reflake rollback` undoes the newest, `reflake rollback --to N` everything after apply N. A rollback counts as an apply here: undoing it brings back what it undid.',
+    exit: 'stale',
+  },
+  RF3028: {
+    title: 'the previous system is gone',
+    page: 'A rollback activates the system that was active before. It is not in the store any more (it was collected as garbage), or there was none. Nothing was written. `reflake show N` names the files of that configuration: build it again, or go on from the present one.',
+  },
+  RF3029: {
+    title: 'a rollback brings this back',
+    page: '`reflake rollback` is planned like an apply: it shows what each path becomes, by --diff with the bytes, and asks. What cannot be undone is said before the question.',
+    severity: 'note',
   },
   RF4001: {
     title: 'nix is missing',

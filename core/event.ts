@@ -18,6 +18,8 @@ export interface PastApply {
   readonly undone: boolean;
   /** How many edits. */
   readonly count: number;
+  /** The file name of the spec, where one was applied. */
+  readonly spec?: string;
 }
 
 /** What a look at a machine without a spec found: `value` and `source` are missing where it could not be found. */
@@ -36,8 +38,17 @@ export type Event =
   | { readonly type: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] }
   /** A long step: `text` says what is being done now. */
   | { readonly type: 'progress'; readonly text: string }
-  /** How many applies are kept, and how many older ones are gone; each kept one follows as `apply`. */
-  | { readonly type: 'history'; readonly applies: number; readonly removed: number }
+  /**
+   * How many applies are kept in the state directory `where`, and how many older ones are gone; each kept one follows as
+   * `apply`. `isRoots`: only root can undo them, and whoever runs this is not root.
+   */
+  | {
+      readonly type: 'history';
+      readonly where: string;
+      readonly applies: number;
+      readonly removed: number;
+      readonly isRoots?: true;
+    }
   /** `edits`: where one was asked for. */
   | ({ readonly type: 'apply'; readonly edits?: readonly Edit[] } & PastApply)
   | { readonly type: 'surveyed'; readonly facts: readonly SurveyedFact[]; readonly notes: readonly string[] }

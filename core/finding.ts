@@ -10,7 +10,7 @@ import { type Counts, countsOf } from './verdict.ts';
 export const isChange = (finding: Finding): finding is Change =>
   finding.remedy.by === 'plan' && finding.path !== undefined;
 
-export function severityOf(finding: Finding): Diagnostic['severity'] {
+function severityOf(finding: Finding): Diagnostic['severity'] {
   const { verdict, severity } = entryOf(finding.code);
   if (finding.wish === undefined || verdict === undefined) return severity ?? 'note';
   if (verdict === 'undecided') return severity ?? 'warning';
@@ -23,7 +23,8 @@ export const isBar = (finding: Finding): boolean => severityOf(finding) === 'err
 /** For the screens and lists that diagnostics have: a finding that the plan does not mend is shown as one. */
 export function asDiagnostic(finding: Finding): Diagnostic {
   const { code, wish, because, at, path, remedy, evidence } = finding;
-  const log = evidence?.map(({ saw }) => saw).join('\n');
+  // A note is short; who wants all of it reads the plan.
+  const log = severityOf(finding) === 'note' ? undefined : evidence?.map(({ saw }) => saw).join('\n');
   const snippet = remedy.by === 'paste' ? remedy.snippet : log;
   return {
     severity: severityOf(finding),
@@ -72,10 +73,15 @@ export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean =>
   findingsOf(plan).some(isBar) ||
   plan.steps.some(({ verdicts }) => verdicts.some(({ verdict }) => verdict === 'blocked'));
 
-export const tallyOf = ({ steps, leftOut }: Pick<Plan, 'steps' | 'leftOut'>): Counts =>
+export const tallyOf = ({
+  steps,
+  leftOut,
+  acknowledged = [],
+}: Pick<Plan, 'steps' | 'leftOut' | 'acknowledged'>): Counts =>
   countsOf(
     steps.flatMap(({ verdicts }) => verdicts.map(({ verdict }) => verdict)),
     leftOut.length,
+    acknowledged.length,
   );
 
 /** What several providers say when there is no configuration: the same words, which are told once. */

@@ -33,6 +33,8 @@ export const MOST = {
   userFileBytes: 256 * MIB,
   /** Files that one nix.conf includes, directly and through others: two that include each other twice grow exponentially. */
   includes: 1000,
+  /** Directories in each other, below the top of a configuration: the walks of a tree call themselves once for each. */
+  treeDepth: 512,
   /** Files, and bytes of them all, of a flake that Nix is asked about: they are copied twice. */
   evaluatedFiles: 50_000,
   evaluatedBytes: 256 * MIB,

@@ -120,6 +120,8 @@ export type Remedy =
  * core/codes.ts.
  */
 export interface Finding {
+  /** What an acknowledgement names: the digest of all that says what was found, and nothing that changes by itself. */
+  readonly id?: Digest;
   readonly code: Code;
   /** The wish that it decides. None: advice. */
   readonly wish?: JsonPointer;
@@ -182,7 +184,18 @@ export interface Plan {
   readonly steps: readonly Omit<Step, 'blobs'>[];
   /** Wishes that --only and --skip leave out: nobody looked. */
   readonly leftOut: readonly JsonPointer[];
+  /** Wishes that the spec leaves as they are, with a reason: in no step. */
+  readonly acknowledged?: readonly Acknowledged[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
+}
+
+/** A wish whose findings are all acknowledged. */
+export interface Acknowledged {
+  readonly wish: JsonPointer;
+  readonly findings: readonly Finding[];
+  readonly reason: string;
+  /** The last day on which it counts: `2027-03-01`. */
+  readonly until?: string;
 }
 
 /** A path that somebody else had changed. `beside`: the name that their work has now; without one it is where it was. */

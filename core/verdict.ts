@@ -14,9 +14,11 @@ export interface Counts {
   readonly undecided: number;
   readonly blocked: number;
   readonly leftOut: number;
+  /** By the spec (`ack`); none where it is not there. These are in no other number either. */
+  readonly acknowledged?: number;
 }
 
-export function countsOf(verdicts: readonly Verdict[], leftOut: number): Counts {
+export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowledged = 0): Counts {
   const number = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
   return {
     wishes: verdicts.length,
@@ -25,11 +27,12 @@ export function countsOf(verdicts: readonly Verdict[], leftOut: number): Counts 
     undecided: number('undecided'),
     blocked: number('blocked'),
     leftOut,
+    ...(acknowledged > 0 && { acknowledged }),
   };
 }
 
 /** `9 wishes: 8 hold, 1 undecided`; `3 wishes: 3 hold; 6 left out`. */
-export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut }: Counts): string {
+export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut, acknowledged = 0 }: Counts): string {
   const parts = [
     [hold, hold === 1 ? 'holds' : 'hold'],
     [differ, differ === 1 ? 'differs' : 'differ'],
@@ -39,5 +42,6 @@ export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut }
   const told = parts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
   const all = `${wishes} ${wishes === 1 ? 'wish' : 'wishes'}`;
   const rest = leftOut === 0 ? '' : `; ${leftOut} left out`;
-  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}`;
+  const known = acknowledged === 0 ? '' : `; ${acknowledged} acknowledged`;
+  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}${known}`;
 }

@@ -1,6 +1,7 @@
 // Whether the machine runs what its flake builds; and if not, the activation that makes it so.
 // Everything else is decided from files; this alone needs Nix each time, to evaluate.
 
+import { failureIn } from '../core/formats/tool-hints.ts';
 import type { JobResult } from '../core/machine/job.ts';
 import { activeSystem, type Reader } from '../core/machine/reader.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
@@ -11,9 +12,13 @@ import { barred, IN_SYNC, provider } from '../core/plan/provider.ts';
 interface Desired {
   readonly mode: ActivationMode;
   readonly dir: AbsPath;
+  /** The machine's. */
+  readonly name: string;
+  /** Of its configuration in flake.nix. */
   readonly host: string;
   readonly person: Person;
   readonly isRunning: boolean;
+  readonly offline: boolean;
 }
 
 interface Observed {
@@ -21,7 +26,8 @@ interface Observed {
   /** Store path of the system that is the boot default. */
   readonly bootDefault: string | undefined;
   /** What the flake builds; `pending` where it is about to change, so that only building it will tell. */
-  readonly wanted:
+  readonly wanted: /** The machine gets another name, and its configuration is edited as well. */
+    | { readonly kind: 'renamed' }
     | { readonly kind: 'settled' }
     | { readonly kind: 'pending' }
     | { readonly kind: 'evaluated'; readonly system: string }
@@ -31,12 +37,15 @@ interface Observed {
 export const activation = provider<Desired, Observed>({
   name: 'activation',
   answers: ['/activate'],
-  codes: ['RF2020', 'RF2033', 'RF2110', 'RF4001', 'RF4006'],
+  codes: ['RF2020', 'RF2033', 'RF2045', 'RF2110', 'RF4001', 'RF4006'],
   mayWrite: (edit, ground) => isActivation(edit, ground),
-  desire: ({ activate, dir, host, person, isRunning }) =>
-    activate && { mode: activate, dir, host: host.name, person, isRunning },
+  desire: ({ activate, dir, host, person, isRunning, offline }) =>
+    activate && { mode: activate, dir, name: host.name, host: host.attribute, person, isRunning, offline },
   async observe(desired, reader) {
     const active = activeSystem(reader);
+    const isRename = reader.facts.name !== '' && shortName(reader.facts.name) !== shortName(desired.name);
+    if (desired.isRunning && isRename && reader.planned(desired.dir))
+      return { active, bootDefault: undefined, wanted: { kind: 'renamed' } };
     const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
     // Nothing is to be activated, and building it only to see would take long.
@@ -53,9 +62,11 @@ export const activation = provider<Desired, Observed>({
         'eval',
         '--raw',
         '--no-update-lock-file',
+        ...(desired.offline ? ['--offline', '--option', 'download-attempts', '1'] : []),
         `${installableOf(desired.dir, desired.host)}.outPath`,
       ],
       outputs: [],
+      offline: desired.offline,
       as: desired.person,
     });
     const wanted =
@@ -66,6 +77,7 @@ export const activation = provider<Desired, Observed>({
   },
   reconcile(desired, { active, bootDefault, wanted }) {
     if (!desired.isRunning) return barred(underRoot);
+    if (wanted.kind === 'renamed') return barred(renamedBeside);
     if (wanted.kind === 'failed') return barred(notEvaluated(wanted.result));
     if (wanted.kind === 'evaluated' && isActive(desired.mode, wanted.system, active, bootDefault)) return IN_SYNC;
     if (wanted.kind === 'settled') return { findings: [unbuilt], edits: [] };
@@ -102,7 +114,7 @@ const isActivation: MayWrite = (edit, { wishes: { activate, dir, host, person } 
   edit.op === 'activate' &&
   edit.mode === activate &&
   edit.target.kind === 'flake' &&
-  edit.target.installable === installableOf(dir, host.name) &&
+  edit.target.installable === installableOf(dir, host.attribute) &&
   (['uid', 'gid', 'name', 'home'] as const).every((key) => edit.as[key] === person[key]);
 
 /** The running system for test and switch, the boot default for boot and switch. */
@@ -139,6 +151,14 @@ const underRoot = about(
   'write activate: none, or run reflake on the machine',
 );
 
+const shortName = (name: string): string => name.split('.')[0]!.toLowerCase();
+
+const renamedBeside = about(
+  'RF2045',
+  'the machine is to be renamed, and its configuration would be edited as well',
+  'apply the edits first, with the old name in spec and configuration',
+);
+
 const unbuilt = about(
   'RF2033',
   'whether the system builds is not known: nothing has changed, so it is not built again',
@@ -154,7 +174,11 @@ function notEvaluated(result: JobResult): Finding {
     );
   const log = result.status === 'failed' ? result.stderr.trim().split('\n').slice(-12).join('\n') : '';
   return {
-    ...about('RF4006', 'the configuration does not evaluate', 'mend the configuration; the last lines of Nix say why'),
+    ...about(
+      'RF4006',
+      'the configuration does not evaluate',
+      failureIn(log)?.hint ?? 'mend the configuration; the last lines of Nix say why',
+    ),
     evidence: [{ saw: log }],
   };
 }

@@ -11,14 +11,20 @@ import { newFlake } from '../core/formats/flake/new.ts';
 import type { FlakeWish } from '../core/formats/flake/wish.ts';
 import type { Attrs } from '../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
-import { sameRef } from '../core/formats/flake-ref/same-ref.ts';
+import { showFlakeRef } from '../core/formats/flake-ref/print-ref.ts';
+import { asForgeKnows, sameRef } from '../core/formats/flake-ref/same-ref.ts';
+import { toPointer } from '../core/formats/json-pointer.ts';
+import { nixAttrPath } from '../core/formats/nix/print.ts';
 import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
 import type { Finding, Owner } from '../core/model.ts';
 import { type AbsPath, join, ROOT, relativeTo } from '../core/path.ts';
 import { isTextOf, puts } from '../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
+import type { Wishes } from '../core/spec/wishes.ts';
 
 interface Desired {
+  /** Parts of the wish that are to stay as flake.nix has them. */
+  readonly leftAlone: Wishes['leftAlone'];
   readonly path: AbsPath;
   readonly dir: AbsPath;
   readonly wish: Required<FlakeWish>;
@@ -30,21 +36,23 @@ interface Desired {
 
 interface Observed {
   readonly file: NixFile;
-  readonly whole: OpenedFlake | undefined;
+  /** With the files that it imports. */
+  readonly read: OpenedFlake | undefined;
   readonly born: Owner;
   /** There is a directory to write to. */
   readonly housed: boolean;
 }
 
-const HOST = ['/host/name', '/host/system', '/config/modules'] as const;
+const HOST = ['/host/name', '/host/attribute', '/host/system', '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  answers: ['/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
-  concerns: HOST,
+  answers: ['/host/attribute', '/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
+  concerns: ['/host/name', '/host/system', '/config/modules'],
   codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, host, modules, owner, spec }) => ({
+  desire: ({ dir, from, inputs, host, modules, owner, spec, leftAlone }) => ({
+    leftAlone,
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
@@ -54,26 +62,32 @@ export const flake = provider<Desired, Observed>({
         const said = typeof written === 'object' ? written.flake : undefined;
         return { name, url, follows, ...(said !== undefined && { flake: said }) };
       }),
-      host: { name: host.name, system: host.system, modules },
+      host: { name: host.attribute, system: host.system, modules },
     },
-    leafOf: (pointer) => inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer,
+    // The name in flake.nix is the wish that says it: the attribute's, where that is written.
+    leafOf: (pointer) =>
+      pointer === '/host/name' && spec.host.attribute !== undefined
+        ? '/host/attribute'
+        : (inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
   observe: async ({ dir, owner }, reader, documents) => ({
     file: documents.flake(),
-    whole: documents.wholeFlake(),
+    read: documents.wholeFlake(),
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
-  reconcile(desired, { file, whole: opened, born, housed }) {
-    const { path, wish, dir, from } = desired;
+  reconcile(desired, { file, read, born, housed }) {
+    const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`));
+      const finding = oddFile(path, file, desired.leafOf(`/inputs/${desired.wish.inputs[0]?.name ?? ''}`));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
+    const opened = read ?? file.nix.flake();
+    const wish = asDeclared(desired, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
@@ -100,11 +114,44 @@ export const flake = provider<Desired, Observed>({
     // Those about the inputs are edited after all.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
     // A host that is not there has no system and no modules either.
-    const isNewHost = changes.some(({ wish: leaf }) => leaf === '/host/name');
+    const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
     return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
+
+/** The wish without what is to stay as it is: such a url is wished as it is declared, and an input that is not declared is not. */
+function asDeclared({ wish, leftAlone, leafOf }: Desired, opened: OpenedFlake): FlakeWish {
+  if (leftAlone.size === 0) return wish;
+  const inputs = wish.inputs.flatMap(({ flake: isFlake, follows = {}, ...input }) => {
+    const pointer = toPointer(['inputs', input.name]);
+    const ref = opened.ok ? opened.flake.inputs.find(({ name }) => name === input.name)?.ref : undefined;
+    const isLeft = leftAlone.has(leafOf(pointer));
+    if (isLeft && ref?.kind !== 'url') return [];
+    const kept = Object.entries(follows).filter(
+      ([name]) => !leftAlone.has(toPointer(['inputs', input.name, 'follows', name])),
+    );
+    const flag = isFlake !== undefined && !leftAlone.has(`${pointer}/flake`);
+    return [
+      {
+        ...input,
+        ...(isLeft && ref?.kind === 'url' && { url: ref.url }),
+        ...(flag && { flake: isFlake }),
+        follows: Object.fromEntries(kept),
+      },
+    ];
+  });
+  if (leftAlone.has('/host/name')) return { inputs };
+  const { name, system, modules } = wish.host;
+  return {
+    inputs,
+    host: {
+      name,
+      ...(system !== undefined && !leftAlone.has('/host/system') && { system }),
+      ...(modules && !leftAlone.has('/config/modules') && { modules }),
+    },
+  };
+}
 
 /** What Nix says of the host, where it is not what is wished. */
 function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
@@ -160,12 +207,16 @@ function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: E
   return { findings: [...system, ...modules] };
 }
 
-/** Two spellings of one reference are in sync; Nix would not lock again for them either. */
+/** Two spellings of one reference are in sync: Nix would fetch the same for both. */
+const sameAttrs = (a: Attrs, b: Attrs): boolean =>
+  sameRef(a, b) || asForgeKnows(showFlakeRef(a)) === asForgeKnows(showFlakeRef(b));
+
 const RULES = {
   sameRef: (declared: string, wished: string): boolean => {
     const [a, b] = [attrsOf(declared), attrsOf(wished)];
-    return declared === wished || (a !== undefined && b !== undefined && sameRef(a, b));
+    return declared === wished || (a !== undefined && b !== undefined && sameAttrs(a, b));
   },
+  sameAttrs,
   attrsOf,
 };
 
@@ -192,7 +243,7 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
       added(`inputs.${name}.inputs.${input}.follows`, target, `/inputs/${name}/follows/${input}`),
     ),
   ]);
-  const host = added(`nixosConfigurations.${wish.host.name}`, `${wish.host.system}`, '/host/name');
+  const host = added(nixAttrPath(['nixosConfigurations', wish.host.name]), `${wish.host.system}`, leafOf('/host/name'));
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
 }
 
@@ -239,7 +290,7 @@ function refuse(
     }),
   );
   // A host that can't be read tells nothing of its system and modules.
-  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === '/host/name');
+  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === leafOf('/host/name'));
   return {
     findings: [...findings, ...others],
     edits: [],

@@ -4,7 +4,7 @@ import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';
 import { configuration } from './configuration.ts';
 import { flake } from './flake.ts';
-import { git } from './git.ts';
+import { git } from './git/index.ts';
 import { location } from './location.ts';
 import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';

@@ -5,7 +5,8 @@ import type { NixFile } from '../core/documents/nix-text.ts';
 import { noConfiguration } from '../core/finding.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { type Edit, type Entry, type Finding, type Move, type Owner, type Put, sameOwner } from '../core/model.ts';
-import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
+import { type AbsPath, basename, isWithin, join, parent, ROOT } from '../core/path.ts';
+import { type Aside, asideFor, modeOfAside } from '../core/plan/aside.ts';
 import { ASIDE, type Ground, ROOTS } from '../core/plan/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 
@@ -30,9 +31,8 @@ interface Observed {
   /** Missing parents of `dir`, the topmost first, and who is to own them. */
   readonly parents: readonly AbsPath[];
   readonly parentOwner: Owner;
-  /** Where what is back at `from` goes, and the directories on the way that are missing. */
-  readonly aside: AbsPath;
-  readonly asideParents: readonly AbsPath[];
+  /** Where what is back at `from` goes. */
+  readonly aside: Aside;
   /** Mount points in the tree at `from`. */
   readonly mounts: readonly AbsPath[];
 }
@@ -43,10 +43,9 @@ export const location = provider<Desired, Observed>({
   codes: ['RF2003', 'RF2004', 'RF2021', 'RF2042', 'RF2101', 'RF2102'],
   mayWrite: (edit, ground) =>
     edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
-  desire: ({ dir, from, host }) => ({ dir, host: host.name, ...(from && { from }) }),
+  desire: ({ dir, from, host }) => ({ dir, host: host.attribute, ...(from && { from }) }),
   async observe({ dir, from, host }, reader, documents) {
     const parents = missingParents(dir, reader);
-    const aside = freeName(join(ASIDE, `./${basename(from ?? dir)}`), reader);
     const above = reader.stat(parent(parents[0] ?? dir));
     return {
       dir: placeAt(dir, reader),
@@ -54,8 +53,7 @@ export const location = provider<Desired, Observed>({
       settled: hasHost(dir, host, reader, documents.flake()),
       parents,
       parentOwner: 'owner' in above ? above.owner : { uid: 0, gid: 0 },
-      aside,
-      asideParents: missingParents(aside, reader),
+      aside: asideFor(basename(from ?? dir), reader),
       mounts: from === undefined ? [] : reader.mounts(from),
     };
   },
@@ -83,7 +81,7 @@ function isNewParent({ path, before, after }: Put, { moves, wishes: { dir }, rea
   if (to === undefined) return false;
   if (before.type !== 'absent' || after.type !== 'dir' || path === to || !isWithin(to, path)) return false;
   if (reader.stat(path).type !== 'absent') return false;
-  if (to !== dir) return sameOwner(after.owner, ROOTS) && after.mode === (path.includes('/reflake') ? 0o700 : 0o755);
+  if (to !== dir) return sameOwner(after.owner, ROOTS) && after.mode === modeOfAside(path);
   let above = parent(path);
   while (above !== ROOT && reader.stat(above).type === 'absent') above = parent(above);
   const there: Entry = reader.stat(above);
@@ -123,19 +121,19 @@ const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
 });
 
 /** The flake is in place already, so what is back at the old place is somebody's work: kept, under another name. */
-function setAside(from: AbsPath, dir: AbsPath, { aside, asideParents, from: place }: Observed): Difference {
-  const made = asideParents.map((path) => newDir(path, { uid: 0, gid: 0 }, path.includes('/reflake') ? 0o700 : 0o755));
+function setAside(from: AbsPath, dir: AbsPath, { aside, from: place }: Observed): Difference {
+  const made = aside.parents.map((path) => newDir(path, ROOTS, modeOfAside(path)));
   const finding: Finding = {
     code: 'RF2102',
     wish: '/config/from',
     subject: 'config.from',
     path: from,
     from,
-    to: aside,
+    to: aside.path,
     because: `"${from}" is back${place.kind === 'tree' ? ` with ${place.entries} entries` : ''}, and the configuration lives at "${dir}"`,
     remedy: { by: 'plan', action: 'move' },
   };
-  return { findings: [finding], edits: [...made, { op: 'move', from, to: aside }] };
+  return { findings: [finding], edits: [...made, { op: 'move', from, to: aside.path }] };
 }
 
 function placeAt(path: AbsPath, reader: Reader): Place {
@@ -173,13 +171,6 @@ function missingParents(dir: AbsPath, reader: Reader): readonly AbsPath[] {
   const missing: AbsPath[] = [];
   for (let at = parent(dir); at !== ROOT && reader.stat(at).type === 'absent'; at = parent(at)) missing.unshift(at);
   return missing;
-}
-
-function freeName(wanted: AbsPath, reader: Reader): AbsPath {
-  for (let count = 1; ; count++) {
-    const name = count === 1 ? wanted : absolute(`${wanted}-${count}`);
-    if (reader.stat(name).type === 'absent') return name;
-  }
 }
 
 /** It is known to differ: whatever else is wished of the place is not as wished either. */

@@ -1,33 +1,158 @@
-// The guard: a spec is for one machine, and another one is left alone. It never edits.
+// The guard: a spec is for one machine, and another one is left alone. Host name, system, machine-id, the name that the
+// configuration gives itself and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
 
-import type { Finding } from '../core/model.ts';
+import { readFlake } from '../core/formats/flake/flake.ts';
+import { readModule } from '../core/formats/module/module.ts';
+import { textAt } from '../core/machine/links.ts';
+import { isUnreadable, type Reader } from '../core/machine/reader.ts';
+import { type Fact, runningRelease } from '../core/machine/survey.ts';
+import type { Finding, HostFacts } from '../core/model.ts';
+import { type AbsPath, join } from '../core/path.ts';
 import { provider } from '../core/plan/provider.ts';
+import type { Wishes } from '../core/spec/wishes.ts';
 
-export const machine = provider({
+interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allow' | 'dir' | 'from' | 'modules'> {
+  /** Its url. */
+  readonly nixpkgs?: string;
+}
+
+interface Observed {
+  readonly facts: HostFacts;
+  /** The name that the configuration gives the machine, where the text says one. */
+  readonly configured?: { readonly name: string; readonly path: AbsPath };
+  /** Of flake.nix: a host of the same machine under another name than the spec's. */
+  readonly attribute?: { readonly name: string; readonly path: AbsPath };
+  readonly running: Fact | undefined;
+}
+
+export const machine = provider<Desired, Observed>({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
-  codes: ['RF2002'],
-  desire: ({ host, isRunning }) => ({ ...host, isRunning }),
-  observe: async (_desired, { facts }) => facts,
-  reconcile(desired, facts) {
+  codes: ['RF2002', 'RF2044'],
+  desire: ({ host, isRunning, recorded, allow, dir, from, modules, inputs }) => {
+    const nixpkgs = inputs.find(({ name }) => name === 'nixpkgs');
+    return {
+      host,
+      isRunning,
+      allow,
+      dir,
+      modules,
+      ...(from && { from }),
+      ...(recorded && { recorded }),
+      ...(nixpkgs && { nixpkgs: nixpkgs.url }),
+    };
+  },
+  observe: async (desired, reader) => ({
+    facts: reader.facts,
+    running: quietly(() => runningRelease(reader)),
+    ...quietly(() => namesIn(desired, reader)),
+  }),
+  reconcile({ host, isRunning, recorded, allow, nixpkgs }, { facts, configured, attribute, running }) {
     const findings: Finding[] = [];
     const defers: string[] = [];
-    const hint = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
-    const refuse = (member: 'name' | 'system', because: string): void => {
-      const [subject, wish] = [`host.${member}`, `/host/${member}`];
-      findings.push({ code: 'RF2002', wish, subject, because, remedy: { by: 'you', hint } });
+    const refuse = (member: 'name' | 'system' | 'attribute', because: string, hint: string, path?: AbsPath): void => {
+      const wish = member === 'attribute' ? '/host/name' : `/host/${member}`;
+      const said = { code: 'RF2002', wish, subject: `host.${member}`, because } as const;
+      findings.push({ ...said, remedy: { by: 'you', hint }, ...(path && { path }) });
     };
+    const isRenamed =
+      configured !== undefined && !isSame(configured.name, facts.name) && isSame(configured.name, host.name);
     // A machine without a name (an image that never booted) can't be told apart by it.
     if (facts.name === '') defers.push('/host/name');
-    else if (shortName(facts.name) !== shortName(desired.name))
-      refuse('name', `this machine is "${facts.name}", and the spec is for "${desired.name}"`);
+    else if (!isSame(facts.name, host.name) && !(allow.rename && isRenamed))
+      refuse(
+        'name',
+        `this machine is "${facts.name}", and the spec is for "${host.name}"`,
+        isRenamed ? RENAME : ELSEWHERE,
+      );
+    if (configured !== undefined && !isSame(configured.name, host.name))
+      refuse(
+        'name',
+        `the configuration names the machine "${configured.name}", and the spec is for "${host.name}"`,
+        'write one name in both; to rename the machine, the new one in both, and --allow-rename',
+        configured.path,
+      );
+    if (recorded !== undefined && facts.machineId !== '' && recorded !== facts.machineId)
+      refuse(
+        'name',
+        `the history here was made on the machine ${recorded}, and this one is ${facts.machineId} (of /etc/machine-id)`,
+        'of a copied disk, move the state directory away; where the machine-id is a new one, remove the file index in it',
+      );
+    if (attribute !== undefined)
+      refuse(
+        'attribute',
+        `flake.nix has nixosConfigurations."${attribute.name}", and the spec means "${host.attribute}"`,
+        `write host.attribute: ${attribute.name}`,
+        attribute.path,
+      );
     // Under --root the processor that will run it is not the one we run on.
-    if (!desired.isRunning) defers.push('/host/system');
-    else if (facts.system !== desired.system && !runsOn(facts.system, desired.system))
-      refuse('system', `this machine is ${facts.system}, and the spec is for ${desired.system}`);
+    if (!isRunning) defers.push('/host/system');
+    else if (facts.system !== host.system && !runsOn(facts.system, host.system))
+      refuse('system', `this machine is ${facts.system}, and the spec is for ${host.system}`, ELSEWHERE);
+    const wished = nixpkgs && /(?:nixos|release)-(\d\d\.\d\d)(?!\d)/.exec(nixpkgs)?.[1];
+    if (wished !== undefined && running !== undefined && wished < running.value && !allow.downgrade)
+      findings.push({
+        code: 'RF2044',
+        wish: '/host/name',
+        subject: 'inputs.nixpkgs',
+        from: running.value,
+        to: wished,
+        because: `the spec wishes nixpkgs ${wished}, and ${running.source} is ${running.value}`,
+        remedy: { by: 'you', hint: `name release ${running.value}, or go back on purpose: --allow-downgrade` },
+      });
     return { findings, edits: [], defers };
   },
 });
+
+const ELSEWHERE = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
+const RENAME = 'the configuration has that name already: to rename this machine, add --allow-rename';
+
+/** By the text alone; what it does not say is not compared. */
+function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Observed, 'configured' | 'attribute'> {
+  const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
+  const flake = join(tree, 'flake.nix');
+  const other = otherAttribute(textAt(reader, flake), host);
+  const configured = modules
+    .filter((name) => name.startsWith('./'))
+    .map((name) => join(tree, name))
+    .map((path) => ({ path, name: hostNameIn(textAt(reader, path), host.name) }))
+    .find((one) => one.name !== undefined);
+  return {
+    ...(configured?.name !== undefined && { configured: { path: configured.path, name: configured.name } }),
+    ...(other !== undefined && { attribute: { name: other, path: flake } }),
+  };
+}
+
+/** Most often the text has the wished name literally, and nothing has to be parsed. */
+function hostNameIn(text: string, wished: string): string | undefined {
+  const literal = /\bhostName\s*=\s*"([^"$\\]*)"/.exec(text)?.[1];
+  if (literal === undefined ? !/\bhostName\b/.test(text) : isSame(literal, wished)) return literal;
+  const module = readModule(text);
+  if (!module.ok || module.hostName.kind !== 'static') return undefined;
+  // An empty one leaves the name to DHCP.
+  return module.hostName.value === '' ? undefined : module.hostName.value;
+}
+
+/** The one host that has the machine's name with another domain, where none has the spec's attribute. */
+function otherAttribute(text: string, { name, attribute }: Desired['host']): string | undefined {
+  const escaped = attribute.replace(/[.*+?^${'$'}{}()|[\]\\]/g, '\\$&');
+  if (text === '' || new RegExp(`(?<![\\w-])${escaped}(?![\\w.-])`).test(text)) return undefined;
+  const flake = readFlake(text);
+  if (!flake.ok || flake.outputs.hosts.kind !== 'static') return undefined;
+  return flake.outputs.hosts.hosts.map((one) => one.name).find((one) => isSame(one, name));
+}
+
+/** What can't be read is said by whoever reads it for a wish. */
+function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+const isSame = (a: string, b: string): boolean => shortName(a) === shortName(b);
 
 /** `nixos.example.org` and `nixos` are the same machine. */
 const shortName = (name: string): string => name.split('.')[0]!.toLowerCase();

@@ -2,8 +2,6 @@
 // Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
 
 import type { SourceRange } from '../core/diagnostic.ts';
-import { addFeatures } from '../core/formats/nix-conf/edit.ts';
-import { type Followed, follow } from '../core/machine/links.ts';
 import {
   confFileAt,
   type NixConfFile,
@@ -11,10 +9,14 @@ import {
   nixConfOf,
   SYSTEM_CONF,
   systemConfOf,
-} from '../core/machine/nix-conf-files.ts';
+} from '../core/documents/nix-conf-files.ts';
+import { addFeatures } from '../core/formats/nix-conf/edit.ts';
+import { defaultNix, NIX_VERSIONS, type NixVersion } from '../core/formats/nix-version.ts';
+import { type Followed, follow } from '../core/machine/links.ts';
+import { byItsRules, nixRelease } from '../core/machine/nix-version.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { putText, readText, type TextFile } from '../core/machine/texts.ts';
-import { type Edit, type Finding, type Owner, type Put, type Remedy, sameOwner } from '../core/model.ts';
+import { type Edit, type Finding, type Owner, type Person, type Put, type Remedy, sameOwner } from '../core/model.ts';
 import { type AbsPath, absolute, isWithin, parent } from '../core/path.ts';
 import { type Ground, puts, ROOTS } from '../core/plan/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
@@ -24,10 +26,14 @@ interface Desired {
   readonly home: string;
   /** Whose home that is. */
   readonly uid: number;
+  /** Who runs Nix. */
+  readonly person: Person;
 }
 
 interface Observed {
   readonly conf: NixConfFiles;
+  /** Whose rules that is by. */
+  readonly nix: NixVersion;
   /** The file to edit, as Nix names it; undefined where it is not there yet. */
   readonly path: AbsPath;
   readonly owned: NixConfFile | undefined;
@@ -52,28 +58,38 @@ export const nixConf = provider<Desired, Observed>({
       features,
       home: (owner && people.user(owner.uid)?.home) ?? person.home,
       uid: (owner && people.user(owner.uid)?.uid) ?? person.uid,
+      person,
     },
-  async observe({ home, uid }, reader, documents) {
-    const conf = documents.nixConf();
+  async observe({ home, uid, person }, reader, documents) {
+    const { conf, nix } = await byItsRules(
+      nixRelease(person, reader),
+      (rules) => ({
+        nix: rules,
+        conf: rules === defaultNix ? documents.nixConf() : nixConfOf(reader, home, new Map(), rules),
+      }),
+      isStopped,
+      isStopped,
+    );
     const path = fileToEdit(conf);
     const end = follow(reader, path);
     const place = end.viaStore || end.entry.type === 'absent' ? path : end.path;
     return {
       conf,
+      nix,
       path,
       owned: confFileAt(reader, path),
       place,
       file: readText(reader, place),
-      ask: (text) => nixConfOf(reader, home, new Map([[path, text]])).effective.requestedFeatures,
+      ask: (text) => nixConfOf(reader, home, new Map([[path, text]]), nix).effective.requestedFeatures,
       include: (other) => confFileAt(reader, absolute(other))?.text,
       missingDir: reader.stat(parent(place)).type === 'absent',
       misled: !isNamedByRoot(path, end, reader) && 'owner' in end.entry && end.entry.owner.uid !== uid,
     };
   },
-  reconcile({ features }, { conf, path, owned, place, file, ask, include, missingDir, misled }) {
-    if (conf.bySystem) return { ...IN_SYNC, defers: ['/features'] };
+  reconcile({ features }, { conf, nix, path, owned, place, file, ask, include, missingDir, misled }) {
     const { error, requestedFeatures, winner } = conf.effective;
     if (error !== undefined) return broken(error);
+    if (conf.bySystem) return { ...IN_SYNC, defers: ['/features'] };
     const missing = features.filter((feature) => !requestedFeatures.includes(feature));
     if (missing.length === 0) return IN_SYNC;
     if (owned !== undefined && !isEditable(owned)) return foreign(owned, missing);
@@ -86,7 +102,7 @@ export const nixConf = provider<Desired, Observed>({
     // In a user's file a plain assignment would discard what the system's file enables.
     const how = path === SYSTEM_CONF ? {} : { extend: true };
     const text = file.kind === 'text' ? file.text : '';
-    const edited = addFeatures(text, missing, { path, readInclude: include, ...how });
+    const edited = addFeatures(text, missing, { path, readInclude: include, nix, ...how });
     const granted = edited.ok && missing.every((feature) => ask(edited.text).includes(feature));
     if (!edited.ok || !granted || edited.how === 'unchanged')
       return blocked(
@@ -110,6 +126,8 @@ export const nixConf = provider<Desired, Observed>({
     return { findings: [finding], edits: [...(missingDir ? [makeDir(parent(place))] : []), edit], blobs };
   },
 });
+
+const isStopped = ({ conf }: Pick<Observed, 'conf'>): boolean => conf.effective.error !== undefined;
 
 /** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
 function isNixConf(put: Put, ground: Ground): boolean {
@@ -143,7 +161,7 @@ function addsFeatures({ path, after }: Put, { reader, blobs, wishes: { features 
   const inserted = planned.slice(at, at + planned.length - text.length).split(/\s+/);
   const added = features.filter((feature) => inserted.some((word) => word === feature));
   const readInclude = (other: string): string | undefined => confFileAt(reader, absolute(other))?.text;
-  return [{}, { extend: true }].some((how) => {
+  return NIX_VERSIONS.flatMap((nix) => [{ nix }, { nix, extend: true }]).some((how) => {
     const edited = addFeatures(text, added, { path, readInclude, ...how });
     return edited.ok && edited.text === planned;
   });

@@ -52,6 +52,14 @@ export const ownership = provider<Desired, Observed>({
   },
 });
 
+/**
+ * What a mode loses with its owner: set-id bits of a file, and where it becomes root's, what others could write there.
+ */
+function lostBits(entry: Exclude<Entry, { type: 'absent' }>, owner: Owner): number {
+  if (entry.type === 'link' || sameOwner(entry.owner, owner)) return 0;
+  return (entry.type === 'file' ? 0o6000 : 0) | (owner.uid === 0 && entry.owner.uid !== 0 ? 0o022 : 0);
+}
+
 /** What was alike and is to be alike is one object in all edits: of ten thousand files hardly more than their names. */
 function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
   let latest: { readonly before: Entry; readonly after: Puttable } | undefined;
@@ -59,7 +67,7 @@ function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
     // refusals() has ended the look at special files and shared ones.
     const before = entry as Exclude<Puttable, { type: 'absent' }>;
     // Who owns a set-id program decides as whom it runs: with another owner it would be another program.
-    const mode = wantedMode({ path, entry }) & (entry.type === 'file' && !sameOwner(entry.owner, owner) ? ~0o6000 : ~0);
+    const mode = wantedMode({ path, entry }) & ~lostBits(entry, owner);
     const isAlike = latest?.before === before && (before.type === 'link' || modeOf(latest.after) === mode);
     const after = isAlike ? latest!.after : before.type === 'link' ? { ...before, owner } : { ...before, owner, mode };
     latest = { before, after };

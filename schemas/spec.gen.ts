@@ -57,6 +57,10 @@ export interface Spec {
    */
   channels?: 'keep' | 'retire';
   /**
+   * Findings that are known and accepted: a wish whose every finding is acknowledged is counted apart, changes no exit code, and apply leaves it alone. Each is named by its id (`reflake check -v`), and counts until its date.
+   */
+  ack?: Acknowledgement[];
+  /**
    * What becomes of the system that the flake describes. `none`: nothing is built. `build`: it must build. `test`: it runs, and the boot default stays. `boot`: it is the boot default. `switch`: both.
    */
   activate?: 'none' | 'build' | 'test' | 'boot' | 'switch';
@@ -66,9 +70,13 @@ export interface Spec {
  */
 export interface HostWish {
   /**
-   * The host name of the machine, and the name of its configuration: `nixosConfigurations.<name>`.
+   * The host name of the machine, and of its configuration where `attribute` says no other.
    */
   name: string;
+  /**
+   * The name in `nixosConfigurations`, where it is another one than the host's.
+   */
+  attribute?: string;
   /**
    * Nix's word for processor and kernel. `nix eval --impure --expr builtins.currentSystem` prints that of a machine.
    */
@@ -113,4 +121,22 @@ export interface LockWish {
    * Items: Pattern of flake references.
    */
   allow?: string[];
+}
+export interface Acknowledgement {
+  /**
+   * The id of the finding, whole or its first twelve digits or more.
+   */
+  finding: string;
+  /**
+   * Why it is accepted.
+   */
+  reason: string;
+  /**
+   * Who accepted it.
+   */
+  by?: string;
+  /**
+   * The last day on which it counts.
+   */
+  until?: string;
 }

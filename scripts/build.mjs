@@ -1,42 +1,63 @@
-// Builds dist/reflake.cjs: one file without dependencies, of two programs. What a plan in sync needs is in the one; what the
-// sources import() on demand is in the other, which is read only then. And dist/reflake.cache, both as this Node compiled
-// them: the program starts faster beside it, and as well without it.
+// Builds dist/reflake.cjs: one file without dependencies, in parts, of which each is read only when something of it is needed:
+// what the sources import() on demand decides. And dist/reflake.cache, the parts as this Node compiled them: the program starts
+// faster beside it, and as well without it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join } from 'node:path';
+import { Script } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build as bundle } from 'esbuild';
 import { makeMachine } from '../bench/machine.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
-// The parser of the spec is needed each time, if the spec is YAML.
-const AT_ONCE = ['yaml'];
 
-// What yargs takes for its own place.
-const HERE = 'const __here=require("node:url").pathToFileURL(__filename).href;';
+/**
+ * What is imported on demand, by when that is. What one such time alone needs is a part; what several need is one for just
+ * these; what is in no list is needed seldom.
+ */
+const TIMES = {
+  always: ['cmd/bin.ts'],
+  first: ['cmd/first-thread.ts', 'cmd/writing.ts'],
+  reading: ['cmd/session/run.ts', 'cmd/commands/plan.ts', 'cmd/commands/check.ts'],
+  writing: ['cmd/writing-thread.ts'],
+  root: ['bordered', 'user-files', 'territory']
+    .map((name) => `core/host/border/${name}.ts`)
+    .concat('cmd/session/looker.ts'),
+  look: ['core/host/border/look-server.ts'],
+  job: ['core/host/border/job-server.ts'],
+  programs: ['node_modules/execa/index.js'],
+  yaml: ['node_modules/yaml/dist/index.js'],
+};
 
 /** What all of it is built with. */
 const SETTINGS = {
   absWorkingDir: root,
   write: false,
-  bundle: true,
   minify: true,
-  metafile: true,
   platform: 'node',
   target: 'node20.19',
-  format: 'cjs',
   charset: 'ascii',
   legalComments: 'none',
-  // It does so by import.meta.url, which CommonJS has not.
-  define: { 'import.meta.url': '__here' },
-  // The program is no file of its own, and so can't import at run time.
-  supported: { 'dynamic-import': false },
 };
 
-const programs = await split();
-const text = withStart(programs);
+/** Bytes, as in scripts/start.cjs. */
+const HEAD = 4096;
+const { parts, partOf, times } = await split();
+const build = digest(parts.join(''));
+const text = withStart();
 
 mkdirSync(`${root}dist`, { recursive: true });
 // Where its group can write the directory, scripts/start.cjs takes no cache from it.
@@ -45,84 +66,122 @@ put('reflake.cjs', text, 0o755);
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });
 else put('reflake.cache', cache, 0o644);
-if (process.argv.includes('--sizes'))
-  console.log(
-    `dist/reflake.cjs ${kib(text)} KiB, of which ${kib(programs[0])} at once; dist/reflake.cache ${cache ? kib(cache) : 0} KiB`,
-  );
+if (process.argv.includes('--sizes')) {
+  console.log(`dist/reflake.cjs ${kib(text)} KiB; dist/reflake.cache ${cache ? kib(cache) : 0} KiB; parts:`);
+  for (const [part, { length }] of parts.entries())
+    console.log(`${(length / 1024).toFixed(1).padStart(8)} KiB  ${times[part]}`);
+}
 
 /**
- * The program of what is imported from the start, and that of what is imported on demand: by `later:NAME` from the first,
- * while modules of ours in the first that the second needs too are `shared:FILE`, for none must be there twice.
+ * esbuild makes a module of what the same imports on demand reach. Here these are functions, by numbers, the first that of
+ * cmd/bin.ts; and a part is an object of such.
  */
 async function split() {
-  const onDemand = new Map();
-  const collect = (esbuild) =>
-    esbuild.onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir }) => {
-      if (kind !== 'dynamic-import' || AT_ONCE.includes(path)) return undefined;
-      const { path: file } = await esbuild.resolve(path, { kind: 'import-statement', resolveDir });
-      onDemand.set(relative(root, file), file);
-      return { path: `later:${relative(root, file)}`, external: true };
-    });
-  const firstOf = (contents) =>
-    build({
-      ...SETTINGS,
-      stdin: { contents, resolveDir: root },
-      plugins: [plugin(collect), plugin(lazyBuiltins), plugin(replaceHeavy)],
-    });
-  const atOnce = new Set(Object.keys((await firstOf("import './cmd/bin.ts';")).metafile.inputs));
-
-  const shared = new Set();
-  const share = (esbuild) =>
-    esbuild.onResolve({ filter: /.*/ }, async ({ path, kind, resolveDir, pluginData }) => {
-      if (kind === 'entry-point' || pluginData === 'resolving') return undefined;
-      const { path: file } = await esbuild.resolve(path, { kind, resolveDir, pluginData: 'resolving' });
-      const name = relative(root, file);
-      if (!atOnce.has(name) || name.includes('node_modules/')) return undefined;
-      shared.add(name);
-      return { path: `shared:${name}`, external: true };
-    });
-  // esbuild sees no further modules on demand in a second look at the same: what these import on demand is among them.
-  const entries = [...onDemand].map(
-    ([name, file]) => `${JSON.stringify(name)}: () => require(${JSON.stringify(file)})`,
-  );
-  const later = await build({
+  const { outputFiles, metafile } = await bundle({
     ...SETTINGS,
-    stdin: { contents: `module.exports = {${entries.join(',\n')}};`, resolveDir: root },
-    plugins: [plugin(share), plugin(replaceHeavy)],
+    bundle: true,
+    splitting: true,
+    metafile: true,
+    format: 'esm',
+    entryPoints: ['cmd/bin.ts'],
+    outdir: '/',
+    define: { 'import.meta': '__meta' },
+    plugins: [plugin(lazyBuiltins), plugin(replaceHeavy)],
   });
-  const names = [...shared].sort();
-  const imports = names.map((name, index) => `import * as shared${index} from ${JSON.stringify(`./${name}`)};`);
-  const list = names.map((name, index) => `${JSON.stringify(name)}: shared${index}`);
-  const first = await firstOf(
-    `${imports.join('\n')}\nimport './cmd/bin.ts';\nexport const shared = {${list.join(', ')}};`,
-  );
-  // esbuild takes what is not in its bundle for CommonJS, whose default export would be all of it.
-  const asModule = (text) => text.replace(/[\w$]+\((require\("later:[^"]+"\)), ?1\)/g, '$1');
-  return [asModule(first.outputFiles[0].text), HERE + later.outputFiles[0].text].map(
-    (text) => `(function(require,module,exports,__filename){"use strict";${text}\n})`,
-  );
+  const outputs = new Map(Object.entries(metafile.outputs).map(([name, output]) => [basename(name), output]));
+  const files = outputFiles.map(({ path, text }) => ({ name: basename(path), text }));
+  files.sort((a, b) => Number(b.name === 'bin.js') - Number(a.name === 'bin.js'));
+  const number = new Map(files.map(({ name }, index) => [name, index]));
+
+  const reached = new Map(files.map(({ name }) => [name, new Set()]));
+  const reach = (name, time) => {
+    if (reached.get(name).has(time)) return;
+    reached.get(name).add(time);
+    for (const { path, kind, external } of outputs.get(name).imports)
+      if (kind === 'import-statement' && !external) reach(basename(path), time);
+  };
+  for (const [name, { entryPoint }] of outputs) if (entryPoint !== undefined) reach(name, timeOf(entryPoint));
+
+  const groups = new Map();
+  const partOf = [];
+  for (const [index, { name, text }] of files.entries()) {
+    const times = reached.get(name);
+    // What is needed seldom may load more than it needs.
+    if (times.size > 1) times.delete('seldom');
+    const when = times.has('always') ? 'always' : [...times].sort().join(' ');
+    const all = groups.get(when) ?? [];
+    groups.set(when, all);
+    all.push(`${index}(require,exports){${asFunction(text, number)}}`);
+    partOf[index] = [...groups.keys()].indexOf(when);
+  }
+  const made = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
+  for (const [part, text] of made.entries()) {
+    // esbuild leaves them in regular expressions; scripts/start.cjs reads bytes.
+    const other = /.*[^\0-\x7f].*/.exec(text);
+    if (other !== null) throw new Error(`write it as \\u…: ${other[0].slice(0, 200)}`);
+    // What is wrong would be seen only when it is loaded.
+    new Script(text, { filename: `part-${part}.cjs` });
+  }
+  return { parts: made, partOf, times: [...groups.keys()] };
+}
+
+/**
+ * The body of a function instead of a module as esbuild writes it: imports first, one export last. What is imported is a
+ * constant there: esbuild makes no two modules that import each other, and its own CommonJS has a call at each use.
+ * By `var`: at each use of a `const` V8 asks whether it is there yet.
+ */
+function asFunction(text, number) {
+  const required = (from) => `require(${number.get(from.replace('./', '')) ?? JSON.stringify(from)})`;
+  const names = (list, from, to) =>
+    list.replace(/([\w$]+)(?: as ([\w$]+))?/g, (_, one, two = one) => `${[one, two][from]}:${[one, two][to]}`);
+  let head = '';
+  const body = text
+    .replace(
+      /(?<![\w$.])import(?:(?:\* ?as ([\w$]+)|(?: ([\w$]+),?)?(?:\{([^}]*)\})?) ?from)?"([\w@./:-]+)";?/g,
+      (_, all, whole, some, from) => {
+        const made = [all ?? whole, some && `{${names(some, 0, 1)}}`].filter((name) => name);
+        head +=
+          made.length === 0 ? `${required(from)};` : made.map((name) => `var ${name}=${required(from)};`).join('');
+        return '';
+      },
+    )
+    .replace(
+      /export\{([^}]*?)(?:,[\w$]+ as"module\.exports")?\};\s*$/,
+      (_, list) => `Object.assign(exports,{${names(list, 1, 0)}});`,
+    )
+    .replace(/export default ([\w$]+\(\));\s*$/, (_, made) => `Object.assign(exports,${made},{default:${made}});`)
+    .replace(/\bimport\(("\.\/[^"]+")\)/g, (_, from) => `Promise.resolve().then(()=>${required(JSON.parse(from))})`);
+  const unknown = /.{0,80}(^|[;}])(import|export)\b[^=:(].{0,80}|(?<![\w$.])import\(["'`].{0,80}/ms.exec(body);
+  if (unknown !== null) throw new Error(`scripts/build.mjs does not know: ${unknown[0]}`);
+  return head + body;
+}
+
+function timeOf(entry) {
+  return Object.keys(TIMES).find((time) => TIMES[time].some((end) => entry.endsWith(end))) ?? 'seldom';
 }
 
 function plugin(setup) {
   return { name: setup.name, setup };
 }
 
-/** The programs in the comments of scripts/start.cjs. */
-function withStart(programs) {
-  let start = readFileSync(`${root}scripts/start.cjs`, 'utf8');
-  const bodies = programs.map((program) => `//${deflateRawSync(program, { level: 9 }).toString('base64')}\n`);
-  programs.forEach((program, index) => {
-    start = start.replace(`@digest${index}@`, digest(program));
+/** The parts in the comments of scripts/start.cjs. */
+function withStart() {
+  const start = readFileSync(`${root}scripts/start.cjs`, 'utf8');
+  const bodies = parts.map((part) => deflateRawSync(part, { level: 9 }).toString('base64'));
+  let at = 0;
+  const places = bodies.map((body) => {
+    // Two slashes before it, the end of its line behind.
+    const place = [at + 2, body.length];
+    at += body.length + 3;
+    return place;
   });
-  let at = start.length;
-  bodies.forEach((body, index) => {
-    // Without the slashes before it and the end of its line; and no digit more than there is place for.
-    start = start
-      .replace(`@begin${index}@`, String(at + 2).padStart(`@begin${index}@`.length))
-      .replace(`@length${index}@`, String(body.length - 3).padStart(`@length${index}@`.length));
-    at += body.length;
-  });
-  return start + bodies.join('');
+  const filled = start
+    .replace('@build@', build)
+    .replace('@parts@', JSON.stringify(places))
+    .replace('@modules@', JSON.stringify(partOf));
+  const begin = (length) => filled.replace('@begin@', String(length));
+  const length = begin(begin(filled.length).length).length;
+  return begin(length) + bodies.map((body) => `//${body}\n`).join('');
 }
 
 /** Under a name of its own first: tests and a demo may be running the old one. */
@@ -134,24 +193,43 @@ function put(name, content, mode) {
 }
 
 /**
- * The programs and what V8 has compiled of them: of what is needed at once after a plan in sync, the command that is to be
- * fast, of what is imported on demand after the help. As scripts/start.cjs reads it; undefined where none can be made here.
+ * The parts and what V8 has compiled of them, as scripts/start.cjs reads it: a plan in sync, the command that is to be fast; an
+ * apply, in its second thread; the help; and what root asks of a child. Undefined where none can be made here.
  */
 function compiled() {
   const dir = mkdtempSync(join(tmpdir(), 'reflake-build-'));
   try {
     const { yaml } = makeMachine(dir, 3);
-    const runs = [['plan', '--root', dir, '--spec', yaml], ['--help']];
-    const parts = runs.map((args, index) => [compiledBy(args, index, dir), Buffer.from(programs[index])]);
-    const sections = parts.map((two) => Buffer.concat(two));
-    let at = sections.length * (64 + 64 + 8 + 8 + 8);
-    const heads = sections.map((section, index) => {
-      const numbers = [at, ...parts[index].map(({ length }) => length)].map((number) => String(number).padStart(8));
-      const head = digest(programs[index]) + digest(section) + numbers.join('');
-      at += section.length;
-      return head;
-    });
-    return Buffer.concat([Buffer.from(heads.join('')), ...sections]);
+    const there = ['--root', dir, '--state', join(dir, 'state')];
+    const best = [];
+    const take = (args) => {
+      for (const [part, bytes] of compiledBy(args, dir)) best[part] ??= bytes;
+    };
+    take(['plan', '--spec', yaml, ...there]);
+    take(['--help']);
+    // Its questions come from a file.
+    const looks = [
+      ['stat', '/etc'],
+      ['read', '/etc/passwd'],
+      ['entries', '/etc'],
+      ['waypoint', yaml],
+      ['readFile', yaml],
+    ];
+    writeFileSync(join(dir, 'asked'), looks.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    take(['__look']);
+    writeFileSync(join(dir, 'etc/nix/nix.conf'), '');
+    take(['apply', '--yes', '--spec', yaml, ...there]);
+    const heads = [];
+    const bodies = [];
+    let at = HEAD;
+    for (const [part, source] of parts.entries()) {
+      const compiled = best[part] ?? Buffer.alloc(0);
+      const body = Buffer.concat([compiled, Buffer.from(source)]);
+      heads.push([at, compiled.length, source.length, checksum(body)]);
+      bodies.push(body);
+      at += body.length;
+    }
+    return Buffer.concat([Buffer.from(JSON.stringify({ build, parts: heads }).padEnd(HEAD)), ...bodies]);
   } catch (thrown) {
     // No git here, for one.
     console.error(`build: no dist/reflake.cache: ${thrown.message}`);
@@ -161,45 +239,79 @@ function compiled() {
   }
 }
 
-/** What is compiled of a program when reflake, run in `dir` with these arguments, is at its end. */
-function compiledBy(args, index, dir) {
+/** As in scripts/start.cjs. */
+function checksum(bytes) {
+  let sum = bytes.length;
+  for (let at = 0; at + 4 <= bytes.length; at += 256)
+    sum = Math.imul(sum ^ bytes.readInt32LE(at), 0x01000193) + (sum >>> 15);
+  return sum >>> 0;
+}
+
+/** What is compiled of each part when reflake, run in `dir` with these arguments, is at its end: part to bytes. */
+function compiledBy(args, dir) {
   const observer = join(dir, 'observer.cjs');
-  const file = join(dir, `compiled-${index}`);
+  const out = mkdtempSync(join(dir, 'compiled-'));
   writeFileSync(
     observer,
     `const vm = require('node:vm');
+    const { createHash } = require('node:crypto');
+    const { writeFileSync } = require('node:fs');
     const scripts = [];
     vm.Script = class extends vm.Script {
       constructor(source, { filename }) {
         super(source, { filename });
-        scripts.push(this);
+        scripts.push([createHash('sha256').update(source).digest('hex'), this]);
       }
     };
     // A cache made under other flags than the program starts with would be refused.
     require('node:v8').setFlagsFromString = () => {};
-    // What an ordinary user's plan needs, also where root builds.
-    process.geteuid = () => 1000;
-    process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(file)}, scripts[${index}].createCachedData()));`,
+    // What an ordinary user's plan needs, also where root builds; who applies may be root.
+    if (${args[0] !== 'apply'}) process.geteuid = () => 1000;
+    const save = () => {
+      for (const [name, script] of scripts) writeFileSync(${JSON.stringify(`${out}/`)} + name, script.createCachedData());
+    };
+    process.on('exit', save);
+    // The second thread is ended where it stands, once it has said its exit code.
+    const { isMainThread, parentPort } = require('node:worker_threads');
+    if (!isMainThread) {
+      const { postMessage } = parentPort;
+      parentPort.postMessage = (said) => {
+        if ('exit' in said) save();
+        postMessage.call(parentPort, said);
+      };
+    }`,
   );
   const env = { PATH: process.env.PATH, HOME: dir };
   const argv = ['--require', observer, `${root}dist/reflake.cjs`, ...args];
-  const { status, stderr } = spawnSync(process.execPath, argv, { cwd: dir, env, encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
-  return readFileSync(file);
+  const asked = openSync(join(dir, args[0] === '__look' ? 'asked' : 'reflake.yaml'), 'r');
+  const answered = openSync('/dev/null', 'w');
+  const stdio = ['ignore', 'ignore', 'pipe', asked, answered];
+  const { status, stderr } = spawnSync(process.execPath, argv, { cwd: dir, env, stdio, encoding: 'utf8' });
+  for (const fd of [asked, answered]) closeSync(fd);
+  // What an apply needs may be missing here; then what it is made of is compiled when it runs.
+  if (status !== 0 && args[0] !== 'apply') throw new Error(`${args[0]} ended with ${status}: ${stderr}`);
+  return parts.flatMap((source, part) => {
+    const file = join(out, digest(source));
+    return existsSync(file) ? [[part, readFileSync(file)]] : [];
+  });
 }
 
-/** Modules of Node that a plan in sync may do without are loaded when something of them is asked for. */
+/** Modules of Node that our own may do without are loaded when something of them is asked for. */
 function lazyBuiltins(esbuild) {
   const LAZY = {
     'node:child_process': ['spawn', 'spawnSync'],
+    'node:crypto': ['createHash', 'randomBytes'],
     'node:zlib': ['inflateSync'],
   };
-  esbuild.onResolve({ filter: /^node:(child_process|zlib)$/ }, ({ path, namespace }) =>
-    namespace === 'lazy' ? { path, external: true } : { path, namespace: 'lazy' },
+  esbuild.onResolve({ filter: /^node:(child_process|crypto|zlib)$/ }, ({ path, importer }) =>
+    importer.includes('node_modules/') ? { path, external: true } : { path, namespace: 'lazy' },
   );
   esbuild.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
     contents: LAZY[path]
-      .map((name) => `export const ${name} = (...args) => require(${JSON.stringify(path)}).${name}(...args);`)
+      .map(
+        (name) =>
+          `export const ${name} = (...args) => process.getBuiltinModule(${JSON.stringify(path)}).${name}(...args);`,
+      )
       .join('\n'),
   }));
 }

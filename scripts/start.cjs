@@ -1,59 +1,95 @@
 #!/usr/bin/env node
-// Starts reflake, which stands below, compressed: Node reads and scans this whole file at each start, comments too. It is two
-// programs: what is needed at once, and what is imported on demand, which is read only then. Where the build left
-// dist/reflake.cache beside it, both are taken from there as they are, and with what V8 had compiled of them;
-// but only where nobody else can have written it.
+// Starts reflake, whose parts stand below, compressed: Node reads and scans this whole file at each start, comments too. A part
+// holds modules that are needed together, and is read when one of them is asked for. Where the build left dist/reflake.cache
+// beside it, parts are taken from there as they are, and with what V8 had compiled of them; but only where nobody else can
+// have written it.
 'use strict';
-const { createHash } = require('node:crypto');
 const { closeSync, constants, fstatSync, lstatSync, openSync, readSync } = require('node:fs');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } = constants;
 
-// Filled in by scripts/build.mjs. The digest is of the program, and the cache must name it.
-const AT_ONCE = { begin: Number('@begin0@'), length: Number('@length0@'), digest: '@digest0@', section: 0 };
-const ON_DEMAND = { begin: Number('@begin1@'), length: Number('@length1@'), digest: '@digest1@', section: 1 };
-/** Of each program the cache says first: its digest, that of its section, where that begins; the lengths of compiled and source. */
-const HEAD = 64 + 64 + 8 + 8 + 8;
+// Filled in by scripts/build.mjs. The build is the digest of all parts, and the cache must name it.
+const BUILD = '@build@';
+const PARTS_BEGIN = Number('@begin@');
+/** Of each part, where it is behind PARTS_BEGIN, and its length. */
+const PARTS = JSON.parse('@parts@');
+/** The part of each module. */
+const PART_OF = JSON.parse('@modules@');
+/**
+ * Bytes of JSON at the beginning of the cache, padded: its build, and of each part where it begins, the lengths of what was compiled
+ * and of the source, and a checksum.
+ */
+const HEAD = 4096;
 
-const program = { exports: {} };
-let onDemand;
-start(AT_ONCE, program, (name) => {
-  if (!name.startsWith('later:')) return require(name);
-  onDemand ??= start(ON_DEMAND, { exports: {} }, (other) =>
-    other.startsWith('shared:') ? program.exports.shared[other.slice('shared:'.length)] : require(other),
-  );
-  return onDemand[name.slice('later:'.length)]();
-});
+// Open as long as we run: what is loaded later is of the same build, whatever is installed meanwhile.
+const cache = openedCache();
+const parts = [];
+const modules = [];
+/** What `import.meta` is there. */
+const meta = {
+  get url() {
+    return require('node:url').pathToFileURL(__filename).href;
+  },
+};
+load(0);
 
-function start(one, module, require) {
-  const { source, cachedData } = cached(one) ?? { source: inflated(one) };
-  const script = new Script(source, { filename: __filename, cachedData });
-  script.runInThisContext()(require, module, module.exports, __filename);
-  return module.exports;
+/** A module of the program; what it asks for is one by its number, or one of Node's. */
+function load(name) {
+  if (typeof name !== 'number') return require(name);
+  if (modules[name] !== undefined) return modules[name];
+  const exports = {};
+  modules[name] = exports;
+  const part = PART_OF[name];
+  parts[part] ??= started(part);
+  parts[part][name](load, exports);
+  return exports;
+}
+
+function started(part) {
+  const { source, cachedData } = cached(part) ?? { source: inflated(PARTS[part]) };
+  return new Script(source, { filename: __filename, cachedData }).runInThisContext()(meta);
 }
 
 /** V8 itself refuses what another V8 made, but of the source it compares the length only, and damage would crash it. */
-function cached({ digest, section }) {
-  let fd;
+function cached(part) {
+  if (cache === undefined) return undefined;
   try {
-    fd = openCache();
-    const head = piece(fd, section * HEAD, HEAD).latin1Slice();
-    if (head.slice(0, 64) !== digest) return undefined;
-    const [begin, compiled, length] = [head.slice(128, 136), head.slice(136, 144), head.slice(144)].map(Number);
-    const bytes = piece(fd, begin, compiled + length);
-    if (head.slice(64, 128) !== createHash('sha256').update(bytes).digest('hex')) return undefined;
+    const [begin, compiled, length, sum] = cache.parts[part];
+    const bytes = piece(cache.fd, begin, compiled + length);
+    if (checksum(bytes) !== sum) return undefined;
     return { source: bytes.latin1Slice(compiled), cachedData: bytes.subarray(0, compiled) };
   } catch {
-    // No cache, a piece of one, or one that others can write: it is only there to be faster.
+    // A piece of a cache: it is only there to be faster.
     return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 }
 
 /**
- * The cache is code, and its digests are only its own word: whoever can write it decides what runs. So program, cache and
+ * One word of each 256 bytes: what a disk loses is whole sectors, and whoever changes bytes on purpose could write a digest as
+ * well. A digest of all of it would cost more than the rest of this file: node:crypto is large.
+ */
+function checksum(bytes) {
+  const words = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
+  let sum = bytes.length;
+  for (let at = 0; at < words.length; at += 64) sum = Math.imul(sum ^ words[at], 0x01000193) + (sum >>> 15);
+  return sum >>> 0;
+}
+
+/** Undefined: there is none, it is of another build, or others can write it. */
+function openedCache() {
+  let fd;
+  try {
+    fd = openCache();
+    const { build, parts } = JSON.parse(piece(fd, 0, HEAD).latin1Slice());
+    if (build === BUILD) return { fd, parts };
+  } catch {}
+  if (fd !== undefined) closeSync(fd);
+  return undefined;
+}
+
+/**
+ * The cache is code, and its checksum is only its own word: whoever can write it decides what runs. So program, cache and
  * their directory must belong to one owner, and nobody else may write them. For root that owner is root, and the same holds
  * for every directory above. The directory is asked first: nobody else can swap a file in it after that.
  */
@@ -85,11 +121,11 @@ function mustBelong({ uid, gid, mode }, owner, type) {
   if (uid !== owner || (mode & S_IFMT) !== type || (mode & others) !== 0) throw new Error('others can write it');
 }
 
-function inflated({ begin, length }) {
+function inflated([begin, length]) {
   const { inflateRawSync } = require('node:zlib');
   const fd = openSync(__filename, O_RDONLY);
   try {
-    return inflateRawSync(Buffer.from(piece(fd, begin, length).latin1Slice(), 'base64')).latin1Slice();
+    return inflateRawSync(Buffer.from(piece(fd, PARTS_BEGIN + begin, length).latin1Slice(), 'base64')).latin1Slice();
   } finally {
     closeSync(fd);
   }

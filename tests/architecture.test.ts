@@ -72,6 +72,7 @@ const NODE: Readonly<Record<string, readonly string[]>> = {
   'node:child_process': ['core/host/'],
   'node:crypto': [
     'core/canonical.ts',
+    'core/little-hash.ts',
     'core/formats/',
     'core/host/disk/copy-tree.ts',
     'core/host/surroundings.ts',

@@ -229,3 +229,40 @@ test('whatever an editor does at any instant: all is told, near, and no second n
   expect(problems).toEqual([]);
   expect(kept).toBeGreaterThan(0);
 }, 120_000);
+
+/** An apply that makes a repository, and is undone after `used`. What the owner finds afterwards, by name. */
+async function undoneRepository(used: (git: string) => void): Promise<readonly string[]> {
+  const dir: Puttable = { type: 'dir', mode: 0o755, owner: OWNER };
+  const git = '/etc/nixos/.git';
+  const born = ['HEAD', 'index'].map((name) => put(`${git}/${name}`, ABSENT, file('new')));
+  const edits = [put(git, ABSENT, dir), put(`${git}/objects`, ABSENT, dir), ...born];
+  const verify = async () => {
+    used(`${root}${git}`);
+    return [PROBLEM];
+  };
+  const host = realHost(absolute(root));
+  const store = diskStore(`${home.dir}/state`);
+  const outcome = await execute(
+    { ...transaction('c0de'), batches: [edits] },
+    BLOBS,
+    around({ host, store }, { verify }),
+  );
+  expect(outcome).toMatchObject({ status: 'rolled-back' });
+  expect(breaches(outcome)).toEqual([]);
+  return rowsOfDisk(`${root}/etc/nixos`)
+    .map((row) => row.split('\t')[0]!.replace(/reflake-conflict-[^/]*/, 'kept'))
+    .filter((path) => path.includes('.git'));
+}
+
+test.each([
+  [
+    'committed to',
+    (git: string) => writeFileSync(`${git}/objects/ab`, 'mine'),
+    ['', '/HEAD', '/index', '/objects', '/objects/ab'],
+  ],
+  ['staged into', (git: string) => writeFileSync(`${git}/index`, 'mine'), ['', '/HEAD', '/index', '/objects']],
+  ['left alone', () => {}, undefined],
+])('a repository that was %s before its apply is undone is whole', async (_what, used, names) => {
+  const due = names?.map((name) => `/.git.kept${name}`) ?? [];
+  expect((await undoneRepository(used)).map((path) => (path.startsWith('/') ? path : `/${path}`))).toEqual(due);
+});

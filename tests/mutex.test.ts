@@ -139,6 +139,15 @@ describe('the holder', () => {
     expect((await apply(`${home.dir}/other`)).code).toBe(0);
   });
 
+  test.each(['-s', '-x'])('keeps root from nothing where it is another user (flock %s)', async (how) => {
+    chmodSync(home.dir, 0o755);
+    const other = start('flock', [how, '-F', `${machine}/etc/nixos`, 'sh', '-c', 'echo held; exec sleep 60'], 65_534);
+    await other.said(/held/);
+    const { code, out } = await apply();
+    other.child.kill('SIGKILL');
+    expect([code, out]).toEqual([0, expect.stringMatching(/\(sleep\) .*holds "\/etc\/nixos", and root does not wait/)]);
+  });
+
   test('keeps others away though its lock file was deleted', async () => {
     const one = await asking();
     rmSync(`${state}/lock`);

@@ -78,7 +78,7 @@ function isRefusedOrLeavesOver(): void {
     expect(existsSync(`${NEW}/configuration.nix`)).toBe(true);
   } else {
     expect({ code: code === 1 || code === 4 ? 'refused' : code, out }).toEqual({ code: 'refused', out });
-    expect(out).toMatch(/permission denied|not permitted/i);
+    expect(out).toMatch(/permission denied|not permitted|is immutable/i);
     expect(rows()).toEqual(old);
   }
 }
@@ -219,7 +219,7 @@ describe.each(WAYS)('%s', (_way, prepare) => {
 
   test('an immutable tree', () => {
     shell(`chattr +i ${OLD}`);
-    isRefused(/permission denied|not permitted/i);
+    isRefused(/is immutable.*RF2043/);
   });
 
   test.each(['+i', '+a'])('a file in the tree that is %s', (how) => {
@@ -229,7 +229,7 @@ describe.each(WAYS)('%s', (_way, prepare) => {
 
   test('an immutable nix.conf, and one in an append-only directory', () => {
     shell(`chattr +i ${CONF}`);
-    isRefused(/permission denied|not permitted/i);
+    isRefused(/is immutable.*RF2043/);
     shell(`chattr -i ${CONF}; chattr +a ${root}/etc/nix`);
     isRefused(/permission denied|not permitted/i);
   });

@@ -39,7 +39,9 @@ test('history says what is gone', () => {
   const { out } = reflake('history');
   expect(out.trim().split('\n')).toHaveLength(3);
   expect(out).toMatch(/applies 1 to 2 were removed/);
-  expect(reflake('history', '--format', 'json').out).toMatch(/^\{"type":"history","applies":\d+,"removed":2\}$/m);
+  expect(reflake('history', '--format', 'json').out).toMatch(
+    /^\{"type":"history","where":"[^"]+","applies":\d+,"removed":2\}$/m,
+  );
   expect(reflake('show', '1').out).toMatch(/apply 1 was removed from the history.*RF3010/);
 });
 

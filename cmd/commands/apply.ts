@@ -1,7 +1,7 @@
 // reflake apply [PLAN]: exactly what the plan shows, or nothing.
 
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
@@ -9,6 +9,7 @@ import { isRoot } from '../../core/host/process/trusted.ts';
 import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
 import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
+import { activeSystem } from '../../core/machine/reader.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
@@ -24,6 +25,7 @@ import type { Counts } from '../../core/verdict.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { onceGitRests } from '../session/git-rests.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { loadPlan, sameId } from '../session/plan-file.ts';
@@ -65,14 +67,16 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const held = { ...session.host, ...session.host.held };
     let edits: readonly Edit[] = [];
     let arrivals: readonly Arrival[] = [];
-    const around = surroundings({ ...session, mutex }, io, async () => {
+    const around = surroundings({ ...session, mutex }, io, options, async () => {
       const { plan: left } = await session.plan(() => {});
       after = tallyOf(left);
       return [...remaining(left, session), ...strangersIn(arrivals, held, edits)];
     });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    const plan = saved?.plan ?? (await session.plan(report)).plan;
+    const again = saved === undefined ? async () => (await session.plan(report)).plan : undefined;
+    const made = saved?.plan ?? (await session.plan(report)).plan;
+    const plan = await onceGitRests(made, again, session, io);
     const signal = io.stopped();
     // Whatever else is wrong with the plan: programs that it needed were stopped too.
     if (signal !== undefined) return endOf(stoppedBy(signal));
@@ -110,6 +114,8 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       undoes: [],
       parties: session.wishes.parties,
       dirs,
+      spec: basename(session.specFile),
+      active: activeSystem(session.host),
       batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);

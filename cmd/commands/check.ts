@@ -17,6 +17,7 @@ export async function checkCommand(options: CheckOptions, io: Io, reporting: Rep
   const opened = await openSession(options, io, reporting);
   if (!opened.ok) return opened.end;
   const { session } = opened;
+  io.loaded?.();
   for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
   const { plan, isPartial } = await session.plan(session.report, { bytes: false });
   session.report({ type: 'planned', plan, isPartial });

@@ -4,22 +4,34 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
 import { tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import { rowOf } from '../../core/transaction/apply-index.ts';
 import { goneThrough, past, type RecordedApply } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { loadPlan } from '../session/plan-file.ts';
+import { closedHistory, rootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, placeOf } from '../session/session.ts';
 
 export async function historyCommand(options: GlobalOptions, io: Io, { report }: Reporting): Promise<End> {
-  const history = past((await placeOf(options, io)).store);
-  if (!history.ok) {
-    report({ type: 'diagnostic', diagnostic: history.problem });
+  const place = await placeOf(options, io);
+  const history = past(place.store);
+  const roots = rootsApplies(options, place);
+  const problem = history.ok ? (roots.status === 'damaged' ? roots.problem : undefined) : history.problem;
+  if (!history.ok || problem !== undefined) {
+    report({ type: 'diagnostic', diagnostic: problem! });
     return { exit: EXIT.stuck };
   }
   const { applies } = history;
-  report({ type: 'history', applies: applies.length, removed: goneThrough(applies) });
-  for (const one of applies) report({ type: 'apply', ...published(one) });
+  const tell = (where: string, told: readonly PastApply[], isRoots: boolean): void => {
+    const counts = { applies: told.length, removed: goneThrough(told) };
+    report({ type: 'history', where, ...counts, ...(isRoots && { isRoots }) });
+    for (const one of told) report({ type: 'apply', ...one });
+  };
+  const isRootsShown = roots.status === 'known' && roots.applies.length > 0;
+  if (applies.length > 0 || !isRootsShown) tell(place.store.where, applies.map(published), false);
+  if (isRootsShown) tell(roots.where, roots.applies, true);
+  if (roots.status === 'closed') report({ type: 'diagnostic', diagnostic: closedHistory(roots.where) });
   return { exit: EXIT.ok };
 }
 
@@ -44,13 +56,23 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
   const { report } = reporting;
   const { what } = options;
   if (what !== undefined && !/^\d+$/.test(what)) return await showPlan(options, what, io, reporting);
-  const history = past((await placeOf(options, io)).store);
+  const place = await placeOf(options, io);
+  const history = past(place.store);
   if (!history.ok) {
     report({ type: 'diagnostic', diagnostic: history.problem });
     return { exit: EXIT.stuck };
   }
   const { applies } = history;
-  const found = what === undefined ? applies.at(-1) : applies.find(({ number }) => String(number) === what);
+  const pick = <T extends { readonly number: number }>(all: readonly T[]): T | undefined =>
+    what === undefined ? all.at(-1) : all.find(({ number }) => String(number) === what);
+  const found = pick(applies);
+  const roots = found === undefined ? rootsApplies(options, place) : undefined;
+  const theirs = roots?.status === 'known' ? pick(roots.applies) : undefined;
+  if (theirs !== undefined) {
+    report({ type: 'apply', ...theirs });
+    report({ type: 'diagnostic', diagnostic: rootsOwn(`sudo reflake show ${theirs.number}`) });
+    return { exit: EXIT.ok };
+  }
   if (found === undefined) {
     const diagnostic = noSuchApply(what === undefined ? undefined : Number(what), applies);
     report({ type: 'diagnostic', diagnostic });
@@ -73,7 +95,5 @@ async function showPlan(options: ShowOptions, file: string, io: Io, reporting: R
   return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };
 }
 
-const published = ({ number, transaction, finishedAt, undone }: RecordedApply): PastApply => {
-  const { kind, plan, undoes, startedAt, by, batches } = transaction;
-  return { number, kind, plan, undoes, startedAt, finishedAt, by, undone, count: batches.flat().length };
-};
+const published = ({ number, transaction, finishedAt, undone }: RecordedApply): PastApply =>
+  rowOf(number, transaction, finishedAt, undone);

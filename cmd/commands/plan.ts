@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { findingsOf, isBar, isBlocked, isEmpty, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import { isDirectory, rootsState } from '../../core/host/surroundings.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
@@ -23,6 +24,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   const opened = await openSession(options, io, reporting, options.out);
   if (!opened.ok) return opened.end;
   const { session } = opened;
+  io.loaded?.();
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
@@ -81,8 +83,8 @@ const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({
 });
 
 /** A plan made while an apply lies unfinished is about a machine that recovery will change. */
-function noteUnfinished({ store, report }: Session): void {
-  if (store.list('journal').length === 0) return;
+function noteUnfinished({ store, root, report }: Session): void {
+  if (store.list('journal').length === 0 && !isDirectory(`${rootsState(root)}/journal`)) return;
   report({
     type: 'diagnostic',
     diagnostic: {

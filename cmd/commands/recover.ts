@@ -21,7 +21,7 @@ export async function recoverCommand(
   const place = await placeOf(options, io);
   learn(aboutMachine(place));
   const act = async (mutex: Mutex): Promise<End> => {
-    const around = surroundings({ ...place, report, mutex }, io, async () => [], exitOf);
+    const around = surroundings({ ...place, report, mutex }, io, options, async () => [], exitOf);
     const signal = io.stopped();
     if (signal !== undefined) return endOf(stoppedBy(signal));
     const outcome = await undoUnfinished(around, io);

@@ -1,10 +1,13 @@
-// reflake rollback [N] | --to N: undoes past applies, offline, as a transaction of its own.
+// reflake rollback [N] | --to N: undoes past applies, offline, as a transaction of its own; planned, shown and confirmed as an
+// apply is.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
+import { callerOf } from '../../core/host/process/caller.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { stateInTheWay } from '../../core/host/state-place.ts';
+import { people } from '../../core/machine/people.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
-import type { Edit } from '../../core/model.ts';
+import type { Edit, Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import {
@@ -15,7 +18,8 @@ import {
   strangersIn,
   takenAlong,
 } from '../../core/transaction/comes-back.ts';
-import { execute } from '../../core/transaction/executor.ts';
+import { barsOf, execute } from '../../core/transaction/executor.ts';
+import { undoing } from '../../core/transaction/going-back.ts';
 import {
   goneThrough,
   type Past,
@@ -23,15 +27,17 @@ import {
   type RecordedApply,
   select,
   type Target,
-  undoing,
 } from '../../core/transaction/history.ts';
+import { checkPreconditions } from '../../core/transaction/preconditions.ts';
+import { rollbackPlan } from '../../core/transaction/rollback-plan.ts';
 import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
-import { type End, EXIT } from '../session/exit.ts';
+import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { missingRights } from '../session/rights.ts';
+import { hasRootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
-import { aboutMachine, placeOf } from '../session/session.ts';
+import { aboutMachine, type Place, placeOf } from '../session/session.ts';
 import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { noSuchApply } from './history.ts';
@@ -42,14 +48,17 @@ export interface RollbackOptions extends GlobalOptions, MutexOptions, KeepOption
   readonly yes: boolean;
   /** Overwrite what was changed since; its content is recorded first. */
   readonly force: boolean;
+  /** Shows the bytes before it asks. */
+  readonly diff: boolean;
 }
 
-export async function rollbackCommand(options: RollbackOptions, io: Io, { report, learn }: Reporting): Promise<End> {
+export async function rollbackCommand(options: RollbackOptions, io: Io, reporting: Reporting): Promise<End> {
+  const { report, learn } = reporting;
   const limits = limitsOf(options);
   const place = await placeOf(options, io);
   learn(aboutMachine(place));
-  const refuse = (diagnostic: Diagnostic, exit: number): End => {
-    report({ type: 'diagnostic', diagnostic });
+  const refuse = (diagnostics: readonly Diagnostic[], exit = exitOfProblems(diagnostics)): End => {
+    for (const diagnostic of diagnostics) report({ type: 'diagnostic', diagnostic });
     return { exit };
   };
   // Read once, under the lock: recovery changes no record.
@@ -62,49 +71,68 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, { report
     // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
     let arrivals: readonly Arrival[] = [];
     let undone: readonly Edit[] = [];
-    const around = surroundings({ ...place, report, mutex }, io, async () => {
+    const held = { ...place.host, ...place.host.held };
+    const around = surroundings({ ...place, report, mutex }, io, options, async () => {
       place.host.refresh();
-      return strangersIn(arrivals, { ...place.host, ...place.host.held }, undone);
+      return strangersIn(arrivals, held, undone);
     });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    if (!history.ok) return refuse(history.problem, EXIT.stuck);
+    if (!history.ok) return refuse([history.problem], EXIT.stuck);
     const selected = select(history.applies, targetOf(options));
-    if (selected === undefined) return refuse(notThere(options, history.applies), EXIT.usage);
+    const isNone = selected === undefined || selected.length === 0;
+    if (isNone && history.applies.length === 0 && hasRootsApplies(options, place))
+      return refuse([rootsOwn('sudo reflake rollback')], EXIT.error);
+    if (selected === undefined) return refuse([notThere(options, history.applies)], EXIT.usage);
     if (selected.length === 0) return endOf({ status: 'unchanged' });
-    const { transaction, blobs } = undoing(
-      selected,
-      history.applies,
-      { ...place.host, ...place.host.held },
-      stamp(io),
-      options.force,
-    );
-    undone = transaction.batches.flat();
-    let batches = transaction.batches;
+    const { transaction, blobs, bars } = undoing(selected, history.applies, held, stamp(io), options.force);
+    if (bars.length > 0) return refuse(bars);
+    let { batches } = transaction;
+    undone = batches.flat();
     const rights = missingRights(undone, place.host);
-    if (rights !== undefined) return refuse(rights, EXIT.error);
+    if (rights !== undefined) return refuse([rights], EXIT.error);
     if (isRoot()) {
-      const held = { ...place.host, ...place.host.held };
       const foreign = foreignIn(undone, held);
-      if (foreign !== undefined) return refuse(foreign, EXIT.error);
+      if (foreign !== undefined) return refuse([foreign], EXIT.error);
       arrivals = arrivalsIn(undone, held);
       const also = takenAlong(undone, arrivals);
       if (also.length > 0) batches = [...batches, also];
       undone = batches.flat();
-      for (const returned of comesBack(undone)) report({ type: 'diagnostic', diagnostic: returned });
     }
-    const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
-    if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return unlessStopped(io);
-    const dirs = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
-    const places = dirs.map((path) => ({ what: 'the configuration', path }));
+    const concerned = [...new Set(selected.flatMap((one) => one.transaction.dirs ?? []))];
+    const places = concerned.map((path) => ({ what: 'the configuration', path }));
     const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
-    if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
-    const outcome = await execute({ ...transaction, batches, dirs }, blobs, around);
+    if (inTheWay !== undefined) return refuse([inTheWay], EXIT.error);
+    // All that would stop it is said before the question; the executor asks once more, for what changes meanwhile.
+    const { stale } = checkPreconditions(held, batches, blobs, 'RF3011');
+    if (stale.length > 0) return refuse(stale);
+    const hindered = barsOf(batches, place.host, blobs);
+    if (hindered.length > 0) return refuse(hindered);
+    const plan = rollbackPlan({ ...transaction, batches }, blobs, people(place.host).name);
+    learn({ spec: `rollback of ${namesOf(selected)}` });
+    if (options.diff) await learnDiff(plan, place, io, reporting);
+    if (undone.length > 0) report({ type: 'planned', plan });
+    if (isRoot()) for (const returned of comesBack(undone)) report({ type: 'diagnostic', diagnostic: returned });
+    const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
+    if (confirmed === undefined) return refuse([unconfirmed], EXIT.usage);
+    if (!confirmed) return unlessStopped(io);
+    const outcome = await execute({ ...transaction, plan: plan.id, batches, dirs: concerned }, blobs, around);
     keepWithin(limits, outcome, around);
     return endOf(outcome);
   };
   return await underMutex(place, options, { io, report, dirs, act });
+}
+
+/** Bytes come from root's journal: whoever called is shown those that they could read now, and could read afterwards. */
+async function learnDiff(plan: Plan, { host }: Place, io: Io, { learn }: Reporting): Promise<void> {
+  const { planDiff } = await import('../report/diff.ts');
+  const { readableBoth } = await import('../../core/plan/caller-may-read.ts');
+  const names = people(host);
+  const caller = callerOf(io.env);
+  const listener = { uid: isRoot() ? caller.uid : 0, gids: [caller.gid, ...names.groupsOf(caller.uid)] };
+  const mayRead = readableBoth({ ...host, ...host.held }, plan, listener);
+  const contentOf = (path: AbsPath): Uint8Array | undefined => (mayRead(path) ? host.held.read(path) : undefined);
+  learn({ diff: (made, theme) => planDiff(made, { contentOf, nameOf: names.name, mayRead }, theme) });
 }
 
 function targetOf({ apply, to }: RollbackOptions): Target {

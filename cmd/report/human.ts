@@ -9,7 +9,7 @@ import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
-import { inSyncLine, planLog, planScreen } from './plan.ts';
+import { idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import type { Screen } from './screen.ts';
 import { truncate } from './width.ts';
 
@@ -77,7 +77,7 @@ export function humanReporter(options: Screen): Reporter {
       isPartial,
       // A check is read to find out what is wrong, so it says why.
       verbose: verbose || options.verb === 'check',
-      isApplying: options.verb === 'apply',
+      isApplying: options.verb === 'apply' || options.verb === 'rollback',
       ...(dir && { dir }),
       ...(saved && { saved }),
       ...(locate && { locate }),
@@ -91,6 +91,8 @@ export function humanReporter(options: Screen): Reporter {
       if (!quiet || undecided > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
       saidInSync = true;
     }
+    if (!quiet) err(knownLines(plan, looks.err));
+    if (verbose && !quiet) err(idLines(plan, looks.err));
     if (!empty && diff !== undefined) out(`\n${diff(plan, looks.out)}`);
     waiting = true;
   };
@@ -121,7 +123,12 @@ export function humanReporter(options: Screen): Reporter {
       if (failed !== undefined && tty.err) err(`${failed}\n`);
       problems(outcome.cause);
     }
-    const isInSync = verdicts !== undefined && verdicts.hold === verdicts.wishes && verdicts.leftOut === 0;
+    const isInSync =
+      verdicts !== undefined &&
+      verdicts.hold === verdicts.wishes &&
+      verdicts.leftOut === 0 &&
+      verdicts.acknowledged === undefined &&
+      !('kept' in outcome);
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';
     // The plan has said it already.
     if (good && (quiet || (saidInSync && outcome.status === 'unchanged'))) {

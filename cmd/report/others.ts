@@ -6,11 +6,13 @@ import { escapeLine } from './escape.ts';
 
 type Said<T extends Event['type']> = Extract<Event, { readonly type: T }>;
 
-export const historyLine = ({ applies, removed }: Said<'history'>): string => {
+export const historyLine = ({ where, applies, removed, isRoots }: Said<'history'>): string => {
   if (applies === 0) return 'No apply yet.';
-  if (removed === 0) return '';
   const which = removed === 1 ? 'apply 1 was' : `applies 1 to ${removed} were`;
-  return `      ${which} removed, as --keep and --keep-size say`;
+  const gone = removed === 0 ? [] : [`      ${which} removed, as --keep and --keep-size say`];
+  // Of several histories each has its heading; of one's own it needs none.
+  const heading = isRoots ? [`By root, kept in ${escapeLine(where)}:`] : [];
+  return [...heading, ...gone].join('\n');
 };
 
 /** One row; and the edits below it, where they were asked for. */

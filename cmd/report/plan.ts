@@ -58,7 +58,7 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
         theme.show(nameOf(change.path, words)),
         theme.show(change.subject),
         value,
-        theme.show(`spec:${change.wish ?? ''}`),
+        change.wish === undefined ? '' : theme.show(`spec:${change.wish}`),
         place === undefined ? '' : theme.show(`${place.file}:${place.line}`),
         // Why, for whoever reads only the log of a nightly check.
         `# ${isSecretName(change.subject) ? '' : `${theme.show(change.because)} `}[${change.code}]`,
@@ -77,17 +77,36 @@ export const shortId = (plan: Pick<Plan, 'id'>): string => plan.id.slice('sha256
  * `No changes: 8 of 9 wishes hold (0.04 s); undecided: features.`
  */
 export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: Theme): string {
-  const { wishes, hold, leftOut } = tallyOf(plan);
+  const { wishes, hold, leftOut, acknowledged = 0 } = tallyOf(plan);
   const time = `(${seconds.toFixed(2)} s)`;
   const head = theme.paint('done', 'No changes:');
-  if (hold === wishes && leftOut === 0)
+  if (hold === wishes && leftOut === 0 && acknowledged === 0)
     return `${head} ${theme.show(plan.host.name)} matches ${theme.show(spec)} ${time}.`;
   const open = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict !== 'holds'));
   const named =
     open.length === 0 ? '' : `; undecided: ${open.map(({ wish }) => theme.show(pointerWords(wish))).join(', ')}`;
   const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
-  return `${theme.paint('bold', 'No changes:')} ${hold} of ${wishes + leftOut} wishes hold ${time}${named}${out}.`;
+  const known = (plan.acknowledged ?? []).map(({ wish }) => theme.show(pointerWords(wish)));
+  const left = known.length === 0 ? '' : `; acknowledged: ${known.join(', ')}`;
+  const all = wishes + leftOut + acknowledged;
+  return `${theme.paint('bold', 'No changes:')} ${hold} of ${all} wishes hold ${time}${named}${out}${left}.`;
 }
+
+/** `acknowledged until 2027-03-01: features (vendor pin)`, one line for each wish. */
+export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>
+  acknowledged
+    .map(({ wish, reason, until }) =>
+      theme.show(`acknowledged${until === undefined ? '' : ` until ${until}`}: ${pointerWords(wish)} (${reason})`),
+    )
+    .join('\n');
+
+/** What an acknowledgement in the spec would name, for whoever wants to know. */
+export const idLines = (plan: Plan, theme: Theme): string =>
+  plan.steps
+    .flatMap(({ findings }) => findings)
+    .filter(({ id }) => id !== undefined)
+    .map(({ id, code, subject }) => theme.paint('dim', theme.show(`finding ${id} [${code}] ${subject}`)))
+    .join('\n');
 
 function rowLines(row: Row, right: string, width: number, words: PlanWords, theme: Theme): readonly string[] {
   const sign = theme.paint(STYLE[row.sign], row.sign === '>' ? ' ' : row.sign);
@@ -163,11 +182,13 @@ const labelOf = ({ remedy: { action }, subject }: Change): string => (action ===
 
 /** For a file the wishes behind it; for an aspect how much it concerns. */
 function rightOf(row: Row): string {
-  if (row.kind === 'file') return `spec:${commonPointer(row.changes.map(({ wish = '' }) => wish))}`;
+  const wishes = row.changes.flatMap(({ wish }) => wish ?? []);
+  if (row.kind === 'file') return wishes.length === 0 ? '' : `spec:${commonPointer(wishes)}`;
   const [change] = row.changes;
   if (change.remedy.action === 'activate') return 'asks first';
   if (row.changes.length > 1) return `${row.changes.length} paths`;
-  return /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0] ?? `spec:${change.wish ?? ''}`;
+  const count = /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0];
+  return count ?? (change.wish === undefined ? '' : `spec:${change.wish}`);
 }
 
 /** What all pointers share; where they share nothing, the beginning of the first. */

@@ -50,6 +50,7 @@ export async function underMutex(
     if ('release' in mutex) {
       try {
         for (const path of mutex.lacking) say(unlockable(path));
+        for (const words of mutex.passed) say(passed(words));
         for (const { path, kind } of mutex.remote) say(remote(path, kind));
         return await act(mutex);
       } finally {
@@ -75,12 +76,14 @@ export const dirsOf = (store: StateStore, past: readonly RecordedApply[] = []): 
   return [...new Set(transactions.flatMap(({ dirs = [] }) => dirs))];
 };
 
+interface Taken extends Mutex {
+  readonly lacking: readonly AbsPath[];
+  readonly passed: readonly string[];
+  readonly remote: ReturnType<typeof remotePlaces>;
+}
+
 /** All or none, and none is waited for while another is held: so nobody waits for us in turn. */
-function takeAll(
-  { store, host, root }: Place,
-  dirs: () => readonly AbsPath[],
-  holder: string,
-): (Mutex & { readonly lacking: readonly AbsPath[]; readonly remote: ReturnType<typeof remotePlaces> }) | Held {
+function takeAll({ store, host, root }: Place, dirs: () => readonly AbsPath[], holder: string): Taken | Held {
   const state = store.takeMutex(holder);
   if ('heldBy' in state) return state;
   try {
@@ -97,7 +100,8 @@ function takeAll(
       state.release();
     };
     const remote = remotePlaces(host.held, paths);
-    return { lend: () => [...state.lend(), ...below.lend()], lacking: below.lacking, remote, release };
+    const { lacking, passed: others } = below;
+    return { lend: () => [...state.lend(), ...below.lend()], lacking, passed: others, remote, release };
   } catch (thrown) {
     state.release();
     throw thrown;
@@ -119,6 +123,14 @@ const locked = (heldBy: string): Diagnostic => ({
   code: 'RF3007',
   summary: `another apply is running: ${heldBy || 'it has not said who it is'}`,
   hint: 'wait for it with --wait 60s; the lock frees itself when its process ends',
+});
+
+/** Anybody can lock what they can open, and would so keep root from applying and from recovering. */
+const passed = (words: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3007',
+  summary: `${words}, and root does not wait for others there`,
+  hint: 'an apply of theirs that runs at this moment may fail; what they change meanwhile is seen, and kept',
 });
 
 const unusable = (where: string, why: string): Diagnostic => ({

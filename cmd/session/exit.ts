@@ -24,8 +24,8 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['3', 'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written'],
   ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
-  ['6', 'refused by a guard: another machine, or a spec that somebody else can write'],
-  ['7', 'another apply holds the lock'],
+  ['6', 'refused by a guard: another machine, an older nixpkgs, or a spec that somebody else can write'],
+  ['7', 'another apply holds the lock, or a git command is at work in the repository'],
   ['64 / 65', 'wrong usage / invalid spec'],
   ['130 / 143', 'interrupted before anything was written'],
 ];

@@ -1,4 +1,5 @@
-// What a command has to do with the outside: streams, environment, a question. The tests of commands hand in their own.
+// What a command has to do with the outside: streams, environment, a question; and wrong usage. The tests of commands hand in
+// their own.
 
 import type { Signal } from '../../core/model.ts';
 import type { Format } from '../report/registry.ts';
@@ -29,6 +30,8 @@ export interface Io {
    * rename failed, or something new begins.
    */
   readonly settles: (end: number | 'written' | 'nothing') => void;
+  /** Said by what only looks, when what it is made of is loaded. Only in the first thread. */
+  readonly loaded?: () => void;
 }
 
 /** The options that every command has. */
@@ -38,6 +41,8 @@ export interface GlobalOptions {
   readonly root: string;
   readonly state?: string | undefined;
   readonly format: Format;
+  readonly allowDowngrade: boolean;
+  readonly allowRename: boolean;
   readonly offline: boolean;
   readonly only?: readonly string[] | undefined;
   readonly skip?: readonly string[] | undefined;
@@ -52,3 +57,6 @@ export interface GlobalOptions {
 export interface Usage {
   readonly usage: string;
 }
+
+export const isUsage = (thrown: unknown): thrown is Usage =>
+  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;

@@ -2,6 +2,7 @@
 
 import { failure } from '../../core/machine/failure.ts';
 import type { Outcome } from '../../core/model.ts';
+import { publishIndex } from '../../core/transaction/apply-index.ts';
 import type { Surroundings } from '../../core/transaction/execution.ts';
 import { LIMITS, type Limits, prune } from '../../core/transaction/retention.ts';
 import type { Usage } from './io.ts';
@@ -36,6 +37,17 @@ export function keepWithin(limits: Limits, outcome: Outcome, { store, report }: 
     prune(store, limits);
   } catch (thrown) {
     const { summary } = failure('older applies cannot be removed from the history', thrown);
+    report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3015', summary } });
+  }
+  keepIndex({ store, report });
+}
+
+/** That others can't read when something was applied changes nothing about it. */
+export function keepIndex({ store, report }: Pick<Surroundings, 'store' | 'report'>): void {
+  try {
+    publishIndex(store);
+  } catch (thrown) {
+    const { summary } = failure('the index of applies cannot be written', thrown);
     report({ type: 'diagnostic', diagnostic: { severity: 'warning', code: 'RF3015', summary } });
   }
 }

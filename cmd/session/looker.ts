@@ -30,7 +30,7 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const present = presentOwner(host, dir);
   const person = present === undefined || present.uid === first?.uid ? first : personOf(present, names);
   host.lookAs(person && idsOf(person, isRunning));
-  const isRoots = owner === undefined && holders[0] === undefined && present === undefined;
+  const isRoots = (owner === undefined || owner.uid === 0) && holders[0] === undefined && present === undefined;
   if (isRunning && isRoots && caller.uid !== 0) host.computeAs(nobody(names));
   if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
   return caller;

@@ -1,13 +1,14 @@
 // Runs one command: gives it a reporter, and tells the reporter how it ended, whatever way that was.
 
-import type { Reporter } from '../../core/event.ts';
+import type { Event, Reporter } from '../../core/event.ts';
+import { dataWithoutCredentials, withoutCredentials } from '../../core/formats/credentials.ts';
 import { type Unreadable, unreadableProblem } from '../../core/machine/reader.ts';
 import { discreetly, type MayRead, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import { wantAscii, wantColor } from '../report/colour.ts';
 import { REPORTERS } from '../report/registry.ts';
 import type { About, Screen } from '../report/screen.ts';
 import { type End, EXIT } from './exit.ts';
-import type { GlobalOptions, Io, Usage } from './io.ts';
+import { type GlobalOptions, type Io, isUsage } from './io.ts';
 
 /** What a command tells with. `learn`: what is known now, and was not when it began. */
 export interface Reporting {
@@ -45,7 +46,11 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
   let about: About = { spec: '', source: () => undefined };
   let mayRead: MayRead = SEES_ALL;
   const screen: Screen = {
-    print: { out: io.out, err: io.err },
+    // What is wrapped or cut was shorn of them before, as data; here it is all the rest: lines of files, diffs.
+    print: {
+      out: (text) => io.out(withoutCredentials(text)),
+      err: (text) => io.err(withoutCredentials(text)),
+    },
     tty: { out: io.tty.out, err: io.tty.err },
     colour: {
       out: wantColor({ isTTY: io.tty.out }, io.env, options.color),
@@ -59,17 +64,34 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
     verb,
     about: () => about,
   };
+  const reporter = REPORTERS[options.format](screen);
   return {
-    report: discreetly(REPORTERS[options.format](screen), () => mayRead),
-    learn({ mayRead: may, ...more }) {
+    report: discreetly(
+      (event) => reporter(withoutCredentialsIn(event)),
+      () => mayRead,
+    ),
+    learn({ mayRead: may, source, ...more }) {
       mayRead = may ?? mayRead;
-      about = { ...about, ...more };
+      about = { ...about, ...more, ...(source && { source: shorn(source) }) };
     },
   };
 }
 
-export const isUsage = (thrown: unknown): thrown is Usage =>
-  typeof thrown === 'object' && thrown !== null && 'usage' in thrown;
+/** The lines around a problem, before they are cut to fit. */
+const shorn =
+  (source: About['source']): About['source'] =>
+  (name) => {
+    const text = source(name);
+    return text === undefined ? undefined : withoutCredentials(text);
+  };
+
+/** But for what is known to hold none and is large: the edits and bytes of a plan, and what names its read set. */
+function withoutCredentialsIn(event: Event): Event {
+  if (event.type === 'edited' || event.type === 'undone') return event;
+  if (event.type !== 'planned') return dataWithoutCredentials(event);
+  const steps = event.plan.steps.map((step) => ({ ...step, findings: dataWithoutCredentials(step.findings) }));
+  return { ...event, plan: { ...event.plan, steps } };
+}
 
 /** By its properties: an error that comes out of a thread keeps nothing else. */
 const hasWhy = (thrown: unknown): thrown is Unreadable =>

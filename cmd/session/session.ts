@@ -14,6 +14,7 @@ import {
   findSpec,
   isDirectory,
   ownFiles,
+  rootsState,
   stateDir,
   systemUser,
   trustedBy,
@@ -22,10 +23,11 @@ import {
 import type { Host } from '../../core/machine/host.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
-import type { Digest, Person } from '../../core/model.ts';
+import type { Digest, Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
+import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
 import { IMPLIED, leavesOf } from '../../core/spec/leaves.ts';
@@ -35,6 +37,7 @@ import { PROVIDERS } from '../../providers/index.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { type End, exitOfProblems } from './exit.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
+import { recordedMachine } from './roots-applies.ts';
 import type { Reporting } from './run.ts';
 import { selectionOf } from './selection.ts';
 import { type Author, authorOf, doubtAbout, notLookedIn } from './trust.ts';
@@ -120,7 +123,9 @@ export async function openSession(
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
   const person = await personFor(place.host, spec.spec, caller, isRunning);
-  const run = { caller, person, offline: options.offline, isRunning, now };
+  const recorded = recordedMachine(options, place);
+  const allow = { downgrade: options.allowDowngrade, rename: options.allowRename };
+  const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow };
   const { isSelected, spec: selected } = selectionOf(options, spec.spec, PROVIDERS);
   const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };
@@ -154,8 +159,7 @@ export async function openSession(
     report,
     plan: async (told, how) => {
       place.host.refresh();
-      const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-      const presumed = stateDirsToCome(place.root, place.store.where, place.host, owner);
+      const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());
       const { evaluate = 'never' } = options;
       const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, evaluate, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
@@ -163,6 +167,12 @@ export async function openSession(
   };
   return { ok: true, session };
 }
+
+/** Whoever plans: what needs root's state directory is applied by root. */
+const stateOfPlan = ({ state }: GlobalOptions, { root, store }: Place): string =>
+  state === undefined ? rootsState(root) : store.where;
+
+const me = (): Owner => ({ uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 });
 
 async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Promise<Person> {
   if (!('lookAs' in host)) return caller;

@@ -8,13 +8,15 @@ import type { Surroundings } from '../../core/transaction/execution.ts';
 import { recover } from '../../core/transaction/executor.ts';
 import { activationBegun, activationEnded, load, noteActivated } from '../../core/transaction/journal.ts';
 import { type End, EXIT, exitOfOutcome } from './exit.ts';
-import type { Io } from './io.ts';
+import type { GlobalOptions, Io } from './io.ts';
+import { keepIndex } from './keep.ts';
 import type { Place, Session } from './session.ts';
 
 /** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
 export function surroundings(
   { host, store, report, mutex }: Place & Pick<Session, 'report'> & { readonly mutex: Mutex },
   io: Io,
+  { offline }: Pick<GlobalOptions, 'offline'>,
   verify: Surroundings['verify'],
   exitOf: (outcome: Outcome) => number = exitOfOutcome,
 ): Surroundings {
@@ -23,7 +25,7 @@ export function surroundings(
     host: {
       ...host,
       async activate(edit, told) {
-        const result = await activate(edit, told, { keep: mutex.lend(), stopped });
+        const result = await activate(edit, told, { keep: mutex.lend(), stopped, offline });
         if (result.status === 'done' && activationBegun(store)) noteActivated(store);
         return result;
       },
@@ -78,6 +80,8 @@ export async function undoUnfinished(around: Surroundings, io: Io): Promise<Outc
 /** An unfinished apply is undone first. Undefined: go on. */
 export async function recoverFirst(around: Surroundings, io: Io): Promise<End | undefined> {
   const outcome = await undoUnfinished(around, io);
+  // A death between the commit and the index is made good here.
+  if (around.store.list('history').length > 0) keepIndex(around);
   if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
   if (outcome === undefined) return undefined;
   if (exitOfOutcome(outcome) === EXIT.stuck) return endOf(outcome);

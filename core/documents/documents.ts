@@ -4,13 +4,13 @@
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
-import { type NixConfFiles, nixConfOf } from '../machine/nix-conf-files.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
 import { readText, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
+import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
@@ -27,7 +27,7 @@ export interface Documents {
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
-  /** The rule by which git hides the path; undefined where none does, or there is no repository. */
+  /** The rule by which git hides the path; undefined where none does. Where there is no repository, as one at `dir` would. */
   readonly ignoredBy: (path: AbsPath) => string | undefined;
   /** As the person's Nix reads it. */
   readonly nixConf: () => NixConfFiles;
@@ -49,14 +49,14 @@ export interface Located {
 export function documentsOf({ dir, modules, home }: Located, reader: Reader): Documents {
   const repository = lazily(() => repositoryOf(dir, reader));
   const ignored = (path: AbsPath): string | undefined => {
-    const found = repository();
-    return found && ignoredBy(found, path, home, reader);
+    const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
+    return ignoredBy(found, path, home, reader);
   };
   const roots = (): Roots => ({
     dir,
     within: repository()?.top ?? dir,
     entries: ['flake.nix', 'flake.lock', ...modules],
-    isHidden: (path) => ignored(path) !== undefined,
+    isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
   const flake = (): NixFile => nixFile(reader, join(dir, './flake.nix'));
   const allMentioned = lazily(() => mentioned(roots(), reader));

@@ -74,6 +74,7 @@ function jobFor(
       ...['--apply', expression],
     ],
     outputs: [],
+    offline,
     as: person,
   };
 }

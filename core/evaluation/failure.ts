@@ -15,7 +15,7 @@ export interface Failure {
 export function failureIn(stderr: string): Failure {
   const lines = stderr.trimEnd().split('\n');
   const log = lines.slice(-12).join('\n');
-  const errors = [...stderr.matchAll(/error: ?(.*(?:\n(?!\s*(?:at |…|error:)|\s*\n).*)*)/g)].map(([, text = '']) =>
+  const errors = [...stderr.matchAll(/error: ?(.*(?:\n(?!\s*(?:at |\u2026|error:)|\s*\n).*)*)/g)].map(([, text = '']) =>
     text.replace(/\s+/g, ' ').trim(),
   );
   // The first is the outermost context; what went wrong stands last.

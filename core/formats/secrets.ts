@@ -53,7 +53,10 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/\bAGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}/g, 'a secret key of age'],
   [/^\s*PrivateKey\s*=\s*[A-Za-z0-9+/]{43}=/gm, 'a private key of WireGuard'],
   [/\bprivateKey\s*=\s*"[A-Za-z0-9+/]{43}="/g, 'a private key of WireGuard'],
-  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'`$<>{}]*:[^\s/@"'`$<>{}]{3,}@/g, 'a password in a url'],
+  [
+    /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'`$<>{}]*:(?!(?:pass(?:word|wd)?|pw|secret|token|x+|\*+|changeme|example)@)[^\s/@"'`$<>{}]{3,}@/gi,
+    'a password in a url',
+  ],
   [/[?&](?:access_token|api_key|token|password)=[^\s&"'$<{]{8,}/g, 'a token in a url'],
   [
     /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|sk-[A-Za-z0-9]{32,}|tskey-[\w-]{20,})\b/g,

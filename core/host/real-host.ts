@@ -28,6 +28,8 @@ export function realHost(root: AbsPath): Host {
     ...looks,
     planned: () => false,
     mounts: (path) => mountsBelow(below(absolute(realpathSync(root)), path.slice(1)), path),
+    hindrance: held.hindrance,
+    room: held.room,
     origin: (path) => path,
     held,
     compute,

@@ -1,8 +1,10 @@
 // The state directory: durable files by relative name, for the journal and the history, and the mutex.
 
 import {
+  chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -24,11 +26,29 @@ import { lockFile } from './disk/flock.ts';
 import { writeAll } from './disk/write-all.ts';
 import { isRoot } from './process/trusted.ts';
 
-/** A store below `dir`, which is made (0700) at the first write. */
+/**
+ * A store below `dir`, which is made at the first write. Root's own is 0755, for the index in it that anybody may read; all else is
+ * 0700 and 0600, whatever the umask.
+ */
 export function diskStore(dir: string): StateStore {
   const at = (name: string): string => `${dir}/${name}`;
   const ensureParent = (name: string): void => {
-    makeDirs(dirname(at(name)));
+    makeDirs(dir, TOP_MODE());
+    makeDirs(dirname(at(name)), 0o700);
+  };
+  const writeAs = (name: string, bytes: Uint8Array, mode: number): void => {
+    ensureParent(name);
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    const fd = openSync(`${at(name)}.tmp`, flags, 0o600);
+    try {
+      writeAll(fd, bytes);
+      fchmodSync(fd, mode);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(`${at(name)}.tmp`, at(name));
+    syncAt(dirname(at(name)));
   };
   const tidy = (): void => rmSync(at(REMOVED), { recursive: true, force: true });
   return {
@@ -41,22 +61,8 @@ export function diskStore(dir: string): StateStore {
       mustBeOurs(dir);
       return missingIs([], () => readdirSync(at(name)).sort());
     },
-    write(name, bytes) {
-      ensureParent(name);
-      const fd = openSync(
-        `${at(name)}.tmp`,
-        constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,
-        0o600,
-      );
-      try {
-        writeAll(fd, bytes);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(`${at(name)}.tmp`, at(name));
-      syncAt(dirname(at(name)));
-    },
+    write: (name, bytes) => writeAs(name, bytes, 0o600),
+    publish: (name, bytes) => writeAs(name, bytes, 0o644),
     rename(from, to) {
       ensureParent(to);
       renameSync(at(from), at(to));
@@ -126,7 +132,32 @@ function mustBeState(dir: string): void {
 }
 
 /** Names in a state directory, as journal, history and plan-places have them. */
-const OURS: ReadonlySet<string> = new Set(['lock', 'journal', 'journal.new', 'history', 'set-aside', REMOVED]);
+const OURS: ReadonlySet<string> = new Set([
+  'lock',
+  'journal',
+  'journal.new',
+  'history',
+  'index',
+  'index.tmp',
+  'set-aside',
+  REMOVED,
+]);
+
+/** Of the state directory itself. An ordinary user's own is nobody else's business. */
+const TOP_MODE = (): number => (isRoot() ? 0o755 : 0o700);
+
+/** One that an earlier version made (0700) is opened, where it holds nothing but ours; and what it holds is closed. */
+function openTop(dir: string): void {
+  const { uid, mode } = lstatSync(dir);
+  const names = readdirSync(dir);
+  if (!isRoot() || uid !== 0 || (mode & 0o777) !== 0o700 || !names.every((name) => OURS.has(name))) return;
+  for (const name of names) {
+    const stat = lstatSync(`${dir}/${name}`);
+    if (stat.isSymbolicLink()) return;
+    if (name !== 'index' && (stat.mode & 0o077) !== 0) chmodSync(`${dir}/${name}`, stat.mode & 0o700);
+  }
+  chmodSync(dir, 0o755);
+}
 
 /**
  * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
@@ -135,9 +166,10 @@ const OURS: ReadonlySet<string> = new Set(['lock', 'journal', 'journal.new', 'hi
 function takeLock(dir: string, holder: string): Mutex | Held {
   for (let tries = 1; ; tries++) {
     try {
-      const made = makeDirs(dir);
+      const made = makeDirs(dir, TOP_MODE());
       mustBeOurs(dir);
       mustBeState(dir);
+      openTop(dir);
       const lock = lockFile(`${dir}/lock`, holder);
       if ('heldBy' in lock || made.length === 0) return lock;
       return {
@@ -167,12 +199,13 @@ function removeUnused(dir: string, made: readonly string[]): void {
   }
 }
 
-/** Durable, and each with mode 0700; which ones it made, the uppermost first. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
-function makeDirs(dir: string): readonly string[] {
+/** Durable, and each with this mode; which ones it made, the uppermost first. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
+function makeDirs(dir: string, mode: number): readonly string[] {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
-  const above = dir === dirname(dir) ? [] : makeDirs(dirname(dir));
+  const above = dir === dirname(dir) ? [] : makeDirs(dirname(dir), mode);
   try {
     mkdirSync(dir, { mode: 0o700 });
+    if (mode !== 0o700) chmodSync(dir, mode);
   } catch (thrown) {
     // Another reflake that starts at the same moment.
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
@@ -208,4 +241,14 @@ function sizeOf(path: string): number {
   const stat = lstatSync(path);
   if (!stat.isDirectory()) return stat.size;
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
+}
+
+/** The index of somebody else's state directory. `closed`: it has one that only its owner can look into. */
+export function readIndexOf(dir: string, name: string): Uint8Array | 'closed' | undefined {
+  try {
+    return missingIs(undefined, () => readRecord(`${dir}/${name}`));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EACCES') return 'closed';
+    throw thrown;
+  }
 }

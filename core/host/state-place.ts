@@ -66,8 +66,9 @@ export function stateDirsToCome(
   const place = absolute(state);
   if (!isWithin(place, root)) return [];
   const missing: Put[] = [];
+  const mode = owner.uid === 0 ? 0o755 : 0o700;
   for (let at = absolute(place.slice(top.length) || '/'); at !== ROOT && isMissing(at, reader); at = parent(at))
-    missing.unshift({ op: 'put', path: at, before: ABSENT, after: { type: 'dir', mode: 0o700, owner } });
+    missing.unshift({ op: 'put', path: at, before: ABSENT, after: { type: 'dir', mode, owner } });
   return missing;
 }
 

@@ -37,10 +37,12 @@ export function systemUser(uid: number): Person {
     : { name: found.name, uid, gid: found.gid, home: found.home };
 }
 
+/** Where root keeps it, on the machine below `root`. */
+export const rootsState = (root: string): string => `${root === '/' ? '' : root}/var/lib/reflake`;
+
 /** For root the machine's own place, else the user's; below `root` where that is not `/`. */
 export function stateDir(root: string, env: Env, caller: Person): string {
-  if (root !== '/') return `${root}/var/lib/reflake`;
-  if (isRoot()) return '/var/lib/reflake';
+  if (root !== '/' || isRoot()) return rootsState(root);
   return `${env.XDG_STATE_HOME?.startsWith('/') ? env.XDG_STATE_HOME : `${caller.home}/.local/state`}/reflake`;
 }
 

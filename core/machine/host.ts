@@ -58,6 +58,11 @@ export interface Work {
    * our doing, who died between taking the one away and putting the other there.
    */
   isOurs(at: number): boolean;
+  /**
+   * Of a move: whether its original lies where root alone can reach it, so that it comes back whatever has become of the copy that
+   * was put in its place.
+   */
+  returnsOriginal(at: number): boolean;
   /** Gives what is at the path of put `at` another name beside it, which it returns. Undefined: nothing is there. */
   setAside(path: AbsPath, at: number): AbsPath | undefined;
   /** Makes all that was published or undone so far durable. */

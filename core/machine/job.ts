@@ -24,6 +24,8 @@ export interface Job {
    */
   readonly argv: Argv;
   readonly outputs: readonly string[];
+  /** It and what it starts are kept from the network. */
+  readonly offline?: boolean;
   /** Paths of the machine's store that Nix needs in `{store}`; what cannot be brought there it has to find itself. */
   readonly sources?: readonly AbsPath[];
   /** The result depends on nothing but this job and the program: what was once answered is not asked again. */

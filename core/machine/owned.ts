@@ -1,9 +1,10 @@
 // Whose a tree is: what of it does not belong to its owner, or can't be used by them. A walk through a Reader.
 
+import { MOST } from '../limits.ts';
 import { type Entry, type Owner, type Party, sameOwner } from '../model.ts';
-import { type AbsPath, parent, ROOT } from '../path.ts';
+import { type AbsPath, depth, parent, ROOT } from '../path.ts';
 import { below, follow } from './links.ts';
-import type { Reader } from './reader.ts';
+import { type Reader, tooDeep } from './reader.ts';
 
 export interface Found {
   readonly path: AbsPath;
@@ -25,6 +26,7 @@ export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: reado
     known ??= wayTo(top, party, reader);
     return known;
   };
+  const deepest = depth(top) + MOST.treeDepth;
   /** Whether the walk goes on. `isClean`: nobody but root can have put it there. */
   const visit = (path: AbsPath, entry: Entry, isClean: () => boolean): boolean => {
     if (entry.type === 'absent') return true;
@@ -35,6 +37,7 @@ export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: reado
     }
     if (++seen === MANY && found.length === 0 && reader.isOwned(top, owner)) return false;
     if (entry.type !== 'dir') return true;
+    if (depth(path) > deepest) throw tooDeep(path);
     const isCleanBelow = isShut(entry) ? isClean : NO;
     return reader.entries(path).every((child) => visit(below(path, child.name), child.entry, isCleanBelow));
   };
@@ -114,5 +117,10 @@ export function wantedMode({ path, entry }: Found): number {
   if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
   if (entry.type === 'dir') return entry.mode | 0o700;
   if ((entry.mode & 0o600) === 0o600) return entry.mode;
-  return entry.mode | (path.includes('/.git/objects/') ? 0o400 : 0o600);
+  return entry.mode | (isObject(path) ? 0o400 : 0o600);
 }
+
+/** Where git and its lfs keep objects, which are read-only: its own and those of submodules. As patterns of find(1). */
+export const OBJECT_PATHS = ['*/.git/objects/*', '*/.git/modules/*/objects/*', '*/.git/lfs/objects/*'];
+
+const isObject = (path: AbsPath): boolean => /\/\.git\/(?:objects|modules\/.*\/objects|lfs\/objects)\//s.test(path);

@@ -2,8 +2,10 @@
 // core/host/ implements it on a disk, and core/plan/overlay.ts is one that already shows planned edits.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { MOST } from '../limits.ts';
 import type { ActiveSystem, Entry, HostFacts, Owner } from '../model.ts';
 import { type AbsPath, absolute, isPossible, join } from '../path.ts';
+import type { Changed, Hindrance, Room } from './hindrance.ts';
 import type { Job, JobResult } from './job.ts';
 
 /** A name in a directory, and what has it. */
@@ -39,6 +41,10 @@ export interface Reader {
    */
   treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
+  /** What would hinder a change of the name, or of owner and mode, at the path. Asked only of what is to be edited. */
+  hindrance(path: AbsPath, changed: Changed): Hindrance | undefined;
+  /** What can still be written in the directory, or where it will be made; undefined where that is not told. */
+  room(dir: AbsPath): Room | undefined;
   /** Mount points below the path: told by the kernel, not by a look at what is there. */
   mounts(path: AbsPath): readonly AbsPath[];
   /** Where what is shown at the path is now: elsewhere only where it is planned to be moved. */
@@ -85,6 +91,14 @@ export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
 /** What `unreadable` says when it is too large. */
 export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
   unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
+
+/** What `unreadable` says of a directory that lies in too many others. */
+export const tooDeep = (path: AbsPath): Error =>
+  unreadable(
+    `${path.slice(0, 200)}…` as AbsPath,
+    `directories lie in each other more than ${MOST.treeDepth} deep, as in no configuration`,
+    'move them out of the configuration',
+  );
 
 /** The diagnostic of a thrown `unreadable`. */
 export const unreadableProblem = ({ path, why, hint }: Unreadable): Diagnostic => ({

@@ -1,20 +1,23 @@
 // The git repository that a directory belongs to, read without git: where it is, what its index holds, what it ignores.
+// It is the one that Nix takes: of the nearest .git upwards, whatever that is. core/machine/git-as-nix.ts says whether it opens.
 
 import { readGitConfig } from '../formats/git/config.ts';
 import { type IgnoreRules, ignored } from '../formats/git/ignore.ts';
-import type { IndexError, ObjectFormat } from '../formats/git/index.ts';
-import { NO_PATHS, readIndexPaths, type TrackedPaths } from '../formats/git/index-paths.ts';
+import type { ObjectFormat } from '../formats/git/index.ts';
+import { NO_PATHS, readIndexPaths } from '../formats/git/index-paths.ts';
 import { MOST } from '../limits.ts';
 import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from '../path.ts';
 import { follow, type Stray, strayed, textAt, voiceOver } from './links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';
 
-type Tracked = { readonly ok: true; readonly paths: TrackedPaths } | IndexError;
+type Tracked = ReturnType<typeof readIndexPaths>;
 
 export interface Repository {
   /** The work tree. */
   readonly top: AbsPath;
   readonly gitDir: AbsPath;
+  /** What has the name .git there. */
+  readonly named: 'dir' | 'file' | 'neither';
   /** The git directory lies elsewhere, and whoever can say so in the work tree does not own it. */
   readonly stray?: Stray;
   readonly format: ObjectFormat;
@@ -35,7 +38,7 @@ export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefin
 
 /** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
 export function ignoredBy(
-  { top, gitDir }: Repository,
+  { top, gitDir }: Pick<Repository, 'top' | 'gitDir'>,
   path: AbsPath,
   home: string,
   reader: Reader,
@@ -61,20 +64,36 @@ export function ignoredBy(
   return found && `"${found.rule}" (${found.source}:${found.line})`;
 }
 
-type Found = Pick<Repository, 'gitDir' | 'stray'>;
+type Found = Pick<Repository, 'gitDir' | 'stray' | 'named'>;
 
 function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
   const path = join(top, '.git');
   const entry = reader.stat(path);
-  if (entry.type === 'dir') return { gitDir: path };
+  if (entry.type === 'absent') return undefined;
+  if (entry.type === 'dir') return { gitDir: path, named: 'dir' };
+  const led = entry.type === 'link' ? follow(reader, path) : undefined;
+  if (led?.entry.type === 'dir') {
+    const stray = strayed(reader, led);
+    return { gitDir: led.path, named: 'dir', ...(stray && { stray }) };
+  }
   // A work tree or a submodule has a file that says where its git directory is.
-  const target = entry.type === 'file' ? /^gitdir: (.+)$/m.exec(textAt(reader, path))?.[1] : undefined;
-  if (target === undefined || entry.type !== 'file') return undefined;
+  const file = led?.entry ?? entry;
+  const target = file.type === 'file' ? namedIn(textAt(reader, led?.path ?? path)) : undefined;
+  if (target === undefined) return { gitDir: path, named: file.type === 'file' ? 'file' : 'neither' };
   const gitDir = pathNamedIn(path, top, target);
   // It leads as a link does.
   const uid = voiceOver(reader, path, entry);
   const stray = uid === 0 ? undefined : strayed(reader, { ...follow(reader, gitDir), by: { link: path, uid } });
-  return { gitDir, ...(stray && { stray }) };
+  return { gitDir, named: 'file', ...(stray && { stray }) };
+}
+
+/** As git reads it: from the first byte on, without line ends at the end. */
+function namedIn(text: string): string | undefined {
+  const begin = 'gitdir: ';
+  if (!text.startsWith(begin)) return undefined;
+  let end = text.length;
+  while (text[end - 1] === '\n' || text[end - 1] === '\r') end--;
+  return end > begin.length ? text.slice(begin.length, end) : undefined;
 }
 
 /** A work tree of its own shares the settings and objects of its repository. */
@@ -84,14 +103,16 @@ export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
   return text === '' ? gitDir : pathNamedIn(file, gitDir, text);
 }
 
-function open(top: AbsPath, { gitDir, stray }: Found, reader: Reader): Repository {
+function open(top: AbsPath, { gitDir, named, stray }: Found, reader: Reader): Repository {
   const config = readGitConfig(textAt(reader, join(commonDirOf(gitDir, reader), 'config')));
   const format: ObjectFormat = config.get('extensions.objectformat')?.at(-1) === 'sha256' ? 'sha256' : 'sha1';
   const index = join(gitDir, 'index');
   const indexBytes = reader.read(index, MOST.indexBytes);
-  const tracked: Tracked = indexBytes === undefined ? { ok: true, paths: NO_PATHS } : trackedIn(indexBytes, format);
-  return { top, gitDir, ...(stray && { stray }), format, index, indexBytes, tracked };
+  const tracked: Tracked = indexBytes === undefined ? NOTHING_TRACKED : trackedIn(indexBytes, format);
+  return { top, gitDir, named, ...(stray && { stray }), format, index, indexBytes, tracked };
 }
+
+const NOTHING_TRACKED: Tracked = { ok: true, paths: NO_PATHS, extensions: [] };
 
 /** Several providers ask about the same repository: the same bytes are read once. */
 function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {

@@ -8,6 +8,8 @@ export interface StateStore {
   read(name: string): Uint8Array | undefined;
   list(name: string): readonly string[];
   write(name: string, bytes: Uint8Array): void;
+  /** Writes a file at the top that anybody who can reach it may read. */
+  publish(name: string, bytes: Uint8Array): void;
   rename(from: string, to: string): void;
   /**
    * A file, or a directory with all that is in it: of that there is all or nothing at any moment, since it is first renamed

@@ -75,6 +75,19 @@ function nameOf(reader: Reader, main: ModuleFacts | undefined): Fact | undefined
   );
 }
 
+/** The release that runs, by its own files: `23.11`; undefined where none says. */
+export function runningRelease(reader: Reader): Fact | undefined {
+  const text = (path: string): string => textThroughLinks(reader, absolute(path));
+  const number = /\b(\d\d\.\d\d)\b/;
+  const version = number.exec(text('/run/current-system/nixos-version'))?.[1];
+  if (version !== undefined) return { value: version, source: 'the running system' };
+  const osRelease = text('/etc/os-release');
+  const stated = number.exec(/^VERSION_ID=.*$/m.exec(osRelease)?.[0] ?? '')?.[1];
+  return stated !== undefined && /^ID="?nixos"?$/m.test(osRelease)
+    ? { value: stated, source: '/etc/os-release' }
+    : undefined;
+}
+
 /**
  * What the machine runs, not its stateVersion: a machine that was upgraded keeps the stateVersion it was born with, and
  * a branch named after that would downgrade it.

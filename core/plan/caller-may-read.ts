@@ -9,6 +9,7 @@ import type { Reader } from '../machine/reader.ts';
 import type { Entry, Finding, Move, Plan } from '../model.ts';
 import { type AbsPath, absolute, parent, ROOT, rebase } from '../path.ts';
 import { editsOf } from './edits.ts';
+import { overlay } from './overlay.ts';
 
 /** Whom the words are for, as the machine numbers them. */
 export interface Listener {
@@ -156,15 +157,23 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
 /** The same judgement for paths as a plan names them: what it moves is asked where it lies now. */
 export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRead {
   if (mayRead === SEES_ALL) return SEES_ALL;
-  const moves = editsOf(plan.steps).filter((edit): edit is Move => edit.op === 'move');
+  const before = placeBefore(movesOf(plan));
   const known = new Map<AbsPath, boolean>();
   return (path) => {
-    const now = moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+    const now = before(path);
     const may = known.get(now) ?? mayRead(now);
     known.set(now, may);
     return may;
   };
 }
+
+const movesOf = ({ steps }: Pick<Plan, 'steps'>): readonly Move[] =>
+  editsOf(steps).filter((edit): edit is Move => edit.op === 'move');
+
+const placeBefore =
+  (moves: readonly Move[]) =>
+  (path: AbsPath): AbsPath =>
+    moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
 
 /** A path whose text, or something said of it, stands in the plan, and which the listener could not read. */
 export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
@@ -181,4 +190,26 @@ export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
     }),
   ]);
   return told.find((path) => !may(path));
+}
+
+/**
+ * Of a plan whose bytes come from a record: only what the listener could read where it lies now, and could read where it will be.
+ * Asked, as `beforeMoves` asks, about the place where a path lies now.
+ */
+export function readableBoth(reader: Reader, plan: Pick<Plan, 'steps' | 'blobs'>, listener: Listener): MayRead {
+  if (listener.uid === 0) return SEES_ALL;
+  const edits = plan.steps.flatMap((step) => step.edits);
+  const origins = new Map<AbsPath, AbsPath>();
+  const stage = overlay(reader);
+  for (const edit of edits) {
+    if (edit.op === 'activate') continue;
+    if (edit.op === 'put') origins.set(edit.path, stage.origin(edit.path));
+    stage.apply(edit, plan.blobs);
+  }
+  const [now, then] = [mayReadOn(reader, listener), mayReadOn(stage, listener)];
+  const before = placeBefore(movesOf(plan));
+  const closed = new Set(
+    [...origins].filter(([path, origin]) => !now(origin) || !then(path)).map(([path]) => before(path)),
+  );
+  return (path) => now(path) && !closed.has(path);
 }

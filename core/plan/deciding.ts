@@ -33,10 +33,12 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
     found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
   );
   // What a guard has ended, or an error bars, is not for Nix to look at.
-  const isBarred = looked.some(({ found }) => found === undefined || found.rest?.verdict === 'blocked');
+  const isBarred = looked.some(
+    ({ found }) => found === undefined || found.rest?.verdict === 'blocked' || found.findings.some(isBlocking),
+  );
   if (policy === 'never' || asked.length === 0 || isBarred) return looked;
   const besides = [...new Set(asked.flatMap((asks) => asks.besides ?? []))];
-  const question = { host: wishes.host.name, toplevel: asked.some(({ toplevel }) => toplevel) };
+  const question = { host: wishes.host.attribute, toplevel: asked.some(({ toplevel }) => toplevel) };
   const ask = async (files: readonly AbsPath[]): Promise<Asked> => {
     const read = treeWith(files, deciding);
     if (!read.ok) return { whole: { kind: 'impossible', why: read.why } };
@@ -63,6 +65,8 @@ function withFailure(looked: readonly Looked[], finding: Finding): readonly Look
     one === teller && one.found ? { ...one, found: { ...one.found, findings: [...one.found.findings, finding] } } : one,
   );
 }
+
+const isBlocking = ({ code, wish }: Finding): boolean => wish !== undefined && entryOf(code).verdict === 'blocked';
 
 const isOpen = ({ code }: Finding): boolean => entryOf(code).verdict === 'undecided';
 
@@ -100,7 +104,7 @@ function treeWith(besides: readonly AbsPath[], { wishes, documents, reader }: De
 
 /** That the configuration does not evaluate bars it; that it could not be tried here is only told. */
 function failed(evaluation: Evaluation, { dir, host }: Wishes): Finding {
-  const subject = `nixosConfigurations.${host.name}`;
+  const subject = `nixosConfigurations.${host.attribute}`;
   if (evaluation.kind === 'failed' && evaluation.failure.of === 'configuration') {
     const { summary, log } = evaluation.failure;
     return {

@@ -154,6 +154,9 @@ export function overlay(base: Reader): Overlay {
       const origin = shown.origin(path);
       return base.mounts(origin).map((at) => rebase(at, origin, path)!);
     },
+    hindrance: (path, changed) => base.hindrance(shown.origin(path), changed),
+    // Where it will lie, not where it comes from.
+    room: base.room,
     origin(path) {
       const found = find(path, layers.length - 1);
       if (found.in === 'base') return found.path;

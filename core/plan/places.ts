@@ -42,7 +42,11 @@ export function isAsDue({ path, before, after }: Put, { wishes: { owner } }: Gro
   if (!sameOwner(before.owner, after.owner) && !(owner !== undefined && sameOwner(owner, after.owner))) return false;
   if (before.type === 'link' || after.type === 'link') return true;
   const due = [before.mode, ...(owner === undefined ? [] : [wantedMode({ path, entry: before })])];
-  return due.some((mode) => after.mode === mode || (after.type === 'file' && after.mode === (mode & ~0o6000)));
+  // With its owner a file loses its set-id bits, and what becomes root's what others could write.
+  const lost = [0, 0o6000, ...(after.owner.uid === 0 ? [0o022, 0o6022] : [])];
+  return due.some((mode) =>
+    lost.some((bits) => after.mode === (mode & ~bits) && (after.type === 'file' || (bits & 0o6000) === 0)),
+  );
 }
 
 /** A text file of the configuration: one that is born is `born`'s, one that is there keeps owner and mode, or has those due. */

@@ -13,11 +13,14 @@ import type { People } from '../machine/people.ts';
 import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
-import { type AbsPath, absolute, basename, parent, rebase } from '../path.ts';
+import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
 import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/wishes.ts';
+import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
+import { STATE } from './aside.ts';
 import { decided, type EvaluatePolicy } from './deciding.ts';
+import { hindrancesTo } from './hindrances.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
@@ -49,13 +52,32 @@ export async function plan(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
+  selection: Selection = {},
+): Promise<Planned> {
+  const whole = await planOnce(wishes, spec, reader, providers, report, selection);
+  const acknowledged = acknowledgedIn(whole.plan, wishes);
+  if (acknowledged.length === 0) return whole;
+  // What is left as it is has no edits, and others may have been planned on top of them: all is planned once more.
+  const left = new Set(acknowledged.map(({ wish }) => wish));
+  const leaves = (selection.leaves ?? leavesOf(wishes.spec)).filter((leaf) => !left.has(leaf));
+  const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
+  const { id: _id, evidence: _evidence, ...body } = others.plan;
+  return { ...others, plan: withIds({ ...body, acknowledged }) };
+}
+
+async function planOnce(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
   {
     isSelected = () => true,
     bytes = true,
     leaves = leavesOf(wishes.spec),
     presumed = [],
     evaluate = 'never',
-  }: Selection = {},
+  }: Selection,
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
@@ -66,7 +88,11 @@ export async function plan(
   const blobs: Record<Digest, Uint8Array> = {};
   let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
-  for (const provider of providers.filter(({ name }) => isSelected(name))) {
+  const isLeftAlone = ({ answers, concerns = [] }: AnyProvider): boolean => {
+    const own = leavesOf(wishes.spec).filter((leaf) => isAnyMatch(leaf, [...answers, ...concerns]));
+    return own.length > 0 && own.every((leaf) => wishes.leftAlone.has(leaf));
+  };
+  for (const provider of providers.filter((one) => isSelected(one.name) && !isLeftAlone(one))) {
     if (guard !== undefined) {
       looked.push({ provider, found: undefined });
       continue;
@@ -74,10 +100,15 @@ export async function plan(
     report({ type: 'progress', text: provider.name });
     const seen = await lookOrSay(provider, wishes, stage, documents);
     if (seen === undefined) continue;
-    const difference = withoutConsequences(seen, looked);
+    const difference = besides(wishes.leftAlone, withoutConsequences(seen, looked));
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
-    const found = [...difference.findings, ...sharedFiles(difference, edits, stage), ...strays];
+    const found = [
+      ...difference.findings,
+      ...sharedFiles(difference, edits, stage),
+      ...hindered(difference, edits, stage, { edits: [...settledEdits.values()].flat(), blobs }),
+      ...strays,
+    ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
     // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
@@ -99,12 +130,28 @@ export async function plan(
     const findings = (found?.findings ?? []).filter((one) => !told.some((other) => isSameThing(one, other)));
     told.push(...findings);
     const edits = settledEdits.get(name) ?? [];
-    return { provider: name, verdicts: answers.of(name), findings: findings.map((one) => asItLies(one, moves)), edits };
+    return {
+      provider: name,
+      verdicts: answers.of(name),
+      findings: findings.map((one) => withId(asItLies(one, moves), wishes.dir)),
+      edits,
+    };
   });
-  const readSet = steps.some(({ edits }) => edits.length > 0) ? recorded.readSet() : [];
+  const isEdited = steps.some(({ edits }) => edits.length > 0);
+  // Reflake's own state is no part of the machine: what is to be written there says itself what it expects.
+  const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial };
+}
+
+/** What is known of wishes that are left as they are is not told again, and bars nothing. */
+function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {
+  if (leftAlone.size === 0) return difference;
+  const findings = difference.findings.filter(({ wish }) => wish === undefined || !leftAlone.has(wish));
+  const { rest, ...others } = difference;
+  const isTold = rest === undefined || findings.some(({ code }) => code === rest.by);
+  return { ...others, findings, ...(rest !== undefined && isTold && { rest }) };
 }
 
 const isSameThing = (one: Finding, other: Finding): boolean =>
@@ -167,6 +214,21 @@ function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Read
     const hint = 'make it a file of its own: cp --remove-destination';
     const behind = wishBehind(difference, edit.path);
     return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
+  });
+}
+
+/** What apply would be refused for. Asked before the edits are shown: it is about the machine as it is. */
+function hindered(
+  difference: Difference,
+  edits: readonly Edit[],
+  stage: Reader,
+  before: { readonly edits: readonly Edit[]; readonly blobs: Blobs },
+): readonly Finding[] {
+  if (edits.length === 0) return [];
+  return hindrancesTo(edits, stage, { ...before.blobs, ...difference.blobs }, before.edits).map(({ problem, edit }) => {
+    const path = edit.op === 'put' ? edit.path : edit.op === 'move' ? edit.from : undefined;
+    const { wish, subject } = wishBehind(difference, path);
+    return asFinding(problem, subject, wish);
   });
 }
 

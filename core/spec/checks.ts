@@ -4,6 +4,7 @@ import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
 import { toPointer } from '../formats/json-pointer.ts';
+import { FEATURES } from '../formats/nix-conf/feature-names.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
 import { type InputWishes, inputsOf } from './inputs.ts';
@@ -19,6 +20,7 @@ export function checkSpec(spec: Spec): readonly SpecProblem[] {
     ...checkOwner(spec.config?.owner ?? ''),
     ...(['path', 'from'] as const).flatMap((key) => checkPlace(key, spec.config?.[key] ?? '/')),
     ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, names)]),
+    ...(spec.features ?? []).flatMap(checkFeature),
   ];
 }
 
@@ -106,6 +108,22 @@ function checkOwner(owner: string): readonly SpecProblem[] {
       pointer: '/config/owner',
       part: 'value',
     }));
+}
+
+/** What is nearly a known name is a slip; any other may be one that a newer Nix has. */
+function checkFeature(name: string, index: number): readonly SpecProblem[] {
+  if (FEATURES.includes(name)) return [];
+  const near = closest(name, FEATURES);
+  return [
+    {
+      severity: near === undefined ? 'warning' : 'error',
+      code: 'RF1015',
+      summary: `unknown experimental feature ${quote(name)}`,
+      hint: near === undefined ? 'a Nix that does not know it drops it with a warning' : `did you mean ${quote(near)}?`,
+      pointer: `/features/${index}`,
+      part: 'value',
+    },
+  ];
 }
 
 function checkUrl({ url, flake, urlPointer }: InputWishes): readonly SpecProblem[] {

@@ -21,6 +21,7 @@ export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
 /** Written, and no wish: about the format, or that something is not looked at. */
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
   '/version': 'always',
+  '/ack': 'always',
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],

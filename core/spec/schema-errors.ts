@@ -148,7 +148,7 @@ function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: str
   if (typeof data !== 'string') return {};
   const key = fromPointer(pointer).slice(0, 2).join('.');
   if (key === 'host.name' && data.includes('.'))
-    return { hint: `use the name without its domain: ${quote(data.split('.')[0])}` };
+    return { hint: `use the name without its domain: ${quote(data.split('.')[0])}; the whole may be host.attribute` };
   if (key === 'config.path' || key === 'config.from')
     return { hint: 'write an absolute path, or one that begins with ~/' };
   if (key === 'config.modules') return { hint: 'write a path below the configuration, beginning with ./' };

@@ -2,7 +2,7 @@
 // What providers get, so that none of them looks a name up again.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
-import type { Diagnostic } from '../diagnostic.ts';
+import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { isId, MOST } from '../limits.ts';
 import { follow, type Stray, settle, strayed } from '../machine/links.ts';
 import { type People, people } from '../machine/people.ts';
@@ -14,7 +14,7 @@ import { type InputWishes, inputsOf } from './inputs.ts';
 
 export interface Wishes {
   readonly spec: Spec;
-  readonly host: Spec['host'];
+  readonly host: Required<Spec['host']>;
   /** Where the configuration lives. */
   readonly dir: AbsPath;
   readonly from?: AbsPath;
@@ -29,7 +29,12 @@ export interface Wishes {
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
   readonly git: boolean;
   readonly activate?: ActivationMode;
+  /** Wishes that are acknowledged not to hold: nobody edits for them. */
+  readonly leftAlone: ReadonlySet<JsonPointer>;
   readonly offline: boolean;
+  /** The id of the machine that the history here was made on; undefined: none is recorded. */
+  readonly recorded?: string;
+  readonly allow: Allowed;
   /** Seconds since 1970; only lock.maxAge looks at it. */
   readonly now: number;
   /** Whether the machine is the one we run on, and not a directory (--root). */
@@ -37,8 +42,16 @@ export interface Wishes {
   readonly people: People;
 }
 
+/** What is done only where somebody says so with an option. */
+export interface Allowed {
+  readonly downgrade: boolean;
+  readonly rename: boolean;
+}
+
 /** What a run knows that the spec does not say. */
 export interface Run {
+  readonly recorded?: string | undefined;
+  readonly allow: Allowed;
   readonly caller: Person;
   /** In whose name programs run. */
   readonly person: Person;
@@ -81,7 +94,9 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
     diagnostics: [],
     wishes: {
       spec,
-      host: spec.host,
+      host: { ...spec.host, attribute: spec.host.attribute ?? spec.host.name },
+      ...(run.recorded && { recorded: run.recorded }),
+      allow: run.allow,
       dir,
       ...(from !== undefined && from !== dir && { from }),
       ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
@@ -96,6 +111,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       },
       git: spec.git === 'track',
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
+      leftAlone: new Set(),
       offline: run.offline,
       now: run.now,
       isRunning: run.isRunning,

@@ -2,11 +2,12 @@
 // taken along, and what is refused.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { MOST } from '../limits.ts';
 import { below } from '../machine/links.ts';
 import { notOwned } from '../machine/owned.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, tooDeep } from '../machine/reader.ts';
 import { type Edit, type Entry, kindOf, type Move, type Owner, type Put } from '../model.ts';
-import { type AbsPath, quoted, rebase } from '../path.ts';
+import { type AbsPath, depth, quoted, rebase } from '../path.ts';
 
 const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
 
@@ -14,6 +15,9 @@ const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
 export interface Arrival extends Pick<Move, 'from' | 'to'> {
   readonly known: ReadonlyMap<AbsPath, Entry>;
 }
+
+/** What comes to root, others can neither write nor run as root: set-id bits, and the write bits of group and others. */
+const FOR_OTHERS = 0o6022;
 
 /** `reader`: looks with root's rights, and follows no link of theirs. */
 export function arrivalsIn(edits: readonly Edit[], reader: Reader): readonly Arrival[] {
@@ -36,7 +40,9 @@ const becomesRoots = (edits: readonly Edit[], tops: readonly AbsPath[]): boolean
 
 function entriesBelow(top: AbsPath, as: AbsPath, reader: Reader): Map<AbsPath, Entry> {
   const found = new Map<AbsPath, Entry>([[as, reader.stat(top)]]);
+  const deepest = depth(top) + MOST.treeDepth;
   const visit = (dir: AbsPath, at: AbsPath): void => {
+    if (depth(dir) > deepest) throw tooDeep(dir);
     for (const { name, entry } of reader.entries(dir)) {
       found.set(below(at, name), entry);
       if (entry.type === 'dir') visit(below(dir, name), below(at, name));
@@ -61,7 +67,7 @@ export function takenAlong(edits: readonly Edit[], arrivals: readonly Arrival[])
       const after =
         entry.type === 'link'
           ? { ...entry, owner: ROOT_OWNER }
-          : { ...entry, owner: ROOT_OWNER, mode: entry.mode & ~0o6000 };
+          : { ...entry, owner: ROOT_OWNER, mode: entry.mode & ~FOR_OTHERS };
       return [{ op: 'put', path, before: entry, after }];
     });
   });

@@ -3,10 +3,12 @@
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
-import { type Blobs, isStale, type Work } from '../machine/host.ts';
+import { type Blobs, type Host, isStale, type Work } from '../machine/host.ts';
 import type { StateStore } from '../machine/state-store.ts';
 import type { Activate, Kept, Outcome, Reading } from '../model.ts';
 import type { AbsPath } from '../path.ts';
+import { hindrancesTo } from '../plan/hindrances.ts';
+import { overlay } from '../plan/overlay.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { begin, commit, discard, draft, drafted, forget, load, noteActivation, noteBatch } from './journal.ts';
 import type { Transaction } from './model.ts';
@@ -28,9 +30,9 @@ export async function execute(
   host.refresh();
   const checked = look(() => {
     const unlike = staleReadings(host, readSet);
-    return unlike.length > 0
-      ? { stale: unlike }
-      : checkPreconditions({ ...host, ...host.held }, asked.batches, blobs, code);
+    if (unlike.length > 0) return { stale: unlike };
+    const found = checkPreconditions({ ...host, ...host.held }, asked.batches, blobs, code);
+    return found.stale.length > 0 ? found : { ...found, stale: barsOf(asked.batches, host, blobs) };
   });
   host.refresh();
   if ('status' in checked) return checked;
@@ -67,6 +69,16 @@ export async function execute(
   } finally {
     work.close();
   }
+}
+
+/** What hinders the writes, before the first of them. */
+export function barsOf(batches: Transaction['batches'], host: Host, blobs: Blobs): readonly Diagnostic[] {
+  const stage = overlay({ ...host, ...host.held });
+  return batches.flatMap((batch) => {
+    const found = hindrancesTo(batch, stage, blobs).map(({ problem }) => problem);
+    for (const edit of batch) if (edit.op === 'move') stage.apply(edit, blobs);
+    return found;
+  });
 }
 
 /** What cannot be looked at is not written to. */
@@ -155,7 +167,7 @@ function damaged(store: StateStore, what: string): Outcome {
 }
 
 /** The number that the next apply gets. */
-export const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
+const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
 
 export const applies = (store: StateStore): readonly number[] =>
   store

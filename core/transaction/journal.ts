@@ -120,7 +120,7 @@ export function commit(store: StateStore, apply: number, finishedAt: string): vo
 export const discard = (store: StateStore): void => store.remove('journal');
 
 /** Contents that the edits name. */
-export function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {
+function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {
   const digests = new Set<Digest>();
   for (const edit of batches.flat()) {
     if (edit.op !== 'put') continue;

@@ -2,7 +2,7 @@
 // stands once in a table.
 
 import { LARGEST_ID } from '../limits.ts';
-import type { Digest, Edit, Entry, HostFacts, Party, Puttable } from '../model.ts';
+import type { ActiveSystem, Digest, Edit, Entry, HostFacts, Party, Puttable } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
 /** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
@@ -24,6 +24,10 @@ export interface Transaction {
   readonly parties?: readonly Party[];
   /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
   readonly dirs?: readonly AbsPath[];
+  /** The file name of the spec that it carries out; for people. */
+  readonly spec?: string;
+  /** What was active when it began. Earlier versions did not write it. */
+  readonly active?: ActiveSystem;
   readonly batches: readonly (readonly Edit[])[];
 }
 

@@ -5,21 +5,10 @@ import { digestOf } from '../canonical.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Blobs } from '../machine/host.ts';
 import { activeSystem, type Reader } from '../machine/reader.ts';
-import {
-  type ActiveSystem,
-  type Edit,
-  type Entry,
-  looksInside,
-  matches,
-  type Put,
-  type Puttable,
-  type Reading,
-  sameOwner,
-} from '../model.ts';
+import { type ActiveSystem, type Edit, type Entry, looksInside, matches, type Put, type Reading } from '../model.ts';
 import { type AbsPath, parent, ROOT } from '../path.ts';
 import { overlay } from '../plan/overlay.ts';
 import { changedSince } from '../plan/read-set.ts';
-import { sameMeaning } from './equivalent.ts';
 
 /** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
 export interface Preconditions {
@@ -93,8 +82,11 @@ function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
 /** In words: why this put cannot be made on what is `there`. */
 function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, blobs: Blobs): string | undefined {
   if (!matches(before, there)) return differenceOf(before, there);
+  if (there.type === 'absent' && after.type !== 'absent' && !hasDirectory(stage, path))
+    return 'has no directory any more';
+  if (there.type === 'dir' && after.type !== 'dir' && after.type !== 'absent') return 'is a directory by now';
   const more = after.type === 'absent' ? stage.list(path).length : 0;
-  if (more > 0) return `holds ${more} more entries`;
+  if (more > 0) return `holds ${more} more ${more === 1 ? 'entry' : 'entries'}`;
   if (after.type !== 'file') return undefined;
   if (after.content !== undefined && blobs[after.content] === undefined) return 'is to get a content that is not here';
   const isShared = there.type === 'file' && there.hardLinked === true && !(before.type === 'file' && before.hardLinked);
@@ -102,74 +94,19 @@ function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, bl
   return isShared && after.content === undefined ? 'has other names by now, which would change with it' : undefined;
 }
 
-/** Which differences from an edit's `before` may be overwritten. */
-export interface Tolerance {
-  /** Whatever there is; then also what is not empty by now stays instead of being removed. */
-  readonly all: boolean;
-  /** States that history holds, so that overwriting them loses nothing. */
-  readonly recorded: readonly Put[];
-}
-
-/**
- * The same transaction with each `before` as it is on the machine, where that means the same to whoever reads it (git's
- * index), or where the tolerance allows it.
- */
-export function adapt(
-  reader: Reader,
-  batches: readonly (readonly Edit[])[],
-  blobs: Blobs,
-  { all, recorded }: Tolerance,
-): readonly (readonly Edit[])[] {
-  const known = new Map<AbsPath, Puttable[]>();
-  for (const { path, before } of recorded) known.set(path, [...(known.get(path) ?? []), before]);
-  /** Every part of what is there is either as the edit expects it or stands in a record. */
-  const isRecorded = ({ path, before }: Put, entry: Entry): boolean => {
-    const states = [before, ...(known.get(path) ?? [])].filter((state) => state.type === entry.type);
-    if (entry.type !== 'file') return states.some((state) => matches(state, entry));
-    const files = states.filter((state) => state.type === 'file');
-    const knownBytes = entry.content === undefined || files.some(({ content }) => content === entry.content);
-    return knownBytes && files.some(({ mode, owner }) => mode === entry.mode && sameOwner(owner, entry.owner));
-  };
-  const stage = overlay(reader);
-  const adapted = (edit: Edit): readonly Edit[] => {
-    if (edit.op !== 'put') return [edit];
-    const { entry, bytes } = lookAt(stage, edit.path, looksInside(edit));
-    if (entry.type === 'other') return [edit];
-    if (all && edit.after.type === 'absent' && stage.list(edit.path).length > 0) return [];
-    if (matches(edit.before, entry)) return [edit];
-    const expected = edit.before.type === 'file' && edit.before.content ? blobs[edit.before.content] : undefined;
-    const means = expected !== undefined && bytes !== undefined && sameMeaning(edit.path, expected, bytes);
-    const isSame = means && matches({ ...edit.before, content: digestOf(bytes) } as Entry, entry);
-    if (!all && !isSame && !isRecorded(edit, entry)) return [edit];
-    if (all && entry.type === 'absent' && stage.stat(parent(edit.path)).type === 'absent') return [];
-    return entry.type === 'absent' && edit.after.type === 'absent' ? [] : [{ ...edit, before: bare(entry) }];
-  };
-  return batches.map((batch) =>
-    batch.flatMap((edit) => {
-      const next = adapted(edit);
-      for (const one of next) if (one.op !== 'activate') stage.apply(one, blobs);
-      return next;
-    }),
-  );
-}
-
-/** What an edit says of an entry; the number of its names is no part of that. */
-function bare(entry: Puttable): Puttable {
-  if (entry.type !== 'file') return entry;
-  const { hardLinked: _, ...rest } = entry;
-  return rest;
-}
+/** Whether something can be put at the path: what it lies in is a directory, or a link to one. */
+export const hasDirectory = (reader: Pick<Reader, 'stat'>, path: AbsPath): boolean =>
+  ['dir', 'link'].includes(reader.stat(parent(path)).type);
 
 /** The entry with its content's digest, where the edit says something of the content. */
-function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
+export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
   const entry = reader.stat(path);
   if (entry.type !== 'file' || !inside) return { entry };
   const bytes = reader.read(path) ?? new Uint8Array();
   return { entry: { ...entry, content: digestOf(bytes) }, bytes };
 }
 
-export const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean =>
-  a.running === b.running && a.profile === b.profile;
+const sameSystem = (a: ActiveSystem, b: ActiveSystem): boolean => a.running === b.running && a.profile === b.profile;
 
 const HINTS = {
   RF3001: 'make a new plan: reflake plan',

@@ -17,10 +17,11 @@ import {
   type Put,
   undoOf,
 } from '../model.ts';
-import type { AbsPath } from '../path.ts';
+import { type AbsPath, isWithin } from '../path.ts';
 import type { Reached, Surroundings } from './execution.ts';
 import { activationBegun, batchReached, discard, noteBatch } from './journal.ts';
 import type { Transaction } from './model.ts';
+import { usedRepositories } from './whole-repositories.ts';
 
 /**
  * Undoes every edit that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
@@ -46,8 +47,18 @@ export async function undo(
     const begunHere = batch.slice(0, Math.max(0, begun - first));
     // Edits are done and undone in order: behind a move that did not happen, or is undone, nothing is left to undo.
     let unmoved: number;
+    let copies: readonly AbsPath[];
+    const aside: AbsPath[] = [];
     try {
-      unmoved = begunHere.findIndex((edit, at) => edit.op === 'move' && !work.isOurs(first + at));
+      copies = begunHere.flatMap((edit, at) =>
+        edit.op === 'move' && work.returnsOriginal(first + at) ? [edit.to] : [],
+      );
+      unmoved = begunHere.findIndex(
+        (edit, at) => edit.op === 'move' && !copies.includes(edit.to) && !work.isOurs(first + at),
+      );
+      // Behind a move that was not made, nothing was.
+      for (const { top, at } of unmoved === -1 ? usedRepositories(begunHere, first, work) : [])
+        if (work.setAside(top, at) !== undefined) aside.push(top);
     } catch (thrown) {
       problems.push(failure('undo failed', thrown));
       break;
@@ -56,11 +67,14 @@ export async function undo(
     for (const [at, edit] of [...open.entries()].toReversed()) {
       // Below a tree that goes back nobody would find what is to be put right.
       if (edit.op === 'move' && problems.length > 0) break;
+      if (edit.op === 'put' && aside.some((top) => isWithin(edit.path, top))) continue;
       try {
         const done = await undoOne(edit, first + at, blobs, around, work);
         left.push(...done.left);
         if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
       } catch (thrown) {
+        // In a copy, whose owner may do with it what they like: the original comes back as a whole, and the copy is kept beside.
+        if (edit.op === 'put' && copies.some((copy) => isWithin(edit.path, copy))) continue;
         failed.push(...pathsOf(edit).slice(0, 1));
         problems.push(failure('undo failed', thrown));
       }

@@ -11,10 +11,9 @@ import type { LockVerdict, VerdictOptions } from '../../core/formats/lock/verdic
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import type { LocalTree, LocalTrees } from '../../core/machine/local-trees.ts';
 import type { Reader } from '../../core/machine/reader.ts';
-import { ignoredBy, repositoryOf } from '../../core/machine/repository.ts';
 import { readText } from '../../core/machine/texts.ts';
 import type { Finding } from '../../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../../core/path.ts';
+import { type AbsPath, join } from '../../core/path.ts';
 
 /** A flake with its text, for positions. */
 export interface FlakeText {
@@ -60,7 +59,10 @@ export function auditOf(audited: Audited): LockAudit {
         oddities.filter((oddity) => oddity.kind === 'orphan-node'),
         audited,
       ),
-      ...oddities.flatMap((oddity) => (oddity.kind === 'duplicate' ? duplicate(oddity, audited) : [])),
+      ...duplicates(
+        oddities.filter((oddity) => oddity.kind === 'duplicate'),
+        audited,
+      ),
     ],
   };
 }
@@ -76,29 +78,6 @@ export function doubleInputs({ path, text, flake }: FlakeText): readonly Finding
     at: rangeOf(path, text, double.span),
     path,
   }));
-}
-
-/** Where nobody is asked to show the lock to Nix. `home`: of the repository's owner. */
-export function lockVisibility(lockPath: AbsPath, home: string, reader: Reader): readonly Finding[] {
-  const repository = repositoryOf(lockPath, reader);
-  if (repository === undefined) return [];
-  const { tracked, top } = repository;
-  if (!tracked.ok || tracked.paths.has(relativeTo(lockPath, top))) return [];
-  const rule = ignoredBy(repository, lockPath, home, reader);
-  const why = rule === undefined ? "is not in git's index" : `is ignored by git: ${rule}`;
-  return [
-    {
-      code: 'RF2024',
-      wish: '/lock',
-      subject: 'flake.lock',
-      because: `flake.lock ${why}, so Nix takes it as missing`,
-      remedy: {
-        by: 'you',
-        hint: `write git: track, or run: git add ${rule === undefined ? '--intent-to-add' : '--force'} flake.lock`,
-      },
-      path: lockPath,
-    },
-  ];
 }
 
 /** The inputs that a local dependency declares to this Nix, where its tree is the one that was locked. */
@@ -230,25 +209,43 @@ function unreferred(orphans: readonly LockOddity[], { source }: Audited): readon
   ];
 }
 
-/** Two root inputs of one source are somebody's choice: stable and unstable, side by side. */
-function duplicate(oddity: LockOddity & { kind: 'duplicate' }, { source }: Audited): readonly Finding[] {
-  const others = oddity.others.filter((path) => path.length > 1);
-  if (others.length === 0) return [];
-  const keep = showPath(oddity.keep);
+/** One for all of them, however many: each is a line of the evidence. */
+function duplicates(
+  found: readonly (LockOddity & { readonly kind: 'duplicate' })[],
+  { source }: Audited,
+): readonly Finding[] {
+  const [first] = found;
+  if (first === undefined) return [];
+  const total = found.reduce((sum, { count }) => sum + count, 0);
+  const names = found.slice(0, 3).map(({ keep, count }) => `"${keep}" ${count === 1 ? 'once' : `${count} times`}`);
+  const more = found.length > names.length ? ` and ${found.length - names.length} others` : '';
+  const lines = found.flatMap(({ keep, others }) =>
+    others.map((path) => `inputs.${path.join('.inputs.')}.follows = "${keep}";`),
+  );
+  const rest = lines.length - SHOWN_LINES;
   return [
     {
       code: 'RF2025',
-      subject: `inputs.${others[0]?.[0]}`,
-      because: oddity.text,
+      subject: 'flake.lock',
+      because: `${total} ${total === 1 ? 'input of an input is' : 'inputs of inputs are'} the same as an input of the flake: ${names.join(', ')}${more}`,
       path: source.path,
+      evidence: lines.slice(0, MOST_LINES).map((saw) => ({ path: source.path, saw })),
       remedy: {
         by: 'paste',
-        snippet: others.map((path) => `inputs.${path.join('.inputs.')}.follows = "${keep}";`).join('\n'),
-        hint: 'paste the snippet into flake.nix to have one of them, or write follows in the spec',
+        snippet: [
+          ...lines.slice(0, SHOWN_LINES),
+          ...(rest > 0 ? [`# and ${rest} more lines: --format json`] : []),
+        ].join('\n'),
+        hint: 'paste the lines into flake.nix to have one of each, or write follows in the spec',
       },
     },
   ];
 }
+
+/** A note is short; all of it is in the evidence. */
+const SHOWN_LINES = 3;
+
+const MOST_LINES = 500;
 
 /** The place in flake.nix that speaks of an input, or of the nearest input above it. */
 export function placed(

@@ -10,6 +10,7 @@ import { findInput } from '../../core/formats/lock/find-input.ts';
 import type { LockInput } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
 import { parseLock } from '../../core/formats/lock/parse-lock.ts';
+import { failureIn, OFFLINE_HINT } from '../../core/formats/tool-hints.ts';
 import type { Job, JobResult, ScratchFile } from '../../core/machine/job.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { oddFile, ownerIn, putText, type TextFile } from '../../core/machine/texts.ts';
@@ -63,6 +64,8 @@ export const lock = provider<Desired, Observed>({
     'RF2034',
     'RF2035',
     'RF2036',
+    'RF2051',
+    'RF2052',
     'RF2106',
     'RF4001',
     'RF4002',
@@ -103,12 +106,14 @@ export const lock = provider<Desired, Observed>({
         'nix',
         '--extra-experimental-features',
         'nix-command flakes',
-        ...(desired.offline ? ['--offline'] : []),
+        // Each further attempt would only wait.
+        ...(desired.offline ? ['--offline', '--option', 'download-attempts', '1'] : []),
         'flake',
         'lock',
         'path:{scratch}',
       ],
       outputs: ['flake.lock'],
+      offline: desired.offline,
       as: desired.person,
     });
     return { kind: 'needed', file, need, result, born: desired.owner ?? ownerIn(reader, dir) };
@@ -172,7 +177,8 @@ function install(desired: Desired, { file, need, result, born }: Observed & { ki
     edits: [],
   });
   if (result.status === 'withheld') return unmade([]);
-  if (result.status !== 'done') return unmade([{ ...failed(result, path), wish: need.reasons[0]?.wish ?? '/lock' }]);
+  if (result.status !== 'done')
+    return unmade([{ ...failed(result, path, desired.offline), wish: need.reasons[0]?.wish ?? '/lock' }]);
   const output = result.files.find((one) => one.path === 'flake.lock');
   if (output?.type !== 'file')
     return unmade([found('RF4002', 'nix wrote no flake.lock', 'report it, with the version of Nix', path)]);
@@ -274,9 +280,6 @@ function describe(lock: Lock, name: string): string | undefined {
   return locked && describeLocked(locked);
 }
 
-const NETWORK =
-  /resolve host|unable to download|network is unreachable|could not connect|failed to connect|connection refused|timed out/i;
-
 const found = (code: Finding['code'], because: string, hint: string, path: AbsPath, log?: string): Finding => ({
   code,
   wish: '/lock',
@@ -287,7 +290,7 @@ const found = (code: Finding['code'], because: string, hint: string, path: AbsPa
   remedy: { by: 'you', hint },
 });
 
-function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, path: AbsPath): Finding {
+function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, path: AbsPath, offline: boolean): Finding {
   if (result.status === 'missing')
     return found(
       'RF4001',
@@ -304,13 +307,11 @@ function failed(result: Exclude<JobResult, { status: 'done' | 'withheld' }>, pat
     );
   const words = result.stderr.trim().split('\n').slice(-12).join('\n');
   const first = /error: (.*)/.exec(result.stderr)?.[1] ?? words.split('\n').at(-1) ?? '';
-  return NETWORK.test(result.stderr)
-    ? found(
-        'RF4005',
-        `an input cannot be fetched: ${first}`,
-        'look at the network and run the command again; an in-sync plan needs none',
-        path,
-        words,
-      )
-    : found('RF4002', `nix cannot lock the inputs: ${first}`, 'the words of Nix follow', path, words);
+  const why = failureIn(result.stderr);
+  if (why?.kind !== 'network') {
+    const hint = why?.hint ?? 'the words of Nix follow';
+    return found('RF4002', `nix cannot lock the inputs: ${first}`, hint, path, words);
+  }
+  const hint = offline ? OFFLINE_HINT : why.hint;
+  return found('RF4005', `an input cannot be fetched: ${first}`, hint, path, words);
 }

@@ -4,24 +4,23 @@
 import type { Code } from '../../core/codes.ts';
 import { type JsonPointer, rangeOf } from '../../core/diagnostic.ts';
 import type { NixText } from '../../core/documents/nix-text.ts';
-import { isRelativePath } from '../../core/formats/flake-ref/model.ts';
 import type { LockReason } from '../../core/formats/lock/compare.ts';
-import { type LockInput, lockInputsOf } from '../../core/formats/lock/inputs.ts';
+import type { LockInput } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
-import { type LockResult, parseLock } from '../../core/formats/lock/parse-lock.ts';
 import { lockPolicy, type PolicyViolation } from '../../core/formats/lock/policy.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../core/formats/lock/verdict.ts';
-import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { localTrees } from '../../core/machine/local-trees.ts';
-import { nixVersion } from '../../core/machine/nix-version.ts';
+import { byItsRules, nixRelease } from '../../core/machine/nix-version.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { TextFile } from '../../core/machine/texts.ts';
 import type { Finding, Person } from '../../core/model.ts';
 import { type AbsPath, join } from '../../core/path.ts';
 import type { Wishes } from '../../core/spec/wishes.ts';
-import { auditOf, dependencyIn, doubleInputs, type FlakeText, lockVisibility, placed } from './audit.ts';
+import { auditOf, dependencyIn, doubleInputs, type FlakeText, placed } from './audit.ts';
+import { inputsBy, inputsIn, type LockRead, lockBy, type Release } from './by-version.ts';
 import { type Mended, mendLock } from './mend.ts';
+import { unshown } from './shown.ts';
 import { flakeTraps } from './traps.ts';
 
 export interface LockWish {
@@ -75,7 +74,10 @@ export async function lockNeed(
   const source: FlakeText = { path, text: flakeText, flake };
   const doubles = doubleInputs(source);
   if (isSome(doubles)) return hopeless(doubles);
-  const read = lockInputsOf(flake);
+  const release = nixRelease(wish.person, reader);
+  const declared = await inputsBy(release, flake, wish.dir, reader);
+  if (declared.refusal !== undefined) return hopeless([declared.refusal]);
+  const { read } = declared;
   if (!read.ok) {
     const wrong = read.errors.map((error) =>
       unparsable(path, flakeText, `input "${showPath(error.path)}": ${error.message}`, error.span),
@@ -84,17 +86,17 @@ export async function lockNeed(
     throw new Error('inputs that cannot be read have an error');
   }
   const { inputs } = read;
-  const lockPath = join(wish.dir, 'flake.lock');
-  const visibility = wish.git || inputs.length === 0 ? [] : lockVisibility(lockPath, wish.home, reader);
-  const besides = [...flakeTraps(source, wish.urls), ...visibility];
-  if (file.kind !== 'text') return { ...fromNothing(inputs), findings: besides };
-  const version = nixVersion(wish.person, reader);
-  const parsed = await parsedBy(version, file.text);
-  const newer = parsed.ok ? await needsNewerNix(version, parsed.lock, file.text, lockPath) : undefined;
-  if (newer !== undefined) return hopeless([newer, ...besides]);
-  const need = parsed.ok
-    ? await judge(source, inputs, file.text, parsed.lock, { ...wish, version }, reader)
-    : mended(inputs, mendLock(file.text, lockPath, parsed.problem, reader));
+  const names = inputs.length === 0 ? ['flake.nix'] : ['flake.nix', 'flake.lock'];
+  const hidden = wish.git ? [] : await unshown(wish.dir, names, wish.home, reader, release);
+  const besides = [...flakeTraps(source, wish.urls), ...hidden];
+  const locked = file.kind === 'text' ? await lockBy(release, file.text, wish.dir) : undefined;
+  if (locked?.refusal !== undefined) return hopeless([locked.refusal, ...besides]);
+  const need =
+    file.kind !== 'text' || locked === undefined
+      ? await fromNothing(source, inputs, release, reader)
+      : locked.read.ok
+        ? await judge(source, inputs, file.text, locked.read, { ...wish, release }, reader)
+        : mended(inputs, mendLock(file.text, join(wish.dir, 'flake.lock'), locked.read.problem, reader));
   return { ...need, findings: [...need.findings, ...besides] };
 }
 
@@ -106,51 +108,29 @@ const mended = (inputs: readonly LockInput[], { reasons, start, findings }: Mend
   findings,
 });
 
-/**
- * By the rules of Nix 2.34; where those of 2.26 come to another end (it wants a revision beside the hash), by those of the Nix
- * that is there.
- */
-async function parsedBy(version: Version, text: string): Promise<LockResult> {
-  const newest = parseLock(text);
-  const older = parseLock(text, { nix: '2.26' });
-  return newest.ok !== older.ok && (await version()) === '2.26' ? older : newest;
-}
-
-/** A relative input that a newer Nix has locked, where the one that is there is older: all its commands fail. */
-async function needsNewerNix(version: Version, lock: Lock, text: string, path: AbsPath): Promise<Finding | undefined> {
-  // Most locks have none, and to read one once more takes its time.
-  if (![...lock.nodes.values()].some(({ locked }) => locked !== undefined && isRelativePath(locked))) return undefined;
-  const older = parseLock(text, { nix: '2.8' });
-  if (older.ok || older.problem.kind !== 'unlocked-input') return undefined;
-  if ((await version()) !== '2.8') return undefined;
-  return {
-    code: 'RF2028',
-    ...FRESH,
-    because: `the Nix of this machine refuses flake.lock: the relative path of node "${older.problem.node}" needs Nix 2.26`,
-    remedy: { by: 'you', hint: 'update Nix, or give the input a path that is absolute' },
-    path,
-  };
-}
-
 /** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */
 export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Finding[] {
   const path = join(dir, 'flake.lock');
   if (lock === undefined) return unjudged(wish.policy, path);
   return violations(lock, wish).map(({ kind, text }): Finding => {
-    const isSource = kind === 'not-allowed';
+    const member = kind === 'not-allowed' ? 'allow' : 'maxAge';
     return {
       code: 'RF2014',
-      wish: isSource ? '/lock/allow' : '/lock/maxAge',
-      subject: isSource ? 'lock.allow' : 'lock.maxAge',
+      wish: `/lock/${member}`,
+      subject: `lock.${member}`,
       because: text,
       path,
-      remedy: {
-        by: 'you',
-        hint: isSource ? 'change the input, or add its source to lock.allow' : 'update the input, or raise lock.maxAge',
-      },
+      remedy: { by: 'you', hint: HINTS[kind] },
     };
   });
 }
+
+const HINTS: Readonly<Record<PolicyViolation['kind'], string>> = {
+  'not-allowed': 'change the input, or add its source to lock.allow',
+  'too-old': 'update the input, or raise lock.maxAge',
+  'no-date': 'update the input, or raise lock.maxAge',
+  ahead: 'look at the clock of the machine, or lock the input again: nix flake update',
+};
 
 /** Where there is no lock to hold the policy against. */
 const unjudged = (policy: LockWish['policy'], path: AbsPath): readonly Finding[] =>
@@ -200,10 +180,24 @@ const reasonFor = (input: string | undefined, text: string): Reason => ({
   wish: FRESH.wish,
 });
 
-function fromNothing(inputs: readonly LockInput[]): LockNeed {
-  const { verdict } = lockVerdict(inputs, undefined);
+async function fromNothing(
+  source: FlakeText,
+  inputs: readonly LockInput[],
+  release: Release,
+  reader: Reader,
+): Promise<LockNeed> {
+  const found = await byItsRules<LockVerdict>(
+    release,
+    (nix) => {
+      const read = inputsIn(source.flake, nix, reader);
+      return read.ok ? lockVerdict(read.inputs, undefined, { nix }) : undefined;
+    },
+    endOf,
+  );
+  const wrong = nowhereIn(found, source);
+  if (wrong !== undefined) return hopeless(wrong);
   const text = 'there is no flake.lock';
-  const reasons = verdict === 'fresh' ? [] : inputs.map(({ name }) => reasonFor(name, text));
+  const reasons = found.verdict === 'fresh' ? [] : inputs.map(({ name }) => reasonFor(name, text));
   return { inputs, reasons, start: undefined, old: undefined, findings: [] };
 }
 
@@ -211,18 +205,23 @@ async function judge(
   source: FlakeText,
   inputs: readonly LockInput[],
   text: string,
-  lock: Lock,
-  wish: LockWish & { readonly version: Version },
+  { lock, by }: LockRead & { readonly ok: true },
+  wish: LockWish & { readonly release: Release },
   reader: Reader,
 ): Promise<LockNeed> {
   const trees = localTrees(wish.dir, reader);
-  const verdict = await verdictOf(wish.version, (nix) => {
-    const read = lockInputsOf(source.flake, nix);
-    return read.ok ? lockVerdict(read.inputs, lock, { nix, dependency: dependencyIn(trees, reader, nix) }) : undefined;
-  });
-  const leading = verdict.reasons.filter(leadsNowhere);
-  const nowhereTo = leading.map((reason) => nowhere(reason, source));
-  if (verdict.verdict === 'error' && isSome(nowhereTo)) return hopeless(nowhereTo);
+  const verdict = await byItsRules<LockVerdict>(
+    wish.release,
+    (nix) => {
+      const read = inputsIn(source.flake, nix, reader);
+      return read.ok
+        ? lockVerdict(read.inputs, by(nix), { nix, dependency: dependencyIn(trees, reader, nix) })
+        : undefined;
+    },
+    endOf,
+  );
+  const wrong = nowhereIn(verdict, source);
+  if (wrong !== undefined) return hopeless(wrong);
   const audit = auditOf({ source, inputs, lock, verdict, trees, reader, isRunning: wish.isRunning });
   const old = violations(lock, wish).filter(({ kind }) => kind === 'too-old');
   const again: readonly (Reason & { readonly input: string })[] = [
@@ -243,21 +242,13 @@ async function judge(
   };
 }
 
-/** Of the Nix of the machine. */
-type Version = () => Promise<NixVersion>;
+const endOf = ({ verdict }: LockVerdict): string => verdict;
 
-const OTHERS: readonly NixVersion[] = ['2.26', '2.8'];
-
-/** By the rules of Nix 2.34; where older rules come to another end, by those of the Nix that is there. */
-async function verdictOf(version: Version, by: (nix: NixVersion) => LockVerdict | undefined): Promise<LockVerdict> {
-  const newest = by('2.34') as LockVerdict;
-  const older = new Map(OTHERS.map((nix) => [nix, by(nix)]));
-  const disagree = [...older.values()].some((one) => one !== undefined && endOf(one) !== endOf(newest));
-  return (disagree ? older.get(await version()) : undefined) ?? newest;
+/** The follows that lead nowhere, where Nix ends with that. */
+function nowhereIn({ verdict, reasons }: LockVerdict, source: FlakeText): readonly [Finding, ...Finding[]] | undefined {
+  const found = reasons.filter(leadsNowhere).map((reason) => nowhere(reason, source));
+  return verdict === 'error' && isSome(found) ? found : undefined;
 }
-
-/** What it comes to: a lock to be made anew, for whatever reason; one that stays; one that can't be judged here. */
-const endOf = ({ verdict }: LockVerdict): string => (verdict === 'error' ? 'stale' : verdict);
 
 const leadsNowhere = ({ kind }: LockReason): boolean => kind === 'unsatisfied-follows' || kind === 'follows-cycle';
 

@@ -110,7 +110,7 @@ describe('PATH', () => {
 
 describe('the environment', () => {
   const EVIL: Readonly<Record<string, string>> = {
-    GIT_SSH_COMMAND: '/home/srid/canary',
+    GIT_ASKPASS: '/home/srid/canary',
     GIT_EXEC_PATH: '/home/srid/bin',
     GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: 'core.fsmonitor',
@@ -125,11 +125,14 @@ describe('the environment', () => {
     SECRET_TOKEN: 'hunter2',
   };
 
+  /** The caller's own word, for programs with the caller's own rights: who called is the person here. */
+  const OWN: Readonly<Record<string, string>> = { GIT_SSH_COMMAND: '/home/srid/canary' };
+
   test('programs get a clean one, and the rights, groups and home of the person', async () => {
     await root(`install -d /opt/spy; for tool in git nix; do
         printf '#!/bin/sh\\n{ /usr/bin/id -u; /usr/bin/id -G; /usr/bin/env; } > "/spied/$(/usr/bin/basename "$0").$$"\\nexec /usr/bin/%s "$@"\\n' $tool > /opt/spy/$tool; chmod 755 /opt/spy/$tool
       done; install -d -m 777 /spied; id -G srid > /groups`);
-    expectCode(await reflake('apply --yes', 'export PATH=/opt/spy:$PATH', { env: EVIL }), 0);
+    expectCode(await reflake('apply --yes', 'export PATH=/opt/spy:$PATH', { env: { ...EVIL, ...OWN } }), 0);
     const seen = await root('cat /groups; for f in /spied/*; do echo "== $f"; cat "$f"; done');
     const [groups, ...runs] = seen.stdout.split(/^== .*\n/m).map((text) => text.trim());
     expect(runs.length).toBeGreaterThan(0);
@@ -139,7 +142,7 @@ describe('the environment', () => {
       expect(of!.split(' ').sort()).toEqual(groups!.split(' ').sort());
       const names = env.map((line) => line.split('=')[0]!);
       expect(names.filter((name) => name in EVIL)).toEqual([]);
-      expect(names.filter((name) => /^(SUDO_|NODE_|LD_|GIT_)/.test(name))).toEqual([]);
+      expect(names.filter((name) => /^(SUDO_|NODE_|LD_|GIT_)/.test(name) && !(name in OWN))).toEqual([]);
       expect(env).toContain('HOME=/home/srid');
     }
     expect(snapped()).toEqual([]);
@@ -248,6 +251,8 @@ describe('modes and owners', () => {
   test('what is kept of the past is for root alone', () => {
     const state = due.filter((line) => line.includes('/var/lib/reflake'));
     expect(state.length).toBeGreaterThan(3);
-    expect(state.filter((line) => !/^[67]00 0:0 /.test(line))).toEqual([]);
+    // But the index, and the way to it.
+    const open = state.filter((line) => !/^[67]00 0:0 /.test(line));
+    expect(open).toEqual(['755 0:0 d /var/lib/reflake', '644 0:0 f /var/lib/reflake/index']);
   });
 });

@@ -1,9 +1,9 @@
 // Whose word is believed: a spec, a saved plan, a cache of the program. What somebody else than root and the caller can write
 // makes root do nothing.
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { canonicalJson, digestOf } from '../../core/canonical.ts';
+import { digestOf, digestOfJson } from '../../core/canonical.ts';
+import { buildOf, cacheOf } from '../support/cache-file.ts';
 import { BASES, type Ground, ground, HOME, MARK, OTHER, PROGRAM, type Ran, SRID, specWith, TREE } from './ground.ts';
 import type { Leaf } from './lay.ts';
 
@@ -183,7 +183,7 @@ describe('a saved plan, sealed anew', () => {
       };
       plan.steps[0]!.edits.push(...edits);
       plan.blobs[digestOf('x\n')] = Buffer.from('x\n').toString('base64');
-      writeFileSync(parents + file, JSON.stringify({ ...plan, id: digestOf(canonicalJson(plan)) }));
+      writeFileSync(parents + file, JSON.stringify({ ...plan, id: digestOfJson(plan) }));
       const ran = await place.run(['apply', file, '--yes', '--spec', place.spec]);
       noHarm(made, ran);
       expect(ran.code).not.toBe(0);
@@ -199,13 +199,8 @@ describe('the cache of the program', () => {
   /** A cache that names itself right, and holds another program. */
   function evil(): string {
     const text = readFileSync(`${place.machine.dir}${PROGRAM}`, 'latin1');
-    const digest = /digest: ?["']([0-9a-f]{64})["']/.exec(text)?.[1];
-    expect(digest).toBeDefined();
-    const source = `(function(r){r('node:fs').writeFileSync('/tmp/ran-'+process.geteuid(),'${MARK.slice(0, 3)}');process.exit(0)})`;
-    const number = (n: number): string => String(n).padStart(8);
-    const head =
-      digest! + createHash('sha256').update(source).digest('hex') + number(152) + number(0) + number(source.length);
-    return head + source;
+    const source = `require('node:fs').writeFileSync('/tmp/ran-'+process.geteuid(),'${MARK.slice(0, 3)}');process.exit(0)`;
+    return cacheOf(buildOf(text), source).toString('latin1');
   }
   const ran = (): readonly string[] =>
     readdirSync(`${place.machine.dir}/tmp`).filter((name) => name.startsWith('ran-'));

@@ -2,7 +2,6 @@
 // A cache that says "this cache ran" shows whether it was used; the program without one still works.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -20,11 +19,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { buildOf, cacheOf, HEAD } from '../support/cache-file.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 const SOMEBODY = 1000;
 const MALLORY = 1001;
-const HEAD = 64 + 64 + 8 + 8 + 8;
 
 let top: string;
 let dist: string;
@@ -39,15 +38,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(top, { recursive: true }));
 
-/** A cache for this build whose program of what is needed at once is another one. */
-function telling(digest = digestOfProgram()): Buffer {
-  const section = Buffer.from('(function(){console.log("this cache ran")})');
-  const numbers = [HEAD, 0, section.length].map((number) => String(number).padStart(8)).join('');
-  return Buffer.concat([Buffer.from(digest + createHash('sha256').update(section).digest('hex') + numbers), section]);
-}
-
-/** As scripts/build.mjs wrote it into the program. */
-const digestOfProgram = (): string => /digest: '([0-9a-f]{64})', section: 0/.exec(readFileSync(PROGRAM, 'latin1'))![1]!;
+const telling = (build = buildOf(readFileSync(PROGRAM, 'latin1'))): Buffer =>
+  cacheOf(build, 'console.log("this cache ran")');
 
 /** What it says of `--version`, run as this user. */
 function says(uid = 0): string {
@@ -141,6 +133,15 @@ describe.each<[about: string, prepare: () => void, users?: readonly number[]]>([
       mkdirSync(join(dist, 'reflake.cache'));
     },
   ],
+  [
+    'its first bytes are lost',
+    () => {
+      const bytes = telling();
+      bytes.fill(0, HEAD);
+      writeFileSync(join(dist, 'reflake.cache'), bytes);
+    },
+  ],
+  ['it is no cache at all', () => writeFileSync(join(dist, 'reflake.cache'), Buffer.alloc(2 * HEAD))],
   ['it is of another build', () => writeFileSync(join(dist, 'reflake.cache'), telling('0'.repeat(64)))],
   ['it is cut off', () => writeFileSync(join(dist, 'reflake.cache'), telling().subarray(0, -1))],
   ['others can write the program beside it', () => chmodSync(join(dist, 'reflake.cjs'), 0o777)],

@@ -92,7 +92,7 @@ describe('every command', () => {
     expect(typesOf(reflake('history'))).toEqual(['version', 'history', 'apply', 'ended']);
     expect(typesOf(reflake('show', '1'))).toEqual(['version', 'apply', 'ended']);
     expect(reflake('apply', 'plan.json', ...SPEC, '--yes').code).toBe(3);
-    expect(typesOf(reflake('rollback', '--yes'))).toEqual(['version', 'edited', 'ended']);
+    expect(typesOf(reflake('rollback', '--yes'))).toEqual(['version', 'planned', 'edited', 'ended']);
     expect(reflake('rollback', '9', '--yes').code).toBe(64);
   });
 

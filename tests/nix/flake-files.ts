@@ -96,7 +96,7 @@ const older: readonly (readonly [RegExp, string])[] = [
 
 /** What Nix says of the file itself, and not of what it refers to. */
 const refusal =
-  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
+  /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|is not a valid flake ID|should not have an authority|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
 
 /** Edited and new files: everything wished is there when Nix evaluates them. */
 export function compareFlakeEdits(tally: Tally, { scratch }: RealNix, some: Some): void {

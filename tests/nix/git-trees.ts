@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { readIndex } from '../../core/formats/git/index.ts';
 import { addIntentToAdd, emptyBlobFile } from '../../core/formats/git/index-add.ts';
+import { buildGitRepository, gitRepositories, judgeGitRepository } from '../support/git-repositories.ts';
 import { buildGitRoot, gitRoots, judgeGitRoot } from '../support/git-roots.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
-import type { Some } from './sample.ts';
+import { RECORDED, type Some } from './sample.ts';
 import type { Tally } from './tally.ts';
 
 const git = (dir: string, ...args: readonly string[]): string =>
@@ -36,7 +37,22 @@ export function compareGitTrees(tally: Tally, real: RealNix, some: Some): void {
     const theirs = ok ? 'fresh' : said.includes('requires lock file changes') ? 'stale' : 'error';
     tally.same(`${root.name}: ${lastError(said)}`, judgeGitRoot(dir, real.nix), theirs);
   }
+  compareRepositories(tally, real, some);
   compareFiles(tally, real, some);
+}
+
+/** Whether Nix can use a repository of some kind; what the git of the machine decides is left to it. */
+function compareRepositories(tally: Tally, real: RealNix, some: Some): void {
+  for (const repository of some(gitRepositories, RECORDED)) {
+    const dir = join(real.scratch, `repository-${repository.name}`);
+    mkdirSync(dir);
+    const flake = buildGitRepository(repository, dir);
+    const ours = judgeGitRepository(flake, real.nix);
+    const { ok, said } = real.run(['eval', '--no-write-lock-file', `${flake}#x`]);
+    if (ours === 'undecided')
+      tally.leaves('a repository that only some versions of git read, or whose index only git reads');
+    else tally.same(`${repository.name}: ${lastError(said)}`, ours, ok ? 'reads' : 'refuses');
+  }
 }
 
 /** The files that Nix sees are those the index lists and the work tree has, as we read it. */

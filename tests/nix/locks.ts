@@ -13,6 +13,9 @@ import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { lockVerdict } from '../../core/formats/lock/verdict.ts';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { hashTree } from '../../core/host/disk/nar-walk.ts';
+import { realHost } from '../../core/host/real-host.ts';
+import { ROOT } from '../../core/path.ts';
+import { handLocks, type LockJudgement, plannedVerdict } from '../support/hand-locks.ts';
 import { lastError, type RealNix, writeTree } from './real-nix.ts';
 import { RECORDED, type Some } from './sample.ts';
 import type { Tally } from './tally.ts';
@@ -22,10 +25,8 @@ interface Vector {
   readonly files: Readonly<Record<string, string>>;
 }
 
-type Verdict = 'fresh' | 'stale' | 'refetch' | 'error';
-
 /** The flakes of the vectors, judged from the texts, and by this Nix. */
-export function compareLockVectors(tally: Tally, real: RealNix, some: Some): void {
+export async function compareLockVectors(tally: Tally, real: RealNix, some: Some): Promise<void> {
   const file = new URL('../vectors/locks.json', import.meta.url);
   const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as { readonly vectors: readonly Vector[] };
   for (const { name, files } of some(vectors, RECORDED)) {
@@ -40,7 +41,21 @@ export function compareLockVectors(tally: Tally, real: RealNix, some: Some): voi
     const ours = judge(texts['flake/flake.nix'] ?? '', texts['flake/flake.lock'], real.nix, (place) => {
       return texts[`${place.replace(/^(?:file:\/\/)?/, '').replace(`${root}/`, '')}/flake.nix`];
     });
-    settle(tally, name, ours, ask(join(root, 'flake'), real), real);
+    const theirs = ask(join(root, 'flake'), real);
+    settle(tally, name, ours, theirs, real);
+    const { verdict, isDouble } = await plannedVerdict(realHost(ROOT), join(root, 'flake'), real.release);
+    if (isDouble && real.nix !== '2.34') tally.differs('`url` beside `follows`, which Nix refuses since 2.30');
+    else settle(tally, `${name}, as planned`, verdict, theirs, real);
+  }
+}
+
+/** Locks that somebody edited by hand, as planned. */
+export async function compareHandLocks(tally: Tally, real: RealNix, some: Some): Promise<void> {
+  for (const { name, flake, lock } of some(handLocks, RECORDED)) {
+    const dir = join(real.scratch, `hand-${name}`);
+    writeTree(dir, { 'flake.nix': flake, 'flake.lock': lock });
+    const { verdict } = await plannedVerdict(realHost(ROOT), dir, real.release);
+    settle(tally, `${name}, by hand`, verdict, ask(dir, real), real);
   }
 }
 
@@ -60,7 +75,7 @@ function judge(
   lockText: string | undefined,
   nix: NixVersion,
   sourceAt: (path: string) => string | undefined,
-): Verdict {
+): LockJudgement {
   const inputs = inputsOf(flakeText, nix);
   const lock = lockText === undefined ? undefined : parseLock(lockText, { nix });
   if (inputs === undefined || lock?.ok === false) return 'error';
@@ -79,7 +94,7 @@ function inputsOf(text: string, nix: NixVersion): readonly LockInput[] | undefin
 
 interface Judgement {
   /** `fetches`: it went to look at an input, which is not there. */
-  readonly verdict: Verdict | 'fetches';
+  readonly verdict: LockJudgement | 'fetches';
   readonly said: string;
 }
 
@@ -94,7 +109,7 @@ function ask(dir: string, real: RealNix): Judgement {
 }
 
 /** A stale lock that Nix starts to lock anew ends in a fetch where the input is out of reach. */
-function settle(tally: Tally, name: string, ours: Verdict, { verdict, said }: Judgement, real: RealNix): void {
+function settle(tally: Tally, name: string, ours: LockJudgement, { verdict, said }: Judgement, real: RealNix): void {
   if (ours === 'refetch') tally.leaves('an input that Nix fetches to see what it declares');
   else if (verdict === 'fetches' && ours === 'error' && real.nix === '2.8' && said.includes('-source/'))
     tally.leaves('a relative path, which 2.8 resolves in the store');

@@ -2,7 +2,7 @@
 // counts as JSON on stdout. scripts/agreement.mjs runs it for every area and every Nix.
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
 import { compareGitTrees } from './git-trees.ts';
-import { compareLockVectors, compareRandomLocks } from './locks.ts';
+import { compareHandLocks, compareLockVectors, compareRandomLocks } from './locks.ts';
 import { compareFacts, compareModuleEdits } from './modules.ts';
 import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
@@ -13,7 +13,7 @@ import { compareParsing, compareStrings } from './syntax.ts';
 import { type Counts, Tally } from './tally.ts';
 
 /** The areas in the order of docs/nix.md, by the name of each there. */
-const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) => void>> = {
+const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) => void | Promise<void>>> = {
   'Nix expressions: accepted, and the tree': compareParsing,
   'Nix expressions: values of strings': compareStrings,
   'flake.nix: the inputs it declares': compareInputs,
@@ -24,13 +24,14 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'References: in inputs': compareInputRefs,
   'References: builtins.parseFlakeRef, and printed': compareParseRef,
   'flake.lock: the vectors, judged': compareLockVectors,
+  'flake.lock: edited by hand': compareHandLocks,
   'flake.lock: random flakes, written and judged': compareRandomLocks,
-  'nix.conf: settings, features, warnings, errors': compareNixConf,
+  'nix.conf: features, errors': compareNixConf,
   'NAR hashes': compareNar,
   'Git work trees: the files of a flake': compareGitTrees,
 };
 
-function main(): void {
+async function main(): Promise<void> {
   const [area, extent] = process.argv.slice(2);
   if (area === undefined) {
     console.log(JSON.stringify(Object.keys(areas)));
@@ -38,13 +39,13 @@ function main(): void {
   }
   const compare = areas[area];
   if (compare === undefined) throw new Error(`there is no area ${area}`);
-  const result = withRealNix((real): Counts & { readonly release: string } => {
+  const result = await withRealNix(async (real): Promise<Counts & { readonly release: string }> => {
     const tally = new Tally();
-    compare(tally, real, extent === 'all' ? everything : sample);
+    await compare(tally, real, extent === 'all' ? everything : sample);
     const { agree, differences, left, disagreements } = tally;
     return { release: real.release, agree, differences, left, disagreements };
   });
   console.log(JSON.stringify(result));
 }
 
-main();
+await main();

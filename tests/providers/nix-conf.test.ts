@@ -1,7 +1,7 @@
 // Experimental features in nix.conf: which file is edited, how, and which never. On machines in memory.
 import { describe, expect, test } from '@jest/globals';
+import { nixConfOf } from '../../core/documents/nix-conf-files.ts';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
-import { nixConfOf } from '../../core/machine/nix-conf-files.ts';
 import type { Entry } from '../../core/model.ts';
 import { type AbsPath, absolute, parent } from '../../core/path.ts';
 import { documentsFor } from '../../core/plan/planner.ts';
@@ -27,7 +27,7 @@ const DETERMINATE = [
 ].join('\n');
 
 /** Texts by path; `-> target` makes a link. Parents are made; what is below srid's home is srid's. */
-function machine(files: Readonly<Record<string, string>>) {
+function machine(files: Readonly<Record<string, string>>, nix?: string) {
   const paths: Paths = new Map();
   const ownerOf = (path: string) => (path.startsWith('/home/srid') ? SRID : ROOT);
   const mkdir = (path: AbsPath): void => {
@@ -45,7 +45,13 @@ function machine(files: Readonly<Record<string, string>>) {
       : { type: 'file', mode: 0o644, owner: ownerOf(path) };
     paths.set(path, target ? { entry } : { entry, bytes: Buffer.from(text) });
   }
-  return memoryHost(paths, { name: 'nixos', system: 'x86_64-linux', machineId: '' });
+  const host = { name: 'nixos', system: 'x86_64-linux', machineId: '' };
+  if (nix === undefined) return memoryHost(paths, host);
+  return memoryHost(paths, host, ({ argv }) => {
+    if (argv.join(' ') !== 'nix --version') throw new Error(`nobody may start ${argv.join(' ')}`);
+    if (nix === 'stopped') return { status: 'failed', stderr: 'error: setting' };
+    return { status: 'done', stdout: `nix (Nix) ${nix}\n`, stderr: '', files: [] };
+  });
 }
 
 const SPEC: Spec = {
@@ -56,10 +62,17 @@ const SPEC: Spec = {
   features: ['nix-command', 'flakes'],
 };
 
-async function look(files: Readonly<Record<string, string>>) {
-  const host = machine(files);
+async function look(files: Readonly<Record<string, string>>, nix?: string) {
+  const host = machine(files, nix);
   const caller = { name: 'root', home: '/root', ...ROOT };
-  const resolved = resolve(SPEC, host, { caller, person: caller, offline: true, isRunning: true, now: 0 });
+  const resolved = resolve(SPEC, host, {
+    caller,
+    person: caller,
+    offline: true,
+    isRunning: true,
+    now: 0,
+    allow: { downgrade: false, rename: false },
+  });
   const { wishes } = resolved as { wishes: Wishes };
   const found = await nixConf.look(wishes, host, documentsFor(wishes, host));
   const { findings, edits, blobs = {} } = found ?? IN_SYNC;
@@ -264,4 +277,71 @@ test.each([
 ])('nothing to do: %s', async (_what, files) => {
   const { changes, edits, diagnostics } = await look(files as Readonly<Record<string, string>>);
   expect([...changes, ...edits, ...diagnostics]).toEqual([]);
+});
+
+describe('a value that stops Nix', () => {
+  const both = 'experimental-features = nix-command flakes\n';
+  test.each([
+    [
+      'one that each refuses',
+      'keep-outputs = maybe',
+      undefined,
+      "Boolean setting 'keep-outputs' has invalid value 'maybe'",
+    ],
+    ['one that 2.34 refuses, where 2.34 is', 'substituters = cores', '2.34.8', "Cannot parse Nix store 'cores'"],
+    [
+      'one that 2.34 refuses, where no Nix is at hand',
+      'substituters = cores',
+      undefined,
+      "Cannot parse Nix store 'cores'",
+    ],
+    ['one that 2.34 refuses, where 2.26 is', 'substituters = cores', '2.26.3', undefined],
+    ['one that 2.8 alone refuses, where 2.8 is', 'min-free = 1G', '2.8.0', "setting 'min-free' has invalid value '1G'"],
+    [
+      'one that 2.8 alone refuses, where Nix fails',
+      'min-free = 1G',
+      'stopped',
+      "setting 'min-free' has invalid value '1G'",
+    ],
+    ['one that 2.8 alone refuses, where no Nix is at hand', 'min-free = 1G', undefined, undefined],
+    ['one that 2.8 alone refuses, where 2.34 is', 'min-free = 1G', '2.34.8', undefined],
+    [
+      'a plugin that is not there',
+      'plugin-files = /missing',
+      undefined,
+      'cannot read directory "/missing": No such file or directory',
+    ],
+    [
+      'a plugin that is a link to nothing',
+      'plugin-files = /etc/nix/dangling',
+      undefined,
+      'cannot read directory "/etc/nix/dangling": No such file or directory',
+    ],
+    ['a plugin that is added, which 2.34 does not know', 'extra-plugin-files = /missing', '2.34.8', undefined],
+    ['a plugin that is there', 'plugin-files = /etc/nix', undefined, undefined],
+    [
+      'one in the file that NixOS made',
+      'keep-outputs = maybe',
+      undefined,
+      "Boolean setting 'keep-outputs' has invalid value 'maybe'",
+    ],
+    ['a plugin of whoever is where Nix starts', 'plugin-files = here', undefined, undefined],
+  ])('%s', async (what, line, nix, message) => {
+    const generated = what.includes('NixOS')
+      ? '# WARNING: this file is generated from the nix.* options in\n# your NixOS configuration, typically\n'
+      : '';
+    const files = { [SYSTEM]: `${generated}${both}${line}\n`, '/etc/nix/dangling': '-> /nowhere' };
+    const { diagnostics, edits } = await look(files, nix);
+    expect(edits).toEqual([]);
+    expect(diagnostics.map(({ code, summary }) => [code, summary.includes(message ?? '')])).toEqual(
+      message === undefined ? [] : [['RF2011', true]],
+    );
+  });
+
+  test('features are added where it is no such value for the Nix here', async () => {
+    const { edits, text, diagnostics } = await look({ [SYSTEM]: 'substituters = cores\n' }, '2.26.3');
+    expect(diagnostics).toEqual([]);
+    expect(edits).toHaveLength(1);
+    expect(text(SYSTEM)).toBe('substituters = cores\nexperimental-features = nix-command flakes\n');
+  });
 });

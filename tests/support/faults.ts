@@ -104,6 +104,7 @@ export function watched({ host, store }: { host: Host; store: StateStore }, hook
           undo: (at, blobs) => step(`undo ${name(at)}`, () => work.undo(at, blobs)),
           look: (at) => look(() => work.look(at)),
           isOurs: (at) => look(() => work.isOurs(at)),
+          returnsOriginal: (at) => look(() => work.returnsOriginal(at)),
           setAside: (path, at) => step(`setAside ${path}`, () => work.setAside(path, at)),
           flush: () => step('flush', () => work.flush()),
           sweep: () => step('sweep', () => work.sweep()),

@@ -173,6 +173,7 @@ export function memoryHost(
         const edit = edits[number]!;
         return edit.op === 'move' && isThere(edit.to) && !isThere(edit.from);
       },
+      returnsOriginal: () => false,
       setAside(path) {
         const beside = setAside(path);
         kept.push({ path, beside });
@@ -217,6 +218,8 @@ export function memoryHost(
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
     mounts: () => [],
+    hindrance: () => undefined,
+    room: () => undefined,
     origin: (path) => path,
     held: { ...look, entries, fileSystem: () => undefined },
     work: (edits) => memoryWork(edits),

@@ -11,6 +11,7 @@ export function memoryStateStore(files: Map<string, Uint8Array> = new Map()): St
     read: (name) => files.get(name),
     list: (name) => [...new Set(below(name).map((file) => file.slice(name.length + 1).split('/')[0]!))].sort(),
     write: (name, bytes) => void files.set(name, bytes),
+    publish: (name, bytes) => void files.set(name, bytes),
     rename(from, to) {
       for (const file of below(from)) {
         files.set(to + file.slice(from.length), files.get(file)!);

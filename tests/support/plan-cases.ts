@@ -3,7 +3,6 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { canonicalJson } from '../../core/canonical.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, problemsOf } from '../../core/finding.ts';
 import { compute } from '../../core/host/process/scratch.ts';
@@ -16,6 +15,7 @@ import { loadSpec } from '../../core/spec/load.ts';
 import { type Run, resolve } from '../../core/spec/wishes.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import { PROVIDERS } from '../../providers/index.ts';
+import { canonicalJson } from './canonical-json.ts';
 import type { Leaf, Literal } from './trees.ts';
 
 /** `null` takes a path of the base away. `spec` is a merge patch (RFC 7396) on the base's. */
@@ -27,6 +27,8 @@ export interface PlanCase {
   readonly run?: Partial<Run>;
   /** `nix`: Nix itself, in a scratch directory. Default: none but a git that can `init`. */
   readonly tools?: 'nix' | 'none';
+  /** What the Nix of the machine says it is: `2.8.0`. All else it is asked for is what `tools` says. */
+  readonly release?: string;
   /** `provider CODE action subject path` */
   readonly changes: readonly string[];
   readonly edits: readonly string[];
@@ -89,10 +91,15 @@ function patched(target: unknown, patch: unknown): unknown {
 }
 
 /** What `git init` makes, and no other tool; Nix is either the real one or missing, never a stand-in. */
-export const toolsOf = ({ tools }: Pick<PlanCase, 'tools'>): ((job: Job) => Promise<JobResult>) => {
+export const toolsOf = ({
+  tools,
+  release,
+}: Pick<PlanCase, 'tools' | 'release'>): ((job: Job) => Promise<JobResult>) => {
   const done = new Map<string, Promise<JobResult>>();
   return (job) => {
     if (job.argv[0] === 'git' && tools !== 'none') return Promise.resolve(GIT_INIT);
+    if (release !== undefined && job.argv[1] === '--version')
+      return Promise.resolve({ status: 'done', files: [], stdout: `nix (Nix) ${release}\n`, stderr: '' });
     if (job.argv[0] !== 'nix' || tools !== 'nix') return Promise.resolve({ status: 'missing', tool: job.argv[0] });
     // The same job has the same answer: Nix is asked once for each.
     const key = canonicalJson(job);
@@ -129,6 +136,7 @@ export const RUN: Run = {
   offline: true,
   now: 1_750_000_000,
   isRunning: false,
+  allow: { downgrade: false, rename: false },
 };
 
 export interface Planned {

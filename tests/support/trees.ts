@@ -28,6 +28,8 @@ export type Leaf =
   | string
   | readonly string[]
   | { readonly file: string | readonly string[]; readonly mode?: string; readonly owner?: readonly [number, number] }
+  /** A file that is no text. */
+  | { readonly base64: string; readonly mode?: string; readonly owner?: readonly [number, number] }
   | { readonly dir: true; readonly mode?: string; readonly owner?: readonly [number, number] }
   | { readonly link: string; readonly owner?: readonly [number, number] }
   | { readonly hardLink: string }
@@ -153,6 +155,8 @@ function nodeOf(leaf: Leaf): Node {
   if ('link' in known) return { entry: { type: 'link', target: known.link, owner } };
   if ('dir' in known) return { entry: { type: 'dir', mode: bits(0o755), owner } };
   if ('other' in known) return { entry: { type: 'other', what: known.other, mode: bits(0o644), owner } };
+  if ('base64' in known)
+    return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: Buffer.from(known.base64, 'base64') };
   const text = typeof known.file === 'string' ? known.file : known.file.map((line) => `${line}\n`).join('');
   return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: Buffer.from(text) };
 }

@@ -9,10 +9,8 @@ export interface FlakeRef {
   readonly attrs: Attrs;
 }
 
-/** A reference, or why Nix refuses it, in Nix's words. `warnings` are those Nix prints while it parses. */
-export type RefResult =
-  | { readonly ok: true; readonly ref: FlakeRef; readonly warnings: readonly string[] }
-  | { readonly ok: false; readonly error: string };
+/** A reference, or why Nix refuses it, in Nix's words. */
+export type RefResult = { readonly ok: true; readonly ref: FlakeRef } | { readonly ok: false; readonly error: string };
 
 /** The string attribute `name`, or nothing when it is absent or of another type. */
 export function textAttr(attrs: Attrs, name: string): string | undefined {

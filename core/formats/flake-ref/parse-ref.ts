@@ -28,23 +28,22 @@ export function parseFlakeRef(text: string, options: RefOptions): RefResult {
 }
 
 /** A parsed reference before its fragment is judged. */
-export interface Parsed {
+interface Parsed {
   readonly attrs: Attrs;
   readonly fragment: string;
-  readonly warnings: readonly string[];
 }
 
 /** Refuses a fragment: only installables may have one. */
-export function finish(text: string, parsed: Step<Parsed>): RefResult {
+function finish(text: string, parsed: Step<Parsed>): RefResult {
   if (!parsed.ok) return { ok: false, error: parsed.error };
-  const { attrs, fragment, warnings } = parsed.value;
+  const { attrs, fragment } = parsed.value;
   if (fragment !== '') return { ok: false, error: `unexpected fragment '${fragment}' in flake reference '${text}'` };
   // A lock file could not hold them; in a URL the bytes are written as escapes again.
   const wrong = Object.values(attrs).find(
     (value) => typeof value === 'string' && /[\udc80-\udcff]/.test(notPaired(value)),
   );
   if (wrong !== undefined) return { ok: false, error: `flake reference '${text}' does not decode to UTF-8` };
-  return { ok: true, ref: { attrs }, warnings };
+  return { ok: true, ref: { attrs } };
 }
 
 const notPaired = (text: string): string => text.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '');
@@ -61,19 +60,19 @@ function parseNew(text: string, context: RefContext, nix: NixVersion): Step<Pars
 }
 
 /** First attempt: `ID[/REF][/REV]`. A match is final, undefined means "not an id". */
-export function parseIdRef(text: string, nix: NixVersion): Step<Parsed> | undefined {
+function parseIdRef(text: string, nix: NixVersion): Step<Parsed> | undefined {
   const match = (nix === '2.8' ? oldIdRef : newIdRef).exec(text);
   if (match === null) return undefined;
   const [, path = '', fragment = ''] = match;
-  const url: Url = { scheme: 'flake', segments: path.split('/'), query: new Map(), fragment: '', warnings: [] };
+  const url: Url = { scheme: 'flake', segments: path.split('/'), query: new Map(), fragment: '' };
   const attrs = inputFromUrl(url, true, nix);
   if (!attrs.ok) return attrs;
   const decoded = percentDecode(fragment);
-  return decoded.ok ? done({ attrs: attrs.value, fragment: decoded.value, warnings: [] }) : decoded;
+  return decoded.ok ? done({ attrs: attrs.value, fragment: decoded.value }) : decoded;
 }
 
 /** Second attempt; undefined means a BadURL, after which the text is a path. `place` may make a relative path absolute. */
-export function parseUrlRef(
+function parseUrlRef(
   text: string,
   flake: boolean,
   nix: NixVersion,
@@ -86,36 +85,35 @@ export function parseUrlRef(
 }
 
 /** A URL's attributes: `dir` is taken out of the query first, except in Nix 2.8, which also leaves it there. */
-export function fromUrl(url: Url, flake: boolean, nix: NixVersion): Step<Parsed> {
+function fromUrl(url: Url, flake: boolean, nix: NixVersion): Step<Parsed> {
   const dir = url.query.get('dir') ?? '';
   const query = nix === '2.8' ? url.query : new Map([...url.query].filter(([name]) => name !== 'dir'));
   const attrs = inputFromUrl({ ...url, query, fragment: '' }, flake, nix);
   if (!attrs.ok) return attrs;
   const all = dir === '' ? attrs.value : { ...attrs.value, dir };
-  return done({ attrs: all, fragment: url.fragment, warnings: url.warnings });
+  return done({ attrs: all, fragment: url.fragment });
 }
 
 /** The parts of a reference read as a path: the path is literal, only query and fragment are decoded. */
-export interface PathRef {
+interface PathRef {
   readonly path: string;
   readonly query: ReadonlyMap<string, string>;
   readonly fragment: string;
-  readonly warnings: readonly string[];
 }
 
 /** Third attempt, first half: split at `?` and `#`. */
-export function splitPathRef(text: string, nix: NixVersion): Step<PathRef> {
+function splitPathRef(text: string, nix: NixVersion): Step<PathRef> {
   const match = /^([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/.exec(text);
   if (match === null) return failed(`invalid flakeref '${text}'`);
   const query = decodeQuery(match[2] ?? '', nix);
   if (!query.ok) return query;
   const fragment = percentDecode(match[3] ?? '');
   if (!fragment.ok) return fragment;
-  return done({ path: match[1] ?? '', ...query.value, fragment: fragment.value });
+  return done({ path: match[1] ?? '', query: query.value, fragment: fragment.value });
 }
 
 /** Third attempt, second half: the path as a `path:` URL. */
-export function fromPathRef(ref: PathRef, flake: boolean, nix: NixVersion): Step<Parsed> {
+function fromPathRef(ref: PathRef, flake: boolean, nix: NixVersion): Step<Parsed> {
   const authority = nix === '2.26' || ref.path.startsWith('/') ? { authority: '' } : {};
   const path = nix === '2.34' ? ref.path.replace(/\/{2,}/g, '/') : ref.path;
   return fromUrl({ ...ref, scheme: 'path', ...authority, segments: path.split('/') }, flake, nix);
@@ -134,11 +132,11 @@ function parseOld(text: string): Step<Parsed> {
   const fragment = percentDecode(path[3] ?? '');
   if (!fragment.ok) return fragment;
   const attrs = { type: 'path', path: canonicalPath(absolute) };
-  return done({ attrs, fragment: fragment.value, warnings: [] });
+  return done({ attrs, fragment: fragment.value });
 }
 
 /** The path that Nix 2.8 takes for a path rather than a URL: groups are path, query, fragment. */
-export const oldPathRef =
+const oldPathRef =
   /^(\/?[0-9a-zA-Z._~!$&'"()*+,;=-]+(?:\/[0-9a-zA-Z._~!$&'"()*+,;=-]+)*\/?)(?:\?((?:[A-Za-z0-9._~!$&'()*+,;=:@/? "-]|%[0-9a-fA-F]{2})*))?(?:#((?:[A-Za-z0-9._~!$&'()*+,;=:@/? "-]|%[0-9a-fA-F]{2})*))?$/;
 
 /** Nix's canonPath: absolute, without `.`, `..`, doubled and trailing slashes; looks at no file. */

@@ -22,7 +22,7 @@ export function refFromAttrs(attrs: Attrs, nix: NixVersion = defaultNix): RefRes
   const wrong = checked.ok ? stillWrong(checked.value, nix) : checked.error;
   if (!checked.ok || wrong !== undefined) return { ok: false, error: wrong ?? '' };
   const all = dir === undefined || dir === '' ? checked.value : { ...checked.value, dir };
-  return { ok: true, ref: { attrs: all }, warnings: [] };
+  return { ok: true, ref: { attrs: all } };
 }
 
 // What Nix finds once it asks whether the reference is relative, or final.

@@ -1,4 +1,5 @@
-// When two flake references are the same one: the comparison behind "does the lock still fit flake.nix".
+// When two flake references are the same one: to Nix, which decides whether a lock still fits flake.nix, and to the forge, which
+// decides what is fetched.
 
 import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { type Attrs, subdir, textAttr } from './model.ts';
@@ -30,3 +31,14 @@ function withoutEmptyDir(attrs: Attrs): Attrs {
   if (attrs.dir !== '') return attrs;
   return Object.fromEntries(Object.entries(attrs).filter(([name]) => name !== 'dir'));
 }
+
+/**
+ * A printed reference as its forge knows it: GitHub and GitLab do not tell the case of owner and repository. Branches, tags and
+ * what other hosts have stay as they are. Takes patterns of references as well.
+ */
+export const asForgeKnows = (text: string): string =>
+  text.replace(FORGE_PATH, (_, before: string, owner: string) => before + owner.toLowerCase());
+
+/** `github:OWNER/REPO`, and the urls of both forges, whatever fetches them. */
+const FORGE_PATH =
+  /^(git(?:hub|lab):|(?:(?:git|tarball|file)\+)?(?:https?|ssh|git):\/\/(?:[^/@]*@)?git(?:hub|lab)\.com\/)([^/?#]*(?:\/[^/?#]*)?)/i;

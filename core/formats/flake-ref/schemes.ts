@@ -104,7 +104,7 @@ function fromPath(url: Url, nix: NixVersion, show: string): Step<Attrs> {
 }
 
 /** The file system path in a URL. New Nix refuses an encoded `/` or NUL, joins runs of `/`, and makes '' into `/`. */
-export function pathOf(url: Pick<Url, 'segments'>, nix: NixVersion): Step<string> {
+function pathOf(url: Pick<Url, 'segments'>, nix: NixVersion): Step<string> {
   const path = url.segments.join('/');
   if (nix !== '2.34') return done(path);
   const wrong = url.segments.find((part) => part.includes('/') || part.includes('\0'));

@@ -12,7 +12,6 @@ export interface Url {
   readonly segments: readonly string[];
   readonly query: ReadonlyMap<string, string>;
   readonly fragment: string;
-  readonly warnings: readonly string[];
 }
 
 /** `bad` marks Nix's BadURL, after which newer Nix tries to read the text as a path; other errors are final. */
@@ -62,9 +61,8 @@ export function parseUrl(text: string, nix: NixVersion): Step<Url> {
     scheme,
     ...(authority === undefined ? {} : { authority: authority.value.text }),
     segments: segments.value,
-    query: params.value.query,
+    query: params.value,
     fragment: decodedFragment.value,
-    warnings: params.value.warnings,
   });
 }
 
@@ -79,28 +77,21 @@ export function renderUrl(
   return `${url.scheme}:${authority}${path}${query}${url.fragment === '' ? '' : `#${percentEncode(url.fragment, '')}`}`;
 }
 
-/** Decodes a query; the first of equal names wins, an item without `=` is dropped with Nix's warning. */
-export function decodeQuery(
-  text: string,
-  nix: NixVersion,
-): Step<{ readonly query: ReadonlyMap<string, string>; readonly warnings: readonly string[] }> {
+/** Decodes a query; the first of equal names wins, an item without `=` is dropped. */
+export function decodeQuery(text: string, nix: NixVersion): Step<ReadonlyMap<string, string>> {
   if (nix === '2.34' && !allowed(text, newQueryChars)) return failed(`invalid URI query '${text}': leftover`);
   const query = new Map<string, string>();
-  const warnings: string[] = [];
   for (const item of text.split('&')) {
     if (item === '' && (nix !== '2.34' || text === '')) continue;
     const equals = item.indexOf('=');
-    if (equals < 0) {
-      warnings.push(`dubious URI query '${item}' is missing equal sign '=', ignoring`);
-      continue;
-    }
+    if (equals < 0) continue;
     const rawName = item.slice(0, equals);
     const name = nix === '2.34' ? percentDecode(rawName) : done(rawName);
     const value = percentDecode(item.slice(equals + 1));
     if (!name.ok || !value.ok) return badUrl(`invalid URI query '${text}': leftover`);
     if (!query.has(name.value)) query.set(name.value, value.value);
   }
-  return done({ query, warnings });
+  return done(query);
 }
 
 /** Decodes `%XX`; refuses a stray `%`. Bytes that are no UTF-8 become U+DC80 and up, which {@link percentEncode} undoes. */
@@ -135,7 +126,7 @@ function isCharacter(escapes: string): boolean {
 }
 
 /** Encodes every byte outside `A-Za-z0-9-._~` and `keep` as `%XX` with upper-case digits. */
-export function percentEncode(text: string, keep: string): string {
+function percentEncode(text: string, keep: string): string {
   let out = '';
   for (const char of text) out += /^[A-Za-z0-9._~-]$/.test(char) || keep.includes(char) ? char : escapeBytes(char);
   return out;

@@ -248,8 +248,11 @@ function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string 
   const binding = bindingLayout(nixAttrPath([...prefix, host.name]), hostLayout(host, scope));
   const paste = (where: string, layout: Layout) => ['# ' + where, ...lines(layout, '', '  '), ''].join('\n');
   switch (of) {
-    case undefined:
-      return paste('in the attribute set that outputs returns', binding);
+    case undefined: {
+      // A second declaration of one name is an error.
+      const isThere = place.kind === 'hosts' && place.hosts.has(host.name);
+      return paste(`in the attribute set that outputs returns${isThere ? ', instead of what is there' : ''}`, binding);
+    }
     case 'flake-parts':
       return paste('in the module that mkFlake gets', binding);
     case 'outputs':

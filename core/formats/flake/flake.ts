@@ -50,8 +50,10 @@ export interface Flake {
   readonly inputs: readonly InputDecl[];
   /** Formal arguments of outputs, other than `self`, that no input declares: Nix takes them as `flake:NAME`. */
   readonly implicit: readonly string[];
-  /** `inputs.self`, Nix 2.27 and later. */
-  readonly self?: { readonly submodules?: boolean; readonly lfs?: boolean };
+  /** `inputs.self`, Nix 2.27 and later. In a git repository `submodules` must be a Boolean, elsewhere nobody looks. */
+  readonly self?: { readonly submodules?: boolean | string | number; readonly lfs?: boolean | string | number };
+  /** What Nix refuses since 2.27 and took before: `self` among the inputs of an input. */
+  readonly newlyWrong: readonly FlakeError[];
   readonly outputs: OutputsRead;
 }
 
@@ -103,10 +105,11 @@ export function openFlake(text: string, parsed: Parsed = parseNix(text), files: 
   const top = literalAt({ value: parsed.root, scope: whole }).expr;
   if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));
   const errors: FlakeError[] = [];
+  const newlyWrong: FlakeError[] = [];
   const root = mergeAttrs(top, whole);
   const outputs = outputsFunction(root, top, errors);
   found = outputs;
-  const inputs = readTop(root, errors);
+  const inputs = readTop(root, { errors, newlyWrong });
   const first = errors.sort((a, b) => a.span.start - b.span.start)[0];
   if (first || !outputs) return { ok: false, error: first! };
   const { lambda, scope } = outputs;
@@ -115,6 +118,7 @@ export function openFlake(text: string, parsed: Parsed = parseNix(text), files: 
   const flake: Flake = {
     ok: true,
     ...inputs,
+    newlyWrong,
     implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
     outputs: readOutputs(lambda, scope),
   };
@@ -152,7 +156,14 @@ function treeScope(text: string, files: FlakeFiles, outputs: Tree['outputs']): S
 
 type Errors = FlakeError[];
 
-function readTop(root: SetNode, errors: Errors): Pick<Flake, 'description' | 'inputs' | 'self'> {
+/** Where what is wrong is put: for every Nix, and for those since 2.27. */
+interface Complaints {
+  readonly errors: Errors;
+  readonly newlyWrong: Errors;
+}
+
+function readTop(root: SetNode, complaints: Complaints): Pick<Flake, 'description' | 'inputs' | 'self'> {
+  const { errors } = complaints;
   refuseDynamic(root, errors);
   for (const node of root.children.values()) {
     if (!['description', 'inputs', 'outputs', 'nixConfig'].includes(node.name)) {
@@ -168,7 +179,7 @@ function readTop(root: SetNode, errors: Errors): Pick<Flake, 'description' | 'in
   const self = inputs && readSelf(inputs, errors);
   return {
     ...(text === undefined ? {} : { description: text }),
-    inputs: inputs ? readInputs(inputs, 'inputs', errors) : [],
+    inputs: inputs ? readInputs(inputs, 'inputs', complaints) : [],
     ...(self ? { self } : {}),
   };
 }
@@ -186,20 +197,22 @@ function outputsFunction(
   return undefined;
 }
 
-function readInputs(set: SetNode, path: string, errors: Errors): InputDecl[] {
+function readInputs(set: SetNode, path: string, complaints: Complaints): InputDecl[] {
+  const { errors, newlyWrong } = complaints;
   refuseDynamic(set, errors);
   const found: InputDecl[] = [];
   for (const child of set.children.values()) {
     const childPath = `${path}.${child.name}`;
     if (path === 'inputs' && child.name === 'self') continue;
-    if (child.name === 'self') errors.push({ message: `'${childPath}' is not allowed`, span: nameSpan(child) });
-    const decl = readInput(child, childPath, errors);
+    if (child.name === 'self') newlyWrong.push({ message: `'${childPath}' is not allowed`, span: nameSpan(child) });
+    const decl = readInput(child, childPath, complaints);
     if (decl) found.push(decl);
   }
   return found;
 }
 
-function readInput(node: AttrNode, path: string, errors: Errors): InputDecl | undefined {
+function readInput(node: AttrNode, path: string, complaints: Complaints): InputDecl | undefined {
+  const { errors } = complaints;
   const set = asSet(node, path, errors);
   if (!set) return undefined;
   refuseDynamic(set, errors);
@@ -229,7 +242,7 @@ function readInput(node: AttrNode, path: string, errors: Errors): InputDecl | un
     ref: attrNodes[0] ? { kind: 'attrs', attrs, span: nameSpan(attrNodes[0]) } : readUrl(url, path, errors),
     ...(flakeValue?.kind === 'bool' ? { flake: flakeValue.value } : {}),
     ...(target === undefined ? {} : { follows: target }),
-    overrides: overridesSet ? readInputs(overridesSet, `${path}.inputs`, errors) : [],
+    overrides: overridesSet ? readInputs(overridesSet, `${path}.inputs`, complaints) : [],
     span: nameSpan(node),
   };
 }
@@ -248,12 +261,13 @@ function readSelf(inputs: SetNode, errors: Errors): Flake['self'] | undefined {
   const node = inputs.children.get('self');
   const set = node && asSet(node, 'inputs.self', errors);
   if (!set) return undefined;
-  const self: { submodules?: boolean; lfs?: boolean } = {};
+  const self: { submodules?: boolean | string | number; lfs?: boolean | string | number } = {};
   for (const child of set.children.values()) {
     const value = literalOf(child);
     if (child.name !== 'submodules' && child.name !== 'lfs') {
       errors.push({ message: `unsupported attribute 'inputs.self.${child.name}'`, span: nameSpan(child) });
-    } else if (value?.kind === 'bool') self[child.name] = value.value;
+    } else if (value?.kind === 'bool' || value?.kind === 'string' || value?.kind === 'int')
+      self[child.name] = value.value;
     else errors.push(wrongKind(child, `inputs.self.${child.name}`, 'a Boolean'));
   }
   return self;

@@ -13,13 +13,15 @@ export interface RefRules {
   readonly sameRef?: (declared: string, wished: string) => boolean;
   /** A wished url as the attributes of `inputs.x = { type = …; }`, to compare with that form and to edit it in place. */
   readonly attrsOf?: (url: string) => RefAttrs | undefined;
+  /** Whether declared attributes mean the same as wished ones. By default only equal ones do. */
+  readonly sameAttrs?: (declared: RefAttrs, wished: RefAttrs) => boolean;
 }
 
 /** Whether `ref` says what `wish.url` says. */
 export function sameReference(
   ref: InputRef,
   wish: InputWish,
-  { sameRef = (a, b) => a === b, attrsOf }: RefRules,
+  { sameRef = (a, b) => a === b, attrsOf, sameAttrs = equalAttrs }: RefRules,
 ): boolean {
   switch (ref.kind) {
     case 'url':
@@ -35,7 +37,7 @@ export function sameReference(
   }
 }
 
-function sameAttrs(a: RefAttrs, b: RefAttrs): boolean {
+function equalAttrs(a: RefAttrs, b: RefAttrs): boolean {
   return sameKeys(a, b) && Object.keys(a).every((key) => a[key] === b[key]);
 }
 

@@ -16,8 +16,19 @@ export function readGitConfig(text: string): ReadonlyMap<string, readonly string
   return found;
 }
 
-/** The variables in order; `value` undefined where there is no `=`, as `git config --list -z` tells them apart. */
-export function* readVariables(text: string): Generator<{ readonly key: string; readonly value: string | undefined }> {
+/** The line that git refuses, and with it the whole file; undefined where it reads all of it. */
+export function brokenLineOf(text: string): number | undefined {
+  const variables = readVariables(text);
+  for (let next = variables.next(); ; next = variables.next()) if (next.done === true) return next.value;
+}
+
+type Variable = { readonly key: string; readonly value: string | undefined };
+
+/**
+ * The variables in order; `value` undefined where there is no `=`, as `git config --list -z` tells them apart. Returns the line
+ * that git refuses, where there is one.
+ */
+export function* readVariables(text: string): Generator<Variable, number | undefined> {
   // git reads CR LF as LF, and only there; a byte-order mark may open the file.
   const source = text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n');
   let section: string | undefined;
@@ -33,14 +44,17 @@ export function* readVariables(text: string): Generator<{ readonly key: string; 
       at += header[0].length;
     } else if (name && section !== undefined) {
       const read = readValue(source, at + name[0].length);
-      if (!read) return;
+      if (!read) return lineAt(source, at);
       yield { key: `${section}.${name[0].toLowerCase()}`, value: read.value };
       at = read.end;
     } else {
-      return;
+      return lineAt(source, at);
     }
   }
+  return undefined;
 }
+
+const lineAt = (source: string, at: number): number => source.slice(0, at).split('\n').length;
 
 /** `[section]`, `[section "sub"]` or the old `[section.sub]`. */
 const HEADER = /\[([A-Za-z0-9.-]+)(?:[ \t]+"((?:[^"\\\n]|\\[^\n])*)")?\]/y;

@@ -7,6 +7,7 @@ import {
   EXTENDED,
   type IndexBody,
   type IndexError,
+  type IndexExtension,
   type ObjectFormat,
   openIndex,
   readExtensions,
@@ -23,24 +24,35 @@ export interface TrackedPaths {
 /** Where no index was written yet. */
 export const NO_PATHS: TrackedPaths = new Set<string>();
 
-/** The paths in `bytes`; refused exactly where `readIndex` refuses it. */
+/** The paths in `bytes`, and the signatures of its extensions; refused exactly where `readIndex` refuses it. */
 export function readIndexPaths(
   bytes: Uint8Array,
   format: ObjectFormat,
-): { readonly ok: true; readonly paths: TrackedPaths } | IndexError {
+): { readonly ok: true; readonly paths: TrackedPaths; readonly extensions: readonly string[] } | IndexError {
   const opened = openIndex(bytes, format);
   if (!opened.ok) return opened;
   // Version 4 says each path as the difference from the one before.
   if (opened.version === 4) {
     const read = readIndex(bytes, format);
-    return read.ok ? { ok: true, paths: new Set(read.index.entries.map(({ path }) => fromBytes(path))) } : read;
+    if (!read.ok) return read;
+    const { entries, extensions } = read.index;
+    return { ok: true, paths: new Set(entries.map(({ path }) => fromBytes(path))), extensions: signatures(extensions) };
   }
-  const spans = spansIn(opened);
-  return spans instanceof Uint32Array ? { ok: true, paths: sorted(opened.body, spans) } : spans;
+  const found = spansIn(opened);
+  if (!('spans' in found)) return found;
+  return { ok: true, paths: sorted(opened.body, found.spans), extensions: signatures(found.extensions) };
 }
 
-/** Beginning and end of each path, one after the other. */
-function spansIn({ body, version, idLength }: IndexBody): Uint32Array | IndexError {
+const signatures = (extensions: readonly IndexExtension[]): readonly string[] =>
+  extensions.map(({ signature }) => signature);
+
+interface Spans {
+  /** Beginning and end of each path, one after the other. */
+  readonly spans: Uint32Array;
+  readonly extensions: readonly IndexExtension[];
+}
+
+function spansIn({ body, version, idLength }: IndexBody): Spans | IndexError {
   const count = body.readUInt32BE(8);
   const fixed = 42 + idLength;
   // More than there is room for are not there.
@@ -73,7 +85,7 @@ function spansIn({ body, version, idLength }: IndexBody): Uint32Array | IndexErr
   }
   const extensions = readExtensions(body, at);
   if (!Array.isArray(extensions)) return extensions;
-  return isOrdered ? spans : damaged('its entries are out of order');
+  return isOrdered ? { spans, extensions } : damaged('its entries are out of order');
 }
 
 function sorted(body: Buffer, spans: Uint32Array): TrackedPaths {

@@ -1,8 +1,8 @@
 // Reads git's index file (versions 2, 3, 4), the list of the paths git tracks. Never throws.
-// Format: git's Documentation/gitformat-index. SHA-1 via node:crypto, for the trailing checksum only.
+// Format: git's Documentation/gitformat-index. SHA-1 for the trailing checksum only.
 
-import { createHash } from 'node:crypto';
 import { MOST } from '../../limits.ts';
+import { hashOf } from '../../little-hash.ts';
 
 /** The object format of a repository, `extensions.objectFormat` in its config. */
 export type ObjectFormat = 'sha1' | 'sha256';
@@ -80,7 +80,7 @@ export function openIndex(bytes: Uint8Array, format: ObjectFormat): IndexBody | 
   const body = data.subarray(0, data.length - idLength);
   const trailer = data.subarray(data.length - idLength);
   // index.skipHash writes zeros instead of a checksum.
-  if (trailer.some((byte) => byte !== 0) && !createHash(format).update(body).digest().equals(trailer)) {
+  if (trailer.some((byte) => byte !== 0) && !hashOf(format, body).equals(trailer)) {
     return damaged('its checksum does not match');
   }
   return { ok: true, body, version, idLength };

@@ -4,6 +4,7 @@ import type { InputDecl } from '../flake/flake.ts';
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import { type Attrs, isRelativePath } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
+import { asForgeKnows } from '../flake-ref/same-ref.ts';
 import type { Span } from '../nix/syntax.ts';
 import type { LockInput } from './inputs.ts';
 import { type InputPath, type Lock, type LockNode, rootNode, showPath } from './model.ts';
@@ -18,12 +19,15 @@ export type LockOddity =
       readonly hint: string;
     }
   | { readonly kind: 'orphan-node'; readonly node: string; readonly text: string; readonly hint: string }
+  /** Inputs of inputs that are the same thing as an input of the flake. */
   | {
       readonly kind: 'duplicate';
       readonly source: string;
-      /** The input to keep; the others could follow it. */
-      readonly keep: InputPath;
+      /** The input of the flake; the others could follow it. */
+      readonly keep: string;
+      /** Some of them, the shortest first; `count`: how many there are. */
       readonly others: readonly InputPath[];
+      readonly count: number;
       readonly text: string;
       readonly hint: string;
     };
@@ -115,7 +119,7 @@ interface Place {
   readonly above: Place | undefined;
 }
 
-// Nodes fetched from one source, at whatever revision: a follows would make them one.
+// Nodes of one source at one ref, at whatever revision, of which one is an input of the flake: a follows would make them one.
 function duplicates(lock: Lock): readonly LockOddity[] {
   const groups = new Map<string, Place[]>();
   for (const place of places(lock)) {
@@ -126,21 +130,27 @@ function duplicates(lock: Lock): readonly LockOddity[] {
     else group.push(place);
   }
   return sortedEntries(groups).flatMap(([key, group]): LockOddity[] => {
-    if (group.length < 2) return [];
-    const [keep, ...others] = group.slice(0, SHOWN).map(pathOf);
-    if (keep === undefined) return [];
-    const source = key.slice(key.indexOf(' ') + 1);
-    const more = group.length > SHOWN ? ', …' : '';
-    const text = `"${source}" is locked ${group.length} times: ${[keep, ...others].map(showPath).join(', ')}${more}`;
-    return [{ kind: 'duplicate', source, keep, others, text, hint: followsHint(keep, others) }];
+    const [first] = group;
+    const below = group.filter(isBelow);
+    // Breadth first: where any is an input of the flake, the first is. Two of those are somebody's choice.
+    if (first === undefined || isBelow(first) || below.length === 0) return [];
+    const keep = first.name;
+    const others = below.slice(0, SHOWN).map(pathOf);
+    const source = key.split('\n')[1] ?? '';
+    const count = below.length;
+    const more = count > SHOWN ? ', …' : '';
+    const text = `"${source}" is locked as "${keep}" and ${count === 1 ? 'once' : `${count} times`} more: ${others.map(showPath).join(', ')}${more}`;
+    return [{ kind: 'duplicate', source, keep, others, count, text, hint: followsHint(keep, others) }];
   });
 }
+
+const isBelow = ({ above }: Place): boolean => above?.above !== undefined;
 
 /** The paths of all nodes of a deep lock would be as long as its square; the shortest come first. */
 const SHOWN = 20;
 
-function followsHint(keep: InputPath, others: readonly InputPath[]): string {
-  const line = (path: InputPath): string => `inputs.${path.join('.inputs.')}.follows = "${showPath(keep)}";`;
+function followsHint(keep: string, others: readonly InputPath[]): string {
+  const line = (path: InputPath): string => `inputs.${path.join('.inputs.')}.follows = "${keep}";`;
   return `add ${others.map((path) => line(path)).join(' ')}`;
 }
 
@@ -167,11 +177,17 @@ function pathOf(place: Place): InputPath {
   return names.reverse();
 }
 
-/** What two nodes share when they hold versions of one thing; a flake and a plain tree of it do not mix. */
+/** What two nodes share that are one thing: the source as its forge knows it, the ref that was asked for, and to be a flake or not. */
 function sourceOf(node: LockNode): string | undefined {
-  const locked: Attrs = node.locked ?? {};
+  const [locked, original]: readonly [Attrs, Attrs] = [node.locked ?? {}, node.original ?? {}];
   if (isRelativePath(locked)) return undefined;
-  const stable = ['type', 'owner', 'repo', 'host', 'url', 'path', 'dir', 'id'];
-  const source = Object.fromEntries(Object.entries(locked).filter(([name]) => stable.includes(name)));
-  return `${node.flake} ${showFlakeRef(source)}`;
+  const source = shownSource(locked);
+  const { ref = '', rev = '' } = original;
+  const asked = shownSource(original);
+  return [node.flake, source, asked === source ? '' : asked, ref, rev].join('\n');
 }
+
+const shownSource = (attrs: Attrs): string =>
+  asForgeKnows(showFlakeRef(Object.fromEntries(Object.entries(attrs).filter(([name]) => STABLE.includes(name)))));
+
+const STABLE = ['type', 'owner', 'repo', 'host', 'url', 'path', 'dir', 'id'];

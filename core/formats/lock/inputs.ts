@@ -33,7 +33,7 @@ export type LockInputs =
 
 /** The inputs of a flake as that Nix sees them, those that only `outputs` names included. */
 export function lockInputsOf(
-  flake: Pick<Flake, 'inputs' | 'implicit' | 'self'>,
+  flake: Pick<Flake, 'inputs' | 'implicit' | 'self' | 'newlyWrong'>,
   nix: NixVersion = defaultNix,
 ): LockInputs {
   const errors: InputError[] = [];
@@ -41,13 +41,18 @@ export function lockInputsOf(
   // Before 2.27 `self` was an input like any other, so its attributes are unknown ones.
   const odd = nix === '2.34' ? undefined : Object.keys(flake.self ?? {})[0];
   if (odd !== undefined)
-    errors.push({ path: ['self'], message: `unexpected flake input attribute '${odd}'`, span: { start: 0, end: 0 } });
+    errors.push({ path: ['self'], message: `unexpected flake input attribute '${odd}'`, span: NOWHERE });
+  if (nix === '2.34') errors.push(...flake.newlyWrong.map((error) => ({ path: ['self'], ...error })));
+  for (const name of flake.implicit.filter((one) => !isFlakeId(one)))
+    errors.push({ path: [name], message: `flake reference '${name}' is not an absolute path`, span: NOWHERE });
   if (errors.length > 0) return { ok: false, errors };
   const implicit = flake.implicit.map(
     (name): LockInput => ({ name, ref: indirectTo(name), flake: true, overrides: [] }),
   );
   return { ok: true, inputs: [...inputs, ...implicit] };
 }
+
+const NOWHERE: Span = { start: 0, end: 0 };
 
 /** The reference an input without one has. */
 export const indirectTo = (name: string): FlakeRef => ({ attrs: { type: 'indirect', id: name } });
@@ -64,6 +69,9 @@ function convert(decl: InputDecl, prefix: InputPath, nix: NixVersion, errors: In
   const wrong = follows?.find((part) => !isFlakeId(part));
   if (wrong !== undefined) fail(`invalid flake input attribute path element '${wrong}'`, decl.span);
   const ref = readRef(decl, flake, nix, fail);
+  // Nix gives it the reference flake:NAME; of an override only older Nix does.
+  const isNamed = decl.ref.kind === 'none' && follows === undefined && (prefix.length === 0 || nix !== '2.34');
+  if (isNamed && !isFlakeId(decl.name)) fail(`'${decl.name}' is not a valid flake ID`, decl.span);
   if (nix === '2.34' && ref !== undefined && follows !== undefined)
     fail('flake input has both a flake reference and a follows attribute', decl.span);
   return {

@@ -146,12 +146,13 @@ function readNode(
   if (!original.ok) return original;
   const flake = own(raw, 'flake') ?? (Object.hasOwn(raw, 'flake') ? null : true);
   if (typeof flake !== 'boolean') return wrongType(['nodes', key, 'flake'], 'true or false');
-  const parent = own(raw, 'parent') ?? undefined;
+  // Old Nix does not know it.
+  const parent = nix === '2.8' ? undefined : own(raw, 'parent');
   if (parent !== undefined && !isPath(parent)) return wrongType(['nodes', key, 'parent'], 'a list of strings');
   const unlocked = checkLocked(key, locked.attrs, nix);
   if (unlocked !== undefined) return unlocked;
   const node = { inputs: inputs.inputs, locked: locked.attrs, original: original.attrs, flake };
-  return { ok: true, node: parent === undefined || nix === '2.8' ? node : { ...node, parent } };
+  return { ok: true, node: parent === undefined ? node : { ...node, parent } };
 }
 
 function readInputs(
@@ -207,15 +208,19 @@ function readRef(
 
 function checkLocked(node: string, attrs: Attrs, nix: NixVersion): Fault | undefined {
   if (isRelativePath(attrs) && nix !== '2.8') return undefined;
-  const byRev = !['path', 'tarball', 'file', 'indirect'].includes(textAttr(attrs, 'type') ?? '');
+  const type = textAttr(attrs, 'type') ?? '';
+  const byRev = !['path', 'tarball', 'file', 'indirect'].includes(type);
   const rev = textAttr(attrs, 'rev');
   const narHash = textAttr(attrs, 'narHash');
   const usesRev = rev !== undefined && (byRev || nix === '2.8');
-  const hash = usesRev ? parseRev(rev, nix) : narHash === undefined ? undefined : parseNarHash(narHash);
-  if (hash?.ok === false) {
-    const message = `"locked" of node "${node}": ${hash.error}`;
-    return fault({ kind: 'bad-reference', node, attribute: 'locked', message });
-  }
+  // Of what git and hg fetch nobody looks at the hash where there is a revision.
+  const usesHash = narHash !== undefined && !(usesRev && ['git', 'hg', 'indirect'].includes(type));
+  const hashes = [...(usesRev ? [parseRev(rev, nix)] : []), ...(usesHash ? [parseNarHash(narHash)] : [])];
+  for (const hash of hashes)
+    if (!hash.ok) {
+      const message = `"locked" of node "${node}": ${hash.error}`;
+      return fault({ kind: 'bad-reference', node, attribute: 'locked', message });
+    }
   // Nix 2.26 wants the revision itself; before and after, a narHash will do.
   if (usesRev || (narHash !== undefined && !(nix === '2.26' && byRev))) return undefined;
   const missing = byRev ? (nix === '2.26' ? 'revision' : 'revision and hash') : 'hash';

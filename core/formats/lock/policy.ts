@@ -3,6 +3,7 @@
 import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { type Attr, type Attrs, textAttr } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
+import { asForgeKnows } from '../flake-ref/same-ref.ts';
 import { describeLocked } from './describe.ts';
 import { findInput } from './find-input.ts';
 import { type Lock, type LockNode, rootNode } from './model.ts';
@@ -13,7 +14,8 @@ export interface LockRules {
   readonly maxAgeSeconds?: number;
   /**
    * Sources, as references without a revision: `github:NixOS/nixpkgs`, `github:NixOS/nixpkgs/nixos-*`. `*` stands for
-   * anything but `/`, `**` for anything. The locked source is what counts, not what flake.nix asks for.
+   * anything but `/`, `**` for anything. The locked source is what counts, not what flake.nix asks for; but a tarball may also be
+   * known by the url there, which leads to another one each time (a channel). Cases are told apart as far as the forge does.
    */
   readonly allow?: readonly string[];
 }
@@ -27,6 +29,7 @@ export type PolicyViolation =
       readonly ageSeconds: number;
       readonly text: string;
     }
+  | { readonly kind: 'ahead'; readonly input: string; readonly node: string; readonly text: string }
   | { readonly kind: 'no-date'; readonly input: string; readonly node: string; readonly text: string }
   | {
       readonly kind: 'not-allowed';
@@ -57,10 +60,21 @@ function judgeAge(input: string, node: string, locked: Attrs, rules: LockRules):
     return { kind: 'no-date', input, node, text: `input "${input}" has no date in the lock` };
   }
   const ageSeconds = rules.now - lastModified;
+  if (ageSeconds < -AHEAD_SECONDS) {
+    const text = `input "${input}" is dated ${dateOf(lastModified)}, which is in the future: its age is not known`;
+    return { kind: 'ahead', input, node, text };
+  }
   if (ageSeconds <= rules.maxAgeSeconds) return undefined;
   const text = `input "${input}" is ${days(ageSeconds)} old, more than ${days(rules.maxAgeSeconds)}: ${describeLocked(locked)}`;
   return { kind: 'too-old', input, node, ageSeconds, text };
 }
+
+/** So far may clocks differ, here and where the commit was made. */
+const AHEAD_SECONDS = 3600;
+
+/** Dates end in the year 275760. */
+const dateOf = (seconds: number): string =>
+  seconds < 8.64e12 ? new Date(seconds * 1000).toISOString().slice(0, 10) : `${seconds} seconds after 1970`;
 
 function days(seconds: number): string {
   const count = Math.floor(seconds / 86_400);
@@ -75,29 +89,32 @@ function judgeSource(
 ): PolicyViolation | undefined {
   const sources = sourcesOf(found);
   const source = sources[0] ?? '';
-  if (sources.some((text) => allow.some((pattern) => pattern.test(text)))) return undefined;
+  if (sources.some((text) => allow.some((pattern) => pattern.test(asForgeKnows(text))))) return undefined;
+  const asked = sources.length > 1 && isDownload(found.original) ? ` (by way of "${sources.at(-1)}")` : '';
   return {
     kind: 'not-allowed',
     input,
     node,
     source,
-    text: `input "${input}" comes from "${source}", which is not allowed`,
+    text: `input "${input}" comes from "${source}"${asked}, which is not allowed`,
   };
 }
 
-/** Where a node was fetched from, without and (if it is known) with the branch or tag. */
+/** Where a node was fetched from, without and (if it is known) with the branch or tag; of a tarball also what led there. */
 function sourcesOf(node: LockNode): readonly string[] {
-  const locked = node.locked ?? {};
+  const [locked, original] = [node.locked ?? {}, node.original ?? {}];
   const source = only(locked, volatile);
-  const ref =
-    textAttr(locked, 'ref') ??
-    (sameSource(locked, node.original ?? {}) ? textAttr(node.original ?? {}, 'ref') : undefined);
+  const ref = textAttr(locked, 'ref') ?? (sameSource(locked, original) ? textAttr(original, 'ref') : undefined);
   const plain = showFlakeRef(source);
-  return ref === undefined ? [plain] : [plain, showFlakeRef({ ...source, ref })];
+  if (ref !== undefined) return [plain, showFlakeRef({ ...source, ref })];
+  const asked = showFlakeRef(only(original, volatile));
+  return isDownload(locked) && isDownload(original) && asked !== plain ? [plain, asked] : [plain];
 }
 
+const isDownload = (attrs: Attrs | undefined): boolean => attrs?.type === 'tarball' || attrs?.type === 'file';
+
 const sameSource = (a: Attrs, b: Attrs): boolean =>
-  JSON.stringify(Object.entries(only(a, volatile)).sort()) === JSON.stringify(Object.entries(only(b, volatile)).sort());
+  asForgeKnows(showFlakeRef(only(a, volatile))) === asForgeKnows(showFlakeRef(only(b, volatile)));
 
 const volatile = ['rev', 'ref', 'narHash', 'lastModified', 'revCount', 'dir', 'dirtyRev', 'dirtyShortRev', 'treeHash'];
 
@@ -109,9 +126,11 @@ function only(attrs: Attrs, without: readonly string[]): Attrs {
 }
 
 function globToRegExp(glob: string): RegExp {
-  const parts = glob.split(/(\*+)/).map((part) => {
-    if (part === '*') return '[^/]*';
-    return part.startsWith('*') ? '.*' : part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&');
-  });
+  const parts = asForgeKnows(glob)
+    .split(/(\*+)/)
+    .map((part) => {
+      if (part === '*') return '[^/]*';
+      return part.startsWith('*') ? '.*' : part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&');
+    });
   return new RegExp(`^${parts.join('')}$`, 's');
 }

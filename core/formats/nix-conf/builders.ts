@@ -3,48 +3,42 @@
 import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { LENIENT, parseJson } from '../json.ts';
 
-/** The value as Nix prints it, or why it refuses it: in its words, except where the text is no JSON at all. */
-export type Builders = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
-
-export function externalBuilders(text: string): Builders {
+/** Why Nix refuses the value: in its words, except where the text is no JSON at all. */
+export function externalBuildersProblem(text: string): string | undefined {
   const read = parseJson(text, LENIENT);
-  if (!read.ok) return wrong(`no JSON at column ${read.problems[0]!.span.start + 1}: ${read.problems[0]!.message}`);
-  const list = read.value;
-  if (!Array.isArray(list)) return wrong(typeError('array', list));
-  const builders = [];
-  for (const one of list as readonly unknown[]) {
-    const builder = builderOf(one);
-    if (!builder.ok) return builder;
-    builders.push(builder.text);
+  if (!read.ok) return `no JSON at column ${read.problems[0]!.span.start + 1}: ${read.problems[0]!.message}`;
+  if (!Array.isArray(read.value)) return typeError('array', read.value);
+  for (const one of read.value as readonly unknown[]) {
+    const problem = problemOf(one);
+    if (problem !== undefined) return problem;
   }
-  return { ok: true, text: `[${builders.join(',')}]` };
+  return undefined;
 }
 
-function builderOf(value: unknown): Builders {
+/** A type, and what should have it. */
+type Part = readonly ['array' | 'string', unknown];
+
+function problemOf(value: unknown): string | undefined {
   if (typeName(value) !== 'object')
-    return wrong(
-      `error: Expected JSON value to be of type 'object' but it is of type '${typeName(value)}': ${dump(value)}`,
-    );
+    return `error: Expected JSON value to be of type 'object' but it is of type '${typeName(value)}': ${dump(value)}`;
   const builder = value as Readonly<Record<string, unknown>>;
   const missing = ['systems', 'program', 'args'].find((key) => !Object.hasOwn(builder, key));
   if (missing !== undefined)
-    return wrong(`error: Expected JSON object to contain key '${missing}' but it doesn't: ${dump(builder)}`);
+    return `error: Expected JSON object to contain key '${missing}' but it doesn't: ${dump(builder)}`;
   const { systems, program, args } = builder;
-  for (const [kind, part] of [
+  const parts: readonly Part[] = [
     ['array', systems],
     ...all(systems),
     ['string', program],
     ['array', args],
     ...all(args),
-  ] as const)
-    if (typeName(part) !== kind) return wrong(typeError(kind, part));
-  return { ok: true, text: dump({ args, program, systems }) };
+  ];
+  const wrong = parts.find(([kind, part]) => typeName(part) !== kind);
+  return wrong && typeError(...wrong);
 }
 
-const all = (list: unknown): readonly (readonly ['string', unknown])[] =>
+const all = (list: unknown): readonly Part[] =>
   Array.isArray(list) ? list.map((one: unknown) => ['string', one] as const) : [];
-
-const wrong = (message: string): Builders => ({ ok: false, message });
 
 const typeError = (wanted: string, found: unknown): string =>
   `[json.exception.type_error.302] type must be ${wanted}, but is ${typeName(found)}`;

@@ -1,6 +1,7 @@
 // Adds experimental features to the text of a nix.conf and leaves every other byte alone.
 // Each edit is an insertion, and is evaluated before it is returned.
 
+import type { NixVersion } from '../nix-version.ts';
 import { type ConfLine, confLines } from './lines.ts';
 import { evaluateNixConf, type NixConf, type ReadInclude } from './nix-conf.ts';
 
@@ -11,6 +12,8 @@ export interface EditContext {
   readonly readInclude: ReadInclude;
   /** Append as `extra-…`, so that features enabled by a file read earlier survive. Default: only when an include precedes. */
   readonly extend?: boolean;
+  /** Whose rules say what is broken. */
+  readonly nix?: NixVersion;
 }
 
 /** The edited text, or why there is none. `line` (from 1) is the line that now asks for the features. */
@@ -76,7 +79,7 @@ function append(text: string, line: string): Candidate {
 }
 
 function evaluate(text: string, context?: EditContext): NixConf {
-  if (context) return evaluateNixConf([{ path: context.path, text }], context.readInclude);
+  if (context) return evaluateNixConf([{ path: context.path, text }], context.readInclude, context.nix);
   return evaluateNixConf([{ path: '/nix.conf', text }], () => '');
 }
 

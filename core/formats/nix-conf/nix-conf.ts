@@ -1,4 +1,4 @@
-// What a stack of nix.conf files amounts to: the settings and experimental features in force, and which line decides.
+// What a stack of nix.conf files amounts to: the experimental features asked for, which line decides, and what stops Nix.
 // The only place that knows Nix's merging rules; the caller supplies every text.
 
 import { MOST } from '../../limits.ts';
@@ -6,8 +6,8 @@ import { isPossible } from '../../path.ts';
 import { canonicalPath } from '../flake-ref/parse-ref.ts';
 import type { NixVersion } from '../nix-version.ts';
 import { type ConfLine, confLines } from './lines.ts';
-import { knownFeatures, lookupSetting } from './settings.ts';
-import { applyValue, type SettingValue } from './values.ts';
+import { lookupSetting } from './settings.ts';
+import { refusal } from './values.ts';
 
 /** One text that Nix reads, in reading order. `path` is absolute, or `NIX_CONFIG` for the variable's text. */
 export interface ConfSource {
@@ -24,16 +24,9 @@ export interface ConfPlace {
   readonly line: number;
 }
 
-/** A line about experimental features, in the order applied. `inForce`: no later line discards it. */
+/** A line about experimental features. */
 export interface FeatureLine extends ConfPlace {
-  readonly how: 'assigns' | 'extends';
   readonly features: readonly string[];
-  readonly inForce: boolean;
-}
-
-/** What Nix says and goes on. `message` is Nix's own text without `warning: `. */
-export interface ConfWarning extends ConfPlace {
-  readonly message: string;
 }
 
 /** Why every Nix command fails (for a loop: crashes) with these files. `message` is Nix's own text where it has one. */
@@ -42,17 +35,14 @@ export interface ConfError extends ConfPlace {
   readonly message: string;
 }
 
-/** The configuration in force. After an `error`, what was applied before it. */
+/** What the lines in force come to. After an `error`, those before it. */
 export interface NixConf {
-  readonly settings: ReadonlyMap<string, SettingValue>;
-  /** The effective set, sorted, with what features imply (`flakes` brings `fetch-tree` since 2.19). */
-  readonly experimentalFeatures: readonly string[];
   /** The names the lines in force ask for, sorted, including those this Nix does not know. */
   readonly requestedFeatures: readonly string[];
-  readonly featureLines: readonly FeatureLine[];
-  /** The last line that assigns without `extra-`: the one whose file wins. */
+  /** The last line that assigns features without `extra-`: the one whose file wins. */
   readonly winner: FeatureLine | undefined;
-  readonly warnings: readonly ConfWarning[];
+  /** The files that Nix loads as it starts: where one is missing, every command fails. A relative path is one of its cwd. */
+  readonly plugins: readonly (ConfPlace & { readonly file: string })[];
   readonly error: ConfError | undefined;
 }
 
@@ -65,14 +55,7 @@ export function evaluateNixConf(
   readInclude: ReadInclude,
   nix: NixVersion = '2.34',
 ): NixConf {
-  const state: State = {
-    nix,
-    settings: new Map(),
-    requested: new Set(),
-    lines: [],
-    warnings: [],
-    unknown: new Map(),
-  };
+  const state: State = { nix, requested: new Set(), winner: undefined, plugins: [] };
   let error: ConfError | undefined;
   for (const source of sources) {
     const collected: Assignment[] = [];
@@ -80,17 +63,8 @@ export function evaluateNixConf(
     error = applyAll(collected, state, error);
     if (error) break;
   }
-  const features = state.settings.get('experimental-features');
-  const lines = inForce(state.lines);
-  return {
-    settings: state.settings,
-    experimentalFeatures: features?.kind === 'list' ? features.value : [],
-    requestedFeatures: [...state.requested].toSorted(),
-    featureLines: lines,
-    winner: lines.findLast((line) => line.how === 'assigns'),
-    warnings: [...state.warnings, ...[...state.unknown.values()].toSorted((a, b) => compare(a.message, b.message))],
-    error,
-  };
+  const { requested, winner, plugins } = state;
+  return { requestedFeatures: [...requested].toSorted(), winner, plugins, error };
 }
 
 interface Assignment extends ConfPlace {
@@ -100,11 +74,9 @@ interface Assignment extends ConfPlace {
 
 interface State {
   readonly nix: NixVersion;
-  readonly settings: Map<string, SettingValue>;
-  requested: Set<string>;
-  readonly lines: Omit<FeatureLine, 'inForce'>[];
-  readonly warnings: ConfWarning[];
-  readonly unknown: Map<string, ConfWarning>;
+  requested: ReadonlySet<string>;
+  winner: FeatureLine | undefined;
+  plugins: NixConf['plugins'];
 }
 
 interface Walk {
@@ -171,9 +143,11 @@ function syntaxMessage(line: ConfLine, path: string, nix: NixVersion): string {
 function applyAll(all: readonly Assignment[], state: State, parseError: ConfError | undefined): ConfError | undefined {
   if (state.nix === '2.8') return firstError(all, state) ?? parseError;
   if (parseError) return parseError;
-  const isFeature = (one: Assignment) => one.name.replace(/^extra-/, '') === 'experimental-features';
+  const isFeature = (one: Assignment) => FEATURES.test(one.name);
   return firstError([...all.filter(isFeature), ...all.filter((one) => !isFeature(one))], state);
 }
+
+const FEATURES = /^(extra-)?experimental-features$/;
 
 function firstError(all: readonly Assignment[], state: State): ConfError | undefined {
   for (const one of all) {
@@ -185,49 +159,20 @@ function firstError(all: readonly Assignment[], state: State): ConfError | undef
 
 function apply(one: Assignment, state: State): ConfError | undefined {
   const { path, line, name, value } = one;
+  const words = value.split(' ').filter((word) => word !== '');
+  if (FEATURES.test(name)) {
+    const append = name !== 'experimental-features';
+    state.requested = new Set(append ? [...state.requested, ...words] : words);
+    if (!append) state.winner = { path, line, features: words };
+    return undefined;
+  }
   const exact = lookupSetting(name, state.nix);
   const extra = exact === undefined && name.startsWith('extra-') ? lookupSetting(name.slice(6), state.nix) : undefined;
   const setting = exact ?? (extra?.appendable ? extra : undefined);
-  if (setting === undefined) {
-    if (!state.unknown.has(name)) state.unknown.set(name, { path, line, message: `unknown setting '${name}'` });
-    return undefined;
-  }
-  if (setting.gate !== undefined && !isEnabled(setting.gate, state)) {
-    const message = `Ignoring setting '${setting.name}' because experimental feature '${setting.gate}' is not enabled`;
-    state.warnings.push({ path, line, message });
-    return undefined;
-  }
-  const append = exact === undefined;
-  if (setting.kind === 'features') noteFeatures(one, append, state);
-  const before = append ? state.settings.get(setting.name) : undefined;
-  const applied = applyValue(setting, value, { before, append, nix: state.nix });
-  if (!applied.ok) return { path, line, kind: 'value', message: applied.message };
-  for (const message of applied.warnings ?? []) state.warnings.push({ path, line, message });
-  state.settings.set(setting.name, applied.value);
+  if (setting === undefined || (setting.gate !== undefined && !state.requested.has(setting.gate))) return undefined;
+  const message = refusal(setting.name, setting.kind, value, state.nix);
+  if (message !== undefined) return { path, line, kind: 'value', message };
+  if (setting.kind === 'plugins')
+    state.plugins = [...(exact ? [] : state.plugins), ...words.map((file) => ({ path, line, file }))];
   return undefined;
 }
-
-function noteFeatures(one: Assignment, append: boolean, state: State): void {
-  const { path, line } = one;
-  const features = one.value.split(' ').filter((word) => word !== '');
-  const known = knownFeatures(state.nix);
-  for (const feature of [...new Set(features)].toSorted()) {
-    if (!known.includes(feature)) {
-      state.warnings.push({ path, line, message: `unknown experimental feature '${feature}'` });
-    }
-  }
-  state.requested = new Set(append ? [...state.requested, ...features] : features);
-  state.lines.push({ path, line, how: append ? 'extends' : 'assigns', features });
-}
-
-function isEnabled(feature: string, state: State): boolean {
-  const now = state.settings.get('experimental-features');
-  return now?.kind === 'list' && now.value.includes(feature);
-}
-
-function inForce(lines: readonly Omit<FeatureLine, 'inForce'>[]): readonly FeatureLine[] {
-  const last = lines.findLastIndex((line) => line.how === 'assigns');
-  return lines.map((line, index) => ({ ...line, inForce: index >= last }));
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

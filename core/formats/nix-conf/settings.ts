@@ -1,12 +1,9 @@
-// Which settings and experimental features each Nix knows, and how it reads their values.
+// Which settings stop each Nix by their value, and how it reads it. Settings that take any text are not listed.
 // The lists were asked of the three binaries (2.8.0, 2.26.3, 2.34.8), not copied from a manual.
 
-import type { NixVersion } from '../nix-version.ts';
+import { NIX_VERSIONS, type NixVersion } from '../nix-version.ts';
 
-/**
- * `list` keeps order and duplicates, `set` neither; `u`/`i` are integers with their width; a `path` is absolute, unless
- * it is `anyPath`; `mounts` is a list with one item for each target; the rest are words.
- */
+/** `u`/`i` are integers with their width; a `path` is absolute, unless it is `anyPath`; `plugins` are files that must be there; the rest are words. */
 export type SettingKind =
   | 'bool'
   | 'u32'
@@ -19,16 +16,10 @@ export type SettingKind =
   | 'anyPath'
   | 'path'
   | 'pathOrNone'
-  | 'mounts'
   | 'store'
   | 'stores'
-  | 'storeSet'
   | 'builders'
-  | 'text'
-  | 'list'
-  | 'set'
-  | 'map'
-  | 'features';
+  | 'plugins';
 
 /** How one Nix reads one setting. `gate`: the experimental feature without which it ignores the setting. */
 export interface Setting {
@@ -38,29 +29,12 @@ export interface Setting {
   readonly gate: string | undefined;
 }
 
-/** The experimental features a Nix has, sorted. Every other name is dropped with a warning (NIX.md section 6.4). */
-export const knownFeatures = (nix: NixVersion): readonly string[] => FEATURES[nix];
-
-/** The setting behind `name` or one of its aliases, case-sensitive; undefined when that Nix has none. */
+/** The setting behind `name` or one of its aliases, case-sensitive; undefined where no value of it stops that Nix. */
 export function lookupSetting(name: string, nix: NixVersion): Setting | undefined {
   return tableOf(nix).get(name);
 }
 
-const ORDER: readonly NixVersion[] = ['2.8', '2.26', '2.34'];
-
-const F28 = 'ca-derivations fetch-closure flakes impure-derivations nix-command no-url-literals recursive-nix';
-const F226 = `${F28} auto-allocate-uids cgroups configurable-impure-env daemon-trust-override dynamic-derivations
-  fetch-tree git-hashing local-overlay-store mounted-ssh-store parse-toml-timestamps pipe-operators
-  read-only-local-store verified-fetches`;
-const F234 = `${F226} blake3-hashes external-builders`;
-
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
-
-const FEATURES: Readonly<Record<NixVersion, readonly string[]>> = {
-  '2.8': words(F28).toSorted(),
-  '2.26': words(F226).toSorted(),
-  '2.34': words(F234).toSorted(),
-};
 
 interface Group {
   readonly kind: SettingKind;
@@ -111,19 +85,6 @@ const GROUPS: readonly Group[] = [
   { kind: 'u64', until: '2.8', names: 'repeat' },
   { kind: 'u64', since: '2.26', names: 'download-buffer-size warn-large-path-threshold' },
   { kind: 'i64', names: 'gc-reserved-space max-silent-time timeout' },
-  {
-    kind: 'text',
-    names: `bash-prompt bash-prompt-suffix build-users-group builders flake-registry post-build-hook pre-build-hook
-      sandbox-dev-shm-size system user-agent-suffix`,
-  },
-  { kind: 'text', until: '2.8', names: 'commit-lockfile-summary' },
-  { kind: 'text', until: '2.26', names: 'netrc-file sandbox-build-dir store' },
-  {
-    kind: 'text',
-    since: '2.26',
-    names: 'bash-prompt-prefix commit-lock-file-summary eval-system upgrade-nix-store-path-url',
-  },
-  { kind: 'text', since: '2.26', until: '2.26', names: 'build-dir ssl-cert-file' },
   { kind: 'profiler', since: '2.34', names: 'eval-profiler' },
   { kind: 'builders', since: '2.34', names: 'external-builders' },
   { kind: 'store', since: '2.34', names: 'store' },
@@ -132,35 +93,14 @@ const GROUPS: readonly Group[] = [
   { kind: 'pathOrNone', names: 'diff-hook' },
   { kind: 'pathOrNone', until: '2.8', names: 'build-hook' },
   { kind: 'pathOrNone', since: '2.34', names: 'build-dir json-log-path ssl-cert-file' },
-  { kind: 'mounts', appendable: true, since: '2.34', names: 'sandbox-paths' },
   { kind: 'lint', since: '2.34', names: 'lint-absolute-path-literals lint-short-path-literals lint-url-literals' },
-  {
-    kind: 'list',
-    appendable: true,
-    names: `allowed-uris allowed-users hashed-mirrors nix-path secret-key-files trusted-public-keys
-      trusted-users`,
-  },
-  { kind: 'list', appendable: true, since: '2.26', names: 'build-hook' },
-  { kind: 'list', appendable: true, until: '2.26', names: 'plugin-files' },
-  { kind: 'list', since: '2.34', names: 'plugin-files allowed-impure-host-deps' },
-  { kind: 'list', appendable: true, until: '2.26', names: 'substituters' },
-  { kind: 'stores', appendable: true, since: '2.34', names: 'substituters' },
-  { kind: 'storeSet', appendable: true, since: '2.34', names: 'trusted-substituters' },
-  { kind: 'set', appendable: true, names: 'extra-platforms ignored-acls system-features' },
-  {
-    kind: 'set',
-    appendable: true,
-    until: '2.26',
-    names: 'allowed-impure-host-deps sandbox-paths trusted-substituters',
-  },
-  { kind: 'map', appendable: true, names: 'access-tokens' },
-  { kind: 'map', appendable: true, since: '2.26', names: 'impure-env' },
-  { kind: 'features', appendable: true, names: 'experimental-features' },
+  { kind: 'stores', appendable: true, since: '2.34', names: 'substituters trusted-substituters' },
+  { kind: 'plugins', appendable: true, until: '2.26', names: 'plugin-files' },
+  { kind: 'plugins', since: '2.34', names: 'plugin-files' },
 ];
 
 /** setting → older names for it. */
 const ALIASES: Readonly<Record<string, string>> = {
-  'commit-lock-file-summary': 'commit-lockfile-summary',
   'compress-build-log': 'build-compress-log',
   cores: 'build-cores',
   fallback: 'build-fallback',
@@ -176,11 +116,9 @@ const ALIASES: Readonly<Record<string, string>> = {
   'max-substitution-jobs': 'substitution-max-jobs',
   repeat: 'build-repeat',
   sandbox: 'build-use-chroot build-use-sandbox',
-  'sandbox-paths': 'build-chroot-dirs build-sandbox-paths',
   substitute: 'build-use-substitutes',
   substituters: 'binary-caches',
   timeout: 'build-timeout',
-  'trusted-public-keys': 'binary-cache-public-keys',
   'trusted-substituters': 'trusted-binary-caches',
 };
 
@@ -189,9 +127,6 @@ const GATES: Readonly<Record<string, string>> = {
   'accept-flake-config': 'flakes',
   'allow-dirty-locks': 'flakes',
   'auto-allocate-uids': 'auto-allocate-uids',
-  'commit-lock-file-summary': 'flakes',
-  'flake-registry': 'flakes',
-  'impure-env': 'configurable-impure-env',
   'use-registries': 'flakes',
 };
 
@@ -201,10 +136,10 @@ function tableOf(nix: NixVersion): ReadonlyMap<string, Setting> {
   const known = tables.get(nix);
   if (known) return known;
   const table = new Map<string, Setting>();
-  const now = ORDER.indexOf(nix);
+  const now = NIX_VERSIONS.indexOf(nix);
   for (const group of GROUPS) {
-    if (group.since && ORDER.indexOf(group.since) > now) continue;
-    if (group.until && ORDER.indexOf(group.until) < now) continue;
+    if (group.since && NIX_VERSIONS.indexOf(group.since) > now) continue;
+    if (group.until && NIX_VERSIONS.indexOf(group.until) < now) continue;
     for (const name of words(group.names)) {
       const gate = nix === '2.8' ? undefined : GATES[name];
       const setting = { name, kind: group.kind, appendable: group.appendable === true, gate };

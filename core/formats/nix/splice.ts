@@ -74,7 +74,7 @@ export function insertFirst(page: Page, { open, close }: Brackets, first: Span, 
 }
 
 /** Puts text between brackets that hold nothing, or only comments. `roomy`: over several lines, if the file is. */
-export function fill(page: Page, { open, close }: Brackets, layouts: readonly Layout[], roomy = false): Splice {
+function fill(page: Page, { open, close }: Brackets, layouts: readonly Layout[], roomy = false): Splice {
   const { text } = page;
   const inside = text.slice(open + 1, close);
   const { eol, unit, isTall } = styleOf(page);

@@ -52,16 +52,15 @@ export function bordered(root: AbsPath): BorderedHost {
   const held = heldLook(root);
   const closed = territory(root);
   const granted = new Set<AbsPath>(OWN_WORDS);
-  const lookers = new Map<string, Looker>();
+  const lookers = new Set<Looker>();
   let person: Ids | undefined;
   let computing: Ids | undefined;
   let facts: HostFacts | undefined;
 
   const lookerOf = (ids: Ids): Looker => {
-    const key = `${ids.uid}:${ids.gid}`;
-    const known = lookers.get(key) ?? looker(root, ids);
-    lookers.set(key, known);
-    return known;
+    const one = looker(root, ids);
+    lookers.add(one);
+    return one;
   };
   const theirs = (path: AbsPath): Looker => {
     if (person !== undefined) return lookerOf(person);
@@ -168,6 +167,8 @@ export function bordered(root: AbsPath): BorderedHost {
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
     compute: (job) => computeFor(job),
     mounts: own.mounts,
+    hindrance: own.hindrance,
+    room: own.room,
     origin: (path) => path,
     planned: () => false,
   };
@@ -195,7 +196,7 @@ export function bordered(root: AbsPath): BorderedHost {
       own.refresh();
       held.release();
       closed.forget();
-      for (const one of lookers.values()) one.forget();
+      for (const one of lookers) one.forget();
     },
     lookAs: (ids: Ids | undefined) => {
       person = ids;

@@ -1,12 +1,11 @@
-// A job on both sides of the border: root hands it to a child with the person's ids, which makes the scratch directory, runs
-// the program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
+// Root's side of a job: it hands it to a child with the person's ids (job-server.ts), which makes the scratch directory, runs the
+// program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
 
 import { closeSync } from 'node:fs';
-import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import type { Job, JobResult, ScratchFile } from '../../machine/job.ts';
 import { runCommand } from '../process/run.ts';
-import { compute } from '../process/scratch.ts';
 import { startAs } from './start-as.ts';
-import { isName, isNumber } from './wire.ts';
+import { isName, isNumber, type SentJob, sentFile } from './wire.ts';
 
 /** Does the job with the ids of `job.as`. Never throws for what the child does. */
 export async function computeAs(job: Job): Promise<JobResult> {
@@ -26,26 +25,7 @@ export async function computeAs(job: Job): Promise<JobResult> {
 /** Seconds without a word after which a job is ended: longer than its own program is given. */
 const SILENCE = 660;
 
-type Sent = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
-type SentFile = { readonly path: string } & (
-  | { readonly type: 'file'; readonly content: string; readonly mode: number }
-  | Exclude<ScratchFile, { type: 'file' }>
-);
-
-const sentFile = (file: ScratchFile): SentFile =>
-  file.type === 'file' ? { ...file, content: Buffer.from(file.content).toString('base64') } : file;
-
-const sent = (job: Job): Sent => ({ ...job, files: job.files.map(sentFile) });
-
-/** The person's side: does the job that `input` says; its result as text. `onLine` hears what its program says meanwhile. */
-export async function answerJob(input: string, onLine: (line: string) => void): Promise<string> {
-  const job = JSON.parse(input) as Sent;
-  const files = job.files.map(
-    (file): ScratchFile => (file.type === 'file' ? { ...file, content: Buffer.from(file.content, 'base64') } : file),
-  );
-  const result = await compute({ ...job, argv: job.argv as Argv, files }, onLine);
-  return JSON.stringify(result.status === 'done' ? { ...result, files: result.files.map(sentFile) } : result);
-}
+const sent = (job: Job): SentJob => ({ ...job, files: job.files.map(sentFile) });
 
 /** A result that has the shape of one, with files only where the job's outputs are. Undefined: it is none. */
 function resultIn(text: string, { outputs }: Job): JobResult | undefined {

@@ -36,10 +36,22 @@ export interface Looker extends Look {
 }
 
 /**
- * `root`: where the machine is on this disk. Starts the child at the first question. Looks throw `unreadable` where the
- * person may not look, and where the child could not be started, was ended, or does not answer.
+ * `root`: where the machine is on this disk. Starts the child at the first question, one for whoever asks for the same person
+ * and place in this thread. Looks throw `unreadable` where the person may not look, and where the child could not be started,
+ * was ended, or does not answer.
  */
 export function looker(root: AbsPath, ids: Ids): Looker {
+  const { uid, gid, name, groups } = ids;
+  const key = JSON.stringify([root, uid, gid, name, groups]);
+  const known = lookers.get(key) ?? newLooker(root, ids);
+  lookers.set(key, known);
+  return known;
+}
+
+/** To start a child takes longer than all that it is asked. */
+const lookers = new Map<string, Looker>();
+
+function newLooker(root: AbsPath, ids: Ids): Looker {
   let channel: Channel | undefined;
   const ask = (op: Op, ...rest: readonly unknown[]): Answer => {
     const about = typeof rest[0] === 'string' && rest[0].startsWith('/') ? absolute(rest[0]) : ROOT;

@@ -16,7 +16,7 @@ export interface Ids extends Person {
 export type Side = 'look' | 'job';
 
 /** The word by which bin.ts knows it. */
-export const sideWord = (side: Side): string => `__${side}`;
+const sideWord = (side: Side): string => `__${side}`;
 
 export interface Start {
   readonly program: string;

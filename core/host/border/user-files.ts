@@ -18,12 +18,7 @@ import { isNumber } from './wire.ts';
 /** `personOf`: somebody of this system by number. */
 export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
   const closed = territory(ROOT);
-  const lookers = new Map<number, Looker>();
-  const lookerOf = (who: Person): Looker => {
-    const known = lookers.get(who.uid) ?? looker(ROOT, who);
-    lookers.set(who.uid, known);
-    return known;
-  };
+  const lookerOf = (who: Person): Looker => looker(ROOT, who);
   /** Who looks there; undefined: root itself. */
   const lookerAt = (path: AbsPath, links: number = MOST.links): Looker | undefined => {
     const place = closed.place(path);

@@ -2,6 +2,7 @@
 // answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
 
 import { LARGEST_ID } from '../../limits.ts';
+import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
 
@@ -148,3 +149,13 @@ export function entriesIn(value: unknown): readonly Named[] | undefined {
   }
   return found;
 }
+
+/** A job as it is sent: contents as base64. */
+export type SentJob = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
+type SentFile = { readonly path: string } & (
+  | { readonly type: 'file'; readonly content: string; readonly mode: number }
+  | Exclude<ScratchFile, { type: 'file' }>
+);
+
+export const sentFile = (file: ScratchFile): SentFile =>
+  file.type === 'file' ? { ...file, content: Buffer.from(file.content).toString('base64') } : file;

@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync,
 import type { Held, Mutex } from '../../machine/state-store.ts';
 import type { AbsPath } from '../../path.ts';
 import { runTool } from '../process/run.ts';
+import { isRoot } from '../process/trusted.ts';
 import { anchors, childOf } from './anchor.ts';
 import { othersDescriptors } from './descriptors.ts';
 import type { DiskPath } from './disk-paths.ts';
@@ -33,14 +34,16 @@ export function lockFile(file: string, holder: string): Mutex | Held {
 /**
  * Locks directories of the machine below `root`, wherever root's own links lead: whoever has another state directory (root, a user)
  * meets us there, and they stay locked when they are moved. One that is not there, or that we may not open, is left out;
- * `lacking` names those whose file system knows no such locks.
+ * `lacking` names those whose file system knows no such locks. Whoever may open a directory may lock it: root waits there for
+ * nobody but root. `passed`: what others hold, in words.
  */
 export function lockDirectories(
   root: AbsPath,
   paths: readonly AbsPath[],
-): (Mutex & { readonly lacking: readonly AbsPath[] }) | Held {
+): (Mutex & { readonly lacking: readonly AbsPath[]; readonly passed: readonly string[] }) | Held {
   const locks: FileMutex[] = [];
   const lacking: AbsPath[] = [];
+  const passed: string[] = [];
   const release = (): void => {
     for (const lock of locks) lock.release();
   };
@@ -48,11 +51,16 @@ export function lockDirectories(
     const lock = lockDirectory(() => openedAt(root, path), locks);
     if (lock === 'lacking') lacking.push(path);
     else if (lock !== undefined && 'heldBy' in lock) {
+      const words = `${lock.heldBy || 'a process of somebody else'} holds "${path}"`;
+      if (lock.isOfOthers) {
+        passed.push(words);
+        continue;
+      }
       release();
-      return { heldBy: `${lock.heldBy || 'a process of somebody else'} holds "${path}"` };
+      return { heldBy: words };
     } else if (lock !== undefined) locks.push(lock);
   }
-  return { lend: () => locks.flatMap((lock) => lock.lend()), lacking, release };
+  return { lend: () => locks.flatMap((lock) => lock.lend()), lacking, passed, release };
 }
 
 /**
@@ -68,7 +76,7 @@ export function lockNew(place: string): Mutex | undefined {
 function lockDirectory(
   opened: () => number | undefined,
   ours: readonly FileMutex[],
-): FileMutex | Held | 'lacking' | undefined {
+): FileMutex | (Held & { readonly isOfOthers: boolean }) | 'lacking' | undefined {
   for (;;) {
     const fd = opened();
     if (fd === undefined) return undefined;
@@ -78,9 +86,16 @@ function lockDirectory(
     // Moved away between the two calls, perhaps by the very apply that we waited for: what is at its name now counts.
     if (taken === true && isStillThere(opened, stat)) return mutexOn(fd);
     closeSync(fd);
-    if (taken === false) return { heldBy: holdersOf(stat)[0] ?? '' };
+    if (taken === false) return heldAt(stat);
     if (taken !== true) return taken;
   }
+}
+
+/** As root: whether all who are seen to hold it are others. Who is not seen may be root, in another namespace. */
+function heldAt(stat: Stats): Held & { readonly isOfOthers: boolean } {
+  const holders = holdersOf(stat);
+  const isOfOthers = isRoot() && holders.length > 0 && holders.every(({ uid }) => uid !== undefined && uid !== 0);
+  return { heldBy: holders[0]?.words ?? '', isOfOthers };
 }
 
 /** A second look at the name, by the same way. */
@@ -154,12 +169,12 @@ function whoHolds(said: string, stat: Stats): string {
   const pid = /^process (\d+)\b/.exec(said)?.[1];
   if (pid === undefined) return said;
   const holders = holdersOf(stat);
-  if (holders.length === 0 || holders.some((holder) => holder.startsWith(`process ${pid} `))) return said;
-  return `${said}; kept by ${holders[0]}`;
+  if (holders.length === 0 || holders.some(({ words }) => words.startsWith(`process ${pid} `))) return said;
+  return `${said}; kept by ${holders[0]!.words}`;
 }
 
 /** Other processes that have a lock on this inode, as far as we may look; /proc/locks names only who once asked for it. */
-function holdersOf(stat: Stats): readonly string[] {
+function holdersOf(stat: Stats): readonly Holder[] {
   const holding = (quietly(() => [...othersDescriptors()]) ?? []).filter(
     ({ opened, info }) =>
       sameInode(
@@ -167,7 +182,16 @@ function holdersOf(stat: Stats): readonly string[] {
         stat,
       ) && quietly(() => /^lock:.*FLOCK/m.test(readFileSync(info, 'utf8'))),
   );
-  return [...new Set(holding.map(({ pid }) => pid))].map(describe);
+  return [...new Set(holding.map(({ pid }) => pid))].map((pid) => ({
+    words: describe(pid),
+    uid: quietly(() => statSync(`/proc/${pid}`).uid),
+  }));
+}
+
+/** `uid`: of the process; undefined where it has ended. */
+interface Holder {
+  readonly words: string;
+  readonly uid: number | undefined;
 }
 
 function describe(pid: string): string {

@@ -5,22 +5,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ActivationResult, ActivationTold } from '../../machine/host.ts';
 import type { Argv } from '../../machine/job.ts';
 import type { Activate, ActivationMode, ActiveSystem, Signal } from '../../model.ts';
+import { OFFLINE } from './environment.ts';
 import { type RunResult, run } from './run.ts';
 import { runShielded } from './shielded.ts';
 
 /** Nix's own place for the generations of the system. */
 const PROFILE = '/nix/var/nix/profiles/system';
 
-export const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
+const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
 
 /** What goes on beside an activation: it can't be cut off, only waited for. */
 export interface Beside {
   /** Descriptors of the locks, which it keeps should it outlive us. */
   readonly keep: readonly number[];
   readonly stopped: () => Signal | undefined;
+  /** A build is kept from the network. */
+  readonly offline: boolean;
 }
 
-const NOTHING_BESIDE: Beside = { keep: [], stopped: () => undefined };
+const NOTHING_BESIDE: Beside = { keep: [], stopped: () => undefined, offline: false };
 
 /** The effects of one that is done are durable. Of a build alone there are none. */
 export async function activate(
@@ -32,7 +35,7 @@ export async function activate(
     begins();
     return await undoActivation(edit, edit.target.system, { progress, ...beside });
   }
-  const built = await build(edit, edit.target.installable, progress);
+  const built = await build(edit, edit.target.installable, { progress, ...beside });
   if (typeof built !== 'string') return built;
   if (edit.mode === 'build') return { status: 'done' };
   begins();
@@ -45,14 +48,23 @@ type Told = Beside & Pick<ActivationTold, 'progress'>;
 async function build(
   edit: Activate,
   installable: string,
-  progress: (text: string) => void,
+  { progress, offline }: Told,
 ): Promise<string | ActivationResult> {
   progress('building the system');
-  const words = ['build', '--no-link', '--json', '--no-update-lock-file', '--', installable];
+  const words = [
+    'build',
+    '--no-link',
+    '--json',
+    '--no-update-lock-file',
+    ...(offline ? ['--offline'] : []),
+    '--',
+    installable,
+  ];
   const built = await run(['nix', ...FLAKE_FLAGS, ...words], {
     cwd: '/',
     onLine: progress,
     as: edit.as,
+    ...(offline && { env: OFFLINE }),
     // One package may build for hours without a word.
     limit: 'none',
   });

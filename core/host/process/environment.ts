@@ -39,7 +39,8 @@ export const ENVIRONMENT: readonly Row[] = [
   row('NIX_REMOTE', 'daemon', 'daemon', 'daemon', 'any'),
   row('NIX_*', 'dropped', 'dropped', 'dropped', 'any'),
   row('SSH_AUTH_SOCK', 'dropped', 'dropped', 'any', 'any'),
-  row('GIT_SSH GIT_SSH_COMMAND GIT_SSH_VARIANT GIT_ASKPASS SSH_ASKPASS', 'dropped', 'dropped', 'dropped', 'any'),
+  row('GIT_SSH GIT_SSH_COMMAND GIT_SSH_VARIANT', 'dropped', 'dropped', 'any', 'any'),
+  row('GIT_ASKPASS SSH_ASKPASS', 'dropped', 'dropped', 'dropped', 'any'),
   row('DISPLAY WAYLAND_DISPLAY XAUTHORITY', 'dropped', 'dropped', 'dropped', 'any'),
   row('DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR', 'dropped', 'dropped', 'dropped', 'any'),
   row('XDG_* GIT_* SUDO_* DOAS_USER PKEXEC_UID', 'dropped', 'dropped', 'dropped', 'dropped'),
@@ -117,3 +118,19 @@ const isNamed = (name: string, pattern: string): boolean =>
  */
 export const FOREIGN_CODE =
   /^(LD_.*|NODE_(OPTIONS|PATH|V8_COVERAGE|REDIRECT_WARNINGS|COMPILE_CACHE|ICU_DATA)|OPENSSL_(CONF|MODULES|ENGINES)|GCONV_PATH|GLIBC_TUNABLES)$/;
+
+/**
+ * What keeps Nix, git and what they start from the network: curl is sent to a proxy by a unix socket that cannot be there, git
+ * knows no protocol but files, ssh is no program. `--offline` alone lets Nix ask for what it has not in its cache.
+ */
+export const OFFLINE: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['http_proxy', 'https_proxy', 'ftp_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'ALL_PROXY'].map(
+      (name) => [name, 'socks5h://localhost/proc/self/offline'],
+    ),
+  ),
+  no_proxy: '',
+  NO_PROXY: '',
+  GIT_ALLOW_PROTOCOL: 'file',
+  GIT_SSH_COMMAND: 'false',
+};

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { OFFLINE } from './environment.ts';
 import { cacheHome, keptFor, missingIn, privateStore } from './private-cache.ts';
 import { environmentFor, run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
@@ -52,7 +53,7 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     ) as unknown as Argv;
     const result = await run(argv, {
       cwd: work,
-      env: { XDG_CACHE_HOME: cacheDir(scratch) },
+      env: { XDG_CACHE_HOME: cacheDir(scratch), ...(job.offline && OFFLINE) },
       ...(onLine && { onLine }),
     });
     if (result.status === 'missing') return result;
@@ -70,7 +71,10 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
 async function bring(paths: readonly string[], store: string, cwd: string): Promise<void> {
   if (paths.length === 0) return;
   const features = ['--extra-experimental-features', 'nix-command'];
-  await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], { cwd });
+  await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], {
+    cwd,
+    env: OFFLINE,
+  });
 }
 
 function lay(work: string, file: ScratchFile): void {

@@ -12,7 +12,7 @@ import type { Places } from '../disk/disk-paths.ts';
 import { syncAt, syncFileSystem } from '../disk/durable.ts';
 import { noteGiven } from './given.ts';
 import { lateWriters } from './late-writers.ts';
-import { isOursAt, isOurTree, keepSlotted, prepareMove, publishMove, undoMove } from './move.ts';
+import { hasOriginal, isOursAt, isOurTree, keepSlotted, prepareMove, publishMove, undoMove } from './move.ts';
 import { openPinned } from './pinned.ts';
 import { finishPut, preparePut, publishPut } from './put.ts';
 import { type Aliases, aliases, type Staging, there } from './staging.ts';
@@ -106,6 +106,10 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       const edit = edits[at]!;
       if (edit.op === 'put') return isOurGap(staging(), edit, at);
       return edit.op === 'move' && isOursAt(staging(), edit, at);
+    },
+    returnsOriginal(at) {
+      const edit = edits[at]!;
+      return edit.op === 'move' && hasOriginal(staging(), edit, at);
     },
     setAside: (path, at) => rearranging(() => setAside(staging(), path, at)),
     flush,

@@ -4,12 +4,13 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } fr
 import { MOST } from '../../limits.ts';
 import type { Host } from '../../machine/host.ts';
 import { below } from '../../machine/links.ts';
-import { type Named, tooLarge, unreadable } from '../../machine/reader.ts';
+import { type Named, type Reader, tooLarge, unreadable } from '../../machine/reader.ts';
 import { ABSENT, type Entry } from '../../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../../path.ts';
 import { type Anchors, anchors } from '../disk/anchor.ts';
 import { entryOf, linkTarget, readAll } from '../disk/look.ts';
 import { isStagingName } from '../disk/staging-name.ts';
+import { hindranceIn, roomIn } from './hindrances.ts';
 import { openPinned } from './pinned.ts';
 import { there } from './staging.ts';
 import { thereOrNot } from './staging-directory.ts';
@@ -21,7 +22,7 @@ export type HeldLook = Host['held'] & {
   /** As `read` and `list`, of an inode that is this user's: throws `unreadable` for any other. */
   readonly readOf: (path: AbsPath, uid: number, most?: number) => Uint8Array | undefined;
   readonly listOf: (path: AbsPath, uid: number) => readonly string[];
-};
+} & Pick<Reader, 'hindrance' | 'room'>;
 
 /** Throws EPERM where somebody's link is on the way, `unreadable` for what is too large. */
 export function heldLook(root: AbsPath): HeldLook {
@@ -75,6 +76,8 @@ export function heldLook(root: AbsPath): HeldLook {
     readOf: (path, uid, most) => pinned(path, of(path, uid, bytesOf(path, most))),
     listOf: (path, uid) => pinned(path, of(path, uid, namesIn)) ?? [],
     fileSystem: (path) => thereOrNot(() => statfsSync(`/proc/self/fd/${held.dir(path).fd}`).type),
+    hindrance: hindranceIn(held),
+    room: roomIn(held),
     release: () => held.release(),
   };
 }

@@ -14,7 +14,16 @@ import {
 import { staleAt, type UndoneEdit } from '../../machine/host.ts';
 import type { Move } from '../../model.ts';
 import { type AbsPath, absolute, basename, fromBytes, parent } from '../../path.ts';
-import { type Anchor, type Anchors, childOf, errno, mountOf, O_PATH, volumeOf } from '../disk/anchor.ts';
+import {
+  type Anchor,
+  type Anchors,
+  childOf,
+  errno,
+  mountOf,
+  O_PATH,
+  unlessTheirLink,
+  volumeOf,
+} from '../disk/anchor.ts';
 import { likeFile, likeTree } from '../disk/attributes.ts';
 import { copyTree, manifestOf, sameBytes, sameTree, shapeOf } from '../disk/copy-tree.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';
@@ -213,15 +222,16 @@ function ourInodeAt(
 /** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
 export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
   const { anchors, stagingDirs } = staging;
-  const targetDir = thereOrNot(() => anchors.dir(parent(move.to)));
-  const sourceDir = thereOrNot(() => anchors.dir(parent(move.from)));
-  // Moves are durable in their order: without a place to go to, it was not made; without one to come from, it is another's.
-  if (targetDir === undefined || sourceDir === undefined) return { changed: false, kept: [] };
+  const targetDir = reached(anchors, parent(move.to));
+  const sourceDir = reached(anchors, parent(move.from));
+  // Moves are durable in their order: without a place to come from, it is another's; without one to go to, it was not made.
+  const original = sourceDir && originalIn(staging, sourceDir, at);
+  if (sourceDir === undefined || (targetDir === undefined && original === undefined))
+    return { changed: false, kept: [] };
+  if (targetDir === undefined) return withoutCopy(staging, move, at, original!);
   mayMove(staging, move);
   const stagingDir = stagingDirs.find(targetDir);
   const known = stagingDir && noted(stagingDir, at);
-  const slot = stagingDirs.find(sourceDir)?.place('away', at);
-  const original = slot && there(slot) !== undefined ? slot : undefined;
   const ours = ourInodeAt(staging, move, at);
   if (original === undefined && ours === undefined) {
     if (known !== undefined && there(childOf(sourceDir, basename(move.from))) === undefined) throw carriedOff(move);
@@ -230,13 +240,47 @@ export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
   const kept =
     known?.how === 'copy' ? undoCopy(staging, move, at, original, ours) : undoRename(staging, move, at, original, ours);
   if (kept === undefined) return { changed: false, kept: [] };
+  // Whoever has hidden our notes may have left there what we had put there.
+  if (known === undefined && there(childOf(targetDir, basename(move.to))) !== undefined)
+    staging.kept.push({ path: move.to });
   flushMove(staging, move);
   return { changed: true, kept };
 }
 
+/** The directory that the copy was put in is not there any more, or somebody's link is: the original comes back all the same. */
+function withoutCopy(staging: Staging, { from, to }: Move, at: number, original: DiskPath): UndoneEdit {
+  staging.warrants.write(staging.anchors.dir(parent(from)), from);
+  const kept = giveOldName(staging, from, at, original);
+  staging.kept.push({ path: to });
+  syncAt(`/proc/self/fd/${staging.anchors.dir(parent(from)).fd}`);
+  return { changed: true, kept };
+}
+
+/** Whether the original lies in our slot, where nobody but root can change what is there. */
+export function hasOriginal(staging: Staging, { from }: Pick<Move, 'from'>, at: number): boolean {
+  const sourceDir = reached(staging.anchors, parent(from));
+  return sourceDir?.isOursAlone === true && originalIn(staging, sourceDir, at) !== undefined;
+}
+
+function originalIn({ stagingDirs }: Staging, sourceDir: Anchor, at: number): DiskPath | undefined {
+  const slot = stagingDirs.find(sourceDir)?.place('away', at);
+  return slot !== undefined && there(slot) !== undefined ? slot : undefined;
+}
+
+/** Undefined: it is not there, or somebody's link is on the way. */
+const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
+  unlessTheirLink(() => thereOrNot(() => held.dir(dir)));
+
 /** Whoever owns a directory can rename what is in it, so also what was moved there. */
 const carriedOff = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
   errno('ENOENT', `what was moved from "${from}" to "${to}" is at neither: put it back at "${to}", and recover again`);
+
+/** Whoever owns the directory of our staging directory can rename that, and the original lies in it. */
+const hidden = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
+  errno(
+    'ENOENT',
+    `the original of what was copied from "${from}" to "${to}" is not where it was set aside: put the directory .reflake-… beside "${from}" back under its name, and recover again`,
+  );
 
 /** Undefined: there is nothing to undo. */
 function undoCopy(
@@ -248,13 +292,15 @@ function undoCopy(
 ): readonly AbsPath[] | undefined {
   const { anchors } = staging;
   // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
-  if (original === undefined && there(anchors.at(from)) === undefined) return undefined;
-  const kept: AbsPath[] = [];
+  if (original === undefined && there(anchors.at(from)) === undefined) {
+    if (ours !== undefined) throw hidden({ from, to });
+    return undefined;
+  }
+  // First: whatever becomes of the copy, its owner's full disk included, the original is at its place.
+  const kept: AbsPath[] = original === undefined ? [] : [...giveOldName(staging, from, at, original)];
   const taken = ours === undefined ? undefined : take(staging, to, at, 'undo');
   // Whatever it is: nobody reaches it by its name any more.
-  if (taken !== undefined && !sameTree(original ?? anchors.at(from), taken))
-    kept.push(...besides(keepBeside(staging, to, taken)));
-  if (original !== undefined) kept.push(...giveOldName(staging, from, at, original));
+  if (taken !== undefined && !sameTree(anchors.at(from), taken)) kept.push(...besides(keepBeside(staging, to, taken)));
   return kept;
 }
 

@@ -6,13 +6,13 @@ import { humanReporter } from '../../../cmd/report/human.ts';
 import { jsonReporter } from '../../../cmd/report/json.ts';
 import { shortId } from '../../../cmd/report/plan.ts';
 import type { Screen } from '../../../cmd/report/screen.ts';
-import { canonicalJson } from '../../../core/canonical.ts';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
 import type { Event } from '../../../core/event.ts';
 import { tallyOf } from '../../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
 import { validate as validatePlan } from '../../../schemas/validate-plan.gen.mjs';
+import { canonicalJson } from '../../support/canonical-json.ts';
 import { ACTIVATE, DIR, EXAMPLE, IN_SYNC, inDir, locate, MOVE, OWNS, planOf, source, WRITES } from './example.ts';
 import { expectScreen, visible } from './golden.ts';
 

@@ -41,6 +41,8 @@ const HARMLESS: readonly (readonly [name: string, text: string])[] = [
   ['a.nix', '{ a = "https://example.org:8080/a@b"; b = "git@github.com:a/b"; c = "ssh://git@example.org/a"; }'],
   ['a.nix', '{ a = "https://${user}:${password}@example.org"; }'],
   ['a.nix', '{ privateKeyFile = "/run/secrets/wg"; hashedPasswordFile = "/run/secrets/a"; }'],
+  // As the installer writes it.
+  ['configuration.nix', '# networking.proxy.default = "http://user:password@proxy:port/";'],
   ['README.md', 'keys begin with AGE-SECRET-KEY-1'],
 ];
 test.each(HARMLESS)('%s: %j is none', (name, text) =>

@@ -28,12 +28,15 @@ afterEach(() => {
 });
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
-test('what is made is for its owner alone, whatever the umask', () => {
+test.each([0, 0o077])('what is made is for its owner alone, but the way to the index of root (umask %o)', (mask) => {
+  process.umask(mask);
   const store = diskStore(`${dir}/a/b`);
   store.write('journal/begin', Buffer.from('x'));
-  expect(['a', 'a/b', 'a/b/journal', 'a/b/journal/begin'].map((name) => modeOf(`${dir}/${name}`))).toEqual([
-    0o700, 0o700, 0o700, 0o600,
-  ]);
+  store.publish('index', Buffer.from('x'));
+  const top = process.geteuid?.() === 0 ? 0o755 : 0o700;
+  expect(['a', 'a/b', 'a/b/journal', 'a/b/journal/begin', 'a/b/index'].map((name) => modeOf(`${dir}/${name}`))).toEqual(
+    [top, top, 0o700, 0o600, 0o644],
+  );
 });
 
 test.each([
@@ -62,6 +65,26 @@ test('one that is empty, or ours, is locked again and again', () => {
 const ifRoot = process.geteuid?.() === 0 ? describe : describe.skip;
 
 ifRoot('as root', () => {
+  /** Modes of a directory that an earlier version made, and of what is in it, before the mutex is taken and after. */
+  test.each([
+    ['ours alone', 0o700, { history: 0o700, lock: 0o600 }, 0o755, { history: 0o700, lock: 0o600 }],
+    ['ours, and one of it open', 0o700, { history: 0o755, lock: 0o600 }, 0o755, { history: 0o700, lock: 0o600 }],
+    ['something else too', 0o700, { history: 0o700, keys: 0o755 }, 0o700, { history: 0o700, keys: 0o755 }],
+    ['a mode that somebody chose', 0o711, { history: 0o700 }, 0o711, { history: 0o700 }],
+    ['nothing', 0o700, {}, 0o755, {}],
+  ])('a state directory of %s', (_what, mode, names, due, dueNames) => {
+    for (const [name, one] of Object.entries(names)) {
+      if (name === 'lock') writeFileSync(`${dir}/${name}`, '', { mode: one });
+      else mkdirSync(`${dir}/${name}`, { mode: one });
+    }
+    chmodSync(dir, mode);
+    const lock = diskStore(dir).takeMutex('process 1 of me');
+    if ('heldBy' in lock) throw new Error('it is held');
+    lock.release();
+    expect(modeOf(dir)).toBe(due);
+    for (const [name, one] of Object.entries(dueNames)) expect([name, modeOf(`${dir}/${name}`)]).toEqual([name, one]);
+  });
+
   const LOOSE: readonly (readonly [string, (at: string) => void, RegExp])[] = [
     ['group-writable', (at) => chmodSync(at, 0o770), /others than root can write/],
     ['for all', (at) => chmodSync(at, 0o1777), /others than root can write/],

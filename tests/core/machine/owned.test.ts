@@ -36,6 +36,13 @@ function isOwned(tree: Literal, owner = ROOTS): boolean {
   return said;
 }
 
+test('directories that lie in each other without end are an error in words', () => {
+  const deep = (levels: number): Literal => ({ [`/top${'/d'.repeat(levels)}`]: { dir: true, owner: [1000, 100] } });
+  const walk = (levels: number) => notOwned(TOP, SRIDS, memoryHost(memoryTree(deep(levels)), FACTS));
+  expect(walk(300)).toHaveLength(300);
+  expect(() => walk(2000)).toThrow(/more than 512 deep/);
+});
+
 describe('find says what a walk finds', () => {
   test.each<[string, boolean, Literal]>([
     ['an empty directory', true, { '/top': { dir: true } }],
@@ -51,6 +58,23 @@ describe('find says what a walk finds', () => {
     ['an object of git', true, { '/top/.git/objects/ab/cd': { file: 'x', mode: '0444' } }],
     ['an object of git that can not be read', false, { '/top/.git/objects/ab/cd': { file: 'x', mode: '0222' } }],
     ['a directory of objects', false, { '/top/.git/objects/ab': { dir: true, mode: '0555' } }],
+    ['an object of a submodule', true, { '/top/.git/modules/a/b/objects/ab/cd': { file: 'x', mode: '0444' } }],
+    [
+      'a pack of a submodule’s submodule',
+      true,
+      { '/top/.git/modules/a/modules/b/objects/pack/p': { file: 'x', mode: '0444' } },
+    ],
+    ['an object of git-lfs', true, { '/top/.git/lfs/objects/ab/cd/ef': { file: 'x', mode: '0444' } }],
+    [
+      'two names of an object',
+      true,
+      {
+        '/top/.git/modules/a/objects/ab/cd': { file: 'x', mode: '0444' },
+        '/top/.git/modules/a/objects/ab/ce': { hardLink: '/top/.git/modules/a/objects/ab/cd' },
+      },
+    ],
+    ['what is no object of a submodule', false, { '/top/.git/modules/a/index': { file: 'x', mode: '0444' } }],
+    ['a module that is called like that', false, { '/top/modules/a/objects/ab/cd': { file: 'x', mode: '0444' } }],
     ['what only looks like an object', false, { '/top/.git/objects.x/f': { file: 'x', mode: '0444' } }],
   ])('%s', (_what, owned, tree) => {
     expect(isOwned(tree)).toBe(owned);
@@ -58,7 +82,7 @@ describe('find says what a walk finds', () => {
 
   test('any tree', () => {
     const path = fc
-      .array(fc.constantFrom('a', 'b', '.git', 'objects', '-o', 'ä'), { minLength: 1, maxLength: 4 })
+      .array(fc.constantFrom('a', '.git', '.git', 'modules', 'objects', '-o', 'ä'), { minLength: 1, maxLength: 6 })
       .map((parts) => `/top/${parts.join('/')}`);
     const owner = fc.constantFrom<readonly [number, number]>([1000, 100], [1000, 100], [1000, 100], [1000, 0]);
     const leaf: fc.Arbitrary<Leaf> = fc.oneof(

@@ -54,16 +54,22 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     '2:1-1 error RF1004 missing key inputs | add inputs',
   ],
   [
+    'features that no Nix knows',
+    `${GOOD}features: [flaks, nix-command, no-such-thing, pipe-operators]\n`,
+    '4:12-17 error RF1015 unknown experimental feature "flaks" | did you mean "flakes"?',
+    '4:32-45 warning RF1015 unknown experimental feature "no-such-thing" | a Nix that does not know it drops it with a warning',
+  ],
+  [
     'misspelt keys',
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
     '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow | did you mean "maxAge"?',
-    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, features, lock, git, channels, activate | did you mean "features"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | did you mean "features"?',
   ],
   [
     'several machines',
     `${GOOD}hosts: {}\n`,
-    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, features, lock, git, channels, activate | write one spec for each machine: several machines in one spec are not supported yet',
+    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | write one spec for each machine: several machines in one spec are not supported yet',
   ],
   [
     'wrong words',
@@ -104,7 +110,7 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
   [
     'a domain in the name',
     GOOD.replace('nixos,', 'web.example.org,'),
-    '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"',
+    '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"; the whole may be host.attribute',
   ],
   [
     'the system of UX.md',
@@ -198,12 +204,12 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, features, lock, git, channels, activate | did you mean "git"?',
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | did you mean "git"?',
   ],
   [
     '__proto__ is a key like any other',
     '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
-    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, features, lock, git, channels, activate',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, features, lock, git, channels, ack, activate',
   ],
   ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
 ];

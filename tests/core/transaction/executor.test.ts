@@ -8,7 +8,8 @@ import type { Blobs } from '../../../core/machine/host.ts';
 import { ABSENT, type Edit, type Outcome, type Put, type Puttable, undoOf } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
 import { execute, recover } from '../../../core/transaction/executor.ts';
-import { past, select, undoing } from '../../../core/transaction/history.ts';
+import { undoing } from '../../../core/transaction/going-back.ts';
+import { past, select } from '../../../core/transaction/history.ts';
 import type { Transaction } from '../../../core/transaction/model.ts';
 import { carryOut } from '../../support/carry-out.ts';
 import {

@@ -9,6 +9,7 @@ import { readText } from '../../../core/machine/texts.ts';
 import { type AbsPath, absolute, parent } from '../../../core/path.ts';
 import { overlay } from '../../../core/plan/overlay.ts';
 import { lockNeed } from '../../../providers/lock/need.ts';
+import { handLocks, plannedVerdict } from '../../support/hand-locks.ts';
 import { memoryHost, type Paths } from '../../support/memory-host.ts';
 
 const DIR = absolute('/etc/nixos');
@@ -100,6 +101,18 @@ describe('a lock that only some Nix can read', () => {
     [undefined, 0],
   ])('is judged by the one of the machine: %s', async (nix, reasons) => {
     expect((await need(files, {}, nix)).reasons).toHaveLength(reasons);
+  });
+});
+
+describe('a lock that somebody edited by hand is judged as the Nix of the machine does', () => {
+  const RELEASES = { '2.8': '2.8.0', '2.26': '2.26.3', '2.34': '2.34.8' } as const;
+
+  test.each(handLocks.map((one) => [one.name, one] as const))('%s', async (_name, { flake, lock, verdicts }) => {
+    const host = machine({ '/etc/nixos/flake.nix': flake, '/etc/nixos/flake.lock': lock });
+    for (const nix of ['2.8', '2.26', '2.34'] as const) {
+      const { verdict } = await plannedVerdict(host, DIR, RELEASES[nix]);
+      expect([nix, verdict]).toEqual([nix, verdicts[nix]]);
+    }
   });
 });
 
@@ -220,7 +233,7 @@ test('a chain of thirty thousand nodes of one source is judged in a time that gr
   expect(diagnostics.map(({ code }) => code)).toEqual(['RF2025']);
 });
 
-test('one source under two root inputs is a choice; under inputs of inputs, a note with the lines to paste', async () => {
+test('one source under two root inputs is a choice; under inputs of inputs, one note with lines to paste', async () => {
   const node = (inputs: Readonly<Record<string, string>>, repo: string, ref?: string) => ({
     inputs,
     locked: { owner: 'o', repo, type: 'github', lastModified: 1, narHash: ONE, rev: 'a'.repeat(40) },
@@ -239,11 +252,32 @@ test('one source under two root inputs is a choice; under inputs of inputs, a no
   const nested = await need({
     '/etc/nixos/flake.nix': flake('inputs.home.url = "github:o/home";'),
     '/etc/nixos/flake.lock': lock(
-      { ...both, home: node({ nixpkgs: 'nixpkgs' }, 'home'), nixpkgs: node({}, 'n') },
+      {
+        ...both,
+        home: node({ nixpkgs: 'nixpkgs', old: 'old' }, 'home'),
+        nixpkgs: node({}, 'N', 'u'),
+        old: node({}, 'n'),
+      },
       { stable: 'stable', unstable: 'unstable', home: 'home' },
     ),
   });
   expect(nested.diagnostics.map(({ severity, code, snippet }) => [severity, code, snippet])).toEqual([
-    ['note', 'RF2025', 'inputs.home.inputs.nixpkgs.follows = "stable";'],
+    ['note', 'RF2025', 'inputs.home.inputs.nixpkgs.follows = "unstable";'],
   ]);
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const many = await need({
+    '/etc/nixos/flake.nix': flake(names.map((name) => `inputs.${name}.url = "github:o/${name}";`).join(' ')),
+    '/etc/nixos/flake.lock': lock(
+      {
+        ...both,
+        ...Object.fromEntries(names.map((name) => [name, node({ n: `n_${name}` }, name)])),
+        ...Object.fromEntries(names.map((name) => [`n_${name}`, node({}, 'n', name === 'e' ? 's' : 'u')])),
+      },
+      Object.fromEntries(['stable', 'unstable', ...names].map((name) => [name, name])),
+    ),
+  });
+  expect(many.findings.map(({ code, because, evidence }) => [code, because, evidence?.length])).toEqual([
+    ['RF2025', '5 inputs of inputs are the same as an input of the flake: "stable" once, "unstable" 4 times', 5],
+  ]);
+  expect(many.diagnostics[0]?.snippet?.split('\n')).toHaveLength(4);
 });

@@ -49,6 +49,7 @@ export function projectRead(read: FlakeRead, text: string): unknown {
     ...(read.inputs.length > 0 ? { inputs: projectInputs(read.inputs) } : {}),
     ...(read.implicit.length > 0 ? { implicit: read.implicit } : {}),
     ...(read.self ? { self: read.self } : {}),
+    ...(read.newlyWrong.length > 0 ? { newlyWrong: read.newlyWrong.map(({ message }) => message) } : {}),
     args: param === undefined ? args : args === '' ? param : `${args}@${param}`,
     hosts: projectHosts(hosts, text),
   };

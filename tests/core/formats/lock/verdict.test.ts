@@ -279,9 +279,12 @@ describe('auditLock', () => {
     lockText({
       root: { inputs: { nixpkgs: 'n', b: 'b', n: 'x' } },
       n: github('nixpkgs', 'nixos-25.05'),
-      b: { ...github('b'), inputs: { nixpkgs: 'n2', src: 'src' } },
-      n2: { ...github('nixpkgs'), locked: { ...github('nixpkgs').locked, rev: 'b'.repeat(40) } },
-      src: { ...github('nixpkgs'), flake: false },
+      b: { ...github('b'), inputs: { nixpkgs: 'n2', src: 'src', other: 'n3', id: 'n4' } },
+      n2: { ...github('nixpkgs', 'nixos-25.05'), locked: { ...github('nixpkgs').locked, rev: 'b'.repeat(40) } },
+      // Another kind, another branch, one that the registry may turn elsewhere.
+      src: { ...github('nixpkgs', 'nixos-25.05'), flake: false },
+      n3: github('nixpkgs'),
+      n4: { ...github('nixpkgs'), original: { type: 'indirect', id: 'nixpkgs', ref: 'nixos-25.05' } },
       x: { ...github('x'), flake: false },
       lost: {},
     }),
@@ -297,7 +300,8 @@ describe('auditLock', () => {
     expect(found[1]).toMatchObject({ node: 'lost' });
     expect(found[2]).toMatchObject({
       source: 'github:o/nixpkgs',
-      keep: ['nixpkgs'],
+      keep: 'nixpkgs',
+      count: 1,
       others: [['b', 'nixpkgs']],
       hint: 'add inputs.b.inputs.nixpkgs.follows = "nixpkgs";',
     });

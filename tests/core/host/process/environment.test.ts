@@ -37,7 +37,7 @@ test.each(NEVER)('%s reaches nobody', (name) => {
 });
 
 const OWN = [
-  'NIX_CONFIG NIX_USER_CONF_FILES NIX_PATH NIX_STORE_DIR NIX_STATE_DIR NIX_CONF_DIR NIX_SSHOPTS GIT_SSH GIT_SSH_COMMAND',
+  'NIX_CONFIG NIX_USER_CONF_FILES NIX_PATH NIX_STORE_DIR NIX_STATE_DIR NIX_CONF_DIR NIX_SSHOPTS',
   'GIT_ASKPASS SSH_ASKPASS DISPLAY WAYLAND_DISPLAY XAUTHORITY DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR',
 ]
   .join(' ')
@@ -47,9 +47,12 @@ test.each(OWN)("%s reaches an ordinary user's own programs alone", (name) => {
   expect(PURPOSES.filter((purpose) => passes(purpose, name, '/home/srid/x'))).toEqual(['self']);
 });
 
-test("the caller's agent reaches their own programs, and nobody else's", () => {
-  expect(PURPOSES.filter((purpose) => passes(purpose, 'SSH_AUTH_SOCK', '/tmp/agent'))).toEqual(['caller', 'self']);
-});
+test.each(['SSH_AUTH_SOCK', 'GIT_SSH', 'GIT_SSH_COMMAND', 'GIT_SSH_VARIANT'])(
+  "the caller's %s reaches their own programs, and nobody else's",
+  (name) => {
+    expect(PURPOSES.filter((purpose) => passes(purpose, name, '/tmp/agent'))).toEqual(['caller', 'self']);
+  },
+);
 
 describe('values', () => {
   test.each([

@@ -1,24 +1,28 @@
 // What git shows to Nix: the files that the flake refers to are in the index, tracked or as intent to add.
 // Exactly those: never everything, never a commit, never an ignored file.
 
-import { digestOf } from '../core/canonical.ts';
-import { rangeOf, type SourceRange } from '../core/diagnostic.ts';
-import type { Documents } from '../core/documents/documents.ts';
-import type { Doubt, ModuleGraph } from '../core/documents/graph.ts';
-import { asFinding, noConfiguration } from '../core/finding.ts';
-import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../core/formats/git/index-add.ts';
-import type { Blobs } from '../core/machine/host.ts';
-import type { JobResult, ScratchFile } from '../core/machine/job.ts';
-import type { People } from '../core/machine/people.ts';
-import type { Reader } from '../core/machine/reader.ts';
-import type { Repository } from '../core/machine/repository.ts';
-import { strayLink } from '../core/machine/stray-links.ts';
-import { ownerIn } from '../core/machine/texts.ts';
-import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../core/model.ts';
-import { type AbsPath, join, relativeTo } from '../core/path.ts';
-import { puts } from '../core/plan/places.ts';
-import { type Asks, barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
-import { isOfRepository } from '../core/plan/repository-places.ts';
+import { digestOf } from '../../core/canonical.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { asFinding, noConfiguration } from '../../core/finding.ts';
+import { addIntentToAdd, emptyBlobFile, type IntendedPath } from '../../core/formats/git/index-add.ts';
+import { failureIn } from '../../core/formats/tool-hints.ts';
+import { cannotOpen } from '../../core/machine/git-as-nix.ts';
+import type { Blobs } from '../../core/machine/host.ts';
+import type { JobResult, ScratchFile } from '../../core/machine/job.ts';
+import { nixVersion } from '../../core/machine/nix-version.ts';
+import type { People } from '../../core/machine/people.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import type { Repository } from '../../core/machine/repository.ts';
+import { strayLink } from '../../core/machine/stray-links.ts';
+import { ownerIn } from '../../core/machine/texts.ts';
+import type { Edit, Entry, Finding, Owner, Person, Puttable } from '../../core/model.ts';
+import { type AbsPath, join, quoted, relativeTo } from '../../core/path.ts';
+import { puts } from '../../core/plan/places.ts';
+import { barred, type Difference, IN_SYNC, provider } from '../../core/plan/provider.ts';
+import { isOfRepository } from '../../core/plan/repository-places.ts';
+import { askedOf, doubtful, type Open, openIn } from './doubts.ts';
+import { hiddenIn, type Needed, unaddable, withSecrets } from './hidden.ts';
+import { found, namesOf } from './words.ts';
 
 interface Desired {
   readonly dir: AbsPath;
@@ -28,22 +32,11 @@ interface Desired {
   readonly people: People;
 }
 
-interface Needed {
-  readonly path: AbsPath;
-  readonly entry: Entry;
-  readonly ignoredBy?: string;
-}
-
-/** Files that may be needed and that git does not show, and the place that leaves it open. */
-interface Open {
-  readonly paths: readonly AbsPath[];
-  readonly doubt: Doubt;
-  readonly at: SourceRange;
-}
-
 type Observed =
   | { readonly kind: 'all shown' }
   | { readonly kind: 'nothing there' }
+  /** Nix cannot use the repository, or perhaps not. */
+  | { readonly kind: 'closed'; readonly problem: Diagnostic }
   | {
       readonly kind: 'no repository';
       readonly init: JobResult;
@@ -66,7 +59,22 @@ type Observed =
 export const git = provider<Desired, Observed>({
   name: 'git',
   answers: ['/git'],
-  codes: ['RF2004', 'RF2015', 'RF2016', 'RF2040', 'RF2050', 'RF2061', 'RF2063', 'RF2107', 'RF4003', 'RF4004'],
+  codes: [
+    'RF2004',
+    'RF2015',
+    'RF2016',
+    'RF2040',
+    'RF2050',
+    'RF2051',
+    'RF2052',
+    'RF2053',
+    'RF2061',
+    'RF2063',
+    'RF2064',
+    'RF2107',
+    'RF4003',
+    'RF4004',
+  ],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
   desire: ({ git: wished, dir, from, owner, person, people }) =>
     wished
@@ -80,31 +88,25 @@ export const git = provider<Desired, Observed>({
       : undefined,
   async observe({ dir, owner: wished, person }, reader, documents) {
     const repository = documents.repository();
+    const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
+    // An index that cannot be read here bars the look (RF2016), whoever else reads it.
+    if (problem !== undefined && (problem.code === 'RF2051' || repository?.tracked.ok))
+      return { kind: 'closed', problem };
     // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
     const named = repository?.tracked.ok ? documents.mentioned() : undefined;
-    if (named !== undefined && named.size > 0 && hiddenIn(named, repository!, documents).length === 0)
+    if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
       return { kind: 'all shown' };
     const { files } = documents.modules();
     if (files.size === 0) return { kind: 'nothing there' };
     const owner = wished ?? ownerIn(reader, dir);
     const open = openIn(documents);
+    const needed = withSecrets(hiddenIn(files, dir, documents, reader), dir, reader);
     if (repository === undefined)
-      return {
-        kind: 'no repository',
-        init: await initialise(person, reader),
-        needed: [...files.keys()].map((path) => ({ path, entry: reader.stat(path) })),
-        open,
-        owner,
-      };
-    const invisible = hiddenIn(files, repository, documents);
+      return { kind: 'no repository', init: await initialise(person, reader), needed, open, owner };
     return {
       kind: 'repository',
       repository,
-      invisible: invisible.map(({ path, rule }) => ({
-        path,
-        entry: reader.stat(path),
-        ...(rule !== undefined && { ignoredBy: rule }),
-      })),
+      invisible: needed,
       open,
       indexEntry: reader.stat(repository.index),
       writtenAt: reader.writtenAt(repository.index),
@@ -114,42 +116,15 @@ export const git = provider<Desired, Observed>({
   },
   reconcile(desired, observed) {
     if (observed.kind === 'all shown') return IN_SYNC;
+    if (observed.kind === 'closed') return closed(observed.problem);
     if (observed.kind === 'nothing there') return barred(noConfiguration(desired.dir, desired.from));
     return observed.kind === 'no repository' ? create(desired, observed) : show(desired, observed);
   },
 });
 
-const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
-  tracked.ok && tracked.paths.has(relativeTo(path, top));
-
-/** The files that git does not show. Who ignores a file of a directory has left it out of what the directory means. */
-function hiddenIn(
-  files: ModuleGraph['files'],
-  repository: Repository,
-  documents: Documents,
-): readonly { readonly path: AbsPath; readonly rule: string | undefined }[] {
-  return [...files].flatMap(([path, { isNamed }]) => {
-    if (isShown(path, repository)) return [];
-    const rule = documents.ignoredBy(path);
-    return isNamed || rule === undefined ? [{ path, rule }] : [];
-  });
-}
-
-/** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
-function openIn(documents: Documents): readonly Open[] {
-  const { files, doubts } = documents.modules();
-  const repository = documents.repository();
-  const told = new Set<AbsPath>();
-  return doubts.flatMap((doubt): Open[] => {
-    const paths = documents.meantBy(doubt).filter((path) => {
-      if (files.has(path) || told.has(path) || (repository && isShown(path, repository))) return false;
-      told.add(path);
-      return documents.ignoredBy(path) === undefined;
-    });
-    const origin = documents.nix(doubt.by.file);
-    if (paths.length === 0 || origin.kind !== 'text') return [];
-    return [{ paths, doubt, at: rangeOf(doubt.by.file, origin.text, doubt.by.span) }];
-  });
+function closed(problem: Diagnostic): Difference {
+  const finding = asFinding(problem, 'git', '/git');
+  return finding.code === 'RF2051' ? barred(finding) : { findings: [finding], edits: [] };
 }
 
 /** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
@@ -177,8 +152,9 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
     )}`,
     remedy: { by: 'plan', action: 'add' },
   };
-  const findings = [finding, ...doubtful(open, dir)];
-  if (init.status === 'withheld') return { findings, edits: [] };
+  const barring = unaddable(needed, dir);
+  const findings = [finding, ...barring, ...doubtful(open, dir)];
+  if (barring.length > 0 || init.status === 'withheld') return { findings, edits: [] };
   if (init.status !== 'done') return { findings: [...findings, gitFailed(init)], edits: [] };
   const blobs: Record<string, Uint8Array> = {};
   const born = init.files.map((file) => putNew(dir, file, owner, blobs));
@@ -201,10 +177,10 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
 function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
-  if (!tracked.ok) return barred(uneditable(indexPath, tracked.message));
+  if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
   if (invisible.length > 0 && repository.stray !== undefined)
     return barred(asFinding(strayLink(repository.stray, people), 'git', '/git'));
-  const hidden = invisible.flatMap(({ path, ignoredBy: rule }) => (rule ? [hiddenByRule(path, dir, rule)] : []));
+  const hidden = unaddable(invisible, dir);
   const inDoubt = doubtful(observed.open, dir);
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
   const asks = askedOf(observed.open, dir);
@@ -283,20 +259,6 @@ const intended = ({ path, entry }: Needed, top: AbsPath): IntendedPath => ({
   symlink: entry.type === 'link',
 });
 
-function namesOf(paths: readonly AbsPath[], dir: AbsPath): string {
-  const names = paths.map((path) => relativeTo(path, dir));
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more files`;
-}
-
-const found = (code: Finding['code'], because: string, hint: string, path?: AbsPath): Finding => ({
-  code,
-  wish: '/git',
-  subject: 'git',
-  because,
-  ...(path && { path }),
-  remedy: { by: 'you', hint },
-});
-
 const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>): Finding =>
   result.status === 'missing'
     ? found(
@@ -307,55 +269,8 @@ const gitFailed = (result: Exclude<JobResult, { status: 'done' | 'withheld' }>):
     : found(
         'RF4004',
         `git init failed: ${result.status === 'failed' ? result.stderr.trim().split('\n').at(-1) : result.path}`,
-        'look at the git configuration of the owner',
+        (result.status === 'failed' && failureIn(result.stderr)?.hint) || 'look at the git configuration of the owner',
       );
-
-/** One for each place that leaves it open. */
-const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
-  open.map(({ paths, at, doubt: { path, suffix, by } }): Finding => {
-    const what =
-      suffix === undefined
-        ? `the directory "${relativeTo(path, dir)}" is handed on whole`
-        : 'the path is put together of parts that the text does not tell';
-    return {
-      code: 'RF2050',
-      wish: '/git',
-      subject: 'git',
-      because: `whether the flake needs ${namesOf(paths, dir)} is not known, and git does not show ${paths.length === 1 ? 'it' : 'them'} to Nix: ${what}`,
-      path: by.file,
-      at,
-      remedy: {
-        by: 'you',
-        hint: 'show what is needed: git add --intent-to-add FILE…; ignore the rest in .gitignore',
-      },
-    };
-  });
-
-/** With those files and without them it must be the same system: else Nix leaves something out. */
-function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
-  const paths = open.flatMap((one) => one.paths);
-  if (paths.length === 0) return undefined;
-  return {
-    toplevel: true,
-    besides: paths,
-    decide(said, withBesides) {
-      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
-      if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
-      if (shown === all) return { findings: [] };
-      const finding: Finding = {
-        code: 'RF2061',
-        wish: '/git',
-        subject: 'git',
-        because: `with ${namesOf(paths, dir)}, which git does not show, it is another system: Nix leaves ${paths.length === 1 ? 'it' : 'some of them'} out`,
-        path: paths[0]!,
-        from: shown,
-        to: all,
-        remedy: { by: 'you', hint: 'show what is needed: git add --intent-to-add FILE…' },
-      };
-      return { findings: [finding] };
-    },
-  };
-}
 
 const uneditable = (path: AbsPath, message: string): Finding =>
   found(
@@ -365,10 +280,11 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     path,
   );
 
-const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>
+/** `git add` fails on it as well. */
+const unreadableIndex = (path: AbsPath, message: string): Finding =>
   found(
-    'RF2015',
-    `"${relativeTo(path, dir)}" is needed by the flake, and git ignores it: ${rule}`,
-    `change the rule, or add the file by hand: git add --force ${relativeTo(path, dir)}`,
+    'RF2016',
+    `the git index cannot be read: ${message}`,
+    `if git can't read it either, have it made anew: rm ${quoted(path)} && git reset`,
     path,
   );

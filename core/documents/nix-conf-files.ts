@@ -1,11 +1,19 @@
 // The nix.conf files of a machine as a person's Nix reads them, and whose they are.
 
+import { canonicalPath } from '../formats/flake-ref/parse-ref.ts';
 import { type Generated, isGenerated, nixConfFiles } from '../formats/nix-conf/files.ts';
-import { type ConfSource, evaluateNixConf, type NixConf, type ReadInclude } from '../formats/nix-conf/nix-conf.ts';
+import {
+  type ConfError,
+  type ConfSource,
+  evaluateNixConf,
+  type NixConf,
+  type ReadInclude,
+} from '../formats/nix-conf/nix-conf.ts';
+import { defaultNix, type NixVersion } from '../formats/nix-version.ts';
 import { MOST } from '../limits.ts';
+import { follow, textAt } from '../machine/links.ts';
+import { type Reader, unreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute } from '../path.ts';
-import { follow, textAt } from './links.ts';
-import { type Reader, unreadable } from './reader.ts';
 
 export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
 
@@ -38,19 +46,25 @@ const waitsAt = (path: AbsPath, what: string): Error =>
 
 const confText = (reader: Reader, path: AbsPath): string => textAt(reader, path, MOST.confBytes);
 
-/** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. */
+/** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. `nix`: whose rules count. */
 export function nixConfOf(
   reader: Reader,
   home: string,
   changed: ReadonlyMap<string, string> = new Map(),
+  nix: NixVersion = defaultNix,
 ): NixConfFiles {
-  return confOf(reader, nixConfFiles({ HOME: home }), changed);
+  return confOf(reader, nixConfFiles({ HOME: home }, nix), changed, nix);
 }
 
 /** Of the system's own file alone, and what it includes. */
-export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SYSTEM_CONF], new Map());
+export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SYSTEM_CONF], new Map(), defaultNix);
 
-function confOf(reader: Reader, paths: readonly string[], changed: ReadonlyMap<string, string>): NixConfFiles {
+function confOf(
+  reader: Reader,
+  paths: readonly string[],
+  changed: ReadonlyMap<string, string>,
+  nix: NixVersion,
+): NixConfFiles {
   const textAt = (path: string): string | undefined => {
     const { entry, path: end } = follow(reader, absolute(path));
     if (entry.type === 'other') throw waitsAt(absolute(path), entry.what);
@@ -68,5 +82,16 @@ function confOf(reader: Reader, paths: readonly string[], changed: ReadonlyMap<s
   const system = files.find(({ path }) => path === SYSTEM_CONF);
   // The link is there before the system was ever built in an image: what counts is where it leads.
   const bySystem = follow(reader, SYSTEM_CONF).viaStore || system?.generated?.by === 'nixos';
-  return { files, effective: evaluateNixConf(sources, include), bySystem };
+  const effective = evaluateNixConf(sources, include, nix);
+  return { files, effective: { ...effective, error: effective.error ?? missingPlugin(effective, reader) }, bySystem };
+}
+
+/** Nix loads its plugins as it starts, and ends where one is not there. Whether it can load what is there, it knows alone. */
+function missingPlugin({ plugins }: NixConf, reader: Reader): ConfError | undefined {
+  const missing = plugins.find(
+    ({ file }) => file.startsWith('/') && follow(reader, absolute(canonicalPath(file))).entry.type === 'absent',
+  );
+  if (missing === undefined) return undefined;
+  const { path, line, file } = missing;
+  return { path, line, kind: 'value', message: `cannot read directory "${file}": No such file or directory` };
 }

@@ -1,0 +1,10 @@
+// The names of experimental features: those that 2.8.0, 2.26.3 and 2.34.8 have, asked of them, and those of other releases.
+
+/** Of any Nix, so far: of the versions in between, which are gone since, and of Lix. */
+export const FEATURES: readonly string[] = [
+  'acl auto-allocate-uids blake3-hashes ca-derivations cgroups coerce-integers configurable-impure-env',
+  'daemon-trust-override discard-references dynamic-derivations external-builders fetch-closure fetch-tree flake-self-attrs',
+  'flakes git-hashing impure-derivations lix-custom-sub-commands local-overlay-store mounted-ssh-store nix-command',
+  'no-url-literals parse-toml-timestamps pipe-operator pipe-operators read-only-local-store recursive-nix repl-automation',
+  'repl-flake verified-fetches',
+].flatMap((line) => line.split(' '));

@@ -1,0 +1,71 @@
+// Acknowledged findings: what a finding is called, and which wishes a spec leaves as they are because all that was found of them
+// is known and accepted. Pure.
+
+import { digestOfJson } from '../canonical.ts';
+import { entryOf } from '../codes.ts';
+import type { JsonPointer } from '../diagnostic.ts';
+import type { Acknowledged, Digest, Finding, Plan } from '../model.ts';
+import { type AbsPath, isWithin, relativeTo } from '../path.ts';
+import type { Wishes } from '../spec/wishes.ts';
+
+/** What decides a wish gets an id; advice decides none, and is not to be acknowledged. */
+export const withId = (finding: Finding, dir: AbsPath): Finding =>
+  finding.wish === undefined || entryOf(finding.code).verdict === undefined
+    ? finding
+    : { ...finding, id: idOf(finding, dir) };
+
+/**
+ * Code, wish, host, subject, path and values: whoever finds the same once more finds it under the same id, on another machine and
+ * on another day. Paths are relative to the configuration; ages and dates are left out.
+ */
+function idOf({ code, wish, host, subject, path, from, to }: Finding, dir: AbsPath): Digest {
+  const place = path === undefined ? undefined : isWithin(path, dir) ? relativeTo(path, dir) : path;
+  return digestOfJson({
+    code,
+    wish: wish ?? '',
+    subject,
+    ...(host !== undefined && { host }),
+    ...(place !== undefined && { path: place }),
+    ...(from !== undefined && { from: lasting(from) }),
+    ...(to !== undefined && { to: lasting(to) }),
+  });
+}
+
+/** Without what changes by itself. */
+const lasting = (text: string): string =>
+  text
+    .replace(/\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?/g, 'DATE')
+    .replace(/\d+ (second|minute|hour|day|week|month|year)s?/g, 'AGE');
+
+/** The wishes that differ, are undecided or barred by acknowledged findings alone. `now`: seconds since 1970. */
+export function acknowledgedIn(
+  { steps }: Pick<Plan, 'steps'>,
+  { spec: { ack = [] }, now }: Pick<Wishes, 'spec' | 'now'>,
+): readonly Acknowledged[] {
+  const today = new Date(now * 1000).toISOString().slice(0, 10);
+  const valid = ack.filter(({ until }) => until === undefined || today <= until);
+  if (valid.length === 0) return [];
+  const findings = steps.flatMap((step) => step.findings).filter(({ id }) => id !== undefined);
+  const open = steps.flatMap(({ verdicts }) => verdicts).filter(({ verdict }) => verdict !== 'holds');
+  return open.flatMap(({ wish }): Acknowledged[] => {
+    const own = findings.filter((finding) => finding.wish === wish);
+    const acks = own.map(({ id }) => valid.find(({ finding }) => id!.startsWith(finding)));
+    const [first] = acks;
+    // What bars a wish by another one's finding has none of its own.
+    if (first === undefined || acks.some((one) => one === undefined)) return [];
+    const { reason, until } = first;
+    return [{ wish, findings: own, reason, ...(until !== undefined && { until }) }];
+  });
+}
+
+/** The wishes with those left as they are. */
+export const leaving = ({ features, ...wishes }: Wishes, leftAlone: ReadonlySet<JsonPointer>): Wishes => ({
+  ...wishes,
+  leftAlone,
+  ...(features && !leftAlone.has('/features') && { features }),
+  lock: {
+    ...(wishes.lock.maxAgeSeconds !== undefined &&
+      !leftAlone.has('/lock/maxAge') && { maxAgeSeconds: wishes.lock.maxAgeSeconds }),
+    ...(wishes.lock.allow && !leftAlone.has('/lock/allow') && { allow: wishes.lock.allow }),
+  },
+});

@@ -1,0 +1,39 @@
+// Where a tree that is in the way is set aside. That place is reflake's own, not the machine's: who may not look into it plans
+// all the same, and what is there is compared when it is written to, not before.
+
+import { below } from '../machine/links.ts';
+import { isUnreadable, type Reader } from '../machine/reader.ts';
+import { type AbsPath, absolute, isWithin, parent, ROOT } from '../path.ts';
+import { ASIDE } from './places.ts';
+
+/** The directory of root's state, on every machine. */
+export const STATE: AbsPath = parent(ASIDE);
+
+export interface Aside {
+  readonly path: AbsPath;
+  /** The directories on the way that are missing, the topmost first. */
+  readonly parents: readonly AbsPath[];
+}
+
+/** A free name for a tree that was called `name`: the first one that is not seen to be taken. */
+export function asideFor(name: string, reader: Pick<Reader, 'stat'>): Aside {
+  const isFree = (path: AbsPath): boolean => isSeen(path, reader) !== true;
+  let path = below(ASIDE, name);
+  for (let count = 2; !isFree(path); count++) path = absolute(`${below(ASIDE, name)}-${count}`);
+  const parents: AbsPath[] = [];
+  for (let at = ASIDE; at !== ROOT && isSeen(at, reader) === false; at = parent(at)) parents.unshift(at);
+  return { path, parents };
+}
+
+/** 0700 where it keeps what was elsewhere; what leads there is everybody's way to the index. */
+export const modeOfAside = (path: AbsPath): number => (isWithin(path, ASIDE) ? 0o700 : 0o755);
+
+/** Undefined: whoever looks may not look there. */
+function isSeen(path: AbsPath, reader: Pick<Reader, 'stat'>): boolean | undefined {
+  try {
+    return reader.stat(path).type !== 'absent';
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return undefined;
+    throw thrown;
+  }
+}

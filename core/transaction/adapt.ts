@@ -1,0 +1,94 @@
+// Fits the undo of a past apply to the machine as it is by now: which differences may be overwritten, and what need not be
+// undone because it is gone already.
+
+import { digestOf } from '../canonical.ts';
+import type { Blobs } from '../machine/host.ts';
+import { below } from '../machine/links.ts';
+import type { Reader } from '../machine/reader.ts';
+import { type Edit, type Entry, looksInside, matches, type Put, type Puttable, sameOwner } from '../model.ts';
+import { type AbsPath, isWithin } from '../path.ts';
+import { STATE } from '../plan/aside.ts';
+import { overlay } from '../plan/overlay.ts';
+import { sameMeaning } from './equivalent.ts';
+import { hasDirectory, lookAt } from './preconditions.ts';
+
+type Batches = readonly (readonly Edit[])[];
+
+/** Which differences from an edit's `before` may be overwritten. */
+export interface Tolerance {
+  /** Whatever there is; then also what is not empty by now stays instead of being removed. */
+  readonly all: boolean;
+  /** States that history holds, so that overwriting them loses nothing. */
+  readonly recorded: readonly Put[];
+}
+
+/**
+ * The same edits, each with its `before` as it is on the machine, where that means the same to whoever reads it (git's
+ * index), or where the tolerance allows it. What is already as it will be needs no edit; nor do directories of our own state
+ * that hold more by now.
+ */
+export function adapt(reader: Reader, batches: Batches, blobs: Blobs, { all, recorded }: Tolerance): Batches {
+  const known = new Map<AbsPath, Puttable[]>();
+  for (const { path, before } of recorded) known.set(path, [...(known.get(path) ?? []), before]);
+  /** Every part of what is there is either as the edit expects it or stands in a record. */
+  const isRecorded = ({ path, before }: Put, entry: Entry): boolean => {
+    const states = [before, ...(known.get(path) ?? [])].filter((state) => state.type === entry.type);
+    if (entry.type !== 'file') return states.some((state) => matches(state, entry));
+    const files = states.filter((state) => state.type === 'file');
+    const knownBytes = entry.content === undefined || files.some(({ content }) => content === entry.content);
+    return knownBytes && files.some(({ mode, owner }) => mode === entry.mode && sameOwner(owner, entry.owner));
+  };
+  const stage = overlay(reader);
+  const adapted = (edit: Edit): readonly Edit[] => {
+    if (edit.op !== 'put') return [edit];
+    const { path, after } = edit;
+    const { entry, bytes } = lookAt(stage, path, looksInside(edit));
+    if (entry.type === 'other') return [edit];
+    if (matches(after, entry)) return [];
+    const mayStay = all || isWithin(path, STATE);
+    if (mayStay && after.type === 'absent' && entry.type === 'dir' && stage.list(path).length > 0) return [];
+    if (matches(edit.before, entry)) return [edit];
+    const expected = edit.before.type === 'file' && edit.before.content ? blobs[edit.before.content] : undefined;
+    const means = expected !== undefined && bytes !== undefined && sameMeaning(path, expected, bytes);
+    const isSame = means && matches({ ...edit.before, content: digestOf(bytes) } as Entry, entry);
+    if (!all && !isSame && !isRecorded(edit, entry)) return [edit];
+    // Nothing can be put where its directory is gone.
+    if (entry.type === 'absent' && !hasDirectory(stage, path)) return [edit];
+    return [{ ...edit, before: bare(entry) }];
+  };
+  return batches.map((batch) =>
+    batch.flatMap((edit) => {
+      const next = adapted(edit);
+      for (const one of next) if (one.op !== 'activate') stage.apply(one, blobs);
+      return next;
+    }),
+  );
+}
+
+/** What an edit says of an entry; the number of its names is no part of that. */
+function bare(entry: Puttable): Puttable {
+  if (entry.type !== 'file') return entry;
+  const { hardLinked: _, ...rest } = entry;
+  return rest;
+}
+
+/**
+ * Repositories that the batches made and would take away, and that hold more by now, by their places on the machine: somebody
+ * has committed to them, and what is left would be no repository.
+ */
+export function halvedRepositories(reader: Reader, batches: Batches, blobs: Blobs): readonly AbsPath[] {
+  const stage = overlay(reader);
+  const removed = new Set<AbsPath>();
+  const halved: AbsPath[] = [];
+  for (const edit of batches.flat()) {
+    if (edit.op === 'activate') continue;
+    if (edit.op === 'put' && edit.after.type === 'absent' && stage.stat(edit.path).type !== 'absent') {
+      removed.add(edit.path);
+      const isLeft = stage.stat(edit.path).type === 'dir' && stage.list(edit.path).length > 0;
+      if (isLeft && removed.has(below(edit.path, 'HEAD'))) halved.push(stage.origin(edit.path));
+      if (isLeft) continue;
+    }
+    stage.apply(edit, blobs);
+  }
+  return halved;
+}

@@ -1,0 +1,45 @@
+// Undo never leaves half a repository: one that a batch made, and that somebody used before it is undone, goes aside whole.
+
+import { isTheirLink, type Work } from '../machine/host.ts';
+import { below } from '../machine/links.ts';
+import { type Edit, matches, type Put } from '../model.ts';
+import { type AbsPath, basename, parent } from '../path.ts';
+
+/** A repository that is used, and the number of the edit that made its directory. */
+export interface Used {
+  readonly top: AbsPath;
+  readonly at: number;
+}
+
+/** Of the edits of one batch, as far as they may have been done; `first`: the number of the first of them. */
+export function usedRepositories(edits: readonly Edit[], first: number, work: Work): readonly Used[] {
+  const made = new Map<AbsPath, number>();
+  for (const [at, edit] of edits.entries())
+    if (edit.op === 'put' && edit.before.type === 'absent') made.set(edit.path, at);
+  const names = new Map<AbsPath, number>();
+  for (const path of made.keys()) names.set(parent(path), (names.get(parent(path)) ?? 0) + 1);
+  const isUsed = (path: AbsPath): boolean => {
+    const at = made.get(path)!;
+    const { after } = edits[at] as Put;
+    const { entry, holds } = work.look(first + at);
+    // What was never there, or is gone, is nobody's work.
+    if (entry.type === 'absent') return false;
+    return entry.type === 'dir' ? holds > (names.get(path) ?? 0) : !matches(after, entry);
+  };
+  const tops = [...made.keys()].filter((path) => made.has(below(path, 'HEAD')) && basename(path) === '.git');
+  return tops.flatMap((top) => {
+    const inside = [...made.keys()].filter((path) => path === top || path.startsWith(`${top}/`));
+    return quietly(() => inside.some(isUsed)) ? [{ top, at: first + made.get(top)! }] : [];
+  });
+}
+
+/** What can't be looked at is undone, or not, one by one. */
+function quietly(look: () => boolean): boolean {
+  try {
+    return look();
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || isTheirLink(thrown)) return false;
+    throw thrown;
+  }
+}

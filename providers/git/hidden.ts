@@ -1,0 +1,140 @@
+// Which of the files that the flake refers to git does not show, and what keeps one from being shown: a rule, another repository,
+// or that it is meant for few eyes.
+
+import { rangeOf } from '../../core/diagnostic.ts';
+import type { Documents } from '../../core/documents/documents.ts';
+import type { ModuleGraph } from '../../core/documents/graph.ts';
+import { type Secret, secretsIn } from '../../core/formats/secrets.ts';
+import { MOST } from '../../core/limits.ts';
+import { type InnerRepository, innerOf } from '../../core/machine/inner-repositories.ts';
+import { DENIED, isUnreadable, type Reader } from '../../core/machine/reader.ts';
+import type { Repository } from '../../core/machine/repository.ts';
+import type { Entry, Finding } from '../../core/model.ts';
+import { type AbsPath, basename, join, relativeTo } from '../../core/path.ts';
+import { found } from './words.ts';
+
+/** A file that git does not show. With one of the members behind `entry` it is added for nobody. */
+export interface Needed {
+  readonly path: AbsPath;
+  readonly entry: Entry;
+  readonly ignoredBy?: string;
+  readonly inner?: InnerRepository;
+  readonly secrets?: readonly Secret[];
+  /** Of a text that holds one. */
+  readonly text?: string;
+}
+
+export const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
+  tracked.ok && tracked.paths.has(relativeTo(path, top));
+
+/**
+ * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
+ * directory means.
+ */
+export function hiddenIn(
+  files: ModuleGraph['files'],
+  dir: AbsPath,
+  documents: Documents,
+  reader: Reader,
+): readonly Needed[] {
+  const repository = documents.repository();
+  return [...files].flatMap(([path, { isNamed }]): Needed[] => {
+    if (repository !== undefined && isShown(path, repository)) return [];
+    const inner = innerOf(path, repository?.top ?? dir, asksForSubmodules(documents), reader);
+    if (inner === 'shown') return [];
+    const rule = inner === undefined ? documents.ignoredBy(path) : undefined;
+    if (!isNamed && rule !== undefined) return [];
+    return [
+      { path, entry: reader.stat(path), ...(rule !== undefined && { ignoredBy: rule }), ...(inner && { inner }) },
+    ];
+  });
+}
+
+/** flake.nix says `inputs.self.submodules = true`; Nix before 2.27 refuses that, which is said of the lock. */
+function asksForSubmodules(documents: Documents): boolean {
+  const file = documents.flake();
+  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
+  return opened?.ok === true && opened.flake.self?.submodules === true;
+}
+
+/**
+ * What git shows everybody can read in the store, once Nix has copied the flake: of what would be shown it is said whether it is
+ * meant for few eyes.
+ */
+export function withSecrets(needed: readonly Needed[], dir: AbsPath, reader: Reader): readonly Needed[] {
+  const flake = reader.stat(join(dir, 'flake.nix'));
+  // Where others may read the configuration, a file that they may not read is meant so.
+  const isOpen = flake.type === 'file' && (flake.mode & 0o044) !== 0;
+  return needed.map((one) => {
+    const { path, entry, ignoredBy, inner } = one;
+    if (entry.type !== 'file' || ignoredBy !== undefined || inner !== undefined) return one;
+    const bytes = smallBytes(path, reader);
+    const { secrets } = secretsIn(basename(path), bytes);
+    const isClosed = isOpen && (entry.mode & 0o044) === 0;
+    const all = [...secrets, ...(isClosed ? [{ what: 'a file that others may not read' }] : [])];
+    return all.length === 0 ? one : { ...one, secrets: all, text: Buffer.from(bytes).toString('latin1') };
+  });
+}
+
+/** Nothing of a file that is too large: a key is small. */
+function smallBytes(path: AbsPath, reader: Reader): Uint8Array {
+  try {
+    return reader.read(path, MOST.textBytes) ?? new Uint8Array();
+  } catch (thrown) {
+    if (isUnreadable(thrown) && thrown.why !== DENIED) return new Uint8Array();
+    throw thrown;
+  }
+}
+
+/** What is added for nobody: an ignored file, and one that is another repository's. */
+export const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
+  files.flatMap((one) => {
+    const { path, ignoredBy, inner } = one;
+    if (inner !== undefined) return [ofAnother(path, dir, inner)];
+    if (ignoredBy !== undefined) return [hiddenByRule(path, dir, ignoredBy)];
+    return secretIn(one, dir);
+  });
+
+/** One for each file: what else is in it shows with the first. */
+function secretIn({ path, secrets = [], text = '' }: Needed, dir: AbsPath): readonly Finding[] {
+  const [first] = secrets;
+  if (first === undefined) return [];
+  const name = relativeTo(path, dir);
+  const more = secrets.length === 1 ? '' : `, and ${secrets.length - 1} more of the kind`;
+  const finding = found(
+    'RF2064',
+    `"${name}" would be readable for everybody in the store, and holds what is meant for few: ${first.what}${more}`,
+    'move it out of the configuration, encrypt it (sops, age), ignore it in .gitignore, or acknowledge the finding (ack)',
+    path,
+  );
+  return [{ ...finding, ...(first.span && { at: rangeOf(path, text, first.span) }) }];
+}
+
+function ofAnother(path: AbsPath, dir: AbsPath, { top, as }: InnerRepository): Finding {
+  const [name, at] = [relativeTo(path, dir), relativeTo(top, dir)];
+  const [what, hint] = (
+    {
+      'no submodule': [
+        'is a repository of its own',
+        'move the file out of it, or make the repository an input of the flake',
+      ],
+      'left out': [
+        'is a submodule, which Nix leaves out',
+        'write inputs.self.submodules = true in flake.nix (Nix 2.27 and later), or make it an input of the flake',
+      ],
+      untracked: [
+        'is a submodule, whose index does not have it',
+        `git -C ${at} add --intent-to-add ${relativeTo(path, top)}`,
+      ],
+    } as const
+  )[as];
+  return found('RF2053', `"${name}" is needed by the flake, and "${at}" ${what}`, hint, path);
+}
+
+const hiddenByRule = (path: AbsPath, dir: AbsPath, rule: string): Finding =>
+  found(
+    'RF2015',
+    `"${relativeTo(path, dir)}" is needed by the flake, and git ignores it: ${rule}`,
+    `change the rule, or add the file by hand: git add --force ${relativeTo(path, dir)}`,
+    path,
+  );
