@@ -118,7 +118,8 @@ function addModules(
   const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
   const unknown = decl.modules.find((module) => module.kind === 'unknown');
   if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown);
-  if (list && (call || sharedVariable(open.lambda.body, list) === undefined)) return edit(insertItems(open, list, paths));
+  if (list && (call || sharedVariable(open.lambda.body, list) === undefined))
+    return edit(insertItems(open, list, paths));
   const modules = call?.args.children.get('modules');
   if (call && !modules)
     return edit(insertBindings(open, call.args, [{ path: ['modules'], value: modulesLayout(missing) }]));

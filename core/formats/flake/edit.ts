@@ -48,7 +48,9 @@ export function editFlake(
   const all = differences(before, wish, rules);
   /** Where it stands in the text that was given. */
   const placed = (problem: Problem): Problem => {
-    const known = all.flatMap(({ fix }) => (fix.kind === 'open' && fix.problem.pointer === problem.pointer ? [fix.problem] : []));
+    const known = all.flatMap(({ fix }) =>
+      fix.kind === 'open' && fix.problem.pointer === problem.pointer ? [fix.problem] : [],
+    );
     return known[0] ?? (problem.in ? problem : { ...problem, at: before.flake.outputs.span });
   };
   const problems = all.flatMap(({ fix }) => (fix.kind === 'edit' ? [] : [fix.problem]));

@@ -1,6 +1,6 @@
 // One item of a list of modules: a path of this flake, something of another flake, or neither for certain; and its place.
 
-import { type Bound, frameOf, type Scope, type Source, sourceOf, lambdaScope } from '../nix/scope.ts';
+import { type Bound, frameOf, lambdaScope, type Scope, type Source, sourceOf } from '../nix/scope.ts';
 import { walk } from '../nix/walk.ts';
 import { constantOf, settle } from '../nix-value/constant.ts';
 import { isFlake } from '../nix-value/library.ts';

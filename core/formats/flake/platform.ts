@@ -80,7 +80,9 @@ export function platformOf({ args, special, parts, isOwn, isDeep }: PlatformOf):
   if (byPackages?.why !== undefined) search.hidden.push({ ...byPackages.at, why: byPackages.why, how: 'surely' });
   if (isDeep) lookInOthers(search);
   const certain = search.said.filter(({ maybe }) => !maybe);
-  const winner = OPTIONS.map((of) => strongest(certain.filter((one) => one.of === of))).find((one) => one !== undefined);
+  const winner = OPTIONS.map((of) => strongest(certain.filter((one) => one.of === of))).find(
+    (one) => one !== undefined,
+  );
   const open = ({ expr, scope }: Bound, reason: string): SystemRead => ({
     kind: 'opaque',
     reason,
@@ -90,7 +92,9 @@ export function platformOf({ args, special, parts, isOwn, isDeep }: PlatformOf):
   if (winner?.why !== undefined) return open(winner, winner.why);
   const [hidden] = isDeep ? search.hidden.filter(mayTell) : [];
   if (hidden) return open(hidden, hidden.why);
-  const other = isDeep ? search.said.find((one) => one.maybe && (one.value === undefined || one.value !== winner?.value)) : undefined;
+  const other = isDeep
+    ? search.said.find((one) => one.maybe && (one.value === undefined || one.value !== winner?.value))
+    : undefined;
   if (other) return open(other, other.why ?? `whether it is ${other.value} depends on what the text does not tell`);
   const value = byPackages?.value ?? winner?.value;
   if (winner === undefined || value === undefined) {
@@ -143,7 +147,8 @@ function define({ said }: Search, of: Option, { expr, scope, maybe }: Perhaps, p
 function lookInList(search: Search, list: Perhaps): void {
   for (const { expr, scope } of listParts(list.expr, list.scope)) {
     const maybe = branchesOf({ expr, scope, maybe: list.maybe });
-    if (expr.kind === 'list') for (const item of expr.items) lookInItem(search, { expr: item, scope, maybe: list.maybe });
+    if (expr.kind === 'list')
+      for (const item of expr.items) lookInItem(search, { expr: item, scope, maybe: list.maybe });
     else if (maybe) for (const branch of maybe) lookInList(search, branch);
     else search.hidden.push({ expr, scope, why: `a part of its modules is ${describe(expr)}`, how: 'files' });
   }
@@ -158,7 +163,9 @@ function branchesOf({ expr, scope, maybe }: Perhaps): readonly Perhaps[] | undef
   if (name === 'optional' && second) return [{ ...listOf(second), maybe: true }];
   const [items] = name === 'mkMerge' ? args : [];
   const all = items && settle(items.expr, items.scope);
-  return all?.expr.kind === 'list' ? all.expr.items.map((item) => ({ expr: item, scope: all.scope, maybe })) : undefined;
+  return all?.expr.kind === 'list'
+    ? all.expr.items.map((item) => ({ expr: item, scope: all.scope, maybe }))
+    : undefined;
 }
 
 const listOf = (item: Bound): Bound => made.list(item, [item]);
@@ -175,7 +182,10 @@ function lookInItem(search: Search, item: Perhaps): void {
   if (!opened.ok) {
     // One that is not there, or is broken, fails whatever it would say; this is about what Nix would take.
     const isElsewhere = /^[/~]|^(\.\/)?\.\.\//.test(path);
-    const isTelling = sourceOf(item.scope)?.tree.matching(DEFINES).includes(plainPath(path) ?? path) === true;
+    const isTelling =
+      sourceOf(item.scope)
+        ?.tree.matching(DEFINES)
+        .includes(plainPath(path) ?? path) === true;
     if (isElsewhere || isTelling)
       search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how: 'surely' });
     return;
@@ -219,7 +229,8 @@ function defined(search: Search, of: Option, found: Perhaps): void {
   const all = settled.expr.kind === 'attrs' ? attributesOf(settled) : undefined;
   const system = all?.entries.get('system');
   if (all === undefined) define(search, of, found, priority);
-  else if (system) define(search, of, { ...system, maybe: found.maybe }, Math.min(priority, priorityOf(system.expr, system.scope)));
+  else if (system)
+    define(search, of, { ...system, maybe: found.maybe }, Math.min(priority, priorityOf(system.expr, system.scope)));
   else if (all.entries.size > 0) search.said.push({ ...found, of, priority, why: 'it is computed' });
 }
 

@@ -50,7 +50,8 @@ export function isPassedOnce({ expr, scope }: Bound, wanted: Expr): boolean {
   const body = frame?.called?.body;
   if (frame === undefined || value === undefined || body === undefined) return false;
   const whole = frame.called?.param?.name;
-  const isAlone = usesOf(expr.name, body) === 1 && (whole === undefined || whole === expr.name || usesOf(whole, body) === 0);
+  const isAlone =
+    usesOf(expr.name, body) === 1 && (whole === undefined || whole === expr.name || usesOf(whole, body) === 0);
   return isAlone && isWritten(value, wanted);
 }
 
