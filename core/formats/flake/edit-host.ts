@@ -46,7 +46,7 @@ type StaticHost = OpenHost & { readonly kind: 'static' };
 
 function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: StaticHost): Difference[] {
   if (host.system === undefined) return [];
-  const system = platform();
+  const system = platform(host.system);
   if (system.kind === 'unset' || (system.kind === 'static' && system.value === host.system)) return [];
   const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
   const pointer = toPointer(['host', 'system']);

@@ -49,7 +49,7 @@ export type OpenHost =
       readonly kind: 'static';
       readonly decl: HostDecl & { readonly kind: 'static' };
       /** As its modules say it too, those in other files among them. */
-      readonly platform: () => SystemRead;
+      readonly platform: (wished?: string) => SystemRead;
       /** The function that makes it, as it stands in flake.nix, and its argument; undefined where a helper calls it. */
       readonly call?: { readonly fn: Expr; readonly args: SetNode };
       /** The list literal in `modules` that belongs to this host alone. */
@@ -75,6 +75,8 @@ export function openHost(name: string, value: Bound): OpenHost {
       settled.expr.kind === 'attrs' ? 'has computed attribute names' : `is joined with ${args.unknown[0].reason}`;
     return opaque(`the argument of \`nixosSystem\` ${has}`);
   }
+  const odd = ['baseModules', 'extraModules'].find((one) => args.entries.has(one));
+  if (odd !== undefined) return opaque(`the argument of \`nixosSystem\` has ${odd}`);
   const handed = args.entries.get('specialArgs');
   const special = (handed && attributesOf(handed)?.entries) ?? new Map<string, Bound>();
   const walk: Walk = { via: [], budget: { left: MAX_STEPS }, special };
@@ -91,7 +93,8 @@ export function openHost(name: string, value: Bound): OpenHost {
       isHere(part.scope) &&
       (literal ? part.direct : isOwn(part) && modules !== undefined && isPassedOnce(modules, part.expr)),
   );
-  const platform = (isDeep: boolean): SystemRead => platformOf({ args: args.entries, special, parts, isOwn, isDeep });
+  const platform = (isDeep: boolean, wished?: string): SystemRead =>
+    platformOf({ args: args.entries, special, parts, isOwn, isDeep }, wished);
   return {
     kind: 'static',
     decl: {
@@ -101,7 +104,7 @@ export function openHost(name: string, value: Bound): OpenHost {
       modules: parts.flatMap((part) => readPart(part, walk)),
       ...place,
     },
-    platform: () => platform(own.source?.tree.isWhole === true),
+    platform: (wished) => platform(own.source?.tree.isWhole === true, wished),
     ...(call && literal && { call: { fn: call.fn, args: mergeAttrs(literal, settled.scope) } }),
     ...(list && { list: list.expr }),
     value,

@@ -3,7 +3,7 @@
 
 import { describe, spanOf } from '../nix/describe.ts';
 import { type Bound, type Source, sourceOf } from '../nix/scope.ts';
-import type { Span } from '../nix/syntax.ts';
+import type { Expr, Span } from '../nix/syntax.ts';
 import { attributesOf, callIn, constantOf, settle } from '../nix-value/constant.ts';
 import { priorityOf } from '../nix-value/library.ts';
 import * as made from '../nix-value/made.ts';
@@ -69,16 +69,29 @@ interface Search {
 
 const MOST_MODULES = 5000;
 
-export function platformOf({ args, special, parts, isOwn, isDeep }: PlatformOf): SystemRead {
+/**
+ * The system of a host. `wished`: where the call and inline modules say this one, and so do all files of the flake that say any,
+ * which of them are imported need not be known.
+ */
+export function platformOf(asked: PlatformOf, wished?: string): SystemRead {
+  if (!asked.isDeep || wished === undefined) return found(asked, false);
+  const near = found({ ...asked, isDeep: false }, true);
+  return near.kind === 'static' && near.value === wished ? near : found(asked, false);
+}
+
+/** `isAll`: every file that may define it counts as one that perhaps does. */
+function found({ args, special, parts, isOwn, isDeep }: PlatformOf, isAll: boolean): SystemRead {
   const search: Search = { special, said: [], hidden: [], seen: new Map(), isDeep, steps: 0 };
   const argument = args.get('system');
   // nixosSystem passes it on as a default.
   if (argument) define(search, 'system', { ...argument, maybe: false }, 1000);
   for (const { expr, scope } of parts) lookInList(search, { expr, scope, maybe: false });
-  const pkgs = isDeep ? args.get('pkgs') : undefined;
+  const isCareful = isDeep || isAll;
+  const pkgs = isCareful ? args.get('pkgs') : undefined;
   const byPackages = pkgs && packagesSystem(pkgs);
   if (byPackages?.why !== undefined) search.hidden.push({ ...byPackages.at, why: byPackages.why, how: 'surely' });
-  if (isDeep) lookInOthers(search);
+  if (isAll) lookInFiles(search, (args.values().next().value ?? parts[0])?.scope);
+  else if (isDeep) lookInOthers(search);
   const certain = search.said.filter(({ maybe }) => !maybe);
   const winner = OPTIONS.map((of) => strongest(certain.filter((one) => one.of === of))).find(
     (one) => one !== undefined,
@@ -90,9 +103,9 @@ export function platformOf({ args, special, parts, isOwn, isDeep }: PlatformOf):
     ...inFile(scope),
   });
   if (winner?.why !== undefined) return open(winner, winner.why);
-  const [hidden] = isDeep ? search.hidden.filter(mayTell) : [];
+  const [hidden] = isCareful ? search.hidden.filter(mayTell) : [];
   if (hidden) return open(hidden, hidden.why);
-  const other = isDeep
+  const other = isCareful
     ? search.said.find((one) => one.maybe && (one.value === undefined || one.value !== winner?.value))
     : undefined;
   if (other) return open(other, other.why ?? `whether it is ${other.value} depends on what the text does not tell`);
@@ -123,11 +136,21 @@ function strongest(said: readonly Said[]): Said | undefined {
 /** Where a module is hidden, any file of the flake may be meant. */
 function lookInOthers(search: Search): void {
   const [hidden] = search.hidden.filter(({ how }) => how === 'files');
-  const source = hidden && sourceOf(hidden.scope);
+  if (hidden) lookInFiles(search, hidden.scope);
+}
+
+/** A place for what concerns no text. */
+const WHOLE: Expr = { kind: 'var', name: '', start: 0, end: 0 };
+
+function lookInFiles(search: Search, scope: Bound['scope']): void {
+  const source = sourceOf(scope);
   if (source === undefined) return;
   for (const path of source.tree.matching(DEFINES)) {
-    const opened = path === FLAKE ? undefined : source.tree.nix(path);
-    if (opened?.ok && !search.seen.has(path)) lookInFile(search, path, opened.root, true);
+    if (path === FLAKE || search.seen.has(path)) continue;
+    const opened = source.tree.nix(path);
+    const at: Bound = { expr: WHOLE, scope };
+    if (opened.ok) lookInFile(search, path, opened.root, true);
+    else search.hidden.push({ ...at, why: `${path} can't be read: ${opened.reason}`, how: 'surely' });
   }
 }
 
@@ -177,17 +200,17 @@ function lookInItem(search: Search, item: Perhaps): void {
     lookInModule(search, item);
     return;
   }
-  if (!search.isDeep) return;
-  const opened = sourceOf(item.scope)?.tree.nix(path) ?? { ok: false as const, reason: 'it is another file' };
+  const isElsewhere = plainPath(path) === undefined;
+  if (isElsewhere) search.hidden.push({ ...item, why: `the module ${path} lies outside of the flake`, how: 'surely' });
+  if (isElsewhere || !search.isDeep) return;
+  const tree = sourceOf(item.scope)?.tree;
+  const opened = tree?.nix(path);
+  if (opened === undefined || tree === undefined) return;
   if (!opened.ok) {
     // One that is not there, or is broken, fails whatever it would say; this is about what Nix would take.
-    const isElsewhere = /^[/~]|^(\.\/)?\.\.\//.test(path);
-    const isTelling =
-      sourceOf(item.scope)
-        ?.tree.matching(DEFINES)
-        .includes(plainPath(path) ?? path) === true;
-    if (isElsewhere || isTelling)
-      search.hidden.push({ ...item, why: `the module ${path} can't be read: ${opened.reason}`, how: 'surely' });
+    const isTelling = tree.matching(DEFINES).includes(plainPath(path) ?? path);
+    const why = `the module ${path} can't be read: ${opened.reason}`;
+    if (isTelling) search.hidden.push({ ...item, why, how: 'surely' });
     return;
   }
   lookInFile(search, sourceOf(opened.root.scope)?.path ?? path, opened.root, item.maybe);
@@ -218,8 +241,16 @@ function lookInModule(search: Search, module: Perhaps): void {
         search.hidden.push({ ...found, why: `nixpkgs.${other} is set`, how: 'surely' });
       });
   }
-  const imports = attributesOf(body)?.entries.get('imports');
+  const all = attributesOf(body)?.entries;
+  const imports = all?.get('imports');
   if (imports) lookInList(search, { ...imports, maybe });
+  const disabled = all?.get('disabledModules');
+  const off = disabled ? listParts(disabled.expr, disabled.scope) : [];
+  const isOwnOff = off.some(
+    ({ expr: list, scope }) =>
+      list.kind !== 'list' || list.items.some((item) => modulePath({ expr: item, scope }) !== undefined),
+  );
+  if (disabled && isOwnOff) search.hidden.push({ ...disabled, why: 'a module is disabled', how: 'surely' });
 }
 
 /** `hostPlatform = "…"`, `hostPlatform.system = "…"`, `hostPlatform = { system = "…"; }`. */
@@ -270,9 +301,11 @@ function packagesSystem(
   const system =
     given && (attributesOf(given)?.entries.get('system') ?? attributesOf(given)?.entries.get('localSystem'));
   if (system) return textOf(system);
-  const last = expr.kind === 'select' ? expr.path.names.at(-1) : undefined;
-  if (last?.kind === 'static' && expr.kind === 'select' && expr.path.names.length > 1) return { value: last.name, at };
-  if (last?.kind === 'dynamic') return textOf({ expr: last.expr, scope });
+  const [of, last] = expr.kind === 'select' ? expr.path.names.slice(-2) : [];
+  if (of?.kind === 'static' && of.name === 'legacyPackages' && last) {
+    if (last.kind === 'static') return { value: last.name, at };
+    return textOf({ expr: last.expr, scope });
+  }
   const read = constantOf(expr, scope);
   return read.kind === 'static' && read.value.kind === 'null'
     ? undefined
@@ -287,7 +320,7 @@ function packagesSystem(
 
 /** What can define a platform; where only uses of one stand, nothing is defined. */
 const WORDS = /(?<!stdenv\.|stdenvNoCC\.)\b(hostPlatform|localSystem|crossSystem)\b/;
-const DEFINES = new RegExp(`${WORDS.source}|nixpkgs\\s*(\\.\\s*(system|pkgs|"|\\$)|=)`);
+const DEFINES = new RegExp(`${WORDS.source}|nixpkgs["}]*\\s*(\\.\\s*(system|pkgs|"|\\$)|=|;)`);
 
 /** Whether text that can't be read may define the platform: the files that it may lead to were all looked into. */
 function mayTell({ expr, scope, how }: Hidden): boolean {

@@ -60,7 +60,7 @@ function endsInLib(target: Expr, names: readonly AttrName[], scope: Scope | unde
   return path.at(-1) === 'lib' && !isFlakePath(path.slice(0, -1), scope);
 }
 
-const SUBLIBRARY = /^(attrsets|lists|trivial|fixedPoints|customisation|modules)$/;
+const SUBLIBRARY = /^(attrsets|lists|strings|trivial|fixedPoints|customisation|modules)$/;
 
 function namesOf(expr: Expr): readonly string[] {
   if (expr.kind === 'paren') return namesOf(expr.inner);

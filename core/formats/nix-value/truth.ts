@@ -65,7 +65,7 @@ function hasIn(
   return true;
 }
 
-/** `elem x list`, `hasAttr "a" e`. */
+/** `elem x list`, `hasAttr "a" e`, `hasSuffix "a" text`. */
 function elemIn(run: Run, expr: Expr, scope: Scope | undefined): boolean | undefined {
   const { head, args } = spineOf({ expr, scope }, []);
   const [first, second, ...more] = args;
@@ -75,6 +75,11 @@ function elemIn(run: Run, expr: Expr, scope: Scope | undefined): boolean | undef
     const known = askIn(run).text(first);
     const found = known === undefined ? undefined : memberIn(deeper(run), second, known);
     return found === undefined ? undefined : found !== 'absent';
+  }
+  const affix = name === 'hasPrefix' ? 'startsWith' : name === 'hasSuffix' ? 'endsWith' : undefined;
+  if (affix) {
+    const [part, whole] = [first, second].map(askIn(run).text);
+    return part === undefined || whole === undefined ? undefined : whole[affix](part);
   }
   if (name !== 'elem') return undefined;
   const same = itemsIn(deeper(run), second)?.map((item) => isSame(run, first, item));

@@ -26,6 +26,11 @@ function readHosts(files: Files): Record<string, { system?: string; modules?: re
       const host = openHost(name, value);
       if (host.kind === 'opaque') return [name, undefined];
       const system = host.platform();
+      // Whatever is wished, the answer is the same.
+      for (const wished of ['x86_64-linux', 'aarch64-linux']) {
+        const read = host.platform(wished);
+        expect(read.kind === 'static' && read.value).toBe(system.kind === 'static' && system.value);
+      }
       const isOpen = host.decl.modules.some(({ kind }) => kind === 'unknown');
       const modules = host.decl.modules.flatMap((one) => (one.kind === 'path' ? [plainModule(one.path)] : []));
       return [name, { ...(system.kind === 'static' && { system: system.value }), ...(!isOpen && { modules }) }];
@@ -35,7 +40,10 @@ function readHosts(files: Files): Record<string, { system?: string; modules?: re
 
 const plain = (evaluated: Evaluated): Evaluated =>
   Object.fromEntries(
-    Object.entries(evaluated).map(([name, { system, modules }]) => [name, { system, modules: modules.map(plainModule) }]),
+    Object.entries(evaluated).map(([name, { system, modules }]) => [
+      name,
+      { system, modules: modules.map(plainModule) },
+    ]),
   );
 
 const flakes = fc.sample(drawnFlake, { numRuns: 300, seed: 41 });
@@ -63,7 +71,9 @@ describe('by real Nix', () => {
     const tried = flakes.map(({ hosts, files }, index) => ({ files, wish: wishFor(hosts[0]!.name, index) }));
     const edited = tried.flatMap(({ files, wish }) => {
       const edit = editFlake(files['flake.nix']!, wish, {}, openFiles(files));
-      return edit.ok && edit.changes.length > 0 ? [{ before: files, files: { ...files, 'flake.nix': edit.text }, wish }] : [];
+      return edit.ok && edit.changes.length > 0
+        ? [{ before: files, files: { ...files, 'flake.nix': edit.text }, wish }]
+        : [];
     });
     expect(edited.length).toBeGreaterThan(60);
     const before = evaluateFlakes(
@@ -80,7 +90,9 @@ describe('by real Nix', () => {
       const { name, system, modules = [] } = wish.host!;
       const [was, is] = [before[index]![name], after[index]![name]!];
       const others = (all: Evaluated): unknown => ({ ...all, [name]: undefined });
-      expect({ flake: files['flake.nix'], rest: others(after[index]!) }).toMatchObject({ rest: others(before[index]!) });
+      expect({ flake: files['flake.nix'], rest: others(after[index]!) }).toMatchObject({
+        rest: others(before[index]!),
+      });
       if (system !== undefined) expect(is.system).toBe(system);
       expect(is.modules).toEqual([...(was?.modules ?? []), ...modules.filter((one) => !was?.modules.includes(one))]);
     });
@@ -99,9 +111,17 @@ describe('by real Nix', () => {
 
 /** A wish about the first host or a new one: a system, a module, or both. */
 function wishFor(name: string, index: number): FlakeWish {
-  const wanted = [{ system: 'x86_64-linux' }, { modules: ['./common.nix'] }, { system: 'aarch64-linux', modules: ['./extra.nix'] }];
+  const wanted = [
+    { system: 'x86_64-linux' },
+    { modules: ['./common.nix'] },
+    { system: 'aarch64-linux', modules: ['./extra.nix'] },
+  ];
   // A new host has its system from nowhere else.
-  if (index % 4 === 3) return { inputs: [], host: { name: 'new', system: 'x86_64-linux', modules: ['./extra.nix'], ...wanted[index % 3] } };
+  if (index % 4 === 3)
+    return {
+      inputs: [],
+      host: { name: 'new', system: 'x86_64-linux', modules: ['./extra.nix'], ...wanted[index % 3] },
+    };
   return { inputs: [], host: { name, ...wanted[index % 3] } };
 }
 

@@ -148,10 +148,12 @@ export const LAYOUTS: Readonly<Record<string, (hosts: readonly Host[]) => Files>
         .join('\n')}\n  }`,
       '{ self, nixpkgs, flake-parts, ... }@inputs',
     ),
-    'parts/hosts.nix': `{ inputs, withSystem, ... }: { flake.nixosConfigurations = {\n${pairs(hosts.slice(1), (one) =>
-      `withSystem "x86_64-linux" ({ system, ... }: ${call(one, 'inputs.nixpkgs.lib.nixosSystem')
-        .replaceAll('./hosts/', '../hosts/')
-        .replaceAll('./extra', '../extra')})`,
+    'parts/hosts.nix': `{ inputs, withSystem, ... }: { flake.nixosConfigurations = {\n${pairs(
+      hosts.slice(1),
+      (one) =>
+        `withSystem "x86_64-linux" ({ system, ... }: ${call(one, 'inputs.nixpkgs.lib.nixosSystem')
+          .replaceAll('./hosts/', '../hosts/')
+          .replaceAll('./extra', '../extra')})`,
     )}\n}; }\n`,
   }),
   'of itself': (hosts) => ({
@@ -176,7 +178,12 @@ export const drawnFlake: fc.Arbitrary<Drawn> = fc
   .map(([layout, hosts]) => ({
     layout,
     hosts,
-    files: { ...LAYOUTS[layout]!(hosts), ...filesOf(hosts), 'common.nix': '{ time.zone = "UTC"; }', 'extra.nix': '{ }' },
+    files: {
+      ...LAYOUTS[layout]!(hosts),
+      ...filesOf(hosts),
+      'common.nix': '{ time.zone = "UTC"; }',
+      'extra.nix': '{ }',
+    },
   }));
 
 /** The files of a flake as its reader asks for them. */
@@ -238,6 +245,8 @@ export function evaluateFlakes(scratch: string, folder: string, flakes: readonly
           system = platform host.config.nixpkgs.hostPlatform;
           modules = builtins.concatLists (map (show dir) host._module.args.modules);
         }) outputs.nixosConfigurations;
-    in map observe [ ${dirs.join(' ')} ]`.replaceAll('[ "." + builtins', '[ ("." + builtins').replaceAll('1000 text ]', '1000 text) ]'),
+    in map observe [ ${dirs.join(' ')} ]`
+      .replaceAll('[ "." + builtins', '[ ("." + builtins')
+      .replaceAll('1000 text ]', '1000 text) ]'),
   ) as readonly Evaluated[];
 }
