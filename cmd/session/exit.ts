@@ -35,6 +35,8 @@ export interface End {
   readonly exit: number;
   readonly outcome?: Outcome;
   readonly verdicts?: Counts;
+  /** Who was asked left or said no. */
+  readonly cancelled?: true;
 }
 
 /** What a problem is told as, where several are there: the first of these. */

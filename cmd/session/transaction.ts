@@ -59,9 +59,9 @@ export function surroundings(
 }
 
 /** The end of what somebody did not confirm, or left by a signal. */
-export function unlessStopped(io: Io): End {
+export function unlessStopped(io: Io, end: End): End {
   const signal = io.stopped();
-  return signal === undefined ? { exit: EXIT.ok } : endOf(stoppedBy(signal));
+  return signal === undefined ? end : endOf(stoppedBy(signal));
 }
 
 /** Undoes an unfinished apply. Undefined: there is none. */

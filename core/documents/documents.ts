@@ -6,15 +6,17 @@ import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
-import { readText, type TextFile } from '../machine/texts.ts';
+import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
+import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
 export interface Documents {
+  readonly flakePath: AbsPath;
   readonly flake: () => NixFile;
   /** flake.nix with what it imports: its hosts by value. Undefined where it is no text. */
   readonly wholeFlake: () => OpenedFlake | undefined;
@@ -23,6 +25,8 @@ export interface Documents {
   readonly nix: (path: AbsPath) => NixFile;
   /** The files that the flake refers to. */
   readonly modules: () => ModuleGraph;
+  /** The modules that the host is made of, as far as they are files. */
+  readonly hostModules: () => readonly HostModule[];
   /** A superset of the graph's files and of those that its doubts mean, without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
@@ -40,36 +44,45 @@ export interface Documents {
 /** Where the documents are. */
 export interface Located {
   readonly dir: AbsPath;
-  /** Relative to `dir`. */
-  readonly modules: readonly string[];
+  /** Of nixosConfigurations. */
+  readonly host: string;
+  /** Relative to `dir`. Left out: those that flake.nix says. */
+  readonly modules?: readonly string[] | undefined;
   /** Of the person whose Nix and git are meant. */
   readonly home: string;
 }
 
-export function documentsOf({ dir, modules, home }: Located, reader: Reader): Documents {
+export function documentsOf({ dir, host, modules, home }: Located, reader: Reader): Documents {
   const repository = lazily(() => repositoryOf(dir, reader));
+  const flakePath = join(dir, './flake.nix');
+  const flake = (): NixFile => nixFile(reader, flakePath);
+  const named = lazily(() => modules ?? modulesNamedBy(flake(), wholeFlake(), host));
   const ignored = (path: AbsPath): string | undefined => {
     const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
     return ignoredBy(found, path, home, reader);
   };
+  const within = (): AbsPath => repository()?.top ?? dir;
   const roots = (): Roots => ({
     dir,
-    within: repository()?.top ?? dir,
-    entries: ['flake.nix', 'flake.lock', ...modules],
+    within: within(),
+    entries: ['flake.nix', 'flake.lock', ...(named() ?? [])],
     isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
-  const flake = (): NixFile => nixFile(reader, join(dir, './flake.nix'));
   const allMentioned = lazily(() => mentioned(roots(), reader));
-  const files = flakeFiles(dir, reader, () => [...allMentioned().keys()]);
+  const wholeFlake = lazily(() => {
+    const file = flake();
+    const files = flakeFiles({ dir, within: within() }, reader, () => [...allMentioned().keys()]);
+    return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files) : undefined;
+  });
+  const graph = lazily(() => moduleGraph(roots(), reader));
   return {
+    flakePath,
     flake,
-    wholeFlake: lazily(() => {
-      const file = flake();
-      return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files) : undefined;
-    }),
-    lock: () => readText(reader, join(dir, './flake.lock'), MOST.lockBytes),
+    wholeFlake,
+    lock: () => readUtf8(reader, join(dir, './flake.lock'), MOST.lockBytes),
     nix: (path) => nixFile(reader, path),
-    modules: lazily(() => moduleGraph(roots(), reader)),
+    modules: graph,
+    hostModules: lazily(() => hostModulesIn(named(), graph, roots(), reader)),
     mentioned: allMentioned,
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,

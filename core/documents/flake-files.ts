@@ -4,23 +4,30 @@ import type { FlakeFile, FlakeFiles } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { type AbsPath, isPossible, isWithin, join, relativeTo } from '../path.ts';
+import type { Roots } from './graph.ts';
+import { moduleFile } from './module-file.ts';
 import { nixFile } from './nix-text.ts';
 
 /** `named`: the files that the flake's texts mention. */
-export function flakeFiles(dir: AbsPath, reader: Reader, named: () => readonly AbsPath[]): FlakeFiles {
+export function flakeFiles(
+  { dir, within }: Pick<Roots, 'dir' | 'within'>,
+  reader: Reader,
+  named: () => readonly AbsPath[],
+): FlakeFiles {
   const fromTop = (path: AbsPath): string => `./${relativeTo(path, dir)}`;
   const read = (path: AbsPath): FlakeFile => {
-    const isDirectory = reader.stat(path).type === 'dir';
-    const at = isDirectory ? join(path, './default.nix') : path;
-    const file = nixFile(reader, at);
-    if (file.kind === 'absent') return { ok: false, reason: isDirectory ? 'it has no default.nix' : 'it is not there' };
-    if (file.kind === 'odd') return { ok: false, reason: `it ${file.problem}` };
-    return { ok: true, path: fromTop(at), text: file.text, parsed: file.nix.parsed() };
+    const found = moduleFile(path, within, reader);
+    if (found.kind !== 'file') return { ok: false, reason: found.because };
+    if (!isWithin(found.path, dir)) return { ok: false, reason: OUTSIDE };
+    const file = nixFile(reader, found.path);
+    if (file.kind !== 'text')
+      return { ok: false, reason: file.kind === 'odd' ? `it ${file.problem}` : 'it is not there' };
+    return { ok: true, path: fromTop(found.path), text: file.text, parsed: file.nix.parsed() };
   };
   return {
     nix: (path) => {
       const at = join(dir, path);
-      if (!isPossible(at) || !isWithin(at, dir)) return { ok: false, reason: 'it lies outside of the flake' };
+      if (!isPossible(at) || !isWithin(at, dir)) return { ok: false, reason: OUTSIDE };
       try {
         return read(at);
       } catch (thrown) {
@@ -36,3 +43,5 @@ export function flakeFiles(dir: AbsPath, reader: Reader, named: () => readonly A
       }),
   };
 }
+
+const OUTSIDE = 'it lies outside of the flake';

@@ -1,6 +1,10 @@
 // The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
 // The only place that edits outputs.
 
+import { type OpenHost, openHost } from '../flake-hosts/host.ts';
+import { inFile, plainModule } from '../flake-hosts/module-item.ts';
+import { type HostsPlace, hostsPlace } from '../flake-hosts/outputs.ts';
+import { sharedVariable } from '../flake-hosts/uses.ts';
 import { toPointer } from '../json-pointer.ts';
 import { spanOf } from '../nix/describe.ts';
 import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
@@ -10,11 +14,7 @@ import type { Span } from '../nix/syntax.ts';
 import { insertArgument, insertBindings, insertItems } from './bindings.ts';
 import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
-import { type OpenHost, openHost } from './host.ts';
-import { inFile, plainModule } from './module-item.ts';
-import { type HostsPlace, hostsPlace } from './outputs.ts';
 import { strangeness, styleOfHosts } from './siblings.ts';
-import { sharedVariable } from './uses.ts';
 import {
   bindingLayout,
   type FlakeWish,

@@ -3,13 +3,13 @@
 
 import { positionAt } from '../../diagnostic.ts';
 import { oncePer } from '../../once.ts';
+import type { HostDecl } from '../flake-hosts/host.ts';
+import { plainModule } from '../flake-hosts/module-item.ts';
 import { overlap, type Splice, splice } from '../nix/splice.ts';
 import type { Change, Difference, Problem } from './difference.ts';
 import { hostDifferences } from './edit-host.ts';
 import { inputDifferences } from './edit-input.ts';
 import { type Flake, type InputDecl, type OpenedFlake, type OpenFlake, openFlake } from './flake.ts';
-import type { HostDecl } from './host.ts';
-import { plainModule } from './module-item.ts';
 import type { RefRules } from './reference.ts';
 import { type FlakeWish, pathTokens } from './wish.ts';
 
@@ -160,8 +160,10 @@ function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): st
 function unwished(input: InputDecl, wish: FlakeWish): unknown {
   const wished = wishesByName(wish).get(input.name);
   if (!wished) return input;
-  const follows = new Set(Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/')));
-  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !follows.has(path));
+  const meant = new Set(
+    [wished.follows, wished.overrides].flatMap((one) => Object.keys(one ?? {}).map((key) => pathTokens(key).join('/'))),
+  );
+  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !meant.has(path));
   const flake = wished.flake === undefined ? input.flake : undefined;
   return overrides.length > 0 || flake !== undefined ? { name: input.name, flake, overrides } : undefined;
 }

@@ -1,6 +1,8 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
 // The only place that knows which values Nix accepts there as literals (NIX.md section 2).
 
+import { type OutputsRead, readOutputs } from '../flake-hosts/outputs.ts';
+import { type AttrNode, mergeAttrs, type SetNode } from '../flake-hosts/tree.ts';
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
 import { type Lambda, lambdaScope, type Opened, type Scope, type Tree } from '../nix/scope.ts';
@@ -18,8 +20,6 @@ import {
   refuseDynamic,
   wrongKind,
 } from './literal.ts';
-import { type OutputsRead, readOutputs } from './outputs.ts';
-import { type AttrNode, mergeAttrs, type SetNode } from './tree.ts';
 
 /** Where an input comes from, as flake.nix says it. */
 export type InputRef =

@@ -1,11 +1,11 @@
 // How the hosts beside a new one are written: the function they call, what they hand to their modules, and how they space a list.
 // What one of them says for itself alone is not taken over.
 
+import type { OpenHost } from '../flake-hosts/host.ts';
 import { describe } from '../nix/describe.ts';
 import type { Layout } from '../nix/print.ts';
 import type { Binding, Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { OpenHost } from './host.ts';
 import type { HostWish } from './wish.ts';
 
 type Called = OpenHost & { readonly kind: 'static' };

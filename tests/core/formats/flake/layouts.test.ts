@@ -4,10 +4,10 @@ import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { editFlake } from '../../../../core/formats/flake/edit.ts';
-import { openHost } from '../../../../core/formats/flake/host.ts';
-import { plainModule } from '../../../../core/formats/flake/module-item.ts';
-import { hostsPlace } from '../../../../core/formats/flake/outputs.ts';
 import type { FlakeWish } from '../../../../core/formats/flake/wish.ts';
+import { openHost } from '../../../../core/formats/flake-hosts/host.ts';
+import { plainModule } from '../../../../core/formats/flake-hosts/module-item.ts';
+import { hostsPlace } from '../../../../core/formats/flake-hosts/outputs.ts';
 import { drawnFlake, type Evaluated, evaluateFlakes, type Files, filesIn, LAYOUTS, openFiles } from './layouts.ts';
 import { newScratch } from './oracle.ts';
 

@@ -200,6 +200,8 @@ function lookInItem(search: Search, item: Perhaps): void {
     lookInModule(search, item);
     return;
   }
+  // Pure evaluation refuses what is absolute.
+  if (/^[/~]/.test(path)) return;
   const isElsewhere = plainPath(path) === undefined;
   if (isElsewhere) search.hidden.push({ ...item, why: `the module ${path} lies outside of the flake`, how: 'surely' });
   if (isElsewhere || !search.isDeep) return;
