@@ -1,5 +1,5 @@
-// The skeleton of a NixOS module: where in the text the set stands that assigns options.
-// Knows the shapes of modules (function, plain set, let, config/options split), no single option.
+// Finds the set in the text of a NixOS module that assigns options.
+// Knows the shapes of modules (function, plain set, let, config/options split), and no single option.
 
 import { find, type Lookup, settle, settleBody } from '../nix/constant.ts';
 import { describe, spanOf } from '../nix/describe.ts';
@@ -13,7 +13,7 @@ export interface ModuleSet extends Page {
   readonly root: Expr;
   /** The scope its values are read in. */
   readonly scope: Scope | undefined;
-  /** Whether options are assigned under `config`, as they must be beside `options`. */
+  /** True if options are assigned under `config`, as they must be beside `options`. */
   readonly isSplit: boolean;
 }
 

@@ -1,5 +1,5 @@
 // Reads a NixOS module (configuration.nix) for the facts a flake needs, from the text alone, without evaluating.
-// What the text does not say for certain is reported as not static, with the reason and the place.
+// A fact that the text does not say for certain is reported as not static, with the reason and the place.
 import { find, nameOf, type Static, settle } from '../nix/constant.ts';
 import { spanOf } from '../nix/describe.ts';
 import { listParts, readAt, readBoolean, readString } from '../nix/read.ts';

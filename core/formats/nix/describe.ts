@@ -1,4 +1,4 @@
-// What an expression is, for people: "a list", "the result of `mkHost`". Knows words, and no values.
+// Names the kind of an expression for people: "a list", "the result of `mkHost`". Knows words, and no values.
 import type { Expr, Span } from './syntax.ts';
 
 /** "a list", "the result of `mkIf`", "a conditional". */

@@ -1,4 +1,4 @@
-// Variables and their scopes: what a name is bound to, as far as the text says without evaluating.
+// Variables and their scopes: the expression a name is bound to, as far as the text says without evaluating.
 // The only place that follows `let`, `rec`, `inherit` and function arguments.
 import type { AttrName, Binding, Expr } from './syntax.ts';
 
