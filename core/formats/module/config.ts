@@ -21,7 +21,7 @@ export type OpenedModule =
   | { readonly ok: true; readonly module: ModuleSet }
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. `parsed`: of this text. */
+/** Finds the set behind arguments, `let`, `with` and `assert`; refuses a computed module, with the place. `parsed`: of it. */
 export function openModule(text: string, parsed: Parsed = parseNix(text)): OpenedModule {
   if (!parsed.ok) {
     const { message, start, end } = parsed.error;

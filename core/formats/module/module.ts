@@ -39,7 +39,9 @@ export type ReadModule =
   | ({ readonly ok: true } & ModuleFacts)
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. `parsed`: of this text. */
+/**
+ * Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. `parsed`: of this text.
+ */
 export function readModule(text: string, parsed?: Parsed): ReadModule {
   const opened = openModule(text, parsed);
   if (!opened.ok) return opened;

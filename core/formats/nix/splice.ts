@@ -41,7 +41,10 @@ export function splice(text: string, splices: readonly Splice[]): string {
   return out + text.slice(at);
 }
 
-/** Puts text behind a neighbour: on lines of its own if the neighbour begins one, after (and before) an empty line if `gap` says so. */
+/**
+ * Puts text behind a neighbour: on lines of its own if the neighbour begins one, and with an empty line before (and after) it
+ * as `gap` says.
+ */
 export function insertAfter(
   page: Page,
   anchor: Span,
