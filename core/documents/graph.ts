@@ -1,5 +1,5 @@
-// Which files a flake refers to, and how each is reached: from flake.nix, flake.lock and the modules along all that they name.
-// What may be referred to, and cannot be told from the texts, is said as well, with the place.
+// The module graph: the files that a flake refers to, and the reference that reaches each, from flake.nix, flake.lock and the
+// modules on. A place that may refer to more files than the text tells is a doubt.
 
 import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
@@ -17,13 +17,13 @@ export interface Origin {
   readonly span: Span;
 }
 
-/** `isNamed`: by itself, and not only with the directory that it lies in. `by`: none for where the graph begins. */
+/** `isNamed`: named by itself, not only with its directory. `by`: left out for the files that the graph begins with. */
 export interface Reached {
   readonly isNamed: boolean;
   readonly by?: Origin;
 }
 
-/** The files below `path`, or those whose path begins with it and ends with `suffix`: any of them may be meant. */
+/** A reference that may mean any file below `path`, or with a `suffix` any whose path begins with `path` and ends with it. */
 export interface Doubt {
   readonly path: AbsPath;
   readonly suffix?: string;
@@ -36,21 +36,21 @@ export interface ModuleGraph {
   readonly doubts: readonly Doubt[];
 }
 
-/** What a graph is about. */
+/** The flake of a graph. */
 export interface Roots {
   /** Where flake.nix is. */
   readonly dir: AbsPath;
-  /** What lies outside is no part of the flake: the work tree, or `dir`. */
+  /** The work tree, or `dir`; nothing outside is part of the flake. */
   readonly within: AbsPath;
   /** The first files, relative to `dir`. */
   readonly entries: readonly string[];
-  /** Directories that are left out where a whole tree is meant. */
+  /** True for directories that are left out where a whole tree is meant. */
   readonly isHidden: (path: AbsPath) => boolean;
 }
 
 type Edges = (path: AbsPath) => readonly Reference[];
 
-/** What is named but not there is left out. Throws `unreadable`. */
+/** The graph without files that are named but absent. Throws `unreadable`. */
 export const moduleGraph = (roots: Roots, reader: Reader): ModuleGraph =>
   gather(roots, reader, (path) => {
     const file = nixFile(reader, path);
@@ -75,8 +75,8 @@ function attrsOf(url: string): Attrs {
 }
 
 /**
- * Files that the texts may name, in comments and strings too: every file of `moduleGraph`, every file that its doubts may mean,
- * and more. It costs no parsing: where all of them are as they should be, so are those.
+ * A superset of the files of `moduleGraph` and of those that its doubts may mean: all that the texts may name, in comments and
+ * strings too. It is found without parsing: if all of these are tracked, the graph need not be made.
  */
 export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
   gather(roots, reader, (path) => {
@@ -86,9 +86,9 @@ export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
     return [...named, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
   }).files;
 
-/** As many path characters of Nix as there are, with a slash among them, not absolute: no literal can hide in anything else. */
+/** A run of Nix's path characters with a slash, not absolute: every relative path literal is within one. */
 const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
-/** Paths from the top of the flake, and those that go up from a path in a variable. */
+/** Signs of paths from the top of the flake, or up from a path in a variable. */
 const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
 
 function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges: Edges): ModuleGraph {
@@ -119,7 +119,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
     }
   };
   const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
-    // What can't have such a name is not there; a text may hold what only looks like a path.
+    // A text may hold words that only look like a path; no file can have such a name.
     if (!isPossible(named)) return;
     const path = named === within ? within : settled(named);
     if (!isWithin(path, within)) return;
@@ -133,7 +133,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
     const module = join(path, './default.nix');
     const isModule = reader.stat(module).type !== 'absent';
     if (isModule) visit(module, 'module', by);
-    // A directory that is no module is meant with all that is in it: dotfiles, wallpapers.
+    // A directory without default.nix is meant with everything in it: dotfiles, wallpapers.
     else if (path !== dir && path !== within) whole(path, by);
     if (means === 'handed' && by !== undefined) doubts.set(path, { path, by });
   };
@@ -150,7 +150,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
       const named = join(start, `./${path}`);
       if (means !== 'pattern') visit(named, means, by);
       else if (isPossible(named)) {
-        // `join` forgets a slash at the end, and what begins with `a/` is not `ab`.
+        // `join` drops a slash at the end, without which the prefix `a/` would match `ab`.
         const isDirectory = path.endsWith('/') || reader.stat(named).type === 'dir';
         const prefix = (isDirectory ? `${named}/` : named) as AbsPath;
         doubts.set(`${prefix}\0${suffix}`, { path: prefix, suffix: suffix ?? '', by });
@@ -161,7 +161,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
   return { files: new Map(inOrder), doubts: [...doubts.values()] };
 }
 
-/** The files that a doubt may mean, whoever shows them. */
+/** The files that a doubt may mean, tracked or not. */
 export function* meantBy({ path, suffix }: Doubt, roots: Roots, reader: Reader): Generator<AbsPath> {
   const top = suffix === undefined ? path : path.endsWith('/') ? (path.slice(0, -1) as AbsPath) : parent(path);
   if (!isWithin(top, roots.within) || reader.stat(top).type !== 'dir') return;
@@ -177,7 +177,7 @@ function* filesBelow(dir: AbsPath, roots: Pick<Roots, 'within' | 'isHidden'>, re
   }
 }
 
-/** What is in a directory of the flake: no part of it is git's own directory, nor a repository inside, which shows its own. */
+/** The entries of a directory of the flake, without `.git`; none of a repository inside, whose files belong to that one. */
 function ownEntries(dir: AbsPath, within: AbsPath, reader: Reader): readonly Named[] {
   const entries = reader.entries(dir);
   const isRepository = entries.some(({ name }) => name === '.git');

@@ -1,4 +1,4 @@
-// A Nix file of the configuration, read and parsed once, however many ask: the same bytes give the same document.
+// A Nix file of the configuration, read and parsed once: the same bytes give the same document.
 
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { type ReadModule, readModule } from '../formats/module/module.ts';
@@ -11,7 +11,7 @@ import { readText, type TextFile } from '../machine/texts.ts';
 import { oncePer } from '../once.ts';
 import type { AbsPath } from '../path.ts';
 
-/** What a Nix text says, each way of reading it worked out when it is first asked for. */
+/** A Nix text with its readings; each is computed at the first call. */
 export interface NixText {
   readonly text: string;
   readonly parsed: () => Parsed;
@@ -19,11 +19,11 @@ export interface NixText {
   readonly flake: () => OpenedFlake;
   /** As a NixOS module. */
   readonly module: () => ReadModule;
-  /** None where it does not parse. */
+  /** Empty if the text does not parse. */
   readonly references: () => readonly Reference[];
 }
 
-/** A file that is there and is text has its document beside; what is wrong with another is said by its kind. */
+/** A text file comes with its document; for any other the kind tells what is wrong. */
 export type NixFile =
   | Exclude<TextFile, { kind: 'text' }>
   | (TextFile & { readonly kind: 'text'; readonly nix: NixText });
@@ -45,7 +45,7 @@ function documentIn(bytes: Uint8Array, text: string): NixText {
 
 const documents = new WeakMap<Uint8Array, NixText>();
 
-/** A text that is in no file. */
+/** The document of a text that is in no file. */
 export function documentOf(text: string): NixText {
   const document: NixText = {
     text,
