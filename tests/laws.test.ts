@@ -1,4 +1,4 @@
-// The laws of DESIGN.md section 6 over every provider and case, and over machines and specs that nobody thought of.
+// The laws of a plan (ARCHITECTURE.md, "Invariants") over every provider and case, and over drawn machines and specs.
 // Nix stands in nowhere: a case that needs a lock has one already, or asks the real Nix (`"tools": "nix"`). Only
 // `git init` is answered without git: what it makes is the same tree each time, and no law is about it.
 //

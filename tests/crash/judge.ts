@@ -13,7 +13,7 @@ export type Verdict =
 
 export const mixed = (why: string): Verdict => ({ end: 'mixed', why });
 
-/** Everything a run may end with by its contract (DESIGN.md section 7). */
+/** The exit codes that a run may end with (README.md, "Exit codes"). */
 const DOCUMENTED = new Set([0, 1, 2, 3, 4, 5, 6, 7, 64, 65, 130, 143]);
 
 /** What is wrong with how a run ended, whatever it did: a hang, a signal, an unknown code, a stack trace on the screen. */

@@ -119,7 +119,7 @@ test('the survey of a fresh machine', () => {
   expect(survey(memoryScene({}).open().host, 'root')).toMatchObject({ user: undefined, from: undefined, users: [] });
 });
 
-/** What lies in /etc/nixos of the fresh machine. */
+/** The files in /etc/nixos of the fresh machine. */
 const GONE = Object.fromEntries(
   Object.keys(BASES.machines.fresh)
     .filter((path) => path.startsWith('/etc/nixos/'))

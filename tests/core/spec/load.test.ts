@@ -1,4 +1,4 @@
-// Specs as people write and miswrite them: each text with exactly what is said about it, and where.
+// Specs as people write and miswrite them: each text with exactly the diagnostics for it, and their places.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CODES } from '../../../core/codes.ts';
