@@ -1,4 +1,4 @@
-// What is wrong with a lock that Nix itself would leave alone (NIX.md section 4.4): each finding with its own code.
+// Finds what is wrong with a lock that Nix would leave alone (docs/nix.md, "Reported beyond Nix"); each kind has its own code.
 
 import type { Code } from '../../core/codes.ts';
 import { rangeOf, type SourceRange } from '../../core/diagnostic.ts';
