@@ -74,14 +74,18 @@ export function start(): void {
         const { createInterface } = process.getBuiltinModule('node:readline');
         const lines = createInterface({ input: process.stdin, output: process.stderr });
         const close = (): void => lines.close();
+        let isAnswered = false;
         for (const name of SIGNALS) process.once(name, close);
         // While readline reads a line, Ctrl-C comes as a key and not as a signal.
         lines.on('SIGINT', () => process.emit('SIGINT', 'SIGINT'));
         lines.once('close', () => {
           for (const name of SIGNALS) process.off(name, close);
+          // The cursor still stands behind the question.
+          if (!isAnswered) errors.print('\n');
           resolve(undefined);
         });
         lines.question(question, (answer) => {
+          isAnswered = true;
           resolve(answer);
           lines.close();
         });

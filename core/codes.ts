@@ -84,6 +84,11 @@ export const CODES = {
     page: 'With --trust-spec-of USER a spec of USER’s may wish only for what USER owns, and for /etc/nixos to be given or moved to them: config.owner is USER, config.path lies in a directory of USER’s, config.from is /etc/nixos or USER’s, and there are no features and no activate. --trust-spec-of USER:all lifts these limits: USER then decides what root does.',
     exit: 'refused',
   },
+  RF1013: {
+    title: 'one wish is written twice',
+    page: '`inputs.a.follows.b` and `inputs.a.inputs.b` are two spellings of one wish, and an input has one source: a url, or what it follows. Both places are shown; remove one of them.',
+    exit: 'spec',
+  },
   RF1015: {
     title: 'unknown experimental feature',
     page: 'No Nix that reflake knows has a feature of this name, and a Nix drops what it does not know with a warning: nothing would be enabled. A name that is nearly a known one is an error, any other a warning, since a newer Nix may have it.',
@@ -312,6 +317,26 @@ export const CODES = {
     page: 'Nix sees only what git shows: files in the index. Here a path is put together of parts that the text does not tell, or a whole directory is handed to a function, so nobody knows whether a file that git does not show is one of those meant. It is undecided: Nix leaves such a file out without a word. Show it to git (`git add --intent-to-add FILE`), or say in .gitignore that it is no part of the flake.',
     verdict: 'undecided',
   },
+  RF2055: {
+    title: 'the configuration may not evaluate in a flake',
+    page: 'A file of the configuration asks for what pure evaluation refuses: `<nixpkgs>` and other lookup paths, a fetch without a hash or a revision, a path outside the flake, `builtins.currentSystem`, `currentTime`, `storePath`. Where Nix comes to evaluate it, it stops. The text does not tell whether it comes there, so the wish is undecided; every place is listed. Take it from the inputs of the flake, give it a hash, or move the file into the configuration.',
+    verdict: 'undecided',
+  },
+  RF2056: {
+    title: 'a flake evaluates this to something else',
+    page: 'Pure evaluation stops at none of these, but what they come to changes: `builtins.getEnv` gives the empty string, `pathExists` of a path outside the flake says no, and a script that names /etc/nixos finds nothing there once the configuration has moved. Among them is what only a default value asks for, which need not be evaluated. Only advice; every place is listed.',
+    severity: 'note',
+  },
+  RF2057: {
+    title: 'a link leads out of the flake',
+    page: 'A module is a link to what is no part of the flake, or an absolute link. Nix copies the flake to the store and reads it there: such a link leads to nothing, or to what pure evaluation forbids. Put the file itself in its place, or a relative link to a file of the configuration.',
+    verdict: 'blocked',
+  },
+  RF2058: {
+    title: 'flake.nix is made by another tool',
+    page: 'Its first comment says that it is generated and not to be edited. An edit would be lost when it is made again, so none is made. Change what it is made from, and have the tool write it anew.',
+    verdict: 'differs',
+  },
   RF2061: {
     title: 'Nix evaluates to something else',
     page: 'The text of the flake does not tell, so Nix was asked, and what it evaluates is not what the spec says. What only evaluation told is never edited: change it where the configuration says so, or change the spec.',
@@ -502,7 +527,7 @@ export const CODES = {
   },
   RF3025: {
     title: 'the spec cannot be written',
-    page: '`reflake init` writes a new file and replaces none. Name another one with --spec, or remove the one that is there.',
+    page: '`reflake init` writes a new file and replaces none, unless --force says so. Look at what the one that is there would do (`reflake plan`), name another one with --spec, or overwrite it with --force. Where only another directory has a spec, it is a warning: commands look here first.',
   },
   RF3026: {
     title: 'applies of root',

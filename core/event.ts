@@ -52,12 +52,27 @@ export type Event =
   /** `edits`: where one was asked for. */
   | ({ readonly type: 'apply'; readonly edits?: readonly Edit[] } & PastApply)
   | { readonly type: 'surveyed'; readonly facts: readonly SurveyedFact[]; readonly notes: readonly string[] }
-  | { readonly type: 'initialised'; readonly file: string; readonly spec: unknown }
+  /** `firstPlan`: what a plan of it comes to. */
+  | {
+      readonly type: 'initialised';
+      readonly file: string;
+      readonly spec: unknown;
+      readonly firstPlan: 'empty' | 'changes' | 'blocked';
+    }
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
   /** `page`: where one code was asked for. */
   | { readonly type: 'code'; readonly code: Code; readonly title: string; readonly page?: string }
-  /** The last of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. */
-  | { readonly type: 'ended'; readonly verdicts?: Counts; readonly outcome?: Outcome; readonly exit: number };
+  /**
+   * The last of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. `cancelled`: who was
+   * asked left or said no, and nothing was changed.
+   */
+  | {
+      readonly type: 'ended';
+      readonly verdicts?: Counts;
+      readonly outcome?: Outcome;
+      readonly exit: number;
+      readonly cancelled?: true;
+    };
 
 export type Reporter = (event: Event) => void;

@@ -117,6 +117,10 @@ function escapeInvalid(bytes: Buffer): string {
   let text = '';
   let at = 0;
   while (at < bytes.length) {
+    const plain = at;
+    while (at < bytes.length && bytes[at]! < 0x80) at++;
+    text += bytes.toString('latin1', plain, at);
+    if (at === bytes.length) break;
     const length = [1, 2, 3, 4].find((n) => {
       const piece = bytes.subarray(at, at + n);
       return piece.length === n && Buffer.from(piece.toString('utf8'), 'utf8').equals(piece);

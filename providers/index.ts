@@ -2,20 +2,22 @@
 
 import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';
-import { configuration } from './configuration.ts';
-import { flake } from './flake.ts';
+import { configuration } from './configuration/index.ts';
+import { flake } from './flake/index.ts';
 import { git } from './git/index.ts';
 import { location } from './location.ts';
 import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';
 import { nixConf } from './nix-conf.ts';
 import { ownership } from './ownership.ts';
+import { purity } from './purity.ts';
 
 export const PROVIDERS: readonly AnyProvider[] = [
   machine,
   location,
   flake,
   configuration,
+  purity,
   nixConf,
   lock,
   git,

@@ -1,15 +1,20 @@
 // The guard: a spec is for one machine, and another one is left alone. Host name, system, machine-id, the name that the
 // configuration gives itself and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
 
+import { modulesNamedBy } from '../core/documents/host-modules.ts';
+import { moduleFile } from '../core/documents/module-file.ts';
+import { nixFile } from '../core/documents/nix-text.ts';
 import { readFlake } from '../core/formats/flake/flake.ts';
+import { DEFAULT_MODULES } from '../core/formats/flake/wish.ts';
 import { readModule } from '../core/formats/module/module.ts';
 import { textAt } from '../core/machine/links.ts';
 import { isUnreadable, type Reader } from '../core/machine/reader.ts';
-import { type Fact, runningRelease } from '../core/machine/survey.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
 import { provider } from '../core/plan/provider.ts';
 import type { Wishes } from '../core/spec/wishes.ts';
+import type { Fact } from '../core/survey/fact.ts';
+import { runningRelease } from '../core/survey/release.ts';
 
 interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allow' | 'dir' | 'from' | 'modules'> {
   /** Its url. */
@@ -36,7 +41,7 @@ export const machine = provider<Desired, Observed>({
       isRunning,
       allow,
       dir,
-      modules,
+      ...(modules && { modules }),
       ...(from && { from }),
       ...(recorded && { recorded }),
       ...(nixpkgs && { nixpkgs: nixpkgs.url }),
@@ -112,9 +117,13 @@ function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Ob
   const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
   const flake = join(tree, 'flake.nix');
   const other = otherAttribute(textAt(reader, flake), host);
-  const configured = modules
+  const named = modules ?? modulesNamedBy(nixFile(reader, flake), host.attribute) ?? DEFAULT_MODULES;
+  const configured = named
     .filter((name) => name.startsWith('./'))
-    .map((name) => join(tree, name))
+    .flatMap((name) => {
+      const file = moduleFile(join(tree, name), tree, reader);
+      return file.kind === 'file' ? [file.path] : [];
+    })
     .map((path) => ({ path, name: hostNameIn(textAt(reader, path), host.name) }))
     .find((one) => one.name !== undefined);
   return {

@@ -17,7 +17,7 @@ import { byItsRules, nixRelease } from '../core/machine/nix-version.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { putText, readText, type TextFile } from '../core/machine/texts.ts';
 import { type Edit, type Finding, type Owner, type Person, type Put, type Remedy, sameOwner } from '../core/model.ts';
-import { type AbsPath, absolute, isWithin, parent } from '../core/path.ts';
+import { type AbsPath, absolute, fromBytes, isWithin, parent } from '../core/path.ts';
 import { type Ground, puts, ROOTS } from '../core/plan/places.ts';
 import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provider.ts';
 
@@ -154,7 +154,7 @@ function isNixConf(put: Put, ground: Ground): boolean {
 function addsFeatures({ path, after }: Put, { reader, blobs, wishes: { features = [] } }: Ground): boolean {
   const bytes = after.type === 'file' && after.content !== undefined ? blobs[after.content] : undefined;
   if (bytes === undefined) return false;
-  const planned = Buffer.from(bytes).toString('utf8');
+  const planned = fromBytes(Buffer.from(bytes));
   const text = confFileAt(reader, path)?.text ?? '';
   let at = 0;
   while (at < text.length && text[at] === planned[at]) at++;

@@ -23,6 +23,27 @@ export type InputWish =
          */
         [k: string]: string;
       };
+      inputs?: Overrides;
+    };
+/**
+ * A flake reference, or an object that says what takes the place of an input of an input.
+ */
+export type OverrideWish =
+  | string
+  | {
+      /**
+       * A flake reference.
+       */
+      url?: string;
+      /**
+       * `false` for a source that is not a flake.
+       */
+      flake?: boolean;
+      /**
+       * An input of this spec, or a path below one; the same as `follows` of the input above. An empty string drops the input.
+       */
+      follows?: string;
+      inputs?: Overrides;
     };
 
 /**
@@ -40,6 +61,15 @@ export interface Spec {
    */
   inputs: {
     [k: string]: InputWish;
+  };
+  /**
+   * Inputs of the flake that are only a `follows`: the name on the left is the input on the right, of another input (`home-manager/nixpkgs`).
+   */
+  follows?: {
+    /**
+     * An input of this spec, or a path below one.
+     */
+    [k: string]: string;
   };
   /**
    * Experimental features of Nix that are to be enabled permanently. On NixOS this is `nix.settings.experimental-features` of the configuration, elsewhere the nix.conf that wins. Features that are enabled already stay.
@@ -99,13 +129,17 @@ export interface ConfigWish {
    */
   owner?: string;
   /**
-   * The NixOS modules of the machine, as paths relative to the configuration.
-   *
-   * @minItems 1
+   * The NixOS modules of the machine, as paths relative to the configuration. Left out: they are not reconciled, and a new flake gets `./configuration.nix`. An empty list: a host of inline modules.
    *
    * Items: Path of a module below the configuration.
    */
   modules?: string[];
+}
+/**
+ * Inputs of this input that are replaced, by name: each by a reference, or by what it follows; and inputs of theirs, as deep as flake.nix can say it.
+ */
+export interface Overrides {
+  [k: string]: OverrideWish;
 }
 /**
  * What flake.lock must satisfy besides flake.nix.

@@ -115,10 +115,10 @@ async function split() {
   }
   const made = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
   for (const [part, text] of made.entries()) {
-    // scripts/start.cjs reads bytes, so parts are ASCII; esbuild does not escape regular expressions.
-    const other = /.*[^\0-\x7f].*/.exec(text);
-    if (other !== null) throw new Error(`write it as \\u…: ${other[0].slice(0, 200)}`);
-    // A syntax error would else be seen only when the part is loaded.
+    // esbuild leaves them in regular expressions; scripts/start.cjs reads bytes.
+    const at = text.search(/[^\0-\x7f]/);
+    if (at >= 0) throw new Error(`write it as \\u…: ${text.slice(Math.max(0, at - 80), at + 80)}`);
+    // What is wrong would be seen only when it is loaded.
     new Script(text, { filename: `part-${part}.cjs` });
   }
   return { parts: made, partOf, times: [...groups.keys()] };
@@ -150,8 +150,11 @@ function asFunction(text, number) {
     )
     .replace(/export default ([\w$]+\(\));\s*$/, (_, made) => `Object.assign(exports,${made},{default:${made}});`)
     .replace(/\bimport\(("\.\/[^"]+")\)/g, (_, from) => `Promise.resolve().then(()=>${required(JSON.parse(from))})`);
-  const unknown = /.{0,80}(^|[;}])(import|export)\b[^=:(].{0,80}|(?<![\w$.])import\(["'`].{0,80}/ms.exec(body);
-  if (unknown !== null) throw new Error(`scripts/build.mjs does not know: ${unknown[0]}`);
+  const unknown = /(?:^|[;}])(?:import|export)\b[^=:(]|(?<![\w$.])import\(["'`]/m.exec(body);
+  if (unknown !== null)
+    throw new Error(
+      `scripts/build.mjs does not know: ${body.slice(Math.max(0, unknown.index - 80), unknown.index + 80)}`,
+    );
   return head + body;
 }
 

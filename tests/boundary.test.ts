@@ -204,15 +204,25 @@ describe('.git is a file that leads', () => {
     chownSync(`${root}${TREE}/.git`, OWNER, 100);
   };
 
+  /** What Nix takes for a repository; whose the directory is stays as it is. */
+  const asRepository = (path: string): void => {
+    const at = path.startsWith('/') ? `${root}${path}` : `${root}${TREE}/${path}`;
+    const { uid, gid } = lstatSync(at);
+    for (const name of ['objects', 'refs']) mkdirSync(`${at}/${name}`);
+    writeFileSync(`${at}/HEAD`, 'ref: refs/heads/main\n');
+    for (const name of ['objects', 'refs', 'HEAD']) chownSync(`${at}/${name}`, uid, gid);
+  };
+
   test.each([
     ['to a directory of root', '/srv/open'],
     ['to a closed directory of root', '/srv/closed'],
     ['to a directory of root, relative', '../../../srv/open'],
     ['to a third user', '/home/third'],
   ])('%s: nothing is touched', (_what, to) => {
+    asRepository(to);
     gitdir(to);
     isBlocked(
-      /(\.git" is in the hands of srid[\s\S]*RF2040|closed\/commondir" cannot be read[\s\S]*RF2005)/,
+      /(\.git" is in the hands of srid[\s\S]*RF2040|\/(closed|third)\/\w+" cannot be read[\s\S]*RF2005)/,
       {},
       { git: 'track' },
     );
@@ -221,6 +231,7 @@ describe('.git is a file that leads', () => {
   test('to a repository of theirs: its index is written', () => {
     mkdirSync(`${root}/home/srid/repository`);
     chownSync(`${root}/home/srid/repository`, OWNER, 100);
+    asRepository('/home/srid/repository');
     gitdir('/home/srid/repository');
     const { code, out } = reflake(['apply', '--yes'], {}, { git: 'track' });
     expect({ code, out }).toEqual({ code: 0, out });

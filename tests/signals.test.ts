@@ -347,6 +347,17 @@ describe('a closed pipe or terminal changes nothing', () => {
     expect([...wrong('Ctrl-C', ran), ran.code]).toEqual([130]);
   });
 
+  test.each([
+    ['no', 'no\n', 1],
+    ['Ctrl-D', '\u0004', 130],
+  ])('%s at the question: nothing is done', async (what, typed, code) => {
+    const ran = await meeting(typescript(...ASKING), /Type yes/, (child) => child.stdin!.write(typed));
+    expect([...wrong(what, { ...ran, code: 130 }), ran.code, ran.out]).toEqual([
+      code,
+      expect.stringContaining('Cancelled. Nothing was changed.'),
+    ]);
+  });
+
   test('an answer in the terminal', async () => {
     const ran = await meeting(typescript(...ASKING), /Type yes/, (child) => child.stdin!.write('yes\n'));
     expect([...wrong('yes', ran), ran.code]).toEqual([0]);

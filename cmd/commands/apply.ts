@@ -29,6 +29,7 @@ import { onceGitRests } from '../session/git-rests.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { loadPlan, sameId } from '../session/plan-file.ts';
+import { DECLINED, LEFT } from '../session/question.ts';
 import { missingRights } from '../session/rights.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, type Session } from '../session/session.ts';
@@ -105,7 +106,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
-    if (!confirmed) return unlessStopped(io);
+    if (confirmed !== true) return unlessStopped(io, confirmed);
     const transaction: Transaction = {
       ...stamp(io),
       kind: 'apply',
@@ -171,11 +172,13 @@ function callersPlan(options: ApplyOptions, session: Session, io: Io, files: Use
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
   from === undefined || from === dir ? [dir] : [dir, from];
 
-/** Asks on the terminal. Undefined: there is none. */
-export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<boolean | undefined> {
+/** undefined: nobody is there to be asked. */
+/** True: they said yes. Undefined: nobody is there. Else how the command ends: they left, or said something else. */
+export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<true | End | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;
   const answer = await io.ask(`\n${question} Type yes to go on: `);
-  return answer?.trim() === 'yes';
+  if (answer?.trim() === 'yes') return true;
+  return answer === undefined ? LEFT : DECLINED;
 }
 
 export const stamp = (io: Io): Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'> => ({

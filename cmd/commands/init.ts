@@ -1,146 +1,163 @@
-// reflake init: looks at the machine and writes the spec that describes it as a flake.
+// reflake init: looks at the machine and writes the spec that describes it: of the flake that is there, or of the one that its
+// channel configuration is to become.
 
 import { relative, resolve } from 'node:path';
-import type { Code } from '../../core/codes.ts';
-import { isError } from '../../core/diagnostic.ts';
-import type { SurveyedFact } from '../../core/event.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
-import { type Fact, PLACE, type Survey, survey } from '../../core/machine/survey.ts';
-import { loadSpec } from '../../core/spec/load.ts';
-import { escapeLine, jsonLine } from '../report/escape.ts';
-import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
-import type { GlobalOptions, Io } from '../session/io.ts';
+import { findSpec, trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
+import { follow } from '../../core/machine/links.ts';
+import { people } from '../../core/machine/people.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import type { Person } from '../../core/model.ts';
+import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
+import { loadSpec, type Spec } from '../../core/spec/load.ts';
+import { type Answered, problemWith } from '../../core/survey/answers.ts';
+import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
+import { specText } from '../../core/survey/spec-text.ts';
+import { homeOf, survey } from '../../core/survey/survey.ts';
+import type { InitOptions } from '../init/proposal.ts';
+import { proposeSpec } from '../init/propose.ts';
+import { guardSays, settleDraft } from '../init/settle.ts';
+import { type End, EXIT } from '../session/exit.ts';
+import type { Io, Usage } from '../session/io.ts';
+import { askYes, DECLINED, LEFT } from '../session/question.ts';
 import type { Reporting } from '../session/run.ts';
-import { aboutSpec, filesFor, placeOf } from '../session/session.ts';
-
-export interface InitOptions extends GlobalOptions {
-  readonly name?: string | undefined;
-  readonly system?: string | undefined;
-  readonly release?: string | undefined;
-  readonly user?: string | undefined;
-  readonly path?: string | undefined;
-  readonly nixpkgs?: string | undefined;
-  readonly activate: 'none' | 'build' | 'test' | 'boot' | 'switch';
-  readonly yes: boolean;
-}
-
-/** The questions, in their order: what is asked, the flag that answers it, and what was found. */
-interface Answers {
-  readonly name: string;
-  readonly system: string;
-  readonly release: string;
-  readonly user: string;
-  readonly path: string;
-}
+import { aboutMachine, aboutSpec, callersEyes, filesFor, type Place, placeOf } from '../session/session.ts';
 
 export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
-  const file = options.spec ?? 'reflake.yaml';
-  const { host } = await placeOf(options, io);
+  const file = options.spec ?? (io.env.REFLAKE_SPEC || 'reflake.yaml');
+  const target = resolve(io.cwd, file);
   const caller = callerOf(io.env);
-  if ('lookAs' in host) {
-    host.grant([PLACE]);
-    host.lookAs(caller);
-  }
-  const found = survey(host, caller.name);
-  const fail = (code: Code, summary: string, hint: string): End => {
-    report({ type: 'diagnostic', diagnostic: { severity: 'error', code, summary, hint } });
+  const files = await filesFor(caller);
+  const refuse = (problem: Diagnostic): End => {
+    report({ type: 'diagnostic', diagnostic: problem });
     return { exit: EXIT.error };
   };
+  const other = otherSpec(file, io, caller, files);
+  const there = files.waypoint(target).type === 'absent' ? other : file;
+  if (there !== undefined && (there === file || !there.includes('/')) && !options.force) return refuse(isThere(there));
+  if (other !== undefined) report({ type: 'diagnostic', diagnostic: elsewhere(other) });
+  const place = await placeOf(options, io);
+  const { host } = place;
+  const person = lookingAs(place, caller);
+  await checkFlags(options, host);
+  const found = survey(host, caller, whereOn(place, io.cwd));
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
-  report({ type: 'surveyed', facts: factsOf(found), notes: found.notes });
-  const answers: Partial<Record<keyof Answers, string>> = {};
-  for (const { key, question, flag, guess } of questions(options, found)) {
-    const reply =
-      flag ?? (asks ? await io.ask(`${question}${guess ? ` [${escapeLine(guess.value)}]` : ''}: `) : undefined);
-    const value = reply?.trim() || guess?.value;
-    if (!value && key !== 'user' && !(key === 'release' && options.nixpkgs))
-      return fail('RF3024', `${question.toLowerCase()} could not be found on this machine`, `say it: --${key} …`);
-    answers[key] = value ?? '';
-  }
+  const mayRead = callersEyes(host, people(host), caller);
+  learn({ ...aboutMachine(place), mayRead });
+  const named = namedPlace(options, host, found.user?.value ?? person.name);
+  const guard = (spec: Spec) => guardSays(spec, place, options, io);
+  const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report, guard });
+  if ('end' in proposal) return proposal.end;
+  if ('problem' in proposal) return refuse(proposal.problem);
   if (!options.yes && !asks)
-    return fail('RF3008', 'nobody can be asked here', 'add --yes to take what was found, or answer with flags');
-  const text = specText(answers as Answers, options, found);
-  const checked = await loadSpec(file, text);
-  learn(aboutSpec({ file, text, ...(checked.ok && { locate: checked.locate }) }));
-  report({ type: 'diagnostics', diagnostics: checked.diagnostics });
-  if (!checked.ok) return { exit: exitOfProblems(checked.diagnostics.filter(isError)) };
-  const files = await filesFor(caller);
-  const written = files.write(resolve(io.cwd, file), text, { mode: 0o644, fresh: true, owner: caller });
+    return refuse({
+      severity: 'error',
+      code: 'RF3008',
+      summary: 'nobody can be asked here',
+      hint: 'add --yes to take what was found, or answer with flags',
+    });
+  const settled = await settleDraft(proposal, place, options, io);
+  if ('problems' in settled) {
+    report({ type: 'diagnostics', diagnostics: settled.problems });
+    return { exit: EXIT.error };
+  }
+  const { spec, leftOut, firstPlan, findings } = settled;
+  const text = specText(file, spec, leftOut);
+  if (asks) {
+    io.err(`\n${text}\n`);
+    const isWanted = await askYes(io, `Write this to ${file}?`);
+    if (isWanted === undefined) return LEFT;
+    if (!isWanted) return DECLINED;
+  }
+  if (io.stopped() !== undefined) return LEFT;
+  const written = files.write(target, text, { mode: 0o644, fresh: !options.force, owner: caller });
   if (!written.ok)
-    return fail(
-      'RF3025',
-      `"${file}" cannot be written: ${written.why}`,
-      'name another file with --spec, or remove it first',
-    );
-  const name = relative(io.cwd, resolve(io.cwd, file)) || file;
-  report({ type: 'initialised', file: name, spec: checked.spec });
+    return refuse({
+      severity: 'error',
+      code: 'RF3025',
+      summary: `"${file}" cannot be written: ${written.why}`,
+      hint: 'name another file with --spec, or remove it first',
+    });
+  const sources = aboutMachine(place);
+  const read = await loadSpec(file, text);
+  const own = aboutSpec({ file, text, ...(read.ok && { locate: read.locate }) });
+  learn({ ...own, source: (name) => own.source?.(name) ?? sources.source?.(name) });
+  const barred = await guard(spec);
+  report({ type: 'diagnostics', diagnostics: [...barred, ...findings] });
+  report({
+    type: 'initialised',
+    file: relative(io.cwd, target) || file,
+    spec,
+    firstPlan: barred.length > 0 ? 'blocked' : firstPlan,
+  });
   return { exit: EXIT.ok };
 }
 
-function questions(
-  options: InitOptions,
-  found: Survey,
-): readonly { key: keyof Answers; question: string; flag: string | undefined; guess: Fact | undefined }[] {
-  const path: Fact = {
-    value: found.user === undefined && options.user === undefined ? '/etc/nixos' : '~/nixos-config',
-    source: '',
-  };
-  return [
-    { key: 'name', question: 'Host name', flag: options.name, guess: found.name },
-    { key: 'system', question: 'System', flag: options.system, guess: found.system },
-    { key: 'release', question: 'NixOS release', flag: options.release, guess: found.release },
-    { key: 'user', question: 'Owner of the configuration', flag: options.user, guess: found.user },
-    { key: 'path', question: 'Where it is to live', flag: options.path, guess: path },
+const isThere = (file: string): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3025',
+  summary: `"${file}" is there already`,
+  hint: 'look at what it would do: reflake plan; write a new one in its place: reflake init --force',
+});
+
+/** The spec that commands would find from here until the new one is there; a bare name where it is beside it. */
+function otherSpec(file: string, io: Io, caller: Person, files: UserFiles): string | undefined {
+  if (file !== 'reflake.yaml') return undefined;
+  const found = findSpec(undefined, {}, io.cwd, trustedBy(caller), files);
+  return found.ok && found.file !== file ? found.file : undefined;
+}
+
+const elsewhere = (file: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'RF3025',
+  summary: `there is a spec already, "${file}"; in this directory the new one will count`,
+  hint: 'look at what it would do: reflake plan',
+});
+
+/** Whose home is looked through, and with whose rights: the caller's; of root, whoever has the configuration in hand. */
+function lookingAs({ host }: Place, caller: Person): Person {
+  if (!('lookAs' in host)) return caller;
+  host.grant([PLACE, absolute('/root/.local/state/nix')]);
+  host.lookAs(caller);
+  if (caller.uid !== 0) return caller;
+  const names = people(host);
+  const holder = host.holder(follow(host, PLACE).path);
+  const ordinary = names.users.find(({ uid }) => uid >= 1000 && uid < 60_000)?.uid;
+  const person = names.user(holder ?? ordinary ?? 0);
+  if (person === undefined || person.uid === 0) return caller;
+  // A user of another machine has no name here.
+  host.lookAs({ ...person, name: String(person.uid) });
+  return person;
+}
+
+/** What was given by flags is right or wrong whatever the machine is. Throws usage. */
+async function checkFlags(options: InitOptions, host: Reader): Promise<void> {
+  const given: readonly (readonly [flag: string, what: Answered, answer: string | undefined])[] = [
+    ['name', 'name', options.name],
+    ['system', 'system', options.system],
+    ['release', 'release', options.release],
+    ['nixpkgs', 'release', options.nixpkgs],
+    ['user', 'user', options.user],
+    ['path', 'path', options.path],
   ];
+  for (const [flag, what, answer] of given) {
+    const why = answer === undefined ? undefined : await problemWith(what, answer, people(host));
+    if (why !== undefined) throw { usage: `--${flag}: ${why}` } satisfies Usage;
+  }
 }
 
-function factsOf({ name, system, release, user, from }: Survey): readonly SurveyedFact[] {
-  const rows: readonly [string, Fact | undefined][] = [
-    ['name', name],
-    ['system', system],
-    ['release', release],
-    ['user', user],
-    ['configuration', from && { value: from, source: 'found' }],
-  ];
-  return rows.map(([what, fact]) => ({ what, ...fact }));
+/** Where the caller is, seen from the machine. */
+const whereOn = ({ root }: Place, cwd: string): AbsPath | undefined => rebase(absolute(cwd), root, ROOT);
+
+/** What lies where --path says. */
+function namedPlace(
+  { path, user }: InitOptions,
+  reader: Reader,
+  somebody: string,
+): { readonly path: AbsPath; readonly flake: FlakeAt } | undefined {
+  if (path === undefined) return undefined;
+  const home = homeOf(reader, user?.split(':')[0] ?? somebody) ?? '/';
+  const place = absolute(path.startsWith('~') ? `${home}/${path.slice(1)}` : path);
+  return { path: place, flake: flakeAt(place, reader, home) };
 }
-
-/** Written as text, so that it comes with the comments that a person needs to change it. */
-function specText(
-  { name, system, release, user, path }: Answers,
-  { nixpkgs, activate }: InitOptions,
-  { from }: Survey,
-): string {
-  const place =
-    from !== undefined && from !== path
-      ? `\n  from: ${scalar(from)}                 # moved from here while it is still there`
-      : '';
-  const owner = user ? `\n  owner: ${scalar(user)}                     # the whole tree, .git included` : '';
-  return `# What this machine shall be. reflake plan shows the difference, reflake apply makes it so.
-version: 1
-
-host:
-  name: ${scalar(name)}                      # nixosConfigurations.<name>
-  system: ${scalar(system)}
-
-config:
-  path: ${scalar(path)}           # where the configuration lives${place}${owner}
-  modules: [./configuration.nix]
-
-inputs:
-  nixpkgs: ${scalar(nixpkgs ?? `github:NixOS/nixpkgs/nixos-${release}`)}
-
-features: [nix-command, flakes]    # enabled permanently
-
-git: track                         # the flake's files are visible to Nix; never a commit
-activate: ${activate}                     # none | build | test | boot | switch
-`.replace(/ {2,}#/g, '  #');
-}
-
-/** A YAML scalar: plain where that is safe, else in JSON's quotes, which YAML reads too. */
-const scalar = (text: string): string =>
-  /^[a-zA-Z0-9/~_.][a-zA-Z0-9/~_.:+-]*$/.test(text) &&
-  !/^[\d.]+$|^(true|false|yes|no|on|off|null|~)$/i.test(text) &&
-  !/:$/.test(text)
-    ? text
-    : jsonLine(text);

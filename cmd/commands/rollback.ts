@@ -115,7 +115,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     if (isRoot()) for (const returned of comesBack(undone)) report({ type: 'diagnostic', diagnostic: returned });
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse([unconfirmed], EXIT.usage);
-    if (!confirmed) return unlessStopped(io);
+    if (confirmed !== true) return unlessStopped(io, confirmed);
     const outcome = await execute({ ...transaction, plan: plan.id, batches, dirs: concerned }, blobs, around);
     keepWithin(limits, outcome, around);
     return endOf(outcome);

@@ -144,8 +144,9 @@ export function humanReporter(options: Screen): Reporter {
     else err(ending);
   };
 
-  const ended = ({ outcome, verdicts }: { outcome?: Outcome; verdicts?: Counts }): void => {
+  const ended = ({ outcome, verdicts, cancelled }: Extract<Event, { type: 'ended' }>): void => {
     live.clear();
+    if (cancelled && !quiet) err('Cancelled. Nothing was changed.');
     if (outcome !== undefined) finished(outcome, verdicts);
     // What is not known is said to those too who want to read little.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;

@@ -38,15 +38,21 @@ export const surveyLines = ({ facts, notes }: Said<'surveyed'>): string =>
   [
     ...facts.map(
       ({ what, value, source }) =>
-        `  ${what.padEnd(14)} ${value === undefined ? 'not found' : `${value}  (${source ?? ''})`}`,
+        `  ${what.padEnd(14)} ${value === undefined ? 'not found' : `${value}${source ? `, from ${source}` : ''}`}`,
     ),
     ...notes.map((note) => `  note: ${note}`),
   ]
     .map(escapeLine)
     .join('\n');
 
-export const initialisedLine = ({ file }: Said<'initialised'>): string =>
-  `Wrote ${escapeLine(file)}. Nothing else was changed. Look at what it would do: reflake plan`;
+const FIRST_PLAN: Readonly<Record<Said<'initialised'>['firstPlan'], string>> = {
+  empty: 'It says what is there: the first plan is empty. Look at any time: reflake check',
+  changes: 'Look at what it would do: reflake plan',
+  blocked: 'Something is to be mended first. See what: reflake plan',
+};
+
+export const initialisedLine = ({ file, firstPlan }: Said<'initialised'>): string =>
+  `Wrote ${escapeLine(file)}. Nothing else was changed. ${FIRST_PLAN[firstPlan]}`;
 
 export const codeText = ({ code, title, page }: Said<'code'>): string =>
   page === undefined ? `${code}  ${title}` : `${code}: ${title}\n\n${page}`;

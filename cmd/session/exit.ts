@@ -35,6 +35,8 @@ export interface End {
   readonly exit: number;
   readonly outcome?: Outcome;
   readonly verdicts?: Counts;
+  /** Who was asked left or said no. */
+  readonly cancelled?: true;
 }
 
 /** Of several problems the first in this list decides the exit code. */

@@ -21,6 +21,7 @@ import {
   type UserFiles,
 } from '../../core/host/surroundings.ts';
 import type { Host } from '../../core/machine/host.ts';
+import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Owner, Person } from '../../core/model.ts';
@@ -113,12 +114,23 @@ export async function openSession(
   reporting: Reporting,
   saved?: string,
 ): Promise<Opened> {
-  const { report, learn } = reporting;
   const place = await placeOf(options, io);
   const found = await findAndLoad(options, io);
   if (!found.ok) return say(found.diagnostics, found.sources, reporting);
-  const { spec, file, text, limits } = found;
-  // Wishes of another user's spec are limited to that user's rights.
+  return await sessionOf(found, place, options, io, reporting, saved);
+}
+
+/** A session with a spec that was read, or that is still to be written. */
+export async function sessionOf(
+  { spec, file, text, limits }: FoundAndLoaded,
+  place: Place,
+  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
+  io: Io,
+  reporting: Reporting,
+  saved?: string,
+): Promise<Opened> {
+  const { report, learn } = reporting;
+  // What a spec of somebody else wishes for is done with their rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
@@ -137,7 +149,7 @@ export async function openSession(
     'seenBy' in place.host && caller.uid !== 0
       ? place.host.seenBy(isRunning ? caller : { ...caller, name: String(caller.uid) })
       : place.host;
-  const mayRead = callersEyes(place.host, wishes, caller);
+  const mayRead = callersEyes(place.host, wishes.people, caller);
   learn({
     spec: file,
     source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
@@ -180,22 +192,22 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
   return chooseLooker(host, spec, caller, isRunning);
 }
 
-/** Root sees more than its caller; an ordinary user's process sees no more than the user. */
-function callersEyes(host: Host, { people }: Wishes, caller: Person): MayRead {
+/** Root sees more than who called it; an ordinary user sees no more than that. */
+export function callersEyes(host: Host, names: People, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
-  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...people.groupsOf(caller.uid)] });
+  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...names.groupsOf(caller.uid)] });
 }
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };
+export interface FoundAndLoaded {
+  readonly spec: Loaded;
+  readonly file: string;
+  readonly text: string;
+  /** The spec is this user's word, who may not wish for everything. */
+  readonly limits?: Author;
+}
 type Found =
-  | {
-      readonly ok: true;
-      readonly spec: Loaded;
-      readonly file: string;
-      readonly text: string;
-      /** The author of the spec, whose wishes are limited. */
-      readonly limits?: Author;
-    }
+  | ({ readonly ok: true } & FoundAndLoaded)
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[]; readonly sources?: Sources };
 
 interface Sources {

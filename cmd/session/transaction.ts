@@ -58,10 +58,10 @@ export function surroundings(
   };
 }
 
-/** The end of a command that was not confirmed, or that a signal stopped. */
-export function unlessStopped(io: Io): End {
+/** The end of what somebody did not confirm, or left by a signal. */
+export function unlessStopped(io: Io, end: End): End {
   const signal = io.stopped();
-  return signal === undefined ? { exit: EXIT.ok } : endOf(stoppedBy(signal));
+  return signal === undefined ? end : endOf(stoppedBy(signal));
 }
 
 /** Undoes an unfinished apply. Undefined: there is none. */

@@ -5,21 +5,25 @@ import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
-import { readText, type TextFile } from '../machine/texts.ts';
+import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
+import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
 /** Each throws `unreadable` where rights are missing. A file that is no such document is a kind of the answer. */
 export interface Documents {
+  readonly flakePath: AbsPath;
   readonly flake: () => NixFile;
   readonly lock: () => TextFile;
   /** Any Nix file of the machine. */
   readonly nix: (path: AbsPath) => NixFile;
   /** The files that the flake refers to, and the doubts: places that may refer to more. */
   readonly modules: () => ModuleGraph;
-  /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
+  /** The modules that the host is made of, as far as they are files. */
+  readonly hostModules: () => readonly HostModule[];
+  /** A superset of the graph's files and of those that its doubts mean, without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
@@ -36,14 +40,19 @@ export interface Documents {
 /** Where the documents are. */
 export interface Located {
   readonly dir: AbsPath;
-  /** Relative to `dir`. */
-  readonly modules: readonly string[];
-  /** The home of the person whose Nix and git read the configuration. */
+  /** Of nixosConfigurations. */
+  readonly host: string;
+  /** Relative to `dir`. Left out: those that flake.nix says. */
+  readonly modules?: readonly string[] | undefined;
+  /** Of the person whose Nix and git are meant. */
   readonly home: string;
 }
 
-export function documentsOf({ dir, modules, home }: Located, reader: Reader): Documents {
+export function documentsOf({ dir, host, modules, home }: Located, reader: Reader): Documents {
   const repository = lazily(() => repositoryOf(dir, reader));
+  const flakePath = join(dir, './flake.nix');
+  const flake = (): NixFile => nixFile(reader, flakePath);
+  const named = lazily(() => modules ?? modulesNamedBy(flake(), host));
   const ignored = (path: AbsPath): string | undefined => {
     const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
     return ignoredBy(found, path, home, reader);
@@ -51,14 +60,17 @@ export function documentsOf({ dir, modules, home }: Located, reader: Reader): Do
   const roots = (): Roots => ({
     dir,
     within: repository()?.top ?? dir,
-    entries: ['flake.nix', 'flake.lock', ...modules],
+    entries: ['flake.nix', 'flake.lock', ...(named() ?? [])],
     isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
+  const graph = lazily(() => moduleGraph(roots(), reader));
   return {
-    flake: () => nixFile(reader, join(dir, './flake.nix')),
-    lock: () => readText(reader, join(dir, './flake.lock'), MOST.lockBytes),
+    flakePath,
+    flake,
+    lock: () => readUtf8(reader, join(dir, './flake.lock'), MOST.lockBytes),
     nix: (path) => nixFile(reader, path),
-    modules: lazily(() => moduleGraph(roots(), reader)),
+    modules: graph,
+    hostModules: lazily(() => hostModulesIn(named(), graph, roots(), reader)),
     mentioned: lazily(() => mentioned(roots(), reader)),
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,

@@ -5,11 +5,10 @@ import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import type { Reference } from '../formats/nix/references.ts';
 import type { Span } from '../formats/nix/syntax.ts';
-import { MOST } from '../limits.ts';
-import { follow } from '../machine/links.ts';
 import type { Named, Reader } from '../machine/reader.ts';
 import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from '../path.ts';
-import { type NixText, nixFile } from './nix-text.ts';
+import { type ModuleFile, throughLinks, type Way } from './module-file.ts';
+import { type NixText, nixBytes, nixFile } from './nix-text.ts';
 
 /** A file that names another one, and where it does. */
 export interface Origin {
@@ -17,9 +16,22 @@ export interface Origin {
   readonly span: Span;
 }
 
-/** `isNamed`: named by itself, not only with its directory. `by`: left out for the files that the graph begins with. */
+/**
+ * `isNamed`: by itself, and not only with the directory that it lies in. `isNix`: it is read as Nix, whatever its name.
+ * `by`: none for where the graph begins.
+ */
 export interface Reached {
   readonly isNamed: boolean;
+  readonly isNix: boolean;
+  /** A link that leads out of the flake. */
+  readonly isAstray?: true;
+  readonly by?: Origin;
+}
+
+/** A link where a module is meant, which leads to where Nix does not follow it. `because`: a clause. */
+export interface Astray {
+  readonly path: AbsPath;
+  readonly because: string;
   readonly by?: Origin;
 }
 
@@ -34,6 +46,7 @@ export interface ModuleGraph {
   /** In byte order. */
   readonly files: ReadonlyMap<AbsPath, Reached>;
   readonly doubts: readonly Doubt[];
+  readonly astray: readonly Astray[];
 }
 
 /** The flake of a graph. */
@@ -52,9 +65,9 @@ type Edges = (path: AbsPath) => readonly Reference[];
 
 /** The graph without files that are named but absent. Throws `unreadable`. */
 export const moduleGraph = (roots: Roots, reader: Reader): ModuleGraph =>
-  gather(roots, reader, (path) => {
-    const file = nixFile(reader, path);
-    return file.kind === 'text' ? [...file.nix.references(), ...pathInputs(file.nix, path)] : [];
+  gather(roots, reader, isNixBy, (path) => {
+    const file = nixBytes(reader, path) && nixFile(reader, path);
+    return file?.kind === 'text' ? [...file.nix.references(), ...pathInputs(file.nix, path)] : [];
   });
 
 /** `inputs.x.url = "path:./x"`: Nix reads the directory, a flake or not. */
@@ -79,8 +92,8 @@ function attrsOf(url: string): Attrs {
  * strings too. It is found without parsing: if all of these are tracked, the graph need not be made.
  */
 export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
-  gather(roots, reader, (path) => {
-    const text = Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1');
+  gather(roots, reader, mayBeNix, (path) => {
+    const text = Buffer.from(nixBytes(reader, path) ?? []).toString('latin1');
     const named = (text.match(PATH_LIKE) ?? []).map((one) => ({ base: 'file', path: one }) as const);
     const top = ANY_OF_THE_FLAKE.test(text) ? [{ base: 'flake', path: '.' } as const] : [];
     return [...named, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
@@ -91,23 +104,33 @@ const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
 /** Signs of paths from the top of the flake, or up from a path in a variable. */
 const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
 
-function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges: Edges): ModuleGraph {
+/** Whether a file is read as Nix, by its name and by what names it; none: its directory is meant. */
+type IsNix = (path: AbsPath, means: Reference['means'] | undefined) => boolean;
+
+const isNixBy: IsNix = (path, means) => path.endsWith('.nix') || means === 'module';
+
+/** A superset: where nothing is parsed, nobody knows what is meant by a name. */
+const mayBeNix: IsNix = (path, means) => path.endsWith('.nix') || means !== undefined;
+
+function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix: IsNix, edges: Edges): ModuleGraph {
   const files = new Map<AbsPath, Reached>();
   const doubts = new Map<string, Doubt>();
   const trees = new Set<AbsPath>();
-  const homes = new Map<AbsPath, AbsPath>();
+  const astray = new Map<AbsPath, Astray>();
+  const ways = new Map<AbsPath, Way>();
   const waiting: { readonly file: AbsPath; readonly reached: Reached }[] = [];
-  /** The path without links in its directories: under that name git and Nix know the file. */
-  const settled = (path: AbsPath): AbsPath => {
-    const above = parent(path);
-    if (!homes.has(above))
-      homes.set(above, above === within || !isWithin(above, within) ? above : follow(reader, above).path);
-    return join(homes.get(above)!, `./${basename(path)}`);
+  /** The way to the path's directory: git and Nix know the file under the name that it has without links. */
+  const wayTo = (above: AbsPath): Way => {
+    const way = ways.get(above) ?? throughLinks(above, within, reader);
+    ways.set(above, way);
+    return way;
   };
   const reach = (path: AbsPath, reached: Reached): void => {
     const known = files.get(path);
-    if (known === undefined) waiting.push({ file: path, reached });
-    if (known === undefined || (reached.isNamed && !known.isNamed)) files.set(path, reached);
+    if (known === undefined || (reached.isNix && !known.isNix)) waiting.push({ file: path, reached });
+    if (known === undefined || (reached.isNamed && !known.isNamed))
+      files.set(path, { ...reached, isNix: reached.isNix || known?.isNix === true });
+    else if (reached.isNix && !known.isNix) files.set(path, { ...known, isNix: true });
   };
   const whole = (path: AbsPath, by: Origin | undefined): void => {
     if (trees.has(path)) return;
@@ -115,16 +138,32 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
     for (const { name, entry } of ownEntries(path, within, reader)) {
       const child = join(path, `./${name}`);
       if (entry.type === 'dir' && !isHidden(child)) whole(child, by);
-      if (entry.type === 'file' || entry.type === 'link') reach(child, { isNamed: false, ...(by && { by }) });
+      if (entry.type === 'file' || entry.type === 'link')
+        reach(child, { isNamed: false, isNix: isNix(child, undefined), ...(by && { by }) });
     }
   };
+  const leave = (end: ModuleFile, means: Reference['means'], by: Origin | undefined): void => {
+    const link = end.kind === 'astray' ? files.get(end.path) : undefined;
+    if (end.kind !== 'astray' || link === undefined) return;
+    files.set(end.path, { ...link, isAstray: true });
+    if (means === 'module') astray.set(end.path, { ...end, ...(by && { by }) });
+  };
   const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
-    // A text may hold words that only look like a path; no file can have such a name.
-    if (!isPossible(named)) return;
-    const path = named === within ? within : settled(named);
-    if (!isWithin(path, within)) return;
+    // What can't have such a name is not there; a text may hold what only looks like a path.
+    if (!isPossible(named) || !isWithin(named, within)) return;
+    const way = named === within ? ({ end: { kind: 'file', path: within }, links: [] } as const) : wayTo(parent(named));
+    for (const link of way.links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });
+    leave(way.end, means, by);
+    if (way.end.kind !== 'file') return;
+    const path = named === within ? within : join(way.end.path, `./${basename(named)}`);
     const entry = reader.stat(path);
-    if (entry.type === 'file' || entry.type === 'link') reach(path, { isNamed: true, ...(by && { by }) });
+    if (entry.type === 'file') reach(path, { isNamed: true, isNix: isNix(path, means), ...(by && { by }) });
+    if (entry.type === 'link') {
+      const { end, links } = throughLinks(path, within, reader);
+      for (const link of links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });
+      leave(end, means, by);
+      if (end.kind === 'file') visit(end.path, means, by);
+    }
     if (entry.type !== 'dir') return;
     if (means === 'tree') {
       whole(path, by);
@@ -137,13 +176,13 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
     else if (path !== dir && path !== within) whole(path, by);
     if (means === 'handed' && by !== undefined) doubts.set(path, { path, by });
   };
-  const begin = (path: AbsPath): void => visit(path, 'module', undefined);
-  for (const entry of entries) begin(join(dir, `./${entry}`));
+  for (const entry of entries) visit(join(dir, `./${entry}`), entry === 'flake.lock' ? 'file' : 'module', undefined);
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { file } = next;
+    const { file, reached } = next;
     const entry = reader.stat(file);
-    if (entry.type === 'link') visit(join(parent(file), entry.target), 'module', next.reached.by);
-    if (entry.type !== 'file' || !file.endsWith('.nix')) continue;
+    // One that was reached by name has been followed.
+    if (entry.type === 'link' && !reached.isNamed) visit(file, 'tree', reached.by);
+    if (entry.type !== 'file' || !reached.isNix) continue;
     for (const { base, path, means, span, suffix } of edges(file)) {
       const by: Origin = { file, span };
       const start = base === 'flake' ? dir : parent(file);
@@ -158,7 +197,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, edges
     }
   }
   const inOrder = [...files].sort(([a], [b]) => byteOrder(a, b));
-  return { files: new Map(inOrder), doubts: [...doubts.values()] };
+  return { files: new Map(inOrder), doubts: [...doubts.values()], astray: [...astray.values()] };
 }
 
 /** The files that a doubt may mean, tracked or not. */

@@ -6,7 +6,7 @@ import { parseNix } from '../formats/nix/parse.ts';
 import { type Reference, referencesIn } from '../formats/nix/references.ts';
 import type { Parsed } from '../formats/nix/syntax.ts';
 import { MOST } from '../limits.ts';
-import type { Reader } from '../machine/reader.ts';
+import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { readText, type TextFile } from '../machine/texts.ts';
 import { oncePer } from '../once.ts';
 import type { AbsPath } from '../path.ts';
@@ -36,8 +36,21 @@ export function nixFile(reader: Reader, path: AbsPath): NixFile {
   return { ...file, nix: bytes === undefined ? documentOf(file.text) : documentIn(bytes, file.text) };
 }
 
+/**
+ * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't be
+ * read, or is larger than a text, it is no Nix. Throws `unreadable` for the others.
+ */
+export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined {
+  try {
+    return reader.read(path, MOST.textBytes);
+  } catch (thrown) {
+    if (isUnreadable(thrown) && !path.endsWith('.nix')) return undefined;
+    throw thrown;
+  }
+}
+
 /** A document by its bytes: a Reader gives the same object for the same content, before and after a move. */
-function documentIn(bytes: Uint8Array, text: string): NixText {
+export function documentIn(bytes: Uint8Array, text: string): NixText {
   const known = documents.get(bytes) ?? documentOf(text);
   documents.set(bytes, known);
   return known;

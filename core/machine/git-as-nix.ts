@@ -159,6 +159,8 @@ function workTreeProblems(config: Config, top: AbsPath, gitDir: AbsPath, reader:
   return [refusal(LIBGIT2, `its work tree is "${place}" by core.worktree`, 'git config --unset core.worktree')];
 }
 
+const UNREADABLE = /is too short|does not begin with DIRC|index version \d+ is not known/;
+
 const BOOLEAN = /^(true|yes|on|false|no|off|\d*)$/;
 
 /** Git reads what libgit2 does not, and does not look at the checksum. */
@@ -168,6 +170,8 @@ function indexProblems({ tracked }: Repository): readonly GitRefusal[] {
     const hint = isSplit
       ? 'git update-index --no-split-index'
       : 'have git make the index anew: rm .git/index; git reset';
+    // What git itself cannot read it reads with no Nix.
+    if (UNREADABLE.test(tracked.message)) return [refusal(ALL, tracked.message, hint)];
     return [refusal(LIBGIT2, tracked.message, hint), doubt(tracked.message, hint)];
   }
   return tracked.extensions.includes('sdir')

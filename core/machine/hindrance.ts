@@ -5,8 +5,10 @@ import type { AbsPath } from '../path.ts';
 /** What a write changes: a name in a directory, or owner and mode of what has it. */
 export type Changed = 'name' | 'inode';
 
+export const HINDRANCES = ['mounted', 'read-only', 'immutable', 'closed'] as const;
+
 export interface Hindrance {
-  readonly kind: 'mounted' | 'read-only' | 'immutable' | 'closed';
+  readonly kind: (typeof HINDRANCES)[number];
   /** The place that is so. */
   readonly at: AbsPath;
 }

@@ -2,7 +2,7 @@
 
 import { MOST } from '../limits.ts';
 import { ABSENT, type Entry, type Owner } from '../model.ts';
-import { type AbsPath, absolute, basename, isWithin, join, parent, ROOT } from '../path.ts';
+import { type AbsPath, absolute, basename, fromBytes, isWithin, join, parent, ROOT } from '../path.ts';
 import type { Reader } from './reader.ts';
 
 const STORE = absolute('/nix/store');
@@ -160,7 +160,7 @@ const DIRECTORY: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } }
 
 /** The text of a regular file; empty where there is none. Throws `unreadable` for one that is larger than a text. */
 export const textAt = (reader: Pick<Reader, 'read'>, path: AbsPath, most: number = MOST.textBytes): string =>
-  Buffer.from(reader.read(path, most) ?? []).toString('utf8');
+  fromBytes(Buffer.from(reader.read(path, most) ?? []));
 
 /** The text of a file, wherever links lead; empty where there is none. NixOS has most of /etc in the store. */
 export function textThroughLinks(reader: Pick<Reader, 'stat' | 'read'>, path: AbsPath): string {

@@ -1,11 +1,11 @@
-// Text files of the machine: read as strict UTF-8, and put with another text.
+// Text files of the machine: read so that no byte is lost, whatever its encoding, and put with another text.
 
 import { digestOf } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { MOST } from '../limits.ts';
 import type { Entry, Finding, Owner, Put, Puttable } from '../model.ts';
 import { oncePer } from '../once.ts';
-import { type AbsPath, basename } from '../path.ts';
+import { type AbsPath, basename, fromBytes, toBytes } from '../path.ts';
 import type { Blobs } from './host.ts';
 import type { Reader } from './reader.ts';
 
@@ -15,26 +15,33 @@ export type TextFile =
   | { readonly kind: 'text'; readonly text: string; readonly entry: Extract<Entry, { type: 'file' }> }
   | { readonly kind: 'odd'; readonly problem: string };
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
+/**
+ * Bytes that are not UTF-8 stand in the text as names have them (core/path.ts): Nix takes any byte in a comment or a string, and
+ * an edit of other tokens gives each of them back.
+ */
 export function readText(reader: Reader, path: AbsPath, most: number = MOST.textBytes): TextFile {
   const entry = reader.stat(path);
   if (entry.type === 'absent') return { kind: 'absent' };
   if (entry.type === 'link') return { kind: 'odd', problem: `is a link to "${entry.target}"` };
   if (entry.type !== 'file')
     return { kind: 'odd', problem: `is a ${entry.type === 'dir' ? 'directory' : 'special file'}` };
-  const { text } = decoded(reader.read(path, most) ?? new Uint8Array());
-  return text === undefined ? { kind: 'odd', problem: 'is not UTF-8 text' } : { kind: 'text', text, entry };
+  return { kind: 'text', text: decoded(reader.read(path, most) ?? NO_BYTES), entry };
 }
 
-/** Bytes that are not the UTF-8 of the decoded text would be lost by an edit. */
-const decoded = oncePer((bytes: Uint8Array): { readonly text: string | undefined } => {
-  try {
-    return { text: decoder.decode(bytes) };
-  } catch {
-    return { text: undefined };
-  }
-});
+/** As readText, of a format that is UTF-8 and nothing else. */
+export function readUtf8(reader: Reader, path: AbsPath, most?: number): TextFile {
+  const file = readText(reader, path, most);
+  return file.kind === 'text' && RAW_BYTE.test(file.text) ? { kind: 'odd', problem: 'is not UTF-8 text' } : file;
+}
+
+/** A lone surrogate; the half of a pair is none. */
+const RAW_BYTE = /[\udc80-\udcff]/u;
+
+const NO_BYTES = new Uint8Array();
+
+const decoded = oncePer((bytes: Uint8Array): string =>
+  fromBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
+);
 
 /** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
 export function putText(
@@ -43,10 +50,10 @@ export function putText(
   text: string,
   born: Owner,
 ): { readonly edit: Put; readonly blobs: Blobs } {
-  const bytes = Buffer.from(text, 'utf8');
+  const bytes = toBytes(text);
   const content = digestOf(bytes);
   const before: Puttable =
-    file.kind === 'text' ? { ...bare(file.entry), content: digestOf(file.text) } : { type: 'absent' };
+    file.kind === 'text' ? { ...bare(file.entry), content: digestOf(toBytes(file.text)) } : { type: 'absent' };
   const after: Puttable =
     before.type === 'file' ? { ...before, content } : { type: 'file', content, mode: 0o644, owner: born };
   return { edit: { op: 'put', path, before, after }, blobs: { [content]: bytes } };

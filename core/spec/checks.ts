@@ -3,23 +3,39 @@
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
-import { toPointer } from '../formats/json-pointer.ts';
+import { pointerWords } from '../formats/json-pointer.ts';
 import { FEATURES } from '../formats/nix-conf/feature-names.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
-import { type InputWishes, inputsOf } from './inputs.ts';
+import {
+  type FollowingInput,
+  followingInputsOf,
+  type InputWishes,
+  inputsOf,
+  type Override,
+  type Placed,
+} from './inputs.ts';
 import { quote, type SpecProblem } from './schema-errors.ts';
 import { closest } from './suggest.ts';
 
 /** Every problem of a spec that its schema accepts. */
 export function checkSpec(spec: Spec): readonly SpecProblem[] {
   const inputs = inputsOf(spec);
-  const names = new Set(inputs.map(({ name }) => name));
+  const following = followingInputsOf(spec);
+  const names = new Set([...inputs, ...following].map(({ name }) => name));
   return [
     ...checkSystem(spec.host.system),
     ...checkOwner(spec.config?.owner ?? ''),
     ...(['path', 'from'] as const).flatMap((key) => checkPlace(key, spec.config?.[key] ?? '/')),
-    ...inputs.flatMap((input) => [...checkUrl(input), ...checkFollows(input, names)]),
+    ...inputs.flatMap((input) => [
+      ...checkUrl(input.url, input.flake, input.urlPointer),
+      ...input.overrides.flatMap(({ url, flake, follows, path }) => [
+        ...(url ? checkUrl(url.value, flake?.value ?? true, url.pointer) : []),
+        ...(follows ? checkFollows([input.name, ...path], follows, names) : []),
+      ]),
+      ...saidTwice(input),
+    ]),
+    ...checkFollowing(following, inputs, names),
     ...(spec.features ?? []).flatMap(checkFeature),
   ];
 }
@@ -126,8 +142,8 @@ function checkFeature(name: string, index: number): readonly SpecProblem[] {
   ];
 }
 
-function checkUrl({ url, flake, urlPointer }: InputWishes): readonly SpecProblem[] {
-  const there = { pointer: urlPointer, part: 'value' } as const;
+function checkUrl(url: string, flake: boolean, pointer: string): readonly SpecProblem[] {
+  const there = { pointer, part: 'value' } as const;
   const parsed = parseFlakeRef(url, { context: flake ? 'input' : 'input-nonflake' });
   if (!parsed.ok) {
     const words = parsed.error.split('\n')[0]!;
@@ -154,24 +170,79 @@ const severityOf = ({ kind }: RefTrap): SpecProblem['severity'] =>
 const SUGGESTED_FROM = 500;
 const MOST_NAMES = 20;
 
-/** A target's first part must be an input of this spec; only the lock knows the parts below it. */
-function checkFollows(input: InputWishes, names: ReadonlySet<string>): readonly SpecProblem[] {
-  return Object.entries(input.follows).flatMap(([name, target]): SpecProblem[] => {
-    const first = target.split('/')[0]!;
-    if (target === '' || (names.has(first) && target !== `${input.name}/${name}`)) return [];
-    const pointer = `${input.pointer}${toPointer(['follows', name])}`;
-    const wrong = { severity: 'error', code: 'RF1009', pointer, part: 'value' } as const;
-    if (names.has(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
-    // Comparing thousands of names with thousands would take minutes.
-    const near = names.size > SUGGESTED_FROM ? undefined : closest(first, [...names]);
-    const some = [...names].slice(0, MOST_NAMES);
+/** A target's first part must be an input of this spec; what lies below it only its lock knows. `path`: of what follows. */
+function checkFollows(
+  path: readonly string[],
+  { value: target, pointer }: Placed<string>,
+  names: ReadonlySet<string>,
+): readonly SpecProblem[] {
+  const first = target.split('/')[0]!;
+  if (target === '' || (names.has(first) && target !== path.join('/'))) return [];
+  const wrong = { severity: 'error', code: 'RF1009', pointer, part: 'value' } as const;
+  if (names.has(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
+  // To compare thousands with thousands would take minutes.
+  const near = names.size > SUGGESTED_FROM ? undefined : closest(first, [...names]);
+  const some = [...names].slice(0, MOST_NAMES);
+  return [
+    {
+      ...wrong,
+      summary: `follows names no input: ${quote(target)}`,
+      expected: `expected ${some.join(', ')}${names.size > MOST_NAMES ? ', …' : ''}`,
+      hint: near === undefined ? `add ${first} to inputs` : `did you mean ${quote(near)}?`,
+    },
+  ];
+}
+
+/** `follows.b` and `inputs.b` are two spellings of one wish; a url and a follows are two sources of one input. */
+function saidTwice({ overrides }: InputWishes): readonly SpecProblem[] {
+  const known = new Map<string, Placed<unknown>>();
+  return overrides.flatMap(({ path, url, follows, flake }: Override): readonly SpecProblem[] => {
+    const said = [url, follows].filter((one) => one !== undefined);
+    const problems = said.length === 2 ? bothPlaces(said[0]!, said[1]!, 'an input has one source') : [];
+    const [one = flake] = said;
+    const before = known.get(path.join('/'));
+    if (one !== undefined && before === undefined) known.set(path.join('/'), one);
+    return one && before ? [...problems, ...bothPlaces(before, one, 'they are one wish')] : problems;
+  });
+}
+
+/** An error at each of the two, which names the other. */
+const bothPlaces = (a: Placed<unknown>, b: Placed<unknown>, why: string): readonly SpecProblem[] =>
+  [
+    [a, b],
+    [b, a],
+  ].map(([one, other]) => ({
+    severity: 'error',
+    code: 'RF1013',
+    summary: `${pointerWords(one!.pointer)} and ${pointerWords(other!.pointer)} are both written: ${why}`,
+    hint: 'remove one of them',
+    pointer: one!.pointer,
+    part: 'key',
+  }));
+
+/** Inputs of the top level that are only a follows: of no name that has a url, and not in a circle. */
+function checkFollowing(
+  following: readonly FollowingInput[],
+  inputs: readonly InputWishes[],
+  names: ReadonlySet<string>,
+): readonly SpecProblem[] {
+  const targets = new Map(following.map(({ name, target }) => [name, target]));
+  const declared = new Map(inputs.map((input) => [input.name, input]));
+  const isCircle = (name: string): boolean => {
+    const seen = new Set<string>();
+    for (let at: string | undefined = name; at !== undefined; at = targets.get(at)?.split('/')[0]) {
+      if (seen.has(at)) return at === name;
+      seen.add(at);
+    }
+    return false;
+  };
+  return following.flatMap(({ name, target, pointer }): readonly SpecProblem[] => {
+    const twice = declared.get(name);
+    if (twice !== undefined)
+      return bothPlaces({ value: '', pointer: twice.pointer }, { value: '', pointer }, 'an input has one source');
+    if (!isCircle(name)) return checkFollows([name], { value: target, pointer }, names);
     return [
-      {
-        ...wrong,
-        summary: `follows names no input: ${quote(target)}`,
-        expected: `expected ${some.join(', ')}${names.size > MOST_NAMES ? ', …' : ''}`,
-        hint: near === undefined ? `add ${first} to inputs` : `did you mean ${quote(near)}?`,
-      },
+      { severity: 'error', code: 'RF1009', pointer, part: 'value', summary: `${quote(target)} would follow itself` },
     ];
   });
 }

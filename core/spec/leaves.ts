@@ -5,7 +5,7 @@ import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 
-/** A pointer in which a `*` stands for one key. */
+/** A pointer in which a `*` stands for one key, and a `**` at its end for one or more. */
 export type Pattern = string;
 
 /**
@@ -47,6 +47,8 @@ export function leavesOf(spec: Spec): readonly JsonPointer[] {
 
 export function isMatch(pointer: JsonPointer, pattern: Pattern): boolean {
   const [keys, wanted] = [fromPointer(pointer), fromPointer(pattern)];
+  if (wanted.at(-1) === '**')
+    return keys.length >= wanted.length && isMatch(toPointer(keys.slice(0, wanted.length)), `${pattern.slice(0, -1)}`);
   return keys.length === wanted.length && wanted.every((key, at) => key === '*' || key === keys[at]);
 }
 

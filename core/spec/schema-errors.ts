@@ -74,13 +74,12 @@ function problemOf(failure: Failure): SpecProblem {
     case 'const':
     case 'enum':
       return { ...wrong, ...wrongValue(failure, words) };
+    case 'minProperties':
+      return { ...wrong, summary: `${words} is empty`, hint: 'write a url, or what it follows' };
     case 'uniqueItems': {
       const twice = `${pointer}/${Math.max(Number(params.i), Number(params.j))}`;
       return { ...wrong, pointer: twice, summary: `${words} holds the same item twice`, hint: 'remove one' };
     }
-    case 'minLength':
-    case 'minItems':
-      return { ...wrong, summary: `${words} is empty`, ...suchAs(examples) };
     default:
       return {
         ...wrong,

@@ -10,7 +10,7 @@ import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import type { ActivationMode, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute, depth, isPossible, ROOT } from '../path.ts';
-import { type InputWishes, inputsOf } from './inputs.ts';
+import { type FollowingInput, followingInputsOf, type InputWishes, inputsOf } from './inputs.ts';
 
 export interface Wishes {
   readonly spec: Spec;
@@ -23,8 +23,10 @@ export interface Wishes {
   readonly parties: readonly Party[];
   /** The user that programs run as: the owner of the configuration, else the caller. */
   readonly person: Person;
-  readonly modules: readonly string[];
+  /** Undefined: not said, and so not reconciled. */
+  readonly modules?: readonly string[];
   readonly inputs: readonly InputWishes[];
+  readonly follows: readonly FollowingInput[];
   readonly features?: readonly string[];
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
   readonly git: boolean;
@@ -66,7 +68,6 @@ export type Resolved =
 
 /** The directory that installers use. */
 const DEFAULT_DIR = '/etc/nixos';
-const DEFAULT_MODULES = ['./configuration.nix'];
 
 export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const names = people(reader);
@@ -102,8 +103,9 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       ...(user !== undefined && gid !== undefined && { owner: { uid: user.uid, gid } }),
       parties: partiesOf([dir, from], [user?.uid, run.isRunning ? person.uid : undefined], names, reader),
       person,
-      modules: spec.config?.modules ?? DEFAULT_MODULES,
+      ...(spec.config?.modules && { modules: spec.config.modules }),
       inputs: inputsOf(spec),
+      follows: followingInputsOf(spec),
       ...(spec.features && { features: spec.features }),
       lock: {
         ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),

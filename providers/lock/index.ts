@@ -16,7 +16,7 @@ import type { Reader } from '../../core/machine/reader.ts';
 import { oddFile, ownerIn, putText, type TextFile } from '../../core/machine/texts.ts';
 import type { Change, Finding, Owner, Remedy } from '../../core/model.ts';
 import { oncePer } from '../../core/once.ts';
-import { type AbsPath, isWithin, join } from '../../core/path.ts';
+import { type AbsPath, isWithin, join, toBytes } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { barred, type Difference, provider } from '../../core/plan/provider.ts';
 import { type LockNeed, type LockWish, lockNeed, policyProblems, type Reason } from './need.ts';
@@ -78,7 +78,7 @@ export const lock = provider<Desired, Observed>({
     offline,
     now,
     policy,
-    urls: inputs.map(({ url }) => url),
+    urls: inputs.flatMap(({ url, overrides }) => [url, ...overrides.flatMap((one) => one.url?.value ?? [])]),
     git,
     isRunning,
     home: (owner && people.user(owner.uid)?.home) ?? person.home,
@@ -152,7 +152,7 @@ function scratchFiles(
   const text = (path: string, content: string): ScratchFile => ({
     path,
     type: 'file',
-    content: Buffer.from(content),
+    content: toBytes(content),
     mode: 0o644,
   });
   const local = inputs.flatMap(({ ref }) =>

@@ -51,6 +51,8 @@ export async function judged(place: Ground, words: readonly string[], wished: Wi
       program.replace(/\.cjs$/, '.cache'),
       ...discovered(how.cwd ?? (how.caller === 'root' ? '/root' : HOME)),
       place.spec,
+      // Where init looks for the channel that root follows.
+      `${place.prefix}/nix/var/nix/profiles/per-user/root/channels`,
     ],
   };
   const law = wordsOf(world, trusted);

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { nixConfOf } from '../../core/documents/nix-conf-files.ts';
 import { asDiagnostic, isChange } from '../../core/finding.ts';
 import type { Entry } from '../../core/model.ts';
-import { type AbsPath, absolute, parent } from '../../core/path.ts';
+import { type AbsPath, absolute, fromBytes, parent, toBytes } from '../../core/path.ts';
 import { documentsFor } from '../../core/plan/planner.ts';
 import { IN_SYNC } from '../../core/plan/provider.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
@@ -43,7 +43,7 @@ function machine(files: Readonly<Record<string, string>>, nix?: string) {
     const entry: Entry = target
       ? { type: 'link', target, owner: ownerOf(path) }
       : { type: 'file', mode: 0o644, owner: ownerOf(path) };
-    paths.set(path, target ? { entry } : { entry, bytes: Buffer.from(text) });
+    paths.set(path, target ? { entry } : { entry, bytes: toBytes(text) });
   }
   const host = { name: 'nixos', system: 'x86_64-linux', machineId: '' };
   if (nix === undefined) return memoryHost(paths, host);
@@ -79,7 +79,7 @@ async function look(files: Readonly<Record<string, string>>, nix?: string) {
   const changes = findings.filter(isChange);
   const diagnostics = findings.filter((one) => !isChange(one)).map(asDiagnostic);
   for (const edit of edits) carryOut(host, edit, blobs);
-  const text = (path: string): string => Buffer.from(host.read(absolute(path)) ?? []).toString('utf8');
+  const text = (path: string): string => fromBytes(Buffer.from(host.read(absolute(path)) ?? []));
   const left = await nixConf.look(wishes, host, documentsFor(wishes, host));
   return {
     changes,
@@ -116,6 +116,12 @@ const EDITS: readonly {
     files: { [SYSTEM]: '# mine\r\nexperimental-features = nix-command # why\r\ncores = 2\r\n' },
     edited: SYSTEM,
     text: '# mine\r\nexperimental-features = nix-command flakes # why\r\ncores = 2\r\n',
+  },
+  {
+    what: "the system's file in Latin-1",
+    files: { [SYSTEM]: '# caf\udce9\ncores = 2\n' },
+    edited: SYSTEM,
+    text: '# caf\udce9\ncores = 2\nexperimental-features = nix-command flakes\n',
   },
   {
     what: "a user's file that discards what the system's enables: it wins, so it is edited",

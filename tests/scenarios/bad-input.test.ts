@@ -149,7 +149,7 @@ describe('a machine that reflake has never seen', () => {
       2,
       /hardware-configuration\.nix.*\.gitignore:1.*RF2015/,
     ],
-    ['a damaged index', 'cd /etc/nixos; git init -q; echo rubbish > .git/index', 1, /RF2016/],
+    ['a damaged index', 'cd /etc/nixos; git init -q; echo rubbish > .git/index', 1, /RF2051/],
     ['a flake.lock that is a link', 'ln -s x /etc/nixos/flake.lock', 2, /flake\.lock.*RF2008/],
   ];
   test.each(MACHINES)('%s', async (_what, by, check, ...says) => {

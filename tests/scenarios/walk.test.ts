@@ -117,7 +117,7 @@ for (const [kind, shape] of [
       expect(spec).toMatch(/name: nixos\b/);
       expect(spec).toMatch(/system: x86_64-linux/);
       expect(spec).toMatch(/owner: srid/);
-      expect(ran.stderr).toMatch(/release +23\.11/);
+      expect(ran.stderr).toMatch(/release +nixos-23\.11, from/);
       const more = `/^inputs:/a\\  home-manager: { url: "path:/opt/reflake/tests/fixtures/home-manager", follows: { nixpkgs: nixpkgs } }`;
       await machine.sh(`sed -i '${more}' reflake.yaml`, { user: 'srid' });
       first = lines(machine);

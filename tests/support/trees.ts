@@ -158,5 +158,5 @@ function nodeOf(leaf: Leaf): Node {
   if ('base64' in known)
     return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: Buffer.from(known.base64, 'base64') };
   const text = typeof known.file === 'string' ? known.file : known.file.map((line) => `${line}\n`).join('');
-  return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: Buffer.from(text) };
+  return { entry: { type: 'file', mode: bits(0o644), owner }, bytes: toBytes(text) };
 }

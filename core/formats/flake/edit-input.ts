@@ -12,7 +12,7 @@ import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './reference.ts';
 import { nodeAt } from './tree.ts';
-import { followsPath, type InputWish, pathTokens } from './wish.ts';
+import { followsPath, type InputWish, overridePath, pathTokens } from './wish.ts';
 
 /** Where `wish` is not what `open` declares. All differences are independent of each other. */
 export function inputDifferences(
@@ -28,12 +28,17 @@ export function inputDifferences(
     const problem: Problem = { kind: 'impossible', message, at: spanOf(open, base), snippet: '', pointer: at };
     return { about: 'input', changes: [change(path, at, undefined, to)], fix: { kind: 'refuse', problem } };
   };
-  if (wish.name === 'self') return [impossible(base, pointer, wish.url, "'self' is the flake itself, not an input")];
+  if (wish.name === 'self')
+    return [impossible(base, pointer, wish.url ?? wish.target ?? '', "'self' is the flake itself, not an input")];
   const refused = Object.entries(wish.follows ?? {}).flatMap(([input, target]) => {
     const message = followsProblem(wish.name, input, target, known);
     if (message === undefined) return [];
     return [impossible([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), target, message)];
   });
+  if (wish.target !== undefined) {
+    const message = followsProblem('', wish.name, wish.target, known);
+    if (message !== undefined) refused.push(impossible([...base, 'follows'], pointer, wish.target, message));
+  }
   if (refused.length > 0) return refused;
   if (!decl) return [addInput(open, wish)];
 
@@ -49,24 +54,54 @@ export function inputDifferences(
     const fix: Fix = splices ? { kind: 'edit', splices } : { kind: 'refuse', problem: stuck(open, whole, to, at) };
     found.push({ about: 'input', changes: [change(whole, at, from, to)], fix });
   };
-  if (decl.follows !== undefined || !sameReference(decl.ref, wish, rules)) {
-    add(['url'], pointer, describeRef(decl), wish.url, setUrl(open, base, decl.ref, wish.url, rules));
+  const { url, target, name } = wish;
+  if (url !== undefined && (decl.follows !== undefined || !sameReference(decl.ref, { name, url }, rules))) {
+    add(['url'], pointer, describeRef(decl), url, setUrl(open, base, decl.ref, url, rules));
+  }
+  if (target !== undefined && !isFollowing(decl, target)) {
+    add(['follows'], pointer, describeRef(decl), target, setReference(open, base, 'follows', nixString(target)));
   }
   const flake = decl.flake ?? true;
   if (wish.flake !== undefined && wish.flake !== flake) {
     add(['flake'], toPointer([...base, 'flake']), String(flake), String(wish.flake), setFlake(open, base, wish.flake));
   }
-  for (const [input, target] of Object.entries(wish.follows ?? {})) {
+  for (const [input, followed] of Object.entries(wish.follows ?? {})) {
     const path = followsPath(input);
     const override = overrideAt(decl, pathTokens(input));
-    const same =
-      override?.follows !== undefined && pathTokens(override.follows).join('/') === pathTokens(target).join('/');
-    if (same && override.ref.kind === 'none') continue;
-    const splices = setReference(open, [...base, ...path.slice(0, -1)], 'follows', nixString(target));
-    add(path, toPointer([...base, 'follows', input]), override && describeRef(override), target, splices);
+    if (override && isFollowing(override, followed)) continue;
+    const splices = setReference(open, [...base, ...path.slice(0, -1)], 'follows', nixString(followed));
+    add(path, toPointer([...base, 'follows', input]), override && saidOf(override), followed, splices);
+  }
+  for (const [input, wished] of Object.entries(wish.overrides ?? {})) {
+    const path = overridePath(input);
+    const at = [...base, ...path];
+    const override = overrideAt(decl, pathTokens(input));
+    const leaf = (key: string): string => toPointer([...base, 'inputs', input, key]);
+    const isSame =
+      override?.follows === undefined &&
+      override?.ref.kind !== 'none' &&
+      override !== undefined &&
+      sameReference(override.ref, { name: '', url: wished.url ?? '' }, rules);
+    if (wished.url !== undefined && !isSame) {
+      const splices = setUrl(open, at, override?.ref ?? { kind: 'none' }, wished.url, rules);
+      add([...path, 'url'], leaf('url'), override && saidOf(override), wished.url, splices);
+    }
+    const isFlake = override?.flake ?? true;
+    if (wished.flake !== undefined && wished.flake !== isFlake) {
+      const splices = setFlake(open, at, wished.flake);
+      add([...path, 'flake'], leaf('flake'), String(isFlake), String(wished.flake), splices);
+    }
   }
   return found;
 }
+
+/** Only that, and to the same input. */
+const isFollowing = ({ follows, ref }: InputDecl, target: string): boolean =>
+  follows !== undefined && ref.kind === 'none' && pathTokens(follows).join('/') === pathTokens(target).join('/');
+
+/** What an override says of its source; one without any only leads to others. */
+const saidOf = (override: InputDecl): string | undefined =>
+  override.follows === undefined && override.ref.kind === 'none' ? undefined : describeRef(override);
 
 const declared = oncePer(({ inputs }: Flake) => new Map(inputs.map((input) => [input.name, input])));
 const implied = oncePer(({ implicit }: Flake): ReadonlySet<string> => new Set(implicit));
@@ -93,7 +128,7 @@ function followsProblem(name: string, input: string, target: string, known: Read
   if (odd !== undefined) return `an input called '${odd}' can't be followed: only letters, digits, '_' and '-' can`;
   if (first !== undefined && !known.has(first))
     return `'${input}' can't follow '${target}': there is no input '${first}'`;
-  const own = [name, ...pathTokens(input)].join('/');
+  const own = [...pathTokens(name), ...pathTokens(input)].join('/');
   if (own === tokens.join('/')) return `'${input}' can't follow itself`;
   return pathTokens(input).length === 0 ? 'the name of the input that follows is empty' : undefined;
 }
@@ -102,10 +137,22 @@ function addInput(open: OpenFlake, wish: InputWish): Difference {
   const base = ['inputs', wish.name];
   const pointer = toPointer([...base]);
   const changes = [
-    change([...base, 'url'], pointer, undefined, wish.url),
+    wish.target === undefined
+      ? change([...base, 'url'], pointer, undefined, wish.url ?? '')
+      : change([...base, 'follows'], pointer, undefined, wish.target),
     ...(wish.flake === false ? [change([...base, 'flake'], toPointer([...base, 'flake']), undefined, 'false')] : []),
     ...Object.entries(wish.follows ?? {}).map(([input, target]) =>
       change([...base, ...followsPath(input)], toPointer([...base, 'follows', input]), undefined, target),
+    ),
+    ...Object.entries(wish.overrides ?? {}).flatMap(([input, wished]) =>
+      Object.entries(wished).map(([key, value]) =>
+        change(
+          [...base, ...overridePath(input), key],
+          toPointer([...base, 'inputs', input, key]),
+          undefined,
+          String(value),
+        ),
+      ),
     ),
   ];
   const splices = declareInput(open, wish);
@@ -113,7 +160,15 @@ function addInput(open: OpenFlake, wish: InputWish): Difference {
     return {
       about: 'input',
       changes,
-      fix: { kind: 'refuse', problem: stuck(open, [...base, 'url'], wish.url, pointer) },
+      fix: {
+        kind: 'refuse',
+        problem: stuck(
+          open,
+          [...base, wish.target === undefined ? 'url' : 'follows'],
+          wish.target ?? wish.url ?? '',
+          pointer,
+        ),
+      },
     };
   const { formals } = open.flake.outputs;
   // Nix calls outputs with every input: without `...` each has to be named.

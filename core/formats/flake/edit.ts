@@ -140,8 +140,10 @@ function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): st
 function unwished(input: InputDecl, wish: FlakeWish): unknown {
   const wished = wishesByName(wish).get(input.name);
   if (!wished) return input;
-  const follows = new Set(Object.keys(wished.follows ?? {}).map((key) => pathTokens(key).join('/')));
-  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !follows.has(path));
+  const meant = new Set(
+    [wished.follows, wished.overrides].flatMap((one) => Object.keys(one ?? {}).map((key) => pathTokens(key).join('/'))),
+  );
+  const overrides = input.overrides.flatMap((one) => overrideLines(one, [])).filter(({ path }) => !meant.has(path));
   const flake = wished.flake === undefined ? input.flake : undefined;
   return overrides.length > 0 || flake !== undefined ? { name: input.name, flake, overrides } : undefined;
 }

@@ -3,7 +3,6 @@
 
 import { nixString } from '../nix/print.ts';
 import type { InputDecl, InputRef } from './flake.ts';
-import type { InputWish } from './wish.ts';
 
 type RefAttrs = Readonly<Record<string, string | number | boolean>>;
 
@@ -20,7 +19,7 @@ export interface RefRules {
 /** Whether `ref` says what `wish.url` says. */
 export function sameReference(
   ref: InputRef,
-  wish: InputWish,
+  wish: { readonly name: string; readonly url: string },
   { sameRef = (a, b) => a === b, attrsOf, sameAttrs = equalAttrs }: RefRules,
 ): boolean {
   switch (ref.kind) {

@@ -10,20 +10,31 @@ export interface FlakeWish {
 
 export interface InputWish {
   readonly name: string;
-  /** A flake reference. */
-  readonly url: string;
+  /** A flake reference, or the path of the input that it follows: one of the two. */
+  readonly url?: string;
+  readonly target?: string;
   readonly flake?: boolean;
   /** Input of this input → input path of this flake. A key `a/b` is input b of input a. */
   readonly follows?: Readonly<Record<string, string>>;
+  /** Input of this input, with the same keys → what takes its place. */
+  readonly overrides?: Readonly<Record<string, OverrideWish>>;
+}
+
+export interface OverrideWish {
+  readonly url?: string;
+  readonly flake?: boolean;
 }
 
 export interface HostWish {
   readonly name: string;
   /** `x86_64-linux` */
   readonly system?: string;
-  /** Paths, relative to the flake: `./configuration.nix`. */
+  /** Paths, relative to the flake: `./configuration.nix`. A new host without them gets the default. */
   readonly modules?: readonly string[];
 }
+
+/** What installers make: the module of a host whose modules nobody says. */
+export const DEFAULT_MODULES: readonly string[] = ['./configuration.nix'];
 
 /** A binding to print: where, relative to the set it goes into, and its value. */
 export interface NewBinding {
@@ -40,18 +51,29 @@ export function bindingLayout(path: string, value: Layout): Layout {
 /** The attributes of an input, relative to `inputs.<name>`. */
 export function inputBindings(wish: InputWish): NewBinding[] {
   return [
-    { path: ['url'], value: nixString(wish.url) },
+    wish.target === undefined
+      ? { path: ['url'], value: nixString(wish.url ?? '') }
+      : { path: ['follows'], value: nixString(wish.target) },
     ...(wish.flake === false ? [{ path: ['flake'], value: 'false' }] : []),
     ...Object.entries(wish.follows ?? {}).map(([input, target]) => ({
       path: followsPath(input),
       value: nixString(target),
     })),
+    ...Object.entries(wish.overrides ?? {}).flatMap(([input, { url, flake }]) => [
+      ...(url === undefined ? [] : [{ path: [...overridePath(input), 'url'], value: nixString(url) }]),
+      ...(flake === false ? [{ path: [...overridePath(input), 'flake'], value: 'false' }] : []),
+    ]),
   ];
 }
 
 /** `a/b` → `inputs.a.inputs.b.follows`, as names. */
 export function followsPath(input: string): string[] {
-  return [...pathTokens(input).flatMap((name) => ['inputs', name]), 'follows'];
+  return [...overridePath(input), 'follows'];
+}
+
+/** `a/b` → `inputs.a.inputs.b`, as names. */
+export function overridePath(input: string): string[] {
+  return pathTokens(input).flatMap((name) => ['inputs', name]);
 }
 
 /** An input path as Nix splits it: empty parts don't count. */
@@ -72,7 +94,7 @@ export function hostLayout(wish: HostWish, scope: HostScope): Layout {
   if (scope.inputs !== undefined) {
     args.push(`specialArgs = { ${scope.inputs === 'inputs' ? 'inherit inputs;' : `inputs = ${scope.inputs};`} };`);
   }
-  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? ['./configuration.nix'])));
+  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? DEFAULT_MODULES)));
   return { head: `${scope.nixpkgs}.lib.nixosSystem {`, items: args, tail: '}' };
 }
 

@@ -48,13 +48,12 @@ type Drafted = { readonly drafts: readonly Draft[] } | { readonly reason: string
  * a list, since new releases of NixOS reject strings), else adds a binding to the innermost literal set. Enabled already: ok
  * without edits. Features that are on stay on, in their order.
  */
-export function setFeatures(text: string, features: readonly string[]): ModuleEdit {
-  const list = `[ ${features.map(nixString).join(' ')} ]`;
+export function setFeatures(text: string, features: readonly string[], by: FeatureOption = 'settings'): ModuleEdit {
   const refuse = (reason: string, at: Span): ModuleEdit => ({
     ok: false,
     reason,
     at,
-    snippet: `nix.settings.experimental-features = ${list};`,
+    snippet: featuresBinding(features, by),
   });
   const opened = openModule(text);
   if (!opened.ok) return refuse(opened.reason, opened.at);
@@ -70,7 +69,12 @@ export function setFeatures(text: string, features: readonly string[]): ModuleEd
     return { ok: true, text, edits: [], described: { line, kind: 'unchanged' } };
   }
   const place = placeToExtend(places);
-  const drafted = place === undefined ? addBinding(module, missing) : extend(module, place, missing);
+  const drafted =
+    place !== undefined
+      ? extend(module, place, missing)
+      : by === 'settings'
+        ? addBinding(module, missing)
+        : addLine(module, missing);
   if ('reason' in drafted) return refuse(drafted.reason, drafted.at);
   for (const { edit, kind } of drafted.drafts) {
     const result = splice(text, [edit]);
@@ -146,9 +150,41 @@ function lineDrafts(text: string, { start, end }: Expr, missing: readonly string
   });
 }
 
+/** The option that takes features: nixpkgs has `nix.settings` since 22.05, and `nix.extraOptions`, lines of nix.conf, before. */
+export type FeatureOption = 'settings' | 'extraOptions';
+
+/** As a person writes it at the top of a module. */
+export const featuresBinding = (features: readonly string[], by: FeatureOption): string =>
+  by === 'settings'
+    ? `nix.settings.experimental-features = [ ${features.map(nixString).join(' ')} ];`
+    : `nix.extraOptions = ${nixString(featuresLine(features))};`;
+
+const featuresLine = (features: readonly string[]): string => `experimental-features = ${features.join(' ')}`;
+
+/** A line of its own in `nix.extraOptions`, at the end of the string that is there. */
+function addLine(module: ModuleSet, features: readonly string[]): Drafted {
+  const [definition] = findOption(module, ['nix', 'extraOptions']).definitions;
+  if (definition === undefined) return addAtTop(module, featuresBinding(features, 'extraOptions'));
+  const { expr, direct } = definition;
+  if (!direct || expr.kind !== 'string')
+    return { reason: 'nix.extraOptions is not a string of its own', at: spanOf(expr) };
+  const line = featuresLine(features);
+  const at = expr.end - expr.style.length;
+  const inner = module.text.slice(expr.start + expr.style.length, at);
+  const closing = /\n([ \t]*)$/.exec(inner);
+  if (expr.style === '"')
+    return { drafts: [{ edit: insertion(at, (inner === '' ? '' : '\\n') + line), kind: 'extended' }] };
+  if (closing === null)
+    return { drafts: [{ edit: insertion(at, `${inner.trim() === '' ? '' : '\n'}${line}`), kind: 'extended' }] };
+  const indent = /\n([ \t]*)\S[^\n]*\s*$/.exec(inner)?.[1] ?? closing[1]!;
+  const start = at - closing[1]!.length;
+  return { drafts: [{ edit: insertion(start, `${indent}${line}\n`), kind: 'extended' }] };
+}
+
+const added = (edit: Splice): Drafted => ({ drafts: [{ edit, kind: 'added' }] });
+
 /** A new binding in `nix.settings = { }`, in `nix = { }`, or at the top behind the imports. */
 function addBinding(module: ModuleSet, features: readonly string[]): Drafted {
-  const added = (edit: Splice): Drafted => ({ drafts: [{ edit, kind: 'added' }] });
   const list = `[ ${features.map(nixString).join(' ')} ]`;
   for (const depth of [2, 1]) {
     const names = ['nix', 'settings', 'experimental-features'];
@@ -156,9 +192,14 @@ function addBinding(module: ModuleSet, features: readonly string[]): Drafted {
     if (set === undefined) continue;
     return added(insertLast(module, set, set.bindings.at(-1), [`${names.slice(depth).join('.')} = ${list};`]));
   }
+  return addAtTop(module, featuresBinding(features, 'settings'));
+}
+
+/** Behind the imports, else first. */
+function addAtTop(module: ModuleSet, binding: string): Drafted {
   const [config] = module.isSplit ? setsOf(module, []) : [module.set];
   const set = config ?? module.set;
-  const line = `${config === undefined ? 'config.' : ''}nix.settings.experimental-features = ${list};`;
+  const line = `${config === undefined ? 'config.' : ''}${binding}`;
   const imports = bindingAt(set, 'imports');
   if (imports !== undefined) return added(insertAfter(module, imports, [line], 'around'));
   const [first] = set.bindings;

@@ -15,10 +15,11 @@ export interface Reference {
   readonly path: string;
   readonly span: Span;
   /**
-   * What a directory at the path means. `module`: its default.nix. `tree`: all that is in it. `handed`: it is given to
-   * something that may read any of it. `pattern`: one of the paths that begin with `path` and end with `suffix`.
+   * What is meant. `module`: a Nix file, of a directory its default.nix; `file`: the same, and read as it is. `tree`: all that
+   * is in a directory. `handed`: it is given to something that may read any of it. `pattern`: one of the paths that begin
+   * with `path` and end with `suffix`.
    */
-  readonly means: 'module' | 'tree' | 'handed' | 'pattern';
+  readonly means: 'module' | 'file' | 'tree' | 'handed' | 'pattern';
   /** Of a pattern. */
   readonly suffix?: string;
 }
@@ -49,7 +50,7 @@ export function referencesIn(root: Expr): readonly Reference[] {
 const MOST_STEPS = 60;
 
 interface Place extends Bound {
-  readonly means: 'module' | 'tree' | 'handed';
+  readonly means: Exclude<Reference['means'], 'pattern'>;
 }
 
 /** `suffix`: between `path` and it something stands that the text does not tell. `unknown`: what that is. */
@@ -116,7 +117,7 @@ function joined(head: Named, parts: Parts, scope: Scope | undefined): Named {
   let { path, suffix } = head;
   const unknown = [...head.unknown];
   for (const part of parts.flatMap((one) => piecesOf(one, MOST_STEPS))) {
-    const known = part.kind === 'text' ? part.value : textOf(part.expr, scope);
+    const known = part.kind === 'text' ? part.value : (textOf(part.expr, scope) ?? joinedPath(part.expr));
     if (known === undefined) {
       suffix = '';
       if (part.kind === 'interpolation') unknown.push({ expr: part.expr, scope });
@@ -134,6 +135,12 @@ function piecesOf(part: StringPart, steps: number): readonly StringPart[] {
   if (expr.kind === 'paren') return within(expr.inner);
   if (expr.kind === 'binary' && expr.op === '+') return [...within(expr.left), ...within(expr.right)];
   return expr.kind === 'string' ? expr.parts.flatMap((one) => piecesOf(one, steps - 1)) : [part];
+}
+
+/** `self + /x`: a path that is joined is its text. */
+function joinedPath(expr: Expr): string | undefined {
+  const [only, ...others] = expr.kind === 'path' ? expr.parts : [];
+  return only?.kind === 'text' && only.value.startsWith('/') && others.length === 0 ? only.value : undefined;
 }
 
 function textOf(expr: Expr, scope: Scope | undefined): string | undefined {
@@ -225,12 +232,13 @@ const SOURCES = /^(src|source)$/;
 /** What a directory means as the argument of a function of this name. */
 function meantBy(name: string | undefined): Place['means'] {
   if (name === undefined) return 'handed';
-  if (ONE_FILE.test(name)) return 'module';
+  if (ONE_MODULE.test(name)) return 'module';
+  if (ONE_FILE.test(name)) return 'file';
   return EVERY_FILE.test(name) ? 'tree' : 'handed';
 }
 
-const ONE_FILE =
-  /^(import|scopedImport|importApply|callPackages?|callPackageWith|readFile|pathExists|import(JSON|TOML)|mk(Force|Default|Before|After))$/;
+const ONE_MODULE = /^(import|scopedImport|importApply|callPackages?|callPackageWith|mk(Force|Default|Before|After))$/;
+const ONE_FILE = /^(readFile|pathExists|import(JSON|TOML))$/;
 /** Of builtins, nixpkgs' lib, and what people take beside: import-tree, haumea, rakeLeaves. */
 const EVERY_FILE =
   /^(readDir|listFilesRecursive|packagesFromDirectoryRecursive|import-?[tT]ree|rakeLeaves|flattenTree|(list|find|collect|scan)(Nix)?(Files|Modules|Dir)\w*)$/;

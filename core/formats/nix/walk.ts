@@ -3,7 +3,7 @@
 import type { AttrPath, Binding, Expr, StringPart } from './syntax.ts';
 
 /** Calls `visit` for the expression and everything in it, each before its parts. */
-function walk(root: Expr, visit: (expr: Expr) => void): void {
+export function walk(root: Expr, visit: (expr: Expr) => void): void {
   const waiting: Expr[] = [root];
   for (let expr = waiting.pop(); expr !== undefined; expr = waiting.pop()) {
     visit(expr);

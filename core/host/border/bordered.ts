@@ -167,8 +167,14 @@ export function bordered(root: AbsPath): BorderedHost {
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
     compute: (job) => computeFor(job),
     mounts: own.mounts,
-    hindrance: own.hindrance,
-    room: own.room,
+    hindrance: (path, changed) =>
+      closed.place(path) === undefined && person !== undefined
+        ? unlessUnreadable(() => theirs(path).hindrance(path, changed))
+        : own.hindrance(path, changed),
+    room: (path) =>
+      closed.directory(path) === undefined && person !== undefined
+        ? unlessUnreadable(() => theirs(path).room(path))
+        : own.room(path),
     origin: (path) => path,
     planned: () => false,
   };
@@ -213,6 +219,16 @@ export function bordered(root: AbsPath): BorderedHost {
 }
 
 const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
+
+/** What hinders them, those whose process gives no answer find out when they write. */
+function unlessUnreadable<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return undefined;
+    throw thrown;
+  }
+}
 
 function unlessDenied<T>(look: () => T): T | undefined {
   try {

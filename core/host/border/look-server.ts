@@ -9,6 +9,7 @@ import { places } from '../disk/disk-paths.ts';
 import { look } from '../disk/look.ts';
 import { waypoint } from '../disk/way.ts';
 import { readUserFile, writeUserFile } from '../surroundings.ts';
+import { heldLook } from '../work/held-look.ts';
 import { type Answer, frame, listingOf, type Request } from './wire.ts';
 
 const REQUESTS = 3;
@@ -45,6 +46,7 @@ function send(answer: Answer): void {
 function answers(): (request: Request) => Answer {
   const where = places(process.cwd() === '/' ? absolute('/') : ('.' as AbsPath));
   const looks = look(where);
+  const held = process.cwd() === '/' ? heldLook(absolute('/')) : undefined;
   const value = (found: unknown): Answer => ({ kind: 'value', value: found });
   const path = (word: unknown): AbsPath => absolute(String(word));
   const act = ([op, ...rest]: Request): Answer => {
@@ -66,7 +68,13 @@ function answers(): (request: Request) => Answer {
         return value(looks.writtenAt(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
+      // Only on this very machine: below another root the way to it may be shut to us.
+      case 'hindrance':
+        return value(held?.hindrance(path(first), second === 'inode' ? 'inode' : 'name') ?? null);
+      case 'room':
+        return value(held?.room(path(first)) ?? null);
       case 'forget':
+        held?.release();
         where.forget();
         return value(null);
       case 'waypoint':

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { NarProblem } from '../../formats/nar/nar.ts';
-import { DENIED, unreadable } from '../../machine/reader.ts';
+import { DENIED, type Reader, unreadable } from '../../machine/reader.ts';
 import type { Owner } from '../../model.ts';
 import { type AbsPath, absolute, ROOT } from '../../path.ts';
 import type { Look } from '../disk/look.ts';
@@ -19,14 +19,16 @@ import {
   entryIn,
   HEAD,
   headIn,
+  hindranceIn,
   isName,
   isNumber,
   type Op,
   type Request,
+  roomIn,
 } from './wire.ts';
 
 /** What another person sees of a machine, and of this disk. */
-export interface Looker extends Look {
+export interface Looker extends Look, Pick<Reader, 'hindrance' | 'room'> {
   readonly ids: Ids;
   /** Forgets what earlier looks found out about directories. */
   forget(): void;
@@ -98,6 +100,9 @@ function newLooker(root: AbsPath, ids: Ids): Looker {
       const hash = value('treeHash', path);
       return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);
     },
+    // A false answer about their own place is worth what a false file there is worth.
+    hindrance: (path, changed) => hindranceIn(value('hindrance', path, changed), path),
+    room: (path) => roomIn(value('room', path)),
     forget() {
       if (channel !== undefined) value('forget');
     },

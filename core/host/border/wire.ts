@@ -2,9 +2,11 @@
 // answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
 
 import { LARGEST_ID } from '../../limits.ts';
+import { HINDRANCES, type Hindrance, type Room } from '../../machine/hindrance.ts';
 import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
+import { type AbsPath, prefixesOf } from '../../path.ts';
 
 /** What is asked of the other side: an operation and its arguments. */
 export type Request = readonly [op: Op, ...rest: readonly unknown[]];
@@ -17,6 +19,8 @@ export type Op =
   | 'isOwned'
   | 'writtenAt'
   | 'treeHash'
+  | 'hindrance'
+  | 'room'
   | 'forget'
   | 'waypoint'
   | 'readFile'
@@ -113,6 +117,23 @@ function ownerIn(value: unknown): { readonly uid: number; readonly gid: number }
 
 export const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+
+/** Undefined: it is none, or says of another place than those on the way to `path`. */
+export function hindranceIn(value: unknown, path: AbsPath): Hindrance | undefined {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('at' in value)) return undefined;
+  const kind = HINDRANCES.find((one) => one === value.kind);
+  const at = prefixesOf(path).find((one) => one === value.at);
+  return kind === undefined || at === undefined ? undefined : { kind, at };
+}
+
+export function roomIn(value: unknown): Room | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { volume, bytes, files } = value as Record<string, unknown>;
+  const most = Number.MAX_SAFE_INTEGER;
+  // JSON has no infinity: a file system that counts no files sends null.
+  if (typeof volume !== 'string' || typeof bytes !== 'number' || !(bytes >= 0)) return undefined;
+  return { volume, bytes, files: isNumber(files, most) ? files : Number.POSITIVE_INFINITY };
+}
 
 /** A name that a directory can hold: not one that leads out of it. */
 export const isName = (value: unknown): value is string =>

@@ -74,7 +74,8 @@ const directoryAt = (held: Anchors, path: AbsPath): Anchor | undefined => {
     return held.dir(path);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    // A link that leads in a circle leads to no directory.
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw thrown;
   }
 };

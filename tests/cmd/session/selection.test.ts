@@ -33,7 +33,10 @@ test.each([
   [{ only: ['/config/owner', 'git'] }, ['git', 'ownership']],
   [{ only: ['inputs.nixpkgs'] }, ['flake']],
   [{ skip: ['lock', 'git'] }, PROVIDERS.map(({ name }) => name).filter((name) => name !== 'lock' && name !== 'git')],
-  [{ skip: ['features', 'host'] }, ['location', 'flake', 'configuration', 'lock', 'git', 'ownership', 'activation']],
+  [
+    { skip: ['features', 'host'] },
+    ['location', 'flake', 'configuration', 'purity', 'lock', 'git', 'ownership', 'activation'],
+  ],
 ])('%j', (how, names) => {
   expect(looking(how)).toEqual(names);
 });

@@ -10,7 +10,7 @@ const DIR = absolute('/home/srid/nixos-config');
 
 const documents = (files: Readonly<Record<string, Leaf>>, modules = ['./configuration.nix']) =>
   documentsOf(
-    { dir: DIR, modules, home: '/home/srid' },
+    { dir: DIR, host: 'nixos', modules, home: '/home/srid' },
     memoryScene(Object.fromEntries(Object.entries(files).map(([name, leaf]) => [`${DIR}/${name}`, leaf]))).open().host,
   );
 
@@ -64,6 +64,9 @@ const CASES: readonly (readonly [string, readonly string[], (readonly string[])?
     OTHERS,
   ],
   // From the top of the flake.
+  ['{ self, ... }: { imports = [ (self + /x.nix) ]; }', ['x.nix']],
+  ['{ inputs, ... }: { imports = [ (inputs.self + /mods/ssh.nix) ]; }', ['mods/ssh.nix']],
+  ['{ imports = [ (./mods + /ssh.nix) ]; }', ['mods/ssh.nix']],
   ['{ self, ... }: { imports = [ (self + "/x.nix") ]; }', ['x.nix']],
   ['{ self, ... }: { imports = [ "${self}/mods/ssh.nix" ]; }', ['mods/ssh.nix']],
   ['{ inputs, ... }: { imports = [ (inputs.self + "/x.nix") "${inputs.self}/mods" ]; }', ['x.nix', 'mods/default.nix']],
@@ -126,6 +129,40 @@ test('a module that is reached through a listing is read itself', () => {
 });
 
 test.each([
+  ['a link', { 'a.nix': '-> x.nix' }, '[ ./a.nix ]', ['a.nix', 'x.nix']],
+  ['below a linked directory', { m: '-> mods' }, '[ ./m/ssh.nix ]', ['m', 'mods/ssh.nix']],
+  ['links in a row', { 'a.nix': '-> b', b: '-> x.nix' }, '[ ./a.nix ]', ['a.nix', 'b', 'x.nix']],
+  ['a link to a directory', { m: '-> mods' }, '[ ./m ]', ['m', 'mods/default.nix']],
+  ['a file without .nix in its name', { a: '{ b = ./y.txt; }' }, '[ ./a ]', ['a', 'y.txt']],
+  ['what is only read', { a: '{ b = ./y.txt; }' }, '(builtins.readFile ./a)', ['a']],
+  ['Latin-1', { 'a.nix': '{ b = ./y.txt; } # \udce9' }, '[ ./a.nix ]', ['a.nix', 'y.txt']],
+  ['what is no Nix', { a: '\0\udcff' }, '[ ./a ]', ['a']],
+])('%s is followed, and all that leads there is shown', (_, files, imports, expected) => {
+  const all = Object.entries({ ...TREE, ...files, 'configuration.nix': `{ imports = ${imports}; }` });
+  const leaves = all.map(([name, text]): [string, Leaf] => [
+    name,
+    text.startsWith('-> ') ? { link: text.slice(3) } : text,
+  ]);
+  const found = documents(Object.fromEntries(leaves));
+  expect(named(found.modules().files.keys())).toEqual(expected);
+  expect(found.modules().astray).toEqual([]);
+  for (const path of found.modules().files.keys()) expect([path, found.mentioned().has(path)]).toEqual([path, true]);
+});
+
+test.each([
+  ['[ ./a.nix ]', { 'a.nix': { link: '/srv/a.nix' } }, 'a.nix'],
+  ['[ ./a.nix ]', { 'a.nix': { link: '../outside.nix' } }, 'a.nix'],
+  ['[ ./b/a.nix ]', { b: { link: '/srv' } }, 'b'],
+  ['[ ./b.nix ]', { 'b.nix': { link: 'a.nix' }, 'a.nix': { link: '/srv/a.nix' } }, 'a.nix'],
+])(
+  'imports = %s through a link out of the flake is told',
+  (imports, links: Readonly<Record<string, Leaf>>, expected) => {
+    const { astray } = documents({ ...TREE, ...links, 'configuration.nix': `{ imports = ${imports}; }` }).modules();
+    expect(astray.map(({ path, by }) => [relativeTo(path, DIR), by?.span.start])).toEqual([[expected, 14]]);
+  },
+);
+
+test.each([
   ['"path:./plain"', PLAIN],
   ['"./plain"', PLAIN],
   ['"path:plain?lastModified=1"', PLAIN],
@@ -147,7 +184,7 @@ test('a flake below the top of its repository refers to files above it', () => {
     '/home/srid/outside.nix': '{ }',
   }).open().host;
   const found = documentsOf(
-    { dir: absolute(`${DIR}/host`), modules: ['./configuration.nix'], home: '/home/srid' },
+    { dir: absolute(`${DIR}/host`), host: 'nixos', modules: ['./configuration.nix'], home: '/home/srid' },
     reader,
   );
   expect(named(found.modules().files.keys())).toEqual(['common.nix', 'host/configuration.nix', 'host/flake.nix']);

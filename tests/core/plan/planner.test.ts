@@ -1,10 +1,9 @@
-// The fold over the providers and what goes into it: rights that are missing, wishes with names filled in, plans that
-// know when they were altered, and a survey of a machine as the installer left it.
+// The fold over the providers and what goes into it: rights that are missing, wishes with names filled in, and plans that
+// know when they were altered.
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { findingsOf } from '../../../core/finding.ts';
 import { realHost } from '../../../core/host/real-host.ts';
-import { survey } from '../../../core/machine/survey.ts';
 import type { Plan } from '../../../core/model.ts';
 import { absolute, isWithin } from '../../../core/path.ts';
 import { isIntact } from '../../../core/plan/planner.ts';
@@ -106,20 +105,7 @@ test('a plan made while a path input was as locked is bound to all of that tree'
   expect(changed({ file: 'set nonu\n', owner: [1000, 100] })).toEqual([dots]);
 });
 
-test('the survey of a fresh machine', () => {
-  const { host } = memoryScene(BASES.machines.fresh).open();
-  expect(survey(host, 'root')).toMatchObject({
-    name: { value: 'nixos', source: 'configuration.nix' },
-    system: { value: 'x86_64-linux', source: 'hardware-configuration.nix' },
-    release: { value: '23.11' },
-    user: { value: 'srid', source: '/etc/passwd' },
-    from: '/etc/nixos',
-    users: ['srid'],
-  });
-  expect(survey(memoryScene({}).open().host, 'root')).toMatchObject({ user: undefined, from: undefined, users: [] });
-});
-
-/** The files in /etc/nixos of the fresh machine. */
+/** What lies in /etc/nixos of the fresh machine. */
 const GONE = Object.fromEntries(
   Object.keys(BASES.machines.fresh)
     .filter((path) => path.startsWith('/etc/nixos/'))

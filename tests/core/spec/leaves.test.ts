@@ -16,9 +16,13 @@ interface Schema {
 
 const SPEC: Schema = JSON.parse(readFileSync(new URL('../../../schemas/spec.schema.json', import.meta.url), 'utf8'));
 
+/** What holds itself: all below it is one pattern. */
+const ENDLESS = '#/$defs/override';
+
 /** Every place of the schema where a value can stand that is no object; `*` for a key that people choose. */
 function patternsOf(schema: Schema, above: string): readonly Pattern[] {
   const { $ref, properties = {}, additionalProperties, type } = schema;
+  if ($ref === ENDLESS) return [above.replace(/\*$/, '**')];
   if ($ref !== undefined) return patternsOf(SPEC.$defs![$ref.slice('#/$defs/'.length)]!, above);
   const members = Object.entries(properties).flatMap(([key, one]) => patternsOf(one, `${above}/${key}`));
   const others = typeof additionalProperties === 'object' ? patternsOf(additionalProperties, `${above}/*`) : [];
@@ -37,7 +41,9 @@ describe('the table', () => {
   test('every leaf of the schema, and every implied wish, is answered by one provider', () => {
     const wanted = [...new Set([...schemas, ...Object.keys(IMPLIED)])].filter((pattern) => !never.includes(pattern));
     expect(wanted.map((pattern) => [pattern, answering(pattern).length])).toEqual(wanted.map((one) => [one, 1]));
-    expect(schemas).toEqual(expect.arrayContaining(['/host/name', '/inputs/*', '/inputs/*/follows/*', '/lock/maxAge']));
+    expect(schemas).toEqual(
+      expect.arrayContaining(['/host/name', '/inputs/*', '/inputs/*/follows/*', '/inputs/*/inputs/**', '/lock/maxAge']),
+    );
   });
   test('no provider answers or concerns what the schema does not have', () => {
     const known = [...schemas, ...Object.keys(IMPLIED)];
@@ -91,6 +97,10 @@ test('the leaves of a spec: what is written, what is implied, and not what wishe
 test('patterns and words', () => {
   expect(isMatch('/inputs/b~1c', '/inputs/*')).toBe(true);
   expect(isMatch('/inputs/b/c', '/inputs/*')).toBe(false);
+  expect(isMatch('/inputs/a/inputs/b', '/inputs/*/inputs/**')).toBe(true);
+  expect(isMatch('/inputs/a/inputs/b/inputs/c/url', '/inputs/*/inputs/**')).toBe(true);
+  expect(isMatch('/inputs/a/inputs', '/inputs/*/inputs/**')).toBe(false);
+  expect(isMatch('/inputs/a/follows/b', '/inputs/*/inputs/**')).toBe(false);
   expect(isUnder('/config/owner', 'config')).toBe(true);
   expect(isUnder('/config/owner', 'config.owner')).toBe(true);
   expect(isUnder('/config/owner', '/config/owner')).toBe(true);

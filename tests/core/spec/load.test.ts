@@ -41,6 +41,16 @@ channels: keep
 activate: none
 `;
 
+const OVERRIDES = `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  nixpkgs: github:NixOS/nixpkgs/nixos-23.11
+  hm:
+    url: github:nix-community/home-manager
+    follows: { a: nixpkgs, g: nixpkgs }
+    inputs:
+`;
+
 /** Text after GOOD (or a whole one), and the lines that are said: `line:column-endColumn code summary | expected | hint`. */
 const CASES: readonly (readonly [name: string, text: string, ...said: string[]])[] = [
   ['nothing', '', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
@@ -64,12 +74,12 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
     '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow | did you mean "maxAge"?',
-    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | did you mean "features"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "features"?',
   ],
   [
     'several machines',
     `${GOOD}hosts: {}\n`,
-    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | write one spec for each machine: several machines in one spec are not supported yet',
+    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | write one spec for each machine: several machines in one spec are not supported yet',
   ],
   [
     'wrong words',
@@ -158,6 +168,36 @@ inputs:
     '7:25-31 error RF1009 follows names no input: "nixpks" | expected nixpkgs, hm | did you mean "nixpkgs"?',
     '7:36-40 error RF1009 "hm/a" would follow itself',
   ],
+  [
+    'overrides that are none',
+    `${OVERRIDES}      b: {}
+      c: { follow: nixpkgs }
+      d: ""
+`,
+    '9:10-12 error RF1005 inputs.hm.inputs.b is empty | write a url, or what it follows',
+    '10:12-18 error RF1003 unknown key "follow" in inputs.hm.inputs.c | expected url, flake, follows, inputs | did you mean "follows"?',
+    '11:10-12 error RF1005 inputs.hm.inputs.d cannot be ""',
+  ],
+  [
+    'overrides and inputs that follow',
+    `${OVERRIDES}      a: { follows: nixpkgs }
+      b: { url: github:b/b, follows: nixpkgs, inputs: { c: { inputs: { d: { follows: nowhere } } } } }
+      e: "https//foo"
+      f: github:f/f
+follows: { nixpkgs: hm/nixpkgs, x: y, y: x, z: hm/z, w: w, v: nope }
+`,
+    '4:3-10 error RF1013 inputs.nixpkgs and follows.nixpkgs are both written: an input has one source | remove one of them',
+    '7:16-17 error RF1013 inputs.hm.follows.a and inputs.hm.inputs.a.follows are both written: they are one wish | remove one of them',
+    '9:12-19 error RF1013 inputs.hm.inputs.a.follows and inputs.hm.follows.a are both written: they are one wish | remove one of them',
+    '10:12-15 error RF1013 inputs.hm.inputs.b.url and inputs.hm.inputs.b.follows are both written: an input has one source | remove one of them',
+    '10:29-36 error RF1013 inputs.hm.inputs.b.follows and inputs.hm.inputs.b.url are both written: an input has one source | remove one of them',
+    '10:86-93 error RF1009 follows names no input: "nowhere" | expected nixpkgs, hm, x, y, z, w, v | add nowhere to inputs',
+    '13:12-19 error RF1013 follows.nixpkgs and inputs.nixpkgs are both written: an input has one source | remove one of them',
+    '13:36-37 error RF1009 "y" would follow itself',
+    '13:42-43 error RF1009 "x" would follow itself',
+    '13:57-58 error RF1009 "w" would follow itself',
+    '13:63-67 error RF1009 follows names no input: "nope" | expected nixpkgs, hm, x, y, z, w, v | add nope to inputs',
+  ],
   ['duplicate key', `${GOOD}"git": off\ngit: off\n`, '5:1-4 error RF1002 duplicate key "git"'],
   ['two documents', `${GOOD}---\nb: 2`, '4:1-5 error RF1002 more than one document | remove everything from "---" on'],
   ['tab', 'a:\n\t- b', '2:1-2 error RF1002 tab in the indentation | indent with spaces'],
@@ -204,12 +244,12 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, features, lock, git, channels, ack, activate | did you mean "git"?',
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "git"?',
   ],
   [
     '__proto__ is a key like any other',
     '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
-    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, features, lock, git, channels, ack, activate',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate',
   ],
   ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
 ];
@@ -262,7 +302,7 @@ describe('a good spec', () => {
         name: 'nixpkgs',
         url: 'github:NixOS/nixpkgs/nixos-23.11',
         flake: true,
-        follows: {},
+        overrides: [],
         pointer: '/inputs/nixpkgs',
         urlPointer: '/inputs/nixpkgs',
       },
@@ -270,7 +310,9 @@ describe('a good spec', () => {
         name: 'home-manager',
         url: 'github:nix-community/home-manager/release-23.11',
         flake: true,
-        follows: { nixpkgs: 'nixpkgs' },
+        overrides: [
+          { path: ['nixpkgs'], follows: { value: 'nixpkgs', pointer: '/inputs/home-manager/follows/nixpkgs' } },
+        ],
         pointer: '/inputs/home-manager',
         urlPointer: '/inputs/home-manager/url',
       },
@@ -278,7 +320,7 @@ describe('a good spec', () => {
         name: 'wallpapers',
         url: 'path:./wallpapers',
         flake: false,
-        follows: {},
+        overrides: [],
         pointer: '/inputs/wallpapers',
         urlPointer: '/inputs/wallpapers/url',
       },

@@ -85,10 +85,20 @@ export function observe(scratch: string, dirs: readonly string[]): Observed[] {
 /** The parts of a wish that do not hold in a flake as Nix sees it. */
 export function notGranted(wish: FlakeWish, { inputs, implicit, hosts }: Observed, dir: string): string[] {
   const missing: string[] = [];
-  for (const { name, url, flake, follows = {} } of wish.inputs) {
+  for (const { name, url, target, flake, follows = {}, overrides = {} } of wish.inputs) {
     const got = inputs[name] ?? (implicit.includes(name) ? {} : undefined);
-    if (!urls(name, url, dir).includes(got?.url)) missing.push(`${name}: ${got?.url} instead of ${url}`);
-    if (got?.follows !== undefined) missing.push(`${name} follows ${got.follows}`);
+    if (url !== undefined && !urls(name, url, dir).includes(got?.url))
+      missing.push(`${name}: ${got?.url} instead of ${url}`);
+    if (target === undefined && got?.follows !== undefined) missing.push(`${name} follows ${got.follows}`);
+    if (target !== undefined && (got?.follows !== target || got.url !== undefined))
+      missing.push(`${name}: ${got?.url ?? got?.follows} instead of following ${target}`);
+    for (const [key, wished] of Object.entries(overrides)) {
+      const at = key.split('/').reduce<Got | undefined>((input, part) => input?.inputs?.[part], got);
+      if (wished.url !== undefined && (at?.url !== wished.url || at.follows !== undefined))
+        missing.push(`${name}: ${key} is ${at?.url ?? at?.follows} instead of ${wished.url}`);
+      if (wished.flake !== undefined && (at?.flake ?? true) !== wished.flake)
+        missing.push(`${name}: ${key}: flake is not ${wished.flake}`);
+    }
     if (flake !== undefined && (got?.flake ?? true) !== flake) missing.push(`${name}: flake is not ${flake}`);
     for (const [key, target] of Object.entries(follows)) {
       const at = key.split('/').reduce<Got | undefined>((input, part) => input?.inputs?.[part], got);

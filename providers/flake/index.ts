@@ -1,26 +1,28 @@
 // What flake.nix declares: the inputs, and the machine in nixosConfigurations. Writes one where there is none,
 // edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
 
-import { rangeOf } from '../core/diagnostic.ts';
-import type { NixFile } from '../core/documents/nix-text.ts';
-import type { Evaluated } from '../core/evaluation/question.ts';
-import { noConfiguration } from '../core/finding.ts';
-import { editFlake } from '../core/formats/flake/edit.ts';
-import type { OpenedFlake } from '../core/formats/flake/flake.ts';
-import { newFlake } from '../core/formats/flake/new.ts';
-import type { FlakeWish } from '../core/formats/flake/wish.ts';
-import type { Attrs } from '../core/formats/flake-ref/model.ts';
-import { parseFlakeRef } from '../core/formats/flake-ref/parse-ref.ts';
-import { showFlakeRef } from '../core/formats/flake-ref/print-ref.ts';
-import { asForgeKnows, sameRef } from '../core/formats/flake-ref/same-ref.ts';
-import { toPointer } from '../core/formats/json-pointer.ts';
-import { nixAttrPath } from '../core/formats/nix/print.ts';
-import { oddFile, ownerIn, putText } from '../core/machine/texts.ts';
-import type { Finding, Owner } from '../core/model.ts';
-import { type AbsPath, join, ROOT, relativeTo } from '../core/path.ts';
-import { isTextOf, puts } from '../core/plan/places.ts';
-import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../core/plan/provider.ts';
-import type { Wishes } from '../core/spec/wishes.ts';
+import { rangeOf } from '../../core/diagnostic.ts';
+import type { NixFile } from '../../core/documents/nix-text.ts';
+import type { Evaluated } from '../../core/evaluation/question.ts';
+import { noConfiguration } from '../../core/finding.ts';
+import type { Change } from '../../core/formats/flake/difference.ts';
+import { editFlake } from '../../core/formats/flake/edit.ts';
+import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
+import { newFlake } from '../../core/formats/flake/new.ts';
+import { type FlakeWish, followsPath, overridePath } from '../../core/formats/flake/wish.ts';
+import type { Attrs } from '../../core/formats/flake-ref/model.ts';
+import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
+import { showFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
+import { asForgeKnows, sameRef } from '../../core/formats/flake-ref/same-ref.ts';
+import { toPointer } from '../../core/formats/json-pointer.ts';
+import { nixAttrPath } from '../../core/formats/nix/print.ts';
+import { oddFile, ownerIn, putText } from '../../core/machine/texts.ts';
+import type { Finding, Owner } from '../../core/model.ts';
+import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
+import { isTextOf, puts } from '../../core/plan/places.ts';
+import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
+import type { Wishes } from '../../core/spec/wishes.ts';
+import { leavesOf, wishFor, withoutLeft } from './wish.ts';
 
 interface Desired {
   /** Parts of the wish that are to stay as flake.nix has them. */
@@ -41,32 +43,36 @@ interface Observed {
   readonly housed: boolean;
 }
 
-const HOST = ['/host/name', '/host/attribute', '/host/system', '/config/modules'] as const;
+/** Modules that the spec does not say are not asked of flake.nix. */
+const NAMED = ['/host/name', '/host/attribute', '/host/system'] as const;
+const HOST = [...NAMED, '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  answers: ['/host/attribute', '/inputs/*', '/inputs/*/url', '/inputs/*/flake', '/inputs/*/follows/*'],
+  answers: [
+    '/host/attribute',
+    '/inputs/*',
+    '/inputs/*/url',
+    '/inputs/*/flake',
+    '/inputs/*/follows/*',
+    '/inputs/*/inputs/**',
+    '/follows/*',
+  ],
   concerns: ['/host/name', '/host/system', '/config/modules'],
-  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2061', 'RF2063', 'RF2103'],
+  codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2058', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, host, modules, owner, spec, leftAlone }) => ({
+  desire: ({ dir, from, inputs, follows, host, modules, owner, spec, leftAlone }) => ({
     leftAlone,
     path: join(dir, 'flake.nix'),
     dir,
     wish: {
-      inputs: inputs.map(({ name, url, follows }) => {
-        const written = spec.inputs[name];
-        // A wish that is not written is not reconciled: `flake` only where the spec says it.
-        const said = typeof written === 'object' ? written.flake : undefined;
-        return { name, url, follows, ...(said !== undefined && { flake: said }) };
-      }),
-      host: { name: host.attribute, system: host.system, modules },
+      inputs: [
+        ...inputs.map((input) => wishFor(input, spec)),
+        ...follows.map(({ name, target }) => ({ name, target })),
+      ],
+      host: { name: host.attribute, system: host.system, ...(modules && { modules }) },
     },
-    // The name in flake.nix is the wish that says it: the attribute's, where that is written.
-    leafOf: (pointer) =>
-      pointer === '/host/name' && spec.host.attribute !== undefined
-        ? '/host/attribute'
-        : (inputs.find((input) => input.pointer === pointer)?.urlPointer ?? pointer),
+    leafOf: leavesOf(inputs, follows, spec),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
@@ -79,12 +85,12 @@ export const flake = provider<Desired, Observed>({
     const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
-      const finding = oddFile(path, file, desired.leafOf(`/inputs/${desired.wish.inputs[0]?.name ?? ''}`));
+      const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', desired.wish.inputs[0]?.name ?? ''])));
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
     const opened = file.nix.flake();
-    const wish = asDeclared(desired, opened);
+    const wish = withoutLeft(desired.wish, desired.leftAlone, desired.leafOf, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
@@ -92,6 +98,16 @@ export const flake = provider<Desired, Observed>({
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
     if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
+    const tool = opened.ok ? generatedFlake(opened) : undefined;
+    if (tool !== undefined) {
+      const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
+      return {
+        ...refused,
+        findings: [...left, ...(refused?.findings ?? []).filter(({ code }) => code === 'RF2029')],
+        edits: [],
+        asks,
+      };
+    }
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
       ({ subject, pointer, from: declared, to, line }): Finding => ({
@@ -115,39 +131,6 @@ export const flake = provider<Desired, Observed>({
     return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
-
-/** The wish without what is to stay as it is: such a url is wished as it is declared, and an input that is not declared is not. */
-function asDeclared({ wish, leftAlone, leafOf }: Desired, opened: OpenedFlake): FlakeWish {
-  if (leftAlone.size === 0) return wish;
-  const inputs = wish.inputs.flatMap(({ flake: isFlake, follows = {}, ...input }) => {
-    const pointer = toPointer(['inputs', input.name]);
-    const ref = opened.ok ? opened.flake.inputs.find(({ name }) => name === input.name)?.ref : undefined;
-    const isLeft = leftAlone.has(leafOf(pointer));
-    if (isLeft && ref?.kind !== 'url') return [];
-    const kept = Object.entries(follows).filter(
-      ([name]) => !leftAlone.has(toPointer(['inputs', input.name, 'follows', name])),
-    );
-    const flag = isFlake !== undefined && !leftAlone.has(`${pointer}/flake`);
-    return [
-      {
-        ...input,
-        ...(isLeft && ref?.kind === 'url' && { url: ref.url }),
-        ...(flag && { flake: isFlake }),
-        follows: Object.fromEntries(kept),
-      },
-    ];
-  });
-  if (leftAlone.has('/host/name')) return { inputs };
-  const { name, system, modules } = wish.host;
-  return {
-    inputs,
-    host: {
-      name,
-      ...(system !== undefined && !leftAlone.has('/host/system') && { system }),
-      ...(modules && !leftAlone.has('/config/modules') && { modules }),
-    },
-  };
-}
 
 /** What Nix says of the host, where it is not what is wished. */
 function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
@@ -233,14 +216,55 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
     because: 'there is no flake.nix',
     remedy: { by: 'plan', action: 'add' },
   });
-  const inputs = wish.inputs.flatMap(({ name, url, follows = {}, flake: isFlake }) => [
-    added(`inputs.${name}`, isFlake === false ? `${url} (no flake)` : url, leafOf(`/inputs/${name}`)),
-    ...Object.entries(follows).map(([input, target]) =>
-      added(`inputs.${name}.inputs.${input}.follows`, target, `/inputs/${name}/follows/${input}`),
+  const inputs = wish.inputs.flatMap(({ name, url, target, follows = {}, overrides = {}, flake: isFlake }) => [
+    added(
+      target === undefined ? `inputs.${name}` : `inputs.${name}.follows`,
+      target ?? (isFlake === false ? `${url} (no flake)` : (url ?? '')),
+      leafOf(toPointer(['inputs', name])),
+    ),
+    ...Object.entries(follows).map(([input, followed]) =>
+      added(
+        `inputs.${name}.${followsPath(input).join('.')}`,
+        followed,
+        leafOf(toPointer(['inputs', name, 'follows', input])),
+      ),
+    ),
+    ...Object.entries(overrides).flatMap(([input, wished]) =>
+      Object.entries(wished).map(([key, value]) =>
+        added(
+          `inputs.${name}.${overridePath(input).join('.')}.${key}`,
+          String(value),
+          leafOf(toPointer(['inputs', name, 'inputs', input, key])),
+        ),
+      ),
     ),
   ]);
   const host = added(nixAttrPath(['nixosConfigurations', wish.host.name]), `${wish.host.system}`, leafOf('/host/name'));
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
+}
+
+/** A wish that an edit could grant, in a file that another tool makes: the edit would be lost. */
+function madeElsewhere(
+  { subject, pointer, from, to }: Change,
+  { by, again, at }: GeneratedFlake,
+  { path, leafOf }: Desired,
+  text: string,
+): Finding {
+  const what = from === undefined ? `does not declare ${subject}` : `says ${subject} is ${from}`;
+  return {
+    code: 'RF2058',
+    wish: leafOf(pointer),
+    subject,
+    path,
+    at: rangeOf(path, text, at),
+    ...(from !== undefined && { from }),
+    to,
+    because: `flake.nix ${what}, and it is not edited: ${by === undefined ? 'it says that it is generated' : `it is made by ${by}`}`,
+    remedy: {
+      by: 'you',
+      hint: `say it where the file is made from${again === undefined ? ', and make it anew' : `, then: ${again}`}`,
+    },
+  };
 }
 
 /** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
@@ -256,7 +280,7 @@ function refuse(
     const because = `flake.nix cannot be read: ${broken.message}`;
     const remedy = { by: 'you', hint: 'mend the file at the place shown' } as const;
     const at = rangeOf(path, text, broken.at);
-    const leaf = leafOf(`/inputs/${wish.inputs[0]?.name ?? ''}`);
+    const leaf = leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? '']));
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
   const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {
@@ -290,6 +314,8 @@ function refuse(
   return {
     findings: [...findings, ...others],
     edits: [],
-    ...(hidden && { rest: { verdict: 'undecided', by: hidden.code, of: HOST } }),
+    ...(hidden && {
+      rest: { verdict: 'undecided', by: hidden.code, of: wish.host.modules === undefined ? NAMED : HOST },
+    }),
   };
 }

@@ -1,0 +1,122 @@
+// A spec before it is written, held against the machine by a plan of its own: what is not so and was not asked for is left out,
+// so that the first plan is empty.
+
+import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
+import { isError } from '../../core/diagnostic.ts';
+import { findingsOf, isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
+import type { Plan } from '../../core/model.ts';
+import { discreetly } from '../../core/plan/caller-may-read.ts';
+import { loadSpec, type Spec } from '../../core/spec/load.ts';
+import { leaveOut } from '../../core/survey/draft.ts';
+import type { LeftOut } from '../../core/survey/spec-text.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import { type Place, sessionOf } from '../session/session.ts';
+import type { Draft } from './proposal.ts';
+
+/** `problems`: nothing can be written; they name no place, for there is no file yet. */
+export type Settled =
+  | {
+      readonly spec: Spec;
+      readonly leftOut: readonly LeftOut[];
+      readonly firstPlan: 'empty' | 'changes' | 'blocked';
+      /** What the first plan would tell besides. */
+      readonly findings: readonly Diagnostic[];
+    }
+  | { readonly problems: readonly Diagnostic[] };
+
+export async function settleDraft(draft: Draft, place: Place, options: GlobalOptions, io: Io): Promise<Settled> {
+  let { spec } = draft;
+  const leftOut: LeftOut[] = [];
+  for (;;) {
+    const looked = await look(spec, place, options, io);
+    const wrong = 'plan' in looked ? (draft.isAdopted ? differing(looked.plan, draft.asked) : []) : looked.wrong;
+    const less = leaveOut(spec, wrong, draft.home);
+    if (less.leftOut.length === 0) {
+      if (!('plan' in looked)) return { problems: looked.problems };
+      const { plan } = looked;
+      return {
+        spec,
+        leftOut,
+        firstPlan: isBlocked(plan) ? 'blocked' : isEmpty(plan) ? 'empty' : 'changes',
+        findings: problemsOf(plan).filter((one) => !isError(one)),
+      };
+    }
+    spec = less.spec;
+    leftOut.push(...less.leftOut);
+  }
+}
+
+interface Wrong {
+  readonly pointer: JsonPointer;
+  readonly because: string;
+}
+type Looked = { readonly plan: Plan } | { readonly problems: readonly Diagnostic[]; readonly wrong: readonly Wrong[] };
+
+/** What the machine guard will say of the spec, in its own words: nothing where it lets it through. */
+export async function guardSays(
+  spec: Spec,
+  place: Place,
+  options: GlobalOptions,
+  io: Io,
+): Promise<readonly Diagnostic[]> {
+  const looked = await lookWith({ ...options, only: ['machine'], skip: [] }, spec, place, io);
+  const said = 'plan' in looked ? problemsOf(looked.plan) : looked.problems;
+  // It bars what comes later, and not the file that is written now.
+  return said
+    .filter(isError)
+    .map((one) => ({ ...one, severity: 'warning', summary: `the guard will say: ${one.summary}` }));
+}
+
+/** The guard aside: what it says changes nothing of what is there. */
+const look = (spec: Spec, place: Place, options: GlobalOptions, io: Io): Promise<Looked> =>
+  lookWith({ ...options, only: undefined, skip: ['machine'] }, spec, place, io);
+
+async function lookWith(options: GlobalOptions, spec: Spec, place: Place, io: Io): Promise<Looked> {
+  const text = JSON.stringify(spec);
+  const loaded = await loadSpec('reflake.json', text);
+  if (!loaded.ok) return problems(loaded.diagnostics);
+  const told: Diagnostic[] = [];
+  const silent = {
+    report: (event: { readonly type: string }) => {
+      if ('diagnostics' in event) told.push(...(event.diagnostics as readonly Diagnostic[]));
+    },
+    learn: () => {},
+  };
+  const opened = await sessionOf({ spec: loaded, file: '', text }, place, options, io, silent);
+  if (!opened.ok) return problems(told);
+  const { session } = opened;
+  const planned = await session.plan(() => {}, { bytes: false });
+  let { plan } = planned;
+  // What only root can read is neither told nor written into a file of the caller's.
+  discreetly(
+    (event) => {
+      if (event.type === 'planned') plan = event.plan;
+    },
+    () => session.mayRead,
+  )({ type: 'planned', plan });
+  return { plan };
+}
+
+/** Without the places in a text that nobody will see. */
+const problems = (diagnostics: readonly Diagnostic[]): Looked => ({
+  problems: diagnostics.map(({ at: _at, pointer, ...diagnostic }) => ({
+    ...diagnostic,
+    summary:
+      pointer === undefined ? diagnostic.summary : `${pointer.slice(1).replaceAll('/', '.')}: ${diagnostic.summary}`,
+  })),
+  wrong: diagnostics.flatMap(({ pointer, summary, severity }) =>
+    pointer === undefined || severity !== 'error' ? [] : [{ pointer, because: summary }],
+  ),
+});
+
+/** The wishes that the machine does not grant today, with the first thing that is said of each. */
+function differing(plan: Plan, asked: readonly JsonPointer[]): readonly Wrong[] {
+  const findings = findingsOf(plan);
+  const differ = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict === 'differs'));
+  return differ
+    .filter(({ wish }) => !asked.includes(wish))
+    .map(({ wish, by }) => {
+      const said = findings.find((one) => one.wish === wish) ?? findings.find(({ code }) => code === by);
+      return { pointer: wish, because: said?.because ?? String(by) };
+    });
+}

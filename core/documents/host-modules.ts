@@ -1,0 +1,43 @@
+// Which files are the modules of the host: those of the spec, else those that its flake.nix names, else what a new flake gets.
+
+import { DEFAULT_MODULES } from '../formats/flake/wish.ts';
+import type { Reader } from '../machine/reader.ts';
+import { type AbsPath, join } from '../path.ts';
+import type { ModuleGraph, Roots } from './graph.ts';
+import { type ModuleFile, moduleFile } from './module-file.ts';
+import type { NixFile } from './nix-text.ts';
+
+/** `named`: as spec or flake.nix say it. */
+export interface HostModule {
+  readonly named: AbsPath;
+  readonly file: ModuleFile;
+}
+
+/** Relative to the flake; undefined where its text does not tell which modules the host has. */
+export function modulesNamedBy(flake: NixFile, host: string): readonly string[] | undefined {
+  if (flake.kind === 'absent') return DEFAULT_MODULES;
+  const opened = flake.kind === 'text' ? flake.nix.flake() : undefined;
+  if (!opened?.ok) return undefined;
+  const { hosts } = opened.flake.outputs;
+  if (hosts.kind === 'opaque') return undefined;
+  const found = hosts.kind === 'static' ? hosts.hosts.find(({ name }) => name === host) : undefined;
+  // One that is not there yet gets what a new flake gets.
+  if (found === undefined) return hosts.kind === 'static' && !hosts.complete ? undefined : DEFAULT_MODULES;
+  if (found.kind === 'opaque') return undefined;
+  const paths = found.modules.flatMap((module) =>
+    module.kind === 'path' && !/^[/~]/.test(module.path) ? [module.path] : [],
+  );
+  return paths.length === 0 && found.modules.some(({ kind }) => kind === 'unknown') ? undefined : paths;
+}
+
+/** `named`: undefined where nobody says it. Then what installers make is one, if the flake refers to it. Throws `unreadable`. */
+export function hostModulesIn(
+  named: readonly string[] | undefined,
+  graph: () => ModuleGraph,
+  { dir, within }: Roots,
+  reader: Reader,
+): readonly HostModule[] {
+  const paths = (named ?? DEFAULT_MODULES).map((path) => join(dir, path));
+  const known = named === undefined ? paths.filter((path) => graph().files.has(path)) : paths;
+  return known.map((path) => ({ named: path, file: moduleFile(path, within, reader) }));
+}

@@ -1,0 +1,42 @@
+// Whether the argument of a fetcher says which bytes it means: pure evaluation asks for a hash or a revision.
+
+import { settle } from '../nix/constant.ts';
+import { readString } from '../nix/read.ts';
+import type { Scope } from '../nix/scope.ts';
+import type { Expr } from '../nix/syntax.ts';
+
+export type Pinned = 'yes' | 'no' | 'unknown';
+
+/** The attributes each of which pins what a fetcher fetches, and whether a reference as text can do it. */
+const FETCHERS: Readonly<Record<string, { readonly by: readonly string[]; readonly byText: boolean }>> = {
+  fetchTarball: { by: ['sha256'], byText: false },
+  fetchurl: { by: ['sha256'], byText: false },
+  fetchGit: { by: ['rev', 'narHash'], byText: false },
+  fetchMercurial: { by: ['rev'], byText: false },
+  fetchTree: { by: ['rev', 'narHash'], byText: true },
+  getFlake: { by: ['rev', 'narHash'], byText: true },
+};
+
+export const isFetcher = (name: string): boolean => Object.hasOwn(FETCHERS, name);
+
+export function isPinned(fetcher: string, arg: Expr, scope: Scope | undefined): Pinned {
+  const { by, byText } = FETCHERS[fetcher]!;
+  const { expr, scope: inner } = settle(arg, scope);
+  if (expr.kind === 'path') return 'no';
+  if (expr.kind === 'attrs') {
+    const names = expr.bindings.flatMap((binding) =>
+      binding.kind === 'bind' ? [binding.path.names[0]!] : binding.names,
+    );
+    if (names.some((name) => name.kind === 'static' && by.includes(name.name))) return 'yes';
+    return names.every(({ kind }) => kind === 'static') ? 'no' : 'unknown';
+  }
+  if (expr.kind === 'binary' && expr.op === '//') {
+    const sides = [expr.left, expr.right].map((side) => isPinned(fetcher, side, inner));
+    return sides.includes('yes') ? 'yes' : sides.includes('unknown') ? 'unknown' : 'no';
+  }
+  const text = readString(expr, inner);
+  if (text.kind !== 'static') return expr.kind === 'string' && !byText ? 'no' : 'unknown';
+  return byText && LOCKED.test(text.value) ? 'yes' : 'no';
+}
+
+const LOCKED = /[?&](rev|narHash)=|^[a-z]+:[^/]+\/[^/]+\/[0-9a-f]{40}($|\?)/;

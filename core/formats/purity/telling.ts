@@ -1,0 +1,81 @@
+// Whether a text may hold an impurity, without parsing it: a superset, so that most files of a configuration need no parser.
+
+/** `text`: as Latin-1 reads its bytes. */
+export const tellsImpurity = (text: string): boolean => WORDS.test(text) || (LITERAL.test(text) && holdsLiteral(text));
+
+const WORDS = new RegExp(
+  [
+    /fetch(?:Tarball|url|Git|Tree|Mercurial)\b|getFlake|findFile|nixPath/,
+    /current(?:System|Time)\b|getEnv|storePath|\/etc\/nixos/,
+    // An absolute string where files are read; one that is joined to something is none.
+    /\b(?:import|imports|modules|sharedModules|extraModules|baseModules|read(?:File|Dir|FileType)|hashFile|import(?:JSON|TOML)|fileContents|pathExists|filterSource|builtins\.path|builtins)\b[^;]{0,2000}?(?<!\+\s{0,20})(?:"|'')\//,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
+
+/** What begins a path that is absolute or in a home, or a lookup path; in code, or in a string. */
+const LITERAL = /(?<![\w.+\-/])~?\/(?:[\w.+-]|\$\{)|<[\w.+-]+(?:\/[\w.+-]+)*>/;
+
+const LOOKUP = /<[\w.+-]+(?:\/[\w.+-]+)*>/y;
+const PATH = /~?\/(?:[\w.+-]|\$\{)/y;
+
+/** Whether such a literal stands in code: strings and comments are passed over, what they interpolate is not. */
+function holdsLiteral(text: string): boolean {
+  const isAt = (pattern: RegExp, at: number): boolean => {
+    pattern.lastIndex = at;
+    return pattern.test(text);
+  };
+  /** Of the strings around: how each ends, and the open braces of the code around it. */
+  const around: { readonly quote: string; readonly braces: number }[] = [];
+  let quote = '';
+  let braces = 0;
+  const skipTo = (end: string, from: number): number => {
+    const found = text.indexOf(end, from);
+    return found === -1 ? text.length : found + end.length;
+  };
+  for (let at = 0; at < text.length; ) {
+    const char = text[at]!;
+    if (quote !== '') {
+      if (char === '$' && text[at + 1] === '{') {
+        around.push({ quote, braces });
+        [quote, braces] = ['', 0];
+        at += 2;
+      } else if (char === '$' && text[at + 1] === '$') at += 2;
+      else if (quote === '"') {
+        if (char === '"') quote = '';
+        at += char === '\\' ? 2 : 1;
+      } else if (char === "'" && text[at + 1] === "'") {
+        const next = text[at + 2];
+        if (next === '$' || next === "'") at += 3;
+        else if (next === '\\') at += 4;
+        else {
+          quote = '';
+          at += 2;
+        }
+      } else at++;
+      continue;
+    }
+    if (char === '#') at = skipTo('\n', at);
+    else if (char === '/' && text[at + 1] === '*') at = skipTo('*/', at + 2);
+    else if (char === '"') {
+      quote = '"';
+      at++;
+    } else if (char === "'" && text[at + 1] === "'") {
+      quote = "''";
+      at += 2;
+    } else if (char === '{') {
+      braces++;
+      at++;
+    } else if (char === '}') {
+      const outer = braces === 0 ? around.pop() : undefined;
+      if (outer === undefined) braces--;
+      else ({ quote, braces } = outer);
+      at++;
+    } else if (char === '<' && isAt(LOOKUP, at)) return true;
+    // Behind these a slash goes on with a path, or is an operator.
+    else if ((char === '/' || char === '~') && !/[\w.+\-/}]/.test(text[at - 1] ?? ' ') && isAt(PATH, at)) return true;
+    else at++;
+  }
+  return false;
+}

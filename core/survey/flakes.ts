@@ -1,0 +1,97 @@
+// The NixOS flakes that are on a machine already: behind /etc/nixos, around the working directory, in a home. Which of them is
+// this machine's is decided elsewhere.
+
+import { type Documents, documentsOf } from '../documents/documents.ts';
+import type { OpenFlake } from '../formats/flake/flake.ts';
+import { MOST } from '../limits.ts';
+import { follow } from '../machine/links.ts';
+import type { Reader } from '../machine/reader.ts';
+import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../path.ts';
+import { ifReadable } from './fact.ts';
+
+/** Where installers put the configuration. */
+export const PLACE = absolute('/etc/nixos');
+const STORE = absolute('/nix/store');
+
+export interface FoundFlake {
+  /** Where it was looked for; `dir` is where links led from there. */
+  readonly place: AbsPath;
+  readonly dir: AbsPath;
+  readonly documents: Documents;
+  readonly open: OpenFlake;
+}
+
+/** `problem`: a flake.nix is there, and cannot be adopted. Undefined: there is none. */
+export type FlakeAt = FoundFlake | { readonly place: AbsPath; readonly problem: string } | undefined;
+
+/** `home`: of whose git and Nix are meant. */
+export function flakeAt(place: AbsPath, reader: Reader, home: string): FlakeAt {
+  const { path, entry } = follow(reader, join(place, './flake.nix'));
+  if (entry.type === 'absent') return undefined;
+  if (isWithin(path, STORE)) return { place, problem: 'it leads into the Nix store, where nothing can be changed' };
+  const documents = documentsOf({ dir: parent(path), host: '', modules: [], home }, reader);
+  const file = documents.flake();
+  if (file.kind === 'absent') return undefined;
+  if (file.kind === 'odd') return { place, problem: `it ${file.problem}` };
+  const open = file.nix.flake();
+  if (!open.ok) return { place, problem: `it cannot be read: ${open.error.message}` };
+  return { place, dir: parent(path), documents, open };
+}
+
+/** Those that make NixOS machines in and right below `home`, one for each directory, wherever links lead. */
+export function flakesInHome(home: AbsPath, reader: Reader): readonly FoundFlake[] {
+  const found = new Map<AbsPath, FoundFlake>();
+  for (const place of placesIn(home, reader)) {
+    const flake = ifReadable(() => flakeAt(place, reader, home));
+    if (
+      flake !== undefined &&
+      'open' in flake &&
+      !found.has(flake.dir) &&
+      ifReadable(() => makesMachines(flake, reader))
+    )
+      found.set(flake.dir, flake);
+  }
+  return [...found.values()];
+}
+
+/** The one that a directory belongs to: upwards to the top of its repository. */
+export function flakeAround(dir: AbsPath, reader: Reader, home: string): FoundFlake | undefined {
+  for (let place = dir; place !== ROOT; place = parent(place)) {
+    const flake = ifReadable(() => flakeAt(place, reader, home));
+    if (flake !== undefined)
+      return 'open' in flake && ifReadable(() => makesMachines(flake, reader)) ? flake : undefined;
+    if (ifReadable(() => reader.stat(join(place, './.git')).type) !== 'absent') return undefined;
+  }
+  return undefined;
+}
+
+function* placesIn(home: AbsPath, reader: Reader): Generator<AbsPath> {
+  yield home;
+  for (const dir of directoriesIn(home, reader)) {
+    yield dir;
+    // Dotfiles have their flake one step below.
+    if (/nix|dot|conf|flake|system|machine|infra/i.test(dir.slice(home.length))) yield* directoriesIn(dir, reader);
+  }
+}
+
+/** Links to directories too. */
+function directoriesIn(dir: AbsPath, reader: Reader): readonly AbsPath[] {
+  const entries = ifReadable(() => reader.entries(dir)) ?? [];
+  return entries.flatMap(({ name, entry }) =>
+    name !== '.git' && (entry.type === 'dir' || entry.type === 'link') ? [join(dir, `./${name}`)] : [],
+  );
+}
+
+/** Not every flake does: whether its outputs say so, or, where they can't be read, some file that it refers to. */
+function makesMachines({ open, documents }: FoundFlake, reader: Reader): boolean {
+  const { hosts } = open.flake.outputs;
+  if (hosts.kind === 'static') return hosts.hosts.length > 0 || !hosts.complete;
+  if (hosts.kind === 'none') return false;
+  if (MACHINES.test(open.text)) return true;
+  return [...documents.modules().files.keys()].some(
+    (path) =>
+      path.endsWith('.nix') && MACHINES.test(Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1')),
+  );
+}
+
+const MACHINES = /nixosConfigurations|nixosSystem/;

@@ -1,0 +1,121 @@
+// Which nixpkgs a machine without a flake is built from: from the url of the channel down to os-release, the most direct source
+// first. A branch that is unstable or small stays what it is.
+
+import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
+import { follow, textThroughLinks } from '../machine/links.ts';
+import type { Reader } from '../machine/reader.ts';
+import { absolute, isWithin } from '../path.ts';
+import { type Fact, ifReadable } from './fact.ts';
+
+/** `value`: a branch (`nixos-24.05-small`), or the whole reference where it is none of nixpkgs' own. */
+export interface Nixpkgs extends Fact {
+  /** A flake reference. */
+  readonly url: string;
+}
+
+/** What the channel of root lies in, and its list of channels, where older and newer Nix have it. */
+const CHANNEL_LISTS = ['/root/.nix-channels', '/root/.local/state/nix/channels'].map(absolute);
+const CHANNELS = absolute('/nix/var/nix/profiles/per-user/root/channels');
+const STORE = absolute('/nix/store');
+
+/** `note`: what speaks against what was found. */
+export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined; readonly notes: readonly string[] } {
+  const text = (path: string): string => ifReadable(() => textThroughLinks(reader, absolute(path))) ?? '';
+  const running = branchOfVersion(text('/run/current-system/nixos-version').trim());
+  const fromRunning = running === undefined ? undefined : branch(running, 'the running system');
+  const found =
+    fromChannelList(reader) ?? fromChannelTree(reader, text) ?? fromRunning ?? fromOsRelease(text('/etc/os-release'));
+  const isOther = found !== undefined && running !== undefined && family(found.value) !== family(running);
+  const notes = isOther ? [`the running system is ${running}, and ${found.source} is ${found.value}: that counts`] : [];
+  return { found, notes };
+}
+
+/** `24.05`, `nixos-unstable-small` or a flake reference, as somebody answers; undefined where it is none of them. */
+export function nixpkgsNamed(text: string, source: string): Nixpkgs | undefined {
+  const name = /^(?:nixos-)?((?:unstable|\d\d\.\d\d)(?:-small)?)$/.exec(text)?.[1];
+  if (name !== undefined) return branch(`nixos-${name}`, source);
+  if (!/[:/]/.test(text) || !parseFlakeRef(text, { context: 'input' }).ok) return undefined;
+  return { value: text, url: text, source };
+}
+
+const branch = (name: string, source: string): Nixpkgs => ({
+  value: name,
+  url: `github:NixOS/nixpkgs/${name}`,
+  source,
+});
+
+/** Small or not, it is the same release. */
+const family = (name: string): string => name.replace(/-small$/, '');
+
+function fromChannelList(reader: Reader): Nixpkgs | undefined {
+  for (const path of CHANNEL_LISTS) {
+    const url = channelIn(ifReadable(() => textThroughLinks(reader, path)) ?? '');
+    const found = url === undefined ? undefined : ofChannel(url, 'the root channel');
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The url of the channel that NIX_PATH names: that of the name nixos. */
+function channelIn(list: string): string | undefined {
+  const channels = list.split('\n').flatMap((line) => {
+    const [url = '', name = ''] = line.trim().split(/\s+/);
+    if (url === '' || url.startsWith('#')) return [];
+    // As nix-channel names one that nobody named.
+    return [{ url, name: name || url.replace(/\/+$/, '').replace(/^.*\//, '') }];
+  });
+  const named = (pattern: RegExp): string | undefined => channels.find(({ name }) => pattern.test(name))?.url;
+  return named(/^nixos$/) ?? named(/^nixos-/) ?? named(/^nixpkgs(-|$)/);
+}
+
+/** What a channel's url names; undefined where no flake can have it. */
+export function ofChannel(url: string, source: string): Nixpkgs | undefined {
+  const plain = url.replace(/\/+$/, '').replace(/\/nixexprs\.tar\.\w+$/, '');
+  // A release: https://releases.nixos.org/nixos/24.05-small/nixos-24.05.1234.abcdef
+  const release = /\/nixos\/((?:unstable|\d\d\.\d\d)(?:-\w+)?)\/nixos-[^/]+$/.exec(plain)?.[1];
+  if (release !== undefined) return branch(`nixos-${release}`, source);
+  if (/\/nixpkgs\/nixpkgs-\d\d\.\d\d[^/]*$/.test(plain)) return branch('nixpkgs-unstable', source);
+  const name = /\/((?:nixos|nixpkgs)-(?:unstable|\d\d\.\d\d)(?:-\w+)?)$/.exec(plain)?.[1];
+  if (name !== undefined) return branch(name, source);
+  const archive =
+    /^https:\/\/github\.com\/([^/]+)\/([^/]+)\/archive\/(?:refs\/(?:heads|tags)\/)?(.+?)\.(?:tar\.gz|zip)$/.exec(plain);
+  if (archive !== null) {
+    const [, owner, repo, ref = ''] = archive;
+    const isOwn = /^nixos$/i.test(owner!) && /^nixpkgs(-channels)?$/i.test(repo!);
+    return isOwn ? branch(ref, source) : reference(`github:${owner}/${repo}/${ref}`, source);
+  }
+  if (!/^(https?|file):\/\//.test(plain)) return undefined;
+  return reference(/\.(tar(\.\w+)?|tgz|zip)$/.test(plain) ? plain : `${plain}/nixexprs.tar.xz`, source);
+}
+
+function reference(url: string, source: string): Nixpkgs | undefined {
+  return parseFlakeRef(url, { context: 'input' }).ok ? { value: url, url, source } : undefined;
+}
+
+/** The channel as nix-channel unpacked it: its store path, or a file in it, has the version. Everybody may look there. */
+function fromChannelTree(reader: Reader, text: (path: string) => string): Nixpkgs | undefined {
+  const tree = ifReadable(() => follow(reader, absolute(`${CHANNELS}/nixos`)).path);
+  const name = tree && isWithin(tree, STORE) ? /-nixos-(\d\d\.\d\d[^/]*)/.exec(tree)?.[1] : undefined;
+  const inTree = (file: string): string => text(`${CHANNELS}/nixos/${file}`).trim();
+  const found = branchOfVersion(name ?? `${inTree('.version')}${inTree('.version-suffix')}`);
+  return found === undefined ? undefined : branch(found, 'the tree of the root channel');
+}
+
+/** `ID` and `BUILD_ID`, else `VERSION_ID`, which does not tell whether a release is out yet. */
+function fromOsRelease(text: string): Nixpkgs | undefined {
+  const value = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1];
+  if (value('ID') !== 'nixos') return undefined;
+  const found = [value('BUILD_ID'), value('VERSION_ID')]
+    .map((one) => branchOfVersion(one ?? ''))
+    .find((one) => one !== undefined);
+  return found === undefined ? undefined : branch(found, '/etc/os-release');
+}
+
+/** The branch that has versions like `24.05.1234.abcdef`, `26.11pre5678.abcdef` or `26.11.20261001.abcdef` (a flake's). */
+export function branchOfVersion(version: string): string | undefined {
+  const [, release, rest = ''] = /^(\d\d\.\d\d)(?!\d)(.*)$/.exec(version) ?? [];
+  if (release === undefined) return undefined;
+  const month = /^\.(20\d{4})\d\d\./.exec(rest)?.[1];
+  const isBefore = month !== undefined && month < `20${release.replace('.', '')}`;
+  return rest.startsWith('pre') || isBefore ? 'nixos-unstable' : `nixos-${release}`;
+}

@@ -1,0 +1,84 @@
+// Looks at a machine and says what there is to know before a spec is written: its name, system, nixpkgs, people, the place of
+// its configuration, and the flakes on it. For `reflake init`; only reads.
+
+import { follow } from '../machine/links.ts';
+import { people } from '../machine/people.ts';
+import type { Reader } from '../machine/reader.ts';
+import type { Person } from '../model.ts';
+import { type AbsPath, absolute, join } from '../path.ts';
+import { type Fact, ifReadable } from './fact.ts';
+import { type FlakeAt, type FoundFlake, flakeAround, flakeAt, flakesInHome, PLACE } from './flakes.ts';
+import { type ModulesSay, whatModulesSay } from './modules.ts';
+import { type Nixpkgs, nixpkgsNamed, nixpkgsOf } from './nixpkgs.ts';
+import { firstLabel, runningName } from './who.ts';
+
+/** A fact is undefined where it could not be found. */
+export interface Survey {
+  /** The name that the machine has now. */
+  readonly running: Fact | undefined;
+  /** What its channel configuration calls it. */
+  readonly configured: Fact | undefined;
+  readonly system: Fact;
+  readonly nixpkgs: Nixpkgs | undefined;
+  readonly user: Fact | undefined;
+  /** Where the configuration is now, wherever /etc/nixos leads. */
+  readonly from: AbsPath | undefined;
+  /** What is not certain, or speaks against what was found. */
+  readonly notes: readonly string[];
+  /** What lies behind /etc/nixos. */
+  readonly installed: FlakeAt;
+  readonly around: FoundFlake | undefined;
+  readonly inHome: readonly FoundFlake[];
+}
+
+/** `caller`: preferred among several users. The home of the owner that is found is looked through. `cwd`: where they are on this machine. */
+export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined): Survey {
+  const from = configurationAt(reader);
+  const said = from === undefined ? undefined : ifReadable(() => whatModulesSay(from, ['configuration.nix'], reader));
+  const running = runningName(reader.facts);
+  const configured = said?.hostName && { ...said.hostName, value: firstLabel(said.hostName.value) };
+  const nixpkgs = nixpkgsOf(reader);
+  const user = userOf(reader, caller, said);
+  const home = homeOf(reader, user?.value ?? caller.name) ?? caller.home;
+  const old = said?.stateVersion;
+  return {
+    running,
+    configured,
+    system: said?.system ?? { value: reader.facts.system, source: 'this processor' },
+    nixpkgs:
+      nixpkgs.found ??
+      (old && nixpkgsNamed(old.value, `system.stateVersion of ${old.source}, for want of anything better`)),
+    user,
+    from,
+    notes: [...nixpkgs.notes, ...notesOn(from, said)],
+    installed: ifReadable(() => flakeAt(PLACE, reader, home)),
+    around: cwd && flakeAround(cwd, reader, home),
+    inHome: home === '/' ? [] : flakesInHome(absolute(home), reader),
+  };
+}
+
+function configurationAt(reader: Reader): AbsPath | undefined {
+  const { path, entry } = ifReadable(() => follow(reader, PLACE)) ?? {};
+  return entry?.type === 'dir' ? path : undefined;
+}
+
+/** The caller, else the user that the configuration declares, else the first ordinary one. */
+function userOf(reader: Reader, caller: Person, said: ModulesSay | undefined): Fact | undefined {
+  const ordinary = people(reader)
+    .users.filter(({ uid, shell }) => uid >= 1000 && uid < 60_000 && !/nologin|false$/.test(shell))
+    .map(({ name }) => name);
+  const declared = ordinary.filter((name) => said?.users.includes(name));
+  if (ordinary.includes(caller.name))
+    return { value: caller.name, source: declared.includes(caller.name) ? 'you, and the configuration' : 'you' };
+  const [first] = [...declared, ...ordinary];
+  return first === undefined
+    ? undefined
+    : { value: first, source: declared.includes(first) ? 'the configuration' : '/etc/passwd' };
+}
+
+export const homeOf = (reader: Reader, name: string): string | undefined => people(reader).user(name)?.home;
+
+function notesOn(from: AbsPath | undefined, said: ModulesSay | undefined): readonly string[] {
+  if (from === undefined) return [`there is no configuration at ${PLACE}`];
+  return said === undefined ? [`${join(from, './configuration.nix')} cannot be read`] : [];
+}

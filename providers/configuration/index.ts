@@ -1,0 +1,138 @@
+// What the NixOS configuration itself must say: the experimental features, where NixOS makes nix.conf from it;
+// and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
+
+import type { Documents } from '../../core/documents/documents.ts';
+import { noConfiguration } from '../../core/finding.ts';
+import { nixpkgsRelease } from '../../core/formats/flake/release.ts';
+import { type FeatureOption, removeBinding } from '../../core/formats/module/edit.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import { ownerIn, putText } from '../../core/machine/texts.ts';
+import type { Finding, Owner } from '../../core/model.ts';
+import { type AbsPath, relativeTo } from '../../core/path.ts';
+import { isTextOf, puts } from '../../core/plan/places.ts';
+import { type Asks, barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { runningRelease } from '../../core/survey/release.ts';
+import { enable, enabledBy, enabledIn, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
+import { isModule, type Module, type Modules, modulesOf } from './modules.ts';
+
+interface Desired {
+  readonly dir: AbsPath;
+  readonly from?: AbsPath;
+  readonly host: string;
+  /** The spec says which modules the host has. */
+  readonly saysModules: boolean;
+  readonly features: readonly string[];
+}
+
+interface Observed extends Modules {
+  /** NixOS makes nix.conf from this configuration. */
+  readonly bySystem: boolean;
+  readonly housed: boolean;
+  readonly born: Owner;
+  readonly option: FeatureOption;
+  readonly flake: AbsPath;
+}
+
+export const configuration = provider<Desired, Observed>({
+  name: 'configuration',
+  answers: ['/config/modules'],
+  concerns: ['/features'],
+  codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2057', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
+  mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
+  desire: ({ dir, from, host, modules, features }) => ({
+    dir,
+    host: host.attribute,
+    saysModules: modules !== undefined,
+    ...(from && { from }),
+    features: features ?? [],
+  }),
+  async observe({ dir, host, saysModules, features }, reader, documents) {
+    const housed = reader.stat(dir).type === 'dir';
+    const found = housed ? modulesOf(dir, host, saysModules, reader, documents) : NONE;
+    const { bySystem } = documents.nixConf();
+    const option = bySystem && features.length > 0 ? optionOf(reader, documents) : 'settings';
+    return { ...found, bySystem, housed, born: ownerIn(reader, dir), option, flake: documents.flakePath };
+  },
+  reconcile(desired, observed) {
+    const { modules, bySystem, housed, broken, born, option, flake } = observed;
+    // Where NixOS makes nix.conf, these modules are all there is to look at for the features.
+    const asked = bySystem ? undefined : ['/config/modules'];
+    if (!housed) return barred(noConfiguration(desired.dir, desired.from), asked);
+    const [first] = broken;
+    if (first !== undefined) return { ...barred(first, asked), findings: broken };
+    const enabled = enabledBy(modules, observed.unknown);
+    const missing = bySystem ? desired.features.filter((feature) => !enabled.known.has(feature)) : [];
+    const wish = { ...desired, option };
+    const { target, unknown } = enabled;
+    const besides =
+      missing.length === 0 || (unknown === undefined && target !== undefined)
+        ? []
+        : [unknown ? undecided(unknown, missing, wish) : nowhere(flake, missing, wish)];
+    const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(wish, said) : [] }) };
+    const joined = joinDifferences([
+      { findings: besides, edits: [] },
+      ...modules.map((module) => {
+        const isTarget = module === target && missing.length > 0 && unknown === undefined;
+        const enabling = isTarget ? enable(module, enabled, missing, wish) : unchanged(module);
+        return asDifference(
+          module,
+          [enabling, removeCopy({ ...module, file: { ...module.file, text: enabling.text } }, desired)],
+          born,
+        );
+      }),
+    ]);
+    return { ...joined, asks };
+  },
+});
+
+const NONE: Modules = { modules: [], unknown: [], broken: [] };
+
+/** A release of nixpkgs that has no `nix.settings` stops at it; where its name does not tell, the system that runs is of it. */
+function optionOf(reader: Reader, documents: Documents): FeatureOption {
+  const file = documents.flake();
+  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
+  const named = opened?.ok ? nixpkgsRelease(opened.flake) : ({ kind: 'unknown' } as const);
+  if (named.kind === 'unstable') return 'settings';
+  const release = named.kind === 'release' ? named.number : runningRelease(reader)?.value;
+  return release !== undefined && release < FIRST_WITH_SETTINGS ? 'extraOptions' : 'settings';
+}
+
+const FIRST_WITH_SETTINGS = '22.05';
+
+const unchanged = ({ file }: Module): TextEdit => ({ text: file.text, findings: [] });
+
+function asDifference({ path, file }: Module, edits: readonly [TextEdit, TextEdit], born: Owner): Difference {
+  const [, { text }] = edits;
+  const findings = edits.flatMap((edit) => edit.findings);
+  if (text === file.text) return { findings, edits: [] };
+  const { edit, blobs } = putText(path, file, text, born);
+  return { findings, edits: [edit], blobs };
+}
+
+/** `system.copySystemConfiguration` throws in a flake: there is no <nixos-config> to copy. */
+function removeCopy(module: Module, { dir }: Desired): TextEdit {
+  const { path, file, facts, kept } = module;
+  const copies = facts?.copySystemConfiguration;
+  if (copies?.kind !== 'static' || !copies.value) return unchanged(module);
+  const edited =
+    kept === undefined
+      ? removeBinding(file.text, ['system', 'copySystemConfiguration'])
+      : ({ ok: false, reason: `system.copySystemConfiguration is set, and ${kept}`, at: copies.span } as const);
+  if (!edited.ok) return { ...unchanged(module), findings: [uneditable(path, file.text, edited, '/config/modules')] };
+  const finding: Finding = {
+    code: 'RF2105',
+    wish: '/config/modules',
+    subject: 'system.copySystemConfiguration',
+    path,
+    from: 'true',
+    because: `"${relativeTo(path, dir)}" asks for a copy of the configuration, which a flake cannot give: it does not evaluate`,
+    remedy: { by: 'plan', action: 'remove' },
+  };
+  return { text: edited.text, findings: [finding] };
+}
+
+const joinDifferences = (all: readonly Difference[]): Difference => ({
+  findings: all.flatMap(({ findings }) => findings),
+  edits: all.flatMap(({ edits }) => edits),
+  blobs: Object.assign({}, ...all.map(({ blobs }) => blobs ?? {})),
+});

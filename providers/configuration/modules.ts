@@ -1,0 +1,168 @@
+// The modules that say what the NixOS configuration enables: those of the host, and what they import, as far as it matters.
+
+import { rangeOf } from '../../core/diagnostic.ts';
+import type { Documents } from '../../core/documents/documents.ts';
+import type { HostModule } from '../../core/documents/host-modules.ts';
+import { moduleFile } from '../../core/documents/module-file.ts';
+import { nixBytes } from '../../core/documents/nix-text.ts';
+import { inlineFeatures } from '../../core/formats/flake/inline-features.ts';
+import type { ModuleFacts } from '../../core/formats/module/module.ts';
+import type { Span } from '../../core/formats/nix/syntax.ts';
+import type { Reader } from '../../core/machine/reader.ts';
+import { oddFile, type TextFile } from '../../core/machine/texts.ts';
+import type { Finding, Put } from '../../core/model.ts';
+import { type AbsPath, isWithin, join, rebase, relativeTo } from '../../core/path.ts';
+import type { Ground } from '../../core/plan/places.ts';
+
+type Facts = Pick<ModuleFacts, 'features' | 'copySystemConfiguration'>;
+
+export interface Module {
+  readonly path: AbsPath;
+  readonly file: TextFile & { kind: 'text' };
+  /** Undefined where the module's shape tells nothing: a function that makes one, a computed set. */
+  readonly facts: Facts | undefined;
+  /** Why its text is not edited, as a clause; undefined where it is. */
+  readonly kept: string | undefined;
+}
+
+/** A part of what is enabled that the text does not tell. */
+export interface Unknown {
+  readonly path: AbsPath;
+  readonly text: string;
+  readonly reason: string;
+  readonly at: Span;
+}
+
+export interface Modules {
+  /** Those of the host first, then what they import, and what flake.nix says itself. */
+  readonly modules: readonly Module[];
+  readonly unknown: readonly Unknown[];
+  readonly broken: readonly Finding[];
+}
+
+/** Words without which a text says nothing of what is asked here. */
+export const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;
+
+/** `saysModules`: the spec does, so it may be what is wrong. Throws `unreadable`. */
+export function modulesOf(
+  dir: AbsPath,
+  host: string,
+  saysModules: boolean,
+  reader: Reader,
+  documents: Documents,
+): Modules {
+  const own = documents.hostModules();
+  const broken = own.flatMap((one) => brokenModule(one, dir, saysModules));
+  const files = own.flatMap(({ file }) => (file.kind === 'file' ? [file.path] : []));
+  const modules: Module[] = [];
+  for (const path of new Set([...files, ...importedThatMatter(files, reader, documents)])) {
+    const file = documents.nix(path);
+    if (file.kind === 'odd') broken.push(oddFile(path, file, '/config/modules'));
+    if (file.kind !== 'text') continue;
+    const facts = file.nix.module();
+    // Not every file is a module that can be read; but every file must parse.
+    if (!facts.ok && !file.nix.parsed().ok) broken.push(unparsable(path, file.text, facts));
+    else modules.push({ path, file, facts: facts.ok ? facts : undefined, kept: keptBy(path, dir, files, saysModules) });
+  }
+  const inline = inlineOf(dir, host, documents);
+  return { modules: [...modules, ...inline.modules], unknown: inline.unknown, broken };
+}
+
+function keptBy(path: AbsPath, dir: AbsPath, own: readonly AbsPath[], saysModules: boolean): string | undefined {
+  if (!isWithin(path, dir)) return `"${path}" is not in the configuration`;
+  if (path.endsWith('.nix') || (saysModules && own.includes(path))) return undefined;
+  return `"${relativeTo(path, dir)}" is not called .nix, and the spec does not name it`;
+}
+
+/** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
+export function isModule({ path, before }: Put, { wishes: { dir, modules = [] }, reader, moves }: Ground): boolean {
+  if (before.type === 'absent' || !isWithin(path, dir) || /(^|\/)\.git\//.test(`${relativeTo(path, dir)}/`))
+    return false;
+  if (path.endsWith('.nix')) return true;
+  const move = moves.find(({ to }) => to === dir);
+  const now = move?.from ?? dir;
+  return modules.some((module) => {
+    const file = moduleFile(join(now, module), now, reader);
+    return file.kind === 'file' && rebase(file.path, now, dir) === path;
+  });
+}
+
+/**
+ * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where
+ * there is such a text, what is really imported is found out by parsing.
+ */
+function importedThatMatter(own: readonly AbsPath[], reader: Reader, documents: Documents): readonly AbsPath[] {
+  const matters = (path: AbsPath): boolean =>
+    !own.includes(path) && TELLING.test(Buffer.from(nixBytes(reader, path) ?? []).toString('latin1'));
+  const among = (files: ReturnType<Documents['mentioned']>): AbsPath[] =>
+    [...files].flatMap(([path, { isNix }]) => (isNix && path !== documents.flakePath ? [path] : []));
+  if (!among(documents.mentioned()).some(matters)) return [];
+  return among(documents.modules().files).filter(matters);
+}
+
+/** What flake.nix says in modules that are written inside it. */
+function inlineOf(dir: AbsPath, host: string, documents: Documents): Pick<Modules, 'modules' | 'unknown'> {
+  const path = documents.flakePath;
+  const file = documents.flake();
+  const opened = file.kind === 'text' && TELLING.test(file.text) ? file.nix.flake() : undefined;
+  if (file.kind !== 'text' || !opened?.ok) return { modules: [], unknown: [] };
+  const { features, open } = inlineFeatures(opened, host);
+  const reason = 'flake.nix sets features in a place that does not tell for which host';
+  return {
+    modules: features.map((one) => ({
+      path,
+      file,
+      facts: { features: one, copySystemConfiguration: { kind: 'absent' } },
+      kept: `they are set in "${relativeTo(path, dir)}" itself`,
+    })),
+    unknown: open === undefined ? [] : [{ path, text: file.text, reason, at: open }],
+  };
+}
+
+function brokenModule({ named, file }: HostModule, dir: AbsPath, saysModules: boolean): Finding[] {
+  if (file.kind === 'file') return [];
+  const name = relativeTo(named, dir);
+  const where = saysModules ? 'config.modules' : 'flake.nix';
+  const found = (code: Finding['code'], because: string, hint: string): Finding => ({
+    code,
+    wish: '/config/modules',
+    subject: 'config.modules',
+    because,
+    path: file.path,
+    remedy: { by: 'you', hint },
+  });
+  const isPlain = file.because === `"${name}" is not there`;
+  if (file.kind === 'missing')
+    return [
+      found(
+        'RF2004',
+        `the module "${name}" is not there${isPlain ? '' : `: ${file.because}`}`,
+        `mend ${where}, or put the file in its place`,
+      ),
+    ];
+  if (file.kind === 'odd')
+    return [
+      found('RF2008', `the module "${name}" cannot be read: ${file.because}`, 'put a regular text file in its place'),
+    ];
+  return [
+    found(
+      'RF2057',
+      `the module "${name}" cannot be reached in a flake: ${file.because}`,
+      'put the file itself there, or a relative link to a file of the configuration',
+    ),
+  ];
+}
+
+const unparsable = (
+  path: AbsPath,
+  text: string,
+  { reason, at }: { readonly reason: string; readonly at: Span },
+): Finding => ({
+  code: 'RF2009',
+  wish: '/config/modules',
+  subject: 'config.modules',
+  because: reason,
+  at: rangeOf(path, text, at),
+  path,
+  remedy: { by: 'you', hint: 'mend the file at the place shown' },
+});
