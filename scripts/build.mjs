@@ -115,10 +115,10 @@ async function split() {
   }
   const made = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
   for (const [part, text] of made.entries()) {
-    // esbuild leaves them in regular expressions; scripts/start.cjs reads bytes.
+    // scripts/start.cjs reads bytes, so parts are ASCII; esbuild does not escape regular expressions.
     const at = text.search(/[^\0-\x7f]/);
     if (at >= 0) throw new Error(`write it as \\u…: ${text.slice(Math.max(0, at - 80), at + 80)}`);
-    // What is wrong would be seen only when it is loaded.
+    // A syntax error would else be seen only when the part is loaded.
     new Script(text, { filename: `part-${part}.cjs` });
   }
   return { parts: made, partOf, times: [...groups.keys()] };

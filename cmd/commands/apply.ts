@@ -172,8 +172,7 @@ function callersPlan(options: ApplyOptions, session: Session, io: Io, files: Use
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
   from === undefined || from === dir ? [dir] : [dir, from];
 
-/** undefined: nobody is there to be asked. */
-/** True: they said yes. Undefined: nobody is there. Else how the command ends: they left, or said something else. */
+/** Asks on the terminal. True: yes. Undefined: there is no terminal. Else the end of the command: no answer, or another one. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<true | End | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;
   const answer = await io.ask(`\n${question} Type yes to go on: `);

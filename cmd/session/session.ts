@@ -130,7 +130,7 @@ export async function sessionOf(
   saved?: string,
 ): Promise<Opened> {
   const { report, learn } = reporting;
-  // What a spec of somebody else wishes for is done with their rights.
+  // Wishes of another user's spec are limited to that user's rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
@@ -192,7 +192,7 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
   return chooseLooker(host, spec, caller, isRunning);
 }
 
-/** Root sees more than who called it; an ordinary user sees no more than that. */
+/** Root sees more than its caller; an ordinary user's process sees no more than the user. */
 export function callersEyes(host: Host, names: People, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
   return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...names.groupsOf(caller.uid)] });
@@ -203,7 +203,7 @@ export interface FoundAndLoaded {
   readonly spec: Loaded;
   readonly file: string;
   readonly text: string;
-  /** The spec is this user's word, who may not wish for everything. */
+  /** The author of the spec, whose wishes are limited. */
   readonly limits?: Author;
 }
 type Found =

@@ -58,7 +58,7 @@ export function surroundings(
   };
 }
 
-/** The end of what somebody did not confirm, or left by a signal. */
+/** The end of a command that was not confirmed, or that a signal stopped. */
 export function unlessStopped(io: Io, end: End): End {
   const signal = io.stopped();
   return signal === undefined ? end : endOf(stoppedBy(signal));

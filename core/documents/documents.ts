@@ -21,9 +21,9 @@ export interface Documents {
   readonly nix: (path: AbsPath) => NixFile;
   /** The files that the flake refers to, and the doubts: places that may refer to more. */
   readonly modules: () => ModuleGraph;
-  /** The modules that the host is made of, as far as they are files. */
+  /** The modules of the host that are files. */
   readonly hostModules: () => readonly HostModule[];
-  /** A superset of the graph's files and of those that its doubts mean, without parsing. */
+  /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
@@ -40,11 +40,11 @@ export interface Documents {
 /** Where the documents are. */
 export interface Located {
   readonly dir: AbsPath;
-  /** Of nixosConfigurations. */
+  /** The attribute of nixosConfigurations. */
   readonly host: string;
-  /** Relative to `dir`. Left out: those that flake.nix says. */
+  /** Relative to `dir`. Left out: those that flake.nix names. */
   readonly modules?: readonly string[] | undefined;
-  /** Of the person whose Nix and git are meant. */
+  /** The home of the person whose Nix and git read the configuration. */
   readonly home: string;
 }
 

@@ -17,8 +17,8 @@ export interface Origin {
 }
 
 /**
- * `isNamed`: by itself, and not only with the directory that it lies in. `isNix`: it is read as Nix, whatever its name.
- * `by`: none for where the graph begins.
+ * `isNamed`: named by itself, not only with its directory. `isNix`: read as Nix, whatever its name. `by`: left out for the
+ * files that the graph begins with.
  */
 export interface Reached {
   readonly isNamed: boolean;
@@ -28,7 +28,7 @@ export interface Reached {
   readonly by?: Origin;
 }
 
-/** A link where a module is meant, which leads to where Nix does not follow it. `because`: a clause. */
+/** A link in place of a module whose target Nix does not read. `because`: a clause. */
 export interface Astray {
   readonly path: AbsPath;
   readonly because: string;
@@ -104,12 +104,12 @@ const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
 /** Signs of paths from the top of the flake, or up from a path in a variable. */
 const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
 
-/** Whether a file is read as Nix, by its name and by what names it; none: its directory is meant. */
+/** True if a file is read as Nix, by its name and by the reference to it; `means` undefined: only its directory is named. */
 type IsNix = (path: AbsPath, means: Reference['means'] | undefined) => boolean;
 
 const isNixBy: IsNix = (path, means) => path.endsWith('.nix') || means === 'module';
 
-/** A superset: where nothing is parsed, nobody knows what is meant by a name. */
+/** A superset: without parsing the meaning of a reference is not known. */
 const mayBeNix: IsNix = (path, means) => path.endsWith('.nix') || means !== undefined;
 
 function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix: IsNix, edges: Edges): ModuleGraph {
@@ -149,7 +149,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
     if (means === 'module') astray.set(end.path, { ...end, ...(by && { by }) });
   };
   const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
-    // What can't have such a name is not there; a text may hold what only looks like a path.
+    // A text may hold words that only look like a path; no file can have such a name.
     if (!isPossible(named) || !isWithin(named, within)) return;
     const way = named === within ? ({ end: { kind: 'file', path: within }, links: [] } as const) : wayTo(parent(named));
     for (const link of way.links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });

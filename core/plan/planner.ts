@@ -281,7 +281,7 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   }
 }
 
-/** The documents of the wished configuration. Git and Nix are those of whoever owns it, or will. */
+/** The documents of the wished configuration, read with the git and Nix settings of its present or future owner. */
 export const documentsFor = ({ dir, host, modules, owner, person, people }: Wishes, reader: Reader): Documents =>
   documentsOf(
     { dir, host: host.attribute, modules, home: (owner && people.user(owner.uid)?.home) ?? person.home },

@@ -170,7 +170,7 @@ const severityOf = ({ kind }: RefTrap): SpecProblem['severity'] =>
 const SUGGESTED_FROM = 500;
 const MOST_NAMES = 20;
 
-/** A target's first part must be an input of this spec; what lies below it only its lock knows. `path`: of what follows. */
+/** A target's first part must be an input of this spec; only the lock knows the parts below it. `path`: of the follower. */
 function checkFollows(
   path: readonly string[],
   { value: target, pointer }: Placed<string>,
@@ -180,7 +180,7 @@ function checkFollows(
   if (target === '' || (names.has(first) && target !== path.join('/'))) return [];
   const wrong = { severity: 'error', code: 'RF1009', pointer, part: 'value' } as const;
   if (names.has(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
-  // To compare thousands with thousands would take minutes.
+  // Comparing thousands of names with thousands would take minutes.
   const near = names.size > SUGGESTED_FROM ? undefined : closest(first, [...names]);
   const some = [...names].slice(0, MOST_NAMES);
   return [

@@ -89,7 +89,10 @@ export interface Built {
   readonly after: Paths;
 }
 
-/** Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch, but for what a move has put there. */
+/**
+ * Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch, but for what
+ * a move has put there.
+ */
 export function build(world: Paths, { wishes, inOneBatch = false }: Apply): Built {
   const after: Paths = new Map(world);
   const blobs: Record<string, Uint8Array> = {};

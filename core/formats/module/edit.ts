@@ -150,7 +150,9 @@ function lineDrafts(text: string, { start, end }: Expr, missing: readonly string
   });
 }
 
-/** The option that takes features: nixpkgs has `nix.settings` since 22.05, and `nix.extraOptions`, lines of nix.conf, before. */
+/**
+ * The option that takes features: nixpkgs has `nix.settings` since 22.05, and `nix.extraOptions`, lines of nix.conf, before.
+ */
 export type FeatureOption = 'settings' | 'extraOptions';
 
 /** As a person writes it at the top of a module. */

@@ -234,8 +234,8 @@ interface Touched {
 }
 
 /**
- * Every path that one of them wrote, by each name that it had, but for what is reflake's own or the system's; with the oldest that
- * wrote it: what a hand did to it before that one is what that one found.
+ * Every path that one of them wrote, by each name that it had, but for what is reflake's own or the system's; with the oldest
+ * that wrote it: what a hand did to it before that one is what that one found.
  */
 function touchedBy(selected: readonly RecordedApply[]): ReadonlyMap<AbsPath, Touched> {
   const moves = selected.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'move');
