@@ -53,7 +53,7 @@ const tells = oncePer((bytes: Uint8Array): boolean =>
   tellsImpurity(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')),
 );
 
-/** The impurities of one file; for one that does not parse, the words for them in its text. */
+/** The impurities of one file; for one that does not parse, the mentions of /etc/nixos in its text. */
 function impuritiesAt(path: AbsPath, reader: Reader): readonly Impurity[] {
   const bytes = nixBytes(reader, path);
   if (bytes === undefined) return [];

@@ -37,14 +37,16 @@ export function nixFile(reader: Reader, path: AbsPath): NixFile {
 }
 
 /**
- * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't
- * be read, or is larger than a text, it is no Nix. Throws `unreadable` for the others.
+ * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't be
+ * read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
  */
 export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined {
+  if (path.endsWith('.nix')) return reader.read(path, MOST.textBytes);
   try {
-    return reader.read(path, MOST.textBytes);
+    const bytes = reader.read(path, MOST.textBytes);
+    return bytes?.includes(0) ? undefined : bytes;
   } catch (thrown) {
-    if (isUnreadable(thrown) && !path.endsWith('.nix')) return undefined;
+    if (isUnreadable(thrown)) return undefined;
     throw thrown;
   }
 }
