@@ -1,5 +1,5 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
-// The only place that knows which values Nix accepts there as literals (NIX.md section 2).
+// The only place that knows which values Nix accepts there as literals (docs/nix.md, "flake.nix").
 
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
