@@ -37,8 +37,8 @@ export function nixFile(reader: Reader, path: AbsPath): NixFile {
 }
 
 /**
- * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't be
- * read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
+ * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't
+ * be read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
  */
 export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined {
   if (path.endsWith('.nix')) return reader.read(path, MOST.textBytes);
