@@ -87,7 +87,7 @@ export function humanReporter(options: Screen): Reporter {
     problems(problemsOf(plan));
     if (empty && !isBlocked(plan)) {
       const { undecided } = tallyOf(plan);
-      // Nobody is to take what is not known for what is so, however little they want to read.
+      // Undecided wishes are told even with -q, so that nobody takes them for held.
       if (!quiet || undecided > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
       saidInSync = true;
     }
@@ -148,7 +148,7 @@ export function humanReporter(options: Screen): Reporter {
     live.clear();
     if (cancelled && !quiet) err('Cancelled. Nothing was changed.');
     if (outcome !== undefined) finished(outcome, verdicts);
-    // What is not known is said to those too who want to read little.
+    // Undecided wishes are told even with -q.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
     if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
   };

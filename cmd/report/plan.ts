@@ -100,7 +100,7 @@ export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>
     )
     .join('\n');
 
-/** What an acknowledgement in the spec would name, for whoever wants to know. */
+/** The ids of findings, which an acknowledgement in the spec names. */
 export const idLines = (plan: Plan, theme: Theme): string =>
   plan.steps
     .flatMap(({ findings }) => findings)

@@ -35,7 +35,7 @@ export interface End {
   readonly exit: number;
   readonly outcome?: Outcome;
   readonly verdicts?: Counts;
-  /** Who was asked left or said no. */
+  /** The person who was asked left or said no. */
   readonly cancelled?: true;
 }
 

@@ -3,8 +3,8 @@
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { type ReadModule, readModule } from '../formats/module/module.ts';
 import { parseNix } from '../formats/nix/parse.ts';
-import { type Reference, referencesIn } from '../formats/nix/references.ts';
 import type { Parsed } from '../formats/nix/syntax.ts';
+import { type Reference, referencesIn } from '../formats/nix-value/references.ts';
 import { MOST } from '../limits.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { readText, type TextFile } from '../machine/texts.ts';

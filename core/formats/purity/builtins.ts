@@ -1,8 +1,8 @@
 // Recognises Nix's builtins in every spelling: `builtins.x`, a global `x`, `__x`, an alias, `inherit`, `with`.
 
-import { settle } from '../nix/constant.ts';
 import { frameOf, type Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
+import { settle } from '../nix-value/constant.ts';
 
 /** The context of an expression. `withBuiltins`: it is in a `with builtins;`, so an unbound variable may be a builtin. */
 export interface Surroundings {

@@ -1,10 +1,10 @@
 // Finds what pure evaluation refuses or changes in a Nix file: lookup paths, environment, time, unpinned fetches, paths outside
 // the flake. Pure; by the text alone.
 
-import { readString } from '../nix/read.ts';
 import { bindingScope, frameOf, innerScope, lambdaScope } from '../nix/scope.ts';
 import type { Binding, Expr, Span, StringPart } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
+import { readString } from '../nix-value/read.ts';
 import { builtinOf, isBuiltins, type Surroundings } from './builtins.ts';
 import { isFetcher, isPinned } from './fetches.ts';
 
