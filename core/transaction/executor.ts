@@ -151,14 +151,16 @@ async function undoUnfinished(around: Surroundings): Promise<Outcome | undefined
   if (loaded.status === 'none') return undefined;
   if (loaded.status === 'damaged') return damaged(store, loaded.what);
   const { transaction, blobs } = loaded;
-  const cause: Diagnostic = {
+  const told = (end: string): Diagnostic => ({
     severity: 'warning',
     code: 'RF3014',
-    summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
-  };
+    summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off${end}`,
+  });
   const work = host.work(transaction.batches.flat(), transaction.tx, transaction);
   try {
-    return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
+    const outcome = await undo(transaction, blobs, [], around, work, { begun: Number.POSITIVE_INFINITY });
+    if (!('cause' in outcome)) return outcome;
+    return { ...outcome, cause: [told(outcome.status === 'stuck' ? '' : '; it has been undone'), ...outcome.cause] };
   } finally {
     work.close();
   }

@@ -44,7 +44,9 @@ export interface Looker extends Look, Pick<Reader, 'hindrance' | 'room'> {
  */
 export function looker(root: AbsPath, ids: Ids): Looker {
   const { uid, gid, name, groups } = ids;
-  const key = JSON.stringify([root, uid, gid, name, groups]);
+  // The child stands in the directory: another one of the same name is another machine.
+  const place = statSync(root, { throwIfNoEntry: false });
+  const key = JSON.stringify([root, place?.dev, place?.ino, uid, gid, name, groups]);
   const known = lookers.get(key) ?? newLooker(root, ids);
   lookers.set(key, known);
   return known;
