@@ -1,5 +1,5 @@
-// reflake init: looks at the machine and writes the spec that describes it: of the flake that is there, or of the one that its
-// channel configuration is to become.
+// reflake init: looks at the machine and writes a spec for it: of the flake that it has, or of the one that its channel
+// configuration becomes.
 
 import { relative, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
@@ -101,7 +101,7 @@ const isThere = (file: string): Diagnostic => ({
   hint: 'look at what it would do: reflake plan; write a new one in its place: reflake init --force',
 });
 
-/** The spec that commands would find from here until the new one is there; a bare name where it is beside it. */
+/** The spec that commands find from here so far, if it is another one; a bare name if it lies beside the new one. */
 function otherSpec(file: string, io: Io, caller: Person, files: UserFiles): string | undefined {
   if (file !== 'reflake.yaml') return undefined;
   const found = findSpec(undefined, {}, io.cwd, trustedBy(caller), files);
@@ -115,7 +115,7 @@ const elsewhere = (file: string): Diagnostic => ({
   hint: 'look at what it would do: reflake plan',
 });
 
-/** Whose home is looked through, and with whose rights: the caller's; of root, whoever has the configuration in hand. */
+/** The person whose home is searched, with their rights: the caller; for root, the owner of the configuration. */
 function lookingAs({ host }: Place, caller: Person): Person {
   if (!('lookAs' in host)) return caller;
   host.grant([PLACE, absolute('/root/.local/state/nix')]);
@@ -131,7 +131,7 @@ function lookingAs({ host }: Place, caller: Person): Person {
   return person;
 }
 
-/** What was given by flags is right or wrong whatever the machine is. Throws usage. */
+/** Checks the values of flags, which does not depend on the machine's flakes. Throws usage. */
 async function checkFlags(options: InitOptions, host: Reader): Promise<void> {
   const given: readonly (readonly [flag: string, what: Answered, answer: string | undefined])[] = [
     ['name', 'name', options.name],
@@ -147,10 +147,10 @@ async function checkFlags(options: InitOptions, host: Reader): Promise<void> {
   }
 }
 
-/** Where the caller is, seen from the machine. */
+/** The caller's directory as a path of the machine. */
 const whereOn = ({ root }: Place, cwd: string): AbsPath | undefined => rebase(absolute(cwd), root, ROOT);
 
-/** What lies where --path says. */
+/** The place that --path names, and the flake there. */
 function namedPlace(
   { path, user }: InitOptions,
   reader: Reader,

@@ -1,5 +1,5 @@
-// A configuration that is root's and stays root's, on a machine as the real /: root itself applies it, and srid by sudo. What
-// programs compute for it lies in nobody's hands but root's: not in a directory of the caller's.
+// A configuration that is root's and stays root's, on a machine as the real /: root itself applies it, and srid by sudo. The
+// output of programs for it lies in no directory that the caller can change.
 
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
