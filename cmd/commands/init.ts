@@ -10,11 +10,12 @@ import { people } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
+import type { MayRead } from '../../core/plan/caller-may-read.ts';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
 import { specText } from '../../core/survey/spec-text.ts';
-import { homeOf, survey } from '../../core/survey/survey.ts';
+import { homeOf, type Survey, survey } from '../../core/survey/survey.ts';
 import type { InitOptions } from '../init/proposal.ts';
 import { proposeSpec } from '../init/propose.ts';
 import { guardSays, settleDraft } from '../init/settle.ts';
@@ -41,10 +42,11 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   const { host } = place;
   const person = lookingAs(place, caller);
   await checkFlags(options, host);
-  const found = survey(host, caller, whereOn(place, io.cwd));
+  const seen = survey(host, caller, whereOn(place, io.cwd));
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
   const mayRead = callersEyes(host, people(host), caller);
   learn({ ...aboutMachine(place), mayRead });
+  const found = withoutRootsUrl(seen, mayRead);
   const named = namedPlace(options, host, found.user?.value ?? person.name);
   const guard = (spec: Spec) => guardSays(spec, place, options, io);
   const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report, guard });
@@ -92,6 +94,14 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
     firstPlan: barred.length > 0 ? 'blocked' : firstPlan,
   });
   return { exit: EXIT.ok };
+}
+
+/** Of a channel that only root can read about, no more is told than the branch of nixpkgs that it is: its url may hold a token. */
+function withoutRootsUrl(found: Survey, mayRead: MayRead): Survey {
+  const isPublic = found.nixpkgs === undefined || /^(nixos|nixpkgs)-[\w.]+(-\w+)?$/.test(found.nixpkgs.value);
+  if (isPublic || mayRead(absolute('/root/.nix-channels'))) return found;
+  const note = 'root follows a channel of its own, and only root can read its url: name nixpkgs with --nixpkgs';
+  return { ...found, nixpkgs: undefined, notes: [...found.notes, note] };
 }
 
 const isThere = (file: string): Diagnostic => ({

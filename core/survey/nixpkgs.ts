@@ -85,7 +85,8 @@ export function ofChannel(url: string, source: string): Nixpkgs | undefined {
     return isOwn ? branch(ref, source) : reference(`github:${owner}/${repo}/${ref}`, source);
   }
   if (!/^(https?|file):\/\//.test(plain)) return undefined;
-  return reference(/\.(tar(\.\w+)?|tgz|zip)$/.test(plain) ? plain : `${plain}/nixexprs.tar.xz`, source);
+  const isWhole = plain.includes('?') || /\.(tar(\.\w+)?|tgz|zip)$/.test(plain);
+  return reference(isWhole ? plain : `${plain}/nixexprs.tar.xz`, source);
 }
 
 function reference(url: string, source: string): Nixpkgs | undefined {

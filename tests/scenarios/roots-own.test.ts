@@ -81,3 +81,17 @@ test('init takes up no flake that somebody else has put there', async () => {
   expect(ran.stdout).toContain('from: /etc/nixos');
   expect(ran.stderr).toMatch(/flake in "\/home\/srid\/nixos-config", which is somebody else's/);
 });
+
+test('of a channel whose url only root can read, init tells its caller nothing', async () => {
+  const url = 'https://example.org/channels/own?token=';
+  expectCode(
+    await machine.sh(
+      `echo '${url}${MARK} nixos' > /root/.nix-channels; chmod 600 /root/.nix-channels; chmod 700 /root`,
+    ),
+    0,
+  );
+  const ran = await machine.sh('cd ~ && reflake init --yes; cat reflake.yaml', { sudo: 'srid' });
+  expect(`${ran.stdout}${ran.stderr}`).not.toContain(MARK);
+  expect(`${ran.stdout}${ran.stderr}`).not.toContain('example.org');
+  expect(ran.stderr).toContain('only root can read its url');
+});
