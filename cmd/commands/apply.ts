@@ -33,6 +33,7 @@ import { DECLINED, LEFT } from '../session/question.ts';
 import { missingRights } from '../session/rights.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, type Session } from '../session/session.ts';
+import { standingAfter } from '../session/standing.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
@@ -121,6 +122,8 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);
+    if (outcome.status === 'applied')
+      reporting.learn({ standing: standingAfter(edits, session, callerOf(io.env).home, options) });
     const moved = outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), edits, session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
@@ -172,7 +175,6 @@ function callersPlan(options: ApplyOptions, session: Session, io: Io, files: Use
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
   from === undefined || from === dir ? [dir] : [dir, from];
 
-/** undefined: nobody is there to be asked. */
 /** True: they said yes. Undefined: nobody is there. Else how the command ends: they left, or said something else. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<true | End | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;

@@ -113,7 +113,7 @@ export function humanReporter(options: Screen): Reporter {
   const finished = (outcome: Outcome, verdicts: Counts | undefined): void => {
     rows();
     const verb = options.verb === 'rollback' || options.verb === 'recover' ? options.verb : 'apply';
-    const { dir } = options.about();
+    const { dir, standing } = options.about();
     const seconds = (now() - begun) / 1000;
     if ('cause' in outcome) {
       const failed =
@@ -137,7 +137,7 @@ export function humanReporter(options: Screen): Reporter {
     }
     const ending = endingScreen(
       outcome,
-      { verb, seconds, undone, isInSync, ...(dir && { dir }) },
+      { verb, seconds, undone, isInSync, ...(dir && { dir }), ...(standing && { standing }) },
       good ? looks.out : looks.err,
     );
     if (good) out(ending);

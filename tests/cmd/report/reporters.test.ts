@@ -182,6 +182,25 @@ describe('for people', () => {
     expect(both(run(events, { verb, ascii: true }))).toMatch(/^[\n -~]*$/);
   });
 
+  test.each([
+    ['runs', { system: 'runs', hasFlakes: true }],
+    ['waits', { system: 'waits', hasFlakes: false }],
+    ['boots', { system: 'boots', isNew: false, hasFlakes: true }],
+    ['same', { system: 'same', isNew: false, hasFlakes: undefined }],
+  ] as const)('the end of an apply says what is true now, the next command and the way back: %s', (name, more) => {
+    const standing = {
+      place: '~/nixos-config',
+      installable: '~/nixos-config#nixos',
+      isNew: true,
+      back: 'sudo reflake rollback',
+      ...more,
+    };
+    const { out } = run(eventsOf('applied'), {
+      about: () => ({ spec: 'reflake.yaml', source, locate, dir: DIR, standing }),
+    });
+    expectScreen(`standing-${name}.txt`, out.trimEnd());
+  });
+
   test('a live line is drawn over, and nothing is left of it', () => {
     const { err } = run([
       { type: 'progress', text: 'flake' },
