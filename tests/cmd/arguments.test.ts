@@ -9,7 +9,7 @@ import { COMMANDS, type CommandName, optionsOf } from '../../cmd/options.ts';
 /** What yargs makes of it; undefined where it refuses, or shows something instead of running a command. */
 async function yargsReads(argv: readonly string[]): Promise<Typed | undefined> {
   let typed: Typed | undefined;
-  const parser = await commandLine(argv, { columns: 80 }, async (command, options) => {
+  const parser = await commandLine(argv, async (command, options) => {
     typed = { command, options };
   });
   try {
