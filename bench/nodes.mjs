@@ -59,5 +59,5 @@ function buildBy(node, dir) {
 }
 
 /** Root becomes the owner of the machine's tree. */
-const asUser = (argv) =>
+export const asUser = (argv) =>
   process.getuid() === 0 ? ['setpriv', '--reuid=1000', '--regid=100', '--clear-groups', '--', ...argv] : argv;

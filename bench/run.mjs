@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { applyRows } from './apply.mjs';
+import { evaluatedCommands } from './evaluated.mjs';
 import { makeMachine, moduleText } from './machine.mjs';
 import { compare, median, runOnce } from './measure.mjs';
 import { narTables } from './nar.mjs';
@@ -12,7 +13,7 @@ import { onEachNode } from './nodes.mjs';
 import { ansible, nix, terraform } from './others.mjs';
 
 const args = process.argv.slice(2);
-const ONLY = ['nar', 'nodes'].find((one) => one === args[0]);
+const ONLY = ['nar', 'nodes', 'evaluated'].find((one) => one === args[0]);
 const [of = '15', ofApply = ONLY ? '0' : '5'] = ONLY ? args.slice(1) : args;
 // 0: none of the others.
 const ROUNDS = Number(of);
@@ -32,11 +33,13 @@ console.log(
   `reflake bench: Node ${process.versions.node}, ${process.arch}, medians of ${ROUNDS} rounds, of apply ${ofApply}\n`,
 );
 if (ONLY === 'nodes') nodes();
+else if (ONLY === 'evaluated') evaluated();
 else if (ONLY === 'nar') {
   await narHashes(makeMachine(fresh('large'), 10_000));
 } else if (ROUNDS > 0) {
   await small();
   nodes();
+  evaluated();
   await large();
   sizes();
   await parser();
@@ -95,6 +98,24 @@ function nodes() {
     'The same as an ordinary user, on each Node, with the cache that its own build made; CPU time as a multiple of node -e 0',
     [...rows(measured(commands)), ...missing],
   );
+}
+
+/** What a kept answer of Nix costs a check. */
+function evaluated() {
+  for (const files of [60, 5000]) {
+    const commands = evaluatedCommands(files, reflake, fresh);
+    if (commands === undefined) return print('A check that evaluation decides', [['nix', 'is not here']]);
+    const cost = measured(commands);
+    const [literal, kept] = ['literal', 'evaluated'].map((form) => cost[`${files} files, ${form}`]);
+    print(
+      `A check of ${files} files that a kept evaluation decides, as a multiple of the same in literal form (CPU, clock)`,
+      [
+        ['literal', literal, 1],
+        ['evaluated, CPU', kept, kept.cpu / literal.cpu, 1.2],
+        ['evaluated, clock', kept, kept.wall / literal.wall, 1.2],
+      ],
+    );
+  }
 }
 
 /** Where the files count: the plan of a large tree, and hashing it as Nix does. */

@@ -130,7 +130,7 @@ export const CODES = {
   },
   RF2007: {
     title: 'flake.nix cannot be edited safely',
-    page: 'The layout is one that reflake does not edit by itself (flake-parts, helper functions, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all.',
+    page: 'The layout is one that reflake does not edit by itself (text that several hosts share, hosts in another file, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all.',
     verdict: 'differs',
   },
   RF2008: {
@@ -309,7 +309,7 @@ export const CODES = {
   },
   RF2029: {
     title: 'a wish cannot be read from flake.nix',
-    page: 'What flake.nix says there is computed (a helper function, flake-parts, a variable of another file), so the text does not tell whether the wish holds. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',
+    page: 'What flake.nix says there, or a file that it imports, is computed (a directory that is listed, a function of another flake, a condition), so the text does not tell whether the wish holds. The place shown is the one that hides it. It is undecided: plan and apply go on without it, `check --strict` fails. Write it out, or paste the snippet if it is not there yet.',
     verdict: 'undecided',
   },
   RF2050: {

@@ -41,7 +41,7 @@ export const activation = provider<Desired, Observed>({
   mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning, offline }) =>
     activate && { mode: activate, dir, name: host.name, host: host.attribute, person, isRunning, offline },
-  async observe(desired, reader) {
+  async observe(desired, reader, documents) {
     const active = activeSystem(reader);
     const isRename = reader.facts.name !== '' && shortName(reader.facts.name) !== shortName(desired.name);
     if (desired.isRunning && isRename && reader.planned(desired.dir))
@@ -50,6 +50,9 @@ export const activation = provider<Desired, Observed>({
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
     // Nothing is to be activated, and building it only to see would take long.
     if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
+    // What may not be read, no program is to read either: this throws.
+    documents.flake();
+    documents.lock();
     const result = await reader.compute({
       label: 'evaluating the system',
       purpose: 'answer',

@@ -117,7 +117,9 @@ function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Ob
   const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
   const flake = join(tree, 'flake.nix');
   const other = otherAttribute(textAt(reader, flake), host);
-  const named = modules ?? modulesNamedBy(nixFile(reader, flake), host.attribute) ?? DEFAULT_MODULES;
+  const file = nixFile(reader, flake);
+  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
+  const named = modules ?? modulesNamedBy(file, opened, host.attribute) ?? DEFAULT_MODULES;
   const configured = named
     .filter((name) => name.startsWith('./'))
     .flatMap((name) => {

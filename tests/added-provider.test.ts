@@ -1,5 +1,5 @@
-// Nothing but a file, a fragment of the schema and a line in providers/index.ts makes a provider: added to a copy of the
-// sources, it is planned, counted, selected, applied and undone by the program that is built of them.
+// A file, a fragment of the schema and a line in providers/index.ts are enough to make a provider: added to a copy of
+// the sources, it is planned, counted, selected, applied and undone by the program that is built from them.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { layOut, temporary } from './support/trees.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Wishes a line in /etc/motd. */
+/** The source of a provider whose wish is a line in /etc/motd. */
 const PROVIDER = `// What is said at a login: the file /etc/motd.
 
 import { puts, ROOTS } from '../core/plan/places.ts';
@@ -94,7 +94,7 @@ test('a provider of one file is planned, counted, selected, applied, saved and u
   expect(reflake('check', '--only', 'motd').said).toContain('1 wish: 1 differs; 9 left out');
   expect(reflake('check', '--skip', 'greeting')).toMatchObject({ code: 0 });
   expect(reflake('plan', '--out', 'plan.json').code).toBe(0);
-  // A saved plan is held against what the providers may write.
+  // A saved plan is checked against what the providers may write.
   expect(reflake('apply', 'plan.json', '--yes')).toMatchObject({ code: 0 });
   expect(readFileSync(`${dir}/machine/etc/motd`, 'utf8')).toBe('hello\n');
   expect(reflake('check')).toMatchObject({ code: 0, said: expect.stringContaining('10 wishes: 10 hold') });

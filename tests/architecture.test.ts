@@ -1,5 +1,5 @@
-// The code map of ARCHITECTURE.md, executable: which folder may know which, who alone may know a package, and how files look.
-// The rules are a function of sources as data, so that planted violations show that each of them can fail.
+// The code map of ARCHITECTURE.md as a test: which folder may import which, which files may import a package, and how
+// files look. The rules are a function of sources as data, so planted violations show that each rule can fail.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ type Sources = Readonly<Record<string, string>>;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS = ['schemas', 'core', 'providers', 'cmd'];
 
-/** Every folder, from the top floor down: a file imports what is in its own folder or in one that stands below, types too. */
+/** Every folder, from the top floor down. A file imports only from its own folder and from lower ones, types included. */
 const FLOORS = [
   'cmd',
   'cmd/commands',
@@ -33,10 +33,12 @@ const FLOORS = [
   'core/machine',
   'core/formats/lock',
   'core/formats/flake',
+  'core/formats/flake-hosts',
   'core/formats/module',
   'core/formats/purity',
   'core/formats/nix-conf',
   'core/formats/flake-ref',
+  'core/formats/nix-value',
   'core/formats/nix',
   'core/formats/git',
   'core/formats/nar',
@@ -45,21 +47,21 @@ const FLOORS = [
   'schemas',
 ];
 
-/** A folder is seen through at a glance. */
+/** The most files in one folder, so that it can be taken in at a glance. */
 const MOST_FILES = 20;
 
 const folderOf = (file: string): string => file.split('/').slice(0, -1).join('/');
 
-/** From the top, 0; a provider may have a folder of its own. Undefined: the folder has no place in the house. */
+/** The floor, counted from the top; a provider may have a folder of its own. Undefined if the folder is not in `FLOORS`. */
 function floorOf(file: string): number | undefined {
   const floor = FLOORS.indexOf(folderOf(file).replace(/^providers\/[^/]+$/, 'providers/*'));
   return floor === -1 ? undefined : floor;
 }
 
-/** Packages by the files that alone may import them: a file, or a directory with a final slash. None: nobody may. */
+/** The files that may import a package: a file, or a directory with a final slash. An empty list: nobody may. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   execa: ['core/host/process/run.ts'],
-  // Validators are made of the schemas beforehand.
+  // Validators are generated from the schemas beforehand.
   ajv: [],
   'ajv-formats': [],
   yargs: ['cmd/main.ts'],
@@ -68,7 +70,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'get-east-asian-width': ['cmd/report/'],
 };
 
-/** Modules of Node likewise; one that is not named here is free to cmd and core/host alone. */
+/** The same for modules of Node. One that is not named here may be imported by cmd and core/host only. */
 const NODE: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['core/host/'],
   'node:child_process': ['core/host/'],
@@ -88,14 +90,14 @@ const NODE_ELSEWHERE = ['core/host/', 'cmd/'];
 
 interface Import {
   readonly from: string;
-  /** A file of ours, from the root; or a package's name. */
+  /** One of our files, as a path from the root; or a package's name. */
   readonly to: string;
   readonly line: number;
 }
 
 function importsOf(file: string, text: string): readonly Import[] {
   const imports: Import[] = [];
-  // Comments and examples in them are no imports; a comment never holds a quote that opens one of these.
+  // Imports in comments do not count. A comment never holds a quote that opens one of these.
   const code = text
     .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
     .replace(/^\s*\/\/.*$/gm, '');
@@ -136,7 +138,7 @@ const isOurs = (name: string): boolean => LAYERS.includes(name.split('/')[0]!);
 const mayEnter = (file: string, doors: readonly string[]): boolean =>
   doors.some((door) => (door.endsWith('/') ? file.startsWith(door) : file === door));
 
-/** Everything that breaks a rule, in words. `allowed`: packages that the project has. */
+/** Every breach of a rule, in words. */
 function violations(sources: Sources): readonly string[] {
   const files = Object.keys(sources);
   const imports = files.flatMap((file) => importsOf(file, sources[file]!));
@@ -162,7 +164,7 @@ function violationsOf({ from, to, line }: Import, files: readonly string[]): rea
   const found: string[] = [];
   if (isOurs(to)) {
     if ((floorOf(from) ?? 0) > (floorOf(to) ?? 0)) found.push(`${at} looks up to ${to}`);
-    // Whoever decides knows the machine by its interfaces in core/machine; cmd alone says which implementation it is.
+    // Code that decides knows the machine by its interfaces in core/machine; only cmd chooses an implementation.
     if (to.startsWith('core/host/') && !/^(cmd|core\/host)\//.test(from))
       found.push(`${at} knows the implementation ${to}`);
     if (!files.includes(to) && !/\.gen\.mjs$|\.json$/.test(to)) found.push(`${at} imports ${to}, which is not there`);
@@ -178,7 +180,7 @@ function violationsOf({ from, to, line }: Import, files: readonly string[]): rea
   return found;
 }
 
-/** Type imports count: a cycle of types is a cycle of thoughts. */
+/** Type imports count, too: files in a cycle of types cannot be understood one by one. */
 function cycles(imports: readonly Import[]): readonly (readonly string[])[] {
   const next = new Map<string, string[]>();
   for (const { from, to } of imports) if (isOurs(to)) next.set(from, [...(next.get(from) ?? []), to]);

@@ -1,4 +1,5 @@
-// Each attack on a running apply, a few tries: the naive twin falls, reflake does not. All tries: npm run test:crash.
+// A few tries of each attack on a running apply: the naive twin must fall, and reflake must not. All tries: npm run
+// test:crash.
 import { describe, expect, test } from '@jest/globals';
 import { groups } from './attacks/groups.ts';
 
@@ -10,7 +11,7 @@ describe('attacks by the owner of the tree', () => {
       const outcome = await group.run({ all: process.env.CRASH === 'all', few: true, log: (line) => said.push(line) });
       expect({ said, failures: outcome.failures }).toEqual({ said, failures: [] });
       expect(outcome.skipped).toBeUndefined();
-      // How many go through is a matter of luck and load; that some were ended rightly is not.
+      // How many tries apply depends on luck and load; but some must end rightly.
       expect(outcome.new + outcome.old).toBeGreaterThan(0);
     },
     1_200_000,

@@ -1,5 +1,5 @@
-// What the owner of the tree can name, root reaches only with the owner's own rights: machines under --root, root as sudo runs
-// it for the owner, and things of root's and of a third user's beside the tree, which nothing may change.
+// Root reaches what the owner of the tree can name only with the owner's rights. Machines under --root, root as sudo
+// runs it for the owner, and things of root's and of a third user's beside the tree, which nothing may change.
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -35,7 +35,7 @@ let root: string;
 
 beforeEach(() => {
   home = temporary({ fast: true });
-  // The person's programs have to find the way in.
+  // The person's programs must be able to reach the directory.
   chmodSync(home.dir, 0o755);
   root = `${home.dir}/machine`;
   mkdirSync(root);
@@ -52,7 +52,7 @@ beforeEach(() => {
 });
 afterEach(() => home.remove());
 
-/** As sudo runs it for the owner. */
+/** Runs reflake as sudo does for the owner. */
 function reflake(words: readonly string[], config: Record<string, unknown> = {}, spec: Record<string, unknown> = {}) {
   writeFileSync(
     `${home.dir}/spec.json`,
@@ -77,7 +77,7 @@ function reflake(words: readonly string[], config: Record<string, unknown> = {},
 
 const rows = (): Rows => rowsOfDisk(root);
 
-/** A link of somebody's; of root's without one. */
+/** Makes a link of somebody's, by default of the owner's. */
 function link(at: string, target: string, uid = OWNER): void {
   symlinkSync(target, root + at);
   lchownSync(root + at, uid, uid === 0 ? 0 : 100);
@@ -85,7 +85,7 @@ function link(at: string, target: string, uid = OWNER): void {
 
 const gone = (path: string): void => rmSync(root + path, { recursive: true });
 
-/** Nothing was changed, and the words name what it was about. */
+/** Checks that nothing was changed, and that the words name the reason. */
 function isBlocked(says: RegExp, config: Record<string, unknown> = {}, spec: Record<string, unknown> = {}): void {
   const before = rows();
   const { code, out } = reflake(['apply', '--yes'], config, spec);
@@ -120,7 +120,7 @@ describe('config.path leads through a link', () => {
   ])('%s: nothing is touched', (_what, at, target, uid, path) => {
     if (at === TREE) gone(TREE);
     link(at, target, uid);
-    // What the third user has shut is blocked before anybody asks who made the link.
+    // What the third user has closed is reported before anybody asks who made the link.
     isBlocked(target === '/home/third' ? /RF2005/ : /RF2040/, { path });
   });
 
@@ -204,7 +204,7 @@ describe('.git is a file that leads', () => {
     chownSync(`${root}${TREE}/.git`, OWNER, 100);
   };
 
-  /** What Nix takes for a repository; whose the directory is stays as it is. */
+  /** Makes the directory one that Nix takes for a repository, and keeps its owner. */
   const asRepository = (path: string): void => {
     const at = path.startsWith('/') ? `${root}${path}` : `${root}${TREE}/${path}`;
     const { uid, gid } = lstatSync(at);

@@ -1,4 +1,4 @@
-// A few points of each kind of crash test, in the time that `npm test` has; `npm run test:crash` tries more, or all.
+// A few points of each kind of crash test, for the time that `npm test` has; `npm run test:crash` tries more, or all.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
-// File systems that are not like the others, real ones: of another program (FUSE), without owners, that fold case, with a
-// quota. The configuration goes there and comes back, or it is refused with words and is as it was.
+// Unusual file systems, real ones: of another program (FUSE), without owners, folding case, with a quota. The
+// configuration goes there and comes back, or it is refused with words and the machine is as before.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,13 +43,14 @@ beforeEach(() => {
 });
 afterEach(() => {
   spawnSync('umount', [`${root}/home/srid`]);
-  // FUSE gives its device back a moment after it is unmounted, and what `mount` attached goes by itself, just now perhaps.
+  // FUSE frees its device a moment after umount(8), and a loop device that `mount` attached detaches by itself, perhaps
+  // just now.
   shell(`for _ in $(seq 100); do loops=$(losetup -nO NAME -j "$1/image"); [ -n "$loops" ] || exit 0
     losetup -d $loops || true; sleep 0.05; done; echo "still attached: $loops" >&2; exit 1`);
   rmSync(base, { recursive: true, force: true });
 });
 
-/** Mounts on $2, the home of the owner; what it needs lies below $1. */
+/** Scripts that mount on $2, the owner's home; they keep what they need below $1. */
 const MOUNT = {
   'another program': 'mkdir "$1/behind"; bindfs "$1/behind" "$2"',
   'without owners': `truncate -s 64M "$1/image"; mkfs.exfat "$1/image"
@@ -62,11 +63,11 @@ const MOUNT = {
 
 const give = 'chown 1000:100 "$2"; chmod 700 "$2"';
 
-/** `config`, of the owner of that home. */
+/** Writes a spec with this `config`, of the home's owner. */
 const wish = (config: { readonly path: string; readonly from?: string }): void =>
   writeFileSync(`${base}/spec.json`, specOf({ spec: { config: { from: '/etc/nixos', owner: 'srid', ...config } } }));
 
-/** Applied, in sync, and back again. */
+/** Applies, checks that the machine is in sync, and rolls back. */
 function goesAndComesBack(): string {
   const old = rows();
   const { code, out } = reflake('apply', '--yes');
@@ -111,7 +112,7 @@ describe('the home of the owner is on a file system', () => {
 
   test('with a quota that is used up: it is refused, and goes when there is room again', () => {
     shell(`${MOUNT['with a quota']}; ${give}`);
-    // The configuration's own directory lies in a part of it that has a limit.
+    // The configuration's own directory lies in a subvolume that has the limit.
     wish({ path: '~/in/nixos-config' });
     shell('chown 1000:100 "$2/in"; btrfs qgroup limit 1M "$2/in"; head -c 5M /dev/zero > "$2/in/full" || sync -f "$2"');
     shell(`for n in 1 2 3 4 5; do head -c 300K /dev/urandom > '${root}/etc/nixos/'$n; done`);
@@ -120,13 +121,13 @@ describe('the home of the owner is on a file system', () => {
     expect(reflake('apply', '--yes')).toEqual({ code: 0, out: expect.any(String) });
   });
 
-  /** The configuration lies in `out`, a volume. */
+  /** Lays the configuration into `out`, a subvolume. */
   const volumes = (tree: string): void => {
     shell(`${MOUNT['with a quota']}; ${give}; btrfs quota disable "$2"; btrfs subvolume create "$2/out" > "$1/log"
       mkdir -p "$2/${tree}"; mv '${root}/etc/nixos/'* "$2/${tree}"; rmdir '${root}/etc/nixos'; chown -R 1000:100 "$2"`);
   };
 
-  // One mount, but no rename leads from one volume to the other.
+  // It is one mount, but rename(2) does not work between two subvolumes.
   test('with several volumes: it goes from one to the other, and comes back', () => {
     volumes('out/nixos');
     wish({ from: '~/out/nixos', path: '~/in/nixos-config' });

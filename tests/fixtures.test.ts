@@ -1,5 +1,5 @@
-// Proves the fixtures with real Nix: the miniature nixpkgs evaluates, builds, switches and fails as NixOS does, inputs of
-// each kind lock offline, and the temporary machines are what the scenarios take them for.
+// Tests the fixtures with the real Nix: the miniature nixpkgs evaluates, builds, switches and fails as NixOS does,
+// inputs of each kind lock offline, and the temporary machines are as the scenarios assume.
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,7 +11,7 @@ const features = { NIX_CONFIG: 'experimental-features = nix-command flakes' };
 const srid = { user: 'srid', env: features };
 const toplevel = (dir: string) => `${dir}#nixosConfigurations.nixos.config.system.build.toplevel`;
 
-/** A flake in ~srid/NAME with these inputs and this module. */
+/** A script that makes a flake in ~srid/NAME with these inputs and this module. */
 function flakeScript(name: string, module: string, inputs = `nixpkgs.url = "${nixpkgs}";`): string {
   return `rm -rf ${name}; mkdir ${name}; cd ${name}
 cat > flake.nix <<'EOF'
@@ -247,7 +247,7 @@ describe('inputs lock and build offline', () => {
 });
 
 describe('nixos-rebuild and switch-to-configuration', () => {
-  // What tells which system runs, and which boots.
+  // Prints which system runs and which one boots.
   const state = `readlink /run/current-system; readlink /etc/static; readlink -f /nix/var/nix/profiles/system;
     cat /boot/loader/loader.conf; cat /etc/nix/nix.conf | grep -c '^experimental-features = nix-command flakes' || true`;
   const rebuild = (action: string) => `nixos-rebuild ${action} --flake path:/home/srid/sys#nixos`;
@@ -260,7 +260,7 @@ describe('nixos-rebuild and switch-to-configuration', () => {
       srid,
     );
 
-  // Each test starts from the installed system as the only generation.
+  // Each test starts with the installed system as the only generation.
   beforeEach(async () => {
     const profile = '/nix/var/nix/profiles/system';
     const ran =

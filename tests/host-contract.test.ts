@@ -1,5 +1,5 @@
-// One contract, two machines: what a Host promises, tried on the one in memory and on the real disk below a temporary
-// root. What only a disk has (file systems, crashes in the middle, umask, bytes as names) follows at the end.
+// One contract, two machines: the promises of a Host, tested on the one in memory and on the real disk below a
+// temporary root. At the end are tests of what only a disk has (file systems, crashes, umask, names as bytes).
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, 
 interface Subject {
   readonly host: Host;
   readonly rows: () => Rows;
-  /** Of the real disk only. */
+  /** Only for the real disk. */
   readonly root: string;
 }
 
@@ -53,7 +53,7 @@ const text = (content: string): { readonly content: ReturnType<typeof digestOf>;
   content: digestOf(content),
   blobs: { [digestOf(content)]: Buffer.from(content) },
 });
-/** The law of `entries`: what `list` and `stat` say. */
+/** The law of `entries`: it says the same as `list` and `stat`. */
 function expectEntries(reader: Reader, path: AbsPath): void {
   const asked = reader.list(path).map((name) => ({ name, entry: reader.stat(below(path, name)) }));
   expect(reader.entries(path)).toEqual(asked);
@@ -442,7 +442,7 @@ describe('memory and disk agree', () => {
       fc.property(fc.array(operation, { maxLength: 14 }), (operations) => {
         const [memory, disk] = [inMemory({ '/a/b': 'x' }), onDisk({ '/a/b': 'x' })];
         const stage = overlay(inMemory({ '/a/b': 'x' }).host);
-        // It does not follow links that are only planned.
+        // The overlay does not follow links that are only planned.
         let hasLinks = false;
         for (const one of operations) {
           const edit: Put | Move =

@@ -1,5 +1,5 @@
-// What is kept beside: always told, near the path that it belongs to, and never a second name of a live file. Somebody edits
-// while an apply is prepared, published and undone; another process edits at any instant.
+// Tests what is kept beside: it is always reported, lies near its path, and is never a second name of a live file.
+// Somebody edits while an apply is prepared, published and undone; another process edits at any moment.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -69,7 +69,7 @@ function lay(): void {
 
 const PROBLEM = { severity: 'error', code: 'RF3006', summary: 'it differs' } as const;
 
-/** An apply that is undone at its end, `then` having acted before. */
+/** Runs an apply that fails at its end and is undone; `then` acts before that. */
 const undone = async (tx: string, then: () => void = () => {}, prepared: () => void = () => {}): Promise<Outcome> => {
   const host = realHost(absolute(root));
   const watched = {
@@ -97,7 +97,7 @@ const undone = async (tx: string, then: () => void = () => {}, prepared: () => v
   );
 };
 
-/** What breaks the law. */
+/** The breaches of that law. */
 function breaches(outcome: Outcome): readonly string[] {
   const kept = ('kept' in outcome && outcome.kept) || [];
   const found = rowsOfDisk(root)
@@ -114,7 +114,7 @@ function breaches(outcome: Outcome): readonly string[] {
   ];
 }
 
-/** In the tree, or the tree itself, which was copied for its owner and is kept whole. */
+/** In the tree; or the tree itself, which was copied for its owner and is kept whole. */
 const NEAR =
   /^\/(etc\/nixos|home\/u\/conf(\.reflake-conflict-[^/]+)?)(\/sub)?\/|^\/home\/u\/conf\.reflake-conflict-[^/]+$/;
 
@@ -157,7 +157,7 @@ test('a file that was replaced and is appended to under its second name needs no
   linkSync(`${root}/etc/nixos/a`, `${root}/home/u/mine`);
   lay();
   const outcome = await undone('ab', () => {
-    // What was put is edited, and has a name of theirs.
+    // The new file is edited, and gets a second name of theirs.
     linkSync(`${root}/home/u/conf/a`, `${root}/home/u/mine`);
     appendFileSync(`${root}/home/u/mine`, ' and mine');
   });
@@ -174,12 +174,15 @@ test('what was edited in a tree whose original comes back is kept in their copy'
   expect(outcome).toMatchObject({ status: 'rolled-back' });
   expect(breaches(outcome)).toEqual([]);
   const kept = rowsOfDisk(root).filter((row) => row.includes('conflict'));
-  // Each file, and the copy that they lie in; all of it is told by the names that it has now.
+  // Each file and the copy that they lie in are kept, and all are reported by their present names.
   expect(kept.filter((row) => /conflict-[^/]*\t/.test(row))).toHaveLength(NAMES.length + 1);
   for (const name of NAMES) expect(readFileSync(`${root}/etc/nixos/${name}`, 'utf8')).toBe('old');
 });
 
-/** Saves the files over and over, in each way there is, wherever the tree is; each save has other bytes. */
+/**
+ * A program that saves the files over and over, in each way that editors have, wherever the tree is. Each save has
+ * other bytes.
+ */
 const EDITOR = `
 const fs = require('node:fs');
 const [root, log] = process.argv.slice(1);
@@ -212,7 +215,7 @@ test('whatever an editor does at any instant: all is told, near, and no second n
   lay();
   try {
     for (let n = 0; n < 40; n++) {
-      // From its last write on, or from when it is prepared.
+      // The editor runs from the last write on, or already from the preparation on.
       const go = (): void => void editor.kill('SIGCONT');
       const outcome = await undone(`ad${n}`, go, n % 2 === 0 ? go : () => {});
       stop();
@@ -230,7 +233,10 @@ test('whatever an editor does at any instant: all is told, near, and no second n
   expect(kept).toBeGreaterThan(0);
 }, 120_000);
 
-/** An apply that makes a repository, and is undone after `used`. What the owner finds afterwards, by name. */
+/**
+ * Runs an apply that makes a repository, and that is undone after `used`. Returns the names that the owner finds
+ * afterwards.
+ */
 async function undoneRepository(used: (git: string) => void): Promise<readonly string[]> {
   const dir: Puttable = { type: 'dir', mode: 0o755, owner: OWNER };
   const git = '/etc/nixos/.git';

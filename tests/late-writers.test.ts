@@ -1,5 +1,5 @@
-// Who has a file open when it is replaced, removed or moved may write to it at any time later: what they write is kept,
-// since the old file is, and they are told where. Who only reads keeps nothing.
+// A process that has a file open when it is replaced, removed or moved may write to it at any time later: then the old
+// file is kept, and the report says where. A process that only reads keeps nothing.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ const TREE: Literal = {
   '/etc/tree/sub/f': OLD,
   '/mnt': { dir: true },
 };
-// A user's directory, where names are taken and given, and one of root, where one rename replaces.
+// A user's directory, where names are taken and given, and one of root's, where one rename(2) replaces.
 const DIRECTORIES = ['/home', '/etc'];
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -49,7 +49,7 @@ const fileOf = (dir: string, text: string): Puttable => ({
 });
 const ownerOf = ([uid, gid]: readonly [number, number]): Owner => ({ uid, gid });
 
-/** A program that has the file open: told to, it writes a line there and ends. */
+/** A program that has the file open. When told to, it writes a line and ends. */
 async function opened(file: string, how: '>>' | '<'): Promise<{ readonly writes: () => Promise<void> }> {
   const script = `exec 3${how}"$1"; echo ready; read -r _; printf '${LATE.trim()}\\n' >&3`;
   const child: ChildProcess = spawn('sh', ['-c', script, 'sh', file], { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -67,7 +67,7 @@ async function opened(file: string, how: '>>' | '<'): Promise<{ readonly writes:
   };
 }
 
-/** The names of what was kept. */
+/** Returns the names of what was kept. */
 const apply = (root: string, edit: Edit): readonly AbsPath[] => carryOut(realHost(absolute(root)), edit, BLOBS, TX);
 
 describe.each(DIRECTORIES)('of %s', (dir) => {
@@ -111,9 +111,9 @@ describe.each(DIRECTORIES)('of %s', (dir) => {
 
 test('what a process holds open under a name too long to be told stops nobody', async () => {
   const { dir } = temporary();
-  // Node removes by whole paths.
+  // Node's rm works with whole paths, which are too long here.
   cleanups.push(() => void execFileSync('rm', ['-rf', dir]));
-  // Step by step: no path of more than 4,096 bytes can be named at once.
+  // Step by step, because no path of more than 4,096 bytes can be named at once.
   const script = `cd "$1"; d=$(printf 'd%.0s' $(seq 200)); for n in $(seq 25); do mkdir $d; cd -P $d; done
     exec 3> f; echo ready; read -r _`;
   const child = spawn('bash', ['-c', script, 'bash', dir], { stdio: ['pipe', 'pipe', 'ignore'] });

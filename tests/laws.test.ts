@@ -1,9 +1,9 @@
-// The laws of DESIGN.md section 6 over every provider and case, and over machines and specs that nobody thought of.
-// Nix stands in nowhere: a case that needs a lock has one already, or asks the real Nix (`"tools": "nix"`). Only
-// `git init` is answered without git: what it makes is the same tree each time, and no law is about it.
+// The laws (ARCHITECTURE.md, "Invariants") over every provider and case, and over random machines and specs. Nothing
+// stands in for Nix: a case that needs a lock has one, or asks the real Nix (`"tools": "nix"`). Only `git init` is
+// answered without git, because it makes the same tree each time and no law is about it.
 //
-// UPDATE_CASES=1 writes what is found into the cases; the difference is then to be read, line by line.
-// RUNS=n draws more random machines, EVERY=1 tries each step on the disk too.
+// UPDATE_CASES=1 writes the results into the cases; then read the difference line by line. RUNS=n draws more random
+// machines; EVERY=1 also tries each step on the disk.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
@@ -53,7 +53,7 @@ import type { Leaf } from './support/trees.ts';
 
 const ALL = planCases();
 
-/** What the laws need of a case or of a random draw. */
+/** The parts of a case, or of a random draw, that the laws need. */
 type Drawn = Pick<PlanCase, 'base' | 'machine' | 'spec' | 'run' | 'tools' | 'release'>;
 
 /** The machine's name is its /etc/hostname, as on the disk. */
@@ -181,7 +181,7 @@ describe('nothing is left out', () => {
   test('every code that a provider may tell is registered for it alone or shared, and none is idle', () => {
     const told = new Set<string>([...PROVIDERS.flatMap(({ codes }) => codes), ...PLANNERS]);
     const machine = (Object.keys(CODES) as Code[]).filter((code) => code.startsWith('RF2'));
-    // The spec's user is looked up before any provider is asked.
+    // The spec's user is looked up before any provider runs.
     expect(machine.filter((code) => !told.has(code))).toEqual(['RF2001']);
   });
 
@@ -189,7 +189,7 @@ describe('nothing is left out', () => {
     expect([...providersWithCases()].sort()).toEqual(PROVIDERS.map(({ name }) => name).sort());
   });
 
-  /** Codes of the machine that no memory can provoke, and where they are. */
+  /** Codes that no machine in memory can provoke, and the tests that have them. */
   const ELSEWHERE: Readonly<Record<string, string>> = {
     RF2019: 'the rules of Nix 2.8 for overridden inputs: tests/core/formats/lock/verdict.test.ts',
     RF2042: 'needs a mount: tests/boundary.test.ts',
@@ -211,7 +211,7 @@ describe('nothing is left out', () => {
   });
 });
 
-/** No edit without a change, and no change without an edit, unless an error says why it cannot be made. */
+/** No edit without a change, and no change without an edit, unless an error says why the edit cannot be made. */
 const quiet = ({ steps }: Plan): readonly string[] =>
   steps.flatMap(({ provider, findings, edits }) => {
     const changes = findings.filter(isChange).length;
@@ -228,12 +228,12 @@ function answered(one: Drawn, { steps, leftOut }: Plan): readonly string[] {
     ...wished.filter((wish) => !given.includes(wish)).map((wish) => `${wish} is not answered`),
     ...given.filter((wish) => !wished.includes(wish)).map((wish) => `${wish} was not wished`),
     ...given.filter((wish, at) => given.indexOf(wish) !== at).map((wish) => `${wish} is answered twice`),
-    // Nobody left anything out, except what only another provider could look at.
+    // No provider leaves a wish out; only a selection does.
     ...leftOut.map((wish) => `${wish} is left out`),
   ];
 }
 
-/** What does not hold names a finding that is told; what holds has none that says otherwise. */
+/** A wish that does not hold names a finding that is told; a wish that holds has no finding to the contrary. */
 function told(plan: Plan): readonly string[] {
   const findings = findingsOf(plan);
   return plan.steps.flatMap(({ verdicts }) =>
@@ -248,10 +248,10 @@ function told(plan: Plan): readonly string[] {
   );
 }
 
-/** What the planner tells for every provider. */
+/** Codes that the planner reports for every provider. */
 const PLANNERS: readonly Code[] = ['RF2005', 'RF2018', 'RF2040', 'RF2042', 'RF2043', 'RF2054'];
 
-/** A provider tells nothing but what its descriptor has. */
+/** A provider reports only codes of its descriptor. */
 const coded = ({ steps }: Plan): readonly string[] =>
   steps.flatMap(({ provider, findings }) => {
     const { codes = [] } = PROVIDERS.find(({ name }) => name === provider) ?? {};
@@ -260,7 +260,7 @@ const coded = ({ steps }: Plan): readonly string[] =>
     );
   });
 
-/** A finding about bytes names a file that is there now, or one that the plan makes. */
+/** A finding about bytes names a file that exists now, or one that the plan makes. */
 function located(plan: Plan, host: Host): readonly string[] {
   const made = new Set(editsOf(plan.steps).flatMap((edit) => (edit.op === 'put' ? [edit.path as string] : [])));
   return findingsOf(plan).flatMap(({ code, at }) => {
@@ -270,7 +270,7 @@ function located(plan: Plan, host: Host): readonly string[] {
   });
 }
 
-/** Each `before` is what is there when its turn comes, each `after` is there when all is done. */
+/** Each `before` is there when its turn comes, and each `after` is there at the end. */
 function honest(plan: Plan, host: Host): readonly string[] {
   const edits = editsOf(plan.steps);
   const lies: string[] = [];
@@ -302,7 +302,7 @@ function honest(plan: Plan, host: Host): readonly string[] {
   return lies;
 }
 
-/** In a Nix file or nix.conf, no comment goes, and not more lines go than changes are told. */
+/** In a Nix file or nix.conf no comment is lost, and no more lines change than changes are told. */
 function lossless(plan: Plan, host: Host): readonly string[] {
   const changes = changesOf(plan);
   const origin = new Map(
@@ -323,20 +323,20 @@ function lossless(plan: Plan, host: Host): readonly string[] {
     const next = Buffer.from(plan.blobs[edit.after.content] ?? []).toString();
     if (old === next) return [];
     const comments = old.match(/#.*$/gm) ?? [];
-    // What a wish removes takes the comment behind it along.
+    // A wish that removes something removes the comment behind it, too.
     const removals = changes.filter(({ path, remedy }) => path === edit.path && remedy.action === 'remove').length;
     const lost = comments.filter((comment) => !next.includes(comment));
     const gone = lost.length > removals ? lost.map((comment) => `${edit.path}: lost ${comment}`) : [];
     const removed = diffLines(old, next).reduce((sum, part) => sum + (part.removed ? (part.count ?? 0) : 0), 0);
     const told = changes.filter(({ path }) => path === edit.path).length;
-    // The release that a machine was born with is nobody's to edit, whatever release the spec wishes.
+    // No wish changes the stateVersion, whatever release it wants.
     const born = (text: string): string => (text.match(/.*stateVersion.*/g) ?? []).join('\n');
     if (born(old) !== born(next)) gone.push(`${edit.path}: stateVersion was edited`);
     return removed > told ? [...gone, `${edit.path}: ${removed} lines changed for ${told} changes`] : gone;
   });
 }
 
-/** After the apply a plan is empty; after its rollback the machine is as it was. */
+/** After the apply, a new plan is empty; after its rollback, the machine is as before. */
 async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly string[]> {
   const before = scene.rows();
   const { transaction, blobs } = transactionOf(plan);
@@ -360,13 +360,13 @@ async function settled(one: Drawn, plan: Plan, scene: Scene): Promise<readonly s
 
 const samples = (name: string): string => readFileSync(new URL(`./cases/samples/${name}`, import.meta.url), 'utf8');
 
-/** Of no passwd file: the machine has none. */
+/** A person who is in no passwd file: the machine has none. */
 const SRID_HIMSELF = { name: 'srid', uid: 1000, gid: 100, home: '/home/srid' };
 
 const DIR = '/home/srid/nixos-config';
 const SRID = [1000, 100] as const;
 
-/** A base, disturbed in any number of ways at once. */
+/** A base machine with any number of disturbances at once. */
 function drawn(): fc.Arbitrary<Drawn> {
   const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
   const flake = (BASES.machines.settled[`${DIR}/flake.nix`] as { file: readonly string[] }).file;

@@ -1,5 +1,5 @@
-// Inputs above every limit, through the real program: too long, too deep, too large, too many, and ids and paths that nothing
-// can have. Each ends with words and a code, or works; never with an internal error. bench/ has the times.
+// Inputs above every limit, through the real program: too long, too deep, too large, too many, and impossible ids and
+// paths. Each ends with words and a code, or works; never with an internal error. bench/ has the times.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ const machine = (base: 'fresh' | 'settled', patch: unknown = {}): void => {
   writeFileSync(spec, specOf({ spec: patch }));
 };
 
-/** It ended by itself, and not with a bug. */
+/** Checks that it ended by itself, with these words, and not with a bug. */
 function isTold({ code, out }: Ran, says: RegExp): void {
   expect({ code: typeof code, out }).toEqual({ code: 'number', out });
   expect(out).not.toMatch(/internal error|^\s+at .*:\d+:\d+/m);
@@ -55,7 +55,7 @@ beforeAll(() => {
   if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
 });
 beforeEach(() => mkdirSync(root));
-// Node's own gives up at paths that are longer than the kernel takes.
+// Node's rm fails at paths that are longer than the kernel takes.
 afterEach(() => void spawnSync('rm', ['-rf', '--one-file-system', root, state]));
 afterAll(() => void spawnSync('rm', ['-rf', '--one-file-system', home]));
 

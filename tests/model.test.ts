@@ -1,6 +1,5 @@
-// The model: machines, dependent edits, faults, deaths, somebody else's deeds and a second apply, drawn at random. Old or
-// new, nobody's bytes lost. What breaks a law is written down in tests/model-cases/ and tried from then on.
-//
+// The model: random machines, dependent edits, faults, deaths, somebody else's acts and a second apply. The result must
+// be old or new, and nobody's bytes are lost. A breach is saved in tests/model-cases/ and tried from then on.
 // RUNS=n draws that many runs in memory, and a fifth as many on the disk.
 
 import { describe, expect, test } from '@jest/globals';
@@ -31,8 +30,8 @@ describe.each([
         if (ran.breaches.length > 0) broken = one;
         expect(ran.breaches).toEqual([]);
       }),
-      // The same draws each time, unless asked for others. KNOWN: the machine in memory has no inodes, so a tree that somebody
-      // puts at the old place of a move passes there for the one that was to be moved; the disk tells them apart.
+      // The same draws each time, unless SEED asks for others. Known limit: the machine in memory has no inodes, so it
+      // takes a tree that somebody puts at the old place of a move for the one to be moved; the disk tells them apart.
       { numRuns: runs, interruptAfterTimeLimit: 400_000, seed: Number(process.env.SEED ?? 7) },
     );
     if (process.env.MET) process.stderr.write(`${where}: ${JSON.stringify([...met].sort())}\n`);
@@ -41,7 +40,8 @@ describe.each([
       const name = smallest && save(smallest, `seed ${result.seed}, ${where}`);
       throw new Error(`${name ?? 'a run'}: ${String(result.errorInstance)}`);
     }
-    // Draws that meet nothing prove nothing; what is rare is looked for among the many.
+    // Draws that never reach these outcomes prove nothing; the rare ones are expected only among the many runs in
+    // memory.
     const rare = where === 'memory' ? ['rolled-back', 'refused', 'acted', 'second dead'] : [];
     for (const what of ['applied', 'dead', 'second applied', ...rare])
       expect([what, (met.get(what) ?? 0) > 0]).toEqual([what, true]);
@@ -55,7 +55,7 @@ function cases(): fc.Arbitrary<Case> {
   const mode = fc.constantFrom(0o644, 0o600, 0o755);
   const dirMode = fc.constantFrom(0o755, 0o700, 0o2750);
   const body = fc.constantFrom('one', 'two', 'three');
-  // None leads to itself, whatever moves where: that is a case of its own.
+  // No link leads to itself, whatever moves where: a saved case tests that.
   const target = fc.constantFrom('nowhere', '/z');
   const wish: fc.Arbitrary<Wish> = fc.oneof(
     { weight: 4, arbitrary: fc.record({ op: fc.constant('file' as const), path, body, mode, owner }) },
@@ -100,6 +100,6 @@ function cases(): fc.Arbitrary<Case> {
     }));
 }
 
-/** Whether all above it in the literal are directories. */
+/** True if everything above it in the literal is a directory. */
 const isFree = (path: string, leaves: readonly (readonly [string, Leaf])[]): boolean =>
   leaves.every(([other, leaf]) => !path.startsWith(`${other}/`) || (typeof leaf === 'object' && 'dir' in leaf));

@@ -1,5 +1,5 @@
-// A move across file systems: what it takes along, what it refuses, and that it is undone from every state that a
-// crash may leave, whatever others have done meanwhile. Needs the right to mount; says so where there is none.
+// A move across file systems: what it takes along, what it refuses, and that it can be undone from every state that a
+// crash may leave, whatever others did meanwhile. Needs the right to mount, and says so if it is missing.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ afterEach(() => {
   for (const clean of cleanups.splice(0).reverse()) clean();
 });
 
-/** Undefined where nothing may be mounted: in a container without the right to. */
+/** Undefined if nothing can be mounted, as in a container without that right. */
 function machineWithMount(): Machine | undefined {
   const { dir, remove } = temporary();
   cleanups.push(remove);
@@ -42,7 +42,7 @@ function machineWithMount(): Machine | undefined {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', `${dir}/home`], { stdio: 'pipe' });
   } catch (thrown) {
-    // Said, not hidden: without it the test proves nothing.
+    // Said and not hidden, because without a mount the test proves nothing.
     process.stderr.write(`not tried across file systems: nothing can be mounted here (${String(thrown)})\n`);
     return undefined;
   }

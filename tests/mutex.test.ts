@@ -1,5 +1,5 @@
-// One at a time, through the real program: many applies at once, a holder that dies or is stopped, other state directories,
-// a lock file that somebody deletes.
+// Only one command writes at a time, through the real program: many applies at once, a holder that dies or is stopped,
+// other state directories, a lock file that somebody deletes.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ interface Ran {
   readonly out: string;
 }
 
-/** Starts a program; `said` waits for words of it, `end` for its end. */
+/** Starts a program. `said` waits for words of its output, `end` for its end. */
 function start(program: string, words: readonly string[], uid?: number) {
   const env = { PATH: process.env.PATH, HOME: home.dir, TERM: 'dumb' };
   const child = spawn(program, words, { env, stdio: 'pipe', ...(uid !== undefined && { uid, gid: 100 }) });
@@ -60,7 +60,7 @@ const place = (at = state): string[] => ['--root', machine, '--state', at];
 const apply = (at = state, ...more: string[]): Promise<Ran> =>
   start(process.execPath, [PROGRAM, 'apply', '--yes', '--offline', '--spec', spec, ...place(at), ...more]).end;
 
-/** An apply in a terminal, which has the locks and asks; and the id of its process. */
+/** Starts an apply in a terminal, which takes the mutex and asks; returns it with the id of its process. */
 async function asking(at = state) {
   const words = [process.execPath, PROGRAM, 'apply', '--offline', '--spec', spec, ...place(at)];
   const one = start('script', ['-qefc', words.map((word) => `'${word}'`).join(' '), '/dev/null']);
@@ -110,7 +110,7 @@ describe('many at once', () => {
     const ran = await Promise.all(states.map((at) => apply(at, '--wait', '50s')));
     expect(ran.map(({ code, out }) => (code === 0 ? 0 : out))).toEqual([0, 0, 0, 0, 0]);
     expect(states.flatMap((at) => history(at))).toEqual(['1']);
-    // Where there was nothing to do, nothing is left: not even an empty directory.
+    // If there was nothing to do, nothing is left, not even an empty directory.
     expect(readdirSync(`${home.dir}/other`)).toHaveLength(1);
   });
 });

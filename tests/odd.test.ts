@@ -1,5 +1,5 @@
-// Odd but real trees and machines, through the real program: names of all bytes, depth, holes, attributes, immutable files,
-// mounts, clocks. Each ends as planned and can be undone, or is refused with words and is as it was.
+// Odd but real trees and machines, through the real program: names of all bytes, depth, holes, attributes, immutable
+// files, mounts, clocks. Each ends as planned and can be undone, or is refused with words and the machine is as before.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,10 @@ import { layOut, type Rows, rowsOfDisk } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 const ALL = process.env.CRASH === 'all';
-/** Milliseconds: of what is instant. */
+/** Milliseconds, for commands that take an instant. */
 const PATIENCE = 20_000;
 
-/** On a real disk: some of what is tried is not there in memory. */
+/** On a real disk, because some of what is tried does not exist on a file system in memory. */
 const home = mkdtempSync(`${tmpdir()}/reflake-odd-`);
 const root = `${home}/machine`;
 const state = `${home}/state`;
@@ -29,7 +29,7 @@ interface Ran {
 
 const shell = (script: string): string => execFileSync('bash', ['-euc', script], { encoding: 'latin1', stdio: 'pipe' });
 
-/** `before`: words that come before the program's own, as `faketime 2001-01-01`. */
+/** `before`: words before the program, such as `faketime 2001-01-01`. */
 function reflake(words: string, before: readonly string[] = [], patience = PATIENCE, env = {}): Ran {
   const argv = [...before, process.execPath, PROGRAM, ...words.split(' '), '--root', root, '--state', state];
   const { status, stdout, stderr } = spawnSync(argv[0]!, [...argv.slice(1), '--spec', spec, '--offline'], {
@@ -41,10 +41,10 @@ function reflake(words: string, before: readonly string[] = [], patience = PATIE
   return { code: status, out: stdout + stderr };
 }
 
-/** The machine; `--skip ''` apart, everything that a test could see change. */
+/** Everything on the machine that the tests compare. */
 const rows = (): Rows => rowsOfDisk(root);
 
-/** Applied, in sync, and back again, byte by byte. */
+/** Applies, checks that the machine is in sync, and rolls back; compares every byte. */
 function goesAndComesBack(before: readonly string[] = []): void {
   const old = rows();
   succeeds(reflake('apply --yes', before));
@@ -58,7 +58,7 @@ function succeeds({ code, out }: Ran): void {
   expect({ code, out }).toEqual({ code: 0, out });
 }
 
-/** Refused before or undone after, for a reason that is said; the machine is as it was. */
+/** Checks that it was refused before or undone after, for a reason that is said, and that the machine is as before. */
 function isRefused(says: RegExp, before: readonly string[] = []): void {
   const old = rows();
   const { code, out } = reflake('apply --yes', before);
@@ -68,7 +68,7 @@ function isRefused(says: RegExp, before: readonly string[] = []): void {
   expect(rows()).toEqual(old);
 }
 
-/** As isRefused; or it was copied, and what cannot be removed of the original is said to be left. */
+/** As isRefused; or it was copied, and the output names what could not be removed of the original. */
 function isRefusedOrLeavesOver(): void {
   const old = rows();
   const { code, out } = reflake('apply --yes');
@@ -84,11 +84,11 @@ function isRefusedOrLeavesOver(): void {
 }
 
 const clean = (): void => {
-  // Mounts first, the inner ones before the outer; then what cannot be removed.
+  // Unmounts first, the inner mounts before the outer; then removes the attributes that keep files from removal.
   const mounts = shell(`awk '{ print $2 }' /proc/self/mounts`).split('\n');
   for (const at of mounts.filter((one) => one.startsWith(`${home}/`)).reverse()) spawnSync('umount', ['-l', at]);
   spawnSync('chattr', ['-R', '-f', '-i', '-a', root]);
-  // Node's own gives up at paths that are longer than the kernel takes.
+  // Node's rm fails at paths that are longer than the kernel takes.
   spawnSync('rm', ['-rf', '--one-file-system', root, state]);
 };
 
@@ -103,7 +103,7 @@ beforeEach(() => {
 afterEach(clean);
 afterAll(() => void spawnSync('rm', ['-rf', '--one-file-system', home]));
 
-/** From here on the tree goes to another file system. */
+/** Mounts another file system at the home, so that the tree moves across. */
 function across(): void {
   shell(`mount -t tmpfs -o mode=755 none ${root}/home; mkdir -p ${root}/home/srid
     chown 1000:100 ${root}/home/srid; chmod 700 ${root}/home/srid`);
@@ -189,12 +189,12 @@ describe.each(WAYS)('%s', (_way, prepare) => {
     const old = look(OLD);
     expect(old).toMatch(/security\.selinux[\s\S]*user\.note[\s\S]*1234/);
     succeeds(reflake('apply --yes'));
-    // What git and the flake added has none.
+    // The files that git and the flake added have no attributes.
     const kept = look(NEW);
     for (const line of old.match(/(?:user\.note|security\.selinux|trusted\.note)=.*|user:1234:.*|default:.*/g)!)
       expect(kept).toContain(line);
     succeeds(reflake('rollback --yes'));
-    // What root takes back has no ACL: its owner may have put it there.
+    // Files that root takes back have no ACL, because their owner may have set it.
     const isOfAnAcl = (line: string): boolean => /posix_acl|^(default:|mask::|user:1234)/.test(line);
     const expected = old.split('\n').filter((line) => !isOfAnAcl(line));
     expect(
@@ -329,7 +329,7 @@ test('a tree of thousands, with find and without', () => {
   succeeds(reflake('apply --yes'));
   const without = { PATH: '/nowhere' };
   for (const env of [{}, without]) expect(reflake('plan', [], PATIENCE, env).out).toMatch(/^No changes/);
-  // What a saved plan was told of the whole is asked again before it is applied.
+  // A saved plan asked about the whole tree at once, which is asked again before it is applied.
   shell(`sed -i /experimental/d ${CONF}`);
   succeeds(reflake(`plan --out ${home}/plan.json`));
   shell(`chown 0:0 ${NEW}/files/119/77`);

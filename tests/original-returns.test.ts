@@ -1,4 +1,5 @@
-// Of a tree that root gives away in a copy, the original comes back whole, whatever its new owner does to the copy meanwhile.
+// Root gives a tree away as a copy. The original must come back whole, whatever the new owner does to the copy
+// meanwhile.
 
 import {
   linkSync,
@@ -46,7 +47,7 @@ afterEach(() => home.remove());
 
 const at = (path: string): string => `${root}${path}`;
 
-/** Moves it, gives it, and puts a file into it. */
+/** Moves the tree, gives it away, and puts a file into it. */
 function edits(): readonly Edit[] {
   const file = (owner: Owner): Puttable => ({ type: 'file', mode: 0o644, owner });
   const dir = (owner: Owner): Puttable => ({ type: 'dir', mode: 0o755, owner });
@@ -66,7 +67,7 @@ function edits(): readonly Edit[] {
   ];
 }
 
-/** What the last look finds, once the owner has done `mischief`. */
+/** Runs an apply that fails at its last look, during which the owner does `mischief`. */
 async function failing(mischief: () => void) {
   const transaction: Transaction = {
     tx: 'aaaaaaaaaaaa',

@@ -1,4 +1,5 @@
-// Power cuts, a few: tests/crash/run.ts runs all groups of them. First that the replay knows what a cut may leave.
+// A few power cuts; tests/crash/run.ts runs all groups of them. The first tests check that the replay knows what a cut
+// may leave.
 
 import { describe, expect, test } from '@jest/globals';
 import { crashesOf, diskAfter } from './power/crashes.ts';
@@ -15,7 +16,7 @@ const printed = (line: string): string =>
     .replace(/<(\/[^>]*)>/g, (_, text: string) => `<${hex(text)}>`);
 
 const DIR = { kind: 'dir', device: 1, mode: 0o755, uid: 0, gid: 0 } as const;
-/** `/d` with a file `f` that holds "old". */
+/** A recording of `/d` with a file `f` that holds "old". */
 const recorded = (lines: readonly string[], options?: { splitRename: boolean }): Recording =>
   record(
     {
@@ -27,7 +28,7 @@ const recorded = (lines: readonly string[], options?: { splitRename: boolean }):
     options,
   );
 
-/** Each state that may be left, as `name=content`. */
+/** Each state that a cut may leave, as `name=content`. */
 function states(recording: Recording): readonly string[] {
   const choice = { random: 20, seed: 1, everywhere: true };
   const told = [...crashesOf(recording, choice)].map(({ kept }) =>
@@ -125,7 +126,7 @@ describe('what a power cut may leave', () => {
 });
 
 describe('recovered from what a power cut left', () => {
-  // One; a sample of all is what `npm run test:crash` takes. It has controls of its own: with flushes left out of the
+  // One scenario; `npm run test:crash` takes a sample of all. The group has controls: with flushes left out of the
   // recording, something must be found wrong.
   test('power loss, replayed: apply', async () => {
     const group = POWER.find(({ name }) => name === 'power loss, replayed: apply')!;

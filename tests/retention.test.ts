@@ -1,4 +1,5 @@
-// A history that is cut short, through the real program: what it says of what is gone, and that the rest still leads back.
+// A history that was cut short, through the real program: what it says of removed records, and that the others still
+// lead back.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -18,7 +19,7 @@ function reflake(...words: string[]): { readonly code: number | null; readonly o
   return { code: status, out: stdout + stderr };
 }
 
-/** The machine after each of four applies, of which two are kept; 0 is what was there before. */
+/** The machine after each of four applies, of which two are kept; 0 is the machine before. */
 const states: Rows[] = [];
 beforeAll(() => {
   if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
@@ -67,7 +68,7 @@ test('as far as it reaches, it leads back', () => {
   const ran = reflake('rollback', '--to', '2', '--yes', '--keep', '1');
   expect([ran.code, ran.out]).toEqual([0, expect.any(String)]);
   expect(rowsOfDisk(machine)).toEqual(states[2]);
-  // It is kept with what it undid, or it could not be told what it was.
+  // A rollback is kept with the records of what it undid; without them, history could not say what it was.
   expect(reflake('history').out).toMatch(/3 .*\(undone\)\n.*4 .*\(undone\)\n.*5 .*rollback of 4, 3/);
   expect(reflake('rollback', '5', '--yes').code).toBe(0);
   expect(rowsOfDisk(machine)).toEqual(states[4]);

@@ -1,4 +1,4 @@
-// The published schemas: what is generated from them is fresh, and editors have something to show.
+// The published schemas: what is generated from them is up to date, and editors have something to show.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// The real program and signals: at a moment that strace chooses, and from a terminal. Whatever the moment, the exit code
-// and the machine agree: 130 and 143 say that nothing was written, 4 that all is as before, 0 that all is done.
+// Signals to the real program, at a moment that strace chooses and from a terminal. Exit code and machine must agree at
+// any moment: 130 and 143 say that nothing was written, 4 that everything is as before, 0 that everything is done.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { layOut, type Rows, rowsOfDisk, temporary } from './support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/reflake.cjs', import.meta.url));
 
-/** Without git: no other program renames anything. */
+/** Without git, so that no other program renames anything. */
 const SPEC = specOf({ spec: { git: 'off', config: { path: '~/a/nixos' } } });
 
 const home = temporary({ fast: true });
@@ -45,21 +45,24 @@ function run([program, ...words]: readonly string[], more: Record<string, string
   return { code: status, out: stdout + stderr };
 }
 
-/** Under strace, which sends signals at chosen calls of whatever thread makes them. */
+/** Runs under strace, which sends signals at chosen calls, in whatever thread they occur. */
 function traced(inject: readonly string[], argv: readonly string[] = APPLY): Ran {
   const flags = inject.flatMap((one) => ['-e', `inject=${one}`]);
   return run(['strace', '-f', '-o', '/dev/null', '-e', 'trace=rename,fsync', ...flags, ...argv]);
 }
 
-/** One at the nth rename. It is heard by another thread, so whatever is flushed afterwards takes a moment. */
+/** One signal at the nth rename. Another thread handles it, so later flushes are delayed for a moment. */
 const signalled = (signal: string, at: number): Ran =>
   traced([`rename:signal=${signal}:when=${at}`, 'fsync:delay_exit=15000']);
 
-/** One at the nth rename, and when that was heard more at the next ones: on a busy machine two may count as one. */
+/**
+ * One signal at the nth rename, and more at the next ones after it was handled: on a busy machine, two pending signals
+ * may merge into one.
+ */
 const signalledTwice = (signal: string, at: number): Ran =>
   traced([`rename:signal=${signal}:delay_exit=300000:when=${at}..${at + 3}`]);
 
-/** How many renames an apply makes, and which of them begins it: before that one nothing is visible. */
+/** The number of renames in an apply, and the one that begins it: before that one, nothing is visible. */
 function renames(): { readonly count: number; readonly first: number } {
   const log = `${home.dir}/calls`;
   const ran = run(['strace', '-f', '-o', log, '-e', 'trace=rename', ...APPLY]);
@@ -74,7 +77,7 @@ function begin(): void {
   execFileSync('cp', ['-a', pristine, machine]);
 }
 
-/** What does not agree with how it ended; empty where all does. */
+/** Says what does not agree with the exit code; empty if all does. */
 function wrong(where: string, { code, out }: Ran): readonly string[] {
   const due = code === 0 ? next : old;
   const problems = [];
@@ -102,7 +105,7 @@ beforeAll(() => {
 beforeEach(begin);
 afterAll(() => home.remove());
 
-/** Of the numbers from 1 to `count`, about `most`, the first and the last among them. */
+/** About `most` of the numbers from 1 to `count`, with the first and the last among them. */
 const spread = (count: number, most: number): readonly number[] => [
   ...new Set(Array.from({ length: most }, (_, at) => 1 + Math.round((at * (count - 1)) / (most - 1)))),
 ];
@@ -110,7 +113,7 @@ const spread = (count: number, most: number): readonly number[] => [
 const SAMPLE = (count: number, most: number): readonly number[] =>
   spread(count, process.env.CRASH === 'all' ? count : most);
 
-/** Runs a program that says `ready` at some time, does `act` then, and waits for its end. */
+/** Runs a program, calls `act` once its output matches `ready`, and waits for its end. */
 async function meeting(argv: readonly string[], ready: RegExp, act: (child: ChildProcess) => void): Promise<Ran> {
   const child = spawn(argv[0]!, argv.slice(1), { env, stdio: 'pipe' });
   let out = '';
@@ -127,7 +130,7 @@ async function meeting(argv: readonly string[], ready: RegExp, act: (child: Chil
   return { code, out };
 }
 
-/** Another process that has the lock of the state directory; gives it free when killed. */
+/** Another process that holds the mutex of the state directory until it is killed. */
 async function locked(): Promise<ChildProcess> {
   mkdirSync(state, { recursive: true });
   const holder = spawn('flock', ['-xnF', `${state}/lock`, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: 'pipe' });
@@ -153,13 +156,13 @@ describe('the first signal', () => {
     ['INT', 130],
     ['TERM', 143],
   ] as const)('SIG%s while a program works for the plan: that is told, %d', (signal, code) => {
-    // Git runs with the owner's number, here and in the directories that it is found and works in.
+    // git runs with the owner's uid, here and in the directories in which it is found and works.
     chmodSync(home.dir, 0o755);
     const open = `${home.dir}/open`;
     rmSync(open, { recursive: true, force: true });
     for (const dir of [`${home.dir}/bin`, open]) mkdirSync(dir, { recursive: true });
     chmodSync(open, 0o777);
-    // Left alone, it would come to its end.
+    // Undisturbed, it would come to its end and leave this file.
     const late = `setTimeout(() => fs.writeFileSync('${open}/ended', ''), 10_000)`;
     const git = `#!/bin/sh\n: > ${open}/begun\nexec ${process.execPath} -e "${late}"\n`;
     writeFileSync(`${home.dir}/bin/git`, git, { mode: 0o755 });
@@ -176,7 +179,7 @@ describe('the first signal', () => {
   });
 
   test('at any write: it is the last one, and all is undone', () => {
-    // Of the last ones, the journal's own, nothing depends on what comes after.
+    // The last renames are the journal's own; nothing that follows them matters.
     expect([count > 10, first > 1]).toEqual([true, true]);
     const problems = SAMPLE(count, 8).flatMap((at) => {
       begin();
@@ -194,7 +197,7 @@ describe('the first signal', () => {
 });
 
 test('a signal while it verifies: not committed, all is undone', async () => {
-  // Slow enough to look, that the signal comes before the end of it.
+  // Slows the last look down, so that the signal comes before its end.
   const slow = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=statx', '-e', 'inject=statx:delay_exit=4000'];
   const ran = await meeting([...slow, ...APPLY, '-v'], /verifying/, () => {
     const pid = /^process (\d+) of /.exec(readFileSync(`${state}/lock`, 'utf8'))?.[1];
@@ -210,7 +213,7 @@ describe('the second signal', () => {
       begin();
       const ran = signalledTwice(signal, at);
       const isUnfinished = existsSync(`${state}/journal`);
-      // It may come when the undo is at its end: then that is told.
+      // The signal may come when the undo is at its end; then the output says that.
       const words = isUnfinished ? /left at once.*reflake recover/ : /left at once|the machine is as it was before/;
       expect([at, ran.code, ran.out]).toEqual([at, 4, expect.stringMatching(words)]);
       const recovered = run(command('recover'));
@@ -236,7 +239,7 @@ describe('around the commit, at any instant', () => {
   };
   const TRIES = Number(process.env.TRIES ?? (process.env.CRASH === 'all' ? 200 : 8));
 
-  /** Signals a run from some milliseconds after `isNear` on: once, or twice, or with a closed terminal's. */
+  /** Signals a run some milliseconds after `isNear` holds: once, twice, or with the signal of a closed terminal. */
   async function shot(argv: readonly string[], isNear: () => boolean): Promise<Ran & { readonly how: string }> {
     const child = spawn(argv[0]!, argv.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
@@ -301,7 +304,7 @@ describe('around the commit, at any instant', () => {
         rmSync(`${home.dir}/${part}`, { recursive: true, force: true });
         execFileSync('cp', ['-a', `${cut}/${part}`, home.dir]);
       }
-      // It is made when the run has it, and signals are heard by then.
+      // The run makes this file when it takes the mutex, and by then it handles signals.
       rmSync(`${state}/lock`);
       const { code, out, how } = await shot(command('recover'), () => existsSync(`${state}/lock`));
       if ((code === 0) !== !isUnfinished()) problems.push(`${how}: exit ${code}: ${out}`);

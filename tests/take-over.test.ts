@@ -1,5 +1,5 @@
-// What root takes from somebody, back or for good, is out of their hands: no descriptor, ACL or mode that they had left there
-// reaches root's file. What they have changed since root gave it to them stays theirs, and is told.
+// A file that root takes from somebody, back or for good, is out of their hands: no descriptor, ACL or mode that they
+// left reaches root's file. What they changed since root gave it to them stays theirs, and is reported.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -52,7 +52,7 @@ function lay(owner: Owner): void {
   layOut(root, { '/home/u': { dir: true, owner: [1000, 100] }, ...Object.fromEntries([...dirs, ...files]) } as never);
 }
 
-/** All of the tree, from one owner to another, children first or last. */
+/** Edits that give all of the tree from one owner to another, children first or last. */
 const exchanged = (from: Owner, to: Owner, order: 'children first' | 'parents first'): readonly Edit[] => {
   const edits = [
     ...NAMES.map((name) => put(`/home/u/conf/${name}`, file(from), file(to))),
@@ -87,7 +87,7 @@ const left = (): readonly string[] =>
     readdirSync(root + path).filter((name) => name.includes('reflake')),
   );
 
-/** What their owner may do while it is theirs, without a trace in owner, mode or content. */
+/** Acts of an owner that leave no trace in owner, mode or content. */
 function keepHold(): () => void {
   const fds = NAMES.map((name) => openSync(at(name), 'r+'));
   execFileSync('setfacl', ['-d', '-m', 'u:1000:rwx', at('.')]);

@@ -1,5 +1,5 @@
-// What reflake writes for a person is written whole or not at all, and what it can't print is an error: on a full disk, beyond
-// `ulimit -f`, on a disk with errors, through the real program.
+// What reflake writes for a person is written whole or not at all, and what it can't print is an error: on a full disk,
+// beyond `ulimit -f`, on a disk with errors, through the real program.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ const OUTPUTS = [
   ['init', (file: string) => [...INIT, '--spec', file]],
 ] as const;
 
-/** A directory of its own for one file, with what is there before. */
+/** A directory of its own for one file, with the content that is there before. */
 function place(name: string, before?: string): string {
   const dir = `${home.dir}/${name.replace(/\W/g, '')}-${count++}`;
   mkdirSync(dir);
@@ -63,7 +63,7 @@ let count = 0;
 describe.each(OUTPUTS)('%s', (name, wordsFor) => {
   const before = name === 'init' ? undefined : OLD;
 
-  /** Exit 1 with words; what was there is there, and nothing else. */
+  /** Checks exit code 1 with these words, and that only what was there before is there. */
   const isAsBefore = (dir: string, ran: Ran, words: RegExp): void => {
     expect([ran.code, ran.err + ran.out]).toEqual([1, expect.stringMatching(words)]);
     expect(readdirSync(dir)).toEqual(before === undefined ? [] : ['file']);
@@ -79,7 +79,7 @@ describe.each(OUTPUTS)('%s', (name, wordsFor) => {
 
   test('on a full disk', () => {
     if (!isMounted) return;
-    // All but one page, in which its beginning has room; and then all.
+    // Fills the disk up to one page, which takes only the beginning of the output; then completely.
     for (const filled of ['head -c 12288 /dev/zero', 'cat /dev/zero']) {
       execFileSync('sh', ['-c', `rm -f "$1"/*; ${filled} > "$1/filler" 2> /dev/null || true`, 'sh', full]);
       if (name === 'init') execFileSync('sh', ['-c', 'cat /dev/zero > "$1/filler" 2> /dev/null || true', 'sh', full]);
@@ -100,7 +100,7 @@ describe.each(OUTPUTS)('%s', (name, wordsFor) => {
     const naming = name === 'init' ? 'link' : 'rename';
     for (const call of ['fsync', naming]) {
       const dir = place(name, before);
-      // Nothing else is flushed, renamed or linked.
+      // No other program in this run flushes, renames or links.
       const around = `strace -f -o /dev/null -e trace=${call} -e inject=${call}:error=${error} "$@"`;
       isAsBefore(dir, reflake(wordsFor(`${dir}/file`), around), new RegExp(`\\(?${error}\\)?`));
     }
@@ -182,7 +182,7 @@ describe('what cannot be printed', () => {
   test('an apply that is committed says so all the same', () => {
     const ran = reflake(['apply', ...PLAN.slice(1), '--yes', '--format', 'json'], '"$@" > /dev/full');
     expect([ran.code, ran.err]).toEqual([0, expect.stringMatching(/cannot be written/)]);
-    // In sync by now: nothing was done that a code could tell.
+    // The machine is in sync now, so nothing was done that an exit code would have to tell.
     expect(reflake(['apply', ...PLAN.slice(1), '--yes', '--format', 'json'], '"$@" > /dev/full').code).toBe(1);
     const back = reflake(['rollback', '--yes', '--format', 'json'], '"$@" > /dev/full');
     expect([back.code, back.err]).toEqual([0, expect.stringMatching(/cannot be written/)]);

@@ -31,7 +31,7 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const person = present === undefined || present.uid === first?.uid ? first : personOf(present, names);
   host.lookAs(person && idsOf(person, isRunning));
   const isRoots = (owner === undefined || owner.uid === 0) && holders[0] === undefined && present === undefined;
-  if (isRunning && isRoots && caller.uid !== 0) host.computeAs(nobody(names));
+  if (isRunning && isRoots) host.computeAs(nobody(names));
   if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
   return caller;
 }

@@ -1,12 +1,14 @@
 // The documents of a configuration as they will be after the steps before: what a provider looks at besides bare files. Each is
 // read and parsed once, and worked out when it is first asked for.
 
+import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
 import type { Reader } from '../machine/reader.ts';
 import { ignoredBy, type Repository, repositoryOf } from '../machine/repository.ts';
 import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
+import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
 import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
@@ -16,6 +18,8 @@ import { type NixFile, nixFile } from './nix-text.ts';
 export interface Documents {
   readonly flakePath: AbsPath;
   readonly flake: () => NixFile;
+  /** flake.nix with what it imports: its hosts by value. Undefined where it is no text. */
+  readonly wholeFlake: () => OpenedFlake | undefined;
   readonly lock: () => TextFile;
   /** Any Nix file of the machine. */
   readonly nix: (path: AbsPath) => NixFile;
@@ -52,26 +56,34 @@ export function documentsOf({ dir, host, modules, home }: Located, reader: Reade
   const repository = lazily(() => repositoryOf(dir, reader));
   const flakePath = join(dir, './flake.nix');
   const flake = (): NixFile => nixFile(reader, flakePath);
-  const named = lazily(() => modules ?? modulesNamedBy(flake(), host));
+  const named = lazily(() => modules ?? modulesNamedBy(flake(), wholeFlake(), host));
   const ignored = (path: AbsPath): string | undefined => {
     const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
     return ignoredBy(found, path, home, reader);
   };
+  const within = (): AbsPath => repository()?.top ?? dir;
   const roots = (): Roots => ({
     dir,
-    within: repository()?.top ?? dir,
+    within: within(),
     entries: ['flake.nix', 'flake.lock', ...(named() ?? [])],
     isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
+  });
+  const allMentioned = lazily(() => mentioned(roots(), reader));
+  const wholeFlake = lazily(() => {
+    const file = flake();
+    const files = flakeFiles({ dir, within: within() }, reader, () => [...allMentioned().keys()]);
+    return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files) : undefined;
   });
   const graph = lazily(() => moduleGraph(roots(), reader));
   return {
     flakePath,
     flake,
+    wholeFlake,
     lock: () => readUtf8(reader, join(dir, './flake.lock'), MOST.lockBytes),
     nix: (path) => nixFile(reader, path),
     modules: graph,
     hostModules: lazily(() => hostModulesIn(named(), graph, roots(), reader)),
-    mentioned: lazily(() => mentioned(roots(), reader)),
+    mentioned: allMentioned,
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,
     nixConf: lazily(() => nixConfOf(reader, home)),

@@ -3,8 +3,8 @@
 
 import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
-import type { Reference } from '../formats/nix/references.ts';
 import type { Span } from '../formats/nix/syntax.ts';
+import type { Reference } from '../formats/nix-value/references.ts';
 import type { Named, Reader } from '../machine/reader.ts';
 import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from '../path.ts';
 import { type ModuleFile, throughLinks, type Way } from './module-file.ts';

@@ -1,5 +1,6 @@
 // Which files are the modules of the host: those of the spec, else those that its flake.nix names, else what a new flake gets.
 
+import type { OpenedFlake } from '../formats/flake/flake.ts';
 import { DEFAULT_MODULES } from '../formats/flake/wish.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
@@ -14,9 +15,12 @@ export interface HostModule {
 }
 
 /** Relative to the flake; undefined where its text does not tell which modules the host has. */
-export function modulesNamedBy(flake: NixFile, host: string): readonly string[] | undefined {
+export function modulesNamedBy(
+  flake: NixFile,
+  opened: OpenedFlake | undefined,
+  host: string,
+): readonly string[] | undefined {
   if (flake.kind === 'absent') return DEFAULT_MODULES;
-  const opened = flake.kind === 'text' ? flake.nix.flake() : undefined;
   if (!opened?.ok) return undefined;
   const { hosts } = opened.flake.outputs;
   if (hosts.kind === 'opaque') return undefined;

@@ -3,8 +3,8 @@
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { type ReadModule, readModule } from '../formats/module/module.ts';
 import { parseNix } from '../formats/nix/parse.ts';
-import { type Reference, referencesIn } from '../formats/nix/references.ts';
 import type { Parsed } from '../formats/nix/syntax.ts';
+import { type Reference, referencesIn } from '../formats/nix-value/references.ts';
 import { MOST } from '../limits.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { readText, type TextFile } from '../machine/texts.ts';
@@ -38,13 +38,15 @@ export function nixFile(reader: Reader, path: AbsPath): NixFile {
 
 /**
  * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't be
- * read, or is larger than a text, it is no Nix. Throws `unreadable` for the others.
+ * read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
  */
 export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined {
+  if (path.endsWith('.nix')) return reader.read(path, MOST.textBytes);
   try {
-    return reader.read(path, MOST.textBytes);
+    const bytes = reader.read(path, MOST.textBytes);
+    return bytes?.includes(0) ? undefined : bytes;
   } catch (thrown) {
-    if (isUnreadable(thrown) && !path.endsWith('.nix')) return undefined;
+    if (isUnreadable(thrown)) return undefined;
     throw thrown;
   }
 }

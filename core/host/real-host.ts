@@ -1,4 +1,5 @@
-// The machine below a root directory on this disk: `/` itself, or with --root an image, a container, a test.
+// The machine below a root directory on this disk: `/` itself, or with --root an image, a container or a test's
+// directory.
 
 import { realpathSync } from 'node:fs';
 import { digestOf } from '../canonical.ts';
@@ -14,7 +15,7 @@ import { compute } from './process/scratch.ts';
 import { realWork } from './work/disk-work.ts';
 import { heldLook } from './work/held-look.ts';
 
-/** `root` is an absolute path of this disk. A directory that is not there is a machine with nothing on it. */
+/** `root` is an absolute path of this disk. If the directory does not exist, the machine is empty. */
 export function realHost(root: AbsPath): Host {
   const where = places(root);
   const looks = look(where);
@@ -42,7 +43,7 @@ export function realHost(root: AbsPath): Host {
   };
 }
 
-/** Nix's names of what Node calls process.arch. */
+/** Nix's system names for Node's process.arch. */
 const SYSTEMS: Readonly<Record<string, string>> = {
   x64: 'x86_64-linux',
   arm64: 'aarch64-linux',
@@ -54,14 +55,14 @@ const SYSTEMS: Readonly<Record<string, string>> = {
   loong64: 'loongarch64-linux',
 };
 
-/** What a plan is bound to, read off the machine below `root`. */
+/** The facts that a plan is bound to, read from the machine below `root`. */
 export function factsOf(root: AbsPath, reader: Pick<Host, 'stat' | 'read'>): HostFacts {
   const line = (path: string): string => textThroughLinks(reader, absolute(path)).trim();
   const id = line('/etc/machine-id');
   return {
     name: line('/etc/hostname') || (root === ROOT ? kernelHostname() : ''),
     system: SYSTEMS[process.arch] ?? `${process.arch}-linux`,
-    // systemd asks that the machine's id is not shown as it is.
+    // machine-id(5) asks programs not to publish the id itself, so we keep a hash of it.
     machineId: id === '' ? '' : digestOf(`reflake ${id}`).slice(7, 23),
   };
 }

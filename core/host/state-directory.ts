@@ -1,4 +1,4 @@
-// The state directory: durable files by relative name, for the journal and the history, and the mutex.
+// The state directory on this disk: durable files by relative name, for the journal and the history, and the mutex.
 
 import {
   chmodSync,
@@ -27,8 +27,8 @@ import { writeAll } from './disk/write-all.ts';
 import { isRoot } from './process/trusted.ts';
 
 /**
- * A store below `dir`, which is made at the first write. Root's own is 0755, for the index in it that anybody may read; all else is
- * 0700 and 0600, whatever the umask.
+ * A store below `dir`, which the first write creates. The umask has no effect on the modes: root's directory is 0755,
+ * because anybody may read the index in it; everything else is 0700 and 0600.
  */
 export function diskStore(dir: string): StateStore {
   const at = (name: string): string => `${dir}/${name}`;
@@ -81,7 +81,7 @@ export function diskStore(dir: string): StateStore {
       try {
         tidy();
       } catch {
-        // It is gone all the same; whoever removes the next one hears of it, if this can't be removed then either.
+        // Renamed, so it no longer counts. If it can't be removed later either, the next `remove` throws.
       }
     },
     tidy,
@@ -94,12 +94,12 @@ export function diskStore(dir: string): StateStore {
   };
 }
 
-/** Where a directory lies while it is removed. Nobody reads it. */
+/** The name that a directory has while it is being removed. Nobody reads it. */
 const REMOVED = 'removed';
 
 /**
- * As root: what is read from here is done with root's rights, so nobody else may have written it. A directory that is not
- * there will be made. Throws `Error & { why }`.
+ * Root acts with its own rights on what it reads here, so nobody else may be able to write these directories. Checked
+ * for root only; a missing directory passes, since we will create it. Throws `Error & { why }`.
  */
 function mustBeOurs(dir: string): void {
   if (!isRoot()) return;
@@ -114,8 +114,8 @@ function mustBeOurs(dir: string): void {
 }
 
 /**
- * A directory of somebody's own is not made a state directory: what is named `lock` in it would be overwritten. One of ours is
- * empty, or has names of ours. Throws `Error & { why }`.
+ * Refuses to use a directory of somebody else's as the state directory, because we would overwrite a file named `lock`
+ * in it. A state directory is empty, or has at least one name of ours. Throws `Error & { why }`.
  */
 function mustBeState(dir: string): void {
   const names = readdirSync(dir);
@@ -131,7 +131,7 @@ function mustBeState(dir: string): void {
     refuse('"lock" says something else than who holds it');
 }
 
-/** Names in a state directory, as journal, history and plan-places have them. */
+/** The names that journal, history, index and mutex have in a state directory. */
 const OURS: ReadonlySet<string> = new Set([
   'lock',
   'journal',
@@ -143,10 +143,13 @@ const OURS: ReadonlySet<string> = new Set([
   REMOVED,
 ]);
 
-/** Of the state directory itself. An ordinary user's own is nobody else's business. */
+/** The mode of the state directory itself. Nobody but an ordinary user has to look into theirs. */
 const TOP_MODE = (): number => (isRoot() ? 0o755 : 0o700);
 
-/** One that an earlier version made (0700) is opened, where it holds nothing but ours; and what it holds is closed. */
+/**
+ * An earlier version made root's directory 0700. Makes it 0755 if it holds only names of ours, and first takes the
+ * rights of group and others from everything in it but the index.
+ */
 function openTop(dir: string): void {
   const { uid, mode } = lstatSync(dir);
   const names = readdirSync(dir);
@@ -160,8 +163,8 @@ function openTop(dir: string): void {
 }
 
 /**
- * Makes the directory to lock in it. What was made for the lock alone goes with it: a command that is refused leaves no
- * state behind.
+ * Makes the directory and takes the mutex in it. If the directory was made for the mutex alone, release removes it
+ * again: a command that is refused leaves no state behind.
  */
 function takeLock(dir: string, holder: string): Mutex | Held {
   for (let tries = 1; ; tries++) {
@@ -180,7 +183,8 @@ function takeLock(dir: string, holder: string): Mutex | Held {
         },
       };
     } catch (thrown) {
-      // Whoever made it, or a parent, has just taken it away again; or a link leads nowhere, which more tries won't mend.
+      // Another process removed the directory, or a parent of it, since we made it. The same error comes for a dangling
+      // link, which further tries do not mend.
       if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || tries === MOST_TRIES) throw thrown;
     }
   }
@@ -188,18 +192,21 @@ function takeLock(dir: string, holder: string): Mutex | Held {
 
 const MOST_TRIES = 20;
 
-/** Under the lock: whoever waits for it finds another inode at its name, and begins anew. */
+/** Called with the mutex held. A process that waits for the file finds another inode at its name and starts over. */
 function removeUnused(dir: string, made: readonly string[]): void {
   try {
     if (readdirSync(dir).join() !== 'lock') return;
     unlinkSync(`${dir}/lock`);
     for (const one of made.toReversed()) rmdirSync(one);
   } catch {
-    // Somebody has put something there, which is to stay.
+    // Somebody put something into the directory: it stays.
   }
 }
 
-/** Durable, and each with this mode; which ones it made, the uppermost first. Node's own recursive mkdir never ends where a parent can't be made (/proc). */
+/**
+ * Makes `dir` and its parents with this mode, durably. Returns those it made, the uppermost first. Node's recursive
+ * mkdir never returns where a parent can't be made (/proc).
+ */
 function makeDirs(dir: string, mode: number): readonly string[] {
   if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
   const above = dir === dirname(dir) ? [] : makeDirs(dirname(dir), mode);
@@ -207,7 +214,7 @@ function makeDirs(dir: string, mode: number): readonly string[] {
     mkdirSync(dir, { mode: 0o700 });
     if (mode !== 0o700) chmodSync(dir, mode);
   } catch (thrown) {
-    // Another reflake that starts at the same moment.
+    // Another reflake made it since our stat(2).
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw thrown;
     return above;
   }
@@ -215,7 +222,7 @@ function makeDirs(dir: string, mode: number): readonly string[] {
   return [...above, dir];
 }
 
-/** A regular file, and nothing that would be waited for or never end. */
+/** Reads a regular file. Refuses a FIFO, for which open(2) would wait, and a device or a file that is too large. */
 function readRecord(file: string): Uint8Array {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -243,7 +250,7 @@ function sizeOf(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(`${path}/${name}`), 0);
 }
 
-/** The index of somebody else's state directory. `closed`: it has one that only its owner can look into. */
+/** Reads the index of another user's state directory. `closed`: only its owner may look into it. */
 export function readIndexOf(dir: string, name: string): Uint8Array | 'closed' | undefined {
   try {
     return missingIs(undefined, () => readRecord(`${dir}/${name}`));

@@ -1,5 +1,6 @@
-// Whether reflake's own state would be carried along by what it does: the journal of a move must not lie in what is moved.
-// Asked before anything is locked or written; links, bind mounts and --root are seen through.
+// Refuses a state directory that the apply itself would move or change: the journal of a move must not lie in the tree
+// that moves.
+// Checked before anything is locked or written; it sees through links, bind mounts and --root.
 
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,17 +11,18 @@ import { ABSENT, type Owner, type Put } from '../model.ts';
 import { type AbsPath, absolute, fromBytes, isWithin, parent, ROOT, toBytes } from '../path.ts';
 import { placeOnDevice } from './disk/mounts.ts';
 
-/** A place of the machine that an apply is about, and what the spec calls it. */
+/** A place of the machine that an apply changes, with the words that the spec has for it. */
 export interface Concerned {
   readonly what: string;
   readonly path: AbsPath;
-  /** Where in the spec it stands; none for a place of reflake's own. */
+  /** The place in the spec, as a JSON pointer. Absent for a place of reflake's own. */
   readonly pointer?: string;
 }
 
 /**
- * The first of `places` that holds the state directory or lies in it; or that holds `aside`, where a tree is put that is
- * in the way. `reader` looks at the places: they may be another person's, and `state` is the caller's own.
+ * Checks each of `places` and says the first that holds the state directory, lies in it, or holds `aside`, the
+ * directory to which we move a tree that is in the way. `reader` looks at the places, which may belong to another
+ * person; `state` is the caller's own.
  */
 export function stateInTheWay(
   root: AbsPath,
@@ -41,7 +43,7 @@ export function stateInTheWay(
       const summary = `the state directory "${state}" lies in ${what} "${path}": its own journal would be changed with it`;
       return { ...said, summary, hint };
     }
-    // What was set aside may come back.
+    // A configuration below `aside` is allowed: a tree that was set aside may come back.
     if (isWithin(place, own) && (end === aside || !isWithin(end, aside)))
       return { ...said, summary: `${what} "${path}" lies in the state directory "${state}"`, hint };
     if (isWithin(aside, end)) {
@@ -53,8 +55,8 @@ export function stateInTheWay(
 }
 
 /**
- * The directories that the first write to the state will make, as far as they lie in the machine. A plan takes them as made:
- * so `plan` and `apply`, which makes them before it plans, see one machine, and their plans have one id.
+ * The directories below the machine's root that the first write to the state will make. A plan takes them as made,
+ * because `apply` makes them before it plans: so `plan` and `apply` see one machine, and their plans have one id.
  */
 export function stateDirsToCome(
   root: AbsPath,
@@ -72,7 +74,7 @@ export function stateDirsToCome(
   return missing;
 }
 
-/** What cannot be looked at is not taken as missing: the store says why it cannot be used. */
+/** False if we may not look: then opening the store says why it cannot be used. */
 function isMissing(path: AbsPath, reader: Pick<Reader, 'stat'>): boolean {
   try {
     return reader.stat(path).type === 'absent';
@@ -82,7 +84,7 @@ function isMissing(path: AbsPath, reader: Pick<Reader, 'stat'>): boolean {
   }
 }
 
-/** Where the path leads; undefined where that can't be seen: planning says so, with its place. */
+/** The path at the end of the links; undefined if it can't be seen, which planning reports with its place. */
 function endOf(reader: Pick<Reader, 'stat'>, path: AbsPath): AbsPath | undefined {
   try {
     return follow(reader, path).path;
@@ -92,7 +94,7 @@ function endOf(reader: Pick<Reader, 'stat'>, path: AbsPath): AbsPath | undefined
   }
 }
 
-/** The path on this disk without links on the way; what is not there, or not to be seen, keeps its name. */
+/** The path on this disk with all links resolved. Names that do not exist or cannot be seen stay as they are. */
 function realOf(path: string): AbsPath {
   for (let at = path; ; at = dirname(at)) {
     try {

@@ -1,4 +1,5 @@
-// What this process has around it, outside the machine that is reconciled: where the spec is, where state is kept.
+// The surroundings of this process outside the machine that it reconciles: users, the spec file, the place of the state
+// directory, and the files that the user names.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -24,12 +25,12 @@ import { waypoint } from './disk/way.ts';
 import { writeAll } from './disk/write-all.ts';
 import { isRoot } from './process/trusted.ts';
 
-/** Whether there is such a directory (or a link to one) on this disk. */
+/** True if the path is a directory of this disk, or a link to one. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Somebody of this very system, by number. */
+/** The user of this system with that number. */
 export function systemUser(uid: number): Person {
   const found = usersHere().find((one) => one.uid === uid);
   return found === undefined
@@ -37,10 +38,10 @@ export function systemUser(uid: number): Person {
     : { name: found.name, uid, gid: found.gid, home: found.home };
 }
 
-/** Where root keeps it, on the machine below `root`. */
+/** Root's state directory, on the machine below `root`. */
 export const rootsState = (root: string): string => `${root === '/' ? '' : root}/var/lib/reflake`;
 
-/** For root the machine's own place, else the user's; below `root` where that is not `/`. */
+/** The machine's own state directory for root, or with --root; otherwise the user's. */
 export function stateDir(root: string, env: Env, caller: Person): string {
   if (root !== '/' || isRoot()) return rootsState(root);
   return `${env.XDG_STATE_HOME?.startsWith('/') ? env.XDG_STATE_HOME : `${caller.home}/.local/state`}/reflake`;
@@ -48,12 +49,15 @@ export function stateDir(root: string, env: Env, caller: Person): string {
 
 const NAMES = ['reflake.yaml', 'reflake.yml', 'reflake.json'];
 
-/** `open`: the directory where the search upwards ended, because others can make a spec there. */
+/** `open`: the directory at which the search upwards stopped, because others can create a spec in it. */
 export type FoundSpec =
   | { readonly ok: true; readonly file: string }
   | { readonly ok: false; readonly open: string | undefined };
 
-/** `--spec`, $REFLAKE_SPEC, here, upwards to the top of the repository or to where others can write, then /etc/nixos. */
+/**
+ * Looks at `--spec`, then $REFLAKE_SPEC, then upwards from `cwd` to the top of the repository or to the first directory
+ * that others can write, then in /etc/nixos.
+ */
 export function findSpec(
   flag: string | undefined,
   env: Env,
@@ -78,17 +82,17 @@ export function findSpec(
   return installed === undefined ? { ok: false, open } : { ok: true, file: installed };
 }
 
-/** The files that somebody names: read as text, or written whole; why not, in words. Paths are absolute. */
+/** Access to the files that a user names: reads one as text, or writes one whole; a failure says why. Paths are absolute. */
 export interface UserFiles {
   read(file: string): ReturnType<typeof readUserFile>;
   write(file: string, text: string, how: Parameters<typeof writeUserFile>[2]): ReturnType<typeof writeUserFile>;
-  /** What lies at the path itself. */
+  /** The file at the path itself; links are not followed. */
   waypoint(path: string): Waypoint;
 }
 
-/** With the rights of this very process. */
+/** Access with the rights of this process. */
 export const ownFiles: UserFiles = { read: readUserFile, write: writeUserFile, waypoint };
-/** Users of the system that we run on, whatever --root says. */
+/** The users of the system that this process runs on, whatever --root says. */
 export const usersHere = (): readonly User[] => parsePasswd(textOf('/etc/passwd'));
 
 export const nameOfUser = (uid: number): string => usersHere().find((user) => user.uid === uid)?.name ?? String(uid);
@@ -99,8 +103,8 @@ export const nameOfGroup = (gid: number): string =>
 const groupsHere = (): ReturnType<typeof parseGroup> => parseGroup(textOf('/etc/group'));
 
 /**
- * Whose word we act on. A group of an ordinary user counts as theirs alone where it has their number, as distributions make
- * one for each user; root goes by no such habit.
+ * The users whose files we act on. A group of an ordinary user counts as theirs alone if it has their number, because
+ * distributions make such a group for each user; root does not rely on that.
  */
 export const trustedBy = (caller: Owner, author?: number): Trusted => ({
   caller: caller.uid,
@@ -111,12 +115,12 @@ export const trustedBy = (caller: Owner, author?: number): Trusted => ({
     groupsHere().some((group) => group.gid === gid && group.name === 'nixbld'),
 });
 
-/** The text of a file that the user named; an error in words where it can't be had. */
+/** Reads a file that the user named; a failure says why in words. */
 export function readUserFile(
   file: string,
 ): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string } {
   try {
-    // To open a device may already do something; a FIFO would be waited for.
+    // open(2) of a device may have effects, and open(2) of a FIFO would wait for a writer.
     if (!statSync(file).isFile()) return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
@@ -138,8 +142,8 @@ export function readUserFile(
 }
 
 /**
- * Writes a file that the user asked for, whole or not at all; under sudo it belongs to the one who called.
- * `fresh`: it must not be there yet.
+ * Writes a file that the user asked for, whole or not at all. Under sudo it gets the caller as its owner. `fresh`: fail
+ * if the file exists.
  */
 export function writeUserFile(
   file: string,
@@ -149,7 +153,7 @@ export function writeUserFile(
   const temp = `${dirname(file)}/.${basename(file).slice(0, 50)}.${randomBytes(6).toString('hex')}.tmp`;
   let isTemp = false;
   try {
-    // A rename would put a file in the place of /dev/null.
+    // rename(2) would put a regular file in the place of /dev/null.
     if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
       return { ok: false, why: 'it is not a regular file' };
     const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
@@ -173,14 +177,14 @@ export function writeUserFile(
   }
 }
 
-/** Gives `temp` a further name that must be free: link(2) replaces nothing. Throws EEXIST. */
+/** Gives `temp` a second name, which must be free: link(2) replaces nothing. Throws EEXIST. */
 function nameFresh(temp: string, file: string): void {
   try {
     linkSync(temp, file);
   } catch (thrown) {
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes((thrown as NodeJS.ErrnoException).code ?? ''))
       throw thrown;
-    // A file system without links: the name is taken first, by an empty file of ours, and then filled by the rename.
+    // A file system without hard links: O_EXCL takes the name with an empty file of ours, and rename(2) replaces that.
     closeSync(openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
     try {
       renameSync(temp, file);

@@ -1,4 +1,4 @@
-// The three versions of a file that git keeps while a merge is open, read without git: loose objects only.
+// The three versions of a file that git keeps while a merge is open. Read without git, from loose objects only.
 
 import { inflateSync } from 'node:zlib';
 import { readIndex } from '../formats/git/index.ts';
@@ -8,7 +8,7 @@ import { type AbsPath, join, relativeTo } from '../path.ts';
 import type { Reader } from './reader.ts';
 import { commonDirOf, repositoryOf } from './repository.ts';
 
-/** Undefined where no merge of the file is open, or one of its versions is in a pack. */
+/** Undefined if no merge of the file is open, or if one of its versions is in a pack. */
 export function conflictStages(path: AbsPath, reader: Reader): MergeTexts | undefined {
   const repository = repositoryOf(path, reader);
   const read = repository?.indexBytes && readIndex(repository.indexBytes, repository.format);
@@ -21,7 +21,7 @@ export function conflictStages(path: AbsPath, reader: Reader): MergeTexts | unde
   };
   const [base, ours, theirs] = [text(1), text(2), text(3)];
   if (ours === undefined || theirs === undefined) return undefined;
-  // A base that can't be read would make every input that differs a conflict that both sides made.
+  // Without a base that exists, every input that differs would look like a conflict that both sides made.
   if (base === undefined && stages.some(({ stage }) => stage === 1)) return undefined;
   return { ours, theirs, ...(base !== undefined && { base }) };
 }

@@ -1,4 +1,4 @@
-// What stops an execution, in words: a signal, an errno.
+// Words for what stops an execution: a signal, or an errno.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Outcome, Signal } from '../model.ts';
@@ -9,7 +9,7 @@ export const interrupted = (signal: Signal): Diagnostic => ({
   summary: `stopped by ${signal}`,
 });
 
-/** The end of what was stopped before anything was visible. */
+/** The outcome of an execution that a signal stopped before anything was visible. */
 export const stoppedBy = (signal: Signal): Outcome => ({
   status: 'refused',
   cause: [interrupted(signal)],
@@ -17,8 +17,8 @@ export const stoppedBy = (signal: Signal): Outcome => ({
 });
 
 /**
- * The diagnostic of something thrown while `what` was done: of what the system refused, in words; of a bug of ours, with its
- * stack (RF3021). What is no error at all is thrown on.
+ * The diagnostic of an error that was thrown while doing `what`: in words if the system refused something; with the
+ * stack (RF3021) if it is a bug of ours. Throws `thrown` again if it is not an Error.
  */
 export function failure(what: string, thrown: unknown): Diagnostic {
   if (!isError(thrown)) throw thrown;
@@ -30,17 +30,17 @@ export function failure(what: string, thrown: unknown): Diagnostic {
 }
 
 /**
- * Whether it has an errno, or is one of those that we throw for what the machine lacks or says (`why`, `tool`). A TypeError,
- * or one of Node's own (ERR_…), is a bug.
+ * True if the error has an errno, or is one that we throw for what the machine lacks or reports (`why`, `tool`). A
+ * TypeError, or one of Node's ERR_… errors, is a bug.
  */
 export const isSaidBySystem = (thrown: unknown): thrown is Error =>
   isError(thrown) && (codeOf(thrown) !== undefined || 'why' in thrown || 'tool' in thrown);
 
-/** Of whatever realm: Node's own errors are of the first one, in a test too. */
+/** True of an Error of any realm: in a test, Node's own errors come from another realm. */
 export const isError = (thrown: unknown): thrown is Error =>
   Object.prototype.toString.call(thrown) === '[object Error]';
 
-/** Why, in a few words: `the disk is full (ENOSPC)`. */
+/** The reason in a few words: `the disk is full (ENOSPC)`. */
 export function wordsOf(thrown: unknown): string {
   if (isError(thrown) && 'why' in thrown) return String(thrown.why);
   const code = codeOf(thrown);
@@ -48,10 +48,10 @@ export function wordsOf(thrown: unknown): string {
   return words === undefined ? (code ?? String(thrown)) : `${words} (${code})`;
 }
 
-/** Undefined: it has no errno. */
+/** The name of the errno; undefined if the error has none. */
 function codeOf(thrown: unknown): string | undefined {
   const { code, errno } = thrown as NodeJS.ErrnoException;
-  // Node has no name for it.
+  // Node has no name for this errno.
   if (errno === -122) return 'EDQUOT';
   return typeof errno === 'number' || /^E[A-Z0-9]+$/.test(String(code)) ? code : undefined;
 }
@@ -62,7 +62,7 @@ function internalError(what: string, thrown: Error): Diagnostic {
   return { severity: 'error', code: 'RF3021', summary, hint, snippet: callsOf(thrown) };
 }
 
-/** The calls that led there, without the line of source that Node would show: of one minified file it is the whole program. */
+/** The calls of the stack, without the source line that Node shows: in a minified file that is the whole program. */
 export const callsOf = ({ stack = '' }: Error): string =>
   stack
     .split('\n')
@@ -93,5 +93,5 @@ const HINT: Readonly<Record<string, string>> = {
   EPERM: 'run the command with sudo; if that does not help, look for an immutable attribute (lsattr)',
 };
 
-/** The end of a log. */
+/** The last lines of a log. */
 export const lastLines = (log: string, count: number): string => log.trimEnd().split('\n').slice(-count).join('\n');

@@ -1,7 +1,7 @@
-// Whose word a spec (or a saved plan) is, decided from what lies on the way to its file. Pure: core/host/disk/way.ts has the
-// facts.
+// Decides whose word a spec (or a saved plan) is, from the directories and links on the way to its file. Pure:
+// core/host/disk/way.ts collects the facts.
 
-/** One name on the way to a file, from `/` on. A link stands before what it leads through. */
+/** One name on the way to a file, from `/` on. A link comes before the names that it leads through. */
 export interface Waypoint {
   readonly path: string;
   readonly type: 'dir' | 'file' | 'link' | 'other' | 'absent';
@@ -9,18 +9,21 @@ export interface Waypoint {
   readonly gid: number;
   /** The 12 permission bits. */
   readonly mode: number;
-  /** How many names the inode has. */
+  /** The number of names that the inode has. */
   readonly links: number;
-  /** Where a link leads. */
+  /** The target of a link. */
   readonly target?: string;
 }
 
-/** Who may have written it. */
+/** The people who may have written the file. */
 export interface Trusted {
   readonly caller: number;
-  /** Of --trust-spec-of. */
+  /** The user of --trust-spec-of. */
   readonly author?: number;
-  /** Whose members may write too: the groups root and nixbld (of /nix/store); of an ordinary user, one that is theirs alone. */
+  /**
+   * True of a group whose members may write too: root and nixbld (which owns /nix/store), and, for an ordinary user, a
+   * group that is theirs alone.
+   */
   readonly isSafe: (gid: number) => boolean;
 }
 
@@ -28,12 +31,12 @@ export type Doubt =
   | { readonly kind: 'owner'; readonly at: Waypoint }
   | { readonly kind: 'everybody' | 'group' | 'names' | 'proc'; readonly at: Waypoint };
 
-/** `whole`: root or the caller alone can have written it. `limited`: the author, too. */
+/** `whole`: only root or the caller can have written it. `limited`: the author can, too. */
 export type Trust = { readonly kind: 'whole' | 'limited' } | { readonly kind: 'none'; readonly doubt: Doubt };
 
 /**
- * The whole way counts: who can write a directory decides what its names lead to. What does not end at a regular file is
- * not trusted either, and said by whoever reads it.
+ * Looks at the whole way, because whoever can write a directory decides what its names lead to. A way that does not end
+ * at a regular file gives no doubt here: reading the file will fail.
  */
 export function trustOf(way: readonly Waypoint[], { caller, author, isSafe }: Trusted): Trust {
   const doubt = doubtOf(way, [0, caller], isSafe);
@@ -47,25 +50,26 @@ function doubtOf(way: readonly Waypoint[], owners: readonly number[], isSafe: Tr
   let open = false;
   for (const at of way) {
     if (at.type === 'absent') return undefined;
-    // What such files say comes from the process, not from their owner, and such links lead where their text does not say.
+    // The content of files in /proc comes from the process and not from their owner, and links there do not lead where
+    // their text says.
     if (at.path.startsWith('/proc/')) return { kind: 'proc', at };
     if (!owners.includes(at.uid)) return { kind: 'owner', at };
     if (at.type === 'link') continue;
     const kind = writableFor(at, isSafe);
     const isSticky = at.type === 'dir' && at.uid === 0 && (at.mode & 0o1000) !== 0;
     if (kind !== undefined && !isSticky) return { kind, at };
-    // link(2) needs no right to the file where fs.protected_hardlinks is 0: anybody may have given it this name.
+    // If fs.protected_hardlinks is 0, link(2) needs no right to the file: anybody may have given it this name.
     if (at.type === 'file' && open && at.links > 1) return { kind: 'names', at };
     open = kind !== undefined;
   }
   return undefined;
 }
 
-/** Whether nobody else can make a name in this directory: sticky is not enough where what is looked for is any file there. */
+/** True if nobody else can create a name in this directory. A sticky bit is not enough if any file there would be taken. */
 export const isClosed = (dir: Waypoint, { caller, author, isSafe }: Trusted): boolean =>
   [0, caller, author].includes(dir.uid) && writableFor(dir, isSafe) === undefined;
 
-/** Who else than its owner can write it, by its mode. */
+/** Who other than its owner can write it, by its mode. */
 function writableFor(
   { gid, mode }: Pick<Waypoint, 'gid' | 'mode'>,
   isSafe: Trusted['isSafe'],
@@ -74,7 +78,7 @@ function writableFor(
   return (mode & 0o020) !== 0 && !isSafe(gid) ? 'group' : undefined;
 }
 
-/** One clause: what is wrong with it. */
+/** Says in one clause what is wrong with it. */
 export function wordsOf(
   { kind, at: { path, uid, gid } }: Doubt,
   nameOf: { readonly user: (uid: number) => string; readonly group: (gid: number) => string },

@@ -1,5 +1,6 @@
-// Whether Nix can open a git repository, by version: 2.8 runs git, 2.26 and later have libgit2, which knows less of it.
-// What each refuses was asked of the three (tests/nix/git-repositories.ts); where Nix refuses, every command on the flake fails.
+// Decides whether Nix can open a git repository, by version: 2.8 runs git; 2.26 and later use libgit2, which supports
+// less. The rules were found by asking the three versions (tests/nix/git-repositories.ts). If Nix refuses, every
+// command on the flake fails.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { brokenLineOf, readGitConfig } from '../formats/git/config.ts';
@@ -9,7 +10,10 @@ import { follow, textAt } from './links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';
 import { commonDirOf, type Repository } from './repository.ts';
 
-/** Something of a repository that some Nix refuses. `what`: a clause. `isDoubt`: the git that this Nix runs decides. */
+/**
+ * A property of a repository that some Nix refuses. `what`: a clause. `isDoubt`: it depends on the version of git that
+ * this Nix runs.
+ */
 export interface GitRefusal {
   readonly by: readonly NixVersion[];
   readonly what: string;
@@ -17,7 +21,7 @@ export interface GitRefusal {
   readonly isDoubt?: true;
 }
 
-/** The first thing that the Nix of the machine refuses; it is asked for its version only where versions disagree. */
+/** The first thing that the Nix of the machine refuses. Nix is asked for its version only if versions disagree. */
 async function refusalOf(
   repository: Repository,
   reader: Reader,
@@ -29,7 +33,7 @@ async function refusalOf(
   return refusals.find(({ by }) => by.includes(nix));
 }
 
-/** What the Nix of the machine would say of the repository, as a diagnostic; undefined where it opens it. */
+/** The diagnostic if the Nix of the machine cannot open the repository; undefined if it can. */
 export async function cannotOpen(
   repository: Repository,
   reader: Reader,
@@ -49,7 +53,7 @@ export async function cannotOpen(
   };
 }
 
-/** All that any Nix refuses, in the order in which it is met. */
+/** Everything that any of the versions refuses, in the order in which it is found. */
 export function refusalsOf(repository: Repository, reader: Reader): readonly GitRefusal[] {
   const { top, gitDir } = repository;
   if (repository.named === 'neither') return [refusal(ALL, 'its .git is neither a directory nor a file', MOVE_AWAY)];
@@ -85,12 +89,12 @@ function headProblems(gitDir: AbsPath, reader: Reader): readonly GitRefusal[] {
   const entry = reader.stat(head);
   const { path: end, entry: led } = follow(reader, head);
   if (led.type !== 'file') {
-    // Old git takes a link to a branch for its name, whether there is a commit or not.
+    // Old git takes the target of a link as the branch's name, even if there is no commit yet.
     const isBranch = entry.type === 'link' && entry.target.startsWith('refs/');
     return [refusal(isBranch ? LIBGIT2 : ALL, 'it has no HEAD', REPAIR)];
   }
   const text = textAt(reader, end);
-  // A link to a branch leads to the commit of it.
+  // HEAD is a link to a branch, so its text is the commit.
   if (/^[0-9a-f]{40}/i.test(text)) return [];
   const [, space, target] = /^ref:(\s*)(\S+)\s*$/.exec(text) ?? [];
   const what = 'its HEAD names neither a branch nor a commit';
@@ -108,7 +112,7 @@ const missingDirs = (common: AbsPath, reader: Reader): readonly GitRefusal[] =>
       : [refusal(ALL, `it has no directory "${name}"`, REPAIR)],
   );
 
-/** Extensions of the format that each reads. */
+/** The format extensions that each version supports. */
 const GITS = ['noop', 'objectformat', 'preciousobjects', 'worktreeconfig'];
 const EXTENSIONS: Readonly<Record<NixVersion, readonly string[]>> = {
   '2.8': [...GITS, 'noop-v1', 'partialclone'],
@@ -116,10 +120,10 @@ const EXTENSIONS: Readonly<Record<NixVersion, readonly string[]>> = {
   '2.34': [...GITS, 'relativeworktrees'],
 };
 
-/** Newer git reads them (2.45 and later). */
+/** Extensions that git supports from 2.45 on. */
 const LATER = ['compatobjectformat', 'refstorage', 'relativeworktrees', 'submodulepathconfig'];
 
-/** What takes some of them away. */
+/** Commands that remove some of them. */
 const WITHOUT: Readonly<Record<string, string>> = {
   partialclone: 'git fetch --refetch --no-filter, then git config --unset extensions.partialclone; or clone it anew',
   refstorage: 'git refs migrate --ref-format=files, then git config --unset extensions.refstorage',
@@ -133,7 +137,7 @@ function formatProblems(config: Config): readonly GitRefusal[] {
   const objects = last(config, 'extensions.objectformat') ?? 'sha1';
   if (objects !== 'sha1') return [refusal(ALL, `its objects have ${objects} names`, anew)];
   const names = [...config.keys()].flatMap((key) => (key.startsWith('extensions.') ? [key.slice(11)] : []));
-  // In the old format extensions do not count, but for two that git takes for an error there.
+  // In format 0 extensions have no effect, except for two that git takes as an error there.
   if (Number(version) === 0)
     return names
       .filter((name) => name === 'objectformat' || name === 'noop-v1')
@@ -163,14 +167,14 @@ const UNREADABLE = /is too short|does not begin with DIRC|index version \d+ is n
 
 const BOOLEAN = /^(true|yes|on|false|no|off|\d*)$/;
 
-/** Git reads what libgit2 does not, and does not look at the checksum. */
+/** git reads extensions of the index that libgit2 does not know, and does not check the checksum. */
 function indexProblems({ tracked }: Repository): readonly GitRefusal[] {
   if (!tracked.ok) {
     const isSplit = tracked.message.includes("'link'");
     const hint = isSplit
       ? 'git update-index --no-split-index'
       : 'have git make the index anew: rm .git/index; git reset';
-    // What git itself cannot read it reads with no Nix.
+    // git itself cannot read it, so no version of Nix can.
     if (UNREADABLE.test(tracked.message)) return [refusal(ALL, tracked.message, hint)];
     return [refusal(LIBGIT2, tracked.message, hint), doubt(tracked.message, hint)];
   }

@@ -1,19 +1,19 @@
-// What hinders a write, as data: the answers of a Reader to whoever plans one.
+// Hindrances to a write, as data: a Reader's answers to whoever plans one.
 
 import type { AbsPath } from '../path.ts';
 
-/** What a write changes: a name in a directory, or owner and mode of what has it. */
+/** The thing that a write changes: a name in a directory, or owner and mode of the inode that has it. */
 export type Changed = 'name' | 'inode';
 
 export const HINDRANCES = ['mounted', 'read-only', 'immutable', 'closed'] as const;
 
 export interface Hindrance {
   readonly kind: (typeof HINDRANCES)[number];
-  /** The place that is so. */
+  /** The place that hinders. */
   readonly at: AbsPath;
 }
 
-/** What can still be written below a directory. `volume`: those that share it. */
+/** The room that is left on the volume of a directory. `volume`: equal for directories that share it. */
 export interface Room {
   readonly volume: string;
   readonly bytes: number;

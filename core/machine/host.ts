@@ -1,5 +1,5 @@
-// What reflake asks of a machine when it writes: a Host, and the means to carry out one transaction's edits. Interfaces only;
-// core/host/ implements it on a disk; the tests have one in memory.
+// The interface to a machine for writing: a Host, and the means to carry out one transaction's edits. Interfaces only;
+// core/host/ implements them on a disk; the tests have one in memory.
 
 import type { Activate, Digest, Edit, Entry, Kept, Party } from '../model.ts';
 import type { AbsPath } from '../path.ts';
@@ -7,79 +7,91 @@ import type { Reader } from './reader.ts';
 
 export type Blobs = Readonly<Record<Digest, Uint8Array>>;
 
-/** Who began a transaction (their effective uid), and in whose directories it may write as they could themselves. */
+/**
+ * The effective uid of the process that began a transaction, and the people in whose directories it may do what they
+ * could do themselves.
+ */
 export interface By {
   readonly uid?: number;
-  /** Without it (a record of an earlier version): everybody's. */
+  /** Absent (a record of an earlier version): everybody. */
   readonly parties?: readonly Party[];
 }
 
 export interface Host extends Reader {
   /**
-   * The means to carry out `edits`, numbered by their place in the list, or to undo them. `tx` names the transaction:
-   * what it makes out of sight is found by that name, by a later process too. What `by` could not have done is refused (EPERM).
+   * The means to carry out `edits`, numbered by their place in the list, or to undo them. `tx` names the transaction; a
+   * later process, too, finds what it made out of sight by that name. Throws EPERM for what `by` could not have done.
    */
   work(edits: readonly Edit[], tx: string, by?: By): Work;
   /**
-   * Looks at what a transaction names, with all our rights, through the directories that it would be changed in: no link of
-   * somebody's is followed (EPERM), and nothing is opened that could block.
+   * Looks at the paths of a transaction with all our rights, through the directories in which it would change them.
+   * Follows no link of somebody else's (EPERM), and opens nothing that could block.
    */
   readonly held: Pick<Reader, 'stat' | 'read' | 'list' | 'entries'> & {
-    /** The magic number (statfs(2)) of the file system that the directory is on; undefined where there is none. */
+    /** The magic number (statfs(2)) of the file system that the directory is on; undefined if there is no directory. */
     fileSystem(path: AbsPath): number | undefined;
   };
-  /** Forgets what earlier looks found out about directories: from here on, the machine is looked at as it is now. */
+  /** Forgets what earlier looks found out about directories, so that the next look sees the machine as it is. */
   refresh(): void;
-  /** Builds and activates. A failure says how far it came: what was active before is then to be activated again. */
+  /**
+   * Builds and activates. A failure says how far it came: after phase `activate`, the former system must be activated
+   * again.
+   */
   activate(edit: Activate, told: ActivationTold): Promise<ActivationResult>;
 }
 
-/** One transaction's hands. Activations among its edits are not its business. */
+/** The means to carry out one transaction. Activations among its edits are left to `Host.activate`. */
 export interface Work {
   /**
-   * Does, out of sight and durably, all that takes space or may be refused. Throws ESTALE where a path is not what its edit
-   * expects. Nothing that anybody sees has changed, whatever comes of it.
+   * Does everything that takes space or may be refused, out of sight and durably. Throws ESTALE if a path is not what
+   * its edit expects. Even if it throws, nothing visible has changed.
    */
   prepare(blobs: Blobs): void;
   /**
-   * Makes edit `at` visible: at any moment its path is `before` or `after`, or, where others may change its name, nothing.
-   * Throws ESTALE as `prepare`: then it is as if it had not been called.
+   * Makes edit `at` visible. At any moment its path is `before` or `after`; if others may change its name, for a moment
+   * nothing. Throws ESTALE as `prepare` does, and then the machine is as before the call.
    */
   publish(at: number): void;
   /**
-   * Puts `before` back where `after` is, some state between the two, or nothing. Of a move: from any state that a crash may
-   * have left. What is in the way is kept beside.
+   * Puts `before` where `after` is, or something between the two, or nothing. For a move: from any state that a crash
+   * may have left. What is in the way is kept beside.
    */
   undo(at: number, blobs: Blobs): UndoneEdit;
-  /** What is at the path of put `at`, through the directory that it would be changed in. */
+  /** Looks at the path of put `at`, through the directory in which it would be changed. */
   look(at: number): Seen;
   /**
-   * Of a move: whether the tree at its new place is the one that it moved there. Of a put that shows nothing: whether that is
-   * our doing, who died between taking the one away and putting the other there.
+   * For a move: true if the tree at its new place is the one that it moved there. For a put with nothing at its path:
+   * true if we made that gap, by dying between taking the old file and giving the name to the new one.
    */
   isOurs(at: number): boolean;
   /**
-   * Of a move: whether its original lies where root alone can reach it, so that it comes back whatever has become of the copy that
-   * was put in its place.
+   * For a move: true if its original lies where only root can reach it, so that it comes back whatever became of the
+   * copy.
    */
   returnsOriginal(at: number): boolean;
-  /** Gives what is at the path of put `at` another name beside it, which it returns. Undefined: nothing is there. */
+  /** Gives what is at the path of put `at` a conflict name, and returns that. Undefined if nothing is there. */
   setAside(path: AbsPath, at: number): AbsPath | undefined;
-  /** Makes all that was published or undone so far durable. */
+  /** Makes everything that was published or undone so far durable. */
   flush(): void;
-  /** Removes what is out of sight, once the outcome is durable. What somebody still wrote to is kept beside: its new names. */
+  /**
+   * Removes the staging directories, once the outcome is durable. What somebody still wrote to is kept beside; returns
+   * those names.
+   */
   sweep(): readonly AbsPath[];
-  /** Removes what is out of sight of a transaction of which nothing was published: none of it is anybody's. */
+  /**
+   * Removes the staging directories of a transaction of which nothing was published, so that nothing in them can be
+   * somebody's.
+   */
   drop(): void;
-  /** All that has a name beside by now, by this work or an earlier one of the same transaction. */
+  /** Everything that was kept beside, by this work or an earlier one of the same transaction. */
   kept(): readonly Kept[];
-  /** Lets go of the machine; what is out of sight stays. */
+  /** Closes all descriptors; the staging directories stay. */
   close(): void;
 }
 
 /**
- * An entry with its content, where the edit says something of that; `holds`: how many entries a directory has; `isWritten`:
- * it is a file that root gave away, and its bytes are others since.
+ * An entry, with its content if the edit depends on that. `holds`: the number of entries of a directory. `isWritten`:
+ * root gave the file away, and its bytes have changed since.
  */
 export interface Seen {
   readonly entry: Entry;
@@ -87,7 +99,7 @@ export interface Seen {
   readonly isWritten?: boolean;
 }
 
-/** `changed`: whether there was something to undo. */
+/** `changed`: true if there was something to undo. */
 export interface UndoneEdit {
   readonly changed: boolean;
   readonly kept: readonly AbsPath[];
@@ -103,7 +115,7 @@ export type ActivationResult =
   | { readonly status: 'done' }
   | { readonly status: 'failed'; readonly phase: 'build' | 'activate'; readonly log: string };
 
-/** A thrown value, not a bug: what an edit relies on was changed by somebody, between the look and now. */
+/** An error that is no bug: somebody changed what an edit relies on, after we looked. */
 export const staleAt = (path: AbsPath): Error =>
   Object.assign(new Error(`"${path}" was changed at this moment`), { code: 'ESTALE', path });
 
@@ -112,7 +124,7 @@ export const isStale = (thrown: unknown): thrown is Error & { readonly path: Abs
 
 const THEIR_LINK = Symbol('their link');
 
-/** A thrown value, not a bug: root would have to follow a link that somebody else can change. */
+/** An error that is no bug: root would have to follow a link that somebody else can change. */
 export const theirLinkAt = (path: AbsPath): Error =>
   Object.assign(new Error(`"${path}" is a link that somebody else than root can change, and is not followed`), {
     code: 'EPERM',

@@ -1,19 +1,22 @@
-// Repositories inside of a repository: submodules, and those that only lie there. Which of their files Nix sees.
+// Repositories inside a repository, submodules or not, and which of their files Nix sees.
 
 import { type AbsPath, isWithin, join, parent, relativeTo } from '../path.ts';
 import type { Reader } from './reader.ts';
 import { type Repository, repositoryOf } from './repository.ts';
 
-/** Why git does not show a file to Nix: the repository of its own that it lies in, at `top`. */
+/** The reason why git does not show a file to Nix: it lies in a repository of its own, at `top`. */
 export interface InnerRepository {
   readonly top: AbsPath;
-  /** `left out`: a submodule, and flake.nix does not ask for those; `untracked`: asked for, and not in the submodule's index. */
+  /**
+   * `left out`: a submodule, but flake.nix does not ask for submodules. `untracked`: it asks, but the file is not in
+   * the submodule's index.
+   */
   readonly as: 'no submodule' | 'left out' | 'untracked';
 }
 
 /**
- * What `path` lies in besides the repository at `outer`; 'shown' where Nix sees it all the same. Undefined where it lies in none.
- * `outer`: without a repository, the place that one would have.
+ * The repository inside the one at `outer` that `path` lies in; 'shown' if Nix sees the file all the same; undefined if
+ * there is none. `outer`: if there is no repository, the place that it would have.
  */
 export function innerOf(
   path: AbsPath,
@@ -35,7 +38,7 @@ export function innerOf(
 const isTracked = (path: AbsPath, { tracked, top }: Repository): boolean =>
   tracked.ok && tracked.paths.has(relativeTo(path, top));
 
-/** The nearest directory upwards from `path` and below `outer` that has a .git. */
+/** The nearest directory upwards from `path`, below `outer`, that has a .git. */
 function innerTop(path: AbsPath, outer: AbsPath, reader: Pick<Reader, 'stat'>): AbsPath | undefined {
   for (let dir = parent(path); dir !== outer && isWithin(dir, outer); dir = parent(dir))
     if (reader.stat(join(dir, './.git')).type !== 'absent') return dir;

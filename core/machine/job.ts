@@ -1,36 +1,39 @@
-// A computation while planning, as data: files in, one program in a scratch directory, files out.
+// A computation while planning, as data. Types only.
 
 import type { Person } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 
 export type Argv = readonly [string, ...string[]];
 
-/** A computation while planning: files in, one program in a scratch directory, files out. The machine stays as it is. */
+/**
+ * A computation while planning: it lays files into a scratch directory, runs one program there and returns files. It
+ * leaves the machine unchanged.
+ */
 export interface Job {
   /** For progress lines: `locking flake inputs`. */
   readonly label: string;
   /**
-   * What the result is for: the bytes of an edit, where it is known already that there is a difference; or the answer
-   * whether there is one. Who only wants that answer (`check`) is told `withheld` instead of bytes.
+   * `bytes`: a difference is known already, and the result is the bytes of an edit. `answer`: the result says whether
+   * there is a difference. `check` wants answers only, and gets `withheld` instead of bytes.
    */
   readonly purpose: 'bytes' | 'answer';
-  /** Relative to the scratch directory; parents are made. */
+  /** Relative to the scratch directory; parents are created. */
   readonly files: readonly ScratchFile[];
-  /** Paths of the machine whose bytes are in `files`: what `as` may not read there is not laid into their directory. */
+  /** Paths of the machine whose bytes are in `files`. If `as` may not read one of them, the job is not done. */
   readonly from: readonly AbsPath[];
   /**
-   * `{scratch}` in an argument stands for the scratch directory, which is also the working directory; `{store}` for a store of
-   * Nix that is private to the person.
+   * `{scratch}` in an argument stands for the scratch directory, which is also the working directory; `{store}` stands
+   * for a Nix store that is private to the person.
    */
   readonly argv: Argv;
   readonly outputs: readonly string[];
-  /** It and what it starts are kept from the network. */
+  /** The program, and what it starts, may not use the network. */
   readonly offline?: boolean;
-  /** Paths of the machine's store that Nix needs in `{store}`; what cannot be brought there it has to find itself. */
+  /** Paths of the machine's store that Nix needs in `{store}`. One that cannot be copied there Nix has to find itself. */
   readonly sources?: readonly AbsPath[];
-  /** The result depends on nothing but this job and the program: what was once answered is not asked again. */
+  /** The result depends only on this job and the program, so a cached answer is taken. */
   readonly isKept?: true;
-  /** Whose rights, home and configuration the program runs with; root drops to them. */
+  /** The person with whose rights, home and configuration the program runs; root drops to them. */
   readonly as: Person;
 }
 
@@ -40,7 +43,7 @@ export type ScratchFile = { readonly path: string } & (
   | { readonly type: 'link'; readonly target: string }
 );
 
-/** `files`: each output with all that is below it, parents first, paths relative to the scratch directory. */
+/** `files`: each output with everything below it, parents first; paths are relative to the scratch directory. */
 export type JobResult =
   | {
       readonly status: 'done';
@@ -50,6 +53,6 @@ export type JobResult =
     }
   | { readonly status: 'failed'; readonly stderr: string }
   | { readonly status: 'missing'; readonly tool: string }
-  /** The program was not run: only root may read what it needs. */
+  /** The program was not run, because only root may read a file that it needs. */
   | { readonly status: 'closed'; readonly path: AbsPath }
   | { readonly status: 'withheld' };

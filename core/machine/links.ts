@@ -1,4 +1,4 @@
-// Following links of the machine by hand, where it matters what they lead through.
+// Follows links of the machine part by part, where it matters which links and directories are passed.
 
 import { MOST } from '../limits.ts';
 import { ABSENT, type Entry, type Owner } from '../model.ts';
@@ -11,27 +11,27 @@ export interface Followed {
   /** The first path that is no link. */
   readonly path: AbsPath;
   readonly entry: Entry;
-  /** Some link on the way, or the end, lies in the Nix store: the file belongs to whoever built it. */
+  /** A link on the way, or the end, lies in the Nix store: the file belongs to whoever built it. */
   readonly viaStore: boolean;
-  /** The first link on the way that somebody else than root can have put there. */
+  /** The first link on the way that somebody other than root can have put there. */
   readonly by?: TheirLink;
 }
 
-/** `uid`: who decides where it leads; undefined where that is not one person. */
+/** `uid`: the user who decides its target; undefined if several can. */
 export interface TheirLink {
   readonly link: AbsPath;
   readonly uid: number | undefined;
 }
 
-/** A link that leads to what is not its owner's: root must not follow it. `owner`: of what is at `end`. */
+/** A link to something that its owner does not own: root must not follow it. `owner`: the owner of what is at `end`. */
 export interface Stray extends TheirLink {
   readonly end: AbsPath;
   readonly owner: Owner;
 }
 
 /**
- * Where a path leads, links in its parents included; a loop ends as `absent`. Part by part, as the kernel goes: after a
- * link, `..` is the parent of where it led.
+ * Follows a path, with links in its parents. A loop ends as `absent`. It goes part by part, as the kernel does: after a
+ * link, `..` is the parent of the link's target.
  */
 export function follow(reader: Pick<Reader, 'stat'>, path: AbsPath): Followed {
   let viaStore = isInStore(path);
@@ -58,7 +58,7 @@ export function follow(reader: Pick<Reader, 'stat'>, path: AbsPath): Followed {
       const uid = by === undefined || by.uid === voice ? voice : undefined;
       by = { link: by?.link ?? at, uid };
     }
-    // A link into a store that is not there (yet) belongs to the store all the same.
+    // A link into a store that does not exist (yet) belongs to the store all the same.
     viaStore ||= isInStore(join(parent(at), entry.target));
     return ++hops > MOST.links ? { path: at, entry: ABSENT } : walk(parent(at), entry.target);
   };
@@ -69,8 +69,8 @@ export function follow(reader: Pick<Reader, 'stat'>, path: AbsPath): Followed {
 const ROOT_ALONE = 0;
 
 /**
- * Who besides root decides what the name `at` in its (real) directory is: 0 for nobody, undefined for several. `entry`: what
- * is there.
+ * The user besides root who decides what the name `at` in its (real) directory is: 0 for nobody, undefined for several.
+ * `entry`: what has the name.
  */
 export function voiceOver(
   reader: Pick<Reader, 'stat'>,
@@ -84,14 +84,15 @@ export function voiceOver(
     if (dir === ROOT) break;
   }
   voices.delete(ROOT_ALONE);
-  // A directory that somebody else can write decides more than the owner of a link that root has put there.
+  // If somebody else can write a directory on the way, that counts more than the owner of a link that root has put
+  // there.
   if (voices.size === 0) return entry.owner.uid;
   return voices.size === 1 ? [...voices][0] : undefined;
 }
 
 /**
- * Who besides root can change the names in a directory, as far as they are root's: 0 for nobody, undefined for several. In a
- * sticky directory on the way (/tmp, /nix/store) nobody can rename what is root's.
+ * The user besides root who can change root's names in a directory: 0 for nobody, undefined for several. In a sticky
+ * directory on the way (/tmp, /nix/store) nobody can rename what is root's.
  */
 function voiceIn(dir: Exclude<Entry, { type: 'absent' }>, isLast: boolean): number | undefined {
   if (dir.owner.uid !== 0) return dir.owner.uid;
@@ -104,8 +105,8 @@ function voiceIn(dir: Exclude<Entry, { type: 'absent' }>, isLast: boolean): numb
 }
 
 /**
- * Where `path` really is: its parents' links followed, the last part not. It stays as it is where all links on the way are
- * root's. `stray`: a link of somebody's on the way leads to a directory that is not theirs.
+ * The real place of `path`: links in its parents are followed, the last part is not. Unchanged if all links on the way
+ * are root's. `stray`: a link of somebody's on the way leads to a directory that is not theirs.
  */
 export function settle(
   reader: Pick<Reader, 'stat'>,
@@ -118,7 +119,10 @@ export function settle(
   return { path: below(dir.path, basename(path)), ...(stray && { stray }) };
 }
 
-/** Whether what was followed leads to what is not the link's owner's; of what is not there, the directory above counts. */
+/**
+ * The stray link, if what was followed leads to something that the link's owner does not own. If the end does not
+ * exist, the directory above it counts.
+ */
 export function strayed(reader: Pick<Reader, 'stat'>, { path, by }: Followed): Stray | undefined {
   if (by === undefined) return undefined;
   let end = path;
@@ -132,8 +136,8 @@ export function strayed(reader: Pick<Reader, 'stat'>, { path, by }: Followed): S
 }
 
 /**
- * The real directory that a link's `target` names, seen from the real directory `dir`. `enter` says which real directory
- * a path whose parent is real leads to.
+ * The real directory that a link's `target` names, seen from the real directory `dir`. `enter`: maps a path whose
+ * parent is real to the real directory that it leads to.
  */
 export function traverse(
   dir: AbsPath,
@@ -148,21 +152,21 @@ export function traverse(
   return at;
 }
 
-/** `name` in `dir`: a name as it is, where join() would read it. */
+/** `name` in `dir`, taken literally, where join() would interpret it. */
 export const below = (dir: AbsPath, name: string): AbsPath => (dir === ROOT ? `/${name}` : `${dir}/${name}`) as AbsPath;
 
 const parts = (target: string): readonly string[] => target.split('/').filter((part) => part !== '' && part !== '.');
 
 const isInStore = (path: AbsPath): boolean => isWithin(path, STORE) || path.startsWith('/etc/static/');
 
-/** The root, and whatever `..` leads to, is a directory; its mode and owner do not matter here. */
+/** Stands for the root and for the target of `..`; only its type matters here. */
 const DIRECTORY: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
-/** The text of a regular file; empty where there is none. Throws `unreadable` for one that is larger than a text. */
+/** The text of a regular file; empty if there is none. Throws `unreadable` if it is larger than `most` bytes. */
 export const textAt = (reader: Pick<Reader, 'read'>, path: AbsPath, most: number = MOST.textBytes): string =>
   fromBytes(Buffer.from(reader.read(path, most) ?? []));
 
-/** The text of a file, wherever links lead; empty where there is none. NixOS has most of /etc in the store. */
+/** The text of a file, with all links followed; empty if there is none. On NixOS, most of /etc is links into the store. */
 export function textThroughLinks(reader: Pick<Reader, 'stat' | 'read'>, path: AbsPath): string {
   const { path: end, entry } = follow(reader, path);
   return entry.type === 'file' ? textAt(reader, end) : '';

@@ -1,5 +1,5 @@
-// Path inputs looked at on the machine: what is at the place that a lock names, and whether it still has the locked hash.
-// Through a Reader, so that planned edits count.
+// Path inputs on the machine: what is at the place that a lock names, and whether it still has the locked hash. Asked
+// through a Reader, so that planned edits count.
 
 import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
 import { isNarProblem } from '../formats/nar/nar.ts';
@@ -9,7 +9,7 @@ import type { Reader } from './reader.ts';
 import { repositoryOf } from './repository.ts';
 import { hashThrough } from './tree-hash.ts';
 
-/** `same`: it has the locked hash, or is a relative path of Nix 2.26 and later, which is locked by no hash at all. */
+/** `same`: it has the locked hash, or is a relative path of Nix 2.26 or later, which is locked without a hash. */
 export type LocalTree =
   | { readonly kind: 'same'; readonly path: AbsPath }
   | { readonly kind: 'changed'; readonly path: AbsPath; readonly hash: string }
@@ -17,12 +17,12 @@ export type LocalTree =
   | { readonly kind: 'unhashable'; readonly path: AbsPath; readonly problem: string };
 
 /**
- * What is at the place of a locked `path:` input, hashed once. Undefined for other inputs, for the store (nothing changes
- * there) and for what a relative path names outside of `dir`, where it is not followed. Throws `unreadable`.
+ * Looks at the place of a locked `path:` input; each is hashed once. Undefined for other inputs, for the store (nothing
+ * changes there), and for a relative path that leads out of `dir`, which we do not follow. Throws `unreadable`.
  */
 export type LocalTrees = (locked: Attrs) => LocalTree | undefined;
 
-/** `dir`: the flake whose lock it is, where relative paths start. Absolute paths are paths of the reader's machine. */
+/** `dir`: the flake whose lock it is, from which relative paths start. Absolute paths are paths of the reader's machine. */
 export function localTrees(dir: AbsPath, reader: Reader): LocalTrees {
   const known = new Map<string, LocalTree>();
   return (locked) => {
@@ -48,14 +48,14 @@ function placeOf(locked: Attrs, dir: AbsPath): AbsPath | undefined {
 function look(path: AbsPath, locked: Attrs, dir: AbsPath, reader: Reader): LocalTree {
   const { path: end, entry } = follow(reader, path);
   if (entry.type === 'absent') return { kind: 'absent', path };
-  // Nix takes a hash without its padding, too.
+  // Nix accepts a hash without its padding, too.
   const wanted = textAttr(locked, 'narHash')?.replace(/=*$/, '=');
   if (wanted === undefined) return { kind: 'same', path };
   try {
     const hash = reader.treeHash(end);
     if (hash === undefined) return { kind: 'absent', path };
     if (hash === wanted) return { kind: 'same', path };
-    // Below a git repository old Nix hashes only what git shows to it.
+    // Below a git repository, old Nix hashes only files that git tracks.
     const visible = isRelativePath(locked) ? trackedBelow(dir, reader) : undefined;
     return visible && hashThrough(reader, end, visible) === wanted
       ? { kind: 'same', path }

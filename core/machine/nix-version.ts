@@ -1,20 +1,20 @@
-// Which rules the Nix here follows; asked only where versions disagree.
+// The rules that the Nix of this machine follows; asked only if versions disagree.
 
 import { defaultNix, NIX_VERSIONS, type NixVersion } from '../formats/nix-version.ts';
 import type { Person } from '../model.ts';
 import type { Reader } from './reader.ts';
 
-/** `minor`: of 2.x; of what is no Nix 2 or not there, one that is newer than all. */
+/** `minor`: of 2.x; infinite if Nix is missing or not version 2. */
 export interface NixRelease {
   readonly rules: NixVersion;
   readonly minor: number;
-  /** Lix counts on from 2.90, and is a fork of 2.18 that went its own way. */
+  /** Lix counts from 2.90 on. It is a fork of 2.18. */
   readonly isLix: boolean;
-  /** It is there and fails, as it does at a nix.conf that it refuses: which it is it does not tell. */
+  /** Nix is there and fails, as it does if it refuses a nix.conf, so its version is unknown. */
   readonly isStopped?: true;
 }
 
-/** The Nix here. Asked at the first call, and once. */
+/** The Nix of this machine; asked once, at the first call. */
 export function nixRelease(person: Person, reader: Reader): () => Promise<NixRelease> {
   let asked: Promise<NixRelease> | undefined;
   return () => {
@@ -23,15 +23,16 @@ export function nixRelease(person: Person, reader: Reader): () => Promise<NixRel
   };
 }
 
-/** The series whose rules the Nix here follows; the newest where there is none. Asked at the first call, and once. */
+/** The series whose rules the Nix of this machine follows; the newest if there is none. Asked once, at the first call. */
 export function nixVersion(person: Person, reader: Reader): () => Promise<NixVersion> {
   const release = nixRelease(person, reader);
   return async () => (await release()).rules;
 }
 
 /**
- * What `by` says under the rules of the Nix here. It is asked for its version only where the versions come to different ends;
- * those for which `by` says nothing count for none. `isStop`: whether that is what stops a Nix that tells no version.
+ * The result of `by` under the rules of the Nix of this machine. Nix is asked for its version only if results differ by
+ * `endOf`; versions for which `by` returns undefined do not count. `isStop`: true of a result that stops a Nix, which
+ * then tells no version.
  */
 export async function byItsRules<T>(
   release: () => Promise<NixRelease>,

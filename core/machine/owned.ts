@@ -1,4 +1,4 @@
-// Whose a tree is: what of it does not belong to its owner, or can't be used by them. A walk through a Reader.
+// Finds what in a tree does not belong to its owner, or cannot be used by them. A walk through a Reader.
 
 import { MOST } from '../limits.ts';
 import { type Entry, type Owner, type Party, sameOwner } from '../model.ts';
@@ -9,13 +9,13 @@ import { type Reader, tooDeep } from './reader.ts';
 export interface Found {
   readonly path: AbsPath;
   readonly entry: Exclude<Entry, { type: 'absent' }>;
-  /** Somebody else's, and its new owner is not to have it: they could not read it, or it has set-id bits. */
+  /** It belongs to somebody else, and the new owner must not get it: they could not read it, or it has set-id bits. */
   readonly withheld?: 'closed' | 'set-id';
 }
 
 /**
- * What is not `owner`'s at `top` and below it, parents first; of a large tree all the rest would only be carried along. Below a
- * directory that is withheld from them nothing is looked at. `gids`: their groups besides.
+ * What is not `owner`'s at `top` and below it, parents first. (To return all entries of a large tree would only cost
+ * memory.) It does not look into a directory that is withheld. `gids`: their other groups.
  */
 export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: readonly number[] = []): readonly Found[] {
   const found: Found[] = [];
@@ -27,7 +27,7 @@ export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: reado
     return known;
   };
   const deepest = depth(top) + MOST.treeDepth;
-  /** Whether the walk goes on. `isClean`: nobody but root can have put it there. */
+  /** Returns true if the walk goes on. `isClean`: only root can have put the entry there. */
   const visit = (path: AbsPath, entry: Entry, isClean: () => boolean): boolean => {
     if (entry.type === 'absent') return true;
     if (!sameOwner(entry.owner, owner) || isClosed({ path, entry })) {
@@ -47,11 +47,11 @@ export function notOwned(top: AbsPath, owner: Owner, reader: Reader, gids: reado
 
 const NO = (): boolean => false;
 
-/** What is known of the directories above a tree. */
+/** Facts about the directories above a tree. */
 interface Way {
-  /** They may go through all of them. */
+  /** The party may search all of them. */
   readonly isOpen: boolean;
-  /** Nobody but root can change a name on the whole way to where it is now, before any planned move. */
+  /** Only root can change a name on the whole way to its present place, before any planned move. */
   readonly isClean: boolean;
 }
 
@@ -85,34 +85,37 @@ function withheldFrom(
   return way().isOpen && hasBits(entry, party, bits) ? undefined : 'closed';
 }
 
-/** Only root can change the names in it. */
+/** True if only root can change the names in it. */
 const isShut = (entry: Entry): boolean => entry.type === 'dir' && entry.owner.uid === 0 && (entry.mode & 0o022) === 0;
 
-/** Only root can rename what is root's in it: core/host/disk/anchor.ts asks the same of open directories. */
+/** True if only root can rename root's entries in it. core/host/disk/anchor.ts asks the same of open directories. */
 const keepsRoots = (entry: Entry): boolean =>
   isShut(entry) ||
   (entry.type === 'dir' &&
     entry.owner.uid === 0 &&
     ((entry.mode & 0o1000) !== 0 || ((entry.mode & 0o002) === 0 && entry.owner.gid === 0)));
 
-/** Whether they have all of `bits` (4 to read, 1 to search) by its mode. */
+/** True if the mode gives them all of `bits` (4 read, 1 search). */
 function hasBits(entry: Entry, party: Party, bits: number): boolean {
-  // Root reads what is closed to all others.
+  // Root reads what is closed to everybody else.
   if (bits === 0 || party.uid === 0) return true;
   if (!('mode' in entry)) return false;
   const shift = entry.owner.uid === party.uid ? 6 : party.gids.includes(entry.owner.gid) ? 3 : 0;
   return ((entry.mode >> shift) & bits) === bits;
 }
 
-/** So many entries that were as wished are worth the question whether all are: a walk of as many takes as long as a program. */
+/**
+ * After this many entries without a finding, it is worth asking whether all are as wished: a walk of as many takes as
+ * long as one find(1).
+ */
 const MANY = 1000;
 
-/** Its owner can't do with it what owners do. */
+/** True if its owner lacks a right that an owner needs. */
 export const isClosed = (one: Found): boolean => wantedMode(one) !== modeOf(one.entry);
 
 export const modeOf = (entry: Entry): number => ('mode' in entry ? entry.mode : 0);
 
-/** The mode with what its owner needs; a link has none of its own, and git keeps its objects read-only. */
+/** The mode with the rights that its owner needs. A link has no mode of its own, and git keeps objects read-only. */
 export function wantedMode({ path, entry }: Found): number {
   if (entry.type === 'link' || entry.type === 'other') return modeOf(entry);
   if (entry.type === 'dir') return entry.mode | 0o700;
@@ -120,7 +123,7 @@ export function wantedMode({ path, entry }: Found): number {
   return entry.mode | (isObject(path) ? 0o400 : 0o600);
 }
 
-/** Where git and its lfs keep objects, which are read-only: its own and those of submodules. As patterns of find(1). */
+/** The places of read-only objects of git and git-lfs, submodules included, as patterns of find(1). */
 export const OBJECT_PATHS = ['*/.git/objects/*', '*/.git/modules/*/objects/*', '*/.git/lfs/objects/*'];
 
 const isObject = (path: AbsPath): boolean => /\/\.git\/(?:objects|modules\/.*\/objects|lfs\/objects)\//s.test(path);

@@ -1,4 +1,4 @@
-// Who is who on the machine: users and groups by name or number, looked up in the machine's own files.
+// Users and groups of the machine by name or number, from the machine's own files.
 
 import { oddLine, parseGroup, parsePasswd, type User } from '../formats/passwd.ts';
 import { isId } from '../limits.ts';
@@ -14,16 +14,16 @@ export interface People {
   readonly users: readonly User[];
   user(nameOrId: string | number): Person | undefined;
   groupId(nameOrId: string): number | undefined;
-  /** The line of passwd or group that has the name and cannot be used, and why. */
+  /** The line of passwd or group that has the name but cannot be used, and why. */
   oddLine(
     kind: 'user' | 'group',
     name: string,
   ): { readonly file: AbsPath; readonly line: number; readonly why: string } | undefined;
-  /** All groups of a user: their own, and those that name them. */
+  /** All groups of a user: their own, and those that list them as a member. */
   groupsOf(uid: number): readonly number[];
-  /** `srid`, or the number where there is no name. */
+  /** `srid`, or the number if there is no name. */
   userName(uid: number): string;
-  /** `srid:users`, with numbers where there is no name. */
+  /** `srid:users`, with numbers if there are no names. */
   name(owner: Owner): string;
 }
 

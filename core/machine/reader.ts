@@ -1,5 +1,5 @@
-// What may be asked of a machine: a Reader looks, and changes nothing. Interfaces only, and the words for what it cannot read;
-// core/host/ implements it on a disk, and core/plan/overlay.ts is one that already shows planned edits.
+// The interface to a machine for reading: a Reader looks, and changes nothing. Interfaces, and the words for what
+// cannot be read; core/host/ implements it on a disk, and core/plan/overlay.ts is one that already shows planned edits.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { MOST } from '../limits.ts';
@@ -8,52 +8,52 @@ import { type AbsPath, absolute, isPossible, join } from '../path.ts';
 import type { Changed, Hindrance, Room } from './hindrance.ts';
 import type { Job, JobResult } from './job.ts';
 
-/** A name in a directory, and what has it. */
+/** A name in a directory, and the entry that has it. */
 export interface Named {
   readonly name: string;
   readonly entry: Entry;
 }
 
 /**
- * Looks, and changes nothing. Links in the parents of a path are followed as the machine itself would,
- * and never lead out of it; the last part is never followed. Throws `unreadable` where rights are missing.
+ * Looks at a machine, and changes nothing. Links in the parents of a path are followed as the machine itself would
+ * follow them, and never lead out of it; the last part is never followed. Throws `unreadable` if rights are missing.
  */
 export interface Reader {
   readonly facts: HostFacts;
-  /** What is at the path, without content. */
+  /** The entry at the path, without content. */
   stat(path: AbsPath): Entry;
-  /** The bytes of a regular file; undefined where there is none. Throws `unreadable` for one of more than `most` bytes. */
+  /** The bytes of a regular file; undefined if there is none. Throws `unreadable` if it has more than `most` bytes. */
   read(path: AbsPath, most?: number): Uint8Array | undefined;
-  /** Names in a directory, in byte order; empty where there is none. */
+  /** The names in a directory, in byte order; empty if there is none. */
   list(path: AbsPath): readonly string[];
-  /** The same, each with what `stat` says of it: for walks through trees, where asking one by one costs most of the time. */
+  /** The same, each with its `stat`: in a walk through a tree, single questions would cost most of the time. */
   entries(path: AbsPath): readonly Named[];
   /**
-   * True: all that is at the path and below is the owner's, as core/machine/owned.ts has it. False: something is not, or no
-   * look at the whole would be faster than one at each entry.
+   * True if everything at the path and below is the owner's, by the rule of core/machine/owned.ts. False if something
+   * is not, or if a look at the whole would not be faster than one at each entry.
    */
   isOwned(path: AbsPath, owner: Owner): boolean;
-  /** When the file was last written, in whole seconds since 1970; undefined where there is none. */
+  /** The last change of the file's content (mtime), in whole seconds since 1970; undefined if there is no file. */
   writtenAt(path: AbsPath): number | undefined;
   /**
-   * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined where nothing is.
-   * Throws `Error & NarProblem` for what has none.
+   * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined if there is nothing. Throws
+   * `Error & NarProblem` if it has no hash.
    */
   treeHash(path: AbsPath): string | undefined;
   compute(job: Job): Promise<JobResult>;
-  /** What would hinder a change of the name, or of owner and mode, at the path. Asked only of what is to be edited. */
+  /** What would hinder a change at the path, of its name or of owner and mode. Asked only of what is to be edited. */
   hindrance(path: AbsPath, changed: Changed): Hindrance | undefined;
-  /** What can still be written in the directory, or where it will be made; undefined where that is not told. */
+  /** The room that is left in the directory, or where it will be made; undefined if the file system does not say. */
   room(dir: AbsPath): Room | undefined;
-  /** Mount points below the path: told by the kernel, not by a look at what is there. */
+  /** Mount points below the path, as the kernel lists them; the places themselves are not looked at. */
   mounts(path: AbsPath): readonly AbsPath[];
-  /** Where what is shown at the path is now: elsewhere only where it is planned to be moved. */
+  /** The present place of what is shown at the path: another one only if a planned move brings it there. */
   origin(path: AbsPath): AbsPath;
-  /** Whether planned edits concern the path or anything below it. */
+  /** True if planned edits concern the path or anything below it. */
   planned(path: AbsPath): boolean;
 }
 
-/** What is active now, read off the machine's links. */
+/** The active system, from the machine's links. */
 export function activeSystem(reader: Reader): ActiveSystem {
   const target = (path: AbsPath): string | undefined => {
     const entry = reader.stat(path);
@@ -66,7 +66,7 @@ export function activeSystem(reader: Reader): ActiveSystem {
 
 const UNREADABLE = Symbol('unreadable');
 
-/** A thrown value, not a bug: what is at `path` cannot be read, and why. The planner turns it into a diagnostic. */
+/** An error that is no bug: what is at `path` cannot be read, and why. The planner turns it into a diagnostic. */
 export const unreadable = (path: AbsPath, why: string, hint: string | undefined = hintFor(why)): Error & Unreadable =>
   Object.assign(new Error(`cannot read ${path}: ${why}`), {
     [UNREADABLE]: true as const,
@@ -75,24 +75,24 @@ export const unreadable = (path: AbsPath, why: string, hint: string | undefined 
     ...(hint !== undefined && { hint }),
   });
 
-/** Only missing rights are mended by more of them. */
+/** More rights help only if rights are missing. */
 const hintFor = (why: string): string | undefined => (why === DENIED ? 'run the command with sudo' : undefined);
 
 export interface Unreadable {
   readonly path: AbsPath;
   readonly why: string;
-  /** What to do about it. */
+  /** What the user can do about it. */
   readonly hint?: string;
 }
 
 export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
   thrown instanceof Error && UNREADABLE in thrown;
 
-/** What `unreadable` says when it is too large. */
+/** The `unreadable` of a file that is too large. */
 export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
   unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);
 
-/** What `unreadable` says of a directory that lies in too many others. */
+/** The `unreadable` of a directory that lies too deep. */
 export const tooDeep = (path: AbsPath): Error =>
   unreadable(
     `${path.slice(0, 200)}…` as AbsPath,
@@ -109,12 +109,12 @@ export const unreadableProblem = ({ path, why, hint }: Unreadable): Diagnostic =
   path,
 });
 
-/** Why something cannot be read where rights are missing. */
+/** The `why` of an `unreadable` for missing rights. */
 export const DENIED = 'permission denied';
 
 /**
- * The path that the file `by` names with `text`, seen from the directory `base`. Throws `unreadable`, of `by`, where no file
- * can have such a path.
+ * The path that the file `by` names with `text`, relative to the directory `base`. Throws `unreadable` of `by` if no
+ * file can have such a path.
  */
 export function pathNamedIn(by: AbsPath, base: AbsPath, text: string): AbsPath {
   const path = text.includes('\0') ? undefined : join(base, text.startsWith('/') ? text : `./${text}`);

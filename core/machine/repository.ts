@@ -1,5 +1,5 @@
-// The git repository that a directory belongs to, read without git: where it is, what its index holds, what it ignores.
-// It is the one that Nix takes: of the nearest .git upwards, whatever that is. core/machine/git-as-nix.ts says whether it opens.
+// The git repository that a directory belongs to, read without git: its place, its index, its ignore rules. As Nix
+// does, it takes the nearest .git upwards, whatever that is; core/machine/git-as-nix.ts says whether Nix can open it.
 
 import { readGitConfig } from '../formats/git/config.ts';
 import { type IgnoreRules, ignored } from '../formats/git/ignore.ts';
@@ -18,16 +18,16 @@ export interface Repository {
   readonly gitDir: AbsPath;
   /** What has the name .git there. */
   readonly named: 'dir' | 'file' | 'neither';
-  /** The git directory lies elsewhere, and whoever can say so in the work tree does not own it. */
+  /** The git directory lies elsewhere, and the user who can redirect .git does not own it. */
   readonly stray?: Stray;
   readonly format: ObjectFormat;
   readonly index: AbsPath;
-  /** Undefined where no index was written yet. */
+  /** Undefined if no index was written yet. */
   readonly indexBytes: Uint8Array | undefined;
   readonly tracked: Tracked;
 }
 
-/** The nearest one, upwards from `dir`; undefined where there is none. */
+/** The nearest repository upwards from `dir`; undefined if there is none. */
 export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefined {
   for (let top = dir; ; top = parent(top)) {
     const found = gitDirAt(top, reader);
@@ -36,7 +36,10 @@ export function repositoryOf(dir: AbsPath, reader: Reader): Repository | undefin
   }
 }
 
-/** The rule that hides `path` from git, told for people; undefined where none does. `home`: of the repository's owner. */
+/**
+ * The rule that hides `path` from git, in words for people; undefined if there is none. `home`: the home of the
+ * repository's owner.
+ */
 export function ignoredBy(
   { top, gitDir }: Pick<Repository, 'top' | 'gitDir'>,
   path: AbsPath,
@@ -51,7 +54,7 @@ export function ignoredBy(
   const settings = join(gitDir, 'config');
   const config = readGitConfig(textAt(reader, settings));
   const excludes = config.get('core.excludesfile')?.at(-1) ?? '~/.config/git/ignore';
-  // Lowest precedence first, as gitignore(5) has it.
+  // The lowest precedence first (gitignore(5)).
   add(pathNamedIn(settings, ROOT, excludes.replace(/^~(?=\/)/, home)), '');
   add(join(gitDir, 'info/exclude'), '');
   const dirs: AbsPath[] = [];
@@ -76,18 +79,18 @@ function gitDirAt(top: AbsPath, reader: Reader): Found | undefined {
     const stray = strayed(reader, led);
     return { gitDir: led.path, named: 'dir', ...(stray && { stray }) };
   }
-  // A work tree or a submodule has a file that says where its git directory is.
+  // In a linked work tree or a submodule, .git is a file that names the git directory.
   const file = led?.entry ?? entry;
   const target = file.type === 'file' ? namedIn(textAt(reader, led?.path ?? path)) : undefined;
   if (target === undefined) return { gitDir: path, named: file.type === 'file' ? 'file' : 'neither' };
   const gitDir = pathNamedIn(path, top, target);
-  // It leads as a link does.
+  // The file leads elsewhere as a link does.
   const uid = voiceOver(reader, path, entry);
   const stray = uid === 0 ? undefined : strayed(reader, { ...follow(reader, gitDir), by: { link: path, uid } });
   return { gitDir, named: 'file', ...(stray && { stray }) };
 }
 
-/** As git reads it: from the first byte on, without line ends at the end. */
+/** The path in a `gitdir:` file as git reads it: from the first byte on, without line ends at the end. */
 function namedIn(text: string): string | undefined {
   const begin = 'gitdir: ';
   if (!text.startsWith(begin)) return undefined;
@@ -96,7 +99,7 @@ function namedIn(text: string): string | undefined {
   return end > begin.length ? text.slice(begin.length, end) : undefined;
 }
 
-/** A work tree of its own shares the settings and objects of its repository. */
+/** A linked work tree shares the settings and objects of its main repository. */
 export function commonDirOf(gitDir: AbsPath, reader: Reader): AbsPath {
   const file = join(gitDir, 'commondir');
   const text = textAt(reader, file).trim();
@@ -114,7 +117,7 @@ function open(top: AbsPath, { gitDir, named, stray }: Found, reader: Reader): Re
 
 const NOTHING_TRACKED: Tracked = { ok: true, paths: NO_PATHS, extensions: [] };
 
-/** Several providers ask about the same repository: the same bytes are read once. */
+/** Parses equal bytes once, because several providers ask about the same repository. */
 function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {
   const known = readBefore.get(bytes);
   if (known?.format === format) return known.tracked;

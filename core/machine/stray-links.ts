@@ -1,4 +1,4 @@
-// Links that root must not follow, in words. Whose they are and where they lead is found out by links.ts.
+// The diagnostic for a link that root must not follow. links.ts finds out whose it is and where it leads.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Stray } from './links.ts';

@@ -1,4 +1,4 @@
-// Text files of the machine: read so that no byte is lost, whatever its encoding, and put with another text.
+// Text files of the machine: reads them without losing a byte, whatever their encoding, and makes the edits that write them.
 
 import { digestOf } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
@@ -9,15 +9,15 @@ import { type AbsPath, basename, fromBytes, toBytes } from '../path.ts';
 import type { Blobs } from './host.ts';
 import type { Reader } from './reader.ts';
 
-/** A file as it is, or why it is none that can be edited. */
+/** A file as it is, or the reason why it cannot be edited. */
 export type TextFile =
   | { readonly kind: 'absent' }
   | { readonly kind: 'text'; readonly text: string; readonly entry: Extract<Entry, { type: 'file' }> }
   | { readonly kind: 'odd'; readonly problem: string };
 
 /**
- * Bytes that are not UTF-8 stand in the text as names have them (core/path.ts): Nix takes any byte in a comment or a string, and
- * an edit of other tokens gives each of them back.
+ * Reads a file as text that keeps every byte: bytes that are not UTF-8 become lone surrogates, as in names (core/path.ts).
+ * Nix accepts any byte in a comment or a string, and an edit of other tokens writes them back.
  */
 export function readText(reader: Reader, path: AbsPath, most: number = MOST.textBytes): TextFile {
   const entry = reader.stat(path);
@@ -28,13 +28,13 @@ export function readText(reader: Reader, path: AbsPath, most: number = MOST.text
   return { kind: 'text', text: decoded(reader.read(path, most) ?? NO_BYTES), entry };
 }
 
-/** As readText, of a format that is UTF-8 and nothing else. */
+/** As readText, for a format that must be UTF-8: other bytes make the file odd. */
 export function readUtf8(reader: Reader, path: AbsPath, most?: number): TextFile {
   const file = readText(reader, path, most);
   return file.kind === 'text' && RAW_BYTE.test(file.text) ? { kind: 'odd', problem: 'is not UTF-8 text' } : file;
 }
 
-/** A lone surrogate; the half of a pair is none. */
+/** Matches a lone surrogate, but, because of the flag `u`, no half of a pair. */
 const RAW_BYTE = /[\udc80-\udcff]/u;
 
 const NO_BYTES = new Uint8Array();
@@ -43,7 +43,7 @@ const decoded = oncePer((bytes: Uint8Array): string =>
   fromBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
 );
 
-/** The put of a new text over `file`; a file that is born has `born` as owner and mode 0644. */
+/** The put of a new text over `file`. A new file gets `born` as its owner, and mode 0644. */
 export function putText(
   path: AbsPath,
   file: TextFile,
@@ -62,13 +62,13 @@ export function putText(
 const bare = ({ hardLinked: _, ...entry }: Extract<Entry, { type: 'file' }>): Extract<Puttable, { type: 'file' }> =>
   entry;
 
-/** The owner that a new path in `dir` gets where no wish says it. */
+/** The owner that a new path in `dir` gets if no wish says it. */
 export function ownerIn(reader: Reader, dir: AbsPath): Owner {
   const entry = reader.stat(dir);
   return 'owner' in entry ? entry.owner : { uid: 0, gid: 0 };
 }
 
-/** A file that is there but can't be read as text. */
+/** The finding for a file that exists but cannot be read as text. */
 export const oddFile = (path: AbsPath, { problem }: TextFile & { kind: 'odd' }, wish: JsonPointer): Finding => ({
   code: 'RF2008',
   wish,

@@ -1,5 +1,5 @@
-// The NAR hash of a tree as a Reader shows it, entry by entry: what planned edits, a machine in memory and a choice of
-// entries need. What lies on a disk as it is, core/host/disk/nar-walk.ts hashes faster. One file in memory at a time.
+// The NAR hash of a tree as a Reader shows it, entry by entry: for planned edits, a machine in memory, or a choice of
+// entries. core/host/disk/nar-walk.ts hashes a tree on a disk faster. Holds one file in memory at a time.
 
 import { type NarNode, narError, narHash } from '../formats/nar/nar.ts';
 import { type AbsPath, relativeTo, toBytes } from '../path.ts';
@@ -7,7 +7,7 @@ import { below } from './links.ts';
 import type { Reader } from './reader.ts';
 
 /**
- * The NAR hash (SRI) of what is at `path`, without the entries that `keep` refuses; undefined where nothing is.
+ * The NAR hash (SRI) of what is at `path`, without the entries that `keep` refuses; undefined if there is nothing.
  * Throws `Error & NarProblem`, and `unreadable`.
  */
 export function hashThrough(

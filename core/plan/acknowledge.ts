@@ -15,10 +15,11 @@ export const withId = (finding: Finding, dir: AbsPath): Finding =>
     : { ...finding, id: idOf(finding, dir) };
 
 /**
- * Code, wish, host, subject, path and values: whoever finds the same once more finds it under the same id, on another machine and
- * on another day. Paths are relative to the configuration; ages and dates are left out.
+ * All that says what was found, its words too: a second source that is not allowed is another finding than the first. Whoever finds
+ * the same once more finds it under the same id, on another machine and on another day: paths are relative to the configuration,
+ * and ages and dates are left out.
  */
-function idOf({ code, wish, host, subject, path, from, to }: Finding, dir: AbsPath): Digest {
+function idOf({ code, wish, host, subject, path, from, to, because }: Finding, dir: AbsPath): Digest {
   const place = path === undefined ? undefined : isWithin(path, dir) ? relativeTo(path, dir) : path;
   return digestOfJson({
     code,
@@ -26,15 +27,16 @@ function idOf({ code, wish, host, subject, path, from, to }: Finding, dir: AbsPa
     subject,
     ...(host !== undefined && { host }),
     ...(place !== undefined && { path: place }),
+    because: lasting(because.replaceAll(dir, '.')),
     ...(from !== undefined && { from: lasting(from) }),
     ...(to !== undefined && { to: lasting(to) }),
   });
 }
 
-/** Without what changes by itself. */
+/** Without what changes by itself. A date in a reference (`…/2024-01-01`) is a name. */
 const lasting = (text: string): string =>
   text
-    .replace(/\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?/g, 'DATE')
+    .replace(/(?<![\w/=.:-])\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?/g, 'DATE')
     .replace(/\d+ (second|minute|hour|day|week|month|year)s?/g, 'AGE');
 
 /** The wishes that differ, are undecided or barred by acknowledged findings alone. `now`: seconds since 1970. */

@@ -2,7 +2,8 @@
 // flake.nix, and told.
 
 import type { InputDecl } from '../formats/flake/flake.ts';
-import { type HostDecl, plainModule } from '../formats/flake/host.ts';
+import type { HostDecl } from '../formats/flake-hosts/host.ts';
+import { plainModule } from '../formats/flake-hosts/module-item.ts';
 import { printFlakeRef } from '../formats/flake-ref/print-ref.ts';
 import { refFromAttrs } from '../formats/flake-ref/ref-attrs.ts';
 import { isFlakeId } from '../formats/flake-ref/ref-name.ts';

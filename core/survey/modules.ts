@@ -3,7 +3,7 @@
 import { moduleGraph } from '../documents/graph.ts';
 import { nixFile } from '../documents/nix-text.ts';
 import type { ModuleFacts } from '../formats/module/module.ts';
-import type { Static } from '../formats/nix/constant.ts';
+import type { Static } from '../formats/nix-value/static.ts';
 import { MOST } from '../limits.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, relativeTo } from '../path.ts';

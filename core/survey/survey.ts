@@ -41,6 +41,9 @@ export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined)
   const user = userOf(reader, caller, said);
   const home = homeOf(reader, user?.value ?? caller.name) ?? caller.home;
   const old = said?.stateVersion;
+  const around = cwd && flakeAround(cwd, reader, home);
+  const here = byOwner(around === undefined ? [] : [around], caller, reader);
+  const there = byOwner(home === '/' ? [] : flakesInHome(absolute(home), reader), caller, reader);
   return {
     running,
     configured,
@@ -50,12 +53,32 @@ export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined)
       (old && nixpkgsNamed(old.value, `system.stateVersion of ${old.source}, for want of anything better`)),
     user,
     from,
-    notes: [...nixpkgs.notes, ...notesOn(from, said)],
+    notes: [...nixpkgs.notes, ...notesOn(from, said), ...[...here.others, ...there.others].map(ofOthers)],
     installed: ifReadable(() => flakeAt(PLACE, reader, home)),
-    around: cwd && flakeAround(cwd, reader, home),
-    inHome: home === '/' ? [] : flakesInHome(absolute(home), reader),
+    around: here.ours[0],
+    inHome: there.ours,
   };
 }
+
+/**
+ * What somebody else put there is not the caller's word: root takes up root's flakes, everybody else their own and root's. Behind
+ * /etc/nixos it is root's link that says whose counts.
+ */
+function byOwner(
+  flakes: readonly FoundFlake[],
+  caller: Person,
+  reader: Reader,
+): { readonly ours: readonly FoundFlake[]; readonly others: readonly FoundFlake[] } {
+  const isOurs = ({ dir }: FoundFlake): boolean =>
+    [dir, join(dir, './flake.nix')].every((path) => {
+      const entry = follow(reader, path).entry;
+      return 'owner' in entry && (entry.owner.uid === 0 || entry.owner.uid === caller.uid);
+    });
+  return { ours: flakes.filter(isOurs), others: flakes.filter((one) => !isOurs(one)) };
+}
+
+const ofOthers = ({ dir }: FoundFlake): string =>
+  `there is a flake in "${dir}", which is somebody else's: if it is this machine's, name it with --path`;
 
 function configurationAt(reader: Reader): AbsPath | undefined {
   const { path, entry } = ifReadable(() => follow(reader, PLACE)) ?? {};

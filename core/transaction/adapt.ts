@@ -1,5 +1,5 @@
-// Fits the undo of a past apply to the machine as it is by now: which differences may be overwritten, and what need not be
-// undone because it is gone already.
+// Fits the undo of a past apply to the present machine: decides which differences may be overwritten, and which edits
+// are not needed any more.
 
 import { digestOf } from '../canonical.ts';
 import type { Blobs } from '../machine/host.ts';
@@ -14,23 +14,23 @@ import { hasDirectory, lookAt } from './preconditions.ts';
 
 type Batches = readonly (readonly Edit[])[];
 
-/** Which differences from an edit's `before` may be overwritten. */
+/** Says which differences from an edit's `before` may be overwritten. */
 export interface Tolerance {
-  /** Whatever there is; then also what is not empty by now stays instead of being removed. */
+  /** Anything may be overwritten. Then a directory that should be removed, but is not empty, stays. */
   readonly all: boolean;
-  /** States that history holds, so that overwriting them loses nothing. */
+  /** States that history holds, so overwriting them loses nothing. */
   readonly recorded: readonly Put[];
 }
 
 /**
- * The same edits, each with its `before` as it is on the machine, where that means the same to whoever reads it (git's
- * index), or where the tolerance allows it. What is already as it will be needs no edit; nor do directories of our own state
- * that hold more by now.
+ * The same edits, each with its `before` as it is on the machine now, if that means the same to its readers (git's
+ * index), or if the tolerance allows it. An edit whose `after` is already there is left out, and so is the removal of a
+ * directory of our own state that is not empty.
  */
 export function adapt(reader: Reader, batches: Batches, blobs: Blobs, { all, recorded }: Tolerance): Batches {
   const known = new Map<AbsPath, Puttable[]>();
   for (const { path, before } of recorded) known.set(path, [...(known.get(path) ?? []), before]);
-  /** Every part of what is there is either as the edit expects it or stands in a record. */
+  /** True if each part of the entry is as the edit expects it, or stands in a record. */
   const isRecorded = ({ path, before }: Put, entry: Entry): boolean => {
     const states = [before, ...(known.get(path) ?? [])].filter((state) => state.type === entry.type);
     if (entry.type !== 'file') return states.some((state) => matches(state, entry));
@@ -52,7 +52,7 @@ export function adapt(reader: Reader, batches: Batches, blobs: Blobs, { all, rec
     const means = expected !== undefined && bytes !== undefined && sameMeaning(path, expected, bytes);
     const isSame = means && matches({ ...edit.before, content: digestOf(bytes) } as Entry, entry);
     if (!all && !isSame && !isRecorded(edit, entry)) return [edit];
-    // Nothing can be put where its directory is gone.
+    // Nothing can be put where the directory is gone.
     if (entry.type === 'absent' && !hasDirectory(stage, path)) return [edit];
     return [{ ...edit, before: bare(entry) }];
   };
@@ -65,7 +65,7 @@ export function adapt(reader: Reader, batches: Batches, blobs: Blobs, { all, rec
   );
 }
 
-/** What an edit says of an entry; the number of its names is no part of that. */
+/** The entry as an edit has it, without the number of its names. */
 function bare(entry: Puttable): Puttable {
   if (entry.type !== 'file') return entry;
   const { hardLinked: _, ...rest } = entry;
@@ -73,8 +73,8 @@ function bare(entry: Puttable): Puttable {
 }
 
 /**
- * Repositories that the batches made and would take away, and that hold more by now, by their places on the machine: somebody
- * has committed to them, and what is left would be no repository.
+ * The present places of repositories that the batches made and would remove, but that hold more by now: somebody
+ * committed to them, and undo would leave half a repository.
  */
 export function halvedRepositories(reader: Reader, batches: Batches, blobs: Blobs): readonly AbsPath[] {
   const stage = overlay(reader);

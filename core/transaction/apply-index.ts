@@ -1,5 +1,5 @@
-// The index of past applies that anybody may read: when, by whom, of which plan, and nothing of what is in a file. It alone
-// lies open in root's state directory, so that `history` needs no root.
+// The index of past applies that anybody may read: when, by whom and of which plan, but nothing of what is in a file.
+// It is the only open file in root's state directory, so that `history` needs no root.
 
 import type { PastApply } from '../event.ts';
 import { failure } from '../machine/failure.ts';
@@ -8,19 +8,19 @@ import { applies } from './executor.ts';
 import { load } from './journal.ts';
 import type { Transaction } from './model.ts';
 
-/** Its name in the state directory. */
+/** The name of the index in the state directory. */
 export const INDEX = 'index';
 
 const VERSION = 1;
 
-/** What is told of a record. */
+/** The row of a record in the index. */
 export const rowOf = (number: number, transaction: Transaction, finishedAt: string, undone: boolean): PastApply => {
   const { kind, plan, undoes, startedAt, by, spec, batches } = transaction;
   const said = { number, kind, plan, undoes, startedAt, finishedAt, by, undone, count: batches.flat().length };
   return spec === undefined ? said : { ...said, spec };
 };
 
-/** The numbers of those that a later rollback, which is not undone itself, has undone. */
+/** The numbers of those that a later rollback has undone, unless that rollback was itself undone. */
 export function undoneBy(
   past: readonly { readonly number: number; readonly undoes: readonly number[] }[],
 ): ReadonlySet<number> {
@@ -32,8 +32,8 @@ export function undoneBy(
 }
 
 /**
- * Brings the index in line with the history. Needs the mutex; may be cut off at any time, and the next command that writes
- * does it again. A damaged record has no row. Throws what the disk says.
+ * Brings the index in line with the history. Needs the mutex. May be cut off at any time: the next command that writes
+ * does it again. A damaged record gets no row. Throws the errors of the disk.
  */
 export function publishIndex(store: StateStore): void {
   const there = store.read(INDEX);
@@ -67,20 +67,20 @@ function rowFrom(
     const finishedAt = Buffer.from(store.read(`history/${number}/finished`) ?? []).toString();
     return { row: rowOf(number, transaction, finishedAt, false), machine: transaction.host?.machineId };
   } catch (thrown) {
-    // What can't be read has no row; `history` of its owner says why. A bug is none of that.
+    // A record that can't be read has no row; its owner's `history` says why. `failure` throws what is no Error at all.
     failure('a record cannot be read', thrown);
     return undefined;
   }
 }
 
-/** `machine`: on which the newest was made, as HostFacts has it. */
+/** `machine`: the machineId (HostFacts) of the newest record. */
 export interface ApplyIndex {
   readonly machine?: string;
-  /** The oldest first. */
+  /** The oldest is first. */
   readonly applies: readonly PastApply[];
 }
 
-/** Undefined: it is none. */
+/** Undefined if the bytes are not a valid index. */
 export function indexIn(bytes: Uint8Array): ApplyIndex | undefined {
   try {
     const read = JSON.parse(Buffer.from(bytes).toString()) as Partial<Record<string, unknown>>;
@@ -94,7 +94,7 @@ export function indexIn(bytes: Uint8Array): ApplyIndex | undefined {
   }
 }
 
-/** Only what the format of events has: whoever reads it prints it. */
+/** Takes only fields that the format of events has, because they are printed. */
 function rowIn(value: unknown): PastApply | undefined {
   const row = (value ?? {}) as Partial<Record<keyof PastApply, unknown>>;
   const { number, kind, plan, undoes, startedAt, finishedAt, by, undone, count, spec } = row;

@@ -1,5 +1,5 @@
-// What comes from an owner's hands into a place of root's, where all counts as root's own afterwards: what is said of that, what is
-// taken along, and what is refused.
+// Trees that leave an owner's hands for a place of root's, where everything counts as root's own. Decides which of
+// their entries are taken along, which are refused, and what is reported.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { MOST } from '../limits.ts';
@@ -11,22 +11,25 @@ import { type AbsPath, depth, quoted, rebase } from '../path.ts';
 
 const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
 
-/** A tree that somebody owns, on its way to where it will be root's. `known`: what it holds, by its paths at the new place. */
+/** A tree that somebody owns and that will become root's. `known`: its entries, by their paths at the new place. */
 export interface Arrival extends Pick<Move, 'from' | 'to'> {
   readonly known: ReadonlyMap<AbsPath, Entry>;
 }
 
-/** What comes to root, others can neither write nor run as root: set-id bits, and the write bits of group and others. */
+/**
+ * Mode bits that are removed from what becomes root's, so that others can neither write it nor run it as root: set-id
+ * bits, and write for group and others.
+ */
 const FOR_OTHERS = 0o6022;
 
-/** `reader`: looks with root's rights, and follows no link of theirs. */
+/** `reader` looks with root's rights, and follows no link of somebody else's. */
 export function arrivalsIn(edits: readonly Edit[], reader: Reader): readonly Arrival[] {
   return movedTrees(edits, reader)
     .filter(({ from, to }) => becomesRoots(edits, [from, to]))
     .map(({ from, to }) => ({ from, to, known: entriesBelow(from, to, reader) }));
 }
 
-/** Trees that somebody else than root owns, and that a move takes elsewhere. */
+/** Trees that a move takes elsewhere and that belong to somebody other than root. */
 const movedTrees = (edits: readonly Edit[], reader: Reader): readonly (Move & { readonly owner: Owner })[] =>
   edits.flatMap((edit) => {
     const top = edit.op === 'move' ? reader.stat(edit.from) : undefined;
@@ -53,8 +56,8 @@ function entriesBelow(top: AbsPath, as: AbsPath, reader: Reader): Map<AbsPath, E
 }
 
 /**
- * What the owner added since becomes root's as well, parents first: left theirs in a place of root's, it would be theirs to change
- * for ever. What no edit can take is left out, and found by `strangersIn`.
+ * Puts that give root what the owner added since, parents first: in a place of root's, the owner could otherwise change
+ * it for ever. Entries that no edit can take are left out here; `strangersIn` finds them.
  */
 export function takenAlong(edits: readonly Edit[], arrivals: readonly Arrival[]): readonly Put[] {
   return arrivals.flatMap(({ from, to, known }) => {
@@ -73,7 +76,7 @@ export function takenAlong(edits: readonly Edit[], arrivals: readonly Arrival[])
   });
 }
 
-/** After the last write: what is in such a tree and was not when it was looked at, or is not root's. */
+/** After the last write: reports entries of such a tree that came after the first look, or that are not root's. */
 export function strangersIn(
   arrivals: readonly Arrival[],
   reader: Reader,
@@ -84,7 +87,7 @@ export function strangersIn(
     [...entriesBelow(to, to, reader)].flatMap(([path, entry]): readonly Diagnostic[] => {
       const after = puts.get(path) ?? puts.get(rebase(path, to, from) ?? path);
       const isExpected = known.has(path) || after !== undefined;
-      // What was somebody's in root's place before the apply is theirs again.
+      // The rollback gives back to somebody what was theirs in root's place before the apply.
       const isAsPut =
         after !== undefined && 'owner' in after && 'owner' in entry && after.owner.uid === entry.owner.uid;
       const isRoots = entry.type === 'absent' || entry.owner.uid === 0 || isAsPut;
@@ -100,7 +103,7 @@ export function strangersIn(
   );
 }
 
-/** Files that become root's with bytes that nobody has compared. */
+/** Warns of files that become root's with bytes that nobody has compared. */
 export function comesBack(edits: readonly Edit[]): readonly Diagnostic[] {
   const { length } = edits.filter(
     (edit) =>
@@ -125,8 +128,9 @@ export function comesBack(edits: readonly Edit[]): readonly Diagnostic[] {
 }
 
 /**
- * Something that the owner of a tree could not read, but has moved into it: taken along to a place of root's, the next apply
- * would give it to them as a part of the configuration. `reader`: looks with root's rights, and follows no link of theirs.
+ * Finds something that the owner of a tree cannot read but has moved into it: taken along to a place of root's, it
+ * would count as part of the configuration, and the next apply would give it to them. `reader` looks with root's
+ * rights, and follows no link of somebody else's.
  */
 export function foreignIn(edits: readonly Edit[], reader: Reader): Diagnostic | undefined {
   for (const { from, owner } of movedTrees(edits, reader)) {

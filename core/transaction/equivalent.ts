@@ -1,9 +1,10 @@
-// Contents that differ in bytes and mean the same: git rewrites its index whenever it looks at the work tree.
+// Decides whether contents mean the same though their bytes differ: git rewrites its index whenever it looks at the
+// work tree.
 
 import { type GitIndex, readIndex } from '../formats/git/index.ts';
 import type { AbsPath } from '../path.ts';
 
-/** Whether two contents of a path say the same. Bytes that are not understood must be equal. */
+/** True if two contents of a path mean the same. If they can't be parsed, their bytes must be equal. */
 export function sameMeaning(path: AbsPath, a: Uint8Array, b: Uint8Array): boolean {
   if (Buffer.compare(a, b) === 0) return true;
   if (!path.endsWith('/index')) return false;
@@ -11,7 +12,7 @@ export function sameMeaning(path: AbsPath, a: Uint8Array, b: Uint8Array): boolea
   return left?.ok === true && right?.ok === true && meaningOf(left.index) === meaningOf(right.index);
 }
 
-/** What is tracked and how; not what git remembers of file times and sizes. */
+/** The entries that are tracked, and how; without the file times and sizes that git caches. */
 const meaningOf = ({ entries }: GitIndex): string =>
   JSON.stringify(
     entries.map(({ path, mode, id, stage, assumeValid, skipWorktree, intentToAdd }) => [

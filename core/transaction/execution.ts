@@ -1,4 +1,4 @@
-// What an executor and its undo are given, and how far an execution came. Types only.
+// The surroundings of an execution and its undo, and how far an execution came. Types only.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Reporter } from '../event.ts';
@@ -10,19 +10,20 @@ export interface Surroundings {
   readonly host: Host;
   readonly store: StateStore;
   readonly report: Reporter;
-  /** Polled between two writes. */
+  /** Asked between any two writes. */
   readonly stopped: () => Signal | undefined;
   /**
-   * Told the outcome before the one rename that makes it final: a commit, or the end of an undo. Undefined: that rename failed.
+   * Called with the outcome before the rename that makes it final (a commit, or the end of an undo), and with undefined
+   * if that rename failed.
    */
   readonly settling: (outcome: Outcome | undefined) => void;
-  /** Looks again after the last write: what still differs. None: the wishes are granted. */
+  /** Looks again after the last write. Returns what still differs; nothing if the wishes hold. */
   readonly verify: () => Promise<readonly Diagnostic[]>;
-  /** RFC 3339; only for records that people read. */
+  /** RFC 3339; only for people who read the records. */
   readonly now: () => string;
 }
 
-/** How many edits, counted through all batches, may have changed the machine. */
+/** The number of edits, counted through all batches, that may have changed the machine. */
 export interface Reached {
   begun: number;
 }

@@ -1,5 +1,5 @@
-// The only caller of Host.work, with undo.ts. Executes a transaction or leaves the machine as it was: check preconditions,
-// draft, prepare, begin, publish, verify, commit; undo on any failure. Recovery after a crash is the same undo.
+// Executes a transaction, or leaves the machine as it was: check preconditions, draft, prepare, begin, publish, verify,
+// commit; on a failure, undo. Recovery after a crash is the same undo. With undo.ts it is the only caller of Host.work.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
@@ -15,7 +15,10 @@ import type { Transaction } from './model.ts';
 import { checkPreconditions, staleReadings } from './preconditions.ts';
 import { undo } from './undo.ts';
 
-/** `blobs`: the contents that the edits put; `readSet`: what the plan relies on besides. Needs the mutex, and no unfinished journal. */
+/**
+ * `blobs`: the contents that the edits put. `readSet`: what else the plan relies on. Needs the mutex, and no unfinished
+ * journal.
+ */
 export async function execute(
   asked: Transaction,
   blobs: Blobs,
@@ -24,7 +27,7 @@ export async function execute(
 ): Promise<Outcome> {
   const { host, store, report, stopped } = around;
   const edits = asked.batches.flat();
-  // A rollback that finds everything as it was before still has to be recorded, or the next one would find it again.
+  // A rollback without edits is still recorded; otherwise the next one would select the same apply again.
   if (edits.length === 0 && asked.undoes.length === 0) return { status: 'unchanged' };
   const code = asked.kind === 'rollback' ? 'RF3011' : 'RF3001';
   host.refresh();
@@ -55,8 +58,9 @@ export async function execute(
       around.settling(applied);
       commit(store, apply, around.now());
     } catch (thrown) {
-      // The commit is one rename: if its flush fails after it, the apply is committed, though perhaps not through a power
-      // cut, after which it is undone. Undoing it now, without a journal, could not be recovered.
+      // The commit is one rename(2). If it succeeds and the fsync(2) after it fails, the apply is committed, though a
+      // power cut may still revert that, and then it is undone. To undo it now, without a journal, would not be safe
+      // against a crash.
       const cause = [failure('an edit failed', thrown)];
       const committed = isCommitted(store, apply);
       if (committed !== true) around.settling(undefined);
@@ -71,7 +75,7 @@ export async function execute(
   }
 }
 
-/** What hinders the writes, before the first of them. */
+/** Finds what hinders the writes, before the first of them. */
 export function barsOf(batches: Transaction['batches'], host: Host, blobs: Blobs): readonly Diagnostic[] {
   const stage = overlay({ ...host, ...host.held });
   return batches.flatMap((batch) => {
@@ -81,7 +85,7 @@ export function barsOf(batches: Transaction['batches'], host: Host, blobs: Blobs
   });
 }
 
-/** What cannot be looked at is not written to. */
+/** Refuses if the machine cannot be looked at. */
 function look<T>(act: () => T): T | Extract<Outcome, { status: 'refused' }> {
   try {
     return act();
@@ -90,7 +94,7 @@ function look<T>(act: () => T): T | Extract<Outcome, { status: 'refused' }> {
   }
 }
 
-/** All that takes space or may be refused. Whatever goes wrong, nobody has seen anything. */
+/** Does everything that takes space or may be refused. If it fails, nothing visible has changed. */
 function prepare(
   transaction: Transaction,
   contents: Blobs,
@@ -119,15 +123,15 @@ function prepare(
 function unprepare(store: StateStore, work: Work): void {
   try {
     work.drop();
-    // Where the begin was shown, but not flushed: nothing is visible yet, so there is nothing to undo.
+    // The rename of `begin` happened, but its fsync(2) failed: nothing is visible yet, so there is nothing to undo.
     if (store.read('journal/begin') !== undefined) discard(store);
     forget(store);
   } catch {
-    // The draft stays, and by it the next run finds what is to be swept.
+    // The draft stays, so the next run knows what to sweep.
   }
 }
 
-/** Undoes an unfinished journal. Returns undefined where there is none. */
+/** Undoes an unfinished journal. Returns undefined if there is none. */
 export async function recover(around: Surroundings): Promise<Outcome | undefined> {
   try {
     return await undoUnfinished(around);
@@ -147,14 +151,16 @@ async function undoUnfinished(around: Surroundings): Promise<Outcome | undefined
   if (loaded.status === 'none') return undefined;
   if (loaded.status === 'damaged') return damaged(store, loaded.what);
   const { transaction, blobs } = loaded;
-  const cause: Diagnostic = {
+  const told = (end: string): Diagnostic => ({
     severity: 'warning',
     code: 'RF3014',
-    summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off; it has been undone`,
-  };
+    summary: `the ${transaction.kind} of ${transaction.startedAt} was cut off${end}`,
+  });
   const work = host.work(transaction.batches.flat(), transaction.tx, transaction);
   try {
-    return await undo(transaction, blobs, [cause], around, work, { begun: Number.POSITIVE_INFINITY });
+    const outcome = await undo(transaction, blobs, [], around, work, { begun: Number.POSITIVE_INFINITY });
+    if (!('cause' in outcome)) return outcome;
+    return { ...outcome, cause: [told(outcome.status === 'stuck' ? '' : '; it has been undone'), ...outcome.cause] };
   } finally {
     work.close();
   }
@@ -199,14 +205,14 @@ async function publishAll(
       if (edit.op === 'activate') {
         work.flush();
         const failed = await activation(edit, around);
-        // Ctrl-C reaches the build as well: it failed because of that. Its end may be heard of before the signal is.
+        // Ctrl-C reaches the build too, and is why it failed. We may hear of its end before we hear of the signal.
         if (failed !== undefined) await new Promise((resume) => setTimeout(resume, SIGNAL_LAG));
         const during = stopped();
         if (failed !== undefined) return [during === undefined ? failed : interrupted(during)];
       } else {
         const unlike = publish(work, index, kind);
         if (unlike !== undefined) {
-          // It was not done: what is there is not ours to undo.
+          // The edit did nothing, so undo must not touch what is there.
           reached.begun--;
           return [unlike];
         }
@@ -219,7 +225,7 @@ async function publishAll(
   return await verify();
 }
 
-/** Lets what else there is (signal handlers, a screen) have its turn now and then; publishing is synchronous. */
+/** Yields to the event loop (signal handlers, the screen) now and then, because publishing is synchronous. */
 function breather(): () => Promise<void> {
   let last = 0;
   return async () => {
@@ -255,7 +261,7 @@ const staleDiagnostic = (
 async function activation(edit: Activate, { host, store, report }: Surroundings): Promise<Diagnostic | undefined> {
   const result = await host.activate(edit, {
     progress: (text) => report({ type: 'progress', text }),
-    // Durable before the running system is touched: from then on, undo activates the old one again.
+    // Durable before anything touches the running system: from then on, undo activates the old system again.
     begins: () => noteActivation(store),
   });
   if (result.status === 'done') return undefined;
@@ -268,10 +274,10 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
   };
 }
 
-/** Milliseconds in which a signal to the whole process group reaches us too. */
+/** Milliseconds that we wait for a signal that was sent to the whole process group. */
 const SIGNAL_LAG = 50;
 
-/** Unknown where the store can't be read any more: the next run finds out. */
+/** Unknown if the store can't be read any more: the next run finds out. */
 function isCommitted(store: StateStore, apply: number): boolean | 'unknown' {
   try {
     return store.read('journal/begin') === undefined && store.read(`history/${apply}/begin`) !== undefined;
@@ -281,7 +287,7 @@ function isCommitted(store: StateStore, apply: number): boolean | 'unknown' {
   }
 }
 
-/** What keeps an undo from even beginning leaves the journal to the next run. */
+/** If undo cannot even begin, the journal stays for the next run. */
 async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
   try {
     return await undo(...all);
@@ -290,7 +296,7 @@ async function undoOrStop(...all: Parameters<typeof undo>): Promise<Outcome> {
   }
 }
 
-/** What is left over does no harm: what was committed stays committed, and the next run sweeps again. */
+/** Removes the staging directories. If that fails, the apply stays committed, and the next run sweeps again. */
 function sweep({ store, report }: Surroundings, work: Work, apply: number): readonly Kept[] {
   let kept: readonly Kept[] = [];
   try {
@@ -316,7 +322,10 @@ const writtenLate = (path: AbsPath): Diagnostic => ({
   path,
 });
 
-/** A crash between commit and sweep leaves staging directories, and in them the original of a move across file systems. */
+/**
+ * Sweeps after a crash between commit and sweep, which leaves staging directories with, for instance, the original of a
+ * move across file systems.
+ */
 function sweepCommitted(around: Surroundings): void {
   const { host, store } = around;
   for (const number of applies(store)) {
@@ -333,7 +342,7 @@ function sweepCommitted(around: Surroundings): void {
   }
 }
 
-/** A crash while things were prepared: nobody has seen any of it. What is damaged of it is told. */
+/** Sweeps after a crash during `prepare`, of which nothing was visible. Returns what is damaged of the draft. */
 function sweepDraft({ host, store }: Surroundings): string | undefined {
   const found = drafted(store);
   if (found.status === 'damaged') return found.what;

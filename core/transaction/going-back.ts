@@ -1,5 +1,5 @@
-// The transaction that undoes past applies: to one moment, for files, lock and running system alike, whatever was done by hand
-// between them; and what bars it, found before anybody is asked.
+// The transaction that undoes past applies. It leads to one moment, for files, lock and running system alike, whatever
+// was done by hand in between; and everything that bars it is found before the user is asked.
 
 import { digestOf } from '../canonical.ts';
 import type { Diagnostic } from '../diagnostic.ts';
@@ -15,7 +15,7 @@ import { checkPreconditions } from './preconditions.ts';
 export interface Undoing {
   readonly transaction: Transaction;
   readonly blobs: Blobs;
-  /** Why it can't be done, whatever --force says. */
+  /** The reasons why it can't be done, even with --force. */
   readonly bars: readonly Diagnostic[];
 }
 
@@ -23,8 +23,8 @@ type Batch = readonly Edit[];
 type Stamp = Pick<Transaction, 'tx' | 'startedAt' | 'by' | 'uid'>;
 
 /**
- * The transaction that undoes `selected` (the newest first). `force`: what was changed since is overwritten too.
- * Whether it fits the machine is for the precondition checks to find out.
+ * The transaction that undoes `selected` (the newest first). `force`: it also overwrites what was changed since. The
+ * precondition checks find out whether it fits the machine.
  */
 export function undoing(
   selected: readonly RecordedApply[],
@@ -34,7 +34,7 @@ export function undoing(
   force: boolean,
 ): Undoing {
   const blobs: Blobs = Object.assign({}, ...all.map((one) => one.blobs));
-  // What a later apply found and replaced stands in its record, so overwriting it once more loses nothing.
+  // A later apply's record holds what that apply found and replaced, so overwriting it again loses nothing.
   const later = all.filter((one) => isUndone(one, selected));
   const recorded = later.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'put');
   const adapted = (batches: readonly Batch[]): readonly Batch[] =>
@@ -64,23 +64,23 @@ export function undoing(
   };
 }
 
-/** Who were parties of them all; of a record that does not say so, its edits do. */
+/** The parties of all of them; absent if one of the records, of an earlier version, does not name them. */
 function partiesOf(selected: readonly RecordedApply[]): Pick<Transaction, 'parties'> {
   const all = selected.map(({ transaction }) => transaction.parties);
   return all.includes(undefined) ? {} : { parties: all.flatMap((parties) => parties ?? []) };
 }
 
-/** One that is undone on the way. `moves`: false where its trees stay where they are. */
+/** An apply that is undone as a step of the rollback. `moves`: false if its trees stay at their places. */
 interface Link {
   readonly one: RecordedApply;
   readonly moves: boolean;
 }
 
 /**
- * The batches of each apply: its edits undone, in reverse. Where somebody had moved a tree by hand before the next apply moved
- * it back, undoing that move brings the disturbance back, and what lies before it no longer fits. Then that tree stays where it is;
- * or, where the later apply is undone already, goes there once more. What the hand had changed is in a record, so nothing is
- * lost; and contents never need this: what is there instead of them is recorded.
+ * The batches for each apply: its edits undone, in reverse. Suppose somebody moved a tree by hand, and the next apply
+ * moved it back. To undo that second move brings back the hand's move, and earlier applies no longer fit. Then that
+ * tree stays where it is; or, if the later apply is already undone, its moves are done once more first. What the hand
+ * changed is in a record, so nothing is lost. Contents never need this, because what replaced them is recorded.
  */
 function batchesFor(
   selected: readonly RecordedApply[],
@@ -128,7 +128,7 @@ const movesOf = ({ transaction }: RecordedApply): readonly Batch[] =>
 
 const isAbove = (path: AbsPath, of: AbsPath): boolean => path !== of && isWithin(of, path);
 
-/** A batch for each of its own, since two of them may write one path. */
+/** A batch for each batch of the apply, because two of them may write one path. */
 function undoBatches({ one: { transaction }, moves }: Link): readonly Batch[] {
   return transaction.batches.toReversed().map((batch) => {
     const targets = batch.flatMap((edit) => (edit.op === 'move' ? [edit.to] : []));
@@ -142,8 +142,8 @@ function undoBatches({ one: { transaction }, moves }: Link): readonly Batch[] {
 }
 
 /**
- * What is done in a tree before it is moved, done in its new place instead: as an apply does it, and as only a copy on
- * another file system lets it be prepared.
+ * Moves a tree before the edits in it, which then name the new place. That is the order of an apply; and a copy on
+ * another file system can only be prepared in this order.
  */
 function movesFirst(batch: Batch): Batch {
   const ordered: Edit[] = [];
@@ -160,8 +160,9 @@ function movesFirst(batch: Batch): Batch {
 }
 
 /**
- * One activation for all: to what was active when the oldest of them began, where that is recorded. Of the running system, the
- * boot default, or both, whichever is another one now: what was only to boot has perhaps booted since.
+ * One activation for all: it returns to what was active when the oldest of them began, if a record says so. The mode
+ * follows from what differs now, running system or boot default or both, because a system that was only to boot may
+ * have booted since.
  */
 function activationOf(selected: readonly RecordedApply[], reader: Reader): readonly Activate[] {
   const oldest = selected
@@ -176,7 +177,7 @@ function activationOf(selected: readonly RecordedApply[], reader: Reader): reado
   return [{ ...oldest, mode, target: { kind: 'system', system }, before }];
 }
 
-/** Found before anything is written: what was activated once may have been collected as garbage. */
+/** Reports systems that were active once and have been collected as garbage since; before anything is written. */
 function systemGone({ target }: Activate, reader: Reader): readonly Diagnostic[] {
   if (target.kind !== 'system') return [];
   const { running, profile } = target.system;

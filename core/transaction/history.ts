@@ -1,4 +1,4 @@
-// Past applies, as their journals recorded them, and which of them a rollback means.
+// Past applies, as their journals recorded them, and the selection of those that a rollback is about.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure } from '../machine/failure.ts';
@@ -9,7 +9,7 @@ import { applies } from './executor.ts';
 import { type Loaded, load } from './journal.ts';
 import type { Transaction } from './model.ts';
 
-/** One finished apply or rollback. `undone`: a later rollback undid it. */
+/** One finished apply or rollback. `undone`: a later rollback undid it, and was not undone itself. */
 export interface RecordedApply {
   readonly number: number;
   readonly transaction: Transaction;
@@ -47,14 +47,19 @@ function loadOrSay(store: StateStore, name: string): Loaded {
   }
 }
 
-/** A rollback that was itself rolled back leaves standing what it had undone. */
-/** What a rollback is asked for: one apply, or everything after one (0: back to the first machine, where nothing is gone). */
+/**
+ * The request of a rollback: the newest apply, one apply, or everything after one (0: back to the machine before the
+ * first, if no record has been removed).
+ */
 export type Target =
   | { readonly kind: 'newest' }
   | { readonly kind: 'one'; readonly number: number }
   | { readonly kind: 'to'; readonly number: number };
 
-/** Which applies that means, the newest first. Empty: there is nothing to undo. Undefined: there is no such one. */
+/**
+ * The applies that are meant, the newest first. Empty if there is nothing to undo; undefined if there is no apply of
+ * that number.
+ */
 export function select(applies: readonly RecordedApply[], target: Target): readonly RecordedApply[] | undefined {
   const open = applies.filter(({ undone, transaction }) => !undone && transaction.kind === 'apply').reverse();
   switch (target.kind) {
@@ -67,7 +72,7 @@ export function select(applies: readonly RecordedApply[], target: Target): reado
     case 'to':
       if (target.number !== goneThrough(applies) && !applies.some(({ number }) => number === target.number))
         return undefined;
-      // A rollback of what lies after N needs no undoing: both are gone together.
+      // A rollback of applies after N need not be undone: those applies go too.
       return applies
         .filter(({ number, undone }) => number > target.number && !undone)
         .filter(
@@ -77,12 +82,13 @@ export function select(applies: readonly RecordedApply[], target: Target): reado
   }
 }
 
-/** Everything up to this apply is no longer in the history; 0 where all of it is. */
+/** The number up to which applies have been removed from the history; 0 if none was. */
 export const goneThrough = (applies: readonly { readonly number: number }[]): number => (applies[0]?.number ?? 1) - 1;
 
 /**
- * Later ones that are not undone and would not be undone with `selected`, the newest first: the machine as it was before the
- * oldest of `selected` had nothing of them. A rollback of what lies later still is gone together with that.
+ * Later applies and rollbacks that still count and are not among `selected`, the newest first: without their undo, the
+ * machine before the oldest of `selected` cannot come back. A rollback of applies that are later still does not count:
+ * it goes with them.
  */
 export function standingOn(
   selected: readonly RecordedApply[],

@@ -1,5 +1,5 @@
-// The write-ahead record of one transaction: what it will do, and the bytes it replaces, durable before the first write.
-// While an apply is unfinished it is `journal/`; when it commits, one rename makes it `history/N/`.
+// The write-ahead record of one transaction: its edits, and the bytes that they replace, durable before the first
+// write. It is `journal/` while an apply is unfinished; the commit renames it to `history/N/`.
 
 import { digestOf } from '../canonical.ts';
 import type { Blobs } from '../machine/host.ts';
@@ -14,24 +14,25 @@ export type Loaded =
 
 const MAGIC = 'RFJ1';
 
-/** Writes the journal whole, but not yet in its place: from then on things may be prepared out of sight. */
+/** Writes the whole journal under another name. From then on, things may be prepared out of sight. */
 export function draft(store: StateStore, transaction: Transaction, blobs: Blobs): void {
   store.remove('journal.new');
   for (const [digest, bytes] of Object.entries(blobs)) store.write(`journal.new/blobs/${digest.slice(7)}`, bytes);
   store.write('journal.new/progress', seal(JSON.stringify(START)));
   store.write('journal.new/begin', seal(textOf(transaction)));
-  // Until this is gone, temporary names may be left beside the targets. Last: where it is without the begin, that was lost.
+  // Until this file is removed, staging directories may exist. It is written last: if it is there without `begin`, the
+  // draft was damaged.
   store.write('journal.new/unswept', Buffer.from(transaction.tx));
 }
 
-/** One rename: from here on, edits may be visible. */
+/** Renames the draft to `journal`. From then on, edits may be visible. */
 export const begin = (store: StateStore): void => store.rename('journal.new', 'journal');
 
-/** A draft that was never begun: what was prepared for it is to be swept. */
+/** The draft that was never begun, whose staging directories must be swept. */
 export function drafted(store: StateStore): Drafted {
   const record = store.read('journal.new/begin');
   if (record === undefined) {
-    // A death before all of it was written: nothing was prepared yet.
+    // A crash before all of it was written: nothing was prepared yet.
     if (store.read('journal.new/unswept') === undefined) return { status: 'none' };
     return { status: 'damaged', what: 'journal.new/begin is missing' };
   }
@@ -45,7 +46,7 @@ export function drafted(store: StateStore): Drafted {
 
 type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loaded'; readonly transaction: Transaction };
 
-/** One rename as well: half a draft would be taken for a damaged one. */
+/** One rename as well, because a half-removed draft would look damaged. */
 export const forget = (store: StateStore): void => store.remove('journal.new');
 
 /** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
@@ -65,7 +66,7 @@ export function load(store: StateStore, name: string): Loaded {
       return { status: 'damaged', what: `${name}/blobs/${digest.slice(7)}` };
     blobs[digest] = bytes;
   }
-  // What was finished needs none any more.
+  // A finished apply does not need its progress any more.
   if (name === UNFINISHED && progressOf(store) === undefined) return { status: 'damaged', what: `${name}/progress` };
   return { status: 'loaded', transaction, blobs };
 }
@@ -73,9 +74,9 @@ export function load(store: StateStore, name: string): Loaded {
 const UNFINISHED = 'journal';
 
 /**
- * How far the unfinished transaction is. `batch`: what comes after it has not been touched, or is undone, whatever it
- * looks like. `activating`: an activation may have begun, so undo has to look at the running system too. `activated`: it
- * has come to its end, which is told to people alone.
+ * The progress of the unfinished transaction. `batch`: batches after this number have not been touched, or are undone
+ * already, whatever their paths look like. `activating`: an activation may have begun, so undo must also look at the
+ * running system. `activated`: it has ended; only shown to people.
  */
 interface Progress {
   readonly batch: number;
@@ -90,7 +91,7 @@ export const noteActivated = (store: StateStore): void => note(store, { activate
 export const activationEnded = (store: StateStore): boolean => known(store).activated === true;
 export const activationBegun = (store: StateStore): boolean => known(store).activating;
 
-/** Before the first edit of batch `index` is done; while undoing, after the last edit of the one behind it is undone. */
+/** Call it before the first edit of batch `index`; while undoing, after the last edit of the next batch is undone. */
 export const noteBatch = (store: StateStore, index: number): void => note(store, { batch: index });
 export const batchReached = (store: StateStore): number => known(store).batch;
 
@@ -119,7 +120,7 @@ export function commit(store: StateStore, apply: number, finishedAt: string): vo
 /** The end of an apply that was undone: one rename. */
 export const discard = (store: StateStore): void => store.remove('journal');
 
-/** Contents that the edits name. */
+/** The contents that the edits name. */
 function digestsOf({ batches }: Pick<Transaction, 'batches'>): ReadonlySet<Digest> {
   const digests = new Set<Digest>();
   for (const edit of batches.flat()) {

@@ -1,43 +1,49 @@
-// A transaction, and how it is told in a journal: what thousands of edits have in common, the entries before and after,
-// stands once in a table.
+// A transaction, and its form in a journal. There, the entries before and after stand once in a table, because
+// thousands of edits share them.
 
 import { LARGEST_ID } from '../limits.ts';
 import type { ActiveSystem, Digest, Edit, Entry, HostFacts, Party, Puttable } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 
-/** A transaction as it is recorded. `batches` run in order; within one, a path occurs once. */
+/** A transaction as it is recorded. Its `batches` run in order; within one, each path occurs once. */
 export interface Transaction {
-  /** Names it; temporary names on the machine carry it. */
+  /** The name of the transaction, which its staging directories and conflict names carry. */
   readonly tx: string;
   readonly kind: 'apply' | 'rollback';
-  /** The plan it carries out; of a rollback, the digest of its edits. */
+  /** The plan that it carries out; for a rollback, the digest of its edits. */
   readonly plan: Digest;
   readonly host: HostFacts;
   /** The applies that it undoes. */
   readonly undoes: readonly number[];
-  /** RFC 3339, UTC; for people only, nothing is decided by it. */
+  /** RFC 3339, UTC. For people only; no decision depends on it. */
   readonly startedAt: string;
   readonly by: string;
-  /** The effective uid of who began it: what root began, only root goes on with. Earlier versions did not write it. */
+  /**
+   * The effective uid of the process that began it: only root goes on with what root began. Earlier versions did not
+   * write it.
+   */
   readonly uid?: number;
-  /** In whose directories it may write, as they could themselves. Without it (a record of an earlier version): everybody's. */
+  /**
+   * The people in whose directories it may do what they could do themselves. Absent (a record of an earlier version):
+   * everybody.
+   */
   readonly parties?: readonly Party[];
-  /** Where the configuration lies and where it will: what another process must not work on meanwhile. */
+  /** The present and future places of the configuration, which another process must not change meanwhile. */
   readonly dirs?: readonly AbsPath[];
-  /** The file name of the spec that it carries out; for people. */
+  /** The file name of the spec, for people. */
   readonly spec?: string;
-  /** What was active when it began. Earlier versions did not write it. */
+  /** The system that was active when it began. Earlier versions did not write it. */
   readonly active?: ActiveSystem;
   readonly batches: readonly (readonly Edit[])[];
 }
 
-/** A put names its entries by their places in `entries`. */
+/** The form in a journal: a put names its entries by their index in `entries`. */
 interface Told extends Omit<Transaction, 'batches'> {
   readonly entries: readonly Entry[];
   readonly batches: readonly (readonly unknown[])[];
 }
 
-/** JSON; the inverse of transactionIn. */
+/** JSON; `transactionIn` is its inverse. */
 export function textOf({ batches, ...rest }: Transaction): string {
   const entries: Entry[] = [];
   const places = new Map<Entry, number>();
@@ -53,11 +59,11 @@ export function textOf({ batches, ...rest }: Transaction): string {
   return JSON.stringify(told);
 }
 
-/** Undefined: it is something else. Undo must not find that out half way. */
+/** Undefined if the text is not a valid transaction. Checked completely here, so that undo does not fail halfway. */
 export function transactionIn(text: string): Transaction | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    // Of a text, the rest would be all its characters, one by one.
+    // Spreading a string would give its characters, one by one.
     if (typeof value !== 'object' || value === null) return undefined;
     const { batches, tx, undoes, entries, uid, parties, ...rest } = value as Partial<Told>;
     if (typeof tx !== 'string' || !Array.isArray(undoes)) return undefined;
@@ -81,14 +87,14 @@ const isParty = (value: unknown): boolean => {
   return isId(uid) && uid !== 0 && Array.isArray(gids) && gids.every(isId);
 };
 
-/** What chown(2) takes for an owner; the last number means "leave it". */
+/** An owner for chown(2): 32 bits without the last number, which means "leave it". */
 const isId = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32 - 1;
 
 function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
   const edit = (value ?? {}) as Partial<Record<string, unknown>>;
   switch (edit.op) {
     case 'put': {
-      // `length` is no place in the table.
+      // The key must be an index: entries['length'] would be found, too.
       const [before, after] = [edit.before, edit.after].map((at) =>
         Number.isInteger(at) ? entries[Number(at)] : undefined,
       );
@@ -110,7 +116,7 @@ const isPath = (value: unknown): boolean =>
 const isEntry = (value: unknown): boolean =>
   isObject(value) && typeof value.type === 'string' && (value.owner === undefined || isOwner(value.owner));
 
-/** Of other numbers, chown(2) would leave an owner as it is, or take another one. */
+/** With a number out of range, chown(2) would leave the owner unchanged, or set another one. */
 const isOwner = (value: unknown): boolean =>
   isObject(value) &&
   [value.uid, value.gid].every((id) => Number.isInteger(id) && Number(id) >= 0 && Number(id) <= LARGEST_ID);

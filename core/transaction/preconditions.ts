@@ -1,5 +1,5 @@
-// Before the first write: every `before` of a transaction is compared with the machine, on an overlay that is led
-// through the whole of it. What was shown is what runs, or nothing is.
+// The checks before the first write: each `before` of a transaction is compared with the machine, on an overlay that
+// goes through the whole transaction. So what runs is what was shown, or nothing.
 
 import { digestOf } from '../canonical.ts';
 import type { Diagnostic } from '../diagnostic.ts';
@@ -10,15 +10,18 @@ import { type AbsPath, parent, ROOT } from '../path.ts';
 import { overlay } from '../plan/overlay.ts';
 import { changedSince } from '../plan/read-set.ts';
 
-/** What does not hold any more, and the bytes that the edits will replace. Empty `stale`: the transaction may begin. */
+/**
+ * The claims that no longer hold, and the bytes that the edits will replace. If `stale` is empty, the transaction may
+ * begin.
+ */
 export interface Preconditions {
   readonly stale: readonly Diagnostic[];
   readonly replaced: Blobs;
-  /** The same edits, each with the content that its inverse needs. */
+  /** The same edits, each with the content that its undo needs. */
   readonly batches: readonly (readonly Edit[])[];
 }
 
-/** `code` says whose claim is stale: a plan's (RF3001) or that of an apply to be undone (RF3011). */
+/** `code`: RF3001 for a plan that is stale, RF3011 for an apply that can't be undone any more. */
 export function checkPreconditions(
   reader: Reader,
   batches: readonly (readonly Edit[])[],
@@ -50,7 +53,7 @@ export function checkPreconditions(
     stage.apply(edit, blobs);
     if (bytes === undefined || entry.type !== 'file' || entry.content === undefined) return edit;
     replaced[entry.content] = bytes;
-    // Without it, undo would not know which bytes to bring back.
+    // Without the digest, undo would not know which bytes to restore.
     return before.type === 'file' ? { op: 'put', path, before: { ...before, content: entry.content }, after } : edit;
   };
   const checked = batches.map((batch) => {
@@ -62,11 +65,12 @@ export function checkPreconditions(
 }
 
 /**
- * Trees that a batch moves somewhere and takes from there again: undo asks of each move whether its tree is where it put it,
- * and takes it for not made where it is not. No provider makes such a batch; a later one may take the tree away.
+ * Trees that one batch moves somewhere and takes away from there again. Undo asks of each move whether its tree is at
+ * the new place, and otherwise takes it for not made. No provider makes such a batch. A later batch may take the tree
+ * away.
  */
 function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
-  /** The new places of trees, and of each directory above them one that lies in it. */
+  /** The new place of each tree; and for each directory above one, a tree that lies in it. */
   const arrived = new Map<AbsPath, AbsPath>();
   for (const edit of batch) {
     const left =
@@ -79,7 +83,7 @@ function* takenAgain(batch: readonly Edit[]): Generator<AbsPath> {
   }
 }
 
-/** In words: why this put cannot be made on what is `there`. */
+/** Says in words why this put cannot be made on what is `there`; undefined if it can. */
 function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, blobs: Blobs): string | undefined {
   if (!matches(before, there)) return differenceOf(before, there);
   if (there.type === 'absent' && after.type !== 'absent' && !hasDirectory(stage, path))
@@ -90,15 +94,15 @@ function problemOf({ path, before, after }: Put, there: Entry, stage: Reader, bl
   if (after.type !== 'file') return undefined;
   if (after.content !== undefined && blobs[after.content] === undefined) return 'is to get a content that is not here';
   const isShared = there.type === 'file' && there.hardLinked === true && !(before.type === 'file' && before.hardLinked);
-  // A new content comes as a new file; a new owner or mode would be that of the file under all its names.
+  // A new content comes with a new inode; a new owner or mode would apply to the file under all its names.
   return isShared && after.content === undefined ? 'has other names by now, which would change with it' : undefined;
 }
 
-/** Whether something can be put at the path: what it lies in is a directory, or a link to one. */
+/** True if something can be put at the path: its parent is a directory, or a link to one. */
 export const hasDirectory = (reader: Pick<Reader, 'stat'>, path: AbsPath): boolean =>
   ['dir', 'link'].includes(reader.stat(parent(path)).type);
 
-/** The entry with its content's digest, where the edit says something of the content. */
+/** The entry, with its content's digest if the edit depends on the content. */
 export function lookAt(reader: Reader, path: AbsPath, inside: boolean): { entry: Entry; bytes?: Uint8Array } {
   const entry = reader.stat(path);
   if (entry.type !== 'file' || !inside) return { entry };
@@ -113,7 +117,7 @@ const HINTS = {
   RF3011: 'undo that change by hand first, or overwrite it: reflake rollback --force',
 } as const;
 
-/** What a plan saw and is no longer so. */
+/** The readings of a plan that no longer hold. */
 export const staleReadings = (reader: Reader, readSet: readonly Reading[]): readonly Diagnostic[] =>
   [...changedSince(readSet, reader)].map(({ path, saw }) => ({
     severity: 'error',
@@ -131,7 +135,7 @@ const READING_WORDS = {
   nothing: 'is there by now',
 } as const;
 
-/** In words: what is there instead of what was expected. */
+/** Says in words what is there instead of what was expected. */
 function differenceOf(expected: Entry, there: Entry): string {
   if (there.type === 'absent') return 'is not there any more';
   if (expected.type === 'absent') return `is there by now (a ${there.type})`;

@@ -1,20 +1,19 @@
-// How much of the past is kept: the newest applies, by number and by size. What goes, goes from the oldest on, so that the
-// history has no holes.
+// Decides how many past applies are kept, by number and by size. The oldest go first, so that the history has no holes.
 
 import type { StateStore } from '../machine/state-store.ts';
 import { applies } from './executor.ts';
 import { load } from './journal.ts';
 
-/** May be exceeded by the newest apply alone, by what is not swept yet, and by what a kept rollback undid. */
+/** The newest apply, applies that are not swept yet, and what a kept rollback undid stay even beyond these limits. */
 export interface Limits {
   readonly applies: number;
   readonly bytes: number;
 }
 
-/** About a year of an apply a week; as much as a rollback can hold in memory. */
+/** About a year with one apply a week; and as much as a rollback can hold in memory. */
 export const LIMITS: Limits = { applies: 50, bytes: 256 << 20 };
 
-/** Needs the mutex, and no unfinished journal. May be cut off at any time: each record is there, or gone, whole. */
+/** Needs the mutex, and no unfinished journal. May be cut off at any time: each record is removed whole or stays whole. */
 export function prune(store: StateStore, limits: Limits): void {
   const numbers = applies(store);
   const first = firstKept(store, numbers, limits);
@@ -29,14 +28,14 @@ function firstKept(store: StateStore, numbers: readonly number[], limits: Limits
     if (index > 0 && (index >= limits.applies || bytes > limits.bytes)) break;
     first = number;
   }
-  // What an apply left beside its targets is swept by its record.
+  // The sweep needs the record of an apply that was not swept yet.
   first = Math.min(first, ...numbers.filter((number) => store.read(`history/${number}/unswept`) !== undefined));
   if (first === numbers[0]) return first;
-  // A rollback is nothing without what it undid; and that may be a rollback.
+  // A rollback needs the records of what it undid, which may be rollbacks, too.
   for (const number of numbers.toReversed()) {
     if (number < first) break;
     const loaded = load(store, `history/${number}`);
-    // Somebody has to look at it first.
+    // A damaged record: nothing is removed until somebody has looked at it.
     if (loaded.status !== 'loaded') return 0;
     first = Math.min(first, ...loaded.transaction.undoes);
   }

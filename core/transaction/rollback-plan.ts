@@ -1,4 +1,4 @@
-// A rollback as a plan, so that it is shown, counted and told like an apply: what each edit brings back. Pure.
+// Shows a rollback as a plan, so that it is displayed and counted like an apply. Pure.
 
 import { digestOf } from '../canonical.ts';
 import type { Blobs } from '../machine/host.ts';
@@ -9,7 +9,7 @@ import type { Transaction } from './model.ts';
 
 type Said = Omit<Change, 'code' | 'because'>;
 
-/** `nameOf` says an owner as `srid:users`. */
+/** `nameOf` gives an owner as `srid:users`. */
 export function rollbackPlan(
   { batches, host, undoes }: Pick<Transaction, 'batches' | 'host' | 'undoes'>,
   blobs: Blobs,
@@ -29,7 +29,7 @@ export function rollbackPlan(
   return withIds({ version: 2, spec: digestOf(JSON.stringify(undoes)), host, readSet: [], steps, leftOut: [], blobs });
 }
 
-/** A part of a repository that comes or goes as a whole: one line says so. */
+/** True for a part of a repository that is added or removed as a whole, which one line reports. */
 function isInside(edit: Edit, edits: readonly Edit[]): boolean {
   const [, top] = (edit.op === 'put' && /^(.*\/\.git)\//.exec(edit.path)) || [];
   return top !== undefined && edits.some((one) => one.op === 'put' && one.path === top && kindOf(one) !== 'metadata');

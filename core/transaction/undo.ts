@@ -1,5 +1,5 @@
-// Undoes a transaction, from whatever point it reached: after an error, and after a crash. Derived from the edits and
-// what the machine shows; may be cut off and repeated any number of times. What somebody else did is kept, never replaced.
+// Undoes a transaction from whatever point it reached, after an error or a crash. It derives what to do from the edits
+// and from the machine, and may be cut off and repeated. What somebody else did is kept, never replaced.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, lastLines } from '../machine/failure.ts';
@@ -24,8 +24,8 @@ import type { Transaction } from './model.ts';
 import { usedRepositories } from './whole-repositories.ts';
 
 /**
- * Undoes every edit that was done, in reverse, from whatever point the transaction reached. Batch by batch: a path
- * that two batches write is where the earlier one left it only when the later one is wholly undone, so a failure ends it.
+ * Undoes every edit that was done, in reverse. A failure in one batch ends it, because a path that two batches write is
+ * as the earlier one left it only when the later one is completely undone.
  */
 export async function undo(
   transaction: Transaction,
@@ -36,7 +36,7 @@ export async function undo(
   { begun }: Reached,
 ): Promise<Outcome> {
   const { store, report } = around;
-  /** Theirs, and left where it is. */
+  /** Changes of somebody else's that stay where they are. */
   const left: Kept[] = [];
   const failed: AbsPath[] = [];
   const problems: Diagnostic[] = [];
@@ -45,7 +45,8 @@ export async function undo(
   for (const [number, batch] of [...reached.entries()].toReversed()) {
     const first = reached.slice(0, number).flat().length;
     const begunHere = batch.slice(0, Math.max(0, begun - first));
-    // Edits are done and undone in order: behind a move that did not happen, or is undone, nothing is left to undo.
+    // Edits are done and undone in order. After a move that did not happen, or is undone already, there is nothing to
+    // undo.
     let unmoved: number;
     let copies: readonly AbsPath[];
     const aside: AbsPath[] = [];
@@ -56,7 +57,7 @@ export async function undo(
       unmoved = begunHere.findIndex(
         (edit, at) => edit.op === 'move' && !copies.includes(edit.to) && !work.isOurs(first + at),
       );
-      // Behind a move that was not made, nothing was.
+      // If a move was not made, no later edit was.
       for (const { top, at } of unmoved === -1 ? usedRepositories(begunHere, first, work) : [])
         if (work.setAside(top, at) !== undefined) aside.push(top);
     } catch (thrown) {
@@ -65,7 +66,7 @@ export async function undo(
     }
     const open = unmoved === -1 ? begunHere : begunHere.slice(0, unmoved + 1);
     for (const [at, edit] of [...open.entries()].toReversed()) {
-      // Below a tree that goes back nobody would find what is to be put right.
+      // Once the tree has moved back, the paths of the failed edits in it would not be found again.
       if (edit.op === 'move' && problems.length > 0) break;
       if (edit.op === 'put' && aside.some((top) => isWithin(edit.path, top))) continue;
       try {
@@ -73,7 +74,8 @@ export async function undo(
         left.push(...done.left);
         if (done.changed) report({ type: 'undone', edit, index: first + at, total: edits.length });
       } catch (thrown) {
-        // In a copy, whose owner may do with it what they like: the original comes back as a whole, and the copy is kept beside.
+        // The edit lies in a copy, whose owner may do with it what they like: the original returns whole, and the copy
+        // is kept beside it.
         if (edit.op === 'put' && copies.some((copy) => isWithin(edit.path, copy))) continue;
         failed.push(...pathsOf(edit).slice(0, 1));
         problems.push(failure('undo failed', thrown));
@@ -107,7 +109,7 @@ export async function undo(
   return { status: 'stuck', cause: told, conflicts: failed, ...(kept.length > 0 && { kept }) };
 }
 
-/** Where nothing can be looked at any more, the next run tells. */
+/** If nothing can be looked at any more, the next run reports it. */
 function keptOf(work: Work): readonly Kept[] {
   try {
     return work.kept();
@@ -140,7 +142,8 @@ async function undoOne(edit: Edit, at: number, blobs: Blobs, around: Surrounding
 }
 
 async function undoActivation(edit: Activate, { host, store, report }: Surroundings): Promise<Undone> {
-  // Also where the links are as before: an activation that fails half way has changed what lies behind them.
+  // Activates the old system even if the links are unchanged: an activation that failed halfway has changed other
+  // things.
   if (!activationBegun(store)) return UNTOUCHED;
   const result = await host.activate(undoOf(edit, activeSystem(host)) as Activate, {
     progress: (text) => report({ type: 'progress', text }),
@@ -150,17 +153,17 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
   return { changed: true, left: [] };
 }
 
-/** `why`: said by the machine, so no bug of ours. */
+/** `why` marks an error that the machine reported, which is no bug of ours. */
 const systemFailed = (why: string): Error =>
   Object.assign(new Error(`the previous system did not activate: ${why}`), { why });
 
-/** Twice, if need be: what somebody does between the look and the deed shows in it, and is kept. */
+/** Tries twice: if somebody changes the path between look and write, the second look sees that, and it is kept. */
 function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
   try {
     return undoPutAsSeen(edit, at, blobs, work);
   } catch (thrown) {
     if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
-    // The directory that it was in is not there any more, or a link of theirs is in its place: theirs to mend.
+    // The directory is gone, or is a link of somebody else's now: it is theirs to mend.
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT' || isTheirLink(thrown))
       return { changed: false, left: [{ path: edit.path }] };
     throw thrown;
@@ -171,25 +174,25 @@ function undoPutAsSeen(edit: Put, at: number, blobs: Blobs, work: Work): Undone 
   const { path, before, after } = edit;
   const { entry, holds, isWritten } = work.look(at);
   if (matches(before, entry)) return UNTOUCHED;
-  // Root takes nothing back that its new owner has changed: it stays theirs.
+  // Root takes back no file that its new owner has changed: it stays theirs.
   if (isWritten && kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
-  // What somebody has put into a directory of ours goes with it, aside.
+  // What somebody has put into a directory of ours is set aside with the directory.
   const isInhabited = before.type === 'absent' && entry.type === 'dir' && holds > 0;
   const isOurGap = entry.type === 'absent' && work.isOurs(at);
   if (isOurGap || (!isInhabited && (matches(after, entry) || isUnderway(edit, entry))))
     return { changed: work.undo(at, blobs).changed, left: [] };
-  // Another owner or mode, or something else where we had changed only those: theirs stays.
+  // Somebody changed owner or mode, or replaced a thing of which we changed only those: theirs stays.
   if (isSameButForMetadata(edit, entry) || kindOf(edit) === 'metadata') return { changed: false, left: [{ path }] };
   const beside = entry.type === 'absent' ? undefined : work.setAside(path, at);
-  // Where it has no name beside it is gone, or has another one of theirs.
+  // Without a conflict name, the thing is gone, or has another name of theirs.
   const left: readonly Kept[] = beside === undefined ? [{ path }] : [];
   if (before.type !== 'absent') work.undo(at, blobs);
   return { changed: true, left };
 }
 
 /**
- * Between `before` and `after`: owner and mode are two calls, and the first clears set-id bits of a file. Only for what
- * keeps its bytes; everything else changes under another name.
+ * True if the entry is between `before` and `after`: chown(2) and chmod(2) are two calls, and the first clears set-id
+ * bits of a file. Only for edits that keep the bytes; others change the path by a rename.
  */
 function isUnderway({ before, after }: Put, entry: Entry): boolean {
   if (!keepsContent(before, after)) return false;

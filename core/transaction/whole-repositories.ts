@@ -1,17 +1,17 @@
-// Undo never leaves half a repository: one that a batch made, and that somebody used before it is undone, goes aside whole.
+// Keeps undo from leaving half a repository: one that a batch made, and that somebody used since, is set aside whole.
 
 import { isTheirLink, type Work } from '../machine/host.ts';
 import { below } from '../machine/links.ts';
 import { type Edit, matches, type Put } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
 
-/** A repository that is used, and the number of the edit that made its directory. */
+/** A repository that was used, and the number of the edit that made its directory. */
 export interface Used {
   readonly top: AbsPath;
   readonly at: number;
 }
 
-/** Of the edits of one batch, as far as they may have been done; `first`: the number of the first of them. */
+/** Among `edits`, those of one batch that may have been done. `first`: the number of the first of them. */
 export function usedRepositories(edits: readonly Edit[], first: number, work: Work): readonly Used[] {
   const made = new Map<AbsPath, number>();
   for (const [at, edit] of edits.entries())
@@ -22,7 +22,7 @@ export function usedRepositories(edits: readonly Edit[], first: number, work: Wo
     const at = made.get(path)!;
     const { after } = edits[at] as Put;
     const { entry, holds } = work.look(first + at);
-    // What was never there, or is gone, is nobody's work.
+    // If it was never there, or is gone, nobody works in it.
     if (entry.type === 'absent') return false;
     return entry.type === 'dir' ? holds > (names.get(path) ?? 0) : !matches(after, entry);
   };
@@ -33,7 +33,7 @@ export function usedRepositories(edits: readonly Edit[], first: number, work: Wo
   });
 }
 
-/** What can't be looked at is undone, or not, one by one. */
+/** If something cannot be looked at, each edit is undone, or not, on its own. */
 function quietly(look: () => boolean): boolean {
   try {
     return look();

@@ -7,6 +7,7 @@ import type { Evaluated } from '../../core/evaluation/question.ts';
 import { noConfiguration } from '../../core/finding.ts';
 import type { Change } from '../../core/formats/flake/difference.ts';
 import { editFlake } from '../../core/formats/flake/edit.ts';
+import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
 import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
 import { newFlake } from '../../core/formats/flake/new.ts';
 import { type FlakeWish, followsPath, overridePath } from '../../core/formats/flake/wish.ts';
@@ -38,6 +39,8 @@ interface Desired {
 
 interface Observed {
   readonly file: NixFile;
+  /** With the files that it imports. */
+  readonly read: OpenedFlake | undefined;
   readonly born: Owner;
   /** There is a directory to write to. */
   readonly housed: boolean;
@@ -78,10 +81,11 @@ export const flake = provider<Desired, Observed>({
   }),
   observe: async ({ dir, owner }, reader, documents) => ({
     file: documents.flake(),
+    read: documents.wholeFlake(),
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
-  reconcile(desired, { file, born, housed }) {
+  reconcile(desired, { file, read, born, housed }) {
     const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
@@ -89,12 +93,13 @@ export const flake = provider<Desired, Observed>({
       return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
     }
     if (file.kind === 'absent') return create(desired, born);
-    const opened = file.nix.flake();
+    const opened = read ?? file.nix.flake();
     const wish = withoutLeft(desired.wish, desired.leftAlone, desired.leafOf, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
-    const refused = whole.ok ? undefined : refuse(desired, file.text, whole);
+    const told = whole.ok ? { problems: whole.open, besides: [] } : whole;
+    const refused = told.problems.length > 0 ? refuse(desired, file.text, told) : undefined;
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
     if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
@@ -269,9 +274,9 @@ function madeElsewhere(
 
 /** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
 function refuse(
-  { path, leafOf, wish }: Desired,
+  { path, dir, leafOf, wish }: Desired,
   text: string,
-  { problems, besides }: Extract<ReturnType<typeof editFlake>, { ok: false }>,
+  { problems, besides }: Pick<Extract<ReturnType<typeof editFlake>, { ok: false }>, 'problems' | 'besides'>,
 ): Difference {
   const broken = problems.find(
     ({ kind, snippet, pointer }) => kind === 'unreadable' && snippet === '' && pointer === '',
@@ -283,7 +288,7 @@ function refuse(
     const leaf = leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? '']));
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
-  const findings = problems.map(({ kind, message, at, snippet, pointer }): Finding => {
+  const findings = problems.map(({ kind, message, at, in: elsewhere, snippet, pointer }): Finding => {
     // Whether the wish holds can't be told: said, and left to --strict; not an error that would bar all other wishes.
     const isUnknown = kind === 'unreadable';
     const hint = snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet';
@@ -292,7 +297,7 @@ function refuse(
       wish: leafOf(pointer),
       subject: pointer,
       because: isUnknown ? `could not be checked: ${message}` : message,
-      at: rangeOf(path, text, at),
+      at: elsewhere ? rangeOf(join(dir, elsewhere.path), elsewhere.text, at) : rangeOf(path, text, at),
       path,
       remedy: snippet === '' ? { by: 'you', hint } : { by: 'paste', snippet, hint },
     };

@@ -1,5 +1,5 @@
-// Where attacks take place: a machine with a tree that its owner may change at any moment, and files of root beside it that
-// nothing may touch or show. Lays it out, and says what came to harm.
+// The scene of the attacks: a machine with a tree that its owner may change at any moment, and files of root's beside
+// it that nothing may change or show. Lays it out, and says what came to harm.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -20,7 +20,7 @@ import {
 import { rowsOfDisk } from '../support/trees.ts';
 import { OWNER, type Told } from './attacker.ts';
 
-/** What is in the arena: a file with its bytes, or something without. */
+/** A file in the arena with its bytes, or another thing without any. */
 export interface Node {
   readonly path: string;
   readonly stat: Stats;
@@ -31,30 +31,30 @@ export interface Arena {
   /** The machine, for `--root`. */
   readonly root: string;
   readonly state: string;
-  /** Of root, 0700: `hosts` in it has the names and the public contents that are in the tree's `hosts`. */
+  /** A directory of root's, 0700. `hosts` in it has the same names and public contents as the tree's `hosts`. */
   readonly secret: string;
-  /** Empties the home of the owner, and lays the tree out; `more` adds what the attack needs. */
+  /** Empties the owner's home and lays the tree out; `more` adds what the attack needs. */
   readonly layOut: (more: () => void) => void;
-  /** What happened to root's files, or is shown of them: lines for people, none where all is well. */
+  /** Says in lines what happened to root's files, or what of them can be read; empty if all is well. */
   readonly harm: () => readonly string[];
-  /** What the owner was told is written and is nowhere any more. */
+  /** Writes that the owner was told are done, but that are nowhere now. */
   readonly lost: (told: readonly Told[]) => readonly string[];
   /** Names of unfinished work that are left. */
   readonly leftOver: () => readonly string[];
 }
 
-/** Machine paths that attacks are about. */
+/** Paths of the machine that the attacks use. */
 export const HOME = '/home/u';
 export const TREE = `${HOME}/cfg`;
 export const HOSTS = `${TREE}/hosts`;
 export const SECRET = '/etc/secret';
-/** Public: it stands in the tree and in the secret directory, so that only the place tells them apart. */
+/** A public text that stands both in the tree and in the secret directory, so that only the place tells the files apart. */
 export const PUBLIC = '{ public = true; }\n';
 const MARK = 'ROOT-ONLY';
 
 export const machineIn = (dir: string): string => `${dir}/machine`;
 
-/** In `dir`, which must be empty, and the whole way to it open to everybody. */
+/** `dir` must be empty, and everybody must be able to search the way to it. */
 export function arena(dir: string): Arena {
   const root = machineIn(dir);
   const secret = root + SECRET;
@@ -69,7 +69,7 @@ export function arena(dir: string): Arena {
     put(`${secret}/hosts/b`, PUBLIC, 0o644);
   };
   rootsOwn();
-  // How many names a file has is not its business: an attack may give it some.
+  // An attack may give a file more names, which is no harm.
   const secretRows = (): readonly string[] => rowsOfDisk(secret).map((row) => row.replace(' shared', ''));
   const untouched = secretRows();
   const places = (): readonly Node[] => nodesBelow(root, secret);
@@ -78,7 +78,7 @@ export function arena(dir: string): Arena {
     state: `${dir}/state`,
     secret,
     layOut(more) {
-      // The home may be a mount.
+      // The home may be a mount point, so it is emptied and not removed.
       emptied(root + HOME);
       for (const above of [root, `${root}/home`])
         for (const name of readdirSync(above))
@@ -108,7 +108,7 @@ export function arena(dir: string): Arena {
   };
 }
 
-/** A directory of root in the tree with files of root, as `sudo` leaves them; their contents differ from the secret's. */
+/** A directory of root's in the tree with files of root's, as `sudo` leaves them; their contents differ from the secret's. */
 export function hosts(dir: string): void {
   mkdirSync(dir, { mode: 0o755 });
   chownSync(dir, OWNER, OWNER);
@@ -116,14 +116,14 @@ export function hosts(dir: string): void {
   put(`${dir}/b`, PUBLIC, 0o644);
 }
 
-/** A file of root, or of whom it says, with exactly this mode. */
+/** Makes a file of root's, or of `owner`, with exactly this mode. */
 export function put(path: string, text: string, mode: number, owner = 0): void {
   writeFileSync(path, text);
   lchownSync(path, owner, owner);
   chmodSync(path, mode);
 }
 
-/** What may lie in wait under another name of the owner's directory. */
+/** Traps that may lie under another name of the owner's directory. */
 export const TRAPS = {
   hardLink: (path: string, of: string): void => linkSync(of, path),
   link: (path: string, to: string): void => {
@@ -161,9 +161,12 @@ function nodesBelow(dir: string, but = ''): readonly Node[] {
 
 const linkText = (path: string): Buffer => readlinkSync(path, { encoding: 'buffer' });
 
-/** Root's bytes in a file that somebody else can read, a device that somebody else may open, a program that runs as root. */
+/**
+ * Says if root's bytes are in a file that others can read, if others may open a device, or if a program of theirs runs
+ * as root.
+ */
 function exposure({ path, stat, bytes }: Node): readonly string[] {
-  // A trap is a second name of root's own file, as the attack has laid it: nobody can do more with it than before.
+  // A trap is a second name of root's own file, which the attack laid: nobody can do more with it than before.
   const isTrap = stat.nlink > 1;
   const isClosed = stat.uid === 0 && stat.gid === 0 && (isTrap || (stat.mode & 0o077) === 0);
   if (stat.isFile() && !isClosed && bytes.includes(MARK)) return [`root's content shows in ${path}`];

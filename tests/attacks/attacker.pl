@@ -1,14 +1,14 @@
-# The owner of a tree who races a root process: swaps, takes, writes and wrecks what lies in it, in a tight loop.
+# The owner of a tree races a root process: it swaps, takes, writes and wrecks things in the tree, in a tight loop.
 #   perl attacker.pl UID GO DONE PACE MODE ARGS...
-# Run by root, drops to UID at once. Each line on the FIFO GO begins a round; SIGUSR1 ends it, with everything swapped back;
-# then one line goes to DONE: how often it struck, and what it was told is written (kind:token:1 where its path shows it).
-# Only what perl-base has: the machine needs nothing else.
+# Root starts it, and it drops to UID at once. Each line on the FIFO GO begins a round; SIGUSR1 ends it, and what it had swapped
+# is swapped back. Then it writes a line to DONE: how often it struck, and each write that it was told is done
+# (kind:token:1 if the path led to the written file). Uses only modules of perl-base.
 use strict;
 use warnings;
 use Fcntl qw(O_WRONLY O_CREAT O_EXCL O_APPEND O_TRUNC);
 use POSIX ();
 
-# PACE: microseconds that the victim takes at most.
+# PACE: the most microseconds that the victim takes.
 my ($uid, $go, $done, $pace, $mode, @args) = @ARGV;
 my %modes = (swap => \&swap, write => \&writer, log => \&logger, take => \&take, pounce => \&pounce, wreck => \&wreck, turn => \&turn, fake => \&fake);
 my $act = $modes{$mode} or die "no such mode: $mode\n";
@@ -36,13 +36,13 @@ while (1) {
   exit 0 if $round eq 'quit';
   ($struck, @told) = (0);
   $act->($round);
-  # The signal may come long after the one strike of a round.
+  # A mode that strikes once may be done long before the signal.
   select(undef, undef, undef, .001) until $rest;
   $rest = 0;
   syswrite($report, join(' ', $struck, @told) . "\n");
 }
 
-# From a microsecond to the victim's time, each order of magnitude as likely: phases of every length are hit.
+# From one microsecond to the victim's time, with each order of magnitude equally likely, so phases of every length are hit.
 sub moment { return exp(rand(log($pace))) }
 
 sub idle {
@@ -51,7 +51,7 @@ sub idle {
   for (1 .. $microseconds * 12) { return if $rest }
 }
 
-# The names that a transaction in progress makes.
+# The names of staging directories of a transaction in progress.
 sub works {
   my ($dir) = @_;
   opendir(my $handle, $dir) or return;
@@ -60,7 +60,7 @@ sub works {
   return @found;
 }
 
-# Until a transaction is seen to be at work in one of the directories (joined by colons), or a while.
+# Waits for staging directories in one of the directories (joined by colons), or for a while.
 sub await_work {
   my @dirs = split /:/, $_[0];
   for (1 .. $pace / 8) {
@@ -70,12 +70,12 @@ sub await_work {
   idle(moment()) if rand() < .9;
 }
 
-# At any moment, or where a transaction is seen to be at work.
+# Waits for a random moment, or for staging directories.
 sub lurk { my ($dirs) = @_; rand() < .4 ? idle(moment()) : await_work($dirs) }
 
 sub exchange { return syscall($renameat2, -100, $_[0], -100, $_[1], 2) == 0 }
 
-# DIRS A B [A B...]: the one is the other for a moment.
+# DIRS A B [A B...]: exchanges A and B for a moment.
 sub swap {
   my ($dir, @names) = @args;
   until ($rest) {
@@ -97,7 +97,7 @@ sub shows {
   return @there && @written && $there[1] == $written[1] && $there[0] == $written[0] ? 1 : 0;
 }
 
-# DIR NAME TARGET: as soon as the directory is the attacker's, NAME in it is a link to TARGET, and stays one.
+# DIR NAME TARGET: as soon as the attacker owns the directory, replaces NAME in it by a link to TARGET.
 sub turn {
   my ($dir, $name, $target) = @args;
   my ($round) = @_;
@@ -112,7 +112,7 @@ sub turn {
   }
 }
 
-# A B: as soon as A is there, B takes its place, and A that of B.
+# A B: as soon as A exists, exchanges it with B.
 sub fake {
   my ($one, $other) = @args;
   until ($rest) {
@@ -124,7 +124,7 @@ sub fake {
   }
 }
 
-# DIRS FILE: one edit of the file in each round, as editors and loggers make them.
+# DIRS FILE: edits the file once in each round, as editors and loggers do.
 sub writer {
   my ($dir, $file) = @args;
   my ($round) = @_;
@@ -145,7 +145,7 @@ sub writer {
   $struck++;
 }
 
-# DIRS OLD NEW: lines to a log that is at one of two paths, through one descriptor that is held, or opened each time.
+# DIRS OLD NEW: writes lines to a log at one of two paths, through one descriptor, or opened for each line.
 sub logger {
   my ($dir, @paths) = @args;
   my ($round) = @_;
@@ -166,7 +166,7 @@ sub logger {
   }
 }
 
-# DIRS LINK_TARGET NAME...: one of the names is taken at some moment, by a file, a directory or a link.
+# DIRS LINK_TARGET NAME...: at some moment, makes a file, a directory or a link with one of the names.
 sub take {
   my ($dir, $target, @names) = @args;
   my ($round) = @_;
@@ -189,8 +189,8 @@ sub take {
   push @told, "$kind:$token:1";
 }
 
-# DRAFT FIRST LAST NAME...: in the microseconds after FIRST has come to be, or LAST has gone again, when the next names are
-# changed or taken back, one of them is taken: what is there goes to DRAFT, and what was in DRAFT is there.
+# DRAFT FIRST LAST NAME...: waits until FIRST appears, or LAST appears and goes. In the microseconds after that, the victim
+# changes the next names, or takes them back; one of them is then exchanged with DRAFT.
 sub pounce {
   my ($draft, $first, $last, @names) = @args;
   my ($round) = @_;
@@ -206,13 +206,13 @@ sub pounce {
   my $wait = rand(1200);
   for (1 .. $wait) { return if $rest }
   my $name = $names[int rand @names];
-  # Where nothing is: without replacing what may come to be there.
+  # If nothing has the name: RENAME_NOREPLACE (1) does not replace what may appear there.
   exchange($draft, $name) or syscall($renameat2, -100, $draft, -100, $name, 1) == 0 or return;
   $struck++;
   push @told, "pounce:$token:1";
 }
 
-# TRAP DIR...: what a transaction makes for itself in the directories is taken away, and something else put under its name.
+# TRAP DIR...: takes staging directories of a transaction away, and puts something else under their names.
 sub wreck {
   my ($trap, @dirs) = @args;
   my ($round) = @_;
@@ -231,11 +231,11 @@ sub wreck {
       if ($how == 1) { symlink($trap, $here) }
       elsif ($how == 2) { mkdir($here) && plant($here) }
       idle(moment());
-      # Sometimes it is as if nothing had been.
+      # Sometimes everything is put back.
       if ($how == 3 || rand() < .3) { discard($here); rename($away, $here) && pop @moved }
     }
   }
-  # In every other round all is put back that can be; else it stays stolen.
+  # In every other round, everything is put back that can be; in the others it stays away.
   if ($round % 2) { for (reverse @moved) { discard($_->[0]); rename($_->[1], $_->[0]) } }
   else { discard($_->[0]) for @moved }
 }
@@ -248,7 +248,7 @@ sub plant {
   }
 }
 
-# Only what is the attacker's own: a link, or a directory that was planted.
+# Removes only the attacker's own things: a link, or a directory that was planted.
 sub discard {
   my ($path) = @_;
   return unlink $path if -l $path;

@@ -1,13 +1,13 @@
-// The harness's end of attacker.pl: a process of the tree's owner that attacks while it is told to, and rests in between.
-// Calls block, as the operations of the victim do: between two tries nothing else is to run.
+// The test's side of attacker.pl: a process of the tree's owner that attacks when told to, and rests in between. Calls
+// block, as the victim's operations do, because nothing else may run between two tries.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
-/** The owner of the tree that is attacked; nobody of any passwd. */
+/** The owner of the attacked tree; no passwd has this number. */
 export const OWNER = 52001;
 
-/** What the owner was told is written. `shows`: its path led to it when that was said. */
+/** A write that the owner was told is done. `shows`: at that moment its path led to it. */
 export interface Told {
   readonly kind: string;
   readonly token: string;
@@ -20,14 +20,14 @@ export interface Struck {
 }
 
 export interface Attacker {
-  /** It is live when this returns. */
+  /** Starts a round; when it returns, the attacker is at work. */
   readonly go: (round: number) => void;
-  /** It rests when this returns, and what it had swapped is swapped back. */
+  /** Ends the round; when it returns, the attacker rests, and what it had swapped is swapped back. */
   readonly rest: () => Struck;
   readonly end: () => void;
 }
 
-/** Where the attacker's program and its FIFOs are, and for how many microseconds a victim is at work. */
+/** The files of the attacker, and `pace`: the microseconds that a victim takes. */
 interface Stand {
   readonly script: string;
   /** An empty directory. */
@@ -35,18 +35,18 @@ interface Stand {
   readonly pace: number;
 }
 
-/** `words`: mode and arguments of attacker.pl. */
+/** `words`: the mode and the arguments of attacker.pl. */
 export function attacker({ script, control, pace }: Stand, words: readonly string[]): Attacker {
   const [go, done] = [`${control}/go`, `${control}/done`];
   execFileSync('mkfifo', [go, done]);
-  // Both ways, so that neither end waits for the other to open it.
+  // Opened for reading and writing, so that open(2) does not wait for the other end.
   const orders = openSync(go, 'r+');
   const reports = openSync(done, 'r+');
   const child: ChildProcess = spawn('perl', [script, String(OWNER), go, done, String(pace), ...words], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { PATH: process.env.PATH },
   });
-  // Before it has set its handler, the signal would be its end.
+  // Waits until the attacker has set its signal handler: before that, SIGUSR1 would kill it.
   lineFrom(reports);
   return {
     go: (round) => void writeSync(orders, `${round}\n`),

@@ -1,6 +1,6 @@
-// Every way to call reflake as root from an ordinary user's shell whose environment is hostile: sudo, doas, su and cron are
-// Debian's; the others are emulated with exactly the variables that their manuals name. Programs that write down their
-// environment tell what reached them.
+// Calls reflake as root from an ordinary user's shell with a hostile environment, in every way there is: sudo, doas, su
+// and cron are Debian's; the others are emulated with exactly the variables that their manuals name. Spies in place of
+// programs write down the environment that reached them.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -8,11 +8,11 @@ import { type Machine, makeMachine } from '../fixtures/machine.ts';
 import { expectCode } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
-/** Theirs, to be run with the person's rights; and root's own. */
+/** Programs that run with the person's rights, and programs of root's own. */
 const THEIRS = ['git', 'nix'];
 const ROOTS = ['flock', 'sync', 'find', 'cp', 'setpriv'];
 
-/** What srid's shell has exported. */
+/** The variables that srid's shell has exported. */
 const HOSTILE: Readonly<Record<string, string>> = {
   HOME: '/home/srid',
   USER: 'srid',
@@ -118,7 +118,7 @@ const spied = (): readonly Spied[] =>
     const [head = '', ...lines] = readFileSync(`${machine.dir}/spied/${name}`, 'utf8').trimEnd().split('\n');
     const [tool = '', uid = ''] = head.split(' ');
     const pairs = lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
-    // What dash itself sets.
+    // dash itself sets these variables.
     return {
       tool,
       uid,
@@ -128,14 +128,14 @@ const spied = (): readonly Spied[] =>
 
 const AS_SRID = 'setpriv --reuid=1000 --regid=100 --init-groups --';
 const hostile = (command: string): string => `${AS_SRID} sh -c '. /hostile; exec ${command}'`;
-/** Exactly these variables, as root. */
+/** Runs the command as root with exactly these variables. */
 const given = (env: Record<string, string>, command = '/opt/run'): string =>
   `env -i ${Object.entries(env)
     .map(([name, value]) => `'${name}=${value}'`)
     .join(' ')} ${command}`;
 const SYSTEM_PATH = '/usr/bin:/bin';
 
-/** What is run, and whether reflake can know that srid called. `keeps`: the hostile environment arrives. */
+/** Each way: the script, whether reflake can know that srid called, and `keeps`: whether the hostile environment arrives. */
 const WAYS: readonly (readonly [
   name: string,
   script: string,
@@ -212,12 +212,12 @@ const WAYS: readonly (readonly [
   ],
 ];
 
-/** What each program has, whatever the way. */
+/** The variables that each program has, however it was called. */
 const ALWAYS = ['HOME', 'LOGNAME', 'PATH', 'SHELL', 'USER'];
 
 describe.each(WAYS)('%s', (_name, script, { caller, keeps }) => {
   test('nothing of the caller reaches root’s programs, and to theirs goes what the table says', async () => {
-    // Who was called by nobody believes only root's spec, unless told otherwise.
+    // If nobody called, reflake trusts only root's spec, unless told otherwise.
     const words = caller ? '' : '--spec /home/srid/reflake.yaml --trust-spec-of srid:all';
     writeFileSync(`${machine.dir}/words`, words);
     await machine.sh(`${script}; true`);
@@ -236,12 +236,12 @@ describe.each(WAYS)('%s', (_name, script, { caller, keeps }) => {
     }
     for (const { tool, uid, env } of roots) {
       expect(uid).toBe('0');
-      // setpriv is started with what the person's program shall have.
+      // setpriv itself gets the environment of the person's program.
       if (tool === 'setpriv') continue;
       expect(env).toMatchObject({ HOME: '/root', USER: 'root', LOGNAME: 'root', SHELL: '/bin/sh' });
       expect(Object.keys(env).filter((name) => ![...ALWAYS, 'LANG', 'LC_ALL', 'TERM'].includes(name))).toEqual([]);
     }
-    const CALLERS = ['SSH_AUTH_SOCK', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'];
+    const CALLERS = ['SSH_AUTH_SOCK', 'GIT_SSH_COMMAND', 'NIX_SSL_CERT_FILE', 'SSL_CERT_FILE'];
     for (const { env } of all) {
       const hostileOnes = Object.keys(env).filter(
         (name) => !ALWAYS.includes(name) && env[name] === HOSTILE[name] && !(caller && keeps && CALLERS.includes(name)),
@@ -249,7 +249,7 @@ describe.each(WAYS)('%s', (_name, script, { caller, keeps }) => {
       expect(hostileOnes).toEqual([]);
       expect(Object.keys(env).filter((name) => /^(SUDO_|DOAS_|PKEXEC_|INVOCATION_|SSH_C)/.test(name))).toEqual([]);
     }
-    // Who called stands in the history.
+    // The history names the caller.
     const history = await machine.sh('/opt/bin/reflake history --format json');
     expect(history.stdout).toMatch(caller ? /"by":"srid"/ : /"by":"root"/);
   });

@@ -1,4 +1,4 @@
-// The attacks: where the attacker stands, what he does, and what root is about to do there. Data; main.ts runs them.
+// The attacks as data: the attacker's position, his actions, and what root is about to do there. main.ts runs them.
 
 import { lchownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { digestOf } from '../../core/canonical.ts';
@@ -10,26 +10,32 @@ import { type Arena, HOME, HOSTS, hosts, PUBLIC, put, SECRET, TRAPS, TREE } from
 import { OWNER } from './attacker.ts';
 
 export interface Attack {
-  /** A few words; it is chosen by them. */
+  /** A few words, by which the attack is selected. */
   readonly name: string;
   readonly describe: string;
-  /** Where another file system is mounted: above the owner's home, or the home itself, so that it lies all in his hands. */
+  /**
+   * The mount point of a second file system: above the owner's home, or the home itself, so that all of it is in his
+   * hands.
+   */
   readonly mount?: '/home' | typeof HOME;
-  /** The attacker only moves things about and puts them back: the tree must end exactly old or exactly new. */
+  /** The attacker only moves things away and back: the tree must end exactly old or exactly new. */
   readonly exact?: true;
-  /** Names of unfinished work are carried off and put back at any time, so some may be left; all else is as it was or shall be. */
+  /**
+   * The attacker carries off staging directories and puts them back at any time, so some may be left; all else must be
+   * old or new.
+   */
   readonly steals?: true;
-  /** What it opens may never answer: a victim that waits has fallen. */
+  /** A file that is opened may never answer; a victim that waits for it has fallen. */
   readonly waits?: true;
-  /** Somebody else's work may stand in the way of undo, and is kept: then `stuck` is right. */
+  /** Somebody else's work may be in the way of undo, and is kept: then `stuck` is right. */
   readonly conflicts?: true;
-  /** What must not lie in a directory of root's afterwards. */
+  /** A text that must not lie in this directory of root's afterwards. */
   readonly shuns?: { readonly dir: string; readonly text: string };
-  /** What the scene lays out in a file that is only moved: it is somewhere afterwards. */
+  /** A text that the scene lays into a file that is only moved: it must be somewhere afterwards. */
   readonly laid?: string;
-  /** Mode and arguments of attacker.pl. */
+  /** The mode and the arguments of attacker.pl. */
   readonly words: (root: string) => readonly string[];
-  /** What try `n` finds. The home of the owner and an empty tree are there. */
+  /** Prepares try `n`. The owner's home and an empty tree exist. */
   readonly scene: (arena: Arena, n: number) => void;
   readonly edits: readonly Edit[];
 }
@@ -41,7 +47,7 @@ const TOOL = '#!/bin/sh\n# planned\n';
 const LAID = 'token-laid-end';
 const FAKE = '{ fake = true; }\n';
 
-/** What the edits put. */
+/** The contents that the edits put. */
 export const BLOBS: Blobs = Object.fromEntries([PUBLIC, NEW, TOOL].map((text) => [digestOf(text), Buffer.from(text)]));
 
 const file = (owner: Owner, mode: number, content?: Digest): Puttable =>
@@ -60,7 +66,7 @@ const edited = (dir: string, name: string): Edit =>
   edit(dir, name, file(ROOTS, 0o644, digestOf(PUBLIC)), file(OWNERS, 0o644, digestOf(NEW)));
 const born = (dir: string, name: string): Edit => edit(dir, name, nothing, file(OWNERS, 0o644, digestOf(NEW)));
 
-/** One of everything in `hosts`, which root's own directory would allow as well. */
+/** One edit of each kind in `hosts`; root's own directory would allow them as well. */
 const EVERYTHING: readonly Edit[] = [
   move(`${HOSTS}/m`, `${HOSTS}/n`),
   edit(TREE, 'hosts', directory(0o755), directory(0o750)),
@@ -73,7 +79,7 @@ const EVERYTHING: readonly Edit[] = [
   edit(HOSTS, 'l', nothing, { type: 'link', target: 'new', owner: OWNERS }),
 ];
 
-/** Root's own directory in the tree is given away, in the order in which an apply does that. */
+/** Gives root's own directory in the tree away, in the order of an apply. */
 const GIVEN_AWAY: readonly Edit[] = editsOf([
   {
     edits: [
@@ -87,7 +93,7 @@ const GIVEN_AWAY: readonly Edit[] = editsOf([
   },
 ]);
 
-/** A tree of root's comes to the home, and is the owner's at once, while root still works in it. */
+/** Moves a tree of root's to the home, where it belongs to the owner at once, while root still works in it. */
 const ARRIVES: readonly Edit[] = [
   move('/etc/nixos', TREE),
   edit(HOME, 'cfg', directory(0o755, ROOTS), directory(0o755)),
@@ -97,7 +103,7 @@ const ARRIVES: readonly Edit[] = [
   born(HOSTS, 'new'),
 ];
 
-/** The files of `names` in the tree, each with a trap beside it under `NAME.trap`. */
+/** The files `names` of the tree, each with a trap beside it as `NAME.trap`. */
 const withTraps = (names: readonly string[]) => (root: string) => [
   'swap',
   `${root}:${root}${TREE}`,
@@ -340,7 +346,7 @@ export const ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** A tree outside the home, which is to be moved into it. */
+/** A tree outside the home, to be moved into it. */
 function nixos(root: string, owner: number = OWNER): void {
   for (const dir of [`${root}/etc/nixos`, `${root}/etc/nixos/hosts`]) {
     hosts(dir);

@@ -1,5 +1,5 @@
-// Each attack as a group of crash tests: a naive twin must fall to it, reflake must not. The victims run in processes of
-// their own, since one that waits at a FIFO for ever can only be killed.
+// Makes each attack a group of crash tests: a naive twin must fall to it, and reflake must not. Victims run in
+// processes of their own, because one that hangs at a FIFO can only be killed.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,16 +11,16 @@ import { ATTACKS, type Attack } from './catalogue.ts';
 import type { Summary } from './main.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
-/** The twin of the rarest attack falls once in ten thousand: a sample can't wait for that. */
+/** The twin falls to the rarest attack once in ten thousand tries: a sample may not see that. */
 const TRIES = {
   few: { reflake: 20, naive: 300 },
   sample: { reflake: 40, naive: 3_000 },
   all: { reflake: 10_000, naive: 40_000 },
 };
-/** Milliseconds without a sign of life. A naive twin at a FIFO would wait for ever; it has fallen then. */
+/** Milliseconds without output. A naive twin that is silent for so long waits at a FIFO, and has fallen. */
 const SILENCE = { naive: 3_000, reflake: 30_000 };
 
-/** One for each attack of the catalogue, in its order. Need root, for namespaces and for somebody else's files. */
+/** A group for each attack of the catalogue, in its order. They need root, for namespaces and for files of another user's. */
 export const groups: readonly Group[] = ATTACKS.map((attack) => ({
   name: `attack: ${attack.name}`,
   describe: attack.describe,
@@ -33,7 +33,7 @@ async function runAttack(attack: Attack, { all, few, log }: Options): Promise<Ou
   if (missing !== undefined) return { ...NOTHING, skipped: missing };
   const work = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/reflake-attack-`);
   try {
-    // The attacker has to find the way in.
+    // The attacker must be able to reach the directory.
     chmodSync(work, 0o755);
     const program = compiled(work);
     const tries = TRIES[all ? 'all' : few ? 'few' : 'sample'];
@@ -53,7 +53,7 @@ async function runAttack(attack: Attack, { all, few, log }: Options): Promise<Ou
       `${tried} tries: ${applied} applied, ${undone} undone, ${refused} refused, ${stuck} stuck, ${wrong} wrong; the attacker struck ${struck} times`,
     );
     const unfit = [
-      // A sample may be too short for the rarest of them; it is said in the log.
+      // A sample may be too short for the rarest attacks; the log says so.
       ...(fell || !all ? [] : ['the naive twin did not fall: this is no attack']),
       ...(struck * 50 < tried ? [`the attacker struck only ${struck} times`] : []),
     ];
@@ -81,7 +81,10 @@ function lacking(): string | undefined {
 const inPath = (tool: string): boolean =>
   (process.env.PATH ?? '').split(':').some((dir) => existsSync(`${dir}/${tool}`));
 
-/** The victim as one file: the sources are TypeScript, and Node 20 runs none. Made once, for all attacks. */
+/**
+ * The victim bundled into one file, because the sources are TypeScript, which Node 20 does not run. Made once for all
+ * attacks.
+ */
 function compiled(work: string): string {
   const program = `${work}/main.mjs`;
   victims ??= bundled();
@@ -109,11 +112,11 @@ interface Ran {
 const howItFell = ({ hung, tries, summary }: Ran): string =>
   hung ? `it waits for ever in try ${tries}` : `in try ${summary?.tried}, ${summary?.failures[0]}`;
 
-/** In namespaces of its own: its mounts and the attacker end with it, however it ends. */
+/** Runs a victim in namespaces of its own, so that its mounts and its attacker end with it, however it ends. */
 function victim(program: string, work: string, who: 'naive' | 'reflake', attack: Attack, tries: number): Promise<Ran> {
   const dir = `${work}/${who}`;
   mkdirSync(dir);
-  // Nor does it outlive us.
+  // The victim must not outlive us either.
   const apart = [
     '--pdeathsig',
     'KILL',

@@ -1,6 +1,6 @@
-// Files from somebody else: whatever stands in a spec, lock, plan, journal, nix.conf or .nix, the command ends soon, with
-// words and no stack, shows terminal escapes instead of obeying them, and writes nothing outside. What may be too much for a
-// process, and the first of each kind, goes through the real program; the rest through its commands, in one process.
+// Hostile files: whatever a spec, lock, plan, journal, nix.conf or .nix holds, the command ends soon, with words and no stack,
+// shows terminal escapes instead of passing them on, and writes nothing outside. Inputs that may be too much for a process, and
+// the first of each kind, go through the real program; the others go through its commands in one process.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,7 +13,7 @@ import { BASES, specOf } from '../support/plan-cases.ts';
 import { layOut, type Rows, rowsOfDisk, temporary } from '../support/trees.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
-/** Milliseconds: far more than any of it needs, far less than for ever. */
+/** Milliseconds: far more than any of them needs. */
 const PATIENCE = 15_000;
 const KNOWN = [0, 1, 2, 3, 4, 5, 6, 64, 65];
 const ESC = '\u001b[31m\u001b]0;owned\u0007\u009b2J\r';
@@ -40,10 +40,10 @@ const given = (words: readonly string[]): readonly string[] => [
   spec,
 ];
 
-/** Runs a command; what it says, in bytes. */
+/** Runs a command and returns its output as bytes. */
 type Run = (words: readonly string[]) => Promise<Ran>;
 
-/** The real program. */
+/** Starts the real program. */
 const started: Run = async (words) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...given(words)], {
     encoding: 'latin1',
@@ -56,13 +56,13 @@ const started: Run = async (words) => {
   return { code: status, out: stdout + stderr };
 };
 
-/** Its command, in a process that has run others. */
+/** Runs the program's command in a process that has run others before. */
 const commanded: Run = async (words) => {
   const { code, out } = await inside.run(given(words));
   return { code, out: Buffer.from(out).toString('latin1') };
 };
 
-/** What holds of every run, whatever it was given. */
+/** Checks what must hold of every run, whatever its input. */
 function isSound(words: readonly string[], { code, out }: Ran): void {
   const told = out.slice(0, 1500);
   expect({ words, code: code === null ? 'hangs, or was killed' : KNOWN.includes(code) ? 'known' : code, told }).toEqual(
@@ -105,7 +105,7 @@ afterAll(() => {
   home.remove();
 });
 
-/** Things of another kind than a file, made at a path of this disk. */
+/** Makes something that is no file at a path of this disk. */
 const KINDS: Readonly<Record<string, (path: string) => void>> = {
   'a FIFO': (path) => void execFileSync('mkfifo', [path]),
   'a directory': (path) => void mkdirSync(path),
@@ -121,7 +121,7 @@ const FLAKE = `${TREE}/flake.nix`;
 const LOCK = `${TREE}/flake.lock`;
 const CONF = '/etc/nix/nix.conf';
 
-/** Files of the machine (or SPEC) that are replaced by a text, by bytes, or by a thing of another kind. */
+/** Files of the machine (or the spec) that are replaced by a text, by bytes, or by something that is no file. */
 const SPEC = 'the spec';
 const TEXTS: readonly (readonly [what: string, path: string, text: string | Buffer])[] = [
   ['one line of 10 MB', SPEC, `{"version": 1, "x": "${long('a')}"}`],
@@ -267,7 +267,7 @@ function place(path: string): string {
   return disk;
 }
 
-/** Looks, then writes, then undoes: each ends soundly, and nothing outside has changed. */
+/** Runs a look, a write and an undo: each must end soundly, and nothing outside may change. */
 async function endures(
   run: Run,
   commands: readonly (readonly string[])[] = [['check'], ['apply', '--yes'], ['rollback', '--yes']],
@@ -277,7 +277,7 @@ async function endures(
   expect(outside()).toEqual(before);
 }
 
-/** Long texts are about stack, memory and time, of which the real program has its own. */
+/** Long texts test stack, memory and time, which a new process has for itself alone. */
 const isMuch = (text: string | Buffer): boolean => text.length > 10_000;
 const firstOf = TEXTS.filter(([, path], at) => TEXTS.findIndex(([, other]) => other === path) === at);
 
@@ -350,10 +350,10 @@ describe('saved plans, sealed anew by whoever altered them', () => {
     writeFileSync(file, JSON.stringify(sealed(rest)));
   }
 
-  /** A step that writes. */
+  /** A step that has edits. */
   const moving = (plan: Altered): Altered => plan.steps.find(({ edits }: Altered) => edits.length > 0);
 
-  /** What is no plan any more has no ids of its own. */
+  /** Gives a plan its ids; something that is no plan has none. */
   function sealed(rest: Altered): Altered {
     try {
       return withIds(rest);
@@ -438,7 +438,7 @@ describe('saved plans, sealed anew by whoever altered them', () => {
     const ran = await (edit === EDITS[0]![1] ? started : commanded)(['apply', file, '--yes']);
     isSound(['apply', what], ran);
     expect(outside()).toEqual(before);
-    // The wishes of the spec are about the configuration and nix.conf; a plan that reaches farther is not ours.
+    // The spec's wishes are about the configuration and nix.conf; a plan that writes elsewhere is forged.
     for (const path of ['/etc/cron.d/evil', '/root/.profile', '/etc/evil', '/x', '/evil', '/beside'])
       expect(`${path}: ${existsSync(root + path)}`).toBe(`${path}: false`);
     rmSync(`${home.dir}/evil-system`, { recursive: true });

@@ -1,6 +1,6 @@
-// A program: runs one attack against one victim, in namespaces of its own that take everything along when it ends.
+// A program that runs one attack against one victim, in namespaces of its own, so that everything ends with it:
 //   main.mjs naive|reflake NAME TRIES DIR ATTACKER.PL
-// Prints one line of JSON for each try, and at the end what came of all. It may hang where its victim does: groups.ts looks.
+// Prints a line of JSON for each try, and a summary at the end. It hangs if its victim does; groups.ts notices that.
 
 import childProcess, { execFileSync, type SpawnSyncReturns } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { attacker, type Struck } from './attacker.ts';
 import { ATTACKS, type Attack, BLOBS } from './catalogue.ts';
 import { naively, naivelyBack } from './naive.ts';
 
-/** The last line of the program. `struck`: how often the attacker did what he does; `failures`: one line for each wrong try. */
+/** The last line of output. `struck`: how often the attacker acted. `failures`: a line for each wrong try. */
 export interface Summary {
   readonly tried: number;
   readonly applied: number;
@@ -34,7 +34,7 @@ export interface Summary {
   readonly struck: number;
   readonly wrong: number;
   readonly failures: readonly string[];
-  /** Why the first of those that were stuck were. */
+  /** The reasons of the first tries that were stuck. */
   readonly reasons: readonly string[];
 }
 
@@ -58,7 +58,7 @@ const KINDS = {
   stuck: 'stuck',
 } as const;
 
-/** What wrecking leaves of work that was in progress. */
+/** Names that wrecking leaves of a transaction in progress. */
 const CARRIED_OFF = /^[^\t]*\/(stolen-|\.reflake-)/;
 
 const [victim, name, tries, dir, script] = process.argv.slice(2);
@@ -76,8 +76,9 @@ say(victim === 'naive' ? naiveTwin(Number(tries)) : await reflake(Number(tries))
 owner.end();
 
 /**
- * Lets `tries` be without the programs that keep attributes and flush: nothing in the arena has any, a disk in memory needs
- * no flush, and starting them takes as long as all the rest. Only so can there be thousands.
+ * Makes most tries run without the programs that keep attributes and flush: nothing in the arena has attributes, a disk
+ * in memory needs no flush, and starting the programs takes as long as all the rest. Without this there could not be
+ * thousands.
  */
 function sparing(): { tries: boolean } {
   const spared = { tries: false };
@@ -91,7 +92,7 @@ function sparing(): { tries: boolean } {
   return spared;
 }
 
-/** A disk in memory, which is gone with this process. */
+/** Mounts a disk in memory, which vanishes with this process. */
 function mount(at: string): void {
   mkdirSync(at, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', at]);
@@ -102,7 +103,7 @@ function say(what: unknown): void {
   writeSync(1, `${JSON.stringify(what)}\n`);
 }
 
-/** Ends with the first harm: then it has fallen. */
+/** Stops at the first harm, since then it has fallen. */
 function naiveTwin(limit: number): Summary {
   let struck = 0;
   for (let n = 1; n <= limit; n++) {
@@ -112,7 +113,7 @@ function naiveTwin(limit: number): Summary {
     try {
       naively(place.root, attack.edits, BLOBS);
     } catch {
-      // It saw in time that something is not as planned, or was stopped by the kernel.
+      // It saw in time that something is not as planned, or the kernel stopped it.
     }
     if (attack.shuns !== undefined) naivelyBack(place.root, attack.edits);
     const seen = owner.rest();
@@ -156,7 +157,10 @@ function wordsOf(outcome: Outcome | Error): string {
   return `${outcome.status}${'cause' in outcome ? ` (${outcome.cause.map(({ summary }) => summary).join(', ')})` : ''}`;
 }
 
-/** The tree as it is before, and as it is after a transaction that nobody disturbs; or the attack attacks nothing. */
+/**
+ * The tree before, and after a transaction that nobody disturbs. Throws if the transaction fails: then the attack would
+ * test nothing.
+ */
 async function undisturbed(): Promise<readonly [Rows, Rows]> {
   place.layOut(() => attack.scene(place, 1));
   const old = rowsOfDisk(place.root);
@@ -165,15 +169,15 @@ async function undisturbed(): Promise<readonly [Rows, Rows]> {
   return [old, rowsOfDisk(place.root)];
 }
 
-/** How a try ended; `ends`: the tree that it must end with, after a recovery where it is stuck. */
+/** The end of a try. `ends`: the tree that it must end with, after a recovery if it is stuck. */
 interface Attempt {
   readonly outcome: Outcome | Error;
   readonly ends: 'old' | 'new';
 }
 
 /**
- * Every third fails at the end, so that undo is attacked as well; of five, one dies on its way and is recovered, and one is
- * undone by a rollback, all with the attacker at work.
+ * Every third transaction fails at the end, so that undo is attacked too; of five, one dies on its way and is
+ * recovered, and one is undone by a rollback, with the attacker at work all the time.
  */
 async function attempt(n: number): Promise<Attempt> {
   const transaction: Transaction = {
@@ -192,7 +196,7 @@ async function attempt(n: number): Promise<Attempt> {
   const outcome = await settled(() => execute(transaction, BLOBS, around(opened(), { verify })));
   if (outcome instanceof Error || outcome.status !== 'applied' || n % 5 !== 2) return applying(outcome);
   const after = await settled(() => rolledBack(outcome, n));
-  // A rollback that is stuck is undone by recovery: the apply stands.
+  // If a rollback is stuck, recovery undoes it, and the apply stands.
   return { outcome: after, ends: isOf(after, 'rolled-back') ? 'old' : 'new' };
 }
 
@@ -204,7 +208,7 @@ function isOf(outcome: Outcome | Error, status: Outcome['status']): boolean {
   return !(outcome instanceof Error) && outcome.status === status;
 }
 
-/** Dies before some step; the next process undoes, or finds that all was committed. */
+/** Dies before some step; the next process undoes the rest, or finds that all was committed. */
 async function diedAndRecovered(transaction: Transaction, n: number): Promise<Outcome> {
   const committed = opened().store.list('history').length;
   const living = watched(opened(), dieBefore((n * 7) % (attack.edits.length + 8)));
@@ -218,20 +222,20 @@ async function diedAndRecovered(transaction: Transaction, n: number): Promise<Ou
   } as Outcome;
 }
 
-/** The last apply undone; as it was, where that is refused or undone. */
+/** Undoes the last apply. If the rollback is refused or undone, the apply stands. */
 async function rolledBack(applied: Outcome, n: number): Promise<Outcome> {
   const { host, store } = opened();
   const known = past(store);
   const last = known.ok ? select(known.applies, { kind: 'newest' }) : undefined;
   if (!known.ok || last === undefined || last.length === 0) return applied;
   const stamp = { tx: `${n.toString(16)}`.padStart(12, 'b'), startedAt: '2026-01-01T00:00:00Z', by: 'attacked' };
-  // As the command looks: through directories that are held, so no link of theirs leads it elsewhere.
+  // Looks as the command does, through open directories, so that no link of the owner's leads it elsewhere.
   const seen = { ...host, ...host.held };
   const { transaction, blobs } = undoing(last, known.applies, seen, stamp, false);
   const outcome = await execute(transaction, blobs, around(opened()));
   if (outcome.status === 'applied') return { status: 'rolled-back', cause: [] };
   if (outcome.status === 'stuck') return outcome;
-  // What it could not put back as it was, it has told.
+  // The rollback has reported what it could not put back.
   return 'cause' in outcome ? ({ ...applied, cause: outcome.cause } as Outcome) : applied;
 }
 
@@ -248,7 +252,10 @@ async function settled(run: () => Promise<Outcome>): Promise<Outcome | Error> {
   }
 }
 
-/** What the attacker wanted to have in a directory of root's, and has there; or a part of it that is not root's. */
+/**
+ * Says if the text that the attacker wanted in a directory of root's is there, or if a part of the directory is not
+ * root's.
+ */
 function shunned(): readonly string[] {
   if (attack.shuns === undefined) return [];
   const { dir, text } = attack.shuns;
@@ -262,7 +269,7 @@ function shunned(): readonly string[] {
   });
 }
 
-/** With the attacker at rest: what is wrong with how the try ended, and with how it is after a recovery. */
+/** With the attacker at rest: says what is wrong with the end of the try, and with the machine after a recovery. */
 async function judged(outcome: Outcome | Error, seen: Struck, expected: Rows): Promise<readonly string[]> {
   const problems = [...place.harm()];
   if (outcome instanceof Error) problems.push('it threw');
@@ -274,9 +281,9 @@ async function judged(outcome: Outcome | Error, seen: Struck, expected: Rows): P
   problems.push(...place.lost([...seen.told, ...laid]));
   const isStuck = !(after instanceof Error) && after.status === 'stuck';
   if (!isStuck && !attack.steals) problems.push(...place.leftOver().map((path) => `left over: ${path}`));
-  // What stood in the way of undo was put aside, and said so: then the attacker could not put it back.
+  // If undo put something aside and reported it, the attacker could not put it back.
   if (attack.exact && !isStuck && !hasKept(outcome) && !hasKept(after)) problems.push(...difference(expected, tree()));
-  // What a conflict leaves is for people; the next try begins anew.
+  // A conflict is left for people to solve; the next try begins anew.
   if (isStuck || after instanceof Error) rmSync(place.state, { recursive: true, force: true });
   return problems;
 }
@@ -285,7 +292,7 @@ function hasKept(outcome: Outcome | Error): boolean {
   return !(outcome instanceof Error) && 'cause' in outcome && outcome.cause.some(({ code }) => code === 'RF3005');
 }
 
-/** What was carried off has other names of what is there. */
+/** What was carried off is left out: it has other names of files that are still there. */
 function tree(): Rows {
   const rows = rowsOfDisk(place.root);
   return attack.steals ? rows.filter((row) => !CARRIED_OFF.test(row)).map((row) => row.replace(' shared', '')) : rows;

@@ -1,5 +1,5 @@
-// The naive twin: the same edits as an ordinary careful program makes them, each checked and then made by its path. An attack
-// that it withstands is none.
+// The naive twin: the same edits as an ordinary careful program makes them, each checked and then made by its path. An
+// attack that the twin withstands proves nothing.
 
 import {
   chmodSync,
@@ -22,7 +22,7 @@ import { digestOf } from '../../core/canonical.ts';
 import type { Blobs } from '../../core/machine/host.ts';
 import type { Edit, Move, Put } from '../../core/model.ts';
 
-/** All edits, each checked as it comes. Throws where one is not as expected; what was done before it stays. */
+/** Makes all edits, each checked just before. Throws if one is not as expected; earlier edits stay. */
 export function naively(root: string, edits: readonly Edit[], blobs: Blobs): void {
   for (const edit of edits) {
     if (edit.op === 'move') moved(root, edit);
@@ -77,7 +77,7 @@ function moved(root: string, { from, to }: Move): void {
   }
 }
 
-/** Its moves taken back by their names. */
+/** Takes the moves back by their names. */
 export function naivelyBack(root: string, edits: readonly Edit[]): void {
   for (const edit of edits.toReversed())
     if (edit.op === 'move' && existsSync(root + edit.to) && !existsSync(root + edit.from))

@@ -1,5 +1,5 @@
-// What a user can write is never run as root: not by PATH, by the environment, nor by what stands in the tree's repository.
-// Each trap writes down whose rights it ran with; that it snaps at all is tried first.
+// Root never runs what a user can write: not through PATH, the environment, or the tree's repository. Each trap writes
+// down whose rights it ran with; the test first checks that the traps snap at all.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -31,15 +31,15 @@ const root = async (script: string, how: EnterOptions = {}): Promise<Ran> => {
   expectCode(ran, 0);
   return ran;
 };
-/** As sudo runs it for srid; `before` is what the shell does first. */
+/** Runs reflake as sudo does for srid; `before` is what the shell does first. */
 const reflake = (words: string, before = '', how: EnterOptions = {}): Promise<Ran> =>
   machine.sh(`${before}\nexec /opt/bin/reflake ${words}`, { sudo: 'srid', ...how });
 
-/** `uid what` of everything that snapped. */
+/** A line `uid what` for each trap that snapped. */
 const snapped = (): readonly string[] => readFileSync(`${machine.dir}/snapped`, 'utf8').split('\n').filter(Boolean);
 const asRoot = (): readonly string[] => snapped().filter((line) => line.startsWith('0 '));
 
-/** A program that says who ran it, and then is the real one. */
+/** A program that writes down who ran it, and then becomes the real one. */
 const TRAP =
   '#!/bin/sh\necho "$(/usr/bin/id -u) $0 $*" >> /snapped\ncase "$0" in *hook*|*canary*) exit 0;; esac\nexec "/usr/bin/${0##*/}" "$@"\n';
 
@@ -125,7 +125,7 @@ describe('the environment', () => {
     SECRET_TOKEN: 'hunter2',
   };
 
-  /** The caller's own word, for programs with the caller's own rights: who called is the person here. */
+  /** The caller's own variable, for programs with the caller's own rights: here the caller is the person. */
   const OWN: Readonly<Record<string, string>> = { GIT_SSH_COMMAND: '/home/srid/canary' };
 
   test('programs get a clean one, and the rights, groups and home of the person', async () => {
@@ -251,7 +251,7 @@ describe('modes and owners', () => {
   test('what is kept of the past is for root alone', () => {
     const state = due.filter((line) => line.includes('/var/lib/reflake'));
     expect(state.length).toBeGreaterThan(3);
-    // But the index, and the way to it.
+    // All but the index, and the way to it, are closed.
     const open = state.filter((line) => !/^[67]00 0:0 /.test(line));
     expect(open).toEqual(['755 0:0 d /var/lib/reflake', '644 0:0 f /var/lib/reflake/index']);
   });

@@ -1,4 +1,5 @@
-// Draws hostile trees: mixtures of the scenes' oddities by a seed, with commands, a caller and a machine; and tries one.
+// Draws hostile trees from a seed: mixtures of the scenes' oddities, with commands, a caller and a machine; and tries
+// one.
 
 import { type Ground, ground, type How, type Ran } from './ground.ts';
 import { type Judged, judged, planFile, type Violation } from './oracle.ts';
@@ -30,14 +31,14 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** One to three oddities that do not race; each occurs as often as any other. */
+/** One to three oddities without a race; each is equally likely. */
 export function drawn(seed: number): Draw {
   const next = numbers(seed);
   const still = SCENES.filter((scene) => scene.attacker === undefined && !isReal(scene));
   const parts = Array.from({ length: 1 + next(3) }, () => still[next(still.length)]!);
   const base = next(4) === 0 ? 'moving' : 'own';
   const more = Object.assign({}, ...parts.map((part) => part.more)) as Scene['more'];
-  // The first one's spec: two could contradict each other.
+  // The spec of the first oddity that has one: two specs could contradict each other.
   const spec = parts.find((part) => part.spec !== undefined)?.spec;
   const caller = next(4) === 0 ? 'root' : 'sudo';
   const prefix = next(3) === 0 ? '/m' : '';
@@ -68,7 +69,7 @@ export function drawn(seed: number): Draw {
   };
 }
 
-/** How a scene's commands are started; puts its program in place. */
+/** The way to start a scene's commands; first puts its program in place. */
 export function howOf(scene: Scene, place: Ground): How {
   if (scene.program !== undefined) place.install(scene.program);
   return {
@@ -79,7 +80,7 @@ export function howOf(scene: Scene, place: Ground): How {
   };
 }
 
-/** With the trusted spec, where the command takes one and the scene does not have it found. */
+/** Adds the trusted spec if the command takes one, unless the scene has the spec found. */
 export function wordsFor(scene: Scene, place: Ground, words: readonly string[]): readonly string[] {
   const takesNone = words.includes('--spec') || ['history', 'show', 'recover', 'rollback'].includes(words[0]!);
   return takesNone || scene.found !== undefined ? words : [...words, '--spec', place.spec];

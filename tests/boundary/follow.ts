@@ -1,11 +1,11 @@
-// A log of strace, followed call by call: whose rights each thread has, what its descriptors are open on, and what its calls
-// did to the tree. Hands each call with effective uid 0 to the judge as touches. Knows Linux, and nothing of reflake.
+// Follows a log of strace call by call: each thread's rights, what its descriptors are open on, and what its calls did
+// to the tree. Hands each call with effective uid 0 to the judge. Knows Linux, and nothing of reflake.
 
 import { type Call, callsOf, descriptorOf, nameOf } from '../power/strace-log.ts';
 import type { Touch } from './law.ts';
 import { type Inode, inode, put, resolve, topOf, type Way } from './world.ts';
 
-/** `?`: not every architecture has each of them. */
+/** `?`: strace ignores a call that the architecture does not have. */
 const CALLS = (
   'open openat openat2 creat stat lstat newfstatat fstatat64 statx access faccessat faccessat2 readlink readlinkat getdents64 ' +
   'rename renameat renameat2 link linkat unlink unlinkat rmdir mkdir mkdirat symlink symlinkat mknod mknodat chmod fchmod ' +
@@ -14,7 +14,7 @@ const CALLS = (
   'execve execveat statfs inotify_add_watch dup dup2 dup3 fcntl clone clone3 fork vfork setuid setreuid setresuid setfsuid'
 ).split(' ');
 
-/** In front of a command; the log goes to `file`. */
+/** The words that go before a command; the log goes to `file`. */
 export const tracing = (file: string): readonly string[] => [
   ...['strace', '-f', '-y', '-xx', '--seccomp-bpf', '-qq', '-o', file],
   ...['-e', `trace=${CALLS.map((name) => `?${name}`).join(',')}`],
@@ -26,19 +26,22 @@ export interface Deed {
   readonly touch: Touch;
 }
 
-/** A pinned inode, or undefined where it is none of the tree (a pipe, a socket). */
+/** Pinned inodes by descriptor; undefined for one that is not in the tree (a pipe, a socket). */
 type Table = Map<number, Inode | undefined>;
 
 interface Thread {
   uid: number;
   files: Table;
-  /** In an object, because threads share it. */
+  /** An object, because threads share the directory. */
   at: { cwd: string };
 }
 
 type Asked = Way & { readonly byDescriptor: boolean };
 
-/** Follows the log from the tree as it was before, which it changes as the calls did. `seen` is told before a call's effect. */
+/**
+ * Follows the log, starting from the tree before the command, and changes the tree as the calls did. Calls `seen`
+ * before a call's effect.
+ */
 export function follow(log: string, world: Inode, seen: (deed: Deed) => void): void {
   const calls = callsOf(log);
   const parents = new Map<number, { readonly pid: number; readonly flags: string }>();
@@ -59,7 +62,7 @@ export function follow(log: string, world: Inode, seen: (deed: Deed) => void): v
     threads.set(pid, made);
     return made;
   };
-  // In the order of births: a child is known before its parent changes what it got.
+  // In the order of births: a child is known before its parent changes a descriptor that the child got.
   for (const call of calls) {
     const thread = threadOf(call.pid);
     if (/^(clone3?|v?fork)$/.test(call.name) && call.result > 0) threadOf(call.result);
@@ -100,14 +103,17 @@ interface Verb {
   readonly effect?: (call: Call, thread: Thread, world: Inode) => void;
 }
 
-/** `dir`: the argument that is a descriptor; undefined: the current directory. `path` undefined: the descriptor itself. */
+/**
+ * `dir`: the argument that is a descriptor; undefined for the current directory. If `path` is undefined, the descriptor
+ * itself is meant.
+ */
 type Ask = (dir: string | undefined, path: string | undefined, follows: boolean) => Asked | undefined;
 
 const numberOf = (arg: string | undefined): number => descriptorOf(arg).number ?? -1;
 
 const FD = /^\/(?:proc\/(?:self|thread-self|\d+)|dev)\/fd\/(\d+)(?:\/(.*))?$/s;
 
-/** Undefined: nothing of the tree, or nothing that is known. */
+/** Undefined if it is outside of the tree, or unknown. */
 function ask(
   _call: Call,
   thread: Thread,
@@ -121,7 +127,7 @@ function ask(
   if (magic !== null) {
     const base = thread.files.get(Number(magic[1]));
     const rest = magic[2] ?? '';
-    // The kernel's own link, which is no name of anybody.
+    // The kernel's own link in /proc, whose name nobody owns.
     if (base === undefined || (rest === '' && !follows)) return undefined;
     return from(base, rest, follows);
   }
@@ -157,7 +163,7 @@ const made = (way: Asked | undefined, kind: Inode['kind'], thread: Thread, mode:
 const octal = (text: string | undefined, otherwise: number): number =>
   /^0[0-7]*$/.test(text ?? '') ? Number.parseInt(text!, 8) & ~0o022 : otherwise;
 
-/** Numbers as chown has them: -1 leaves it. */
+/** Numbers as chown(2) takes them: -1 leaves the owner unchanged. */
 const owned = (way: Asked | undefined, uid: string | undefined, gid: string | undefined) => () => {
   if (way?.end === undefined || way.end.system) return;
   const [to, group] = [Number(uid), Number(gid)];
@@ -198,19 +204,19 @@ const opening = (flags: string | undefined): Pick<Asks, 'does' | 'follows'> => (
 
 function opens(way: Asked | undefined, flags: string | undefined, mode: string | undefined): Verb {
   const { does, follows } = opening(flags);
-  // What is in a directory is read by getdents, not by open: it is opened to be flushed or locked, too.
+  // open(2) of a directory is only a look: getdents(2) reads its names, and it may be opened to be flushed or locked.
   const isDir = does === 'read' && way?.end?.kind === 'dir';
   return {
     touches: [{ way, does: isDir ? 'look' : does, follows }],
     effect({ result, made: path }, thread, world) {
       if (has(flags, 'O_CREAT')) made(way, 'file', thread, octal(mode, 0o644));
-      // What strace saw it lead to, whatever the tree was thought to be.
+      // The path that strace saw, even if the model of the tree leads elsewhere.
       thread.files.set(result, path?.startsWith('/') ? known(world, path, has(flags, 'O_DIRECTORY')) : undefined);
     },
   };
 }
 
-/** The inode at a path without links; one that nobody saw come to be belongs to nobody who is trusted. */
+/** The inode at a path without links. An inode whose making was not seen belongs to nobody who is trusted. */
 function known(world: Inode, path: string, isDir: boolean): Inode {
   const way = resolve(world, path.replace(/ \(deleted\)$/, ''), false);
   if (way.end !== undefined) return way.end;
@@ -230,7 +236,7 @@ const change =
     const way = ask(undefined, args[0], follows);
     return { touches: [{ way, does: 'write', follows }], ...(effect && { effect: effect(way, args) }) };
   };
-/** A descriptor that is changed was opened before, and is judged again for what becomes of it. */
+/** A descriptor that is changed was judged when it was opened, and is judged again for the change. */
 const changeOpen =
   (effect?: (way: Asked | undefined, args: readonly string[]) => () => void, gives = false) =>
   (args: readonly string[], ask: Ask): Verb => {
@@ -273,7 +279,7 @@ const renames =
     };
   };
 
-/** The old name is only looked at: an inode gets a name more, which is a change of the directory of the new one. */
+/** link(2) only looks at the old name: the inode gets one more name, which changes the directory of the new name. */
 const links =
   (at: boolean) =>
   (args: readonly string[], ask: Ask): Verb => {

@@ -1,5 +1,6 @@
-// Where hostile trees meet the real program: a machine as the real `/` (scripts/enter.sh), or a second one in it for --root;
-// files of root's and of a third user's that nobody may touch or show; and what came to harm.
+// Runs the real program over hostile trees: on a machine that is the real `/` (scripts/enter.sh), or on a second one in
+// it, for --root. Beside the tree are files of root's and of a third user's that nobody may change or show. Says what
+// came to harm.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ export const OTHER: Owner = { uid: 1001, gid: 100 };
 export const HOME = '/home/srid';
 export const TREE = `${HOME}/nixos-config`;
 
-/** In each secret; nobody but its owner may ever see it. */
+/** The mark that each secret holds; only its owner may ever see it. */
 export const MARK = 'SECRET-MARK';
 
 export const CONFIGURATION = `{ config, pkgs, ... }:
@@ -27,7 +28,7 @@ export const CONFIGURATION = `{ config, pkgs, ... }:
 `;
 const HARDWARE = '{ config, lib, ... }:\n{\n  nixpkgs.hostPlatform = lib.mkDefault "x86_64-linux";\n}\n';
 
-/** Root's and the third user's: nothing of it may change, and no mark may show. */
+/** Secrets of root's and of the third user's: none may change, and no mark may show. */
 const SECRETS: Layout = {
   '/root/.ssh': { dir: 0o700 },
   '/root/.ssh/id': { text: `${MARK} ssh\n`, mode: 0o600 },
@@ -64,7 +65,7 @@ const SECRETS: Layout = {
   '/home/other/conf/secret.nix': { text: `"${MARK}"\n`, mode: 0o600, by: OTHER },
 };
 
-/** Whose entries of their own are compared; what is in /etc besides is the machine's. */
+/** Directories whose entries are compared. Other things in /etc are the machine's own. */
 const KEPT = ['/root', '/srv', '/home/other', '/etc/cron.d'];
 
 const ACCOUNTS: Layout = {
@@ -74,7 +75,7 @@ const ACCOUNTS: Layout = {
   '/etc/group': { text: 'root:x:0:\nusers:x:100:\nnixbld:x:30000:nixbld1,nixbld2\n' },
 };
 
-/** `moving`: /etc/nixos is root's and on its way to the home; `own`: the tree is there, and nothing in /etc/nixos. */
+/** `moving`: /etc/nixos is root's and on its way to the home. `own`: the tree is there, and /etc/nixos is empty. */
 export const BASES = {
   moving: {
     '/home/srid': { dir: 0o755, by: SRID },
@@ -108,15 +109,15 @@ export const specWith = (patch: SpecPatch = {}): string => {
 };
 
 export interface Ran {
-  /** Null: it did not end, and was killed. */
+  /** Null if the program did not end and was killed. */
   readonly code: number | null;
   readonly out: string;
 }
 
 export interface How {
-  /** In front of the program: strace and its options. */
+  /** Words before the program: strace and its options. */
   readonly prefix?: readonly string[];
-  /** As sudo does for srid (the default), or plain root. */
+  /** As sudo runs it for srid (the default), or as root alone. */
   readonly caller?: 'sudo' | 'root';
   readonly cwd?: string;
   /** A Perl program that runs as the person beside the command. */
@@ -128,14 +129,14 @@ export interface Ground {
   readonly machine: Machine;
   /** '' or the DIR of `--root`. */
   readonly prefix: string;
-  /** Lays machine paths out, below the prefix. */
+  /** Lays out paths of the machine, below the prefix. */
   readonly lay: (layout: Layout) => void;
-  /** Where the trusted spec is. */
+  /** The path of the trusted spec. */
   readonly spec: string;
   readonly run: (words: readonly string[], how?: How) => Promise<Ran>;
   /** Puts a copy of the program there. */
   readonly install: (program: string) => void;
-  /** What came to harm since the last call of `begin`: lines for people. */
+  /** Starts the comparison: `harm` returns in lines what came to harm since then. */
   readonly begin: () => void;
   readonly harm: (said: readonly Ran[]) => readonly string[];
   readonly remove: () => Promise<void>;
@@ -143,12 +144,12 @@ export interface Ground {
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
 
-/** Seconds that any command may take; they take two. */
+/** Seconds that any command may take; they take about two. */
 const PATIENCE = 60;
 
 export const PROGRAM = '/opt/prog/reflake.cjs';
 
-/** `prefix`: '' for the machine as the real /, '/m' for `--root /m`. Another program than dist's is named by $REFLAKE. */
+/** `prefix`: '' for the machine as the real /, '/m' for `--root /m`. $REFLAKE names another program than dist's. */
 export async function ground(prefix: '' | '/m', base: Layout, spec: SpecPatch = {}): Promise<Ground> {
   const machine = await makeMachine({ kind: 'plain' });
   const at = machine.dir;
@@ -175,11 +176,11 @@ export async function ground(prefix: '' | '/m', base: Layout, spec: SpecPatch = 
     [...new Set(['', prefix])].flatMap((below) => [
       ...KEPT.flatMap((dir) =>
         rowsOfDisk(at + below + dir)
-          // What root itself asked for.
+          // Files that root itself asked for.
           .filter((row) => !/^\/(plan\.json|new\.yaml)\t/.test(row))
           .map((row) => `${below}${dir}${row}`),
       ),
-      // The directory itself, and single files.
+      // The directories themselves, and single files.
       ...[
         '/etc',
         '/etc/shadow',
@@ -240,7 +241,7 @@ export async function ground(prefix: '' | '/m', base: Layout, spec: SpecPatch = 
 
 const lineWith = (out: string): string => out.split('\n').find((line) => line.includes(MARK)) ?? '';
 
-/** Files with the mark that somebody else than their rightful owner can read. */
+/** Files with the mark that somebody other than their rightful owner can read. */
 function exposed(at: string): readonly string[] {
   const { stdout } = spawnSync(
     'grep',
@@ -263,7 +264,7 @@ function exposed(at: string): readonly string[] {
     .map((file) => `a secret is in ${file.slice(at.length)}`);
 }
 
-/** Somebody else than root and the third user, whose secrets they are, can read it where it is. */
+/** True if somebody other than root and the third user, who own the secrets, can read it at its place. */
 function isOpen(at: string, path: string): boolean {
   const parts = path.split('/').slice(1);
   for (let n = 1; n <= parts.length; n++) {

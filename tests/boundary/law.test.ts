@@ -1,4 +1,4 @@
-// The law itself: each of its sentences as a touch that is allowed and one that is not, on a small tree.
+// Tests the law itself: each of its sentences, with a touch that is allowed and one that is not, on a small tree.
 import { describe, expect, test } from '@jest/globals';
 import { isRootsAlone, judge, type Touch, type Words } from './law.ts';
 import { type Inode, inode, resolve } from './world.ts';
@@ -47,7 +47,7 @@ const WORDS: Words = {
   groupsOf: () => new Set([100]),
 };
 
-/** `dir` stands for a descriptor; else the path is asked for as it is. */
+/** `dir` stands for a descriptor; without it, the path itself is asked for. */
 function why(
   does: Touch['does'],
   path: string,

@@ -1,35 +1,38 @@
-// The law of the boundary as one pure function, written from its text and from nothing else: what root may touch in a tree
-// that somebody else owns. Knows no system call and no reflake.
+// The law of the boundary as one pure function, written from its text alone: what root may touch in a tree that
+// somebody else owns. Knows no system call, and nothing of reflake.
 
 import { type Inode, type Lookup, pathOf, type Way } from './world.ts';
 
-/** What one call with effective uid 0 does. */
+/** An effect of one call with effective uid 0. */
 export interface Touch extends Way {
-  /** `look`: facts of an inode, or a pin (O_PATH); `read`: contents, names, a link's target; `write`: any change; `run`. */
+  /**
+   * `look`: metadata of an inode, or O_PATH. `read`: contents, names, a link's target. `write`: any change. `run`:
+   * execve(2).
+   */
   readonly does: 'look' | 'read' | 'write' | 'run';
-  /** It began at an open directory, and asked for at most one name in it. */
+  /** The call began at an open directory, and asked for at most one name in it. */
   readonly byDescriptor: boolean;
-  /** It would follow a link in the last place, whether or not there is one now. */
+  /** The call would follow a link as the last part, even if there is none now. */
   readonly follows: boolean;
-  /** Who owns the inode from now on; undefined where the call gives nothing. */
+  /** The next owner of the inode; undefined if the call gives nothing away. */
   readonly givenTo?: number | undefined;
 }
 
-/** What a trusted word names: of the plan, of the program itself. All paths are canonical. */
+/** The paths that trusted words name: those of the plan, and of the program itself. All are canonical. */
 export interface Words {
-  /** The plan names it, within what the spec's wishes hold. */
+  /** The plan names it, within the places of the spec's wishes. */
   readonly isNamed: (path: string) => boolean;
-  /** A directory on the way to what is named. */
+  /** A directory on the way to a path that is named. */
   readonly leadsToNamed: (path: string) => boolean;
-  /** The program itself names it for a look, whoever's tree it works on; or it leads there. */
+  /** The program itself names it for a look, whoever owns the tree; or a directory on the way to such a path. */
   readonly isKnown: (path: string) => boolean;
-  /** State, staging directories of a transaction, root's own scratch. */
+  /** State, staging directories of a transaction, root's own scratch directories. */
   readonly isOwn: (path: string, node: Inode | undefined) => boolean;
   /** The plan moves it from a place that was root's alone. */
   readonly isMoved: (path: string) => boolean;
-  /** Groups whose members are as root: root's and nixbld. */
+  /** Groups whose members count as root: root's and nixbld. */
   readonly trustedGroups: ReadonlySet<number>;
-  /** Groups of the person that things are given to. */
+  /** The groups of the person that things are given to. */
   readonly groupsOf: (uid: number) => ReadonlySet<number>;
 }
 
@@ -37,13 +40,16 @@ const OTHERS_WRITE = 0o002;
 const GROUP_WRITES = 0o020;
 const STICKY = 0o1000;
 
-/** Somebody else than root can change what is in it. */
+/** True if somebody other than root can change what is in it. */
 export function othersCanWrite({ kind, mode, gid }: Inode, trusted: ReadonlySet<number>): boolean {
   if (kind === 'link') return false;
   return (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && !trusted.has(gid));
 }
 
-/** It and each directory on the way are root's, and nobody else can write them; a sticky one on the way will do. */
+/**
+ * True if it and each directory on the way are root's, and nobody else can write them. A sticky directory on the way is
+ * safe, too.
+ */
 export function isRootsAlone(node: Inode, trusted: ReadonlySet<number>): boolean {
   for (let at: Inode | undefined = node; at !== undefined; at = at.parent) {
     if (at.uid !== 0) return false;
@@ -52,21 +58,21 @@ export function isRootsAlone(node: Inode, trusted: ReadonlySet<number>): boolean
   return true;
 }
 
-/** Nobody but root can change what this name leads to. */
+/** True if nobody but root can change what this name leads to. */
 function isSafe({ dir, found }: Lookup, trusted: ReadonlySet<number>): boolean {
   if (dir.system || isRootsAlone(dir, trusted)) return true;
   const isSticky =
     dir.uid === 0 && (dir.mode & STICKY) !== 0 && (dir.parent === undefined || isRootsAlone(dir.parent, trusted));
-  // Others can add a name to it, but not take root's away; and what is to be made there is made only if nothing is there.
+  // In a sticky directory, others can add a name but not remove root's; and what root makes there replaces nothing.
   return isSticky && (found === undefined || found.uid === 0);
 }
 
-/** Undefined: it is allowed. Else why it is not, in words. */
+/** Undefined if the touch is allowed; otherwise says why it is not. */
 export function judge(touch: Touch, words: Words): string | undefined {
   const { path, end, does } = touch;
   for (const lookup of touch.lookups) {
     if (isSafe(lookup, words.trustedGroups)) continue;
-    // A look at a name itself, in a directory where others may have names but root's are safe (/tmp).
+    // A look at the name itself is allowed where others may add names but not remove root's (/tmp).
     const isLast = lookup === touch.lookups.at(-1);
     if (does === 'look' && isLast && !touch.follows && isSafe({ ...lookup, found: undefined }, words.trustedGroups))
       continue;
@@ -93,7 +99,7 @@ export function judge(touch: Touch, words: Words): string | undefined {
   return isRootsAlone(end, words.trustedGroups) ? undefined : `${does}s ${path}, which uid ${end.uid} can change`;
 }
 
-/** A person is given what they could read already, or what the plan moves from a place of root's. */
+/** A person may be given what they could already read, and what the plan moves from a place of root's. */
 function whyNotGiven(node: Inode, path: string, to: number, words: Words): string | undefined {
   if (to === 0 || node.uid === to || node.made) return undefined;
   if (node.kind !== 'dir' && node.links > 1) return `gives ${path} to uid ${to}, which has other names`;

@@ -1,12 +1,12 @@
-// Trees as literals, laid into a machine that is there: what tests/support/trees.ts knows, and what only this folder needs
-// (devices, sockets, replaced parents). Owners and modes as they are said, whatever the umask.
+// Trees as literals, laid into an existing machine: those of tests/support/trees.ts, and what only this folder needs
+// (devices, sockets, replaced parents). Owners and modes are exact, whatever the umask.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Owner } from '../../core/model.ts';
 
-/** `text`: a file. `nod`: what mknod makes. `null`: nothing is to be there. */
+/** `text`: a file. `nod`: made by mknod(1). `null`: nothing may be there. */
 export type Leaf =
   | { readonly text: string; readonly mode?: number; readonly by?: Owner }
   | { readonly dir: number; readonly by?: Owner }
@@ -19,7 +19,7 @@ export type Layout = Readonly<Record<string, Leaf>>;
 
 export const ROOT: Owner = { uid: 0, gid: 0 };
 
-/** In the order in which they stand; parents that are missing belong to whom the directory above belongs to. */
+/** Lays the leaves out in their order. A missing parent gets the owner of the directory above it. */
 export function lay(machine: string, layout: Layout): void {
   for (const [path, leaf] of Object.entries(layout)) {
     const disk = machine + path;

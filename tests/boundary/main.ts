@@ -1,6 +1,6 @@
-// The oracle's program: one named scene, or random mixtures of them.
-//   main.mjs [--scene WORDS] [--runs N] [--seed N] [--root] [--verbose]
-// Prints what the law does not allow. Another program than dist's is named by $REFLAKE; $RUNS is --runs. Exit 1: something is wrong.
+// The program of the oracle, for one named scene or random mixtures: main.mjs [--scene WORDS] [--runs N] [--seed N] [--root]
+// [--verbose]. Prints the calls that the law does not allow, and then exits with 1. $REFLAKE names another program than dist's;
+// $RUNS is --runs.
 
 import { parseArgs } from 'node:util';
 import { drawn, tried } from './draw.ts';

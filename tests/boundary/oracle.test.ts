@@ -1,10 +1,10 @@
-// A sample of the oracle for CI: hostile trees drawn anew from the same seeds, each command judged call by call. More of them,
-// and any scene by its name: npm run test:boundary.
+// A sample of the oracle for CI: hostile trees drawn from the same seeds each time, each command judged call by call.
+// For more of them, and for a scene by its name: npm run test:boundary.
 import { describe, expect, test } from '@jest/globals';
 import { drawn, tried } from './draw.ts';
 import { lineOf } from './oracle.ts';
 
-/** About a minute on two cores. */
+/** As many as two cores do in about a minute. */
 const RUNS = Number(process.env.RUNS ?? 12);
 
 describe('no call with effective uid 0 touches what the law does not allow', () => {

@@ -1,5 +1,5 @@
-// The oracle: runs commands of the real program as root over a hostile tree under strace, and asks the law about each call
-// that it made with effective uid 0. Returns the calls that the law does not allow, each once, and the harm that was done.
+// The oracle: runs commands of the real program as root over a hostile tree under strace, and asks the law about each
+// call with effective uid 0. Returns the calls that the law does not allow, each once, and the harm that was done.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { follow, tracing } from './follow.ts';
@@ -22,13 +22,13 @@ export interface Judged {
   readonly violations: readonly Violation[];
 }
 
-/** What a spec wishes for, as far as places go; nothing where it may not be believed. */
+/** The places that a spec wishes for; empty if the spec may not be believed. */
 export interface Wished {
   readonly path?: string | undefined;
   readonly from?: string | undefined;
 }
 
-/** Nothing that reflake reads of itself, and what no test here can change. */
+/** Places whose content no test here changes, and that are not reflake's own. */
 const SYSTEM = ['/usr', '/proc', '/dev', '/sys', '/nix/store', '/nix/var', '/opt/reflake', '/opt/node', '/opt/bin'];
 const LOG = '/opt/log';
 
@@ -37,7 +37,7 @@ export async function judged(place: Ground, words: readonly string[], wished: Wi
   const world = worldOf(at, SYSTEM);
   rmSync(at + LOG, { force: true });
   const ran = await place.run(words, { ...how, prefix: tracing(LOG) });
-  // A second apply of the same plan, or a rollback, names what the first did: read before and after.
+  // A second apply of the same plan, or a rollback, names what the first one did: so records are read before and after.
   const program = how.program ?? PROGRAM;
   const trusted: Trusted = {
     prefix: place.prefix,
@@ -51,7 +51,7 @@ export async function judged(place: Ground, words: readonly string[], wished: Wi
       program.replace(/\.cjs$/, '.cache'),
       ...discovered(how.cwd ?? (how.caller === 'root' ? '/root' : HOME)),
       place.spec,
-      // Where init looks for the channel that root follows.
+      // The place at which init looks for the channel that root follows.
       `${place.prefix}/nix/var/nix/profiles/per-user/root/channels`,
     ],
   };
@@ -70,7 +70,7 @@ export async function judged(place: Ground, words: readonly string[], wished: Wi
   return { ran, calls, violations: [...found.values()] };
 }
 
-/** Where a spec is looked for: in a directory and all above it. */
+/** The paths at which a spec is searched: in a directory and all above it. */
 function discovered(cwd: string): readonly string[] {
   const found: string[] = [];
   for (let dir = cwd; ; dir = dir.slice(0, dir.lastIndexOf('/'))) {
@@ -79,7 +79,7 @@ function discovered(cwd: string): readonly string[] {
   }
 }
 
-/** Where the plan before an apply is kept: root's place or the person's. */
+/** The file of the plan before an apply: at root's place or the person's. */
 export const planFile = (how: How): string => (how.caller === 'root' ? '/root/plan.json' : `${HOME}/plan.json`);
 
 function savedPlan(place: Ground, how: How): readonly EditWords[] {
@@ -107,5 +107,5 @@ function recorded(place: Ground): readonly EditWords[] {
   });
 }
 
-/** One line for people. */
+/** A violation in one line. */
 export const lineOf = ({ command, call, path, why }: Violation): string => `${command}: ${call} ${path}: ${why}`;

@@ -1,4 +1,4 @@
-// What apply gives the person, he changes at once.
+// The person changes what apply gives him as soon as he has it.
 import { suffers } from './suffer.ts';
 
 suffers('S5');

@@ -1,4 +1,4 @@
-// What lies beside the program, or in the current directory.
+// Files beside the program, or in the current directory.
 import { suffers } from './suffer.ts';
 
 suffers('S6');

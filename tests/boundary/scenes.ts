@@ -1,5 +1,5 @@
-// Hostile trees as data: what the person has laid out, which commands root runs over it, and who runs beside it. Each is a
-// member of one of the eight kinds S1 to S8 of issue 11, or a neighbour.
+// Hostile trees as data: what the person has laid out, which commands root runs over it, and which program runs beside
+// it. Each belongs to one of eight kinds, S1 to S8, or is a neighbour of one.
 
 import { BASES, CONFIGURATION, HOME, OTHER, type SpecPatch, SRID, specWith, TREE } from './ground.ts';
 import type { Layout } from './lay.ts';
@@ -10,17 +10,17 @@ export interface Scene {
   readonly base: keyof typeof BASES;
   readonly more: Layout;
   readonly spec?: SpecPatch;
-  /** Default: a plan, then an apply. */
+  /** By default a plan, then an apply. */
   readonly words?: readonly (readonly string[])[];
   readonly caller?: 'sudo' | 'root';
   readonly attacker?: string;
-  /** Nothing that the spec wishes for may be believed; it is found from this directory. */
+  /** The spec is found from this directory, and nothing that it wishes for may be believed. */
   readonly found?: string;
-  /** Where a copy of the program is started. */
+  /** The path at which a copy of the program is started. */
   readonly program?: string;
 }
 
-/** Only the machine that is the real / has it. */
+/** True of a scene that needs the machine as the real /. */
 export const isReal = ({ found, program }: Scene): boolean => found !== undefined || program !== undefined;
 
 const link = (to: string) => ({ link: to, by: SRID }) as const;
@@ -28,7 +28,7 @@ const text = (text: string, mode = 0o644) => ({ text, mode, by: SRID }) as const
 const dir = (mode = 0o755) => ({ dir: mode, by: SRID }) as const;
 const fifo = { nod: 'fifo', by: SRID } as const;
 
-/** Where a link of the person's may lead, from a directory `up` levels below the top. */
+/** Targets of a link of the person's, from a directory `up` levels below the top. */
 const targets = (to: string, up: number): Readonly<Record<string, string>> => ({
   absolute: to,
   relative: `${'../'.repeat(up)}${to.slice(1)}`,
@@ -246,7 +246,7 @@ const S5 = scenes('S5', 'moving', {
   },
 });
 
-/** S6: what lies beside the program. */
+/** S6: files beside the program. */
 const BESIDE = '/opt/open/reflake.cache';
 const S6 = scenes('S6', 'own', {
   "a cache of another user's, in a sticky directory": {
@@ -288,7 +288,7 @@ const S7 = scenes('S7', 'own', {
   'a spec that is a FIFO': { more: { [`${HOME}/reflake.yaml`]: fifo }, found: HOME },
 });
 
-/** S8: nix.conf and what it includes. */
+/** S8: nix.conf, and the files that it includes. */
 const CONF = `${HOME}/.config/nix/nix.conf`;
 const S8 = scenes('S8', 'own', {
   "nix.conf is a link to root's": { [CONF]: link('/root/.config/nix/nix.conf') },
@@ -316,7 +316,7 @@ const S8 = scenes('S8', 'own', {
   'it is a link to a secret': { [CONF]: link('/etc/shadow') },
 });
 
-/** A tree without any trick: what is lawful must pass. */
+/** Trees without any trick: what is lawful must pass. */
 export const PLAIN: readonly Scene[] = (['moving', 'own'] as const).map((base) => ({
   kind: 'S1',
   name: `no trick, ${base}`,
@@ -326,7 +326,7 @@ export const PLAIN: readonly Scene[] = (['moving', 'own'] as const).map((base) =
 
 export const SCENES: readonly Scene[] = [...PLAIN, ...S1, ...S2, ...S3, ...S4, ...S5, ...S6, ...S7, ...S8];
 
-/** The tree and home of a scene. What would lie below something that is no directory is left out. */
+/** The tree and home of a scene, without what would lie below something that is no directory. */
 export function layoutOf({ base, more }: Pick<Scene, 'base' | 'more'>): Layout {
   const all: Layout = { ...BASES[base], ...more };
   const isHidden = (path: string): boolean => {

@@ -1,11 +1,11 @@
-// What the tests of one kind of scenes are: each hostile tree through the real program, as the real / and under --root. Nothing
-// of root's or of a third user's is changed, given away or shown, and every command ends and says what it says in words.
+// The tests of one kind of scenes: the real program over each hostile tree, as the real / and under --root. Nothing of
+// root's or of a third user's may be changed, given away or shown, and every command ends and says why in words.
 import { describe, expect, test } from '@jest/globals';
 import { howOf, wordsFor } from './draw.ts';
 import { ground } from './ground.ts';
 import { isReal, layoutOf, SCENES, type Scene } from './scenes.ts';
 
-/** Exit codes that a command may have, whatever it was given. */
+/** Exit codes that a command may have, whatever its input. */
 const KNOWN = [0, 1, 2, 3, 4, 5, 6, 64, 65];
 
 async function harmOf(scene: Scene, prefix: '' | '/m'): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
-// Whose word is believed: a spec, a saved plan, a cache of the program. What somebody else than root and the caller can write
-// makes root do nothing.
+// Tests whom root believes: a spec, a saved plan, a cache of the program that somebody other than root and the caller
+// can write makes root do nothing.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { digestOf, digestOfJson } from '../../core/canonical.ts';
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => place.remove());
 
-/** What a spec of the person's would have root do: its key becomes his. */
+/** A spec of the person's that would give him root's key. */
 const GREEDY = specWith({ config: { path: '~/loot', from: '/root/.ssh', owner: 'srid', modules: ['./id'] } });
 
 const noHarm = (...said: readonly Ran[]): void => expect(place.harm(said)).toEqual([]);
@@ -196,7 +196,7 @@ describe('a saved plan, sealed anew', () => {
 describe('the cache of the program', () => {
   const DIR = '/opt/open';
   const CACHE = `${DIR}/reflake.cache`;
-  /** A cache that names itself right, and holds another program. */
+  /** A cache with the right name of the build that holds another program. */
   function evil(): string {
     const text = readFileSync(`${place.machine.dir}${PROGRAM}`, 'latin1');
     const source = `require('node:fs').writeFileSync('/tmp/ran-'+process.geteuid(),'${MARK.slice(0, 3)}');process.exit(0)`;

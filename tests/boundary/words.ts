@@ -1,10 +1,10 @@
-// What trusted words name: the spec's places, the plan's edits within them, and the short list of what the program itself
-// looks at on any machine. Written from the law's text; the list at the end is the only thing that was read off a run.
+// The paths that trusted words name: the spec's places, the plan's edits within them, and the short list of what the
+// program itself looks at on any machine. Written from the law's text; only the list at the end was read off a run.
 
 import { isRootsAlone, type Words } from './law.ts';
 import { type Inode, resolve } from './world.ts';
 
-/** As a plan and a journal have them. */
+/** Edits as a plan and a journal have them. */
 export interface EditWords {
   readonly op: string;
   readonly path?: string;
@@ -13,22 +13,22 @@ export interface EditWords {
 }
 
 export interface Trusted {
-  /** Where the machine's `/` is: '' or DIR of `--root`. */
+  /** The machine's `/`: '' or DIR of `--root`. */
   readonly prefix: string;
-  /** Of the spec, if it may be believed: `~` resolved. */
+  /** The places of the spec, if it may be believed, with `~` resolved. */
   readonly path?: string | undefined;
   readonly from?: string | undefined;
   readonly edits: readonly EditWords[];
   readonly person: { readonly uid: number; readonly gid: number; readonly home: string };
-  /** Who runs it: root's own files are nobody's business where it is not root. */
+  /** If root itself called, root's own files may be read and written. */
   readonly callerIsRoot: boolean;
-  /** Where the program and the spec are, and the current directory with all above. */
+  /** The paths of the program and the spec, and the current directory with all above it. */
   readonly given: readonly string[];
 }
 
-/** Capitals too: whether the file system tells them apart is tried. */
+/** Capitals too, because reflake tries whether the file system folds case. */
 const WORK = /\/\.reflake-[0-9a-f]+(\/|$)/i;
-/** Beside what the plan names: somebody's change that stood in the way of undo. */
+/** The conflict name of somebody's change that was in the way of undo. */
 const CONFLICT = /\.reflake-conflict-[0-9a-f]+$/;
 const within = (path: string, dir: string): boolean => path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
 
@@ -37,7 +37,7 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
   const { prefix, person } = trusted;
   const groups = new Set([0, 994, 30000]);
   const machine = prefix === '' ? world : resolve(world, prefix, false).end!;
-  /** Undefined: the way there is somebody's word, and it leads out of their hands. */
+  /** Undefined if the way there is somebody's word, and leads out of their hands. */
   const canonical = (path: string | undefined): string | undefined => {
     if (path === undefined) return undefined;
     const way = resolve(machine, path, true, machine);
@@ -79,7 +79,7 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
     }
   }
   for (const one of [path, from]) if (one !== undefined) way(one);
-  // The spec says them, wherever they lead.
+  // The spec names them, so their links may be followed.
   for (const one of [trusted.path, trusted.from]) if (one !== undefined) way(prefix + one);
   const state = `${prefix}/var/lib/reflake`;
   const known = new Set([
@@ -90,12 +90,12 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
   for (const one of [...known])
     for (let at = one; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) known.add(at || '/');
   known.add('/');
-  // A pipe that root made in its own directory is open to whom it talks with.
+  // A pipe in a directory that is root's alone is open to the process that root talks with.
   const isAlone = (node: Inode): boolean =>
     isRootsAlone(node.kind === 'other' && node.parent !== undefined ? node.parent : node, groups);
   const isScratch = (one: string, node: Inode | undefined): boolean =>
     /^\/(tmp|run)\/reflake-/.test(one) && (node === undefined || node.made || isAlone(node));
-  /** Where root called it, what root asked to be written in its own home, and the draft beside that. */
+  /** Files that root, calling itself, asked to be written in root's home, and their temporary names. */
   const isRootsFile = (one: string): boolean =>
     trusted.callerIsRoot && /^\/root\/(plan\.json|new\.yaml|\.(plan\.json|new\.yaml)\.[0-9a-f]+\.tmp$)/.test(one);
   const isNamed = (one: string): boolean =>
@@ -120,7 +120,7 @@ export function wordsOf(world: Inode, trusted: Trusted): Words {
   };
 }
 
-/** What is looked at on any machine, each a file of root's by a fixed name. */
+/** Files of root's with fixed names that are looked at on any machine. */
 const KNOWN = [
   '/etc/passwd',
   '/etc/group',
@@ -135,8 +135,8 @@ const KNOWN = [
   '/run/current-system/nixos-version',
   '/run/current-system/system',
   '/tmp',
-  // The C library, OpenSSL, and the look for programs.
-  // Where Node starts a thread it looks for one; root does so in `/`.
+  // Where Node starts a thread, it looks for a package.json; root does so in `/`. The files after it are for the C
+  // library, OpenSSL and the search for programs.
   '/package.json',
   '/etc/ld.so.cache',
   '/etc/ld.so.preload',
@@ -145,7 +145,7 @@ const KNOWN = [
   '/etc/ssl/openssl.cnf',
   '/selinux',
   '/etc/selinux/config',
-  // Of yargs, beside the program.
+  // yargs looks for these beside the program.
   '/locales',
   '/locales/C.json',
   '/bin',
@@ -154,5 +154,5 @@ const KNOWN = [
   '/lib64',
 ];
 
-/** Trees of root's that programs read: the name service, the system's own settings of programs, the kernel's file systems. */
+/** Trees of root's that programs read: the name service, system-wide settings, the kernel's file systems. */
 const KNOWN_BELOW = ['/etc/nixos', '/run/nscd', '/etc/xdg', '/sys', '/proc', '/dev'];

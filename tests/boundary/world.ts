@@ -1,5 +1,5 @@
-// A machine's tree as it was before a command, and as the command's own calls change it: who owns each name, who can change
-// it, and what a path leads to. Knows nothing of reflake, and looks at the disk only once.
+// A machine's tree as it was before a command, and as the command's own calls change it: who owns each name, who can
+// change it, and where a path leads. Knows nothing of reflake, and looks at the disk only once.
 
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 
@@ -9,7 +9,7 @@ export interface Inode {
   uid: number;
   gid: number;
   mode: number;
-  /** How many names it had at the beginning. */
+  /** The number of names that it had at the beginning. */
   links: number;
   target: string;
   name: string;
@@ -17,27 +17,27 @@ export interface Inode {
   readonly children: Map<string, Inode>;
   /** Root made it while the command ran. */
   made: boolean;
-  /** A part of the system that no look goes into: programs, Nix's store, the kernel's file systems. */
+  /** A part of the system that is not walked: programs, Nix's store, the kernel's file systems. */
   readonly system: boolean;
-  /** A file system is mounted here. */
+  /** A mount point. */
   mount: boolean;
 }
 
-/** The name that was asked for in a directory, and what is there. */
+/** A name that was asked for in a directory, and what is there. */
 export interface Lookup {
   readonly dir: Inode;
   readonly name: string;
   readonly found: Inode | undefined;
 }
 
-/** Where a path leads. */
+/** The result of following a path. */
 export interface Way {
   readonly lookups: readonly Lookup[];
-  /** Links that the kernel followed, in the order in which it did. */
+  /** Links that the kernel followed, in order. */
   readonly links: readonly Inode[];
-  /** With all links resolved, as far as it goes. */
+  /** The path with all links resolved, as far as it exists. */
   readonly path: string;
-  /** Undefined: nothing is there. */
+  /** Undefined if nothing is there. */
   readonly end: Inode | undefined;
 }
 
@@ -64,7 +64,7 @@ export const inode = (
   parent,
 });
 
-/** Everything below `disk`, which is the machine's `/`. What lies in `system` (paths of the machine) is one node each. */
+/** Everything below `disk`, which is the machine's `/`. Each path in `system` (paths of the machine) is a single node. */
 export function worldOf(disk: string, system: readonly string[]): Inode {
   const visit = (place: Buffer, path: string, name: string, parent: Inode | undefined): Inode => {
     const stat = lstatSync(place);
@@ -97,7 +97,7 @@ export function pathOf(node: Inode): string {
 const childPath = (dir: Inode, name: string): string =>
   dir.parent === undefined ? `/${name}` : `${pathOf(dir)}/${name}`;
 
-/** Resolves as the kernel would: `path` from `base`, or from `top` where it is absolute; nothing leads out of `top`. */
+/** Resolves as the kernel would: `path` from `base`, or from `top` if it is absolute; nothing leads out of `top`. */
 export function resolve(base: Inode, path: string, follows: boolean, top = topOf(base)): Way {
   const lookups: Lookup[] = [];
   const links: Inode[] = [];
@@ -113,7 +113,7 @@ export function resolve(base: Inode, path: string, follows: boolean, top = topOf
       continue;
     }
     if (at.system) {
-      // Not looked into: whatever is there is the system's.
+      // Not walked: it is the system's, whatever it is.
       const made = inode('file', name, at, { system: true });
       at = made;
       continue;
@@ -139,7 +139,7 @@ export function topOf(node: Inode): Inode {
   return at;
 }
 
-/** Takes a node from where it is, and puts it under another name; what is there gives way. */
+/** Moves a node to another name; what is there is replaced. */
 export function put(node: Inode, dir: Inode, name: string): void {
   if (node.parent?.children.get(node.name) === node) node.parent.children.delete(node.name);
   node.parent = dir;

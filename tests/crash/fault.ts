@@ -1,5 +1,5 @@
-// An error instead of one system call, or of it and all that follow: the run ends with a code of the contract that is
-// true of the machine, which is old or new; what is left to do, the next run does.
+// Injects an error into one system call, or into it and all that follow. The run must end with a documented exit code
+// that is true of the machine, which is old or new; the next run does what is left to do.
 
 import type { Group } from './group.ts';
 import {
@@ -20,7 +20,7 @@ import { injecting, type Place, type Ran, type Scenario, type Workshop } from '.
 
 const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EMFILE'];
 
-/** What may fail on a bad or full disk, or for want of rights. */
+/** Calls that may fail on a bad or full disk, or for missing rights. */
 const CALLS = new Set(
   (
     'open openat creat write pwrite64 writev fsync fdatasync syncfs mkdir mkdirat rename renameat renameat2 link linkat ' +
@@ -29,7 +29,7 @@ const CALLS = new Set(
   ).split(' '),
 );
 
-/** One error at every call; and every call from there on. */
+/** One error at every call; and an error at a call and every later one. */
 export const FAULTS: readonly Group[] = [
   ...[FRESH, USERS, ACROSS, EDITS, ROLLBACK_ALL].map((scenario) => failing(scenario, 'once')),
   ...[FRESH, ROLLBACK_ALL].map((scenario) => failing(scenario, 'from then on')),
@@ -45,14 +45,14 @@ function failing(scenario: Scenario, how: 'once' | 'from then on'): Group {
     run: (options) =>
       inWorkshop(scenario, async (shop) => {
         const points = callsOf(await recordedAfresh(shop), dirsOf(shop), CALLS).filter(
-          // Node writes to itself and to the screen too; a full disk is tried for real (real.ts).
+          // Node also writes to its own pipes and to the screen; real.ts tries a full disk for real.
           ({ call }) => how === 'once' || !call.includes('write'),
         );
         const faults =
           how === 'once' && options.all
             ? points.flatMap((point) => ERRORS.map((error) => ({ point, error })))
             : chosen(points, options, [6, 6]).map((point, at) => ({ point, error: ERRORS[at % ERRORS.length]! }));
-        // Each call fails in six ways; that the run can be repeated afterwards is tried after one of them.
+        // Each call fails with six errors; after one of them the run is repeated.
         const isLast = new Set(faults.filter((_, at) => at % ERRORS.length === 5));
         options.log(`  ${points.length} calls may fail`);
         const verdicts = await shop.each(faults, (place, fault) => {
@@ -76,7 +76,7 @@ async function failed(
   isThorough: boolean,
 ): Promise<Verdict> {
   let ran = await place.run(shop.scenario.words, { prefix: injecting(inject) });
-  // A write that wakes the event loop must not fail: that is no fault of a disk.
+  // The call may have been a write that wakes the event loop, which no bad disk makes fail: then the try is repeated.
   for (let tries = 0; hit(place.trace(), point) !== 'there'; tries++) {
     if (tries === 4) return { end: 'missed' };
     place.reset();
@@ -89,8 +89,8 @@ async function failed(
 }
 
 /**
- * What a run that was disturbed says is true; and after `recover`, without disturbance (`lift` ends it), nothing is left
- * of it.
+ * Checks that the disturbed run told the truth, and that after `recover` without disturbance (`lift` ends it) nothing
+ * is left.
  */
 export async function told(shop: Workshop, place: Place, ran: Ran, lift: () => void = () => {}): Promise<Verdict> {
   const wrong = misbehaviour(ran);

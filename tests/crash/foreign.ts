@@ -1,5 +1,5 @@
-// Somebody else changes something between the crash and the recovery. Every byte they wrote can still be found, under its
-// name or beside it (`reflake-conflict`), it is said (exit 5), and all the rest goes back.
+// Somebody else changes something between crash and recovery. Every byte that they wrote must still be found, under its
+// name or beside it (`reflake-conflict`); the run says so (exit 5), and everything else goes back.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import type { Place, Ran, Scenario, Workshop } from './workshop.ts';
 
 const WORDS = 'somebody else wrote this';
 
-/** What somebody does to a path; the bytes they write hold WORDS. */
+/** Changes of somebody else to a path; the bytes that they write hold WORDS. */
 const DEEDS: readonly (readonly [name: string, act: (path: string) => void])[] = [
   [
     'replaced',
@@ -36,7 +36,7 @@ const DEEDS: readonly (readonly [name: string, act: (path: string) => void])[] =
   ],
 ];
 
-/** Foreign changes to every file that the transaction concerns, and at the place that a tree was moved from. */
+/** Foreign changes to every file that the transaction changes, and at the place from which a tree was moved. */
 export const FOREIGN: readonly Group[] = [FRESH, EDITS, ROLLBACK_ALL].map(interfered);
 
 interface Case {
@@ -84,13 +84,14 @@ async function kept(shop: Workshop, place: Place, { cut, path, act }: Case): Pro
   const found = holding(place);
   if (hasBytes && found.length === 0) return mixed(`what somebody wrote is gone (exit ${ran.code}): ${brief(ran.out)}`);
   if (ran.code === 0) {
-    // Without a word: only where it is none of the transaction's and went back with the rest.
+    // `recover` may say nothing only if the change lies outside the transaction, or went back with the tree.
     const odd = strange(shop, place, path, found);
     return odd.length === 0 ? { end: 'old' } : mixed(`recover ends with 0, but: ${odd.join('; ')}`);
   }
   if (ran.code !== 5) return mixed(`recover ends with ${ran.code}: ${brief(ran.out)}`);
   if (!isSaid(ran, path, found)) return mixed(`exit 5, but ${basename(path)} is not named: ${brief(ran.out)}`);
-  // Beside, or in its place and the journal kept: either way all else is old, if not at once, then once it is put right.
+  // The change is kept beside, or it is in its place and the journal is kept. Either way everything else is old, at
+  // once or after the change is removed.
   if (strange(shop, place, path, found).length === 0) return { end: 'refused' };
   for (const name of found) spawnSync('rm', ['-rf', place.machine + (thingOf(name, path) ?? name)]);
   if (existsSync(saved)) {
@@ -108,9 +109,12 @@ async function kept(shop: Workshop, place: Place, { cut, path, act }: Case): Pro
   return odd.length === 0 ? { end: 'refused' } : mixed(`put right by hand and recovered: ${odd.join('; ')}`);
 }
 
-/** What is neither old, nor the foreign change itself: the path, what holds the words, and what is named as a conflict. */
+/**
+ * What is neither old nor the foreign change itself. Left out are the path, files that hold the words, and conflict
+ * names.
+ */
 function strange(shop: Workshop, place: Place, path: string, found: readonly string[]): readonly string[] {
-  // What is kept beside has made room for what was there before.
+  // If the change is kept beside, the old file is back at its place.
   const isBeside = found.some((name) => name.includes(`/${basename(path)}.reflake-conflict`));
   const names = new Set([
     ...(isBeside ? [] : [basename(path)]),
@@ -127,7 +131,7 @@ function strange(shop: Workshop, place: Place, path: string, found: readonly str
 const isSaid = ({ out }: Ran, path: string, found: readonly string[]): boolean =>
   out.includes(basename(path)) || found.some((name) => out.includes(basename(name)));
 
-/** The whole thing that was put there, of a file inside it. */
+/** The file or directory that was put there, for a file that holds the words. */
 const thingOf = (name: string, path: string): string | undefined =>
   [name, dirname(name)].find((one) => one === path || basename(one).includes('reflake-conflict'));
 
@@ -140,7 +144,7 @@ function holding({ machine }: Place): readonly string[] {
     .map((name) => name.slice(1));
 }
 
-/** Files that are there now and are not as they were: written, moved or owned. */
+/** Files and links that differ from before: written, moved or given to another owner. */
 function concerned({ old, place }: Workshop): readonly string[] {
   const before = new Set(old.rows);
   return snapshotOf(place.machine)
@@ -149,7 +153,7 @@ function concerned({ old, place }: Workshop): readonly string[] {
     .filter((path) => !path.includes('/.reflake-') && !path.includes('<') && lstatSync(place.machine + path).isFile());
 }
 
-/** The tree that is gone from its place. */
+/** The trees that are gone from their places. */
 const movedFrom = ({ old, place }: Workshop): readonly string[] =>
   old.rows
     .filter((row) => row.includes('\tdir '))

@@ -1,30 +1,30 @@
-// What a group of crash tests is: many points of disturbance against the real program, each ending old, new or wrong.
-// tests/crash/groups.ts lists them; the runner (run.ts) prints the table of docs/reliability.md and fails where one is wrong.
+// A group of crash tests: many points of disturbance against the real program, each ending old, new or wrong.
+// tests/crash/groups.ts lists the groups; run.ts prints the table of docs/reliability.md and fails if a point is wrong.
 
-/** What a group found. Every point tried is counted once: `tried` is the sum of the four that follow. */
+/** The result of a group. Each point that was tried counts once: `tried` is the sum of the next four. */
 export interface Outcome {
   readonly tried: number;
   /** Ended exactly as before. */
   readonly old: number;
   /** Ended exactly as planned. */
   readonly new: number;
-  /** Ended as neither, or was told wrongly (an exit code that contradicts the world, a hang, a stack trace). */
+  /** Ended as neither, or told something false (an exit code that contradicts the machine, a hang, a stack trace). */
   readonly mixed: number;
-  /** Refused with words and touched nothing, where that is right (a damaged journal, a foreign change kept beside). */
+  /** Refused with words and touched nothing, if that is right (a damaged journal, a foreign change that is kept beside). */
   readonly refused: number;
-  /** One line for each of `mixed`: which point, and what was wrong. */
+  /** A line for each of `mixed`: the point, and what was wrong. */
   readonly failures: readonly string[];
-  /** Set where the group could not run here: the tool or right that is missing. Nothing was tried then. */
+  /** The tool or right whose absence keeps the group from running here. Nothing was tried then. */
   readonly skipped?: string;
 }
 
-/** How a group is run. */
+/** Options of a run. */
 export interface Options {
-  /** Every point there is (minutes); else a sample. */
+  /** Try every point (minutes); otherwise a sample. */
   readonly all: boolean;
-  /** With `all` false: only the few points that `npm test` has time for. */
+  /** If `all` is false: try only the few points that `npm test` has time for. */
   readonly few?: boolean;
-  /** One line of progress, for people. */
+  /** Prints one line of progress. */
   readonly log: (line: string) => void;
 }
 
@@ -34,8 +34,8 @@ export interface Group {
   readonly name: string;
   /** One sentence: what is disturbed, where, and what must hold afterwards. */
   readonly describe: string;
-  /** It is about a race, for which it needs the processors: no other group runs meanwhile. */
+  /** The group tests a race and needs all processors: no other group runs at the same time. */
   readonly alone?: true;
-  /** Leaves nothing behind (temporary directories, mounts, loop devices), also when it throws. */
+  /** Leaves nothing behind (temporary directories, mounts, loop devices), even if it throws. */
   readonly run: (options: Options) => Promise<Outcome>;
 }

@@ -1,5 +1,5 @@
-// A journal that is damaged, or of a newer reflake, when the next run finds it: refused with words and nothing touched,
-// or carried out rightly all the same; never a guess.
+// Damages a journal, or makes it look as if a newer reflake had written it, before the next run. That run must refuse
+// with words and touch nothing, or end rightly; it must never guess.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import type { Group } from './group.ts';
@@ -10,7 +10,7 @@ import { difference, snapshotOf } from './snapshot.ts';
 import { killPoints, type Point } from './trace.ts';
 import type { Place, Scenario, Workshop } from './workshop.ts';
 
-/** One way to damage a file. */
+/** A way to damage a file. */
 type Damage = readonly [name: string, act: (file: string) => void];
 
 const DAMAGES: readonly Damage[] = [
@@ -25,7 +25,7 @@ const DAMAGES: readonly Damage[] = [
   ['appended to', (file) => writeFileSync(file, 'more', { flag: 'a' })],
 ];
 
-/** Damage to every file of an unfinished transaction, at two moments; and records of a newer version. */
+/** Damage to every file of an unfinished transaction at two moments, and records of a newer version. */
 export const JOURNALS: readonly Group[] = [...[FRESH, EDITS, ROLLBACK_ALL].map(damaged), newer(FRESH)];
 
 function damaged(scenario: Scenario): Group {
@@ -45,7 +45,7 @@ function damaged(scenario: Scenario): Group {
         const picked = chosen(cases, options, [3, 5]);
         const verdicts = await shop.each(picked, async (place, { cut, file, damage }): Promise<Verdict> => {
           await cutOff(shop, place, cut);
-          // A transaction has a random name; its files have the same order.
+          // Names of files differ from run to run, because a transaction has a random name; we go by their pattern.
           const files = filesOf(place);
           const target = files.includes(file) ? file : files.find((name) => patternOf(name) === patternOf(file));
           if (target === undefined) return { end: 'missed' };
@@ -89,7 +89,10 @@ function newer(scenario: Scenario): Group {
   };
 }
 
-/** What `recover` does after `harm`: refuses and touches nothing (and is well once the harm is undone), or ends old or new. */
+/**
+ * Judges `recover` after `harm`: it refuses and touches nothing (and succeeds once the harm is undone), or ends old or
+ * new.
+ */
 async function carried(shop: Workshop, place: Place, harm: () => void, words = /./): Promise<Verdict> {
   const whole = new Map(filesOf(place).map((file) => [file, readFileSync(`${place.state}/${file}`)]));
   const before = snapshotOf(place.machine);
@@ -111,7 +114,10 @@ async function carried(shop: Workshop, place: Place, harm: () => void, words = /
   return mended.end === 'mixed' ? mixed(`refused; after the journal is mended: ${mended.why}`) : { end: 'refused' };
 }
 
-/** Points to be killed at: in the middle of it, and as late as it is still undone; of `many` also along the whole way, the sweep included. */
+/**
+ * Points to be killed at: one in the middle, and the last that is still undone. With `many` also points along the whole
+ * way, the sweep included.
+ */
 export async function moments(shop: Workshop, many = false): Promise<readonly Point[]> {
   const points = killPoints(await recordedAfresh(shop), dirsOf(shop));
   const late = await lastUndone(shop);
@@ -120,7 +126,7 @@ export async function moments(shop: Workshop, many = false): Promise<readonly Po
   return [...along, points[Math.floor((Math.max(at, 1) * 3) / 4)]!, late];
 }
 
-/** The scenario, killed at a point. */
+/** Runs the scenario and kills it at the point. */
 export async function cutOff(shop: Workshop, place: Place, cut: Point): Promise<void> {
   place.reset();
   await place.run(shop.scenario.words, { prefix: kill(cut) });

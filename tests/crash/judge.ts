@@ -1,22 +1,25 @@
-// What a place is after a disturbance: exactly old, exactly new, or wrong and why. And the counting of such verdicts.
+// Judges a place after a disturbance, exactly old, exactly new, or wrong and why; and counts such verdicts.
 
 import type { Options, Outcome } from './group.ts';
 import { difference, type Snapshot, snapshotOf } from './snapshot.ts';
 import { type Place, type Ran, stateNames, type Workshop } from './workshop.ts';
 
-/** How one point ended. */
+/** The end of one point. */
 export type Verdict =
   | { readonly end: 'old' | 'new' | 'refused' }
   | { readonly end: 'mixed'; readonly why: string }
-  /** The disturbance did not come about where it was meant to: not counted as tried. */
+  /** The disturbance did not happen where it was meant to: not counted as tried. */
   | { readonly end: 'missed' };
 
 export const mixed = (why: string): Verdict => ({ end: 'mixed', why });
 
-/** Everything a run may end with by its contract (DESIGN.md section 7). */
+/** The exit codes that a run may have (README, "Exit codes"). */
 const DOCUMENTED = new Set([0, 1, 2, 3, 4, 5, 6, 7, 64, 65, 130, 143]);
 
-/** What is wrong with how a run ended, whatever it did: a hang, a signal, an unknown code, a stack trace on the screen. */
+/**
+ * Says what is wrong with the way a run ended, whatever it did: a hang, a signal, an unknown code, a stack trace on the
+ * screen.
+ */
 export function misbehaviour({ code, out, isHung }: Ran): string | undefined {
   if (isHung) return 'it hangs';
   if (code === null || !DOCUMENTED.has(code)) return `it ends with ${code}: ${brief(out)}`;
@@ -26,7 +29,7 @@ export function misbehaviour({ code, out, isHung }: Ran): string | undefined {
   return undefined;
 }
 
-/** Old or new, and nothing of a transaction left beside it, nor in the state directory. */
+/** Old or new, with nothing of a transaction left beside it or in the state directory. */
 export function world(shop: Workshop, place: Place): Verdict {
   const verdict = oldOrNew(shop, snapshotOf(place.machine));
   if (verdict.end === 'mixed') return verdict;
@@ -36,7 +39,7 @@ export function world(shop: Workshop, place: Place): Verdict {
     : mixed(`${verdict.end}, but the state directory still holds ${left.slice(0, 5).join(', ')}`);
 }
 
-/** The same, of what there is but for what the next run may still sweep: names of a transaction, also second ones. */
+/** The same, without names of a transaction and second names of files, which the next run may still sweep. */
 export function worldToBeSwept(shop: Workshop, place: Place): Verdict {
   const visible = ({ rows, contents }: Snapshot): Snapshot => ({
     rows: rows.filter((row) => !/^[^\t]*\/\.reflake-/.test(row)).map((row) => row.replace(/ \d+ names$/, '')),
@@ -51,11 +54,11 @@ function oldOrNew({ old, new: next, kept }: Pick<Workshop, 'old' | 'new' | 'kept
   if (fromOld === undefined) return { end: 'old' };
   const fromNew = difference(next, found, kept);
   if (fromNew === undefined) return { end: 'new' };
-  // The one that it is nearer to.
+  // The difference to the nearer of the two.
   return mixed(fromOld.count <= fromNew.count ? `not old: ${fromOld.text}` : `not new: ${fromNew.text}`);
 }
 
-/** After a death: `recover` ends well and leaves old or new, and a second one finds nothing to do. */
+/** After a crash: `recover` must succeed and leave old or new, and a second one must find nothing to do. */
 export async function recovered(shop: Workshop, place: Place): Promise<Verdict> {
   const ran = await place.run(['recover']);
   const wrong = misbehaviour(ran);
@@ -64,7 +67,7 @@ export async function recovered(shop: Workshop, place: Place): Promise<Verdict> 
   return world(shop, place);
 }
 
-/** The scenario's own run, undisturbed, leads to new from wherever it stands. */
+/** The scenario's own run, undisturbed, must lead to new from wherever it stands. */
 export async function repeats(shop: Workshop, place: Place): Promise<Verdict> {
   const again = await place.run(shop.scenario.words);
   const wrong = misbehaviour(again);
@@ -74,7 +77,7 @@ export async function repeats(shop: Workshop, place: Place): Promise<Verdict> {
   return now.end === 'old' ? mixed('the next run says applied and is old') : now;
 }
 
-/** The line before a stack trace, and where it was thrown. */
+/** The line before a stack trace, and the first call in it. */
 const firstOfStack = (out: string): string => {
   const lines = out.split('\n').map((line) => line.trim());
   const at = lines.findIndex((line) => line.startsWith('at '));
@@ -84,13 +87,13 @@ const firstOfStack = (out: string): string => {
     .slice(0, 500);
 };
 
-/** The first words that matter, in one line. */
+/** The last lines that matter, joined to one. */
 export const brief = (out: string): string => {
   const lines = out.split('\n').filter((line) => line.trim() !== '' && !/^(edit|change|plan:|undone) ?/.test(line));
   return lines.slice(-8).join(' / ').slice(0, 600);
 };
 
-/** Counts; a point's label goes before what was wrong with it. */
+/** Counts verdicts. A failure begins with the label of its point. */
 export function tally(
   points: readonly { readonly label: string; readonly verdict: Verdict }[],
   log: Options['log'],
@@ -114,7 +117,10 @@ export function tally(
   };
 }
 
-/** Points for the time there is: `few` for npm test, `sample` for CI, or all; the first and the last among them. */
+/**
+ * Picks points for the time that there is: `few` for npm test, `sample` for CI, or all. The first and the last are
+ * among them.
+ */
 export function chosen<P>(
   points: readonly P[],
   { all, few: isFew = false }: Options,

@@ -1,4 +1,5 @@
-// What an apply that succeeds must keep: attributes and ACLs of what it edits or moves, times of what it does not write.
+// Checks what a successful apply must keep: attributes and ACLs of what it edits or moves, and the times of what it
+// does not write.
 
 import { basename } from 'node:path';
 import type { Group } from './group.ts';
@@ -7,7 +8,7 @@ import { inWorkshop } from './kill.ts';
 import { ACROSS, EDITS, FRESH, ROLLBACK, ROLLBACK_ALL } from './scenarios.ts';
 import type { Workshop } from './workshop.ts';
 
-/** Each scenario undisturbed: the new that all other groups compare with is itself as it should be. */
+/** Each scenario undisturbed, because the other groups compare with its result. */
 export const KEPT: readonly Group[] = [
   {
     name: 'kept when all goes well',

@@ -1,5 +1,5 @@
-// SIGKILL before every system call that changes something: of an apply, a rollback, the undo of a failed apply, and of
-// the recovery from such a death. Then the machine is recovered, and is old or new.
+// SIGKILL before every system call that changes something: of an apply, a rollback, the undo of a failed apply, and the
+// recovery from such a death. After recovery, the machine must be old or new.
 
 import type { Group, Outcome } from './group.ts';
 import { chosen, mixed, recovered, repeats, tally, type Verdict } from './judge.ts';
@@ -7,7 +7,7 @@ import { ACROSS, EDITS, FRESH, ROLLBACK, ROLLBACK_ALL, USERS } from './scenarios
 import { callsOf, hit, killPoints, type Point } from './trace.ts';
 import { injecting, open, type Place, recorded, type Scenario, type Workshop } from './workshop.ts';
 
-/** Runs killed at every point, and the same of the recovery from a death near their end. */
+/** Runs that are killed at every point, and the same for the recovery from a death near their end. */
 export const KILLS: readonly Group[] = [
   ...[FRESH, USERS, ACROSS, EDITS, ROLLBACK, ROLLBACK_ALL].map(killed),
   ...[FRESH, ACROSS, ROLLBACK_ALL].map(recoveryKilled),
@@ -27,7 +27,7 @@ function killed(scenario: Scenario): Group {
         const picked = chosen(points, options, [4, 6]).map((point, at) => ({ point, at }));
         const verdicts = await shop.each(picked, async (place, { point, at }): Promise<Verdict> => {
           if (!(await struck(place, point, scenario.words, kill(point)))) return { end: 'missed' };
-          // The next run recovers by itself; `recover` is only the other way to say so.
+          // Every run recovers first; `recover` is only one way to ask for it.
           if (at % 4 === 3) return await repeats(shop, place);
           return await recovered(shop, place);
         });
@@ -83,7 +83,7 @@ function undoKilled(scenario: Scenario): Group {
         const after = killPoints(calls, dirsOf(shop)).filter(({ call, nth }) =>
           [...behind].some((one) => one.name === call && one.nth === nth),
         );
-        // strace takes one injection for a call, and a flush changes nothing that a SIGKILL could show.
+        // strace takes one injection for each call name; and killing at a flush shows nothing that other points do not.
         const points = after.filter(({ call }) => call !== fault.call);
         options.log(`  ${fault.label} fails; ${points.length} calls undo it`);
         const picked = chosen(points, options, [3, 4]);
@@ -156,7 +156,7 @@ function draftRecoveryKilled(scenario: Scenario): Group {
   };
 }
 
-/** Runs and kills in a place; again, if another call was hit than the one that was meant. */
+/** Runs and kills in a place; tries again if another call was hit than the one that was meant. */
 async function struck(
   place: Place,
   point: Point,
@@ -169,7 +169,7 @@ async function struck(
     await before(place);
     await place.run(words, { prefix });
     const where = hit(place.trace(), point);
-    // A death at the wrong place is one all the same.
+    // A death at the wrong place counts as a death, too.
     if (where === 'there' || (where === 'elsewhere' && tries >= 3)) return true;
     if (where === 'no' && tries >= 3) return false;
   }
@@ -185,7 +185,7 @@ export async function inWorkshop(scenario: Scenario, use: (shop: Workshop) => Pr
   }
 }
 
-/** strace that kills at a point. */
+/** The strace options that kill at a point. */
 export const kill = (point: Point): readonly string[] => injecting(`${point.call}:signal=KILL:when=${point.nth}`);
 
 export const dirsOf = ({ place }: Workshop): readonly string[] => [place.machine, place.state];
@@ -196,7 +196,10 @@ export async function recordedAfresh(shop: Workshop): Promise<Awaited<ReturnType
   return await recorded(shop, shop.scenario.words);
 }
 
-/** The last point after whose kill the run is undone: all is there, and nothing is committed. By halving; found once. */
+/**
+ * The last point whose kill makes the run undone: everything is published, and nothing is committed. Found by
+ * bisection, once.
+ */
 export async function lastUndone(shop: Workshop): Promise<Point> {
   const known = LAST.get(shop.scenario);
   if (known !== undefined) return known;
@@ -218,7 +221,7 @@ export async function lastUndone(shop: Workshop): Promise<Point> {
   return points[undone]!;
 }
 
-/** The same run makes the same calls. */
+/** The same run makes the same calls, so this is computed once. */
 const LAST = new Map<Scenario, Point>();
 
 /** The last flush whose failure makes the run undo itself (exit 4). */

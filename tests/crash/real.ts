@@ -1,5 +1,6 @@
-// Faults that nothing simulates: full disks, read-only and busy mounts, immutable files, few descriptors, odd umasks and
-// clocks, a directory that is gone, no /proc. The run tells the truth, and once the cause is away all is well.
+// Real faults instead of simulated ones: full disks, read-only and busy mounts, immutable files, few descriptors, odd
+// umasks and clocks, a working directory that is gone, no /proc. The run must tell the truth, and succeed once the
+// cause is removed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -11,16 +12,16 @@ import { inWorkshop } from './kill.ts';
 import { ACROSS, EDITS, FRESH } from './scenarios.ts';
 import type { Around, Place, Scenario, Workshop } from './workshop.ts';
 
-/** One disturbance: what is done before the run, and how it ends. */
+/** One disturbance: what is done before the run, and how it is lifted. */
 interface Trouble {
   readonly label: string;
   readonly make: (place: Place) => void;
-  /** Ends it; mounts are taken away in any case. */
+  /** Ends the disturbance. Mounts are removed in any case. */
   readonly lift?: (place: Place) => void;
   readonly around?: Around;
-  /** The run has to succeed all the same. */
+  /** The run must succeed in spite of it. */
   readonly mustApply?: boolean;
-  /** The kernel may kill the run: as any death, it has to be recoverable. */
+  /** The kernel may kill the run, which must be recoverable like any death. */
   readonly mayDie?: boolean;
 }
 
@@ -79,7 +80,7 @@ async function tried(shop: Workshop, troubles: readonly Trouble[] | string, opti
       const end = (): void => {
         lift?.(place);
         const own = mountsBelow(dirname(place.machine)).slice(before.length);
-        // What is unmounted is no longer seen: the copy must stay until the judgement.
+        // Unmounting would remove the copy from view, so it stays until the judgement.
         for (const at of own.filter((path) => path !== place.machine && path !== place.state).toReversed()) unmount(at);
       };
       try {
@@ -103,7 +104,7 @@ async function tried(shop: Workshop, troubles: readonly Trouble[] | string, opti
   );
 }
 
-/** A file system with room for n pages more than it holds, or n inodes. */
+/** A file system with room for n more pages, or n more inodes, than it holds. */
 function levels(at: (place: Place) => string, most: number): readonly Trouble[] {
   const trouble = (label: string, limit: (used: readonly [pages: number, inodes: number]) => string): Trouble => ({
     label,
@@ -171,14 +172,14 @@ function flags({ place }: Workshop, paths: readonly string[]): readonly Trouble[
       (flag): Trouble => ({
         label: `${path} ${flag}`,
         make: ({ machine }) => void execFileSync('chattr', [flag, machine + path]),
-        // Not of links, of which it complains.
+        // chattr(1) complains about links, so its exit code is ignored.
         lift: ({ machine }) => void spawnSync('chattr', ['-R', '-f', '-i', '-a', machine]),
       }),
     ),
   );
 }
 
-/** sh that does something and then becomes the program. */
+/** A shell that runs the script and then becomes the program. */
 const first = (script: string): readonly string[] => ['sh', '-c', `${script}; exec "$@"`, 'sh'];
 
 function surroundings(): readonly Trouble[] {
@@ -204,12 +205,12 @@ function surroundings(): readonly Trouble[] {
     under('no temporary directory', [], false, { TMPDIR: '/nonexistent' }),
     under('an empty PATH', [], false, { PATH: '' }),
     under('no HOME', ['env', '-u', 'HOME']),
-    // Node restores the signal's disposition: SIGXFSZ kills.
+    // Node restores the default action of SIGXFSZ, which kills.
     { ...under('files of at most 1 KiB', first('ulimit -f 1'), false), mayDie: true },
   ];
 }
 
-/** Mount points at or below a directory, in the order they were made. */
+/** The mount points at or below a directory, in the order in which they were made. */
 const mountsBelow = (dir: string): readonly string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

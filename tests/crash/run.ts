@@ -1,5 +1,6 @@
-// Runs the groups, prints what each found, and fails where one is wrong; on demand writes the table of docs/reliability.md,
-// the rows of what ran. Arguments: --all (every point, not a sample), --only WORDS, --write-docs, --list (and runs nothing).
+// Runs the groups, prints their results, and fails if a point is wrong; with --write-docs it writes the rows of
+// docs/reliability.md of the groups that ran. Other arguments: --all (every point, not a sample), --only WORDS, --list
+// (runs nothing).
 
 import { availableParallelism } from 'node:os';
 import type { Group, Outcome } from './group.ts';
@@ -10,27 +11,27 @@ const args = process.argv.slice(2);
 const all = args.includes('--all');
 const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '') : '';
 const log = (line: string): void => console.log(line);
-// Exit handlers remove what a group made.
+// The handlers of 'exit' remove what a group made.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 const results: { readonly group: Group; readonly outcome: Outcome }[] = [];
 const chosen = GROUPS.filter(({ name }) => name.includes(only));
 if (args.includes('--list')) for (const { name } of chosen) log(name);
 else {
-  // What a group prepares it does step by step: another one has the other processors meanwhile.
+  // A group prepares its points one by one; meanwhile another group uses the other processors.
   const together = chosen.filter(({ alone }) => alone !== true);
   await Promise.all(Array.from({ length: availableParallelism() }, () => oneAfterAnother(together)));
   await oneAfterAnother(chosen.filter(({ alone }) => alone === true));
 }
 
-/** Takes groups out of the list, and runs them, until none is left. */
+/** Takes groups out of the list and runs them, until none is left. */
 async function oneAfterAnother(list: Group[]): Promise<void> {
   for (let group = list.shift(); group !== undefined; group = list.shift()) await runAndSay(group);
 }
 
-/** What it has to say is said when it is at its end, and in one piece. */
+/** Prints the lines of a group at its end, in one piece. */
 async function runAndSay(group: Group): Promise<void> {
-  // Of all points, this takes hours.
+  // With all points, this takes hours.
   if (all) log(`${group.name} …`);
   const lines: string[] = [group.name];
   const say = (line: string): void => void lines.push(line);
@@ -42,7 +43,7 @@ async function runAndSay(group: Group): Promise<void> {
   say(skipped ?? `  ${tried} tried: ${old} old, ${outcome.new} new, ${refused} refused, ${mixed} mixed (${seconds} s)`);
   for (const line of alike(failures)) say(`  ! ${line}`);
   log(lines.join('\n'));
-  // At once: all of them take hours, and what came out so far is to stand there.
+  // Written at once, because all groups take hours, and the results so far must not be lost.
   if (args.includes('--write-docs')) writeTable([{ group, outcome }], all, GROUPS);
 }
 const sum = (of: (outcome: Outcome) => number): number =>
@@ -53,7 +54,7 @@ if (!args.includes('--list')) {
   if (wrong > 0 || tried === 0) process.exitCode = 1;
 }
 
-/** Failures that differ in numbers and random names only, once each. */
+/** Failures, each kind once: those that differ only in numbers and random names are alike. */
 function alike(failures: readonly string[]): readonly string[] {
   const kinds = new Map<string, string[]>();
   for (const failure of failures) {

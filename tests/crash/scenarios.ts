@@ -1,4 +1,4 @@
-// The runs that are disturbed: what a person does with reflake, with everything in it that an edit can be.
+// The runs that are disturbed: what a person does with reflake, with every kind of edit in it.
 
 import { execFileSync } from 'node:child_process';
 import { BASES, specOf } from '../support/plan-cases.ts';
@@ -7,7 +7,7 @@ import type { Scenario } from './workshop.ts';
 
 const APPLY = ['apply', '--yes', '--offline', '--spec', '{spec}'];
 
-/** Links, set-id bits, closed directories, two names of odd bytes, besides what the installer leaves. */
+/** Links, set-id bits, closed directories and two names that are not UTF-8, besides what the installer leaves. */
 const ODD: Literal = {
   ...BASES.machines.fresh,
   '/etc/nixos/l': { link: 'configuration.nix' },
@@ -28,17 +28,17 @@ const AGAIN = specOf({
   },
 });
 
-/** An attribute and an ACL; nothing where the file system has none. */
+/** Sets an attribute and an ACL, unless the file system has none. */
 function attribute(path: string): void {
   try {
     execFileSync('setfattr', ['-n', 'user.note', '-v', 'kept', path], { stdio: 'ignore' });
     execFileSync('setfacl', ['-m', 'u:1000:r', path], { stdio: 'ignore' });
   } catch {
-    // What is not there need not be kept.
+    // What the file system does not have need not be kept.
   }
 }
 
-/** The whole way: parents, a move, births, links, owners and modes, a nix.conf, a repository. */
+/** The whole way: parents, a move, new files, links, owners and modes, a nix.conf, a repository. */
 export const FRESH: Scenario = {
   name: 'first apply',
   machine: ODD,
@@ -47,13 +47,13 @@ export const FRESH: Scenario = {
   words: APPLY,
 };
 
-/** The same, with the home on another file system: the tree is copied. */
+/** The same with the home on another file system, so the tree is copied. */
 export const ACROSS: Scenario = { ...FRESH, name: 'first apply, across file systems', mounts: ['/home'] };
 
-/** By an ordinary user, whose the whole machine is. */
+/** The same by an ordinary user who owns the whole machine. */
 export const USERS: Scenario = { ...FRESH, name: 'first apply, by an ordinary user', as: { uid: 1000, gid: 100 } };
 
-/** A machine in sync, and a spec with two wishes more: files are replaced. */
+/** A machine in sync, and a spec with two more wishes, so files are replaced. */
 export const EDITS: Scenario = {
   name: 'small edits',
   machine: ODD,
@@ -69,7 +69,7 @@ export const EDITS: Scenario = {
   words: APPLY,
 };
 
-/** One apply undone. */
+/** Undoes one apply. */
 export const ROLLBACK: Scenario = {
   name: 'rollback',
   machine: ODD,
@@ -78,7 +78,7 @@ export const ROLLBACK: Scenario = {
   words: ['rollback', '--yes'],
 };
 
-/** Two applies undone in one transaction. */
+/** Undoes two applies in one transaction. */
 export const ROLLBACK_ALL: Scenario = {
   name: 'rollback of two applies',
   machine: ODD,

@@ -1,5 +1,5 @@
 // Everything that can be seen of a tree, as rows that compare: names (as bytes), bytes, modes, owners, link targets,
-// hard links, extended attributes and ACLs; and the times of files, which only what was not touched has to keep.
+// hard links, extended attributes and ACLs; and the times of files, which must be kept by what was not touched.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -7,13 +7,13 @@ import { lstatSync, lutimesSync, readdirSync, readFileSync, readlinkSync } from 
 
 /** A tree at one moment. */
 export interface Snapshot {
-  /** `path TAB facts`, in the order of names; equal rows, equal trees. */
+  /** `path TAB facts`, in the order of names. Two trees are equal if their rows are. */
   readonly rows: readonly string[];
-  /** Of files and links: what is in it, and when that was written (nanoseconds). */
+  /** For files and links: the content, and when it was written (nanoseconds). */
   readonly contents: ReadonlyMap<string, { readonly what: string; readonly time: bigint }>;
 }
 
-/** Looks at all below `root`, which itself counts too. */
+/** Looks at everything below `root`, and at `root` itself. */
 export function snapshotOf(root: string): Snapshot {
   const rows: string[] = [];
   const contents = new Map<string, { what: string; time: bigint }>();
@@ -39,7 +39,7 @@ export function snapshotOf(root: string): Snapshot {
   return { rows: [...rows, ...attributes(root)].sort(), contents };
 }
 
-/** A time long ago, for every file and link below `root`: what was not touched still has it afterwards. */
+/** Gives every file and link below `root` a time long ago: what is not touched still has it afterwards. */
 export function age(root: string): void {
   const visit = (disk: Buffer): void => {
     const stat = lstatSync(disk);
@@ -55,11 +55,11 @@ export function age(root: string): void {
 const LONG_AGO = 981_173_106;
 const LONG_AGO_NS = BigInt(LONG_AGO) * 1_000_000_000n;
 
-/** What is in files that have kept their time: the same bytes must have it wherever they are. */
+/** The contents of files that have kept their time: they must still have it, wherever they are. */
 export const untouched = ({ contents }: Snapshot): ReadonlySet<string> =>
   new Set([...contents.values()].filter(({ time }) => time === LONG_AGO_NS).map(({ what }) => what));
 
-/** How many rows are different, and in words at most six of them; undefined where none is. */
+/** The number of rows that differ, and up to six of them in words; undefined if none does. */
 export function difference(
   due: Snapshot,
   found: Snapshot,
@@ -79,13 +79,13 @@ export function difference(
     : { count: rows.length, text: rows.slice(0, 6).join('; ').replaceAll('\t', ' ') };
 }
 
-/** A name that is not UTF-8, or would break a row, in a form that is still one to one. */
+/** A name that is not UTF-8, or would break a row, as a text that is still one to one. */
 function nameOf(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   return Buffer.from(text).equals(bytes) && !/[\n\t]/.test(text) ? text : `<${bytes.toString('hex')}>`;
 }
 
-/** Of getfattr, ACLs included; nothing where it is not installed. */
+/** The attributes that getfattr prints, ACLs included; empty if it is not installed. */
 function attributes(root: string): readonly string[] {
   const args = ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '.'];
   const { status, stdout } = spawnSync('getfattr', args, { cwd: root, encoding: 'utf8' });

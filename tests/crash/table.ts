@@ -1,4 +1,5 @@
-// The table of docs/reliability.md: what each group tried when it was last run for the page, and how it ended. Without a date.
+// The table of docs/reliability.md: what each group tried when it was last run for the page, and how it ended. It has
+// no date.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import type { Group, Outcome } from './group.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
 
-/** A row: how many points there were of all, and how they ended. */
+/** A row: whether all points were tried, and how they ended. */
 interface Row {
   readonly points: string;
   readonly counts: readonly number[];
@@ -17,8 +18,8 @@ interface Row {
 const COUNTS = ['tried', 'old', 'new', 'refused', 'mixed'] as const;
 
 /**
- * Puts the results between the marks of the page; the rows of groups that were not run stay as they are. `isWhole`: every
- * point was tried, not a sample; `groups`: all that there are, in their order.
+ * Puts the results between the marks of the page; rows of groups that were not run stay as they are. `isWhole`: every
+ * point was tried, not a sample. `groups`: all groups, in their order.
  */
 export function writeTable(
   results: readonly { readonly group: Group; readonly outcome: Outcome }[],
@@ -61,7 +62,7 @@ function rowsIn(page: string): Map<string, Row> {
   return rows;
 }
 
-/** Of the machine, without its name. */
+/** The facts of the machine, without its name. */
 function facts(): string {
   const type = (dir: string): string =>
     execFileSync('stat', ['-f', '-c', '%T', dir], { encoding: 'utf8' }).trim().replace('ext2/ext3', 'ext4');

@@ -1,12 +1,12 @@
-// What strace writes, read: which calls a run made on the machine and its state, and how each can be hit again. Of the
-// first thread alone, which does all the work (one-thread.cjs): strace counts calls in each thread.
+// Reads strace's log: which calls a run made on the machine and its state, and how each can be hit again. Only calls of
+// the first thread, which does all the work (one-thread.cjs), because strace counts calls in each thread.
 
 /** One system call, at its entry. */
 export interface Call {
   readonly name: string;
-  /** Counted from 1, for this name. */
+  /** The count of this call by its name, from 1. */
   readonly nth: number;
-  /** Its arguments, as strace prints them with -y. */
+  /** The arguments, as strace prints them with -y. */
   readonly args: string;
 }
 
@@ -14,13 +14,13 @@ export interface Call {
 export interface Point {
   readonly call: string;
   readonly nth: number;
-  /** For people: the call that comes next when this one is hit. */
+  /** The call that is hit, for people. */
   readonly label: string;
-  /** The arguments of the call that is hit, without what differs from run to run. */
+  /** The arguments of the call, without what differs from run to run. */
   readonly args: string;
 }
 
-/** The calls that change something; `open` with one of these flags does too. */
+/** Calls that change something; so does `open` with one of the flags below. */
 const WRITES = new Set(
   (
     'write pwrite64 writev pwritev mkdir mkdirat rename renameat renameat2 link linkat symlink symlinkat unlink ' +
@@ -30,10 +30,10 @@ const WRITES = new Set(
 );
 const OPENS = new Set(['open', 'openat', 'creat']);
 
-/** What is traced when a run is recorded. */
+/** The calls that are traced when a run is recorded. */
 export const RECORDED = '%file,%desc,execve';
 
-/** The calls of the first thread in a log of `strace -y`, or of `strace -f -y`, in the order of their beginnings. */
+/** The calls of the first thread in a log of `strace -y` or `strace -f -y`, in the order in which they began. */
 export function readTrace(log: string): readonly Call[] {
   const counts = new Map<string, number>();
   const calls: Call[] = [];
@@ -49,11 +49,11 @@ export function readTrace(log: string): readonly Call[] {
   return calls;
 }
 
-/** Touches one of the directories, or a name below an open directory, which only the transaction does. */
+/** True if the call touches one of the directories, or a name in an open directory, which only the transaction does. */
 export const isWithin = ({ args }: Call, dirs: readonly string[]): boolean =>
   args.includes('/proc/self/fd/') || dirs.some((dir) => args.includes(dir));
 
-/** Changes something, or may. */
+/** True if the call changes something, or may. */
 export const changes = ({ name, args }: Call): boolean =>
   WRITES.has(name) || (OPENS.has(name) && /O_(CREAT|TRUNC|WRONLY|RDWR|TMPFILE)/.test(args));
 
@@ -78,8 +78,8 @@ const pointsOf = (calls: readonly Call[], dirs: readonly string[]): readonly Poi
     .map((call) => ({ call: call.name, nth: call.nth, label: labelOf(call), args: shapeOf(call.args) }));
 
 /**
- * Whether the run whose log this is was hit where it was meant to be. `elsewhere`: at another call of that name, for the
- * writes that wake an event loop are not the same in each run. `no`: not at all.
+ * Says whether the run of this log was hit where it was meant to be. `elsewhere`: at another call of that name, because
+ * the writes that wake the event loop differ from run to run. `no`: not at all.
  */
 export function hit(log: string, { call, nth, args }: Point): 'there' | 'elsewhere' | 'no' {
   const found = readTrace(log).find((one) => one.name === call && one.nth === nth);

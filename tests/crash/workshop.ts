@@ -1,5 +1,5 @@
-// Where points are tried: a picture of a machine before the run, and as many copies of it as there are processors, each
-// of which is made new for each point. Runs the real program; nothing here knows how it works.
+// The workshop where points are tried: a picture of a machine before the run, and a copy of it for each processor,
+// which is renewed for each point. Runs the real program, and does not know how it works.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
@@ -19,35 +19,35 @@ import { type Literal, layOut } from '../support/trees.ts';
 import { age, type Snapshot, snapshotOf, untouched } from './snapshot.ts';
 import { type Call, RECORDED, readTrace } from './trace.ts';
 
-/** A machine, what happened to it before, and the run that is disturbed. `{spec}` in the words is the spec's file. */
+/** A machine, what happened to it before, and the run that is disturbed. `{spec}` in the words stands for the spec's file. */
 export interface Scenario {
   readonly name: string;
   readonly machine: Literal;
   readonly spec: string;
-  /** After the machine is laid out: further facts, earlier applies. */
+  /** Runs once the machine is laid out: further facts, earlier applies. */
   readonly earlier?: (
     machine: string,
     run: (words: readonly string[], spec?: string) => Promise<void>,
   ) => Promise<void>;
   readonly words: readonly string[];
-  /** Who runs it, and owns all of the machine; root, if nobody is named. */
+  /** The user who runs it and owns all of the machine; root by default. */
   readonly as?: Owner;
-  /** Paths of the machine that are file systems of their own. */
+  /** Paths of the machine that are mount points. */
   readonly mounts?: readonly string[];
 }
 
-/** How a run is disturbed. */
+/** The disturbance of a run. */
 export interface Around {
-  /** Before the program's own words: strace and its options, prlimit, … `{log}` is the place's trace. */
+  /** Words before the program: strace and its options, prlimit, … `{log}` stands for the place's trace. */
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Instead of the place's own. */
+  /** A state directory instead of the place's own. */
   readonly state?: string;
 }
 
-/** How a run ended. */
+/** The end of a run. */
 export interface Ran {
-  /** Null: by a signal. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
   readonly out: string;
   readonly isHung: boolean;
@@ -57,9 +57,9 @@ export interface Ran {
 export interface Place {
   readonly machine: string;
   readonly state: string;
-  /** The trace of the last run, empty where it had none. */
+  /** The trace of the last run; empty if it had none. */
   readonly trace: () => string;
-  /** Makes the copy new. */
+  /** Renews the copy. */
   readonly reset: () => void;
   readonly run: (words: readonly string[], around?: Around) => Promise<Ran>;
 }
@@ -69,25 +69,25 @@ export interface Workshop {
   readonly scenario: Scenario;
   readonly old: Snapshot;
   readonly new: Snapshot;
-  /** Contents that a run leaves alone, whose times must be kept. */
+  /** Contents that a run does not touch, whose times must be kept. */
   readonly kept: ReadonlySet<string>;
-  /** Names that the state directory may hold when nothing is unfinished. */
+  /** Names that the state directory may hold if nothing is unfinished. */
   readonly settled: ReadonlySet<string>;
   readonly place: Place;
-  /** Tries each point in a new copy, as many at once as there are processors; the answers in the order of the points. */
+  /** Tries each point in a fresh copy, with one at a time for each processor. The answers are in the order of the points. */
   readonly each: <P, A>(points: readonly P[], act: (place: Place, point: P) => Promise<A>) => Promise<readonly A[]>;
   readonly remove: () => void;
 }
 
 const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 
-/** Who is traced writes in the first thread: see there. */
+/** A traced program writes in its first thread (see one-thread.cjs). */
 const ONE_THREAD = fileURLToPath(new URL('./one-thread.cjs', import.meta.url));
 
-/** Milliseconds after which a run is a hang: hundreds of times what it takes. */
+/** Milliseconds after which a run counts as a hang: hundreds of times what it takes. */
 const TOO_LONG = 30_000;
 
-/** Lays the scenario out, runs it once, and keeps what was before and after. `remove` it, whatever comes. */
+/** Lays the scenario out, runs it once, and keeps what was before and after. Call `remove` in any case. */
 export async function open(scenario: Scenario, { dir = memory() } = {}): Promise<Workshop> {
   if (!existsSync(PROGRAM)) throw new Error('dist/reflake.cjs is not built: npm run build');
   const home = mkdtempSync(`${dir}/reflake-crash-${process.pid}-`);
@@ -101,7 +101,7 @@ export async function open(scenario: Scenario, { dir = memory() } = {}): Promise
   try {
     const picture = `${home}/picture`;
     writeFileSync(`${home}/spec.json`, scenario.spec);
-    // An ordinary user has to find the way in.
+    // An ordinary user must be able to reach the directory.
     chmodSync(home, 0o755);
     const places: Place[] = [];
     const placeAt = (name: string): Place => {
@@ -164,7 +164,7 @@ export async function open(scenario: Scenario, { dir = memory() } = {}): Promise
   }
 }
 
-/** The calls of a run, in a new copy that it leaves as it is. */
+/** The calls of a run in a fresh copy, which it leaves as the run did. */
 export async function recorded(
   { place }: Pick<Workshop, 'place'>,
   words: readonly string[],
@@ -176,10 +176,10 @@ export async function recorded(
   return readTrace(place.trace());
 }
 
-/** File descriptors are printed by their paths. */
+/** strace prints descriptors with their paths. */
 const STRACE: readonly string[] = ['strace', '-y', '-qq', '-o', '{log}'];
 
-/** strace that disturbs calls (`rename:signal=KILL:when=3`), counted in each thread. */
+/** strace options that disturb calls (`rename:signal=KILL:when=3`), counted in each thread. */
 export const injecting = (...what: readonly string[]): readonly string[] => [
   ...STRACE,
   ...(what.some((one) => one.includes('signal=')) ? [] : AT_THOSE),
@@ -188,10 +188,13 @@ export const injecting = (...what: readonly string[]): readonly string[] => [
   ...what.flatMap((one) => ['-e', `inject=${one}`]),
 ];
 
-/** The kernel stops at these calls only: half the time of a run. strace asks that only with -f, and then sends no signals. */
+/**
+ * With seccomp the kernel stops only at these calls, which halves the time of a run. strace needs -f for it, and sends
+ * no signals then.
+ */
 const AT_THOSE: readonly string[] = ['-f', '--seccomp-bpf'];
 
-/** The names below a state directory, with numbers and digests taken for equal. */
+/** The names below a state directory, with numbers and digests replaced. */
 export function stateNames(state: string, below = ''): readonly string[] {
   if (!existsSync(state)) return [];
   return readdirSync(state, { withFileTypes: true }).flatMap((entry) => {
@@ -259,7 +262,7 @@ function finished(
   cwd: string,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    // A group of its own: strace that is killed would leave what it traces.
+    // A process group of its own, because killing strace alone leaves the traced program running.
     const child = spawn(command!, words, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let out = '';
     let isHung = false;
@@ -277,9 +280,9 @@ function finished(
   });
 }
 
-/** Takes all out of a directory; file systems mounted in it stay and are emptied. By a tool that takes names as bytes. */
+/** Empties a directory; file systems mounted in it stay and are emptied. Uses find(1), which takes names as bytes. */
 function empty(dir: string): void {
-  // Its complaint is that a mount point is busy.
+  // find complains that a mount point is busy.
   spawnSync('find', [dir, '-mindepth', '1', '-delete'], { stdio: 'ignore' });
 }
 

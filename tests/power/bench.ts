@@ -1,27 +1,27 @@
-// A place for one scenario, and the program run on it. The machine is `DISK/machine`, what reflake remembers `DISK/state`;
-// either may lie on file systems of their own.
+// A place for one scenario, and the program run on it. The machine is `DISK/machine`, and `DISK/state` is reflake's
+// state directory; either may be a mount point.
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { Pretence } from './pretend.ts';
 
-/** `disk` (a real path) is what loses power; the rest lies elsewhere. `program`: dist/reflake.cjs. */
+/** `disk` (a real path) loses power; everything else lies elsewhere. `program`: dist/reflake.cjs. */
 export interface Bench {
   readonly disk: string;
   readonly spec: string;
   readonly home: string;
   readonly program: string;
-  /** pretend.ts, bundled. */
+  /** The bundled pretend.ts. */
   readonly pretender: string;
 }
 
-/** `code`: null where it was killed. */
+/** `code`: null if the program was killed. */
 export interface Ran {
   readonly code: number | null;
   readonly out: string;
 }
 
-/** Runs the program; `wrap` in front of it; shown inodes as in `pretence`. */
+/** Runs the program, with `wrap` in front of it, and with inodes shown as in `pretence`. */
 export function reflake(
   bench: Bench,
   words: readonly string[],
@@ -41,7 +41,7 @@ export function reflake(
   return { code: status, out: stdout + stderr };
 }
 
-/** The arguments that say where. */
+/** The arguments that name the places. */
 export const placesOf = ({ disk }: Bench): readonly string[] => [
   '--root',
   `${disk}/machine`,
@@ -49,7 +49,7 @@ export const placesOf = ({ disk }: Bench): readonly string[] => [
   `${disk}/state`,
 ];
 
-/** Throws what it said where it did not end well. */
+/** Throws the output if the run failed. */
 export function demand({ code, out }: Ran): void {
   if (code !== 0) throw new Error(`exit ${code}: ${out.slice(-2000)}`);
 }

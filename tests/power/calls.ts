@@ -1,5 +1,5 @@
-// What each system call changes in the recorded directory, or makes durable of it. Refuses those that it does not know
-// rather than miss one.
+// The effect of each system call on the recorded directory: what it changes, or makes durable. Throws at a call that it
+// does not know, rather than miss one.
 
 import { type Effect, type Id, node } from './disk.ts';
 import { contentAt, lookup, type Place, pathOf, sizeOf } from './lookup.ts';
@@ -7,7 +7,7 @@ import { open } from './processes.ts';
 import { born, type Moment, type Tape } from './recording.ts';
 import { bytesOf, type Call, descriptorOf, nameOf, vectorOf } from './strace-log.ts';
 
-/** What a call does to our directory; a moment where it changes nothing but says or keeps something. */
+/** Applies a call to the recorded directory. Returns a moment if the call changes nothing but tells or flushes something. */
 export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | undefined {
   const { name, args, pid, result } = call;
   const what = (place: Place | Id): string =>
@@ -78,7 +78,7 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
       const place = name === 'unlinkat' ? at(args[0], args[1], false) : at(undefined, args[0], false);
       if (place === undefined) return undefined;
       const isDir = place.inode !== undefined && tape.inodes[place.inode]!.kind === 'dir';
-      // No file system frees a directory that is not empty on the disk too.
+      // No file system frees a directory on disk before the removal of its entries is on disk.
       const emptied = isDir ? tape.changesIn(place.inode!) : [];
       tape.unit(what(place), [{ kind: 'entry', dir: place.dir, name: place.name, to: undefined }], emptied);
       return undefined;
@@ -133,7 +133,7 @@ export function handle(tape: Tape, call: Call, splitRename: boolean): Moment | u
     case 'sync':
       return { kind: 'flush', of: 'device', device: undefined, what: 'sync' };
     case 'ioctl':
-      // Reflinks would change a file behind our back.
+      // A reflink would change a file without a write(2).
       if (/FICLONE|FIDEDUPERANGE|BTRFS/.test(args[1] ?? '') && fd(args[0])?.inode !== undefined) throw unknown(call);
       return undefined;
     case 'io_uring_setup':
@@ -170,14 +170,14 @@ function rename(tape: Tape, from: Place | undefined, to: Place | undefined, flag
   if (from?.inode === undefined || to === undefined) throw new Error('a rename across the border of what is looked at');
   const what = `rename ${pathOf(tape, from.dir)}/${from.name} -> ${pathOf(tape, to.dir)}/${to.name}`;
   const isExchange = flags.includes('EXCHANGE');
-  // Two names of one inode: the call does nothing.
+  // Two names of one inode: rename(2) does nothing.
   if (from.inode === to.inode) return;
   const replaced = to.inode !== undefined && tape.inodes[to.inode]!.kind === 'dir' ? tape.changesIn(to.inode) : [];
   const gain: Effect = { kind: 'entry', dir: to.dir, name: to.name, to: from.inode };
   const loss: Effect = { kind: 'entry', dir: from.dir, name: from.name, to: isExchange ? to.inode : undefined };
   if (split && !isExchange && from.dir !== to.dir && tape.inodes[from.inode]!.kind !== 'dir') {
     tape.unit(`${what} (the new name)`, [gain], replaced);
-    // Both names, never none.
+    // The disk may have both names, but never none.
     tape.unit(`${what} (the old name)`, [loss], tape.changesIn(to.dir).slice(-1));
   } else tape.unit(what, [gain, loss], isExchange ? [] : replaced);
 }
@@ -191,7 +191,7 @@ function link(tape: Tape, from: Place | undefined, to: Place | undefined): undef
 
 const octal = (text: string | undefined): number => Number.parseInt(text ?? '', 8);
 
-/** -1 leaves it as it is. */
+/** -1 leaves it unchanged. */
 const owner = (uid: string | undefined, gid: string | undefined) => ({
   ...(uid !== '-1' && uid !== '4294967295' && { uid: Number(uid) }),
   ...(gid !== '-1' && gid !== '4294967295' && { gid: Number(gid) }),
@@ -205,13 +205,13 @@ function attributes(
 ): undefined {
   if (inode === undefined) return;
   const { born: first, mode, uid, gid } = node(tape.disk, inode);
-  // chown takes the set-id bits of files away, root's too.
+  // chown(2) clears the set-id bits of a file, for root too.
   const cleared = first.kind !== 'file' ? mode : mode & ~0o4000 & ~((mode & 0o010) === 0 ? 0 : 0o2000);
   const kept = change.mode === undefined ? cleared : mode;
   tape.unit(what(inode), [{ kind: 'meta', inode, mode: kept, uid, gid, ...change }]);
 }
 
-/** An ACL that says no more than the mode does is how cp sets modes; of others nothing is kept here. */
+/** cp(1) sets modes by an ACL that says no more than the mode. Other ACLs and attributes are not modelled. */
 function attribute(tape: Tape, what: (inode: Id) => string, inode: Id | undefined, call: Call): undefined {
   if (inode === undefined) return;
   const name = nameOf(call.args[1]);
@@ -222,7 +222,10 @@ function attribute(tape: Tape, what: (inode: Id) => string, inode: Id | undefine
   } else if (!name.startsWith('system.posix_acl')) throw unknown(call);
 }
 
-/** acl(5) as the kernel keeps it: a version, then entries of tag, permissions and id. Undefined: more than a mode. */
+/**
+ * acl(5) as the kernel stores it: a version, then entries of tag, permissions and id. Undefined if it says more than a
+ * mode.
+ */
 function modeOfAcl(acl: Buffer): number | undefined {
   const shifts: Readonly<Record<number, number>> = { 1: 6, 4: 3, 32: 0 };
   let mode = 0;

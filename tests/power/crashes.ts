@@ -1,34 +1,37 @@
-// The states that a power cut may leave of a recording: whatever was flushed is there; of the rest any part, as long as no
-// two changes of one name swap.
+// The states that a power cut may leave of a recording: everything that was flushed, and any part of the rest, as long
+// as no two changes of one name swap.
 
 import { type Disk, diskOf, type Effect, keyOf, take } from './disk.ts';
 import type { Moment, Recording, Unit } from './recording.ts';
 
-/** `all`: as it was recorded. The others are controls: a harness that passes them sees nothing. A number: the flush to drop. */
+/**
+ * `all`: the flushes as recorded. The others are controls, in which the replay must find something wrong. A number: the
+ * flush to leave out.
+ */
 export type Flushes = 'all' | 'none' | 'no-directories' | number;
 
 export interface Crash {
-  /** What the program had said before the cut, if it had. */
+  /** The program's words before the cut, if it had spoken. */
   readonly told: string | undefined;
-  /** After how many changes the cut came. */
+  /** The number of changes before the cut. */
   readonly after: number;
-  /** By the number of a unit, 1: it is on the disk; it had been flushed. */
+  /** By the number of a unit. `kept`: 1 if it is on the disk. `flushed`: 1 if it had been flushed before the cut. */
   readonly kept: Uint8Array;
   readonly flushed: Uint8Array;
 }
 
 export interface Choice {
   readonly flushes?: Flushes;
-  /** Random subsets per cut. */
+  /** Random subsets for each cut. */
   readonly random: number;
   readonly seed: number;
-  /** Whether to try all-but-one and only-one after each change, or only where the next flush comes. */
+  /** Try all-but-one and only-one after each change; otherwise only before the next flush. */
   readonly everywhere: boolean;
-  /** Keys of states that are known, and are not to come again; what comes is added. */
+  /** Keys of states that are known and are left out; new ones are added. */
   readonly known?: Set<string>;
 }
 
-/** Each state once; and again if it first came up before the program had told and later comes up after. */
+/** Yields each state once; and once more if it first occurs before the program has told its outcome, and again after. */
 export function* crashesOf(recording: Recording, choice: Choice): Generator<Crash> {
   const { units, moments } = recording;
   const keep = keeperOf(units, choice.flushes ?? 'all');
@@ -46,7 +49,7 @@ export function* crashesOf(recording: Recording, choice: Choice): Generator<Cras
     if (sets.has(bits)) return;
     sets.add(bits);
     const key = keyOf(diskAfter(recording, kept), number);
-    // What holds after the program has told holds before.
+    // What must hold after the program has told its outcome includes what must hold before.
     if (seen.has(`true${key}`) || seen.has(`${told !== undefined}${key}`)) return;
     seen.add(`${told !== undefined}${key}`);
     yield { told, after, kept, flushed: pinned.slice() };
@@ -83,21 +86,21 @@ export function* crashesOf(recording: Recording, choice: Choice): Generator<Cras
   }
 }
 
-/** What is on the disk where only these changes are. */
+/** The disk with exactly these changes. */
 export function diskAfter({ inodes, entries, units }: Recording, kept: Uint8Array): Disk {
   const disk = diskOf(inodes, entries);
   for (const [at, { effects }] of units.entries()) if (kept[at]) for (const effect of effects) take(disk, effect);
   return disk;
 }
 
-/** Sets `unit`, and all that is on the disk wherever it is. */
+/** Marks `unit`, and everything that is on the disk whenever it is. */
 export function mark(units: readonly Unit[], set: Uint8Array, unit: number): void {
   if (set[unit]) return;
   set[unit] = 1;
   for (const need of units[unit]!.needs) mark(units, set, need);
 }
 
-/** A change, and those that can't be there without it. */
+/** A change, and the changes that cannot be on the disk without it. */
 function dependentsOf(units: readonly Unit[]): (unit: number, below: number) => ReadonlySet<number> {
   const direct = units.map((): number[] => []);
   for (const [at, { needs }] of units.entries()) for (const need of needs) direct[need]!.push(at);
@@ -110,7 +113,10 @@ function dependentsOf(units: readonly Unit[]): (unit: number, below: number) => 
 
 type Flush = Extract<Moment, { kind: 'flush' }>;
 
-/** Marks what a flush makes durable: of a file nothing of its name, of a directory nothing of what its names lead to. */
+/**
+ * Marks what a flush makes durable: for a file its content but not its name; for a directory its names but not what
+ * they lead to.
+ */
 function keeperOf(units: readonly Unit[], flushes: Flushes) {
   const isKept = (effect: Effect, flush: Flush): boolean => {
     if (flush.of === 'device') return true;
@@ -137,7 +143,7 @@ function numbering(): (effect: Effect) => number {
   };
 }
 
-/** mulberry32: the same seed, the same states. */
+/** mulberry32: the same states for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

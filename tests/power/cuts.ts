@@ -1,5 +1,5 @@
-// Power cuts of real file systems: the command is killed before a system call and the power goes at once; or it goes after
-// the command has told that it is done, with nothing flushed that the command did not flush.
+// Power cuts of real file systems. Either the command is killed before a system call and the power fails at once; or it
+// fails after the command has reported success, with nothing flushed that the command did not flush.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { type Bench, demand, reflake } from './bench.ts';
@@ -12,17 +12,17 @@ import { rowsOf, type Scenario, same } from './scenarios.ts';
 export interface Cuts {
   readonly layouts: readonly Layout[];
   readonly scenario: Scenario;
-  /** How many cuts, evenly spread over the calls; one more comes after success. */
+  /** The number of cuts, evenly spread over the calls; one more comes after success. */
   readonly limit: number;
 }
 
-/** `bench.disk` must be an empty directory; `files` a directory for images. */
+/** `bench.disk` must be an empty directory; `files` is a directory for images. */
 export function cutAll({ layouts, scenario, limit }: Cuts, bench: Bench, files: string): Findings {
   const counts: Record<Verdict, number> = { old: 0, new: 0, mixed: 0, refused: 0 };
   const failures: string[] = [];
   mkdirSync(files, { recursive: true });
   const base = layouts.map(({ kind, on }) => `${files}/base-${on.replaceAll('/', '-')}.${kind}`);
-  // Outer ones are mounted when directories for inner ones are made in them.
+  // Outer file systems are mounted first, because the directories for inner ones are made in them.
   for (const [at, { kind }] of layouts.entries()) makeImage(kind, base[at]!);
   mountAll(layouts, base, bench.disk);
   clearAll(layouts, bench.disk);

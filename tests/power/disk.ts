@@ -1,10 +1,10 @@
-// File systems in memory, as far as a power cut is concerned: inodes, and the changes ("effects") that calls make of them.
-// Pure; nothing here knows of traces or crashes.
+// File systems in memory, as far as a power cut is concerned: inodes, and the changes ("effects") that calls make to
+// them. Pure; knows nothing of traces or crashes.
 
-/** Number of an inode; 0 is the directory that holds all that is looked at. */
+/** The number of an inode; 0 is the directory that is recorded. */
 export type Id = number;
 
-/** What an inode is when it is born (or when recording begins). Names and targets are latin1, so that no byte is lost. */
+/** An inode at its birth (or when recording begins). Names and targets are latin1, which keeps every byte. */
 export interface Inode {
   readonly kind: 'dir' | 'file' | 'link';
   readonly device: number;
@@ -13,11 +13,11 @@ export interface Inode {
   readonly gid: number;
   readonly bytes?: Buffer;
   readonly target?: string;
-  /** As the file system knows it, where that is known. */
+  /** Its number and times on the file system, if they are known. */
   readonly seen?: { readonly ino: number; readonly mtimeMs?: number; readonly ctimeMs?: number };
 }
 
-/** Owner and mode are one record on every disk: an effect has both, as they are after it. */
+/** Owner and mode are one record on every disk, so an effect has both. */
 export type Effect =
   | { readonly kind: 'entry'; readonly dir: Id; readonly name: string; readonly to: Id | undefined }
   | { readonly kind: 'bytes'; readonly inode: Id; readonly at: number; readonly bytes: Buffer }
@@ -39,7 +39,7 @@ export interface Node {
   gid: number;
   readonly entries: Map<string, Id>;
   readonly written: Written[];
-  /** Whether anything changed it since: its times are not those it was born with. */
+  /** True if something changed it since, so that its times are not those of its birth. */
   isTouched: boolean;
 }
 
@@ -48,14 +48,14 @@ export interface Disk {
   readonly inodes: readonly Inode[];
 }
 
-/** `entries`: of each directory that is there from the start. */
+/** `entries`: the names in each directory at the beginning. */
 export function diskOf(inodes: readonly Inode[], entries: ReadonlyMap<Id, ReadonlyMap<string, Id>>): Disk {
   const disk: Disk = { nodes: new Map(), inodes };
   for (const [dir, names] of entries) for (const [name, id] of names) node(disk, dir).entries.set(name, id);
   return disk;
 }
 
-/** An inode comes into being when something first tells of it. */
+/** The node of an inode; made when something first mentions it. */
 export function node({ nodes, inodes }: Disk, id: Id): Node {
   const known = nodes.get(id);
   if (known !== undefined) return known;
@@ -105,7 +105,7 @@ export function contentOf({ born, written }: Node): Buffer {
   return bytes;
 }
 
-/** Whatever can be reached, parents first: path (latin1, without a slash at its beginning), inode. */
+/** Everything that can be reached, parents first: path (latin1, without a leading slash) and inode. */
 export function* reachable(disk: Disk, from: Id = 0, path = ''): Generator<readonly [string, Id, Node]> {
   for (const [name, id] of [...node(disk, from).entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const below = path === '' ? name : `${path}/${name}`;
@@ -115,7 +115,7 @@ export function* reachable(disk: Disk, from: Id = 0, path = ''): Generator<reado
   }
 }
 
-/** Equal keys, equal trees. What was written is told apart by its effects: `number` gives each its own. */
+/** A key that is equal for equal trees. `number` gives each write effect a number of its own. */
 export function keyOf(disk: Disk, number: (effect: Effect) => number): string {
   const lines: string[] = [];
   for (const [path, id, { born, mode, uid, gid, written }] of reachable(disk)) {

@@ -1,13 +1,13 @@
-// What trying many cuts found.
+// The result of trying many cuts.
 
-/** Old or new whole, neither, or refused by recover. */
+/** Completely old or new, neither, or refused by `recover`. */
 export type Verdict = 'old' | 'new' | 'mixed' | 'refused';
 
 export interface Findings {
   readonly counts: Readonly<Record<Verdict, number>>;
-  /** Which cut, what was lost, what was wrong. */
+  /** A line for each failure: the cut, what was lost, and what was wrong. */
   readonly failures: readonly string[];
 }
 
-/** As the runner prints failures. */
+/** The text in one line, for the runner. */
 export const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' / ');

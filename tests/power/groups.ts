@@ -1,5 +1,5 @@
-// The groups of power cuts for the runner (tests/crash/run.ts) and for the tests. Each runs as a process of its own, in a
-// mount namespace of its own, bundled from main.ts: it recovers thousands of states without starting a program for each.
+// The groups of power cuts for the runner (tests/crash/run.ts) and for the tests. Each runs main.ts in a process and a
+// mount namespace of its own, which recovers thousands of states without starting a program for each.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -64,7 +64,7 @@ async function run(name: string, { all, log }: Options, tools: readonly string[]
   const work = temporary({ fast: true });
   try {
     const { counts, failures } = await findings(name, all, work.dir, log);
-    // A state of a power cut is never one that may be refused.
+    // After a power cut, `recover` must never refuse.
     const mixed = counts.mixed + counts.refused;
     return { tried: counts.old + counts.new + mixed, old: counts.old, new: counts.new, mixed, refused: 0, failures };
   } finally {
@@ -72,7 +72,7 @@ async function run(name: string, { all, log }: Options, tools: readonly string[]
   }
 }
 
-/** A command that fails by itself, without any cut, is wrong as well. */
+/** A command that fails without a cut counts as wrong, too. */
 async function findings(name: string, all: boolean, work: string, log: Options['log']): Promise<Findings> {
   try {
     return JSON.parse(await runMain(name, all ? 'all' : 'sample', work, log)) as Findings;
@@ -82,7 +82,7 @@ async function findings(name: string, all: boolean, work: string, log: Options['
   }
 }
 
-/** The last line of what main.ts prints; the others are progress. */
+/** Returns the last line of main.ts's output; the others are progress. */
 async function runMain(name: string, extent: string, work: string, log: (line: string) => void): Promise<string> {
   const program = `${work}/main.js`;
   const bundling = spawnSync(here('../../node_modules/.bin/esbuild'), bundle(work), {
@@ -91,7 +91,7 @@ async function runMain(name: string, extent: string, work: string, log: (line: s
   if (bundling.status !== 0) throw new Error(bundling.stderr);
   const argv = ['--mount', '--propagation', 'private', '--', process.execPath, program, name, extent, PROGRAM, work];
   const child = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
-  // The runner leaves at a signal; its `finally` does not run then. What is mounted goes with the child.
+  // A signal makes the runner exit without its `finally`. The mounts vanish with the child.
   const leave = (): void => {
     child.kill('SIGKILL');
     spawnSync('rm', ['-rf', work]);
@@ -116,7 +116,7 @@ async function runMain(name: string, extent: string, work: string, log: (line: s
   return last;
 }
 
-/** Sources that ask where they lie (plan-cases.ts) lie in tests/support/; all of it is one file here. */
+/** All sources are bundled into one file. plan-cases.ts asks for its own place, which is tests/support/. */
 const bundle = (outdir: string): readonly string[] => [
   here('main.ts'),
   here('pretend.ts'),
@@ -124,13 +124,13 @@ const bundle = (outdir: string): readonly string[] => [
   '--platform=node',
   '--format=cjs',
   '--log-level=error',
-  // In parts: scripts/crash.mjs, which bundles this file too, replaces it wherever it is written.
+  // Written in parts, because scripts/crash.mjs, which bundles this file too, replaces the whole word.
   `--define:${['import', 'meta', 'url'].join('.')}=__here`,
   `--banner:js=const __here=${JSON.stringify(new URL('../support/plan-cases.ts', import.meta.url).href)};`,
   `--outdir=${outdir}`,
 ];
 
-/** What is missing here; undefined: nothing. */
+/** The missing tool or right; undefined if there is none. */
 function lack(tools: readonly string[]): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
   const path = `${process.env.PATH}:/usr/sbin:/sbin`.split(':');

@@ -1,6 +1,6 @@
-// reflake's recover and history in this process: as a process of their own they are ten times slower, and thousands of
-// states are recovered. A few of them go through the real program as well (replay.ts). The commands themselves are
-// called, not main: that would start a thread of the program that is not here.
+// Runs `recover` and `history` in this process, ten times faster than as programs, because thousands of states are
+// recovered. replay.ts runs a few through the real program. Calls the commands and not main, which would start a
+// thread.
 
 import { readArguments } from '../../cmd/arguments.ts';
 import { historyCommand } from '../../cmd/commands/history.ts';
@@ -8,7 +8,7 @@ import { recoverCommand } from '../../cmd/commands/recover.ts';
 import { type Act, run } from '../../cmd/session/run.ts';
 import { type Bench, placesOf, type Ran } from './bench.ts';
 
-/** Runs the command on the bench as its own process would. */
+/** Runs the command on the bench as a process of its own would. */
 export async function reflakeHere(bench: Bench, command: 'recover' | 'history'): Promise<Ran> {
   let out = '';
   const print = (text: string): void => {
@@ -36,7 +36,7 @@ export async function reflakeHere(bench: Bench, command: 'recover' | 'history'):
     const code = await run(command, act as Act<never>, typed.options as never, io);
     return { code, out };
   } catch (thrown) {
-    // What the program would call an internal error.
+    // The program would call this an internal error.
     return { code: 1, out: `${out}${thrown instanceof Error ? thrown.stack : String(thrown)}` };
   }
 }

@@ -1,28 +1,28 @@
-// File systems in image files, and how they lose power: what had not reached the image is gone, and the next mount replays
-// the journal. Everything is mounted in the namespace of this process, and goes with it.
+// File systems in image files that can lose power: what had not reached the image is gone, and the next mount replays
+// the journal. Everything is mounted in this process's namespace, and vanishes with it.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 
 export type Kind = 'ext4' | 'xfs' | 'btrfs';
 
-/** A file system and where it is mounted, below the directory that loses power; '' is that directory itself. */
+/** A file system and its mount point below the directory that loses power; '' is that directory itself. */
 export interface Layout {
   readonly kind: Kind;
   readonly on: string;
 }
 
-/** MiB; each kind refuses to be much smaller. Images are sparse. */
+/** MiB. Each kind refuses to be much smaller. Images are sparse. */
 const SIZES: Readonly<Record<Kind, number>> = { ext4: 64, xfs: 320, btrfs: 128 };
 
-/** A new, empty file system in `file`. */
+/** Makes a new, empty file system in `file`. */
 export function makeImage(kind: Kind, file: string): void {
   run('truncate', '-s', `${SIZES[kind]}M`, file);
   if (kind === 'ext4') run('mkfs.ext4', '-q', '-F', file);
   else run(`mkfs.${kind}`, '-q', '-f', file);
 }
 
-/** Outermost first. The directories that are mounted on are made. */
+/** Outermost first. Creates the mount points. */
 export function mountAll(layouts: readonly Layout[], files: readonly string[], disk: string): void {
   for (const [at, { kind, on }] of layouts.entries()) {
     const dir = `${disk}/${on}`;
@@ -31,25 +31,26 @@ export function mountAll(layouts: readonly Layout[], files: readonly string[], d
   }
 }
 
-/** Of new images alone: what only ext4 has would be taken for a part of the machine. */
+/** Removes lost+found of new images: it would count as a part of the machine, and only ext4 has it. */
 export function clearAll(layouts: readonly Layout[], disk: string): void {
   for (const { kind, on } of layouts) if (kind === 'ext4') rmdirSync(`${disk}/${on}/lost+found`);
 }
 
-/** Their loop devices go with them. */
+/** umount(8) frees the loop devices, too. */
 export function unmountAll(layouts: readonly Layout[], disk: string): void {
   for (const { on } of layouts.toReversed()) run('umount', `${disk}/${on}`);
 }
 
 /**
- * The power goes, and comes back: all is mounted again, as it was on the disks. ext4 and xfs are shut down without their
- * log being flushed; btrfs knows no such call, and its image is copied as it is. The files that are mounted afterwards.
+ * The power fails and returns: everything is mounted again as it was on the disks. ext4 and xfs are shut down without a
+ * flush of their log; btrfs has no such ioctl, so its image is copied as it is. Returns the files that are mounted
+ * afterwards.
  */
 export function cutPower(layouts: readonly Layout[], files: readonly string[], disk: string): readonly string[] {
   for (const { kind, on } of layouts) if (kind !== 'btrfs') run('perl', '-e', SHUTDOWN, `${disk}/${on}/.`);
   const after = layouts.map(({ kind }, at) => {
     if (kind !== 'btrfs') return files[at]!;
-    // Another name: a loop device may remember the blocks of the old one.
+    // Under another name, because a loop device may still cache the blocks of the old one.
     const copy = `${files[at]}.cut`;
     copyImage(files[at]!, copy);
     return copy;

@@ -1,18 +1,21 @@
-// Paths of a traced program as places in the recorded directory: component by component through links, and from
-// descriptors (/proc/self/fd/7/name) as the kernel would.
+// Resolves paths of a traced program to places in the recorded directory: component by component through links, and
+// from descriptors (/proc/self/fd/7/name), as the kernel would.
 
 import { contentOf, type Id, node } from './disk.ts';
 import type { Tape } from './recording.ts';
 import { descriptorOf } from './strace-log.ts';
 
-/** A name in a directory, and what it leads to now (undefined: nothing). */
+/** A name in a directory, and the inode it leads to now (undefined: none). */
 export interface Place {
   readonly dir: Id;
   readonly name: string;
   readonly inode: Id | undefined;
 }
 
-/** Undefined: outside of what is looked at, or a parent is missing. `from`: the argument for a directory's descriptor. */
+/**
+ * Undefined if the path leads outside of the recorded directory, or a parent is missing. `from`: the argument with a
+ * directory's descriptor.
+ */
 export function lookup(
   tape: Tape,
   pid: number,
@@ -23,7 +26,8 @@ export function lookup(
   if (path.startsWith('/')) return absolute(tape, pid, path, follow, 40);
   const { number, path: base } = from === undefined ? { number: undefined, path: '' } : descriptorOf(from);
   if (number === undefined) {
-    // Without a descriptor strace does not say where it is; ours are started outside of what is looked at.
+    // Without a descriptor, strace does not print the current directory; our programs start outside of the recorded
+    // one.
     const cwd = base || tape.processes.cwd(pid);
     return cwd === undefined ? undefined : absolute(tape, pid, `${cwd}/${path}`, follow, 40);
   }
@@ -32,7 +36,7 @@ export function lookup(
   return path === '' ? named(tape, inode) : walk(tape, pid, inode, path, follow, 40);
 }
 
-/** Of an absolute path alone: the inode, its links followed. */
+/** The inode at an absolute path, with links followed. */
 export const inodeAt = (tape: Tape, path: string): Id | undefined => absolute(tape, 0, path, true, 40)?.inode;
 
 const BY_DESCRIPTOR = /^\/(?:proc\/(?:self|thread-self|\d+)(?:\/task\/\d+)?|dev)\/fd\/(\d+)(?:\/+(.*))?$/s;
@@ -80,10 +84,10 @@ function walk(tape: Tape, pid: number, from: Id, path: string, follow: boolean, 
   return named(tape, dir);
 }
 
-/** A place for what was reached without its name. */
+/** A place for an inode that was reached without its name. */
 const named = (tape: Tape, inode: Id): Place => ({ dir: tape.parents.get(inode) ?? 0, name: '.', inode });
 
-/** For people: the path that leads to an inode now, or its number where none does. */
+/** The path that leads to an inode now, or its number if none does; for people. */
 export function pathOf(tape: Tape, inode: Id): string {
   if (inode === 0) return '';
   const above = tape.parents.get(inode);

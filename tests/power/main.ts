@@ -1,6 +1,6 @@
-// The program behind the groups of power cuts. Runs in a mount namespace of its own (groups.ts starts it so): whatever it
-// mounts is gone with it, also when it is killed. Arguments: the row; `all` or `sample`; dist/reflake.cjs; an empty
-// directory. Prints progress, and the findings as JSON in the last line.
+// The program behind the groups of power cuts. groups.ts starts it in a mount namespace of its own, so its mounts
+// vanish with it, even if it is killed. Arguments: the row; `all` or `sample`; dist/reflake.cjs; an empty directory.
+// Prints progress, and in the last line the findings as JSON.
 
 import { mkdirSync } from 'node:fs';
 import type { Bench } from './bench.ts';
@@ -23,7 +23,7 @@ async function run(): Promise<void> {
 }
 
 run().catch((thrown: unknown) => {
-  // Without the colours and the depth of console.error: it is read in a table.
+  // console.error would add colours and nested details, which do not fit into a table.
   console.error(thrown instanceof Error ? thrown.stack : String(thrown));
   process.exitCode = 1;
 });

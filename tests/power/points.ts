@@ -1,4 +1,4 @@
-// Moments to kill the program at: before the nth call of one kind, by the thread that writes to the disk.
+// Moments at which to kill the program: before the nth call of one kind, in the thread that writes to the disk.
 
 import { readFileSync } from 'node:fs';
 import { type Bench, demand, type Ran, reflake } from './bench.ts';
@@ -13,7 +13,7 @@ const CALLS = (
   'chmod fchmod fchmodat chown lchown fchown fchownat ftruncate'
 ).split(' ');
 
-/** Those of a run that ends well, in their order. Changes the bench as the command does. */
+/** The points of a run that succeeds, in order. The bench changes as it does by the command. */
 export function pointsOf(bench: Bench, words: readonly string[]): readonly Point[] {
   const log = `${bench.home}/points`;
   const trace = `trace=${CALLS.map((name) => `?${name}`).join()}`;
@@ -33,14 +33,14 @@ export function pointsOf(bench: Bench, words: readonly string[]): readonly Point
     });
 }
 
-/** strace counts for each thread, and the disk is written to by one. */
+/** strace counts calls in each thread, and one thread writes to the disk. */
 function mostRenames(calls: readonly { readonly pid: string; readonly call: string }[]): string | undefined {
   const renames = new Map<string, number>();
   for (const { pid, call } of calls) if (call.startsWith('rename')) renames.set(pid, (renames.get(pid) ?? 0) + 1);
   return [...renames].sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Runs the command and kills it there; the call is not made. */
+/** Runs the command and kills it at the point; that call is not made. */
 export const killAt = (bench: Bench, words: readonly string[], { call, nth }: Point): Ran =>
   reflake(bench, words, [
     'strace',

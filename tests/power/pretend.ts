@@ -1,6 +1,5 @@
-// Inode numbers and times as they were before a power cut, for files that had to be made anew: a real cut leaves them,
-// and no file system lets them be chosen. Shown to whoever looks through node:fs in this process; or, required before a
-// program (node --require), in that one.
+// Shows files that were made anew with their inode numbers and times from before a power cut: a real cut keeps them,
+// but no file system lets us choose them. Patches node:fs in this process or, with node --require, in a program.
 
 import type { Stats } from 'node:fs';
 
@@ -10,16 +9,16 @@ export interface Seen {
   readonly ctimeMs?: number;
 }
 
-/** By `device:inode` as they are now. */
+/** By the present `device:inode`. */
 export type Pretence = ReadonlyMap<string, Seen>;
 
-/** The file of a pretence, as the entries of the map. */
+/** The variable that names a file with the entries of the map. */
 const FILE = 'REFLAKE_TEST_INODES';
 
 let known: Pretence = new Map();
 let isPatched = false;
 
-/** Replaces what was pretended before; an empty map ends it. */
+/** Replaces the present pretence; an empty map ends it. */
 export function pretend(pretence: Pretence): void {
   known = pretence;
   if (isPatched) return;

@@ -1,12 +1,12 @@
-// Descriptors of the traced processes: what each is open on, which the path that strace prints does not tell once the
-// name is gone. Threads share them; a child starts with a copy.
+// The descriptors of the traced processes: what each is open on, which strace's path does not tell once the name is
+// gone. Threads share descriptors; a child starts with a copy.
 
 import type { Id } from './disk.ts';
 import { inodeAt, lookup, sizeOf } from './lookup.ts';
 import { born, type Tape } from './recording.ts';
 import { type Call, descriptorOf, nameOf } from './strace-log.ts';
 
-/** `inode`: undefined for whatever lies outside. */
+/** `inode`: undefined for a file outside of the recorded directory. */
 export interface Description {
   readonly inode: Id | undefined;
   readonly append: boolean;
@@ -23,11 +23,11 @@ interface Process {
 
 export interface Processes {
   of(pid: number): Process;
-  /** Of a thread or a child that `pid` starts. */
+  /** A thread or child starts. */
   start(pid: number, child: number, isThread: boolean): void;
   umask(pid: number): number;
   cwd(pid: number): string | undefined;
-  /** By the argument of a call, or the bare number. */
+  /** The argument of a call, or a bare number. */
   descriptor(tape: Tape, pid: number, arg: string | undefined): Description | undefined;
 }
 
@@ -44,7 +44,7 @@ export function processes(): Processes {
     of,
     start(pid, child, isThread) {
       const mine = of(pid);
-      // What it did before its parent's call ended is in the log already.
+      // The log may already have calls that the child made before its parent's call ended.
       const done = all.get(child)?.open ?? [];
       all.set(child, isThread ? mine : { ...mine, open: new Map([...mine.open, ...done]) });
     },
@@ -55,13 +55,13 @@ export function processes(): Processes {
       if (number === undefined) return undefined;
       const known = of(pid).open.get(number);
       if (known !== undefined || path === '') return known;
-      // Inherited from somebody we did not see open it.
+      // Inherited from a process whose open(2) was not traced.
       return { inode: inodeAt(tape, path), append: false, sync: false, offset: 0 };
     },
   };
 }
 
-/** Calls that are about descriptors and processes only, and the opening and making of files. Whether this was one. */
+/** Handles calls about descriptors and processes, and those that open or make files. Returns true if this was one. */
 export function open(tape: Tape, call: Call): boolean {
   const { name, args, pid, result } = call;
   const mine = tape.processes.of(pid);

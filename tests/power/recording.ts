@@ -1,5 +1,5 @@
-// What a traced program did to one directory: every change in order, and what each flush made durable.
-// Keeps the tape; calls.ts reads the calls.
+// A recording of what a traced program did to one directory: every change in order, and what each flush made durable.
+// Keeps the tape; calls.ts interprets the calls.
 
 import { handle } from './calls.ts';
 import { type Disk, diskOf, type Effect, type Id, type Inode, node, take } from './disk.ts';
@@ -7,21 +7,24 @@ import type { Place } from './lookup.ts';
 import { type Processes, processes } from './processes.ts';
 import { callsOf } from './strace-log.ts';
 
-/** What one call changed; a crash leaves all of it or nothing. */
+/** The changes of one call; a crash leaves all or none of them. */
 export interface Unit {
   readonly what: string;
   readonly device: number;
   readonly effects: readonly Effect[];
-  /** Earlier units that are on the disk wherever this one is: no two changes of one name ever swap. */
+  /** Earlier units that are on the disk whenever this one is: no two changes of one name ever swap. */
   readonly needs: readonly number[];
 }
 
-/** `flush`: whose entries, bytes or attributes are durable now; or all of a file system; or (undefined) all there is. */
+/**
+ * `flush`: makes the entries, bytes or attributes of one inode durable; or a whole file system; or (undefined) all of
+ * them.
+ */
 export type Moment =
   | { readonly kind: 'unit'; readonly unit: number }
   | { readonly kind: 'flush'; readonly of: 'dir' | 'file' | 'bytes'; readonly inode: Id; readonly what: string }
   | { readonly kind: 'flush'; readonly of: 'device'; readonly device: number | undefined; readonly what: string }
-  /** The program says how it went. */
+  /** The program tells its outcome. */
   | { readonly kind: 'told'; readonly text: string };
 
 export interface Recording {
@@ -29,18 +32,18 @@ export interface Recording {
   readonly entries: ReadonlyMap<Id, ReadonlyMap<string, Id>>;
   readonly units: readonly Unit[];
   readonly moments: readonly Moment[];
-  /** As it is at the end, to be held against the real one. */
+  /** The disk at the end, to be compared with the real one. */
   readonly end: Disk;
 }
 
 export interface Start {
-  /** The real path of the directory that is looked at. */
+  /** The real path of the recorded directory. */
   readonly root: string;
   readonly inodes: readonly Inode[];
   readonly entries: ReadonlyMap<Id, ReadonlyMap<string, Id>>;
 }
 
-/** A recording in the making: what the handlers of calls work on. */
+/** A recording in progress, on which the handlers of calls work. */
 export interface Tape {
   readonly root: string;
   readonly disk: Disk;
@@ -48,11 +51,11 @@ export interface Tape {
   readonly processes: Processes;
   readonly parents: Map<Id, Id>;
   unit(what: string, effects: readonly Effect[], alsoNeeds?: readonly number[]): void;
-  /** Units so far that changed names in `dir`. */
+  /** The units so far that changed names in `dir`. */
   changesIn(dir: Id): readonly number[];
 }
 
-/** `splitRename`: a file's rename to another directory may be half on the disk, with both names; btrfs does so. */
+/** `splitRename`: a file's rename to another directory may be half on the disk, with both names, as on btrfs. */
 export function record(start: Start, log: string, { splitRename = false } = {}): Recording {
   const units: Unit[] = [];
   const moments: Moment[] = [];

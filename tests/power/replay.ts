@@ -1,5 +1,5 @@
-// Records a command once and recovers from every state that a power cut may leave of it: each must be old or new, whole;
-// and what the program had told before the cut must be so after it.
+// Records a command once, and recovers from every state that a power cut may leave of it: each must be old or new
+// completely, and what the program had told before the cut must be true after it.
 
 import { readFileSync } from 'node:fs';
 import type { Rows } from '../support/trees.ts';
@@ -14,18 +14,18 @@ import { rowsOf, type Scenario, same } from './scenarios.ts';
 import { materialise, snapshot } from './snapshot.ts';
 import { straceOf } from './strace-log.ts';
 
-/** A recorded command: what it may end as. */
+/** A recorded command, and the trees that it may end as. */
 export interface Recorded {
   readonly scenario: Scenario;
   readonly bench: Bench;
   readonly recording: Recording;
   readonly old: Rows;
   readonly new: Rows;
-  /** What `reflake history` tells where the machine is old, and new. */
+  /** The output of `reflake history` if the machine is old, and if it is new. */
   readonly pasts: readonly string[];
 }
 
-/** Runs the scenario under strace on its bench. Throws where the recording does not end as the real directory does. */
+/** Runs the scenario under strace on its bench. Throws if the end of the recording differs from the real directory. */
 export async function recordScenario(
   scenario: Scenario,
   bench: Bench,
@@ -55,7 +55,7 @@ export async function recordScenario(
   return { scenario, bench, recording: seen, old, new: next, pasts };
 }
 
-/** The machine as a disk says, and inodes as they were known to who wrote it. */
+/** Lays the machine out as a disk says, with the inodes as the writing process saw them. */
 function lay(bench: Bench, disk: Disk): Pretence {
   pretend(new Map());
   const pretence = materialise(bench.disk, disk);
@@ -63,7 +63,10 @@ function lay(bench: Bench, disk: Disk): Pretence {
   return pretence;
 }
 
-/** With the numbers that inodes born meanwhile have at the end; of the others nobody can have made a note that matters. */
+/**
+ * Adds the numbers that inodes born meanwhile have at the end. For inodes that are gone by then, no note that matters
+ * can name them.
+ */
 function alsoSeen(recording: Recording, end: Start): Recording {
   const inos = new Map<string, number>();
   for (const [path, id] of reachable(diskOf(end.inodes, end.entries))) inos.set(path, end.inodes[id]!.seen!.ino);
@@ -84,9 +87,9 @@ const listing = (disk: Disk): readonly string[] =>
   });
 
 export interface Extent {
-  /** At most so many states, evenly spread. */
+  /** The most states to try, evenly spread. */
   readonly limit?: number;
-  /** Every how many goes through the program itself. */
+  /** Every how many states goes through the real program. */
   readonly real?: number;
   readonly stopAtFirst?: boolean;
 }
@@ -100,7 +103,7 @@ export async function replay(
   const counts: Record<Verdict, number> = { old: 0, new: 0, mixed: 0, refused: 0 };
   const failures = new Map<string, number>();
   const all = [...crashesOf(recorded.recording, choice)];
-  // Late in a recording there is most that may be wrong.
+  // Late in a recording, more can go wrong.
   if (stopAtFirst) all.reverse();
   let shrunk = 0;
   const step = Math.max(1, all.length / limit);
@@ -111,7 +114,7 @@ export async function replay(
     counts[verdict]++;
     if (why === undefined) continue;
     if (stopAtFirst) return { counts, failures: [tell(recorded, crash, why)] };
-    // To find the smallest is worth its time only for the few that are read.
+    // To find the smallest difference takes long, and only the first few are read.
     const words = shrunk++ < MOST_SHRUNK ? await smallest(recorded, crash, why) : tell(recorded, crash, why);
     failures.set(words, (failures.get(words) ?? 0) + 1);
   }
@@ -125,7 +128,7 @@ const MOST_SHRUNK = 10;
 
 interface Judged {
   readonly verdict: Verdict;
-  /** Set where that must not be. */
+  /** Says what is wrong; undefined if nothing is. */
   readonly why?: string;
 }
 
@@ -149,7 +152,7 @@ async function judge(recorded: Recorded, crash: Crash, isReal = false): Promise<
   return { verdict: isNew ? 'new' : 'old' };
 }
 
-/** Which rows are of neither, and what is missing of both. */
+/** The rows that are neither old nor new, and those of old and new that are missing. */
 export function oddRows(recorded: Pick<Recorded, 'old' | 'new'>, rows: Rows): string {
   const odd = rows.filter((row) => !recorded.old.includes(row) && !recorded.new.includes(row));
   const both = [recorded.old, recorded.new].map((due) =>
@@ -161,7 +164,7 @@ export function oddRows(recorded: Pick<Recorded, 'old' | 'new'>, rows: Rows): st
   return `neither old nor new: ${odd.slice(0, 4).join('; ') || 'parts of both'} | of old is missing: ${both[0]} | of new: ${both[1]}`;
 }
 
-/** Gives lost changes back as long as it stays wrong: what is still lost then is to blame. */
+/** Restores lost changes as long as the state stays wrong: the changes still lost at the end are the cause. */
 async function smallest(recorded: Recorded, crash: Crash, why: string): Promise<string> {
   const { units } = recorded.recording;
   let least = crash;

@@ -1,4 +1,4 @@
-// The rows of the table that power cuts fill, as they run in a process of their own (main.ts). groups.ts offers them.
+// The rows of the table that power cuts fill, as main.ts runs them. groups.ts offers them to the runner.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { type Recorded, recordScenario, replay } from './replay.ts';
 import { ACROSS, APPLY, EDITS, ROLLBACK, recoveryAfter, type Scenario } from './scenarios.ts';
 import { clear } from './snapshot.ts';
 
-/** Replayed, or cut for real. A sample takes the first of the scenarios. */
+/** A row that is replayed, or cut for real. A sample takes only its first scenario. */
 export type Row =
   | {
       readonly how: 'replay';
@@ -88,15 +88,15 @@ export async function runRow(row: Row, bench: Bench, all: boolean, log: (line: s
   return sum;
 }
 
-/** Without flushes something must go wrong, or nothing that is found means anything. */
+/** Without flushes something must go wrong; otherwise the results mean nothing. */
 const CONTROLS = ['none', 'no-directories'] as const;
 
-/** Tells which flushes the command needs: without one of these alone, something goes wrong. */
+/** Logs the flushes that the command needs: without such a one alone, something goes wrong. */
 async function tellNeeded(recorded: Recorded, log: (line: string) => void): Promise<void> {
   const { recording, scenario } = recorded;
   const choice = { seed: 1, random: 0, everywhere: false };
   const base = new Set<string>();
-  // To the end: the states that may be left when nothing is left out.
+  // Runs to the end to collect the states that may occur with all flushes.
   for (const _ of crashesOf(recording, { ...choice, known: base }));
   const flushes = recording.moments.flatMap((moment) => (moment.kind === 'flush' ? [moment.what] : []));
   const needed: string[] = [];

@@ -1,4 +1,4 @@
-// What the power is cut of: machines, specs and commands.
+// The scenarios of power cuts: machines, specs and commands.
 
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,15 +12,15 @@ export interface Scenario {
   readonly name: string;
   /** Arguments without --root and --state. */
   readonly words: (bench: Bench) => readonly string[];
-  /** Lays it out. */
+  /** Lays the scenario out. */
   readonly prepare: (bench: Bench) => void;
-  /** Nothing but what the command ends as is right after a cut: it was decided before it began. */
+  /** After a cut, only the end of the undisturbed command is right: an earlier run decided it. */
   readonly isDecided?: boolean;
 }
 
 const applying = ({ spec }: Bench): readonly string[] => ['apply', '--yes', '--offline', '--spec', spec];
 
-/** Lines of one run in which everything happens: parents, a move, births, links, owners and modes, a nix.conf. */
+/** The machine for a run with every kind of edit: parents, a move, new files, links, owners and modes, a nix.conf. */
 const MACHINE: Literal = {
   ...BASES.machines.fresh,
   '/etc/nixos/l': { link: 'configuration.nix' },
@@ -34,7 +34,7 @@ const MACHINE: Literal = {
 
 const SPEC = { git: 'track', config: { path: '~/a/nixos' } };
 
-/** Where file systems are mounted in the scenarios across them: home and state, and the root keeps /etc. */
+/** Mount points of the scenarios across file systems: home and state. The root file system keeps /etc. */
 export const ACROSS = ['machine/home', 'state'];
 
 /** The whole way, from what the installer leaves. */
@@ -43,7 +43,7 @@ export const APPLY: Scenario = {
   words: applying,
   prepare(bench) {
     const machine = `${bench.disk}/machine`;
-    // Beside it, and copied: parts of the machine may be mounted already.
+    // Made elsewhere and copied, because parts of the machine may already be mounted.
     const pattern = `${bench.home}/machine`;
     mkdirSync(pattern);
     layOut(pattern, MACHINE);
@@ -54,7 +54,7 @@ export const APPLY: Scenario = {
   },
 };
 
-/** A machine in sync, and a spec with two wishes more: files are replaced. */
+/** A machine in sync, and a spec with two more wishes, so files are replaced. */
 export const EDITS: Scenario = {
   name: 'small edits',
   words: applying,
@@ -69,7 +69,7 @@ export const EDITS: Scenario = {
   },
 };
 
-/** One apply undone. */
+/** Undoes one apply. */
 export const ROLLBACK: Scenario = {
   name: 'rollback',
   words: () => ['rollback', '--yes'],
@@ -79,7 +79,7 @@ export const ROLLBACK: Scenario = {
   },
 };
 
-/** After an apply that was killed when it had done `share` of its calls: back, or forward if it was committed. */
+/** Recovers from an apply that was killed after `share` of its calls: back, or forward if it was committed. */
 export const recoveryAfter = (share: number): Scenario => ({
   name: `recover at ${Math.round(share * 100)} %`,
   words: () => ['recover'],
@@ -96,5 +96,5 @@ export const recoveryAfter = (share: number): Scenario => ({
 
 export const same = (one: Rows, other: Rows): boolean => JSON.stringify(one) === JSON.stringify(other);
 
-/** The machine's, without what mkfs makes in each ext4. */
+/** The rows of the machine, without what mkfs makes in each ext4. */
 export const rowsOf = ({ disk }: Bench): Rows => rowsOfDisk(`${disk}/machine`);

@@ -1,4 +1,5 @@
-// A directory of this disk as a disk in memory, and back: what a recording starts from, and the states of a crash made real.
+// Reads a directory of this disk into a disk in memory, where a recording starts; and writes the states of a crash
+// back.
 
 import {
   chmodSync,
@@ -52,8 +53,8 @@ export function snapshot(root: string): Start {
 }
 
 /**
- * Makes `root` hold the disk and nothing else; how what was made was seen before. Directories where another file system
- * is mounted stay and are refilled.
+ * Makes `root` hold exactly this disk, and returns how its inodes were seen before. Directories where another file
+ * system is mounted stay and are refilled.
  */
 export function materialise(root: string, what: Disk | Start): Pretence {
   const disk = 'nodes' in what ? what : diskOf(what.inodes, what.entries);
@@ -77,7 +78,7 @@ export function materialise(root: string, what: Disk | Start): Pretence {
     lchownSync(at, uid, gid);
     if (born.kind === 'file') chmodSync(at, mode);
   }
-  // Last, or what is made in a directory with set-group-id would take its group.
+  // Last, because files made in a set-group-id directory would get its group.
   for (const [at, mode] of dirs) chmodSync(at, mode);
   const pretence = new Map<string, Seen>();
   for (const [id, at] of first) {
@@ -89,7 +90,7 @@ export function materialise(root: string, what: Disk | Start): Pretence {
   return pretence;
 }
 
-/** Takes away all but what is mounted. */
+/** Removes everything but mount points. */
 export const clear = (root: string): void => empty(Buffer.from(root), lstatSync(root).dev);
 
 function empty(dir: Buffer, device: number): void {
@@ -101,7 +102,7 @@ function empty(dir: Buffer, device: number): void {
   }
 }
 
-/** Only as deep as mounts are made by the scenarios. */
+/** Looks only as deep as the scenarios mount. */
 const holdsMount = (dir: Buffer, device: number): boolean =>
   readdirSync(dir, { encoding: 'buffer' }).some((name) => {
     const stat = lstatSync(Buffer.concat([dir, Buffer.from('/'), name]));

@@ -1,7 +1,10 @@
-// The log of `strace -f -y -v -xx` as calls in the order of their ends, and how it is to be asked for.
-// Knows what strace prints; what a call means is recording.ts's.
+// Reads the log of `strace -f -y -v -xx` as calls in the order of their ends, and has the options that produce it.
+// Knows what strace prints; recording.ts knows what a call means.
 
-/** `?`: not every architecture has each of them. Also those that recording.ts refuses, so that none is overlooked. */
+/**
+ * `?`: strace ignores a call that the architecture does not have. The list includes calls that recording.ts refuses, so
+ * that none is overlooked.
+ */
 const CALLS = (
   'open openat openat2 creat close close_range dup dup2 dup3 fcntl clone clone3 fork vfork execve umask ' +
   'chdir fchdir write pwrite64 writev pwritev pwritev2 sendfile copy_file_range splice lseek truncate ftruncate ' +
@@ -10,7 +13,7 @@ const CALLS = (
   'lremovexattr fremovexattr fsync fdatasync syncfs sync sync_file_range ioctl io_uring_setup exit_group'
 ).split(' ');
 
-/** In front of a command; the log goes to `file`. */
+/** The words that go before a command; the log goes to `file`. */
 export const straceOf = (file: string): readonly string[] => [
   'strace',
   '-f',
@@ -26,18 +29,18 @@ export const straceOf = (file: string): readonly string[] => [
 ];
 
 export interface Call {
-  /** Of the thread. */
+  /** The number of the thread. */
   readonly pid: number;
   readonly name: string;
-  /** As they are printed; `text` and `descriptor` read them. */
+  /** The arguments as they are printed; `bytesOf` and `descriptorOf` read them. */
   readonly args: readonly string[];
-  /** Negative where the call failed. */
+  /** Negative if the call failed. */
   readonly result: number;
   /** The path of the descriptor that it returned, in latin1. */
   readonly made: string | undefined;
 }
 
-/** Calls that ended, failed ones too. A call that another thread's lines interrupt stands where it ends. */
+/** Calls that ended, failed ones too. A call that another thread's lines interrupt is placed where it ends. */
 export function callsOf(log: string): readonly Call[] {
   const calls: Call[] = [];
   const begun = new Map<number, string>();
@@ -62,7 +65,7 @@ function callOf(pid: number, line: string): Call | undefined {
   const open = line.indexOf('(');
   const end = line.lastIndexOf(') ');
   const [, result, made] = /^\) += (-?\d+|0x[0-9a-f]+|\?)(?:<([^>]*)>)?/.exec(line.slice(end)) ?? [];
-  // A process that was killed in the middle: nobody knows whether it came to pass, and nothing follows.
+  // A process was killed in the middle of it: its effect is unknown, and nothing follows.
   if (open < 0 || result === undefined) return undefined;
   return {
     pid,
@@ -73,7 +76,7 @@ function callOf(pid: number, line: string): Call | undefined {
   };
 }
 
-/** At the commas that are in no brackets; strings hold none, for all their bytes are in hex. */
+/** Splits at commas outside of brackets. Strings hold none, because all their bytes are in hex. */
 function argumentsOf(text: string): readonly string[] {
   const found: string[] = [];
   let depth = 0;
@@ -93,7 +96,7 @@ function argumentsOf(text: string): readonly string[] {
 
 const bytesOfHex = (hex: string): Buffer => Buffer.from(hex.replaceAll('\\x', ''), 'hex');
 
-/** The bytes of a string argument; refuses one that strace cut off. */
+/** The bytes of a string argument. Throws if strace cut it off. */
 export function bytesOf(arg: string | undefined): Buffer {
   const [, hex] = /^"((?:\\x[0-9a-f]{2})*)"$/.exec(arg ?? '') ?? [];
   if (hex === undefined) throw new Error(`not a whole string in the log: ${arg?.slice(0, 80)}`);
@@ -104,10 +107,10 @@ export function bytesOf(arg: string | undefined): Buffer {
 export const vectorOf = (arg: string): Buffer =>
   Buffer.concat([...arg.matchAll(/iov_base=("[^"]*")/g)].map(([, text]) => bytesOf(text)));
 
-/** A name as text that keeps each byte (latin1). */
+/** A name as latin1, which keeps each byte. */
 export const nameOf = (arg: string | undefined): string => bytesOf(arg).toString('latin1');
 
-/** `7</etc/x>` or `AT_FDCWD</tmp>`: the number (undefined for AT_FDCWD) and the path that -y saw, in latin1. */
+/** `7</etc/x>` or `AT_FDCWD</tmp>`: the number (undefined for AT_FDCWD), and the path that -y printed, in latin1. */
 export function descriptorOf(arg: string | undefined): { readonly number: number | undefined; readonly path: string } {
   const [, number, path = ''] = /^(AT_FDCWD|-?\d+)(?:<(.*)>)?(?:\(deleted\))?$/s.exec(arg ?? '') ?? [];
   if (number === undefined) throw new Error(`not a descriptor in the log: ${arg}`);

@@ -1,5 +1,6 @@
-// A program: runs commands of reflake one after another in one process, as cmd/bin.ts runs one. A line of JSON for each,
-// its words; a line back, how it ended. For the many tests to which the start of a process adds nothing but its time.
+// A program that runs commands of reflake one after another in one process, as cmd/bin.ts runs one. Reads the words of
+// each as a line of JSON, and answers with a line about its end. For the many tests that do not need a process of their
+// own.
 
 import { createInterface } from 'node:readline';
 import { readArguments } from '../../cmd/arguments.ts';
@@ -20,7 +21,7 @@ export interface Ended {
   readonly out: string;
 }
 
-/** Those that write do so in this very thread: nobody sends it signals. */
+/** Commands that write do so in this thread, because nobody sends it signals. */
 const RUN: Partial<Readonly<Record<CommandName, Act<never>>>> = {
   apply: applyCommand,
   check: checkCommand,
@@ -70,7 +71,7 @@ async function run(words: readonly string[]): Promise<Ended> {
   }
 }
 
-/** What cmd/bin.ts says of what is thrown. */
+/** The words that cmd/bin.ts has for something thrown. */
 function wordsOf(thrown: unknown): string {
   if (thrown instanceof Error && ('syscall' in thrown || 'why' in thrown || 'tool' in thrown))
     return `error: ${failure('stopped', thrown).summary}`;

@@ -1,12 +1,12 @@
-// The door to main.ts: starts it when it is needed, asks it for one command at a time, and starts another one after a
-// command that hung or took the process along.
+// The client of main.ts: starts it when needed, gives it one command at a time, and starts another one after a command
+// that hung or killed the process.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Ended } from './main.ts';
 
-/** As of a process of its own: `code` is null where it hung, or died of a signal. */
+/** As for a process of its own: `code` is null if it hung, or died of a signal. */
 export interface Ran {
   readonly code: number | null;
   readonly out: string;
@@ -17,17 +17,17 @@ export interface Resident {
   readonly end: () => void;
 }
 
-/** `dir`: where the one file of it is put, and its current directory. `patience`: milliseconds that a command may take. */
+/** `dir`: the place for its bundle, and its current directory. `patience`: milliseconds that a command may take. */
 export function resident(dir: string, env: Readonly<Record<string, string | undefined>>, patience: number): Resident {
   const program = `${dir}/resident.mjs`;
   const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const settings = ['--bundle', '--platform=node', '--format=esm', '--target=node20.19', '--log-level=error'];
-  // What execa asks `require` for, modules of Node; yargs brings a name of its own for it.
+  // execa asks `require` for modules of Node. yargs defines that name itself, so ours is set on globalThis.
   const banner =
     "--banner:js=import { createRequire as requireOf } from 'node:module'; globalThis.require = requireOf(process.execPath);";
-  // What it starts once more, with another person's ids, is the real program.
+  // When it starts itself once more with another person's ids, it starts the real program.
   const built = `--define:import.meta.url=${JSON.stringify(new URL('../../dist/reflake.cjs', import.meta.url).href)}`;
-  // The command, whose JavaScript does not work in the sandbox of a test.
+  // esbuild as a program, because its JavaScript API does not work in jest's sandbox.
   const esbuild = here('../../node_modules/esbuild/bin/esbuild');
   execFileSync(esbuild, [here('main.ts'), ...settings, banner, built, `--outfile=${program}`]);
   let child: ChildProcess | undefined;

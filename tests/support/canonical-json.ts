@@ -1,6 +1,6 @@
-// Canonical JSON as its definition has it, the whole text at once: what core/canonical.ts hashes piece by piece.
+// Canonical JSON as its definition has it, as one text. core/canonical.ts hashes it piece by piece.
 
-/** Keys in UTF-16 order at every level, no white space; bytes as base64 text, undefined members left out. */
+/** Keys in UTF-16 order at every level, no white space; bytes become base64 text, and undefined members are left out. */
 export function canonicalJson(value: unknown): string {
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;

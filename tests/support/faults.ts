@@ -1,4 +1,4 @@
-// Processes that fail or die between two steps, and the laws about what they leave. A step is whatever changes the
+// Processes that fail or die between two steps, and the laws about what they leave. A step is anything that changes the
 // machine or the store; a dead process takes none, and the next one finds what was done before.
 
 import type { Event } from '../../core/event.ts';
@@ -15,12 +15,12 @@ import { memoryHost } from './memory-host.ts';
 import { memoryStateStore } from './memory-store.ts';
 import { type Literal, layOut, memoryTree, type Rows, rowsOfDisk, rowsOfMemory, temporary } from './trees.ts';
 
-/** A machine with its state directory; `open` looks at both as a new process would. */
+/** A machine with its state directory. `open` looks at both as a new process would. */
 export interface Scene {
   readonly open: () => { readonly host: Host; readonly store: StateStore };
   readonly rows: () => Rows;
   readonly remove: () => void;
-  /** Where a disk's machine is. */
+  /** The machine's `/`, if it is on a disk. */
   readonly root?: string;
 }
 
@@ -51,7 +51,7 @@ export function diskScene(literal: Literal): Scene {
   };
 }
 
-/** What happens around step `n` (from 0), named by what it does: `write`, `store.rename journal`. */
+/** Called around step `n` (from 0), with its name: `write`, `store.rename journal`. */
 export interface Hooks {
   readonly before?: (n: number, what: string) => void;
   readonly after?: (n: number, what: string) => void;
@@ -60,7 +60,7 @@ export interface Hooks {
 export interface Watched {
   readonly host: Host;
   readonly store: StateStore;
-  /** What was done so far. */
+  /** The steps so far. */
   readonly steps: string[];
 }
 
@@ -110,7 +110,7 @@ export function watched({ host, store }: { host: Host; store: StateStore }, hook
           sweep: () => step('sweep', () => work.sweep()),
           drop: () => step('drop', () => work.drop()),
           kept: () => look(() => work.kept()),
-          // Of a dead process, by the kernel.
+          // The kernel closes the descriptors of a dead process.
           close: () => work.close(),
         };
       },
@@ -131,7 +131,7 @@ export function watched({ host, store }: { host: Host; store: StateStore }, hook
   };
 }
 
-/** Thrown, and no Error: nothing that runs in a dead process may handle it. */
+/** Thrown to simulate death. It is no Error, so that no code of the dead process handles it. */
 export const DEATH = Symbol('death');
 
 export const dieBefore = (at: number): Hooks => ({
@@ -142,7 +142,7 @@ export const dieBefore = (at: number): Hooks => ({
 
 const disk = (): Error => Object.assign(new Error('input/output error'), { code: 'EIO', syscall: 'test' });
 
-/** One fault, either instead of the step or although it was done. */
+/** One fault: instead of the step, or after it was done. */
 export const faultAt = (at: number, when: 'before' | 'after'): Hooks => ({
   [when]: (n: number) => {
     if (n === at) throw disk();
@@ -165,7 +165,7 @@ export function around(
   };
 }
 
-/** Undefined where the process died. */
+/** Undefined if the process died. */
 export async function untilDeath<T>(run: () => Promise<T>): Promise<T | undefined> {
   try {
     return await run();
@@ -175,7 +175,7 @@ export async function untilDeath<T>(run: () => Promise<T>): Promise<T | undefine
   }
 }
 
-/** Stops with SIGINT from the nth question on. */
+/** Reports SIGINT from the nth question on. */
 export function stoppedAfter(questions: number): () => Signal | undefined {
   let asked = 0;
   return () => (asked++ >= questions ? 'SIGINT' : undefined);
@@ -184,10 +184,10 @@ export function stoppedAfter(questions: number): () => Signal | undefined {
 export interface Trial {
   readonly scene: () => Scene;
   readonly transaction: (opened: ReturnType<Scene['open']>) => { transaction: Transaction; blobs: Blobs };
-  /** Applies that come before it. */
+  /** Earlier applies. */
   readonly earlier?: (scene: Scene) => Promise<void>;
   readonly verify?: (opened: ReturnType<Scene['open']>) => Surroundings['verify'];
-  /** Every so many-th step is tried; 1: all. */
+  /** Every how many steps one is tried; 1: all. */
   readonly stride?: number;
 }
 
@@ -215,7 +215,7 @@ async function ready({ scene: make, earlier, transaction, verify }: Trial): Prom
   };
 }
 
-/** How many steps the trial takes, and where it leads. Throws where it is not applied. */
+/** The steps of the trial, and the machine after it. Throws if the trial is not applied. */
 export async function course(trial: Trial): Promise<{ readonly steps: readonly string[]; readonly after: Rows }> {
   const { scene, run } = await ready(trial);
   try {
@@ -227,10 +227,13 @@ export async function course(trial: Trial): Promise<{ readonly steps: readonly s
   }
 }
 
-/** What broke a law, in words; a law holds where nothing did. */
+/** Breaches of a law, in words; empty if it holds. */
 export type Breaches = readonly string[];
 
-/** A fault at step n, for every n: the machine is as it was, or (once committed) as it shall be, and says so. */
+/**
+ * Injects a fault at step n, for every n: the machine must be as before or, once committed, as planned, and the outcome
+ * must say so.
+ */
 export async function undoable(trial: Trial): Promise<Breaches> {
   const { steps, after } = await course(trial);
   const breaches: string[] = [];
@@ -255,12 +258,15 @@ export async function undoable(trial: Trial): Promise<Breaches> {
 /** Staging directories may be left until the next run. */
 const isVisible = (row: string): boolean => !/^(\/[^\t]*)?\/\.reflake-[0-9a-f]+[\t/]/.test(row);
 
-/** Death before step n, for every n, then recovery, which dies before each of its own steps once: old, or new. */
+/**
+ * Dies before step n, for every n, and then recovers; the recovery dies once before each of its own steps. The machine
+ * must be old or new.
+ */
 export async function recoverable(trial: Trial, { twice = true } = {}): Promise<Breaches> {
   const { steps, after } = await course(trial);
   const breaches: string[] = [];
   for (let n = 0; n < steps.length; n += trial.stride ?? 1) {
-    // The inner loop ends with the recovery that lives.
+    // The inner loop ends with the first recovery that survives.
     for (let m = twice ? 0 : Number.POSITIVE_INFINITY; ; m++) {
       const { scene, before, run } = await ready(trial);
       const past = scene.open().store.list('history').length;

@@ -1,4 +1,4 @@
-// The repositories of tests/vectors/gitrepositories.json: made with git, and judged as reflake does, without it.
+// The repositories of tests/vectors/gitrepositories.json: made with git, and judged as reflake does, without git.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,22 +11,22 @@ import { writeTree } from '../nix/real-nix.ts';
 
 interface GitRepository {
   readonly name: string;
-  /** Commands of a shell, run beside flake.nix and `a`. */
+  /** Shell commands, run beside flake.nix and `a`. */
   readonly setup: readonly string[];
-  /** The versions of Nix that read the flake. */
+  /** The versions of Nix that can read the flake. */
   readonly reads: readonly NixVersion[];
 }
 
 const file = new URL('../vectors/gitrepositories.json', import.meta.url);
 
-/** The records. */
+/** The records of the vector file. */
 export const gitRepositories = (
   JSON.parse(readFileSync(file, 'utf8')) as { readonly vectors: readonly GitRepository[] }
 ).vectors;
 
 const AUTHOR = { GIT_AUTHOR_NAME: 'o', GIT_AUTHOR_EMAIL: 'o@o', GIT_COMMITTER_NAME: 'o', GIT_COMMITTER_EMAIL: 'o@o' };
 
-/** Makes one below an empty directory; the directory of its flake. */
+/** Makes one in an empty directory; returns the directory of its flake. */
 export function buildGitRepository({ setup }: GitRepository, dir: string): string {
   const flake = join(dir, 'flake');
   mkdirSync(flake);
@@ -36,7 +36,7 @@ export function buildGitRepository({ setup }: GitRepository, dir: string): strin
   return flake;
 }
 
-/** Whether that Nix can read a flake there. `undecided`: its git decides. */
+/** Says whether that Nix can read a flake there. `undecided`: it depends on its git. */
 export function judgeGitRepository(dir: string, nix: NixVersion): 'reads' | 'refuses' | 'undecided' {
   const reader = realHost(ROOT);
   const flake = absolute(`${dir}/flake.nix`);

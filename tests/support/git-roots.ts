@@ -17,17 +17,17 @@ import { writeTree } from '../nix/real-nix.ts';
 
 interface GitRoot {
   readonly name: string;
-  /** Commands of a shell, run beside `flake` and `dep`. */
+  /** Shell commands, run beside `flake` and `dep`. */
   readonly setup: readonly string[];
   readonly results: Readonly<Record<string, { readonly verdict: string }>>;
 }
 
 const file = new URL('../vectors/gitroot.json', import.meta.url);
 
-/** The records. */
+/** The records of the vector file. */
 export const gitRoots = (JSON.parse(readFileSync(file, 'utf8')) as { readonly vectors: readonly GitRoot[] }).vectors;
 
-/** Builds one in an empty directory; where Nix is to write a lock, it is written here. */
+/** Builds one in an empty directory. Where Nix would write a lock, this function writes it. */
 export function buildGitRoot({ setup }: GitRoot, dir: string): void {
   writeTree(dir, {
     'dep/flake.nix': '{ outputs = { self }: { }; }\n',
@@ -42,7 +42,7 @@ export function buildGitRoot({ setup }: GitRoot, dir: string): void {
   }
 }
 
-/** What Nix would say to `nix flake lock --no-update-lock-file DIR/flake`, from the index and the texts alone. */
+/** The answer of `nix flake lock --no-update-lock-file DIR/flake`, from the index and the texts alone. */
 export function judgeGitRoot(dir: string, nix: NixVersion): 'fresh' | 'stale' | 'error' | 'refetch' {
   const top = join(dir, 'flake');
   const index = existsSync(join(top, '.git/index')) ? readIndex(readFileSync(join(top, '.git/index'))) : undefined;
@@ -54,7 +54,7 @@ export function judgeGitRoot(dir: string, nix: NixVersion): 'fresh' | 'stale' | 
   const text = shown(`${sub}flake.lock`);
   const lock = text === undefined ? undefined : parseLock(text, { nix });
   if (inputs === undefined || lock?.ok === false) return 'error';
-  // One that is not locked yet is fetched, out of the same tree.
+  // An input that is not locked yet is fetched from the same tree.
   const kept = lock?.lock.nodes.get(lock.lock.root)?.inputs;
   const lost = inputs.some(
     ({ name, ref }) =>
@@ -69,7 +69,7 @@ function inputsOf(text: string | undefined, nix: NixVersion): readonly LockInput
   return inputs?.ok ? inputs.inputs : undefined;
 }
 
-/** The lock of a flake whose inputs are paths; nothing where there is no flake.nix, as where Nix fails. */
+/** Writes the lock of a flake whose inputs are paths. Writes nothing if there is no flake.nix, since Nix fails then. */
 function lockAsNix(top: string): void {
   if (!existsSync(join(top, 'flake.nix'))) return;
   const inputs = inputsOf(readFileSync(join(top, 'flake.nix'), 'utf8'), '2.34') ?? [];

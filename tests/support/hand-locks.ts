@@ -1,5 +1,5 @@
-// The locks of tests/vectors/handlocks.json, which somebody edited by hand; and what the lock provider says of a flake, in the
-// words in which Nix judges.
+// The locks of tests/vectors/handlocks.json, which somebody edited by hand; and the lock provider's answer about a
+// flake, in the words in which Nix judges.
 import { readFileSync } from 'node:fs';
 import { documentOf } from '../../core/documents/nix-text.ts';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
@@ -28,7 +28,7 @@ const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as {
   }[];
 };
 
-/** The records. */
+/** The records of the vector file. */
 export const handLocks: readonly HandLock[] = vectors.map(({ name, url, node, verdicts }) => ({
   name,
   flake: `{ inputs.a.url = ${JSON.stringify(url)}; outputs = _: { }; }\n`,
@@ -36,13 +36,13 @@ export const handLocks: readonly HandLock[] = vectors.map(({ name, url, node, ve
   verdicts,
 }));
 
-/** `isDouble`: an input has both url and follows, which every Nix before 2.30 takes. */
+/** `isDouble`: an input has both url and follows, which every Nix before 2.30 accepts. */
 export interface Planned {
   readonly verdict: LockJudgement;
   readonly isDouble: boolean;
 }
 
-/** What the provider says of the flake in `dir`, as far as Nix says the like, where Nix is of that release. */
+/** The provider's answer about the flake in `dir`, as far as Nix would say the same, if Nix is of that release. */
 export async function plannedVerdict(machine: Reader, dir: string, release: string): Promise<Planned> {
   const reader: Reader = {
     ...machine,

@@ -1,4 +1,4 @@
-// A machine in a Map: what the laws are tried on. It implements the whole Host contract, durability aside.
+// A machine in a Map, on which the laws are tried. It implements the whole Host contract except durability.
 
 import { digestOf } from '../../core/canonical.ts';
 import { MOST } from '../../core/limits.ts';
@@ -21,18 +21,18 @@ import {
 } from '../../core/model.ts';
 import { type AbsPath, basename, byteOrder, isWithin, join, parent, ROOT, rebase } from '../../core/path.ts';
 
-/** Every path of the machine; a file's bytes beside its entry. Parents must be there as directories. */
+/** Every path of the machine, with its entry and, for a file, its bytes. Parents must be there as directories. */
 export type Paths = Map<AbsPath, { readonly entry: Entry; readonly bytes?: Uint8Array }>;
 
 const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
-/** `compute` stands in for the outside world: by default it has no tools at all. */
+/** `compute` stands for the outside world, which by default has no programs. */
 export function memoryHost(
   paths: Paths,
   facts: HostFacts,
   compute: (job: Job) => JobResult | Promise<JobResult> = (job) => ({ status: 'missing', tool: job.argv[0] }),
 ): Host {
-  /** The path with the links in its parents resolved; undefined where a parent is missing or no directory. */
+  /** The path with the links in its parents resolved; undefined if a parent is missing or is no directory. */
   const real = (path: AbsPath, budget: number = MOST.links): AbsPath | undefined => {
     if (path === ROOT) return ROOT;
     const above = real(parent(path), budget);
@@ -59,7 +59,7 @@ export function memoryHost(
     return found === undefined ? undefined : paths.get(found);
   };
 
-  /** As `real`, for who writes: root follows no link but its own, in a directory that it alone controls. */
+  /** As `real`, for a write: root follows only its own links, in directories that it alone controls. */
   const written = (path: AbsPath): AbsPath | undefined => {
     if (process.geteuid?.() === 0) for (let up = parent(path); up !== ROOT; up = parent(up)) mustBeOurs(up);
     return real(path);
@@ -71,7 +71,7 @@ export function memoryHost(
     if (place === undefined || entry?.type !== 'link') return;
     if (entry.owner.uid !== 0 || !isClosed(parent(place)))
       throw errno('EPERM', `a link that others can change: ${path}`);
-    // Where it leads, the same holds.
+    // The same must hold for the link's target.
     const led = join(parent(place), entry.target);
     for (let up = led; up !== ROOT; up = parent(up)) mustBeOurs(up);
   };

@@ -1,8 +1,7 @@
-// A state store that is a map, for the laws: nothing of it survives, and nothing else is there at the same time.
+// A state store in a Map, for the laws: nothing in it survives, and no other process sees it.
 
 import type { StateStore } from '../../core/machine/state-store.ts';
 
-/** A store in memory, for the laws. */
 export function memoryStateStore(files: Map<string, Uint8Array> = new Map()): StateStore {
   const below = (name: string): string[] =>
     [...files.keys()].filter((file) => file === name || file.startsWith(`${name}/`));

@@ -1,5 +1,5 @@
-// Cases as data: a machine, a spec, and the plan that is due. Reads tests/cases/providers/<provider>/*.json, makes plans
-// of them without a disk, and says in short lines what a plan does.
+// Cases as data: a machine, a spec, and the plan that must come out. Reads tests/cases/providers/<provider>/*.json,
+// makes plans of them without a disk, and describes a plan in short lines.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -18,23 +18,23 @@ import { PROVIDERS } from '../../providers/index.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Leaf, Literal } from './trees.ts';
 
-/** `null` takes a path of the base away. `spec` is a merge patch (RFC 7396) on the base's. */
+/** `null` removes a path of the base. `spec` is a merge patch (RFC 7396) of the base's spec. */
 export interface PlanCase {
   readonly about: string;
   readonly base: 'fresh' | 'settled' | 'empty';
   readonly machine?: Readonly<Record<string, Leaf | null>>;
   readonly spec?: unknown;
   readonly run?: Partial<Run>;
-  /** `nix`: Nix itself, in a scratch directory. Default: none but a git that can `init`. */
+  /** `nix`: the real Nix, in a scratch directory. Default: no program but a git that can `init`. */
   readonly tools?: 'nix' | 'none';
-  /** What the Nix of the machine says it is: `2.8.0`. All else it is asked for is what `tools` says. */
+  /** The version that the machine's Nix reports: `2.8.0`. `tools` answers everything else. */
   readonly release?: string;
   /** `provider CODE action subject path` */
   readonly changes: readonly string[];
   readonly edits: readonly string[];
-  /** `severity CODE`, of what the plan does not mend. */
+  /** `severity CODE` of each problem that the plan does not mend. */
   readonly diagnostics: readonly string[];
-  /** `/wish verdict CODE`, of each wish that does not hold. */
+  /** `/wish verdict CODE` of each wish that does not hold. */
   readonly verdicts: readonly string[];
 }
 
@@ -90,7 +90,7 @@ function patched(target: unknown, patch: unknown): unknown {
   return result;
 }
 
-/** What `git init` makes, and no other tool; Nix is either the real one or missing, never a stand-in. */
+/** Answers what `git init` makes, and for no other program. Nix is the real one or missing, never a stand-in. */
 export const toolsOf = ({
   tools,
   release,
@@ -101,7 +101,7 @@ export const toolsOf = ({
     if (release !== undefined && job.argv[1] === '--version')
       return Promise.resolve({ status: 'done', files: [], stdout: `nix (Nix) ${release}\n`, stderr: '' });
     if (job.argv[0] !== 'nix' || tools !== 'nix') return Promise.resolve({ status: 'missing', tool: job.argv[0] });
-    // The same job has the same answer: Nix is asked once for each.
+    // Equal jobs have equal answers, so Nix is asked once for each.
     const key = canonicalJson(job);
     const result = done.get(key) ?? compute(job);
     done.set(key, result);
@@ -144,7 +144,7 @@ export interface Planned {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The plan, or the diagnostics that keep it from being made. */
+/** The plan, or the diagnostics that bar it. */
 export async function planFor(one: Pick<PlanCase, 'spec' | 'run'>, host: Host): Promise<Planned> {
   const loaded = await loadSpec('spec.json', specOf(one));
   if (!loaded.ok) return { plan: undefined, diagnostics: loaded.diagnostics };
@@ -168,7 +168,7 @@ export const transactionOf = (made: Plan): { readonly transaction: Transaction; 
   blobs: made.blobs,
 });
 
-/** What a case expects, of what there is. */
+/** The summary that a case expects, of a plan that was made. */
 export const summaryOf = ({
   plan: made,
   diagnostics,

@@ -1,5 +1,5 @@
-// Machines as literals: the same tree in a Map and on the disk, and every fact about either as rows that compare.
-// Nothing here knows what reflake does.
+// Machines as literals: the same tree in a Map and on the disk, and all facts about either as rows that compare. Knows
+// nothing of reflake.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -28,17 +28,17 @@ export type Leaf =
   | string
   | readonly string[]
   | { readonly file: string | readonly string[]; readonly mode?: string; readonly owner?: readonly [number, number] }
-  /** A file that is no text. */
+  /** A file that is not text. */
   | { readonly base64: string; readonly mode?: string; readonly owner?: readonly [number, number] }
   | { readonly dir: true; readonly mode?: string; readonly owner?: readonly [number, number] }
   | { readonly link: string; readonly owner?: readonly [number, number] }
   | { readonly hardLink: string }
   | { readonly other: 'fifo'; readonly mode?: string };
 
-/** Absolute paths; parents that are not named are directories of root, 0755. */
+/** Absolute paths. Parents that are not named are directories of root's, 0755. */
 export type Literal = Readonly<Record<string, Leaf>>;
 
-/** `path kind mode owner what`, in byte order: equal rows, equal machines. */
+/** `path kind mode owner what`, in byte order. Two machines are equal if their rows are. */
 export type Rows = readonly string[];
 
 interface Node {
@@ -60,7 +60,7 @@ export function memoryTree(literal: Literal): Paths {
   return paths;
 }
 
-/** Lays the literal out below `root`, which must be an empty directory. Needs root where owners are not ours. */
+/** Lays the literal out below `root`, which must be an empty directory. Needs root if owners differ from ours. */
 export function layOut(root: string, literal: Literal): void {
   chmodSync(root, 0o755);
   for (const [path, { entry, bytes, hardLink }] of nodesOf(literal)) {
@@ -78,7 +78,10 @@ export function layOut(root: string, literal: Literal): void {
   }
 }
 
-/** A temporary directory of the real disk, or of one in memory where thousands of flushes are waited for; `remove` it. */
+/**
+ * A temporary directory on the real disk, or with `fast` in memory, because thousands of flushes take long on a disk.
+ * Call `remove`.
+ */
 export function temporary({ fast = false } = {}): { readonly dir: string; readonly remove: () => void } {
   const place = fast && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   const dir = mkdtempSync(`${place}/reflake-test-`);
@@ -90,7 +93,7 @@ export function rowsOfMemory(paths: Paths): Rows {
   return rows.sort(([a], [b]) => byteOrder(a, b)).map(([, text]) => text);
 }
 
-/** Everything below `root`, the root itself apart; `without`: subtrees that are not looked at. */
+/** Everything below `root`, without the root itself. `without`: subtrees that are left out. */
 export function rowsOfDisk(root: string, without: readonly string[] = []): Rows {
   const rows: string[] = [];
   const visit = (dir: string): void => {
@@ -139,7 +142,7 @@ function nodesOf(literal: Literal): readonly (readonly [AbsPath, Node])[] {
       if (literal[at] === undefined) nodes.set(at, { entry: { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } });
     nodes.set(path, nodeOf(leaf));
   }
-  // A hard link comes after what it links.
+  // A hard link comes after its file.
   const order = ([a, one]: [AbsPath, Node], [b, two]: [AbsPath, Node]): number =>
     Number(one.hardLink !== undefined) - Number(two.hardLink !== undefined) || byteOrder(a, b);
   return [...nodes].sort(order);

@@ -2,6 +2,7 @@
 // Knows which attribute stands where; how text is laid out, nix/splice.ts knows.
 
 import { oncePer } from '../../once.ts';
+import type { LeafNode, Occurrence, SetNode } from '../flake-hosts/tree.ts';
 import { type Layout, nixAttrPath } from '../nix/print.ts';
 import type { Lambda, ListExpr } from '../nix/scope.ts';
 import {
@@ -19,7 +20,6 @@ import {
 } from '../nix/splice.ts';
 import type { Comment } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { LeafNode, Occurrence, SetNode } from './tree.ts';
 import { bindingLayout, type NewBinding } from './wish.ts';
 
 /**

@@ -1,6 +1,7 @@
 // What it takes to talk about a wish that flake.nix does not grant: the difference, the change for people, the problem.
 // Types alone. Nothing here reads or edits.
 
+import type { Source } from '../nix/scope.ts';
 import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
@@ -30,7 +31,9 @@ export type Locate = (open: OpenFlake) => number | undefined;
 
 export type Fix =
   | { readonly kind: 'edit'; readonly splices: readonly Splice[] }
-  | { readonly kind: 'refuse'; readonly problem: Problem };
+  | { readonly kind: 'refuse'; readonly problem: Problem }
+  /** Whether it differs the text does not tell: nothing waits for it. */
+  | { readonly kind: 'open'; readonly problem: Problem };
 
 /** Why a wish is not granted by an edit. */
 export interface Problem {
@@ -42,6 +45,8 @@ export interface Problem {
   /** One lower-case clause. */
   readonly message: string;
   readonly at: Span;
+  /** The file that `at` means, where it is another than flake.nix. */
+  readonly in?: Source;
   /** What to paste, with a comment that says where; empty where pasting does not help. */
   readonly snippet: string;
   readonly pointer: string;

@@ -1,16 +1,20 @@
 // The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
 // The only place that edits outputs.
 
+import { type OpenHost, openHost } from '../flake-hosts/host.ts';
+import { inFile, plainModule } from '../flake-hosts/module-item.ts';
+import { type HostsPlace, hostsPlace } from '../flake-hosts/outputs.ts';
+import { sharedVariable } from '../flake-hosts/uses.ts';
 import { toPointer } from '../json-pointer.ts';
+import { spanOf } from '../nix/describe.ts';
 import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
-import { frameOf } from '../nix/scope.ts';
+import { frameOf, type Source } from '../nix/scope.ts';
 import type { Splice } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
 import { insertArgument, insertBindings, insertItems } from './bindings.ts';
 import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
-import { type OpenHost, openHost, plainModule } from './host.ts';
-import { type HostsPlace, hostsPlace } from './outputs.ts';
+import { strangeness, styleOfHosts } from './siblings.ts';
 import {
   bindingLayout,
   type FlakeWish,
@@ -26,37 +30,43 @@ import {
 export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
   const { host } = wish;
   const place = hostsPlace(open.lambda, open.scope);
-  if (place.kind === 'opaque')
-    return [refuse(open, wish, place, `the hosts can't be read: ${place.reason}`, place.span)];
-  const node = place.kind === 'hosts' ? place.at.children.get(host.name) : undefined;
-  if (!node) return [addHost(open, wish, place)];
-  const opened = openHost(node);
+  if (place.kind === 'opaque') return [refuse(open, wish, place, `the hosts can't be read: ${place.reason}`, place)];
+  const value = place.kind === 'hosts' ? place.hosts.get(host.name) : undefined;
+  if (!value) return [addHost(open, wish, place)];
+  const opened = openHost(host.name, value);
   if (opened.kind === 'opaque') {
     const message = `the host '${host.name}' can't be read: ${opened.decl.reason}`;
-    return [refuse(open, wish, place, message, opened.decl.span)];
+    return [refuse(open, wish, place, message, opened.decl)];
   }
-  return [...systemDifference(host, opened), ...modulesDifference(open, host, opened)];
+  return [...systemDifference(open, host, opened), ...modulesDifference(open, host, opened)];
 }
 
 type WithHost = FlakeWish & { readonly host: HostWish };
 type StaticHost = OpenHost & { readonly kind: 'static' };
 
-function systemDifference(host: HostWish, { decl }: StaticHost): Difference[] {
-  const { system } = decl;
-  if (host.system === undefined || system.kind === 'unset') return [];
-  if (system.kind === 'static' && system.value === host.system) return [];
+function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: StaticHost): Difference[] {
+  if (host.system === undefined) return [];
+  const system = platform(host.system);
+  if (system.kind === 'unset' || (system.kind === 'static' && system.value === host.system)) return [];
   const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
   const pointer = toPointer(['host', 'system']);
   const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
   const problem = (kind: Problem['kind'], message: string): Fix => ({
-    kind: 'refuse',
-    problem: { kind, message, at: system.span, snippet, pointer },
+    kind: kind === 'unreadable' ? 'open' : 'refuse',
+    problem: { kind, message, at: system.span, ...(system.in && { in: system.in }), snippet, pointer },
   });
+  const isHelped = system.kind === 'static' && !system.shared && call === undefined;
+  const shared = isHelped ? sharedVariable(open.lambda.body, system.span) : undefined;
+  const where = system.in
+    ? `in ${system.in.path}`
+    : shared === undefined
+      ? 'in a variable that other parts may use'
+      : `in \`${shared}\`, which other parts use`;
   const fix: Fix =
     system.kind === 'opaque'
-      ? problem('unreadable', `the system of '${host.name}' is computed`)
-      : system.shared
-        ? problem('uneditable', `the system of '${host.name}' comes from a variable that other parts may use`)
+      ? problem('unreadable', `the system of '${host.name}' can't be read: ${system.reason}`)
+      : system.shared || shared !== undefined
+        ? problem('uneditable', `the system of '${host.name}' stands ${where}`)
         : { kind: 'edit', splices: [{ ...system.span, text: nixString(host.system) }] };
   const from = system.kind === 'static' ? { from: system.value } : {};
   return [
@@ -93,55 +103,62 @@ function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost):
 function addModules(
   open: OpenFlake,
   host: HostWish,
-  { decl, args, list }: StaticHost,
+  { decl, call, list }: StaticHost,
   missing: readonly string[],
 ): Fix {
   const paths = missing.map(nixPath);
-  const refusal = (kind: Problem['kind'], message: string, { start, end }: Span): Fix => {
+  const refusal = (kind: Problem['kind'], message: string, at: Place): Fix => {
     const snippet = `# in the modules of '${host.name}'\n${paths.join('\n')}\n`;
     const pointer = toPointer(['config', 'modules']);
-    return { kind: 'refuse', problem: { kind, message, at: { start, end }, snippet, pointer } };
+    return {
+      kind: kind === 'unreadable' ? 'open' : 'refuse',
+      problem: { kind, message, ...placed(at), snippet, pointer },
+    };
   };
   const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
   const unknown = decl.modules.find((module) => module.kind === 'unknown');
-  if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown.span);
-  if (list) return edit(insertItems(open, list, paths));
-  const modules = args.children.get('modules');
-  if (!modules) return edit(insertBindings(open, args, [{ path: ['modules'], value: modulesLayout(missing) }]));
-  const value = modules.kind === 'leaf' && modules.occurrences[0].binding.kind === 'bind' ? modules.value : undefined;
+  if (unknown) return refusal('unreadable', `the modules of '${host.name}' are computed`, unknown);
+  if (list && (call || sharedVariable(open.lambda.body, list) === undefined))
+    return edit(insertItems(open, list, paths));
+  const modules = call?.args.children.get('modules');
+  if (call && !modules)
+    return edit(insertBindings(open, call.args, [{ path: ['modules'], value: modulesLayout(missing) }]));
+  const value = modules?.kind === 'leaf' && modules.occurrences[0].binding.kind === 'bind' ? modules.value : undefined;
   // A variable: what it means belongs to others as well.
   if (value?.kind === 'var' || value?.kind === 'paren') {
     return edit({ start: value.end, end: value.end, text: ` ++ [ ${paths.join(' ')} ]` });
   }
-  return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl.span);
+  return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl);
 }
 
 function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference {
   const { host } = wish;
-  const { at } = place;
-  if (at.dynamic[0]) return refuse(open, wish, place, 'nixosConfigurations has computed names', at.dynamic[0]);
-  const siblings = place.kind === 'hosts' ? [...at.children.values()].map(openHost) : [];
-  const strange = siblings.flatMap((sibling) => (sibling.kind === 'opaque' ? [sibling.decl] : []));
-  if (strange[0] && strange.length === siblings.length) {
-    const { name, reason, span } = strange[0];
-    const message = `there is no host '${host.name}', and the others can't be read either: '${name}': ${reason}`;
-    return refuse(open, wish, place, message, span, 'uneditable');
+  if (place.kind === 'hosts' && place.unknown[0]) {
+    const { expr, reason, scope } = place.unknown[0];
+    const why =
+      place.of === 'flake-parts' ? `other modules may hold hosts: ${reason}` : `nixosConfigurations has ${reason}`;
+    return refuse(open, wish, place, `there may be other hosts: ${why}`, { span: spanOf(expr), ...inFile(scope) });
   }
+  const siblings = place.kind === 'hosts' ? [...place.hosts].map(([name, value]) => openHost(name, value)) : [];
+  const strange = strangeness(siblings);
+  const { at } = place;
+  if (strange || !at) {
+    const span = strange?.at ?? open.flake.outputs.span;
+    const why = strange?.message ?? 'the set of hosts is not written out in flake.nix';
+    return refuse(open, wish, place, `there is no host '${host.name}', and ${why}`, { span }, 'uneditable');
+  }
+  const { isTight, ...style } = styleOfHosts(open, siblings, host);
   const reach = reachNixpkgs(open, wish, place);
-  if (!reach) {
+  if (!reach && style.fn === undefined) {
     const why = nixpkgsName(open, wish) === undefined ? 'no input is nixpkgs' : "nixpkgs can't be named there";
-    return refuse(
-      open,
-      wish,
-      place,
-      `the host '${host.name}' can't be added: ${why}`,
-      open.flake.outputs.span,
-      'uneditable',
-    );
+    const { span } = open.flake.outputs;
+    return refuse(open, wish, place, `the host '${host.name}' can't be added: ${why}`, { span }, 'uneditable');
   }
   const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
-  const binding = insertBindings(open, at, [{ path, value: hostLayout(host, reach.scope) }]);
-  return { about: 'host', changes: [hostChange(host)], fix: { kind: 'edit', splices: [...reach.splices, binding] } };
+  const layout = hostLayout(host, reach?.scope ?? { nixpkgs: '' }, { ...style, isTight });
+  const binding = insertBindings(open, at, [{ path, value: layout }]);
+  const splices = style.fn === undefined ? (reach?.splices ?? []) : [];
+  return { about: 'host', changes: [hostChange(host)], fix: { kind: 'edit', splices: [...splices, binding] } };
 }
 
 /**
@@ -193,14 +210,25 @@ function refuse(
   wish: WithHost,
   place: HostsPlace,
   message: string,
-  at: Span,
+  at: Place,
   kind: Problem['kind'] = 'unreadable',
 ): Difference {
   const change = hostChange(wish.host);
   const snippet = snippetFor(open, wish, place);
-  const problem: Problem = { kind, message, at: { start: at.start, end: at.end }, snippet, pointer: change.pointer };
-  return { about: 'host', changes: [change], fix: { kind: 'refuse', problem } };
+  const problem: Problem = { kind, message, ...placed(at), snippet, pointer: change.pointer };
+  return { about: 'host', changes: [change], fix: { kind: kind === 'unreadable' ? 'open' : 'refuse', problem } };
 }
+
+/** Where something stands: in flake.nix, or in another file. */
+interface Place {
+  readonly span: Span;
+  readonly in?: Source;
+}
+
+const placed = ({ span: { start, end }, in: file }: Place): Pick<Problem, 'at' | 'in'> => ({
+  at: { start, end },
+  ...(file && { in: file }),
+});
 
 /** The host as it would be written by hand, and where it goes. */
 function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string {
@@ -211,7 +239,7 @@ function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string 
     ...(param === undefined ? {} : { inputs: param }),
   };
   const { host } = wish;
-  const of = place.kind === 'opaque' ? place.of : undefined;
+  const of = place.kind === 'opaque' || (place.kind === 'hosts' && !place.at) ? place.of : undefined;
   const prefix =
     of === 'nixosConfigurations'
       ? []
@@ -223,7 +251,7 @@ function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string 
   switch (of) {
     case undefined: {
       // A second declaration of one name is an error.
-      const isThere = place.kind === 'hosts' && place.at.children.has(host.name);
+      const isThere = place.kind === 'hosts' && place.hosts.has(host.name);
       return paste(`in the attribute set that outputs returns${isThere ? ', instead of what is there' : ''}`, binding);
     }
     case 'flake-parts':

@@ -2,6 +2,7 @@
 // The only place that edits `inputs`.
 
 import { oncePer } from '../../once.ts';
+import { nodeAt } from '../flake-hosts/tree.ts';
 import { toPointer } from '../json-pointer.ts';
 import { isIdentifier, nixAttrPath, nixString } from '../nix/print.ts';
 import type { Splice } from '../nix/splice.ts';
@@ -11,7 +12,6 @@ import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { Flake, InputDecl, OpenFlake } from './flake.ts';
 import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts';
 import { describeRef, type RefRules, sameReference } from './reference.ts';
-import { nodeAt } from './tree.ts';
 import { followsPath, type InputWish, overridePath, pathTokens } from './wish.ts';
 
 /** Where `wish` is not what `open` declares. All differences are independent of each other. */

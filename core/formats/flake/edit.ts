@@ -3,18 +3,28 @@
 
 import { positionAt } from '../../diagnostic.ts';
 import { oncePer } from '../../once.ts';
+import type { HostDecl } from '../flake-hosts/host.ts';
+import { plainModule } from '../flake-hosts/module-item.ts';
 import { overlap, type Splice, splice } from '../nix/splice.ts';
 import type { Change, Difference, Problem } from './difference.ts';
 import { hostDifferences } from './edit-host.ts';
 import { inputDifferences } from './edit-input.ts';
 import { type Flake, type InputDecl, type OpenedFlake, type OpenFlake, openFlake } from './flake.ts';
-import { type HostDecl, plainModule } from './host.ts';
 import type { RefRules } from './reference.ts';
 import { type FlakeWish, pathTokens } from './wish.ts';
 
 export type FlakeEdit =
-  /** `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. */
-  | { readonly ok: true; readonly text: string; readonly changes: readonly Change[]; readonly flake: Flake }
+  /**
+   * `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. `open`: what the
+   * text does not tell.
+   */
+  | {
+      readonly ok: true;
+      readonly text: string;
+      readonly changes: readonly Change[];
+      readonly flake: Flake;
+      readonly open: readonly Problem[];
+    }
   /** `besides`: what differs too, and has an edit. */
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly besides: readonly Unplaced[] };
 
@@ -36,14 +46,24 @@ export function editFlake(
     return refused([{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }]);
   }
   const all = differences(before, wish, rules);
-  const problems = all.flatMap(({ fix }) => (fix.kind === 'refuse' ? [fix.problem] : []));
-  if (problems.length > 0) return refused(problems, all);
+  /** Where it stands in the text that was given. */
+  const placed = (problem: Problem): Problem => {
+    const known = all.flatMap(({ fix }) =>
+      fix.kind === 'open' && fix.problem.pointer === problem.pointer ? [fix.problem] : [],
+    );
+    return known[0] ?? (problem.in ? problem : { ...problem, at: before.flake.outputs.span });
+  };
+  const problems = all.flatMap(({ fix }) => (fix.kind === 'edit' ? [] : [fix.problem]));
+  if (all.some(({ fix }) => fix.kind === 'refuse')) return refused(problems, all);
 
   let open: OpenFlake = before;
   const done: Difference['changes'][number][] = [];
   const subjects = new Set<string>();
+  let undecided: readonly Problem[] = [];
   for (let round = 0; ; round++) {
-    const left = differences(open, wish, rules);
+    const found = differences(open, wish, rules);
+    undecided = found.flatMap(({ fix }) => (fix.kind === 'open' ? [fix.problem] : []));
+    const left = found.filter(({ fix }) => fix.kind !== 'open');
     if (left.length === 0) break;
     const granted = grant(open, left, sizeOf(round)) ?? grant(open, left, 1);
     if (granted === undefined) {
@@ -59,7 +79,7 @@ export function editFlake(
   const damage = done.length > 0 ? damageBy(before, open, wish) : undefined;
   if (damage !== undefined) return refused([{ ...unproved(before, undefined), message: damage }], all);
   const changes = done.map(({ locate, ...one }) => ({ ...one, line: positionAt(open.text, locate(open) ?? 0).line }));
-  return { ok: true, text: open.text, changes, flake: open.flake };
+  return { ok: true, text: open.text, changes, flake: open.flake, open: undecided.map(placed) };
 }
 
 const refused = (problems: readonly Problem[], all: readonly Difference[] = []): FlakeEdit => ({
@@ -88,11 +108,11 @@ function grant(
   const batch = left.slice(0, Math.max(1, Math.min(size, inputs === -1 ? left.length : inputs)));
   const splices: Splice[] = [];
   for (const { fix } of batch) {
-    if (fix.kind === 'refuse') return undefined;
+    if (fix.kind !== 'edit') return undefined;
     for (const one of fix.splices) splices.push(one);
   }
   if (overlap(splices)) return undefined;
-  const after = openFlake(splice(open.text, splices));
+  const after = openFlake(splice(open.text, splices), undefined, open.files);
   return after.ok ? { after, changes: batch.flatMap(({ changes }) => changes) } : undefined;
 }
 
@@ -133,7 +153,7 @@ function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): st
       hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish, isNew)).filter((host) => host) : [],
     top: [...root.children.keys()].filter((name) => name !== 'inputs'),
   };
-  return JSON.stringify(rest, (key, value) => (key === 'span' ? undefined : value));
+  return JSON.stringify(rest, (key, value) => (key === 'span' || key === 'in' ? undefined : value));
 }
 
 /** What an input says beyond the wish; undefined where that is nothing. */

@@ -1,11 +1,14 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
 // The only place that knows which values Nix accepts there as literals (NIX.md section 2).
 
+import { type OutputsRead, readOutputs } from '../flake-hosts/outputs.ts';
+import { type AttrNode, mergeAttrs, type SetNode } from '../flake-hosts/tree.ts';
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
-import type { Lambda, Scope } from '../nix/scope.ts';
+import { type Lambda, lambdaScope, type Opened, type Scope, type Tree } from '../nix/scope.ts';
 import type { Page } from '../nix/splice.ts';
 import type { Expr, Parsed, Span } from '../nix/syntax.ts';
+import { plainPath } from '../nix-value/tree-path.ts';
 import {
   asSet,
   type FlakeError,
@@ -17,8 +20,6 @@ import {
   refuseDynamic,
   wrongKind,
 } from './literal.ts';
-import { type OutputsRead, readOutputs } from './outputs.ts';
-import { type AttrNode, mergeAttrs, type SetNode } from './tree.ts';
 
 /** Where an input comes from, as flake.nix says it. */
 export type InputRef =
@@ -65,7 +66,22 @@ export interface OpenFlake extends Page {
   /** The value of outputs, and the variables around it. */
   readonly lambda: Lambda;
   readonly scope: Scope | undefined;
+  readonly files: FlakeFiles;
 }
+
+/** The other files of the flake, by their paths from its top, `./a/b.nix`. */
+export interface FlakeFiles {
+  /** A Nix file, or the default.nix of a directory, with its own path. */
+  readonly nix: (path: string) => FlakeFile;
+  /** The Nix files whose text matches: all that the flake refers to, perhaps more. */
+  readonly matching: (pattern: RegExp) => readonly string[];
+}
+
+export type FlakeFile =
+  | { readonly ok: true; readonly path: string; readonly text: string; readonly parsed: Parsed }
+  | { readonly ok: false; readonly reason: string };
+
+const NO_FILES: FlakeFiles = { nix: () => ({ ok: false, reason: 'only flake.nix is read' }), matching: () => [] };
 
 /**
  * Reads flake.nix. Fails where Nix refuses the file without evaluating outputs: syntax, a computed value where a literal
@@ -78,15 +94,21 @@ export function readFlake(text: string): FlakeRead {
 
 export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError };
 
-/** `readFlake` that also hands out the tree. `parsed`: of this text. */
-export function openFlake(text: string, parsed: Parsed = parseNix(text)): OpenedFlake {
+/** `readFlake` that also hands out the tree. `parsed`: of this text. `files`: what stands in them is read where it says of hosts. */
+export function openFlake(text: string, parsed: Parsed = parseNix(text), files: FlakeFiles = NO_FILES): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
-  const top = literalAt({ value: parsed.root, scope: undefined }).expr;
+  let found: ReturnType<typeof outputsFunction>;
+  const whole = treeScope(text, files, () => {
+    const args = found && lambdaScope(found.lambda, found.scope);
+    return found && { expr: found.lambda.body, scope: args };
+  });
+  const top = literalAt({ value: parsed.root, scope: whole }).expr;
   if (top.kind !== 'attrs') return failure(`the file must be an attribute set, not ${describe(top)}`, spanOf(top));
   const errors: FlakeError[] = [];
   const newlyWrong: FlakeError[] = [];
-  const root = mergeAttrs(top, undefined);
+  const root = mergeAttrs(top, whole);
   const outputs = outputsFunction(root, top, errors);
+  found = outputs;
   const inputs = readTop(root, { errors, newlyWrong });
   const first = errors.sort((a, b) => a.span.start - b.span.start)[0];
   if (first || !outputs) return { ok: false, error: first! };
@@ -100,7 +122,36 @@ export function openFlake(text: string, parsed: Parsed = parseNix(text)): Opened
     implicit: formals.filter((name) => name !== 'self' && !declared.has(name)),
     outputs: readOutputs(lambda, scope),
   };
-  return { ok: true, text, comments: parsed.comments, set: top, flake, root, lambda, scope };
+  return { ok: true, text, comments: parsed.comments, set: top, flake, root, lambda, scope, files };
+}
+
+/** The outermost scope of flake.nix, from which its expressions reach the other files. */
+function treeScope(text: string, files: FlakeFiles, outputs: Tree['outputs']): Scope {
+  const opened = new Map<string, Opened>();
+  const scopeOf = (path: string, of: string): Scope => ({
+    parent: undefined,
+    bound: new Map(),
+    source: { path, text: of, tree },
+  });
+  const open = (path: string): Opened => {
+    const file = files.nix(path);
+    if (!file.ok) return file;
+    if (!file.parsed.ok) return { ok: false, reason: file.parsed.error.message };
+    return { ok: true, root: { expr: file.parsed.root, scope: scopeOf(file.path, file.text) } };
+  };
+  const tree: Tree = {
+    isWhole: files !== NO_FILES,
+    nix: (written) => {
+      const path = plainPath(written);
+      if (path === undefined) return { ok: false, reason: 'it lies outside of the flake' };
+      const known = opened.get(path) ?? open(path);
+      opened.set(path, known);
+      return known;
+    },
+    matching: files.matching,
+    outputs,
+  };
+  return scopeOf('./flake.nix', text);
 }
 
 type Errors = FlakeError[];

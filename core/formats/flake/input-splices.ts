@@ -2,12 +2,12 @@
 // The only place that knows the spellings in which inputs are declared. Undefined: this spelling can't be edited.
 
 import { oncePer } from '../../once.ts';
+import { type AttrNode, type LeafNode, nodeAt, type SetNode } from '../flake-hosts/tree.ts';
 import { flat, type Layout, nixAttrPath, nixString } from '../nix/print.ts';
 import { type Splice, styleOf } from '../nix/splice.ts';
 import { insertAtTop, insertBindings, removeBindings, renameBinding, replaceValue } from './bindings.ts';
 import type { InputRef, OpenFlake } from './flake.ts';
 import { attrValue, type RefRules, sameKeys } from './reference.ts';
-import { type AttrNode, type LeafNode, nodeAt, type SetNode } from './tree.ts';
 import { bindingLayout, type InputWish, inputBindings, type NewBinding } from './wish.ts';
 
 /** Sets the reference of the input at `base` to a url. An attribute set is edited in place while the same attributes say it. */

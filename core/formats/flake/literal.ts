@@ -1,9 +1,11 @@
 // The values that Nix accepts in flake.nix without evaluating it: literals, and variables of `rec` that are literals.
 // The only place that says what is wrong with the others, which Nix calls thunks and refuses (docs/nix.md).
-import { type Constant, constantOf, type Resolved, settle } from '../nix/constant.ts';
+
+import { type AttrNode, type LeafNode, mergeAttrs, type SetNode } from '../flake-hosts/tree.ts';
 import { describe, spanOf } from '../nix/describe.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
-import { type AttrNode, type LeafNode, mergeAttrs, type SetNode } from './tree.ts';
+import { constantOf, settle } from '../nix-value/constant.ts';
+import type { Constant, Resolved } from '../nix-value/static.ts';
 
 /** `message` is one lower-case clause. Offsets are UTF-16. */
 export interface FlakeError {

@@ -87,21 +87,31 @@ export interface HostScope {
   readonly inputs?: string;
 }
 
+/** What a host takes over from those beside it. */
+export interface HostStyle {
+  readonly fn?: string;
+  readonly specialArgs?: Layout;
+  readonly system?: string;
+  readonly isTight?: boolean;
+}
+
 /** `nixpkgs.lib.nixosSystem { … }`; the inputs are handed to the modules, which can't get at them otherwise. */
-export function hostLayout(wish: HostWish, scope: HostScope): Layout {
+export function hostLayout(wish: HostWish, scope: HostScope, style: HostStyle = {}): Layout {
   const args: Layout[] = [];
-  if (wish.system !== undefined) args.push(`system = ${nixString(wish.system)};`);
-  if (scope.inputs !== undefined) {
+  if (wish.system !== undefined) args.push(style.system ?? `system = ${nixString(wish.system)};`);
+  if (style.specialArgs !== undefined) args.push(style.specialArgs);
+  else if (scope.inputs !== undefined) {
     args.push(`specialArgs = { ${scope.inputs === 'inputs' ? 'inherit inputs;' : `inputs = ${scope.inputs};`} };`);
   }
-  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? DEFAULT_MODULES)));
-  return { head: `${scope.nixpkgs}.lib.nixosSystem {`, items: args, tail: '}' };
+  args.push(bindingLayout('modules', modulesLayout(wish.modules ?? DEFAULT_MODULES, style)));
+  return { head: `${style.fn ?? `${scope.nixpkgs}.lib.nixosSystem`} {`, items: args, tail: '}' };
 }
 
 /** A list of module paths. */
-export function modulesLayout(modules: readonly string[]): Layout {
+export function modulesLayout(modules: readonly string[], { isTight = false }: HostStyle = {}): Layout {
   const paths = modules.map(nixPath);
-  return paths.length < 2 ? ['[', ...paths, ']'].join(' ') : { head: '[', items: paths, tail: ']' };
+  if (paths.length >= 2) return { head: '[', items: paths, tail: ']' };
+  return isTight && paths.length === 1 ? `[${paths[0]}]` : ['[', ...paths, ']'].join(' ');
 }
 
 /** The input that makes hosts: called nixpkgs, else named after it, else with a url that names it. */

@@ -1,12 +1,13 @@
 // The skeleton of a NixOS module: where in the text the set stands that assigns options.
 // Knows the shapes of modules (function, plain set, let, config/options split), no single option.
 
-import { find, type Lookup, settle, settleBody } from '../nix/constant.ts';
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
 import { type AttrsExpr, innerScope, type Scope } from '../nix/scope.ts';
 import type { Page } from '../nix/splice.ts';
 import type { Binding, Expr, Parsed, Span } from '../nix/syntax.ts';
+import { find, settle, settleBody } from '../nix-value/constant.ts';
+import type { Lookup } from '../nix-value/static.ts';
 
 /** The literal set a module consists of. */
 export interface ModuleSet extends Page {

@@ -1,10 +1,12 @@
 // Experimental features in a NixOS module: every place that sets them, and what they come to together.
 // Reads `nix.settings` (lists, strings) and the nix.conf lines in `nix.extraOptions`; changes nothing.
-import { type Static, settle } from '../nix/constant.ts';
+
 import { spanOf } from '../nix/describe.ts';
-import { readAt, readString, readStrings } from '../nix/read.ts';
 import type { Scope } from '../nix/scope.ts';
 import type { Binding, Expr, Span } from '../nix/syntax.ts';
+import { settle } from '../nix-value/constant.ts';
+import { readAt, readString, readStrings } from '../nix-value/read.ts';
+import type { Static } from '../nix-value/static.ts';
 import { findOption, type ModuleSet } from './config.ts';
 
 /** A place that sets features. `span` is the value in `nix.settings`, the whole text of `nix.extraOptions`. */

@@ -1,10 +1,12 @@
 // Reads a NixOS module (configuration.nix) for the facts a flake needs, from the text alone, without evaluating.
 // What the text does not say for certain is reported as not static, with the reason and the place.
-import { find, nameOf, type Static, settle } from '../nix/constant.ts';
+
 import { spanOf } from '../nix/describe.ts';
-import { listParts, readAt, readBoolean, readString } from '../nix/read.ts';
 import { innerScope, type Scope } from '../nix/scope.ts';
 import type { AttrName, Expr, Parsed, Span } from '../nix/syntax.ts';
+import { find, nameOf, settle } from '../nix-value/constant.ts';
+import { listParts, readAt, readBoolean, readString } from '../nix-value/read.ts';
+import type { Static } from '../nix-value/static.ts';
 import { findOption, type ModuleSet, openModule } from './config.ts';
 import { type ModuleFeatures, readFeatures } from './features.ts';
 

@@ -32,6 +32,7 @@ export function describe(expr: Expr): string {
       return 'a conditional';
     case 'var':
       if (expr.name === 'true' || expr.name === 'false') return 'a Boolean';
+      if (expr.name.startsWith('\0')) return 'a computed value';
       return expr.name === 'null' ? 'null' : `the variable \`${expr.name}\``;
     default:
       return 'a computed value';
@@ -43,7 +44,8 @@ export function calledName(expr: Expr): string | undefined {
   if (expr.kind !== 'apply') return undefined;
   let fn: Expr = expr.fn;
   while (fn.kind === 'apply' || fn.kind === 'paren') fn = fn.kind === 'apply' ? fn.fn : fn.inner;
-  if (fn.kind === 'var') return fn.name;
+  // What an evaluator makes up has names that no text can have.
+  if (fn.kind === 'var') return fn.name.startsWith('\0') ? undefined : fn.name;
   const last = fn.kind === 'select' ? fn.path.names.at(-1) : undefined;
   return last?.kind === 'static' ? last.name : undefined;
 }

@@ -11,6 +11,41 @@ export type StaticName = AttrName & { readonly kind: 'static' };
 export interface Scope {
   readonly parent: Scope | undefined;
   readonly bound: ReadonlyMap<string, Bound | undefined>;
+  /** The set whose attributes are variables too, where no construct binds them: `with e;`. */
+  readonly with?: Bound;
+  /** The function whose call made it. */
+  readonly called?: Lambda;
+  /** Of the outermost scope of a file. */
+  readonly source?: Source;
+}
+
+/** The file that expressions stand in. */
+export interface Source {
+  /** From the top of the flake: `./hosts/default.nix`. */
+  readonly path: string;
+  readonly text: string;
+  readonly tree: Tree;
+}
+
+/** What expressions can reach beside their own file. */
+export interface Tree {
+  /** Whether the other files are at hand at all. */
+  readonly isWhole: boolean;
+  /** A Nix file of the tree, or the default.nix of a directory, by its path from the top. */
+  readonly nix: (path: string) => Opened;
+  /** The files whose text matches, and perhaps others that nothing names. */
+  readonly matching: (pattern: RegExp) => readonly string[];
+  /** What the flake's outputs are called with, and return: `self.x` is an attribute of it. Undefined: it is not known. */
+  readonly outputs: () => Bound | undefined;
+}
+
+export type Opened = { readonly ok: true; readonly root: Bound } | { readonly ok: false; readonly reason: string };
+
+/** Undefined: the text stands for itself, with no tree around it. */
+export function sourceOf(scope: Scope | undefined): Source | undefined {
+  let outermost = scope;
+  while (outermost?.parent) outermost = outermost.parent;
+  return outermost?.source;
 }
 
 /** An expression, and the scope its variables are to be read in. */
@@ -50,6 +85,13 @@ export function lambdaScope(lambda: Lambda, parent: Scope | undefined): Scope {
   if (lambda.param) names.push(lambda.param.name);
   return { parent, bound: new Map(names.map((name) => [name, undefined])) };
 }
+
+/** The variables behind `with e;`. */
+export function withScope(set: Expr, parent: Scope | undefined): Scope {
+  return { parent, bound: NOTHING, with: { expr: set, scope: parent } };
+}
+
+const NOTHING: ReadonlyMap<string, undefined> = new Map();
 
 /** The scope inside a set: a `rec` set adds its own attributes. */
 export function innerScope({ expr, scope }: Bound): Scope | undefined {

@@ -1,8 +1,8 @@
 // Which of Nix's builtins an expression is, however it is reached: `builtins.x`, `x` where it is global, `__x`, an alias, `inherit`, `with`.
 
-import { settle } from '../nix/constant.ts';
 import { frameOf, type Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
+import { settle } from '../nix-value/constant.ts';
 
 /** Where an expression stands. `withBuiltins`: variables that nothing binds may be builtins. */
 export interface Surroundings {

@@ -1,9 +1,9 @@
 // Whether the argument of a fetcher says which bytes it means: pure evaluation asks for a hash or a revision.
 
-import { settle } from '../nix/constant.ts';
-import { readString } from '../nix/read.ts';
 import type { Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
+import { settle } from '../nix-value/constant.ts';
+import { readString } from '../nix-value/read.ts';
 
 export type Pinned = 'yes' | 'no' | 'unknown';
 

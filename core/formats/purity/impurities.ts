@@ -1,10 +1,10 @@
 // What in a Nix file a flake cannot evaluate, or evaluates to something else: pure evaluation knows no lookup path, no environment,
 // no time, no unpinned fetch, and no path outside the flake. Pure; told by the text alone.
 
-import { readString } from '../nix/read.ts';
 import { bindingScope, frameOf, innerScope, lambdaScope } from '../nix/scope.ts';
 import type { Binding, Expr, Span, StringPart } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
+import { readString } from '../nix-value/read.ts';
 import { builtinOf, isBuiltins, type Surroundings } from './builtins.ts';
 import { isFetcher, isPinned } from './fetches.ts';
 

@@ -1,5 +1,6 @@
-// The machine as root sees it: a place that a trusted word names and that root alone controls is looked at with root's rights,
-// and everything else with those of the person whose words lead there. Only for root; anybody else has nothing to give away.
+// The machine as root sees it: root looks with its own rights only at places that the trusted spec or reflake names and
+// that root alone controls; everything else is looked at with the rights of the person whose words lead there. Used by
+// root only: other users have no rights to give away.
 
 import type { Host } from '../../machine/host.ts';
 import type { Job, JobResult } from '../../machine/job.ts';
@@ -18,19 +19,19 @@ import type { Ids } from './start-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
 
 export interface BorderedHost extends Host {
-  /** Whose rights count wherever root's own do not. Undefined: nobody's; then there is no look. */
+  /** Sets the person whose rights are used wherever root's are not. Undefined: nobody, and then such a look throws. */
   lookAs(person: Ids | undefined): void;
-  /** In whose name programs compute, whoever a job names. Undefined: as the job says. */
+  /** Sets the person for whom programs compute, whatever a job says. Undefined: as the job says. */
   computeAs(person: Ids | undefined): void;
-  /** What the trusted spec names: there, root's rights count as far as root alone controls the way. */
+  /** Adds paths that the trusted spec names. Below them root uses its own rights, as far as root alone controls the way. */
   grant(paths: readonly AbsPath[]): void;
-  /** What somebody could read by themselves: what they are shown must be no more. */
+  /** A reader with the rights of `ids`: they must be shown no more than they could read themselves. */
   seenBy(ids: Ids): Pick<Reader, 'read'>;
   /** The owner of the first directory on the way to `path` that root does not control alone. */
   holder(path: AbsPath): number | undefined;
 }
 
-/** What reflake itself names on every machine, with what is below it. */
+/** Paths that reflake itself names on every machine. Everything below them counts as named, too. */
 const OWN_WORDS: readonly AbsPath[] = [
   '/etc/passwd',
   '/etc/group',
@@ -46,7 +47,7 @@ const OWN_WORDS: readonly AbsPath[] = [
   '/var/lib/reflake',
 ].map(absolute);
 
-/** `root`: where the machine is on this disk. */
+/** `root`: the directory of this disk that is the machine's `/`. */
 export function bordered(root: AbsPath): BorderedHost {
   const own = realHost(root);
   const held = heldLook(root);
@@ -70,14 +71,14 @@ export function bordered(root: AbsPath): BorderedHost {
       'name the owner of the configuration: config.owner',
     );
   };
-  /** Where nobody else's words are followed, all words are root's. */
+  /** True if a trusted word names the path. If there is no person, all words are root's. */
   const isNamed = (path: AbsPath): boolean => person === undefined || [...granted].some((one) => isWithin(path, one));
-  /** On the way to something that is named: its metadata may be looked at, no more. */
+  /** True of a directory above a named path: root may look at its metadata, but at nothing else. */
   const isOnTheWay = (path: AbsPath): boolean => [...granted].some((one) => isWithin(one, path));
 
   /**
-   * Whether it is the person's own modes that keep `path` from them. They are asked along the way as far as they can look;
-   * root looks only at names in a directory of theirs that they have shut themselves.
+   * True if it is the person's own modes that keep them from `path`. The child looks along the way as far as it can;
+   * beyond that, root looks only at names in a directory that the person owns and has closed to themselves.
    */
   const isShutByThemselves = (path: AbsPath, { uid }: Ids): boolean => {
     let seen: Entry | undefined;
@@ -93,15 +94,18 @@ export function bordered(root: AbsPath): BorderedHost {
       if (seen.type === 'absent') return true;
       if (isHidden && at !== path && (seen.type !== 'dir' || seen.owner.uid !== uid)) return false;
     }
-    // Behind a shut directory, whoever reads asks the inode itself whose it is.
+    // For a path behind a closed directory, the caller checks the owner of the inode that it opens.
     return isHidden || (seen !== undefined && seen.type !== 'absent' && seen.owner.uid === uid);
   };
-  /** What the person's own modes keep from themselves, root sees for them: it is to mend the modes. */
+  /**
+   * Looks for the person. Where their own modes keep them out, root looks instead, because reflake is to mend those
+   * modes.
+   */
   const orShut = <T>(path: AbsPath, look: () => T, own: (uid: number) => T): T => {
     try {
       return look();
     } catch (thrown) {
-      // Only where rights are missing: what is too large, or does not answer, is so for root as well.
+      // Only for missing rights: a file that is too large, or does not answer, is so for root as well.
       if (!isDenied(thrown) || person === undefined || !isShutByThemselves(path, person)) throw thrown;
       return own(person.uid);
     }
@@ -116,18 +120,18 @@ export function bordered(root: AbsPath): BorderedHost {
   const stat = (path: AbsPath): Entry => {
     if (!(isNamed(path) || isOnTheWay(path)) || closed.place(path) === undefined) return statOfTheirs(path);
     const entry = own.stat(path);
-    // Root's link is root's word: where it leads is named by it.
+    // A link that root owns is root's word: it names its target.
     if (entry.type === 'link' && entry.owner.uid === 0) granted.add(join(parent(path), entry.target));
     return entry;
   };
   const isRootsDirectory = (path: AbsPath): boolean => isNamed(path) && closed.directory(path) !== undefined;
-  /** A file that only root can have written, in a directory of root's. */
+  /** True of a file that only root can have written, in a directory of root's. */
   const isRootsFile = (path: AbsPath): boolean => {
     if (!isNamed(path) || closed.place(path) === undefined) return false;
     const entry = own.stat(path);
     return entry.type === 'file' && isWrittenByRootAlone({ ...entry.owner, mode: entry.mode });
   };
-  /** Something absent, or what no right is needed for, in a directory of root's. */
+  /** True if there is no file at the path, in a directory of root's: then looking needs no rights. */
   const isNoFile = (path: AbsPath): boolean =>
     isNamed(path) && closed.place(path) !== undefined && own.stat(path).type !== 'file';
 
@@ -179,7 +183,10 @@ export function bordered(root: AbsPath): BorderedHost {
     planned: () => false,
   };
 
-  /** What only root may read never enters a directory of the person's. */
+  /**
+   * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as
+   * `closed`.
+   */
   const computeFor = async (job: Job): Promise<JobResult> => {
     if (job.as.uid === 0) return await compute(job);
     const as = computing ?? job.as;
@@ -187,7 +194,10 @@ export function bordered(root: AbsPath): BorderedHost {
     return shut === undefined ? await computeAs({ ...job, as }) : { status: 'closed', path: shut };
   };
 
-  /** Whether they have the bytes already: their process could say anything, but not bytes that it cannot know. */
+  /**
+   * True if the person's process returns the same bytes. It could claim anything, but it cannot produce bytes that it
+   * does not know.
+   */
   const isToldBy = (ids: Ids, path: AbsPath): boolean => {
     const bytes = own.read(path);
     const told = unlessDenied(() => lookerOf(ids).read(path));
@@ -220,7 +230,7 @@ export function bordered(root: AbsPath): BorderedHost {
 
 const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
 
-/** What hinders them, those whose process gives no answer find out when they write. */
+/** Undefined if the person's process gives no answer: then a hindrance shows only when we write. */
 function unlessUnreadable<T>(look: () => T): T | undefined {
   try {
     return look();

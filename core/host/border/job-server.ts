@@ -1,5 +1,5 @@
-// The person's side of a job: reads it from standard input, does it, and writes its result to standard output; on standard error,
-// that something goes on. What ends this process ends the program that it runs.
+// The person's side of a job: reads the job from standard input, does it, and writes the result to standard output.
+// Progress goes to standard error. A signal that ends this process ends the program it runs.
 
 import type { Argv, ScratchFile } from '../../machine/job.ts';
 import type { Signal } from '../../model.ts';
@@ -7,7 +7,7 @@ import { passSignalsOn } from '../process/run.ts';
 import { compute } from '../process/scratch.ts';
 import { type SentJob, sentFile } from './wire.ts';
 
-/** `print`: to standard output and standard error. */
+/** `print` writes to standard output and standard error. */
 export async function serveJob(print: Readonly<Record<'out' | 'err', (text: string) => void>>): Promise<void> {
   let signal: Signal | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => (signal ??= name));

@@ -1,5 +1,5 @@
-// Root's side of a job: it hands it to a child with the person's ids (job-server.ts), which makes the scratch directory, runs the
-// program, reads what it made and removes the directory again. Root touches none of it, and gets the result as data.
+// Root's side of a job: gives it to a child with the person's ids (job-server.ts), which makes the scratch directory,
+// runs the program, reads the results and removes the directory. Root touches none of it, and gets the result as data.
 
 import { closeSync } from 'node:fs';
 import type { Job, JobResult, ScratchFile } from '../../machine/job.ts';
@@ -7,7 +7,7 @@ import { runCommand } from '../process/run.ts';
 import { startAs } from './start-as.ts';
 import { isName, isNumber, type SentJob, sentFile } from './wire.ts';
 
-/** Does the job with the ids of `job.as`. Never throws for what the child does. */
+/** Does the job with the ids of `job.as`. Never throws because of what the child does. */
 export async function computeAs(job: Job): Promise<JobResult> {
   const start = startAs('job', job.as, '/');
   if ('missing' in start) return { status: 'missing', tool: 'setpriv' };
@@ -22,12 +22,15 @@ export async function computeAs(job: Job): Promise<JobResult> {
   }
 }
 
-/** Seconds without a word after which a job is ended: longer than its own program is given. */
+/** Seconds without output after which we end the child: more than its own program may be silent. */
 const SILENCE = 660;
 
 const sent = (job: Job): SentJob => ({ ...job, files: job.files.map(sentFile) });
 
-/** A result that has the shape of one, with files only where the job's outputs are. Undefined: it is none. */
+/**
+ * Checks the child's result: its shape, and that files lie only below the outputs that the job names. Undefined if it
+ * is not valid.
+ */
 function resultIn(text: string, { outputs }: Job): JobResult | undefined {
   const value = parse(text);
   const { status, stdout, stderr, tool, files } = value;

@@ -1,5 +1,5 @@
-// The person's side of the border: answers looks over two pipes, with the ids that it was started with and nothing of root's.
-// It ends when nobody can ask any more.
+// The person's side of the border: answers looks over two pipes, with the ids that it was started with and no rights of
+// root's. It ends when root closes its end.
 
 import { readSync, writeSync } from 'node:fs';
 import { isNarProblem } from '../../formats/nar/nar.ts';
@@ -15,7 +15,7 @@ import { type Answer, frame, listingOf, type Request } from './wire.ts';
 const REQUESTS = 3;
 const ANSWERS = 4;
 
-/** Never returns before the other side has closed its pipe. The machine is where it was started. */
+/** Returns when the other side has closed its pipe. The working directory is the machine's `/`. */
 export function serveLooks(): void {
   const answer = answers();
   let rest = '';
@@ -26,7 +26,7 @@ export function serveLooks(): void {
   }
 }
 
-/** latin1 would split no character, but a request may hold any: JSON's escapes keep all of them ASCII but names. */
+/** Decodes as a stream, because a read(2) may end in the middle of a character. */
 function* chunks(): Generator<string> {
   const decoder = new TextDecoder();
   const buffer = Buffer.allocUnsafe(1 << 16);
@@ -68,7 +68,7 @@ function answers(): (request: Request) => Answer {
         return value(looks.writtenAt(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
-      // Only on this very machine: below another root the way to it may be shut to us.
+      // Answered only where the machine's `/` is the real one: with --root, this user may not be able to search the way to it.
       case 'hindrance':
         return value(held?.hindrance(path(first), second === 'inode' ? 'inode' : 'name') ?? null);
       case 'room':

@@ -1,5 +1,5 @@
-// Root's side of the border: a child with another person's ids and nothing of root's looks at what the person can name, and
-// answers over two pipes. Asked and answered one by one; who does not answer in time is ended.
+// Root's side of the border: a child with another person's ids looks at what that person can name, and answers over two
+// pipes. One question at a time; timeout(1) ends a child that does not answer.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -32,25 +32,27 @@ export interface Looker extends Look, Pick<Reader, 'hindrance' | 'room'> {
   readonly ids: Ids;
   /** Forgets what earlier looks found out about directories. */
   forget(): void;
-  /** One question about this disk, not about the machine; its answer is for the caller to check. */
+  /** Asks one question about this disk, not about the machine. The caller must check the shape of the answer. */
   ask(op: Op, ...rest: readonly unknown[]): unknown;
   close(): void;
 }
 
 /**
- * `root`: where the machine is on this disk. Starts the child at the first question, one for whoever asks for the same person
- * and place in this thread. Looks throw `unreadable` where the person may not look, and where the child could not be started,
- * was ended, or does not answer.
+ * `root`: the machine's `/` on this disk. The first question starts the child; callers in this thread with the same
+ * person and root share it. Looks throw `unreadable` if the person may not look there, and if the child could not be
+ * started, was ended, or does not answer.
  */
 export function looker(root: AbsPath, ids: Ids): Looker {
   const { uid, gid, name, groups } = ids;
-  const key = JSON.stringify([root, uid, gid, name, groups]);
+  // The child stands in the directory: another one of the same name is another machine.
+  const place = statSync(root, { throwIfNoEntry: false });
+  const key = JSON.stringify([root, place?.dev, place?.ino, uid, gid, name, groups]);
   const known = lookers.get(key) ?? newLooker(root, ids);
   lookers.set(key, known);
   return known;
 }
 
-/** To start a child takes longer than all that it is asked. */
+/** Children by person and root, because starting one takes longer than all its answers. */
 const lookers = new Map<string, Looker>();
 
 function newLooker(root: AbsPath, ids: Ids): Looker {
@@ -73,7 +75,7 @@ function newLooker(root: AbsPath, ids: Ids): Looker {
     if (answer.kind === 'problem') throw thrownOf(answer.problem, rest[0]);
     return answer.kind === 'bytes' ? answer.bytes : answer.value;
   };
-  /** An answer of the wrong shape is somebody's doing, and as good as none. */
+  /** Throws if the answer has the wrong shape, as a child that the person manipulates may send it. */
   const checked = <T>(path: AbsPath, found: T | undefined): T => {
     if (found === undefined)
       throw unreadable(path, `the process of ${nameOf(ids)} that looks there gives no sense`, AGAIN);
@@ -100,7 +102,7 @@ function newLooker(root: AbsPath, ids: Ids): Looker {
       const hash = value('treeHash', path);
       return hash === null ? undefined : checked(path, isHash(hash) ? hash : undefined);
     },
-    // A false answer about their own place is worth what a false file there is worth.
+    // The person can lie about their own place, but they could as well put something false there.
     hindrance: (path, changed) => hindranceIn(value('hindrance', path, changed), path),
     room: (path) => roomIn(value('room', path)),
     forget() {
@@ -119,7 +121,7 @@ const isHash = (value: unknown): value is string =>
 
 const nameOf = ({ name, uid }: Ids): string => name ?? `uid ${uid}`;
 
-/** `asked`: the path that was asked about; the other side's word for it counts only where it lies below. */
+/** `asked`: the path that the question was about. The child may name another path as the unreadable one. */
 function thrownOf(problem: Extract<Answer, { kind: 'problem' }>['problem'], asked: unknown): Error {
   if (problem.is === 'nar') {
     const path = Buffer.from(problem.place, 'latin1');
@@ -136,16 +138,16 @@ const AGAIN = 'run the command again; if it stays so, look at the processes of t
 const OPEN =
   'what root keeps from the owner of a configuration has no place in it: move it, or give it to the owner with chown';
 
-/** The two pipes to one child. `ask` answers, or says in words why there is no answer. */
+/** The pipes to one child. `ask` returns the answer, or says in words why there is none. */
 interface Channel {
-  /** Whether it has time for one more look. */
+  /** True if there is time for one more look before timeout(1) ends the child. */
   isYoung(): boolean;
   ask(request: Request): Answer | string;
   close(): void;
 }
 
 function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
-  // It works there, whatever is on the way to it, but needs the right to search it.
+  // The child starts with its working directory there, so the way to it does not matter, but it must be able to search it.
   const { uid, mode } = statSync(root);
   if ((mode & 0o001) === 0 && uid !== ids.uid)
     throw unreadable(about, `"${root}" is the machine's /, and ${nameOf(ids)} may not search it`, `chmod a+x ${root}`);
@@ -159,7 +161,7 @@ function opened(root: AbsPath, ids: Ids, about: AbsPath): Channel {
     closeSync(asking.read);
     closeSync(answering.write);
   }
-  // Its end is seen at the pipe; without this a child that can't be started would end us.
+  // We notice its end at the pipe. Without a listener, Node would throw the error of a failed spawn.
   child.on('error', () => {});
   child.unref();
   return channel(asking.write, answering.read, ids);
@@ -173,7 +175,7 @@ function launch({ program, args, env, cwd, open }: Start, requests: number, answ
       return found;
     });
     const [sh, timeout, cat] = tools as [string, string, string];
-    // Of a session of its own: so it has no terminal that it could type into.
+    // `detached` calls setsid(2): without a terminal, the child cannot type into one (ioctl TIOCSTI).
     return spawn(sh, ['-c', UNTIL_THE_END, timeout, String(LIFE), cat, program, ...args], {
       cwd,
       env,
@@ -186,7 +188,7 @@ function launch({ program, args, env, cwd, open }: Start, requests: number, answ
 }
 
 function channel(requests: number, answers: number, ids: Ids): Channel {
-  /** Undefined: it ended, or was ended. */
+  /** Undefined if the child has ended, or was ended. */
   const receive = (length: number): Buffer | undefined => {
     const bytes = Buffer.allocUnsafe(length);
     for (let at = 0; at < length; ) {
@@ -215,7 +217,7 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
       );
     },
     close() {
-      // It ends when nobody can ask any more.
+      // The child ends when it reads end of file.
       closeSync(requests);
       closeSync(answers);
     },
@@ -223,12 +225,16 @@ function channel(requests: number, answers: number, ids: Ids): Channel {
 }
 
 /**
- * A shell of root's around the child, so that whoever waits for its answer hears of its end: whoever has its uid can take its pipe
- * (pidfd_getfd(2)), hold that open and kill it, and then no end of file comes. Zeros are no answer, and end with the reader.
+ * Runs the child under a shell of root's that writes zeros to the answer pipe after the child's end. Without it we
+ * could wait for ever: a process with the child's uid can take its pipe (pidfd_getfd(2)), hold it open and kill the
+ * child, and then no end of file comes. Zeros are not a valid answer; cat(1) ends when we close the pipe.
  */
 const UNTIL_THE_END = 'limit=$1 cat=$2; shift 2; "$0" -s KILL "$limit" "$@"; exec "$cat" /dev/zero >&4';
 
-/** Seconds after which timeout(1) ends a child, which the person could stop; one that is older than `YOUNG` is asked no more. */
+/**
+ * Seconds after which timeout(1) ends a child, which the person could have stopped. A child older than `YOUNG` is asked
+ * nothing more.
+ */
 const LIFE = 180;
 const YOUNG = 60;
 
@@ -237,7 +243,7 @@ interface Pipe {
   readonly write: number;
 }
 
-/** Two pipes of the kernel's, which Node can't make: FIFOs whose names are gone as soon as their ends are open. */
+/** Makes two pipes. Node has no pipe(2), so they are FIFOs whose names are removed as soon as both ends are open. */
 function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
   const dir = temporaryIn(privatePlace());
   try {
@@ -255,7 +261,7 @@ function pipes(): { readonly asking: Pipe; readonly answering: Pipe } {
 }
 
 function ends(fifo: string): Pipe {
-  // Without O_NONBLOCK the first of the two would wait for the second.
+  // open(2) of one end waits for the other; O_NONBLOCK on this first one avoids that.
   const first = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const write = openSync(fifo, constants.O_WRONLY);
   const read = openSync(fifo, constants.O_RDONLY);
@@ -263,7 +269,7 @@ function ends(fifo: string): Pipe {
   return { read, write };
 }
 
-/** A directory in which root alone can take names away. */
+/** A directory in which only root can remove names of root's. */
 function privatePlace(): string {
   const closed = territory(ROOT);
   const place = ['/run', '/tmp', '/var/tmp', '/'].find((dir) => closed.directory(absolute(dir)) !== undefined);

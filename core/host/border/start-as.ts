@@ -1,5 +1,5 @@
-// How this program starts itself once more with another person's ids, and nothing of root's: through setpriv, in a clean
-// environment. The person need not be able to reach the program or Node by their paths, only to read the files themselves.
+// Starts this program once more with another person's ids and none of root's rights: through setpriv, in a clean
+// environment. The person must be able to read the program and Node, but need not reach them by their paths.
 
 import { closeSync, openSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,15 @@ import type { Person } from '../../model.ts';
 import type { AbsPath } from '../../path.ts';
 import { commandOf } from '../process/run.ts';
 
-/** Whose ids a process gets. `groups`: beside the first one; left out, those that the system knows the name for. */
+/** The ids that a process gets. `groups`: its supplementary groups; if absent, those that the system has for the name. */
 export interface Ids extends Person {
   readonly groups?: readonly number[];
 }
 
-/** A side of the border that is started: one that answers looks, or one that does a single job. */
+/** A side of the border that we start: `look` answers looks, `job` does a single job. */
 export type Side = 'look' | 'job';
 
-/** The word by which bin.ts knows it. */
+/** The argument by which bin.ts knows the side. */
 const sideWord = (side: Side): string => `__${side}`;
 
 export interface Start {
@@ -23,15 +23,21 @@ export interface Start {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Descriptors that the child gets as its fifth and following, to be closed here then. */
+  /** Descriptors that the child gets as number 5 and following. The caller closes them after the spawn. */
   readonly open: readonly number[];
 }
 
-/** `cwd`: where it works; it need not be able to reach it by name. `missing`: why it can't be started, in words. */
+/**
+ * `cwd`: the working directory; the person need not be able to reach it by name. `missing`: says in words why the child
+ * can't be started.
+ */
 export function startAs(side: Side, ids: Ids, cwd: AbsPath | '/'): Start | { readonly missing: string } {
   const own = fileURLToPath(import.meta.url);
   const open: number[] = [];
-  /** The file by its path, or, where the person can't reach that, by a descriptor of it, which they may read as the file says. */
+  /**
+   * The path of the file, or, if the person can't reach it, a path to an open descriptor of it. open(2) of that still
+   * checks the file's own mode.
+   */
   const reached = (file: string, needed: number): string => {
     if (isReachable(file, needed)) return file;
     open.push(openSync(file, 'r'));
@@ -39,7 +45,7 @@ export function startAs(side: Side, ids: Ids, cwd: AbsPath | '/'): Start | { rea
   };
   const node = reached(process.execPath, 0o1);
   const program = reached(own, 0o4);
-  // Else Node would look for the file by the path that the descriptor leads to.
+  // Without the flag, Node would resolve the descriptor's link and look for the file by its path.
   const flags = program === own ? [] : ['--preserve-symlinks-main'];
   const command = commandOf([node, ...flags, program, sideWord(side)], ids);
   if ('missing' in command) {
@@ -49,10 +55,13 @@ export function startAs(side: Side, ids: Ids, cwd: AbsPath | '/'): Start | { rea
   return { ...command, cwd, open };
 }
 
-/** Of the descriptors in `open`; before it there are the three standard ones and two pipes. */
+/** The number of the first descriptor of `open`, after the three standard ones and two pipes. */
 const FIRST = 5;
 
-/** Whether everybody may search the directories on the way and has the `needed` right (of 7) to the file, which is there. */
+/**
+ * True if everybody may search each directory on the way and has the `needed` right (of 7) to the file. The file must
+ * exist.
+ */
 export function isReachable(file: string, needed: number): boolean {
   const parts = file.split('/');
   return parts.every((_, index) => {

@@ -1,5 +1,5 @@
-// Which places of a machine root alone controls: nobody else can change what a name there means, so root may look at it by
-// its name. It alone says so; it looks at directories only, and only from root's own place to root's own place.
+// Decides which places of a machine root alone controls: nobody else can change what a name there leads to, so root may
+// look at it by its name. It looks at directories only, and goes from one of root's places to the next.
 
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
@@ -10,19 +10,22 @@ import { type AbsPath, basename, fromBytes, join, parent, prefixesOf, ROOT, toBy
 /** Paths are paths of the machine. */
 export interface Territory {
   /**
-   * Where the directory at `path` really is, or would be, if root alone controls it and each directory and link on the way;
-   * else undefined.
+   * The real path of the directory at `path`, if root alone controls it and each directory and link on the way. The
+   * directory need not exist. Otherwise undefined.
    */
   directory(path: AbsPath): AbsPath | undefined;
-  /** Where `path` really is, its parents' links followed, if root alone controls the directory that it lies in. */
+  /** The real path of `path`, with links in its parents followed, if root alone controls the directory that it lies in. */
   place(path: AbsPath): AbsPath | undefined;
-  /** The owner of the first thing on the way to `path`, itself included, that root does not control alone; undefined: there is none. */
+  /**
+   * The owner of the first thing on the way to `path`, or of `path` itself, that root does not control alone; undefined
+   * if there is none.
+   */
   holder(path: AbsPath): number | undefined;
-  /** Forgets what was seen: directories may have changed since. */
+  /** Forgets what was seen; call it when directories may have changed. */
   forget(): void;
 }
 
-/** `root`: where the machine's `/` is on this disk. The way to it counts too. */
+/** `root`: the machine's `/` on this disk. Root must control the way to it, too. */
 export function territory(root: AbsPath): Territory {
   const prefix = root === ROOT ? '' : root;
   const known = new Map<AbsPath, AbsPath | undefined>();
@@ -44,11 +47,11 @@ export function territory(root: AbsPath): Territory {
     if (above === undefined) return undefined;
     const at = below(above, basename(path));
     const stat = lstat(prefix + at);
-    // Nothing is there, and only root can change that.
+    // There is nothing, and only root can create something.
     if (stat === undefined) return at;
     if (stat.isDirectory()) return isClosed(stat) ? at : undefined;
     if (stat.uid !== 0) return undefined;
-    // Nothing is below a file, and only root can put a directory in its place.
+    // Nothing can lie below a file, and only root can replace it by a directory.
     if (!stat.isSymbolicLink()) return at;
     if (budget === 0) return undefined;
     const target = fromBytes(readlinkSync(toBytes(prefix + at), { encoding: 'buffer' }));
@@ -80,8 +83,9 @@ export function territory(root: AbsPath): Territory {
 }
 
 /**
- * Root's, and nobody else can take a name in it away: not writable for others, or sticky. A group may write where its members
- * are root's own (root, and Nix's builders). Under an ACL the group's bits are its mask, so what an ACL allows shows there.
+ * True if root owns the directory and nobody else can remove or rename a name in it: others cannot write it, or it is
+ * sticky. A group may write if all its members are root's own (root, and Nix's builders). With an ACL, the group bits
+ * are its mask, so they show what the ACL grants.
  */
 export function isClosed({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean {
   if (uid !== 0) return false;
@@ -89,13 +93,13 @@ export function isClosed({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>
   return isWrittenByRootAlone({ uid, gid, mode });
 }
 
-/** The same of a file, which the sticky bit does not protect. */
+/** The same question about a file, which a sticky bit does not protect. */
 export const isWrittenByRootAlone = ({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean =>
   uid === 0 && (mode & 0o002) === 0 && ((mode & 0o020) === 0 || gid === 0 || gid === nixbld());
 
 let builders: number | undefined | 'unasked' = 'unasked';
 
-/** The group of Nix's builders, which may write /nix/store; undefined: there is none. */
+/** The group of Nix's builders, which may write /nix/store; undefined if there is none. */
 function nixbld(): number | undefined {
   if (builders === 'unasked') {
     try {
@@ -111,7 +115,7 @@ function lstat(disk: string): Stats | undefined {
   try {
     return lstatSync(toBytes(disk), { throwIfNoEntry: false });
   } catch (thrown) {
-    // A part of the way is no directory, or longer than a name may be.
+    // A part of the way is not a directory (ENOTDIR), or is too long a name (ENAMETOOLONG).
     if (typeof (thrown as NodeJS.ErrnoException).code === 'string') return undefined;
     throw thrown;
   }

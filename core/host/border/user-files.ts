@@ -1,6 +1,6 @@
-// Files that somebody names on the command line (a spec, a saved plan, --out), as root. Root reads by itself what root alone
-// controls, since a process of the caller's could say anything of it, but only what everybody may read. All else is read and
-// written with the rights of who called, or, where root called, of whoever controls the place.
+// As root: the files that the command line names (a spec, a saved plan, --out). Root itself reads what root alone controls,
+// because a process of the caller's could answer anything about it; for another caller, only files that everybody may read. All
+// else is read and written with the caller's rights, or, if root called, with those of the person who controls the place.
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,20 +15,20 @@ import { isReachable } from './start-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
 import { isNumber } from './wire.ts';
 
-/** `personOf`: somebody of this system by number. */
+/** `personOf`: the user of this system with that number. */
 export function borderedFiles(caller: Person, personOf: (uid: number) => Person): UserFiles {
   const closed = territory(ROOT);
   const lookerOf = (who: Person): Looker => looker(ROOT, who);
-  /** Who looks there; undefined: root itself. */
+  /** The looker that answers for this path; undefined if root itself looks. */
   const lookerAt = (path: AbsPath, links: number = MOST.links): Looker | undefined => {
     const place = closed.place(path);
     const stat = place === undefined ? undefined : lstatSync(place, { throwIfNoEntry: false });
-    // Root's link is root's word; whose it is where it leads is asked there.
+    // A link that root owns is root's word; who controls its target is asked there.
     if (place !== undefined && stat?.isSymbolicLink() && stat.uid === 0 && links > 0)
       return lookerAt(join(parent(place), readlinkSync(place)), links - 1);
     if (place !== undefined && (stat === undefined || (stat.isFile() && isWrittenByRootAlone(stat)))) return undefined;
     const who = caller.uid !== 0 ? caller : personOf(stat?.uid ?? closed.holder(path) ?? 0);
-    // A directory that root shares with others: there is nobody else to ask.
+    // A directory that root shares with others: nobody else can be asked.
     if (who.uid === 0) return undefined;
     return lookerOf(who);
   };
@@ -50,14 +50,15 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
     write(file, text, how) {
       const one = caller.uid === 0 ? lookerAt(absolute(file)) : lookerOf(caller);
       if (one === undefined) return writeUserFile(file, text, how);
-      if (how.owner.uid === 0 && caller.uid !== 0) return { ok: false, why: ROOTS_BYTES };
+      // What only root may read would be theirs: of a private file of root's they get nothing.
+      if (how.owner.uid === 0 && (caller.uid !== 0 || (how.mode & 0o077) === 0)) return { ok: false, why: ROOTS_BYTES };
       const { ok, why } = one.ask('writeFile', file, text, how) as Record<string, unknown>;
       return ok === true ? { ok } : { ok: false, why: typeof why === 'string' ? why : SENSELESS };
     },
   };
 }
 
-/** What is not there is told as such to everybody who may look there. */
+/** True if everybody may read the file; if it does not exist, true if everybody may see that. */
 function isForAll(file: string): boolean {
   let at = file;
   while (statSync(at, { throwIfNoEntry: false }) === undefined) at = dirname(at);
@@ -67,7 +68,7 @@ function isForAll(file: string): boolean {
 const rootsOnly = ({ name }: Person): string =>
   `not everybody may read it, and ${name} called root: run the command as root itself (sudo -i)`;
 
-/** A waypoint that is none is taken for nothing: whatever was to be found there then is not. */
+/** An answer that is no waypoint counts as absent. */
 function waypointIn(value: unknown, path: string): Waypoint {
   const { type, uid, gid, mode, links, target } = (value ?? {}) as Record<string, unknown>;
   const kind = (['dir', 'file', 'link', 'other'] as const).find((one) => one === type);

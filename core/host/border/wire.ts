@@ -1,5 +1,6 @@
-// How the two sides of the border speak: a request is a line of JSON, an answer a frame of a kind, a length and bytes. An
-// answer comes from a process of somebody else's, so each is checked here before anybody believes its shape.
+// The protocol between the two sides of the border: a request is a line of JSON; an answer is a frame of kind, length
+// and bytes. Answers come from a process that somebody else may control, so this file checks their shape before anybody
+// uses them.
 
 import { LARGEST_ID } from '../../limits.ts';
 import { HINDRANCES, type Hindrance, type Room } from '../../machine/hindrance.ts';
@@ -8,7 +9,7 @@ import type { Named } from '../../machine/reader.ts';
 import type { Entry } from '../../model.ts';
 import { type AbsPath, prefixesOf } from '../../path.ts';
 
-/** What is asked of the other side: an operation and its arguments. */
+/** A question to the other side: an operation and its arguments. */
 export type Request = readonly [op: Op, ...rest: readonly unknown[]];
 
 export type Op =
@@ -33,18 +34,21 @@ export type Answer =
   | { readonly kind: 'problem'; readonly problem: Problem };
 
 export type Problem =
-  /** `unreadable` of core/machine/host.ts. */
+  /** `unreadable` of core/machine/reader.ts. */
   | { readonly is: 'unreadable'; readonly path: string; readonly why: string }
-  /** A tree that has no NAR hash; `place` in latin1, one character a byte. */
+  /** A tree that has no NAR hash; `place` is latin1, one character per byte. */
   | { readonly is: 'nar'; readonly code: string; readonly place: string; readonly message: string }
   | { readonly is: 'other'; readonly message: string };
 
 const KINDS = ['value', 'bytes', 'problem'] as const;
 
-/** Bytes of a frame's head: one for its kind, four for the length of what follows. */
+/** Bytes of a frame's head: one for its kind, four for the length of the body. */
 export const HEAD = 5;
 
-/** The longest answer that is taken: of a file of the largest size that is read, or of a large directory's names. */
+/**
+ * The longest answer that is accepted, in bytes: room for the largest file that is read, or for the names of a large
+ * directory.
+ */
 export const MOST_BYTES = (1 << 30) + (1 << 20);
 
 export function frame(answer: Answer): readonly Uint8Array[] {
@@ -58,14 +62,14 @@ export function frame(answer: Answer): readonly Uint8Array[] {
 const bodyOf = (answer: Exclude<Answer, { kind: 'bytes' }>): unknown =>
   answer.kind === 'value' ? (answer.value === undefined ? null : answer.value) : answer.problem;
 
-/** Undefined: it is no head of ours, or promises more than is taken. */
+/** Undefined if the head is not valid, or announces more than `MOST_BYTES`. */
 export function headIn(head: Buffer): { readonly kind: Answer['kind']; readonly length: number } | undefined {
   const kind = KINDS[head.readUInt8(0)];
   const length = head.readUInt32LE(1);
   return kind === undefined || length > MOST_BYTES ? undefined : { kind, length };
 }
 
-/** Undefined: it is no answer. */
+/** Undefined if the body is not a valid answer. */
 export function answerIn(kind: Answer['kind'], body: Uint8Array): Answer | undefined {
   if (kind === 'bytes') return { kind, bytes: body };
   const value = parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'));
@@ -90,7 +94,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** The entry in an answer; undefined: it is none. */
+/** The entry in an answer; undefined if it is not valid. */
 export function entryIn(value: unknown): Entry | undefined {
   if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
   const { type, mode, owner, target, what, hardLinked } = value as Record<string, unknown>;
@@ -118,7 +122,7 @@ function ownerIn(value: unknown): { readonly uid: number; readonly gid: number }
 export const isNumber = (value: unknown, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
 
-/** Undefined: it is none, or says of another place than those on the way to `path`. */
+/** Undefined if the answer is no hindrance, or names a place that is not on the way to `path`. */
 export function hindranceIn(value: unknown, path: AbsPath): Hindrance | undefined {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('at' in value)) return undefined;
   const kind = HINDRANCES.find((one) => one === value.kind);
@@ -130,7 +134,7 @@ export function roomIn(value: unknown): Room | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { volume, bytes, files } = value as Record<string, unknown>;
   const most = Number.MAX_SAFE_INTEGER;
-  // JSON has no infinity: a file system that counts no files sends null.
+  // JSON has no infinity: for a file system that does not count files, the answer has null.
   if (typeof volume !== 'string' || typeof bytes !== 'number' || !(bytes >= 0)) return undefined;
   return { volume, bytes, files: isNumber(files, most) ? files : Number.POSITIVE_INFINITY };
 }
@@ -139,7 +143,7 @@ export function roomIn(value: unknown): Room | undefined {
 export const isName = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value !== '.' && value !== '..' && !/[/\0]/.test(value);
 
-/** A directory's entries, each kind of entry once in a table: most of a tree are alike. */
+/** The entries of a directory. Each distinct entry is once in a table, because most entries of a tree are alike. */
 export interface Listing {
   readonly table: readonly Entry[];
   readonly names: readonly (readonly [name: string, at: number])[];
@@ -155,7 +159,7 @@ export function listingOf(entries: readonly Named[]): Listing {
   return { table: [...places.keys()], names };
 }
 
-/** Undefined: it is none. */
+/** Undefined if the answer is not valid. */
 export function entriesIn(value: unknown): readonly Named[] | undefined {
   if (typeof value !== 'object' || value === null || !('table' in value) || !('names' in value)) return undefined;
   const { table, names } = value;
@@ -171,7 +175,7 @@ export function entriesIn(value: unknown): readonly Named[] | undefined {
   return found;
 }
 
-/** A job as it is sent: contents as base64. */
+/** A job as it is sent: contents are base64. */
 export type SentJob = Omit<Job, 'files'> & { readonly files: readonly SentFile[] };
 type SentFile = { readonly path: string } & (
   | { readonly type: 'file'; readonly content: string; readonly mode: number }

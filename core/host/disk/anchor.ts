@@ -1,5 +1,6 @@
-// Directories as descriptors: whoever writes reaches a name through the directory it was found in, never through a path
-// that somebody may turn elsewhere meanwhile. Opens part by part; root follows no link but root's own, in root's directories.
+// Directories as open descriptors. A writer reaches a name through the directory it was found in, never through a path
+// that somebody else may redirect. Directories are opened part by part; root follows only links that root owns, in
+// directories that root alone controls.
 
 import {
   closeSync,
@@ -19,10 +20,10 @@ import { ABSENT, type Entry } from '../../model.ts';
 import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../../path.ts';
 import type { DiskPath } from './disk-paths.ts';
 
-/** Linux's O_PATH, which node:fs does not name: pins an inode without opening it. */
+/** O_PATH of Linux, which node:fs does not name: gives a descriptor of an inode without opening the file itself. */
 export const O_PATH = 0o10000000;
 
-/** A directory that is held open. `real`: its path with all links resolved. */
+/** An open directory. `real`: its path on the machine, with all links resolved. */
 export interface Anchor {
   readonly fd: number;
   readonly real: AbsPath;
@@ -31,16 +32,17 @@ export interface Anchor {
   readonly mode: number;
   readonly dev: number;
   readonly ino: number;
-  /** The directory that this one was found in; none above the machine's root. Its descriptor may be closed by now. */
+  /** The directory that this one was found in; absent for the machine's root. Its descriptor may be closed by now. */
   readonly above?: Anchor;
   /**
-   * We are root, and nobody else may write it: what a name in it is, nobody changes behind our back, so it need not be pinned,
-   * which costs an open and a close for each of the thousands of files of a tree. (Under an ACL the group's bits are its mask.)
+   * We are root, and nobody else may write the directory. So nobody else can change what a name in it is, and names
+   * need not be pinned, which would cost an open(2) and a close(2) for each file of a tree. (With an ACL, the group
+   * bits are its mask.)
    */
   readonly isShut: boolean;
   /**
-   * `isShut`, and nobody else can put another directory in its place: each on the way from this disk's `/` is root's, and a
-   * place where nobody else can rename what is root's (nobody else writes it, or it is sticky).
+   * `isShut`, and nobody else can put another directory in its place: from this disk's `/` on, each directory on the
+   * way is root's, and nobody else can rename root's names in it (others cannot write it, or it is sticky).
    */
   readonly isOursAlone: boolean;
   /** Nobody else can put another directory in its place. */
@@ -48,20 +50,20 @@ export interface Anchor {
 }
 
 export interface Anchors {
-  /** The directory at `path`, held. Throws ENOENT, ENOTDIR, ELOOP; EPERM where somebody's link is on the way. */
+  /** The directory at `path`, open. Throws ENOENT, ENOTDIR, ELOOP, and EPERM if a link of somebody else's is on the way. */
   dir(path: AbsPath): Anchor;
-  /** `path` as a name in its held directory: good for the next few calls. */
+  /** `path` as a name in its open directory. Valid until a later call closes that directory, so use it at once. */
   at(path: AbsPath): DiskPath;
-  /** Lets go of what is held; what is opened next is looked for anew. */
+  /** Closes all directories; the next call opens them anew. */
   release(): void;
 }
 
-/** Held at a time: enough for the paths of one edit, few enough for a low limit of open files. */
+/** Directories that are open at a time: enough for the paths of one edit, few enough for a low limit of open files. */
 const HELD = 16;
 
-/** `root` is where the machine's `/` is on this disk. */
+/** `root`: the machine's `/` on this disk. */
 export function anchors(root: AbsPath): Anchors {
-  /** The most recently used last. */
+  /** Directories by path; the most recently used is last. */
   const held = new Map<AbsPath, Anchor>();
 
   const keep = (path: AbsPath, anchor: Anchor): Anchor => {
@@ -70,7 +72,7 @@ export function anchors(root: AbsPath): Anchors {
     for (const [oldest, { fd }] of held) {
       if (held.size <= HELD) break;
       held.delete(oldest);
-      // One directory may be known by two paths.
+      // Two paths may share one descriptor.
       if (![...held.values()].some((other) => other.fd === fd)) closeSync(fd);
     }
     return anchor;
@@ -81,7 +83,8 @@ export function anchors(root: AbsPath): Anchors {
     if (known !== undefined) return keep(path, known);
     if (path === ROOT) {
       const fd = openSync(toBytes(root), O_PATH | constants.O_DIRECTORY);
-      // Whoever calls as root names it, so its links are followed; but what somebody else can turn elsewhere is not root's.
+      // The caller of reflake named `root`, so its links are followed. But if somebody else can redirect the way to it,
+      // nothing below counts as root's alone.
       isRootsWay ??= process.geteuid?.() === 0 && isWayOfRoot(root);
       return keep(ROOT, anchored(fd, fstatSync(fd), ROOT, isRootsWay));
     }
@@ -96,7 +99,7 @@ export function anchors(root: AbsPath): Anchors {
     if (budget === 0) throw errno('ELOOP', `too many links: ${real}`);
     if (process.geteuid?.() === 0 && !(above.isOursAlone && lstatSync(name).uid === 0)) throw theirLinkAt(real);
     const target = fromBytes(readlinkSync(name, { encoding: 'buffer' }));
-    // `..` and absolute targets stay inside the root because they are resolved as paths of the machine.
+    // `..` and absolute targets are resolved as paths of the machine, so they cannot leave the root.
     const led = traverse(parent(real), target, (next) => open(next, budget - 1).real);
     return open(led ?? real, budget - 1);
   };
@@ -111,23 +114,23 @@ export function anchors(root: AbsPath): Anchors {
   };
 }
 
-/** A name in a held directory, as node:fs takes it. */
+/** A name in an open directory, as a path for node:fs. */
 export const childOf = ({ fd }: Pick<Anchor, 'fd'>, name: string): DiskPath => toBytes(`/proc/self/fd/${fd}/${name}`);
 
 /**
- * Which mount the descriptor of a directory is on, and which volume of it (btrfs may have many in one mount): within one, and
- * only there, can a rename or a link between two directories work.
+ * Identifies the mount that a directory is on, and the volume in it (one btrfs mount may have many). rename(2) and
+ * link(2) work between two directories only if these are equal.
  */
 export const volumeOf = (dir: number): string => `${mountOf(dir)}:${fstatSync(dir).dev}`;
 
-/** Which mount the descriptor is on. */
+/** The id of the mount that the descriptor is on (proc_pid_fdinfo(5)). Throws ENOTSUP. */
 export function mountOf(fd: number): string {
   const found = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
   if (found === undefined) throw errno('ENOTSUP', 'this kernel does not tell mounts apart');
   return found;
 }
 
-/** To be asked before anything is written: without /proc no name can be anchored. */
+/** Call this before anything is written: without /proc, names cannot be reached through descriptors. Throws ENOTSUP. */
 export function mustHaveProc(): void {
   if (statSync('/proc/self/fd', { throwIfNoEntry: false }) === undefined)
     throw Object.assign(errno('ENOTSUP', '/proc is not mounted, and without it nothing can be done safely'), {
@@ -135,7 +138,10 @@ export function mustHaveProc(): void {
     });
 }
 
-/** Undefined: it is a link. One look, so that it cannot be the one to the first and the other to a second. */
+/**
+ * Opens a directory; undefined if it is a link. One open(2) decides, so the name cannot be a link at a first look and a
+ * directory at a second.
+ */
 function enter(name: DiskPath, real: AbsPath, above: Anchor): Anchor | undefined {
   const fd = openSync(name, O_PATH | constants.O_NOFOLLOW);
   const stat = fstatSync(fd);
@@ -145,7 +151,10 @@ function enter(name: DiskPath, real: AbsPath, above: Anchor): Anchor | undefined
   throw errno('ENOTDIR', `no directory: ${real}`);
 }
 
-/** `way`: the directory it was found in; of the machine's root, whether nobody else can put another one in its place. */
+/**
+ * `way`: the directory that this one was found in. For the machine's root, true if nobody else can put another
+ * directory in its place.
+ */
 function anchored(fd: number, stat: Stats, real: AbsPath, way: Anchor | boolean): Anchor {
   const { uid, gid, mode, dev, ino } = stat;
   const isShut = uid === 0 && (mode & 0o022) === 0 && process.geteuid?.() === 0;
@@ -156,11 +165,11 @@ function anchored(fd: number, stat: Stats, real: AbsPath, way: Anchor | boolean)
   return { fd, real, uid, gid, mode: mode & 0o7777, dev, ino, isShut, isOursAlone, isReachedByUsAlone, ...above };
 }
 
-/** Nobody else can rename what is root's in it: nobody else writes it (root's group may), or it is sticky. */
+/** True if nobody else can rename root's names in it: others cannot write it (root's group may), or it is sticky. */
 export const keepsRootsNames = ({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>): boolean =>
   uid === 0 && ((mode & 0o1000) !== 0 || ((mode & 0o002) === 0 && ((mode & 0o020) === 0 || gid === 0)));
 
-/** Whether nobody else than root can put another directory in the place of `root`: all of the way is root's, links too. */
+/** True if only root can put another directory in the place of `root`: every directory and link on the way is root's. */
 function isWayOfRoot(root: AbsPath): boolean {
   const { path: end, by } = follow({ stat: entryAt }, root);
   if (by !== undefined || lstatSync(toBytes(end)).uid !== 0) return false;
@@ -171,7 +180,7 @@ function isWayOfRoot(root: AbsPath): boolean {
   return true;
 }
 
-/** Of this disk, as far as following links needs it. */
+/** An entry of this disk, with what is needed to follow links. */
 function entryAt(path: AbsPath): Entry {
   const stat = lstatSync(toBytes(path), { throwIfNoEntry: false });
   if (stat === undefined) return ABSENT;
@@ -181,7 +190,7 @@ function entryAt(path: AbsPath): Entry {
   return { type: stat.isDirectory() ? 'dir' : 'file', mode: stat.mode & 0o7777, owner };
 }
 
-/** Undefined: somebody's link is on the way. What is thrown besides is thrown on. */
+/** Undefined if a link of somebody else's is on the way. Other errors are thrown. */
 export function unlessTheirLink<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -191,5 +200,5 @@ export function unlessTheirLink<T>(look: () => T): T | undefined {
   }
 }
 
-/** An error as the file system throws them. */
+/** An error that looks like one of the file system's. */
 export const errno = (code: string, message: string): Error => Object.assign(new Error(message), { code });

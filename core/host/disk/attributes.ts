@@ -1,12 +1,12 @@
-// Extended attributes, ACLs among them, which Node does not know: kept by the tools that every NixOS has.
+// Extended attributes, ACLs included. Node cannot read or set them, so this file runs the tools that every NixOS has.
 
 import { runTool, type ToolOptions } from '../process/run.ts';
 import { errno } from './anchor.ts';
 import type { DiskPath } from './disk-paths.ts';
 
 /**
- * Gives each `new/NAME` in the directory `work` what `old/NAME` has; modes too, but not owners. Throws where the file
- * system cannot keep them.
+ * Copies mode and attributes, but not the owner, from each `old/NAME` to `new/NAME` in the directory `work`. Throws if
+ * the file system cannot keep them.
  */
 export function likeOld(work: number, names: readonly number[]): void {
   for (let at = 0; at < names.length; at += AT_ONCE) {
@@ -16,13 +16,13 @@ export function likeOld(work: number, names: readonly number[]): void {
   }
 }
 
-/** The same for one file: from the inode `pin` to what edit `at` will put. */
+/** The same for one file: from the inode `pin` to `new/` of edit `at`. */
 export function likeFile(pin: number, work: number, at: number): void {
   const options = ['--attributes-only', '--preserve=mode,xattr', '--', '/proc/self/fd/3', `/proc/self/fd/4/new/${at}`];
   tool('cp', 'coreutils', options, { stdio: [...STDIO, pin, work] });
 }
 
-/** Gives every entry of the tree `target` what the entry of the same name in the directory `pin` has. */
+/** Copies attributes from each entry of the directory `pin` to the entry of the same name in the tree `target`. */
 export function likeTree(pin: number, target: DiskPath): void {
   const dump = tool('getfattr', 'attr', ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '.'], {
     cwd: `/proc/self/fd/${pin}`,
@@ -34,7 +34,10 @@ export function likeTree(pin: number, target: DiskPath): void {
   tool('setfattr', 'attr', ['-h', '--restore=-'], options);
 }
 
-/** What each of these pinned inodes has, by its place in the list, in the form that `setAttributes` takes; nothing where it has none. */
+/**
+ * The attributes of each pinned inode, by its index in the list, in the form that `setAttributes` takes. Inodes without
+ * attributes are not in the map.
+ */
 export function attributesOf(pins: readonly number[]): ReadonlyMap<number, string> {
   if (pins.length === 0) return new Map();
   const names = pins.map((_, index) => `/proc/self/fd/${index + STDIO.length}`);
@@ -46,28 +49,31 @@ export function attributesOf(pins: readonly number[]): ReadonlyMap<number, strin
   return found;
 }
 
-/** Gives a pinned inode what `attributesOf` said. */
+/** Gives a pinned inode the attributes that `attributesOf` returned. */
 export function setAttributes(pin: number, attributes: string): void {
   const input = Buffer.from(`# file: /proc/self/fd/${STDIO.length}\n${attributes}\n`, 'latin1');
   tool('setfattr', 'attr', ['--restore=-'], { input, stdio: ['pipe', 'pipe', 'pipe', pin] });
 }
 
-/** Takes the ACLs of a pinned inode away. */
+/** Removes the ACLs of a pinned inode. */
 export function withoutAcl(pin: number): void {
   for (const [, name] of (attributesOf([pin]).get(0) ?? '').matchAll(/^(system\.posix_acl_[a-z]+)=/gm))
     tool('setfattr', 'attr', ['-x', name!, '--', `/proc/self/fd/${STDIO.length}`], { stdio: [...STDIO, pin] });
 }
 
-/** Which of these pinned inodes have file capabilities (capabilities(7)), by their place in the list. */
+/** The indexes of those pinned inodes that have file capabilities (capabilities(7)). */
 export const withCapabilities = (pins: readonly number[]): ReadonlySet<number> =>
   new Set([...attributesOf(pins)].flatMap(([at, own]) => (/^security\.capability=/m.test(own) ? [at] : [])));
 
-/** Keeps a command line short enough. */
+/** Names in one command line, to stay below the limit of execve(2). */
 const AT_ONCE = 1000;
 
 const STDIO: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
 
-/** What it printed. Throws where it is missing, fails or does not end: a whole tree may be in one call. */
+/**
+ * Runs a tool and returns its standard output. Throws if it is missing, fails, or takes more than ten minutes: one call
+ * may be about a whole tree.
+ */
 function tool(
   name: string,
   packageName: string,

@@ -1,5 +1,6 @@
-// Copies a tree to another file system: bytes, owners, modes, times, holes; and says so well what it copied that a change
-// of the original shows. Goes through open directories, follows no link, waits for nothing, refuses what it can't copy truly.
+// Copies a tree to another file system, with bytes, owners, modes, times and holes, and describes it so exactly that a
+// later change of the original shows. It goes through open directories, follows no link, never blocks on a FIFO, and
+// refuses what it can't copy exactly.
 
 import { createHash } from 'node:crypto';
 import {
@@ -29,22 +30,31 @@ import { writeAll } from './write-all.ts';
 
 const CHUNK = 1 << 20;
 
-/** Holes of more than this are not filled and not searched for: it could take hours. */
+/** Bytes. A file with more holes than this is refused: reading or filling them could take hours. */
 const MOST_HOLES = 1 << 30;
 
-/** A change of a file in the tick of the clock in which it was looked at does not show in its times. */
+/** Milliseconds. ctime has the resolution of the clock tick, so a second change within one tick does not show in it. */
 const TICK = 50;
 
-/** What was copied: equal for a tree that nobody touched, times of change included. */
+/**
+ * A description of the tree that was copied. Two manifests of a tree that nobody touched are equal, times of change
+ * included.
+ */
 export interface Manifest {
   readonly digest: string;
-  /** Files that were so young that a further change might not show in their times; below the tree's root. */
+  /**
+   * Paths of files, relative to the tree's root, that changed so recently that a further change might not show in their
+   * times.
+   */
   readonly young: readonly Buffer[];
   /** Equal to `shapeOf` of a true copy. */
   readonly shape: string;
 }
 
-/** `target` must be free and private. On error the partial copy stays for its caller to sweep. Not durable yet. */
+/**
+ * Copies a tree. `target` must not exist, in a directory of ours. On an error the partial copy stays, for the caller to
+ * remove. The copy is not durable yet.
+ */
 export function copyTree(source: DiskPath, target: DiskPath): Manifest {
   return walk(source, (step) => {
     const to = step.below.length === 0 ? target : Buffer.concat([target, Buffer.from('/'), step.below]);
@@ -72,7 +82,7 @@ function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
   const started = Date.now();
   const device = lstatSync(root).dev;
   const note = (below: Buffer, stat: Stats, more: Buffer | string = ''): void => {
-    // The root itself is renamed between two looks, which counts as a change of it.
+    // The root itself is renamed between two manifests, which changes its ctime.
     const changed = below.length === 0 ? 0 : stat.ctimeMs;
     hash
       .update(below)
@@ -82,7 +92,7 @@ function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
     if (stat.isFile() && stat.ctimeMs > started - TICK) young.push(below);
   };
   const one = (place: DiskPath, below: Buffer): void => {
-    // Pinned first: what is opened then is what was looked at, and a FIFO is not waited for.
+    // O_PATH first: so we open the same inode that we looked at, and never a FIFO.
     const pin = openSync(place, O_PATH | constants.O_NOFOLLOW);
     try {
       const stat = fstatSync(pin);
@@ -120,11 +130,14 @@ function walk(root: DiskPath, visit: (step: Step) => void): Manifest {
   return { digest: hash.digest('hex'), young, shape: shape.digest('hex') };
 }
 
-/** What a copy has of its original, but for the bytes and the times. A directory's own size is its file system's affair. */
+/**
+ * The properties that a copy shares with its original, without bytes and times. The size of a directory depends on its
+ * file system.
+ */
 const shapeLine = (stat: Stats, target: Buffer | string): string =>
   `\0${stat.mode} ${stat.uid} ${stat.gid} ${stat.isDirectory() ? 0 : stat.size} ${target.toString('latin1')}\0`;
 
-/** Names, kinds, sizes, owners, modes and link targets of a tree that is ours alone, in one digest. */
+/** One digest of the names, kinds, sizes, owners, modes and link targets of a tree that only we can change. */
 export function shapeOf(root: DiskPath): string {
   const shape = createHash('sha256');
   const one = (place: DiskPath, below: Buffer): void => {
@@ -140,11 +153,11 @@ export function shapeOf(root: DiskPath): string {
 function likeDir(target: DiskPath, stat: Stats): void {
   lchownSync(target, stat.uid, stat.gid);
   chmodSync(target, stat.mode & 0o7777);
-  // Last, since each entry made in it changes it.
+  // Last, because each entry made in the directory changes its times.
   utimesSync(target, stat.atime, stat.mtime);
 }
 
-/** The opened file `from`, with owner, mode, times and holes; `target` must be free and private. */
+/** Copies the open file `from` with owner, mode, times and holes. `target` must not exist, in a directory of ours. */
 export function copyFile(from: number, target: DiskPath, stat: Stats): void {
   const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
@@ -164,7 +177,7 @@ export function copyFile(from: number, target: DiskPath, stat: Stats): void {
   }
 }
 
-/** One for all, since one file is copied at a time. */
+/** One buffer is enough, because one file is copied at a time. */
 const buffer = Buffer.allocUnsafe(CHUNK);
 const ZEROS = Buffer.alloc(CHUNK);
 
@@ -174,7 +187,7 @@ function copyLink(to: Buffer, target: DiskPath, stat: Stats): void {
   lutimesSync(target, stat.atime, stat.mtime);
 }
 
-/** Whether two trees hold the same names, bytes, modes, owners and link targets; times apart. */
+/** True if two trees have the same names, bytes, modes, owners and link targets. Times may differ. */
 export function sameTree(one: DiskPath, other: DiskPath): boolean {
   const [a, b] = [lstatSync(one), lstatSync(other)];
   if (a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
@@ -194,7 +207,7 @@ const namesIn = (dir: DiskPath): Buffer[] => readdirSync(dir, { encoding: 'buffe
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Of two regular files. */
+/** Compares two regular files. */
 export function sameBytes(one: DiskPath, other: DiskPath): boolean {
   const a = openSync(one, READ);
   const b = openSync(other, READ);

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 
-/** `opened` leads to what it is open on, `info` to what proc(5) says of it; both may be gone at the next look. */
+/** `opened` is a link to the open file, `info` is proc_pid_fdinfo(5). Either may vanish at any time. */
 export interface Descriptor {
   readonly pid: string;
   readonly opened: string;
@@ -20,8 +20,8 @@ export function* othersDescriptors(): Generator<Descriptor> {
 const NUMBER = /^\d+$/;
 
 /**
- * Undefined: the process or the descriptor is gone, or not ours to see; or it is on what has a name too long to be told, or a
- * file system that has gone. No process must be able to stop us by what it holds open.
+ * Undefined if the process or the descriptor is gone, or is not ours to see; also if the open file has too long a name,
+ * or its file system does not answer. No process may be able to stop us by what it holds open.
  */
 export function orGone<T>(look: () => T): T | undefined {
   try {

@@ -1,4 +1,4 @@
-// Where a path of the machine lies on this disk: resolves links in parents as the machine itself would, inside its root.
+// Maps paths of the machine to this disk: resolves links in parents as the machine itself would, inside its root.
 
 import { lstatSync, readlinkSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
@@ -6,17 +6,20 @@ import { below, traverse } from '../../machine/links.ts';
 import { DENIED, unreadable } from '../../machine/reader.ts';
 import { type AbsPath, basename, fromBytes, hasLongName, mayHoldBytes, parent, ROOT, toBytes } from '../../path.ts';
 
-/** A place on this disk, as bytes so that no name is lost. */
+/** A path on this disk, as bytes, because a name need not be UTF-8. */
 export type DiskPath = Buffer;
 
 export interface Places {
-  /** The place of `path`, its parents' links followed, the last part not. Undefined where a parent is missing. */
+  /** The place of `path`, with the links of its parents followed, but not the last part. Undefined if a parent is missing. */
   place(path: AbsPath): DiskPath | undefined;
-  /** The same for a look that Node takes: as text where that loses nothing, for it is faster. */
+  /** The same as text where no byte is lost by that, because Node is faster with strings. */
   seen(path: AbsPath): DiskPath | string | undefined;
-  /** That a look has found a directory at the place of `path`: it is not looked at again on the way to what is in it. */
+  /**
+   * Tells that the caller has seen a directory at `path`, so that it need not be looked at again on the way to its
+   * entries.
+   */
   enter(path: AbsPath): void;
-  /** Forgets what is known about directories; to be called after each change of one. */
+  /** Forgets what is known about directories. Call it after each change of one. */
   forget(): void;
 }
 
@@ -24,9 +27,10 @@ export function places(root: AbsPath): Places {
   const prefix = root === ROOT ? '' : root;
   const known = new Map<AbsPath, AbsPath | undefined>([[ROOT, ROOT]]);
 
-  /** The directory with all links resolved, as a path of the machine; undefined where it is none. */
+  /** The directory with all links resolved, as a path of the machine; undefined if it is no directory. */
   const directory = (path: AbsPath, budget: number): AbsPath | undefined => {
-    // From the nearest one that is known, downwards: a path of thousands of parts must not cost as many calls.
+    // Starts from the nearest known directory and works downwards without recursion, because a path may have thousands
+    // of parts.
     const unknown: AbsPath[] = [];
     let at = path;
     for (; !known.has(at); at = parent(at)) unknown.push(at);
@@ -34,7 +38,7 @@ export function places(root: AbsPath): Places {
     for (const next of unknown.toReversed()) {
       found = found && entered(below(found, basename(next)), budget);
       known.set(next, found);
-      // Nothing is below what is not there.
+      // Nothing can lie below a directory that does not exist.
       if (found === undefined) return undefined;
     }
     return found;
@@ -46,7 +50,7 @@ export function places(root: AbsPath): Places {
     if (stat?.isDirectory()) return path;
     if (!stat?.isSymbolicLink() || budget === 0) return undefined;
     const target = fromBytes(attempt(path, () => readlinkSync(disk, { encoding: 'buffer' })) ?? Buffer.of());
-    // `..` and absolute targets stay inside the root because they are resolved as paths of the machine.
+    // `..` and absolute targets are resolved as paths of the machine, so they cannot leave the root.
     return traverse(parent(path), target, (next) => directory(next, budget - 1));
   };
 
@@ -89,16 +93,16 @@ const WHY: Readonly<Record<string, string>> = {
   EIO: 'the disk does not answer rightly',
 };
 
-/** Missing things are undefined, missing rights are thrown as `unreadable`. */
+/** Returns undefined for a missing file, and throws `unreadable` for the other errors of the file system. */
 export function attempt<T>(path: AbsPath, look: () => T): T | undefined {
   try {
     return look();
   } catch (thrown) {
     const { code, syscall } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    // No file has a name that is too long; one whose whole path is too long may be there.
+    // A single name beyond 255 bytes cannot exist; a path that is too long as a whole may.
     if (code === 'ENAMETOOLONG' && hasLongName(path)) return undefined;
-    // Whatever the system says, it says of this path.
+    // The error comes from a system call, so it is about this path.
     if (code !== undefined && syscall !== undefined) throw unreadable(path, WHY[code] ?? code);
     throw thrown;
   }

@@ -1,4 +1,4 @@
-// Making things durable: one file or directory, or all of a file system at once.
+// Flushes to disk: one file or directory, or a whole file system.
 
 import { closeSync, constants, fstatSync, fsyncSync, openSync } from 'node:fs';
 import { runTool } from '../process/run.ts';
@@ -6,11 +6,11 @@ import { errno, O_PATH } from './anchor.ts';
 import type { DiskPath } from './disk-paths.ts';
 
 /**
- * fsync of what is at `place`, a file or directory. What we own but may not read is left out: its entry is durable. So is
- * what somebody has put in its place since: a link is not followed, and nothing is opened that could act or wait.
+ * fsync(2) of the file or directory at `place`. A file of ours that we may not read is skipped: then only its directory
+ * entry becomes durable. A link or special file that somebody has put there is skipped too, not followed or opened.
  */
 export function syncAt(place: DiskPath | string): void {
-  // Of a descriptor, which is its own last part.
+  // A path to a descriptor: O_NOFOLLOW would fail, because its last part is a link.
   if (/^\/proc\/self\/fd\/\d+$/.test(place.toString())) {
     syncOpened(place);
     return;
@@ -39,7 +39,10 @@ function syncOpened(place: DiskPath | string): void {
   }
 }
 
-/** syncfs, which Node lacks: everything on the file system of the directory `fd`. The only way for a link's owner. */
+/**
+ * syncfs(2), which Node lacks, by sync(1): flushes the file system of the directory `fd`. No other call makes the owner
+ * of a symbolic link durable.
+ */
 export function syncFileSystem(fd: number): void {
   const dir = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {

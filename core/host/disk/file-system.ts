@@ -1,11 +1,11 @@
-// What kind of file system a directory is on, where that decides what can be promised of it.
+// Decides which kind of file system a directory is on, where our guarantees depend on it.
 
 import { lstatSync, statfsSync } from 'node:fs';
 import type { Host } from '../../machine/host.ts';
 import { type AbsPath, parent, ROOT } from '../../path.ts';
 import { unlessTheirLink } from './anchor.ts';
 
-/** Linux's magic numbers (statfs(2)), of those whose guarantees are another program's or another machine's. */
+/** Magic numbers (statfs(2)) of file systems whose guarantees depend on another program or machine. */
 const REMOTE: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0xff534d42, 'CIFS'],
@@ -20,7 +20,7 @@ const REMOTE: ReadonlyMap<number, string> = new Map([
 
 const OVERLAY = 0x794c7630;
 
-/** What of `paths`, or of where it will be made, is on a network or FUSE file system; each kind once. */
+/** Those of `paths` that are, or will be, on a network or FUSE file system; one path for each kind. */
 export function remotePlaces(
   held: Host['held'],
   paths: readonly AbsPath[],
@@ -39,9 +39,12 @@ function fileSystemAt(held: Host['held'], path: AbsPath): number | undefined {
   return held.fileSystem(at);
 }
 
-/** A directory of a lower layer is not renamed by an overlay, which nothing tells before it is tried. */
+/**
+ * True if the directory is on overlayfs, which cannot rename a directory of a lower layer; only the attempt shows
+ * whether it is one.
+ */
 export const isOverlay = (fd: number): boolean => statfsSync(`/proc/self/fd/${fd}`).type === OVERLAY;
 
-/** Whether `name`, which is there in the directory and has letters, is also found in capitals. */
+/** True if `name`, which must be in the directory and have letters, is also found in capitals. */
 export const foldsCase = (dir: number, name: string): boolean =>
   lstatSync(`/proc/self/fd/${dir}/${name.toUpperCase()}`, { throwIfNoEntry: false }) !== undefined;

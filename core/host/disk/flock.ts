@@ -1,5 +1,5 @@
-// Locks that die with their process: flock on a descriptor of ours. There is no stale lock to delete by hand, and a child
-// that is given the descriptor keeps the lock when we are gone.
+// Mutexes that the kernel releases when their process dies: flock(2) on a descriptor of ours. So there is no stale file
+// to delete by hand; and a child that inherits the descriptor keeps the mutex after our death.
 
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, type Stats, statSync } from 'node:fs';
 import type { Held, Mutex } from '../../machine/state-store.ts';
@@ -11,7 +11,10 @@ import { othersDescriptors } from './descriptors.ts';
 import type { DiskPath } from './disk-paths.ts';
 import { writeAll } from './write-all.ts';
 
-/** Locks a file, which is made (0600) if need be; what is told to whoever comes second is its content. Throws errno errors. */
+/**
+ * Takes the mutex on a file, which is created (0600) if it is missing. `holder` becomes its content, which the next
+ * process is told. Throws errno errors.
+ */
 export function lockFile(file: string, holder: string): Mutex | Held {
   for (;;) {
     const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
@@ -20,7 +23,7 @@ export function lockFile(file: string, holder: string): Mutex | Held {
       closeSync(fd);
       return { heldBy };
     }
-    // Deleted, or replaced, between the two calls: whoever comes next would lock another inode.
+    // Somebody deleted or replaced the file between open(2) and flock(2): others would lock another inode than we did.
     if (!sameInode(statSync(file, { throwIfNoEntry: false }), fstatSync(fd))) {
       closeSync(fd);
       continue;
@@ -32,10 +35,10 @@ export function lockFile(file: string, holder: string): Mutex | Held {
 }
 
 /**
- * Locks directories of the machine below `root`, wherever root's own links lead: whoever has another state directory (root, a user)
- * meets us there, and they stay locked when they are moved. One that is not there, or that we may not open, is left out;
- * `lacking` names those whose file system knows no such locks. Whoever may open a directory may lock it: root waits there for
- * nobody but root. `passed`: what others hold, in words.
+ * Takes the mutex on directories of the machine below `root`, following root's own links. A command with another state
+ * directory (root's, a user's) meets us there, and the lock moves with the directory. Directories that are missing or
+ * that we may not open are left out; `lacking` names those whose file system has no flock(2). Anybody who may open a
+ * directory may lock it, so root gives way only to root; `passed` says in words which locks of others it passed by.
  */
 export function lockDirectories(
   root: AbsPath,
@@ -64,15 +67,15 @@ export function lockDirectories(
 }
 
 /**
- * Locks a directory of ours that will be the configuration, before anybody can see it: who comes by then meets us there as at
- * the one it takes the place of. Undefined where there are no such locks.
+ * Takes the mutex on a directory of ours that will become the configuration, before anybody can see it: so others meet
+ * us there as on the directory that it replaces. Undefined if its file system has no flock(2).
  */
 export function lockNew(place: string): Mutex | undefined {
   const lock = lockDirectory(() => openedDirectory(place), []);
   return typeof lock === 'object' && 'release' in lock ? lock : undefined;
 }
 
-/** Undefined: there is none that we could change, or it is one of `ours`. */
+/** Undefined if there is no such directory, we may not open it, or it is already one of `ours`. */
 function lockDirectory(
   opened: () => number | undefined,
   ours: readonly FileMutex[],
@@ -83,7 +86,8 @@ function lockDirectory(
     const stat = fstatSync(fd);
     const isOurs = ours.some(({ fd: one }) => sameInode(fstatSync(one), stat));
     const taken = isOurs ? undefined : (quietly(() => isTaken(fd)) ?? 'lacking');
-    // Moved away between the two calls, perhaps by the very apply that we waited for: what is at its name now counts.
+    // The directory may have moved away between open(2) and flock(2), perhaps by the very apply that we met: what has
+    // the name now counts.
     if (taken === true && isStillThere(opened, stat)) return mutexOn(fd);
     closeSync(fd);
     if (taken === false) return heldAt(stat);
@@ -91,14 +95,14 @@ function lockDirectory(
   }
 }
 
-/** As root: whether all who are seen to hold it are others. Who is not seen may be root, in another namespace. */
+/** As root: `isOfOthers` if all visible holders are other users. An invisible holder may be root, in another namespace. */
 function heldAt(stat: Stats): Held & { readonly isOfOthers: boolean } {
   const holders = holdersOf(stat);
   const isOfOthers = isRoot() && holders.length > 0 && holders.every(({ uid }) => uid !== undefined && uid !== 0);
   return { heldBy: holders[0]?.words ?? '', isOfOthers };
 }
 
-/** A second look at the name, by the same way. */
+/** Opens the name once more in the same way, and compares inodes. */
 function isStillThere(opened: () => number | undefined, stat: Stats): boolean {
   const fd = opened();
   if (fd === undefined) return false;
@@ -122,14 +126,18 @@ function mutexOn(fd: number): FileMutex {
       return [fd];
     },
     release() {
-      // Not only closed: what an activation started in the background may have inherited it.
+      // A close(2) alone is not enough: a process that the activation left in the background may have inherited the
+      // descriptor.
       if (isLent) spawnFlock(fd, '-u');
       closeSync(fd);
     },
   };
 }
 
-/** Through directories that are held, so root is led nowhere by a link of somebody's: what is behind one is left out. */
+/**
+ * Opens through anchored directories, so no link of somebody else's leads root anywhere; a directory behind such a link
+ * is left out.
+ */
 function openedAt(root: AbsPath, path: AbsPath): number | undefined {
   const held = anchors(root);
   try {
@@ -155,7 +163,10 @@ function isTaken(fd: number): boolean {
   throw Object.assign(new Error(`flock failed: ${error?.message ?? `exit ${status}`}`), { code: 'ENOLCK' });
 }
 
-/** The child locks what the descriptor is open on, which is ours as well, and ends. */
+/**
+ * Runs flock(1) on our descriptor. The lock belongs to the open file description, which is ours as well, and stays when
+ * the child ends.
+ */
 function spawnFlock(fd: number, how: string): { readonly status: number | null; readonly error?: Error } {
   const ran = runTool('flock', [how, '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], limit: 30 });
   if (ran === undefined) throw Object.assign(new Error('flock (of util-linux) is not installed'), { tool: 'flock' });
@@ -164,7 +175,7 @@ function spawnFlock(fd: number, how: string): { readonly status: number | null; 
 
 const sameInode = (a: Stats | undefined, b: Stats): boolean => a?.ino === b.ino && a.dev === b.dev;
 
-/** What the holder said; and where it has died, what it left behind that still runs. */
+/** The holder's own words; if that process has died, also a process that it left behind and that still runs. */
 function whoHolds(said: string, stat: Stats): string {
   const pid = /^process (\d+)\b/.exec(said)?.[1];
   if (pid === undefined) return said;
@@ -173,7 +184,10 @@ function whoHolds(said: string, stat: Stats): string {
   return `${said}; kept by ${holders[0]!.words}`;
 }
 
-/** Other processes that have a lock on this inode, as far as we may look; /proc/locks names only who once asked for it. */
+/**
+ * Other processes with a lock on this inode, as far as we may look. /proc/locks names only the process that took the
+ * lock.
+ */
 function holdersOf(stat: Stats): readonly Holder[] {
   const holding = (quietly(() => [...othersDescriptors()]) ?? []).filter(
     ({ opened, info }) =>
@@ -188,7 +202,7 @@ function holdersOf(stat: Stats): readonly Holder[] {
   }));
 }
 
-/** `uid`: of the process; undefined where it has ended. */
+/** `uid`: the user of the process; undefined if it has ended. */
 interface Holder {
   readonly words: string;
   readonly uid: number | undefined;
@@ -200,9 +214,10 @@ function describe(pid: string): string {
   return `process ${pid} (${name})${started === undefined ? '' : ` since ${started}`}`;
 }
 
-/** When a process began, by the machine's clock of now. */
+/** The start of a process, by the machine's present clock. */
 function startOf(pid: string): string {
-  // The 22nd field, counted from behind the name, which may hold anything; in hundredths of a second on every Linux.
+  // Field 22 of proc_pid_stat(5), counted from behind the process name, which may hold any character. Ticks are
+  // hundredths of a second on Linux.
   const ticks = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[19]);
   const boot = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
   return new Date((boot + ticks / 100) * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
@@ -212,7 +227,7 @@ function quietly<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch {
-    // It has ended meanwhile, or is not ours to look at.
+    // It has ended meanwhile, or we may not look at it.
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
-// Looking at the disk: entries, bytes and listings of a machine under a root. Opens nothing that could block or act.
+// Looks at the disk: entries, bytes and listings of a machine below a root. Never opens a file that could block or have
+// effects.
 
 import {
   closeSync,
@@ -33,7 +34,8 @@ export function look({ seen, enter }: Places): Look {
     return disk === undefined ? undefined : attempt(path, () => see(disk));
   };
   const stat = (path: AbsPath): Entry => {
-    // Also of a machine that is not there yet, or that a link leads to: whoever climbs up ends here.
+    // The root always exists, even if the machine's directory is missing; a link to it is followed. A caller that
+    // climbs upwards ends here.
     if (path === ROOT) return rootEntry(seen(path));
     const found = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
     if (found === undefined) return ABSENT;
@@ -50,7 +52,7 @@ export function look({ seen, enter }: Places): Look {
       const disk = seen(path);
       const found: Named[] = [];
       for (const name of list(path)) {
-        // A directory that was listed leads nowhere else: what is in it needs no look at its parents.
+        // A directory that was just listed is a real directory: its entries need no look at their parents.
         const child =
           typeof disk === 'string' && !mayHoldBytes(name) ? `${disk === '/' ? '' : disk}/${name}` : undefined;
         const entry = child === undefined ? stat(below(path, name)) : entryAt(child, below(path, name), enter);
@@ -68,7 +70,7 @@ export function look({ seen, enter }: Places): Look {
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
     treeHash(path) {
-      // The root may be reached by a link, or not be there.
+      // The root may be a link, or missing.
       if (path === ROOT) return hashThrough(looks, path);
       const disk = seen(path);
       if (disk === undefined || looks.stat(path).type === 'absent') return undefined;
@@ -82,7 +84,7 @@ export function look({ seen, enter }: Places): Look {
   return looks;
 }
 
-/** What the system says of something in the tree at `path`, as `unreadable`, with its path on the machine. */
+/** An error of the file system about something in the tree at `path`, as `unreadable` with the path on the machine. */
 function saidOf(path: AbsPath, disk: OnDisk, thrown: unknown): unknown {
   const { code, syscall, path: place } = thrown as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return thrown;
@@ -99,7 +101,7 @@ function entryAt(disk: string, path: AbsPath, enter: Places['enter']): Entry {
 
 const GONE_IS_UNDEFINED = { throwIfNoEntry: false } as const;
 
-/** readdir would follow a link as the last part; only the root may be reached by one. */
+/** The names in a directory. Links are not followed, except for the root. */
 function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | (isRoot ? 0 : constants.O_NOFOLLOW);
   const fd = openDirectory(disk, flags);
@@ -107,7 +109,7 @@ function namesIn(disk: OnDisk, isRoot: boolean): readonly string[] {
   try {
     const opened = `/proc/self/fd/${fd}`;
     const names = readdirSync(opened).filter((name) => !isStagingName(name));
-    // Text where that loses nothing: what is not UTF-8 comes as U+FFFD.
+    // Names as text if all of them are UTF-8; Node puts U+FFFD into those that are not.
     const isPlain = !names.some((name) => name.includes('\uFFFD'));
     return inByteOrder(isPlain ? names : namesOf(opened));
   } finally {
@@ -120,7 +122,7 @@ const namesOf = (opened: string): string[] =>
     .map(fromBytes)
     .filter((name) => !isStagingName(name));
 
-/** Undefined: it is none. That is refused before anything else is opened, so that nothing waits. */
+/** Undefined if it is no directory. O_DIRECTORY refuses a FIFO without waiting for it. */
 function openDirectory(disk: OnDisk, flags: number): number | undefined {
   try {
     return openSync(disk, flags);
@@ -136,10 +138,10 @@ function rootEntry(disk: OnDisk | undefined): Entry {
   return stat === undefined ? { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } : entryOf(stat, () => '');
 }
 
-/** Where a link leads, as strings that lose no byte (core/path.ts). */
+/** The target of a link as a string that keeps every byte (core/path.ts). */
 export const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
 
-/** What a stat says, `target` of a link asked only where it is one. Of what is alike in a row, the same object. */
+/** The entry for a stat(2); `target` is called only for a link. Returns the same object for equal entries in a row. */
 export function entryOf(stat: Stats, target: () => string): Entry {
   const type = stat.mode & constants.S_IFMT;
   if (type === constants.S_IFLNK) return { type: 'link', target: target(), owner: { uid: stat.uid, gid: stat.gid } };
@@ -150,7 +152,7 @@ export function entryOf(stat: Stats, target: () => string): Entry {
   return entry;
 }
 
-/** Most entries of a tree are like the one before; ten thousand objects less to make, keep and collect. */
+/** The latest entries: most entries of a tree are like the one before, which saves ten thousand objects. */
 const latest: { dir?: Alike; rest?: Alike } = {};
 
 interface Alike {
@@ -158,7 +160,7 @@ interface Alike {
   readonly entry: Entry;
 }
 
-/** All that an entry says. A directory's number of names is no part of it. */
+/** Compares all that an entry says. The link count of a directory is not part of it. */
 const isAlike = (a: Stats, b: Stats): boolean =>
   a.mode === b.mode &&
   a.uid === b.uid &&
@@ -174,7 +176,7 @@ function newEntryOf(stat: Stats, type: number): Entry {
   return { type: 'other', what: stat.isFIFO() ? 'fifo' : stat.isSocket() ? 'socket' : 'device', mode, owner };
 }
 
-/** The bytes of a regular file; undefined for anything else. A FIFO is not waited for, a link not followed. */
+/** The bytes of a regular file; undefined for anything else. Does not wait for a FIFO or follow a link. */
 function readRegular(disk: OnDisk, path: AbsPath, most: number): Uint8Array | undefined {
   if (!lstatSync(disk).isFile()) return undefined;
   const fd = openSync(disk, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -188,7 +190,7 @@ function readRegular(disk: OnDisk, path: AbsPath, most: number): Uint8Array | un
   }
 }
 
-/** The first `size` bytes of an open file, or as many as it has. */
+/** The first `size` bytes of an open file, or all if it has fewer. */
 export function readAll(fd: number, size: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;

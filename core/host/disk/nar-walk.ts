@@ -1,24 +1,25 @@
-// Walks a tree on the disk for its NAR hash. Never follows a link, reads in chunks, changes nothing. Written for trees of
-// many small files, where every call into Node counts: a file is opened, looked at, read into place and closed, no more.
+// Walks a tree on the disk to compute its NAR hash. Follows no link, reads in chunks, changes nothing.
+// Made for trees of many small files, where each call into Node counts: open, fstat, read and close are all it does
+// with a file.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { hashOf, type NarOptions, narError, narSize, narTooDeep } from '../../formats/nar/nar.ts';
 import { type NarWriter, narWriter } from '../../formats/nar/writer.ts';
 
-/** `omits`: entries of these names (in latin1) are left out, with what is below them. */
+/** `omits`: true for names (in latin1) of entries to leave out, with everything below them. */
 export interface WalkOptions extends NarOptions {
   readonly omits?: (name: string) => boolean;
 }
 
 /**
- * The NAR hash (SRI) of the file, link or directory at `path`, as `nix hash path` computes it.
- * Throws the file system's errors and `Error & NarProblem`; a FIFO, socket or device is NAR_UNSUPPORTED.
+ * The NAR hash (SRI) of the file, link or directory at `path`, as `nix hash path` computes it. Throws the file system's
+ * errors and `Error & NarProblem`; a FIFO, socket or device is NAR_UNSUPPORTED.
  */
 export function hashTree(path: Place, { depthLimit = 64, omits }: WalkOptions = {}): string {
   return hashOf((sink) => {
     const out = narWriter(sink);
     const walk: Walk = { out, fill, fd: -1, depthLimit, omits, root: Buffer.byteLength(path) + 1 };
-    // One function for all files.
+    // A single function for all files is faster than a closure for each.
     function fill(buffer: Buffer, offset: number, length: number): number {
       return readSync(walk.fd, buffer, offset, length, -1);
     }
@@ -28,7 +29,7 @@ export function hashTree(path: Place, { depthLimit = 64, omits }: WalkOptions = 
   });
 }
 
-/** `fd`: the file that `fill` reads from; `root`: how many bytes of each path precede the place in the tree. */
+/** `fd`: the file that `fill` reads from. `root`: the bytes of each path that precede the path in the tree. */
 interface Walk {
   readonly out: NarWriter;
   readonly fill: (buffer: Buffer, offset: number, length: number) => number;
@@ -38,14 +39,14 @@ interface Walk {
   readonly root: number;
 }
 
-/** What both a Stats and a Dirent tell. */
+/** The questions that a Stats and a Dirent both answer. */
 interface Kind {
   isFile(): boolean;
   isDirectory(): boolean;
   isSymbolicLink(): boolean;
 }
 
-/** As a string where that names the same bytes: it is the faster one. */
+/** A string if that names the same bytes, because Node is faster with strings. */
 type Place = string | Buffer;
 
 function writeNode(path: Place, kind: Kind, depth: number, walk: Walk): void {
@@ -63,7 +64,10 @@ function writeNode(path: Place, kind: Kind, depth: number, walk: Walk): void {
   }
 }
 
-/** The entries of a directory, unless a name is not ASCII: of such ones a string may say other bytes, or sort elsewhere. */
+/**
+ * Writes the entries of a directory and returns true. Writes nothing and returns false if a name is not ASCII: as a
+ * string, such a name may stand for other bytes or sort in another order.
+ */
 function writeAscii(path: string, depth: number, walk: Walk): boolean {
   const { out, omits } = walk;
   const prefix = `${path}/`;
@@ -77,7 +81,7 @@ function writeAscii(path: string, depth: number, walk: Walk): boolean {
     previous = name;
   }
   if (NOT_ASCII.test(names)) return false;
-  // What Node gives comes sorted, but nothing promises it.
+  // Node returns names sorted, but does not promise it.
   if (!isSorted) entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     if (omits?.(entry.name)) continue;
@@ -104,11 +108,11 @@ function writeEntries(path: Place, depth: number, walk: Walk): void {
 
 const SLASH = Buffer.from('/');
 
-// NONBLOCK: should a FIFO take the file's place, opening it must not wait.
+// With O_NONBLOCK, open(2) does not wait if a FIFO has taken the file's place.
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const { S_IFMT, S_IFREG } = constants;
 
-/** Mode, size and bytes are of one open file. What is appended while it is read is the next hash's business. */
+/** Mode, size and bytes come from one open file. Bytes appended during the read are left out. */
 function writeFile(path: Place, walk: Walk): void {
   const fd = openSync(path, FLAGS, 0);
   try {

@@ -1,13 +1,13 @@
-// Removes a tree without following anybody's link: each name through the open directory it was found in.
+// Removes a tree without following a link: each name is reached through the open directory it was found in.
 
 import { closeSync, constants, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { O_PATH } from './anchor.ts';
 import type { DiskPath } from './disk-paths.ts';
 
-/** Deeper than this, a directory is first brought up, so that few files are open whatever the depth. */
+/** Directories at this depth are first renamed to the top, so that few are open at a time in a tree of any depth. */
 const DEEP = 12;
 
-/** Removes what is at `place`, a file, link or directory with all that is in it. Nothing there: nothing happens. */
+/** Removes the file, link or directory at `place`, with everything in it. Does nothing if there is none. */
 export function removeTree(place: DiskPath): void {
   const dir = openDir(place);
   if (dir === undefined) {
@@ -22,7 +22,7 @@ export function removeTree(place: DiskPath): void {
   missingIsFine(() => rmdirSync(place));
 }
 
-/** `top`: where directories that are too deep are brought to. */
+/** `top`: the directory that deep ones are moved to. */
 function empty(dir: number, top: number, depth: number): void {
   for (let names = namesIn(dir); names.length > 0; names = namesIn(dir)) {
     for (const name of names) {
@@ -40,17 +40,17 @@ function empty(dir: number, top: number, depth: number): void {
       }
       if (depth < DEEP) missingIsFine(() => rmdirSync(place));
     }
-    // Only the top one may have got new names: those that were brought up.
+    // Only the top directory may have gained names: deep directories that were moved to it.
     if (depth > 0) return;
   }
 }
 
-/** Numbers the directories that were brought up. */
+/** Numbers the directories that were moved to the top. */
 let broughtUp = 0;
 
 const namesIn = (dir: number): Buffer[] => readdirSync(`/proc/self/fd/${dir}`, { encoding: 'buffer' });
 
-/** Undefined: it is no directory, or nothing. */
+/** Undefined if it is not a directory, or does not exist. */
 function openDir(place: DiskPath): number | undefined {
   try {
     return openSync(place, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);

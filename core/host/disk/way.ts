@@ -1,10 +1,13 @@
-// The way to a file, name by name, as the kernel goes it: lstat and readlink only, nothing is opened.
+// The way to a file, name by name, as the kernel goes it. Only lstat(2) and readlink(2); nothing is opened.
 
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { MOST } from '../../limits.ts';
 import type { Waypoint } from '../../machine/file-trust.ts';
 
-/** `file`: absolute; `look`: what lies at a path. Ends with `absent` where something is missing, may not be looked at, or a link leads in a circle. */
+/**
+ * The waypoints of `file`, an absolute path; `look` says what lies at a path. The list ends with `absent` if something
+ * is missing or may not be looked at, or if links lead in a circle.
+ */
 export function wayTo(file: string, look: (path: string) => Waypoint): readonly Waypoint[] {
   const way: Waypoint[] = [look('/')];
   let at = '';
@@ -31,7 +34,7 @@ export function wayTo(file: string, look: (path: string) => Waypoint): readonly 
   return way;
 }
 
-/** What lies at the path itself. */
+/** The file at the path itself; a link is not followed. */
 export function waypoint(path: string): Waypoint {
   try {
     const stat = lstatSync(path);

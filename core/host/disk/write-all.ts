@@ -1,10 +1,13 @@
-// All of some bytes, or an error: write(2) may write fewer than it was given, on a full disk or at a limit, and say so only
-// by its result.
+// Writes all of some bytes, or throws. write(2) may write fewer than it was given, on a full disk or at a limit, and
+// reports that only in its result.
 
 import { fstatSync, writeSync } from 'node:fs';
 import { errno } from './anchor.ts';
 
-/** `position`: where in the file; else where the last write ended. Throws the error of the write(2) that did not do, ENOSPC, EDQUOT, EFBIG, EIO or another; what went before it stays. */
+/**
+ * `position`: the offset in the file; if absent, write where the last write ended. Throws the error of the write(2)
+ * that failed: ENOSPC, EDQUOT, EFBIG, EIO or another. Bytes written before that stay.
+ */
 export function writeAll(fd: number, bytes: Uint8Array, position?: number): void {
   for (let done = 0; done < bytes.length; ) {
     const count = writeSync(fd, bytes, done, bytes.length - done, position === undefined ? null : position + done);
@@ -13,7 +16,10 @@ export function writeAll(fd: number, bytes: Uint8Array, position?: number): void
   }
 }
 
-/** How many bytes were written: fewer than all only where whoever gave us the descriptor wants us to wait for it (O_NONBLOCK). */
+/**
+ * Writes as much as it can and returns the number of bytes. That is fewer than all only on EAGAIN, if the descriptor
+ * that we were given is O_NONBLOCK.
+ */
 export function writeNow(fd: number, bytes: Uint8Array): number {
   let done = 0;
   try {
@@ -28,7 +34,10 @@ export function writeNow(fd: number, bytes: Uint8Array): number {
   return done;
 }
 
-/** Asks the module that knows only where it may be one, since it brings Node's network. /dev/null, the device 1:3, is none. */
+/**
+ * True if the descriptor is a terminal. Loads node:tty only for a character device, because it loads Node's network
+ * modules. /dev/null (device 1:3) is none.
+ */
 export function isTerminal(fd: number): boolean {
   const stat = fstatSync(fd);
   return stat.isCharacterDevice() && stat.rdev !== 0x103 && process.getBuiltinModule('node:tty').isatty(fd);

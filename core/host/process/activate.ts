@@ -1,5 +1,6 @@
-// Activation on the real machine: build as the person, set the system profile, switch-to-configuration.
-// NixOS makes an activation idempotent, not undoable: its undo activates what was active before.
+// Activates a system on the real machine: nix build as the person, then the system profile, then
+// switch-to-configuration.
+// NixOS makes an activation idempotent but not reversible, so the undo activates the system that was active before.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { ActivationResult, ActivationTold } from '../../machine/host.ts';
@@ -9,23 +10,23 @@ import { OFFLINE } from './environment.ts';
 import { type RunResult, run } from './run.ts';
 import { runShielded } from './shielded.ts';
 
-/** Nix's own place for the generations of the system. */
+/** The profile that holds the generations of the system. */
 const PROFILE = '/nix/var/nix/profiles/system';
 
 const FLAKE_FLAGS = ['--extra-experimental-features', 'nix-command flakes'] as const;
 
-/** What goes on beside an activation: it can't be cut off, only waited for. */
+/** The state of this process during an activation, which we never cut off but only wait for. */
 export interface Beside {
-  /** Descriptors of the locks, which it keeps should it outlive us. */
+  /** Descriptors of the mutex. The activation inherits them, so the mutex stays held if it outlives us. */
   readonly keep: readonly number[];
   readonly stopped: () => Signal | undefined;
-  /** A build is kept from the network. */
+  /** True if a build must not use the network. */
   readonly offline: boolean;
 }
 
 const NOTHING_BESIDE: Beside = { keep: [], stopped: () => undefined, offline: false };
 
-/** The effects of one that is done are durable. Of a build alone there are none. */
+/** Carries out an activation. When it returns `done`, the effects are durable. Mode `build` has no effects. */
 export async function activate(
   edit: Activate,
   { progress, begins }: ActivationTold,
@@ -44,7 +45,7 @@ export async function activate(
 
 type Told = Beside & Pick<ActivationTold, 'progress'>;
 
-/** The store path of the system. */
+/** Builds the system and returns its store path. */
 async function build(
   edit: Activate,
   installable: string,
@@ -65,7 +66,7 @@ async function build(
     onLine: progress,
     as: edit.as,
     ...(offline && { env: OFFLINE }),
-    // One package may build for hours without a word.
+    // One package may build for hours and print nothing.
     limit: 'none',
   });
   if (built.status !== 'done') return { status: 'failed', phase: 'build', log: logOf(built) };
@@ -73,7 +74,10 @@ async function build(
   return system ?? { status: 'failed', phase: 'build', log: `nix build printed no store path: ${built.stdout}` };
 }
 
-/** Tried before it becomes the boot default: what does not activate never gets a generation or a boot entry. */
+/**
+ * Runs `test` before the system becomes the boot default: one that does not activate never gets a generation or a boot
+ * entry.
+ */
 async function forward(mode: Exclude<ActivationMode, 'build'>, system: string, told: Told): Promise<ActivationResult> {
   const switchTo = `${system}/bin/switch-to-configuration`;
   const steps: readonly Argv[] = [
@@ -89,14 +93,14 @@ async function forward(mode: Exclude<ActivationMode, 'build'>, system: string, t
   return await durable(told);
 }
 
-/** `nix build --json`; Nix 2.8 has no --print-out-paths yet. */
+/** The store path in the output of `nix build --json`. Nix 2.8 does not have --print-out-paths. */
 function outPathIn(json: string): string | undefined {
   const [built] = JSON.parse(json) as { outputs?: { out?: string } }[];
   const path = built?.outputs?.out;
   return path !== undefined && /^\/nix\/store\/[^/\s]+$/.test(path) ? path : undefined;
 }
 
-/** To what was active before: the generation that the profile link named, and the system that was running. */
+/** Returns to what was active before: the generation that the profile link named, and the system that was running. */
 async function undoActivation(
   edit: Activate,
   { running, profile }: ActiveSystem,
@@ -127,7 +131,10 @@ async function shielded(argv: Argv, { progress, keep, stopped }: Told): Promise<
   return done.status === 'done' ? { status: 'done' } : { status: 'failed', phase: 'activate', log: logOf(done) };
 }
 
-/** What was activated is still so after a power cut: neither Nix nor an activation flushes its links. */
+/**
+ * Flushes what was activated, so that it survives a power cut: neither Nix nor switch-to-configuration flushes the
+ * links it makes.
+ */
 async function durable(told: Told): Promise<ActivationResult> {
   const places = ['/nix/var/nix', '/etc', '/boot'].filter((place) => existsSync(place));
   return await shielded(['sync', '-f', ...places], told);
@@ -136,7 +143,7 @@ async function durable(told: Told): Promise<ActivationResult> {
 const logOf = (result: RunResult): string =>
   result.status === 'missing' ? `${result.tool} is not installed` : [result.stdout, result.stderr].join('\n').trim();
 
-/** The machine's own word for itself; empty where it has none. */
+/** The hostname in /proc; empty if it can't be read. */
 export function kernelHostname(): string {
   try {
     return readFileSync('/proc/sys/kernel/hostname', 'utf8').trim();

@@ -1,4 +1,5 @@
-// Who called: as root, the person whom sudo, run0, doas or pkexec name in the environment; else whoever runs this.
+// The person who called: for root, the one whom sudo, run0, doas or pkexec name in the environment; otherwise the user
+// of this process.
 
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -9,15 +10,15 @@ import type { Person } from '../../model.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Words that name root say nothing: root called the innermost of two such programs. All others must name the same user.
- * su leaves no word, so then the caller is root. Throws `{ usage }` (cmd's Usage) where the words contradict each other or
- * the machine's users.
+ * The caller. Variables that name root are ignored: then root itself called the innermost of two such programs. All
+ * others must name the same user. su sets no variable, so under su the caller is root. Throws `{ usage }` (cmd's Usage)
+ * if the variables contradict each other or /etc/passwd.
  */
 export function callerOf(env: Env): Person {
   return (process.geteuid?.() === 0 && namedBy(env, users)) || whoRuns(env);
 }
 
-/** The person whom the environment names; undefined: it names nobody, or root. Throws as `callerOf`. */
+/** The person whom the environment names; undefined if it names nobody, or root. Throws as `callerOf` does. */
 export function namedBy(env: Env, users: () => readonly User[]): Person | undefined {
   const words = WORDS.flatMap(([name, kind]) => (env[name] ? [{ name, kind, value: env[name] }] : []));
   if (words.length === 0) return undefined;
@@ -54,12 +55,15 @@ function uidOf({ name, kind, value }: Word, known: readonly User[], env: Env): n
   }
   const users = known.filter((user) => user.name === value);
   if (users.length > 0) return users[0]!.uid;
-  // A name of a directory service, or of another machine's passwd (--root): the number beside it counts.
+  // A name of a directory service, or of another machine's passwd (--root): we go by the number in SUDO_UID.
   if (name === 'SUDO_USER' && env.SUDO_UID) return undefined;
   throw refusal(`${name} is ${quoted(value)}, and /etc/passwd has no such user`, name);
 }
 
-/** The name that is said: several may share a number. The group of passwd: SUDO_GID is whichever the caller's shell had. */
+/**
+ * Takes the name that the variable gives, because several names may share a number, and the group from passwd, because
+ * SUDO_GID is whichever group the caller's shell had.
+ */
 function personOf(uid: number, known: readonly User[], env: Env): Person {
   const users = known.filter((user) => user.uid === uid);
   const { SUDO_UID, SUDO_GID, SUDO_USER, DOAS_USER } = env;
@@ -74,7 +78,7 @@ function personOf(uid: number, known: readonly User[], env: Env): Person {
 
 const PLAIN = /^[A-Za-z0-9_][\w.@-]*\$?$/;
 
-/** As programs write it: a leading zero would be octal to some. */
+/** A number as programs write it. Some read a leading zero as octal. */
 const isPlainId = (text: string): boolean => isId(text) && !/^0./.test(text);
 
 const refusal = (why: string, unset: string): { readonly usage: string } => ({
@@ -90,7 +94,7 @@ function whoRuns(env: Env): Person {
     const { username, homedir } = userInfo();
     return { name: username, uid, gid, home: homedir };
   } catch {
-    // A number without a name, as in containers.
+    // The number has no name, as in containers.
     return { name: String(uid), uid, gid, home: (uid === 0 ? undefined : env.HOME) ?? '/' };
   }
 }

@@ -1,21 +1,21 @@
-// What a program that reflake starts finds in its environment: one table, and the function that follows it. Whatever the
+// The environment of each program that reflake starts: one table, and the function that applies it. A variable that the
 // table does not name is dropped. SECURITY.md shows the same table; a test compares the two.
 
 /**
- * Whose rights a program runs with. `root`: root's. `person`: root starts it for somebody else than the caller.
- * `caller`: root starts it with the rights of who called (sudo, doas). `self`: an ordinary user starts it.
+ * The rights that a program runs with. `root`: root's own. `person`: root starts it for a person who is not the caller.
+ * `caller`: root starts it for the caller (sudo, doas). `self`: an ordinary user starts it.
  */
 export type Purpose = 'root' | 'person' | 'caller' | 'self';
 
 /**
- * `set`: reflake sets it. `dropped`: never passed. The rest pass, where the value is: `any`; `word`, without a slash;
- * `zone`, a time zone and no path of a file; `line`, printable ASCII; `daemon`, that word or nothing; `roots`, an absolute
- * path that root alone controls; `usable`, a directory for temporary files (see `Looks.isUsable`).
+ * `set`: reflake sets the variable. `dropped`: it never passes. The rest pass if the value is: `any`, anything; `word`,
+ * without a slash; `zone`, a time zone and no path of a file; `line`, printable ASCII; `daemon`, that word or empty;
+ * `roots`, an absolute path that root alone controls; `usable`, a directory for temporary files (see `Looks.isUsable`).
  */
 export type Treatment = 'set' | 'dropped' | 'any' | 'word' | 'zone' | 'line' | 'daemon' | 'roots' | 'usable';
 
 export interface Row {
-  /** As SECURITY.md names them, with `*` for any ending. */
+  /** Names as in SECURITY.md; `*` stands for any ending. */
   readonly names: readonly string[];
   readonly for: Readonly<Record<Purpose, Treatment>>;
 }
@@ -49,24 +49,24 @@ export const ENVIRONMENT: readonly Row[] = [
   row('PERL* PYTHON* BASH_ENV ENV IFS', 'dropped', 'dropped', 'dropped', 'dropped'),
 ];
 
-/** Who the program runs as. */
+/** The user that a program runs as. */
 export interface Who {
   readonly uid: number;
   readonly name: string;
   readonly home: string;
 }
 
-/** What only a look at the disk can tell of a value. */
+/** Questions about a value that only the disk can answer. */
 export interface Looks {
-  /** The file or directory, and each directory and link on the way to it, can be changed by root alone. */
+  /** True if nobody but root can change the file or directory, nor any directory or link on the way to it. */
   readonly isRoots: (path: string) => boolean;
-  /** The person can make files there, and nobody between `/` and there is a third one. */
+  /** True if the person can make files there, and nobody but they and root can change a directory on the way. */
   readonly isUsable: (path: string, who: Who) => boolean;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The environment of one program. `path`: the directories of PATH that may be searched. */
+/** Computes the environment of one program. `path`: the directories of PATH that may be searched. */
 export function environmentOf(
   purpose: Purpose,
   who: Who,
@@ -84,7 +84,7 @@ export function environmentOf(
       case 'word':
         return /^[\w.@:+-]{0,128}$/.test(value);
       case 'zone':
-        // libc opens what begins with a slash or a colon; `..` would lead out of the zones.
+        // libc opens a value that begins with a slash or a colon as a file; `..` would lead out of the zones.
         return /^[A-Za-z<][\w,./+:<>-]{0,128}$/.test(value) && !value.includes('..');
       case 'line':
         return /^[\x21-\x7e]{0,1024}$/.test(value);
@@ -100,12 +100,12 @@ export function environmentOf(
     (pair): pair is [string, string] => pair[1] !== undefined && passes(treatmentOf(pair[0], purpose), pair[1]),
   );
   const { name, home } = who;
-  // Nothing that we start needs another shell, and ssh runs a ProxyCommand with this one.
+  // No program that we start needs another shell, and ssh runs a ProxyCommand with $SHELL.
   const set = { PATH: path.join(':'), HOME: home, USER: name, LOGNAME: name, SHELL: '/bin/sh' };
   return { ...Object.fromEntries(passed), ...set };
 }
 
-/** What the table says of a variable. */
+/** The treatment that the table gives a variable. */
 export const treatmentOf = (name: string, purpose: Purpose): Treatment =>
   ENVIRONMENT.find(({ names }) => names.some((one) => isNamed(name, one)))?.for[purpose] ?? 'dropped';
 
@@ -113,15 +113,16 @@ const isNamed = (name: string, pattern: string): boolean =>
   pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 
 /**
- * Variables that load code into Node, or make it write files, before reflake's first line runs. Root refuses to go on with
- * one that somebody else may have set.
+ * Variables that load code into Node, or make it write files, before the first line of reflake runs. Root refuses to go
+ * on if somebody else may have set one.
  */
 export const FOREIGN_CODE =
   /^(LD_.*|NODE_(OPTIONS|PATH|V8_COVERAGE|REDIRECT_WARNINGS|COMPILE_CACHE|ICU_DATA)|OPENSSL_(CONF|MODULES|ENGINES)|GCONV_PATH|GLIBC_TUNABLES)$/;
 
 /**
- * What keeps Nix, git and what they start from the network: curl is sent to a proxy by a unix socket that cannot be there, git
- * knows no protocol but files, ssh is no program. `--offline` alone lets Nix ask for what it has not in its cache.
+ * Keeps Nix, git and the programs that they start off the network: curl gets a proxy whose unix socket cannot exist,
+ * git may use no protocol but files, and `ssh` is false(1). `--offline` alone is not enough: Nix still asks for what
+ * its cache lacks.
  */
 export const OFFLINE: Readonly<Record<string, string>> = {
   ...Object.fromEntries(

@@ -1,5 +1,5 @@
-// What programs of a person's keep between two runs, in a directory that is theirs alone: a store for evaluations, which nobody
-// else can read, and answers that depend on nothing but what was asked.
+// The cache of a person between two runs, in a directory that nobody else can read: a Nix store for evaluations, and
+// answers that depend on nothing but the question.
 
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { digestOf } from '../../canonical.ts';
@@ -9,8 +9,8 @@ import { environmentFor } from './run.ts';
 import { find, quietly, searchPath } from './trusted.ts';
 
 /**
- * `~/.cache/reflake`, 0700, made where it is missing. Undefined: there is no home to write to, or others could look into the
- * directory. Of whoever this process belongs to.
+ * `~/.cache/reflake` of the user of this process; created with mode 0700 if it is missing. Undefined if there is no
+ * home to write to, or if others could look into the directory.
  */
 export function cacheHome(): string | undefined {
   const { HOME } = environmentFor(undefined);
@@ -21,13 +21,13 @@ export function cacheHome(): string | undefined {
   return isPrivate(ours) ? ours : undefined;
 }
 
-/** A directory, and no link to one, that nobody else can enter. */
+/** True of a directory (not a link to one) that nobody else can enter. */
 export function isPrivate(dir: string): boolean {
   const stat = quietly(() => lstatSync(dir));
   return stat?.isDirectory() === true && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0;
 }
 
-/** An answer that was kept, or the way to keep one. */
+/** A cached answer, or the way to cache one. */
 export interface Kept {
   readonly answer: string | undefined;
   readonly keep: (answer: string) => void;
@@ -36,8 +36,8 @@ export interface Kept {
 const NOTHING: Kept = { answer: undefined, keep: () => {} };
 
 /**
- * The answer of a program is kept under the digest of all it depends on: its words, the files it is given, and the program
- * itself, which its place in the file system, size and times stand for.
+ * Keeps the answer of a program under the digest of all that it depends on: its arguments, its files, and the program
+ * itself, identified by path, device, inode, size and times.
  */
 export function keptFor(job: Job, cache: string | undefined): Kept {
   const program = fingerprint(job.argv[0]);
@@ -55,7 +55,7 @@ export function keptFor(job: Job, cache: string | undefined): Kept {
         renameSync(fresh, file);
         return true;
       });
-      // A disk that is full keeps no answers.
+      // The disk may be full: then the answer is not cached.
       if (isWritten === undefined) quietly(() => rmSync(fresh, { force: true }));
       sweep(dir);
     },
@@ -67,17 +67,17 @@ function keyOf({ argv, files, outputs }: Job, program: string): Digest {
   return digestOf(JSON.stringify([FORMAT, program, argv, parts, outputs]));
 }
 
-/** Changes whenever kept answers mean something else. */
+/** A version number, to be raised whenever a cached answer changes its meaning. */
 const FORMAT = 1;
 
-/** Undefined: there is no such program. */
+/** Identifies a program by its file; undefined if there is no such program. */
 function fingerprint(tool: string): string | undefined {
   const path = find(tool, searchPath());
   const stat = path === undefined ? undefined : quietly(() => statSync(path));
   return stat && [path, stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ');
 }
 
-/** Answers that nobody has asked for in a month are of trees that are no more. */
+/** Removes answers that are older than a month. One that is still needed is computed again. */
 function sweep(dir: string): void {
   for (const name of quietly(() => readdirSync(dir)) ?? []) {
     const stat = quietly(() => lstatSync(`${dir}/${name}`));
@@ -88,13 +88,13 @@ function sweep(dir: string): void {
 
 const MONTH = 30 * 86_400_000;
 
-/** Where the store of evaluations is; made where it is missing. */
+/** The Nix store for evaluations; created if it is missing. */
 export function privateStore(cache: string): string {
   const dir = `${cache}/store`;
   quietly(() => mkdirSync(dir, { recursive: true, mode: 0o700 }));
   return dir;
 }
 
-/** Those store paths that the store does not have yet. */
+/** The paths that this store lacks. */
 export const missingIn = (store: string, paths: readonly string[]): readonly string[] =>
   paths.filter((path) => quietly(() => lstatSync(`${store}${path}`)) === undefined);

@@ -1,5 +1,5 @@
-// Running programs: found on a trusted PATH, with the rights and the environment of who they are for (environment.ts), in a
-// session of their own, and for a limited time.
+// Runs programs: finds them on a trusted PATH, gives them the rights and the environment of the person they are for
+// (environment.ts), a session of their own, and a time limit.
 
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
@@ -20,12 +20,12 @@ export type RunResult =
     }
   | { readonly status: 'missing'; readonly tool: string };
 
-/** Seconds: of the whole run, or without a word on standard error. `none` is for what builds a system. */
+/** Seconds: for the whole run, or since the last output on standard error. `none` is for building a system. */
 export type Limit = { readonly whole: number } | { readonly silent: number } | 'none';
 
 export interface RunOptions {
   readonly cwd: string;
-  /** Run with this person's rights where we are root and they are not. */
+  /** Run with this person's rights if we are root and they are not. */
   readonly as?: Person;
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each line of standard error. */
@@ -34,15 +34,16 @@ export interface RunOptions {
   readonly limit?: Limit;
 }
 
-/** How long a program may take. Nix may fetch for hours, and says so; everything else has little to do. */
+/** The time limit of a program. Nix may fetch for hours, and prints as it does; all others are quick. */
 export function limitOf([program, first]: Argv): Limit {
   if (program !== 'nix') return { whole: 60 };
   return first === '--version' ? { whole: 30 } : { silent: 600 };
 }
 
 /**
- * Runs a program to its end, to the first signal that comes to us (it gets that too), or to its limit: then it and what it
- * started get SIGTERM, and SIGKILL if they do not end. Never throws for what the program does.
+ * Runs a program until it ends, until this process gets a signal (which it passes on), or until the limit. At the
+ * limit, the program and its process group get SIGTERM, and SIGKILL if they do not end. Never throws because of what
+ * the program does.
  */
 export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
   const command = commandOf(argv, options.as);
@@ -50,7 +51,10 @@ export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
   return await runCommand(command, { limit: limitOf(argv), ...options });
 }
 
-/** The same of a command that is ready to be started. `input`: for its standard input; `lent`: descriptors that it gets as 3 and following. */
+/**
+ * Runs a command that is ready to start. `input`: text for its standard input. `lent`: descriptors that it gets as 3
+ * and following.
+ */
 export async function runCommand(
   command: Command,
   options: Omit<RunOptions, 'as' | 'limit'> & {
@@ -66,16 +70,16 @@ export async function runCommand(
     env: { ...command.env, ...options.env },
     extendEnv: false,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(lent as readonly 'ignore'[])],
-    // Descriptors too: its documentation knows them, its types don't.
+    // execa's documentation allows descriptors here; its types do not.
     ...(input !== undefined && { input }),
     buffer: false,
     reject: false,
     cleanup: false,
-    // A session and process group of its own: it has no terminal, so it can neither ask there nor, with TIOCSTI, type into
-    // root's shell; and it can be ended with all that it started.
+    // A session and process group of its own. Without a terminal it can neither prompt there nor type into root's shell
+    // (ioctl TIOCSTI); and one kill(2) ends it with everything it started.
     detached: true,
   });
-  // Not started at all: too many processes, or too long a command. No event tells.
+  // The spawn itself failed (too many processes, or arguments too long): no event will come.
   if (child.pid === undefined) {
     const { originalMessage = '' } = await child;
     return { status: 'failed', exitCode: undefined, stdout: '', stderr: originalMessage };
@@ -107,7 +111,8 @@ export async function runCommand(
   const ended = await new Promise<number | string>((resolve) => {
     child.once('error', ({ message }) => resolve(message));
     child.once('exit', (code, signal) => {
-      // What it left behind in its group would keep the pipes open, and us waiting. Now: later the number may be another's.
+      // A process that it left behind in its group would keep our pipes open. Killed at once, because the number may
+      // soon belong to another group.
       tell(child.pid, 'SIGKILL');
       resolve(code ?? `killed by ${signal}`);
     });
@@ -122,7 +127,7 @@ export async function runCommand(
     }),
   ]);
   clearTimeout(drained);
-  // What left the group as well may hold them for ever.
+  // A process that has left the group may keep the pipes open for ever.
   child.stdout.destroy();
   child.stderr.destroy();
   const [stdout, stderr] = [out.text(), err.text()];
@@ -133,27 +138,27 @@ export async function runCommand(
   return { status: 'failed', exitCode, stdout, stderr: words };
 }
 
-/** Milliseconds between two looks at signals and limits. */
+/** Milliseconds between two checks of signals and limits. */
 const WATCH = 50;
-/** Milliseconds that a program has to end by itself after SIGTERM. */
+/** Milliseconds from SIGTERM to SIGKILL. */
 const GRACE = 5000;
-/** Milliseconds that are waited for the rest of what was said, once the program has ended. */
+/** Milliseconds that we wait for remaining output once the program has ended. */
 const DRAIN = 1000;
 const MOST_OUTPUT = 64 << 20;
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-/** A signal for a program that we started and all that is in its group. */
+/** Sends a signal to a program that we started and to its process group. */
 function tell(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, signal);
   } catch {
-    // All of them have ended.
+    // The group has no process left.
   }
 }
 
-/** What comes from a stream, as text; `onLine` hears each line. */
+/** Collects a stream as text; `onLine` gets each line. */
 function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => void) {
   const chunks: Buffer[] = [];
   const decoder = new StringDecoder('utf8');
@@ -163,7 +168,7 @@ function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => voi
   stream.on('data', (chunk: Buffer) => {
     heard = now();
     size += chunk.length;
-    // A child that forks and writes on is stopped by its limit; until then memory stays bounded.
+    // The next check stops a program that writes too much; until then, memory stays bounded.
     if (size <= MOST_OUTPUT) chunks.push(chunk);
     if (onLine === undefined) return;
     const parts = (rest + decoder.write(chunk)).split('\n');
@@ -186,12 +191,15 @@ const LONGEST_LINE = 1 << 16;
 
 let stopped: () => Signal | undefined = () => undefined;
 
-/** Signals come to the process, not to one of its commands: so this is set once, where they are heard. */
+/**
+ * Sets where signals are read. A signal comes to the process and not to one of its commands, so this is set once, by
+ * the code that handles signals.
+ */
 export function passSignalsOn(from: () => Signal | undefined): void {
   stopped = from;
 }
 
-/** How `runTool` runs a program: as `spawnSync` does, and with a limit. */
+/** Options of `runTool`: those of `spawnSync`, and a limit. */
 export interface ToolOptions {
   readonly stdio?: readonly ('ignore' | 'pipe' | number)[];
   readonly cwd?: string;
@@ -201,7 +209,7 @@ export interface ToolOptions {
   readonly limit: number;
 }
 
-/** Runs a tool of the system with our own rights, to its end or to its limit. Undefined: there is no such program. */
+/** Runs a tool of the system with our own rights, until it ends or reaches its limit. Undefined if it is not installed. */
 export function runTool(
   tool: string,
   args: readonly string[],
@@ -213,7 +221,7 @@ export function runTool(
   return spawnSync(program, [...command.args], {
     ...options,
     ...(stdio && { stdio: [...stdio] }),
-    // Its words are for programs that read them.
+    // We parse its output, so it must not be translated.
     env: { ...env, LC_ALL: 'C' },
     encoding: 'buffer',
     timeout: limit * 1000,
@@ -227,7 +235,10 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How a program is started: from a trusted place, with this person's rights where we are root and they are not. */
+/**
+ * The command line that starts a program: found in a trusted place, and through setpriv if we are root and the person
+ * is not.
+ */
 export function commandOf(
   argv: Argv,
   as: (Person & { readonly groups?: readonly number[] }) | undefined,
@@ -243,19 +254,19 @@ export function commandOf(
   return { program: setpriv, args: [...dropTo(as), program, ...argv.slice(1)], env };
 }
 
-/** What a program gets that is started for `as`, or, without one, for ourselves. */
+/** The environment of a program that we start for `as`, or for ourselves. */
 export const environmentFor = (
   as: Person | undefined,
   path: readonly string[] = searchPath(),
 ): Readonly<Record<string, string>> => environmentOf(purposeOf(as), as ?? ourselves(), path, process.env, LOOKS);
 
-/** `as`: somebody whom root starts it for. */
+/** `as`: the person for whom root starts it. */
 function purposeOf(as: Person | undefined): Purpose {
   if (as === undefined) return isRoot() ? 'root' : 'self';
   return callerOf(process.env).uid === as.uid ? 'caller' : 'person';
 }
 
-/** An ordinary user's HOME is their own affair; root's would be the caller's under `sudo -E` and su. */
+/** An ordinary user decides their own HOME; root's may be the caller's, under `sudo -E` and su. */
 function ourselves(): Who {
   const uid = process.geteuid?.() ?? 0;
   const given = uid === 0 ? {} : { name: process.env.USER, home: process.env.HOME };
@@ -265,11 +276,11 @@ function ourselves(): Who {
 }
 
 /**
- * Groups too: Node's own uid option would leave the person without theirs. It ends with us: even when we are killed, it does
- * not go on in a scratch directory that the next run sweeps.
+ * Arguments of setpriv(1). It sets supplementary groups too, which Node's own uid option does not. With --pdeathsig the
+ * program ends even when we are killed: so it does not go on in a scratch directory that the next run removes.
  */
 function dropTo({ name, uid, gid, groups }: Person & { readonly groups?: readonly number[] }): string[] {
-  // What is no name of this system is in none of its groups.
+  // A user without a name is in no group of this system.
   const others = groups ?? (/^\d+$/.test(name) ? [] : undefined);
   const also =
     others === undefined ? '--init-groups' : others.length === 0 ? '--clear-groups' : `--groups=${others.join()}`;

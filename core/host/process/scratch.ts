@@ -1,5 +1,6 @@
-// Computing while planning: files into a private scratch directory, one program, files out, directory gone. All with the rights
-// of this very process: for somebody else's, root starts one with theirs (core/host/border/jobs.ts).
+// Computes while planning: lays files into a private scratch directory, runs one program, reads files back and removes
+// the directory. All of it with the rights of this process; for another person, root starts a process with theirs
+// (core/host/border/jobs.ts).
 
 import {
   chmodSync,
@@ -21,12 +22,12 @@ import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
 import { unfitSettings } from './unfit-settings.ts';
 
-/** `onLine` hears what the program says meanwhile. */
+/** `onLine` gets each line of the program's standard error. */
 export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   try {
     return await inScratch(job, onLine);
   } catch (thrown) {
-    // A temporary directory that is full, missing or closed to us: the computation failed, the machine is as it was.
+    // The temporary directory is full, missing or closed to us: the computation failed, and the machine is unchanged.
     const { code, message } = thrown as NodeJS.ErrnoException;
     if (code === undefined) throw thrown;
     return { status: 'failed', stderr: `error: cannot work in the temporary directory: ${message}` };
@@ -67,7 +68,7 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
   }
 }
 
-/** From the store of the machine, without network. What fails here the program itself says better. */
+/** Copies paths from the machine's store, without network. If that fails, the program itself will say it better. */
 async function bring(paths: readonly string[], store: string, cwd: string): Promise<void> {
   if (paths.length === 0) return;
   const features = ['--extra-experimental-features', 'nix-command'];
@@ -99,8 +100,8 @@ function* gather(work: string, path: string): Generator<ScratchFile> {
 }
 
 /**
- * Nix keeps what it has fetched here between two plans. Not in the person's home, because planning leaves the machine
- * as it is; a directory that is not theirs alone is not used.
+ * The directory in which Nix keeps downloads between two plans. It is not in the person's home, because planning leaves
+ * the machine unchanged. If others can enter it, we use the scratch directory instead.
  */
 function cacheDir(scratch: string): string {
   const uid = process.geteuid?.() ?? 0;

@@ -1,5 +1,6 @@
-// Running what must not be cut off: neither by Ctrl-C, nor by a terminal that is closed, nor by our own death. It keeps
-// the locks that it is given, and what it says goes to a file, for who writes to a pipe without a reader dies of that.
+// Runs a program that must not be cut off: neither by Ctrl-C, nor by a closed terminal, nor by our own death. It
+// inherits the descriptors of the mutex. Its output goes to a file, because a pipe without a reader would kill it with
+// SIGPIPE.
 
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
@@ -9,15 +10,15 @@ import { commandOf, type RunResult } from './run.ts';
 import { temporaryDirectory } from './trusted.ts';
 
 export interface ShieldedOptions {
-  /** Descriptors that it inherits. */
+  /** Descriptors that the program inherits. */
   readonly keep: readonly number[];
-  /** Called with each line that it prints, soon. */
+  /** Called with each line of output, with a short delay. */
   readonly onLine: (line: string) => void;
-  /** Called now and then while it runs. */
+  /** Called about every 50 ms while the program runs. */
   readonly meanwhile: () => void;
 }
 
-/** Runs a program with our own rights, in `/`, to its end. Never throws for what the program does. */
+/** Runs a program with our own rights, in `/`, until it ends. Never throws because of what the program does. */
 export async function runShielded(argv: Argv, { keep, onLine, meanwhile }: ShieldedOptions): Promise<RunResult> {
   const command = commandOf(argv, undefined);
   if ('missing' in command) return { status: 'missing', tool: command.missing };
@@ -48,10 +49,13 @@ export async function runShielded(argv: Argv, { keep, onLine, meanwhile }: Shiel
   }
 }
 
-/** What is ignored stays ignored in what it becomes. Not TERM: who stops the whole service means this too. */
+/**
+ * execve(2) keeps ignored signals ignored. SIGTERM is not ignored: stopping the whole service is meant for the
+ * activation too.
+ */
 const SHIELD = 'trap "" INT HUP QUIT; exec "$@"';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two reads of the log. */
 const WATCH = 50;
 
 interface Log {
@@ -61,7 +65,7 @@ interface Log {
   read: number;
 }
 
-/** A file without a name, ours alone, that ends with the last process that has it open. */
+/** A log file without a name: nobody else can open it, and it vanishes when the last process closes it. */
 function openLog(): Log {
   return { fd: openUnnamed(), decoder: new StringDecoder('utf8'), text: '', read: 0 };
 }
@@ -74,12 +78,12 @@ function openUnnamed(): number {
     unlinkSync(file);
     return fd;
   } catch {
-    // No place for it: what is said is lost, what is done is not.
+    // No file can be made: the output is lost, but the program runs.
     return openSync('/dev/null', constants.O_RDWR);
   }
 }
 
-/** What was written since the last look. */
+/** The text that was written since the last read. */
 function readOn(log: Log): string {
   const bytes = Buffer.alloc(Math.max(0, fstatSync(log.fd).size - log.read));
   log.read += readSync(log.fd, bytes, 0, bytes.length, log.read);
@@ -88,5 +92,5 @@ function readOn(log: Log): string {
   return text;
 }
 
-/** Characters that are kept: a log can be long, and only its end is shown. */
+/** Characters that are kept of a log; only its end is shown. */
 const MOST = 1 << 20;

@@ -1,11 +1,11 @@
-// Directories for the time of one step: each tells by its name which process made it, so that what a killed one left is removed
-// by the next, and what a living one uses is not.
+// Temporary directories whose names tell which process made them: so the next run removes those of a process that was
+// killed, and leaves those of a process that still runs.
 
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 
 /**
- * Makes a directory of our own (0700) in `place`, and removes what dead processes of ours left there. Throws what the file
- * system says.
+ * Makes a private directory (0700) in `place`, and first removes those that dead processes of this user left there.
+ * Throws the error of the file system.
  */
 export function temporaryIn(place: string): string {
   sweep(place);
@@ -17,7 +17,7 @@ const PREFIX = 'reflake-';
 /** `reflake-NAMESPACE-PID-START-XXXXXX` */
 const NAME = /^reflake-(\d+)-(\d+)-(\d+)-[A-Za-z0-9]{6}$/;
 
-/** What is in the way of a look or a removal may stay: it does no harm, and is tried again by the next. */
+/** Errors are ignored: what can't be looked at or removed does no harm, and the next run tries again. */
 function sweep(place: string): void {
   for (const name of quietly(() => readdirSync(place)) ?? []) {
     const [, where, pid, start] = NAME.exec(name) ?? [];
@@ -25,7 +25,7 @@ function sweep(place: string): void {
     const path = `${place}/${name}`;
     const stat = quietly(() => lstatSync(path));
     if (stat === undefined || !stat.isDirectory() || stat.uid !== process.geteuid?.()) continue;
-    // Of another container's processes nothing is known here but that theirs do not run for days.
+    // The process is in another pid namespace, so we cannot ask whether it lives; no run takes a day.
     const isDead = where === namespace() ? startOf(pid) !== start : Date.now() - stat.mtimeMs > DAY;
     if (isDead) quietly(() => rmSync(path, { recursive: true, force: true }));
   }
@@ -33,12 +33,12 @@ function sweep(place: string): void {
 
 const DAY = 86_400_000;
 
-/** The number of the namespace that our process ids are counted in. */
+/** The pid namespace that our process numbers belong to. */
 const namespace = (): string => quietly(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]) ?? '0';
 
-/** When a process began, in ticks since the machine did: with its number, which is used again, it names just one. */
+/** The start of a process, in clock ticks since boot. Numbers are used again; number and start together name one process. */
 function startOf(pid: string): string {
-  // The 22nd field, counted from behind the name, which may hold anything.
+  // Field 22 of proc_pid_stat(5). We count from behind the process name, which may hold any character.
   const found = quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]);
   return found ?? '0';
 }
@@ -47,7 +47,7 @@ function quietly<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch {
-    // Gone meanwhile, or not ours.
+    // It was removed meanwhile, or is not ours.
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
-// Which paths of the environment can be trusted: directories of PATH, files of certificates, places for temporary files.
+// Decides which paths of the environment can be trusted: directories of PATH, certificate files, places for temporary
+// files.
 
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
@@ -6,14 +7,14 @@ import type { Looks, Who } from './environment.ts';
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
-/** Directories of PATH that can be trusted: absolute ones; for root, only those that nobody else can write. */
+/** The directories of PATH that can be trusted: absolute ones; for root, only those that nobody else can write. */
 export function searchPath(): readonly string[] {
   return (process.env.PATH ?? '').split(':').filter((dir) => dir.startsWith('/') && (!isRoot() || isRoots(dir)));
 }
 
 /**
- * Nobody but root can change what is found there: not the directory or file, nor a link or a directory on the way to it.
- * Each is looked at before the next: what lies in somebody else's directory is not for root to look at.
+ * True if nobody but root can change what is found there: not the file or directory, nor a link or a directory on the
+ * way. We check each part before we look at the next, so root never looks into a directory of somebody else's.
  */
 function isRoots(path: string): boolean {
   let at = '';
@@ -34,7 +35,7 @@ function isRoots(path: string): boolean {
       rest.unshift(...target.split('/'));
       continue;
     }
-    // On the way, a sticky directory (/nix/store) will do: others can add names to it, but not take one away.
+    // A sticky directory on the way (/nix/store) is safe: others can add names to it, but not remove one.
     if ((stat.mode & 0o022) !== 0 && (rest.length === 0 || !isSticky(stat))) return false;
     at = `${at}/${part}`;
   }
@@ -44,8 +45,9 @@ function isRoots(path: string): boolean {
 const isSticky = (stat: Stats): boolean => (stat.mode & 0o1000) !== 0;
 
 /**
- * A sticky directory of root's, as /tmp is one, or one that leads into the person's own: what they can't use there is then
- * their own affair. Links are not followed: who needs one can name its end.
+ * True of a sticky, world-writable directory of root's, such as /tmp, and of a path that leads into a directory of the
+ * person's own: what they cannot use below that is their own affair. Links are not followed; a person can name the end
+ * of one.
  */
 function isUsable(path: string, { uid }: Who): boolean {
   for (const part of prefixes(path)) {
@@ -61,14 +63,14 @@ function isUsable(path: string, { uid }: Who): boolean {
   return false;
 }
 
-/** A tool that root can't do without: on PATH, or where systems keep it. */
+/** Finds a tool that root needs: on PATH, or in the usual system directories. */
 export const findSystemTool = (tool: string): string | undefined =>
   find(tool, [...searchPath(), ...['/run/current-system/sw/bin', '/usr/bin', '/bin'].filter(isRoots)]);
 
-/** For `environmentOf`. */
+/** The disk's answers for `environmentOf`. */
 export const LOOKS: Looks = { isRoots, isUsable };
 
-/** Where temporary files of ours can lie: $TMPDIR where the environment of our own programs may have it, else /tmp. */
+/** The directory for our temporary files: $TMPDIR if the environment of our own programs may have it, otherwise /tmp. */
 export function temporaryDirectory(): string {
   const dir = process.env.TMPDIR;
   if (dir === undefined || !dir.startsWith('/')) return '/tmp';
@@ -79,7 +81,7 @@ export function temporaryDirectory(): string {
 const prefixes = (path: string): string[] =>
   path.split('/').flatMap((part, index, parts) => (part === '' ? [] : [parts.slice(0, index + 1).join('/')]));
 
-/** Where a program is; undefined: nowhere. */
+/** The path of a program; undefined if no directory has it. */
 export function find(tool: string, path: readonly string[]): string | undefined {
   return path
     .map((dir) => `${dir}/${tool}`)

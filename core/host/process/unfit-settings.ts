@@ -1,5 +1,5 @@
-// Nix and git open their settings without asking what they are: open(2) of a FIFO waits for a writer, and read(2) of /dev/zero
-// never ends. This alone looks, with the rights of the process that is to start them, whether one is no file of a sane size.
+// Nix and git open their settings files without asking their type: open(2) of a FIFO waits for a writer, and read(2) of
+// /dev/zero never ends. This file alone checks for that, with the rights of the process that will start them.
 
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,7 +9,7 @@ import { MOST } from '../../limits.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The words for the first file of its settings at which this program would wait; undefined: it would not. */
+/** Says in words the first settings file at which this program would hang; undefined if there is none. */
 export function unfitSettings(program: string, env: Environment): string | undefined {
   const seen = reading();
   if (program === 'nix') lookAtNix(env, seen);
@@ -17,7 +17,7 @@ export function unfitSettings(program: string, env: Environment): string | undef
   return seen.unfit() === undefined ? undefined : `${seen.unfit()}: ${program} would wait there`;
 }
 
-/** Every nix.conf, what they include, and the registry that lies beside each. */
+/** Reads every nix.conf, the files that they include, and the registry beside each. */
 function lookAtNix(env: Environment, seen: Reading): void {
   const files = nixConfFiles(env);
   const sources = files.flatMap((path) => {
@@ -25,17 +25,17 @@ function lookAtNix(env: Environment, seen: Reading): void {
     return text === undefined ? [] : [{ path, text }];
   });
   const error = seen.unfit() === undefined ? evaluateNixConf(sources, seen.text).error : undefined;
-  // Nix follows includes without a limit: in a circle, or where each file includes two more, it does not end.
+  // Nix follows includes without a limit: it does not end on a circle, or where each file includes two more.
   if (error?.kind === 'loop') seen.refuse(`${error.path}: ${error.message}`);
   for (const path of files) seen.text(`${dirname(path)}/registry.json`);
 }
 
-/** Those of the person (git-config(1), FILES). What they include is left to the time limit. */
+/** The person's git settings (git-config(1), FILES). Files that they include are left to the time limit. */
 const gitConfigs = ({ HOME, XDG_CONFIG_HOME }: Environment): readonly string[] =>
   HOME === undefined ? [] : [`${XDG_CONFIG_HOME ?? `${HOME}/.config`}/git/config`, `${HOME}/.gitconfig`];
 
 interface Reading {
-  /** Undefined: there is no such file, or one was unfit. */
+  /** Undefined if there is no such file, or if one was unfit. */
   readonly text: (path: string) => string | undefined;
   readonly refuse: (why: string) => void;
   readonly unfit: () => string | undefined;
@@ -62,7 +62,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {
-    // Nothing is there, or we may not look: the program has our rights, and goes on without it.
+    // The file is missing, or we may not look: the program has our rights, and goes on without it.
     return undefined;
   }
 }

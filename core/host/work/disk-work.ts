@@ -1,5 +1,6 @@
-// A transaction's edits on the disk: prepared out of sight, published one by one, undone, flushed, swept.
-// Everything that allocates, reads or may be refused happens in `prepare`; what is seen changes by renames and links alone.
+// A transaction's edits on the disk: prepared out of sight, published one by one, undone, flushed, swept. Everything
+// that allocates, reads or may be refused happens in `prepare`; publishing needs only renames, links and, for an owner
+// or mode, chown(2) and chmod(2).
 
 import { closeSync, fstatSync, readdirSync } from 'node:fs';
 import type { Blobs, By, Work } from '../../machine/host.ts';
@@ -21,7 +22,7 @@ import { keptBefore, placesOf, setAside } from './taking.ts';
 import { isOurGap, keepSlottedPut, lookPut, undoPut } from './undo-put.ts';
 import { warrants } from './warrant.ts';
 
-/** From this many owners and modes on, flushing the file system is faster than flushing each. */
+/** If more owners and modes than this change, one syncfs(2) is faster than an fsync(2) for each. */
 const MANY = 64;
 
 export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], tx: string, by: By = {}): Work {
@@ -29,18 +30,18 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
   const kept: Kept[] = [];
   const staging = (): Staging => {
     opened ??= openStaging(root, edits, tx, by, kept);
-    // Asked before each thing that is done.
+    // Checked before each step: only root may go on with what root began.
     opened.warrants.begun();
     return opened;
   };
-  /** Edits whose effect is not durable yet. */
+  /** Edits whose effects are not durable yet. */
   let loose: (Put | Move)[] = [];
 
   const flush = (): void => {
     flushEdits(staging(), loose);
     loose = [];
   };
-  /** What the looks know about directories does not hold any more. */
+  /** Runs an act that may change directories, and then forgets what the looks know about them. */
   const changing = <T>(act: () => T): T => {
     try {
       return act();
@@ -48,7 +49,10 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
       places.forget();
     }
   };
-  /** Where directories go elsewhere, nor do our own descriptors. */
+  /**
+   * Runs an act that may move directories: the descriptors that we hold may then belong to other paths, so they are
+   * released before and after.
+   */
   const rearranging = <T>(act: () => T): T => {
     staging().anchors.release();
     try {
@@ -77,7 +81,7 @@ export function realWork(root: AbsPath, places: Places, edits: readonly Edit[], 
     publish(at) {
       const edit = edits[at]!;
       if (edit.op === 'move') {
-        // What was published in the tree must not come after the move on the disk, nor what follows before it.
+        // A barrier: on disk, edits before the move must not come after it, nor those after it before.
         flush();
         rearranging(() => publishMove(staging(), edit, at));
       } else if (edit.op === 'put') {
@@ -152,7 +156,7 @@ function openStaging(root: AbsPath, edits: readonly Edit[], tx: string, by: By, 
   }
 }
 
-/** What an earlier run gave a name beside the paths of the edit. */
+/** The files and trees that an earlier run gave a conflict name beside the paths of the edit. */
 function keptOf(staging: Staging, edit: Edit): readonly Kept[] {
   if (edit.op === 'activate' || (edit.op === 'put' && kindOf(edit) === 'metadata')) return [];
   const paths = edit.op === 'move' ? [edit.from, edit.to] : [edit.path];
@@ -161,10 +165,10 @@ function keptOf(staging: Staging, edit: Edit): readonly Kept[] {
   );
 }
 
-/** What was kept in a tree goes with it, back or forth. */
+/** The present place of something that was kept beside: if it lay in a tree that moved, it moved along. */
 function asItIsNow(staging: Staging, { path, beside }: Kept): Kept {
   if (beside === undefined) return { path };
-  // A whole tree that was kept beside takes along what was kept in it.
+  // If a whole tree was kept beside, what had been kept in it moved along.
   const carried = staging.kept.flatMap((other) =>
     other.beside === undefined || other.beside === beside ? [] : [rebase(beside, other.path, other.beside)],
   );
@@ -173,7 +177,7 @@ function asItIsNow(staging: Staging, { path, beside }: Kept): Kept {
   return now === undefined || now === beside ? { path, beside } : { path: besideOf(path, now), beside: now };
 }
 
-/** The name of `path` in the directory of what is kept beside it. */
+/** The name of `path` in the directory in which `beside` lies. */
 const besideOf = (path: AbsPath, beside: AbsPath): AbsPath => below(parent(beside), basename(path));
 
 function prepareAll(staging: Staging, edits: readonly Edit[], blobs: Blobs): void {
@@ -191,19 +195,19 @@ function prepareAll(staging: Staging, edits: readonly Edit[], blobs: Blobs): voi
   }
   refuseCapable(staging, edits, now);
   noteGiven(staging, edits, now);
-  // Attributes first: a change of owner would take some away, and the mode is set last.
+  // Attributes first: chown(2) removes some, and finishPut sets the mode last.
   for (const [{ fd }, names] of alike) likeOld(fd, names);
   for (const one of finish) one();
   staging.stagingDirs.flush();
 }
 
-/** What somebody has put a link in the place of is not what we changed. */
+/** The directory; undefined if it is gone, or if somebody put a link on the way: then it is not the one that we changed. */
 const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
   unlessTheirLink(() => thereOrNot(() => held.dir(dir)));
 
 /**
- * chown(2) takes a file's capabilities away, and to give them back to bytes that somebody could write meanwhile would give
- * their program the rights of ours: such a file changes hands by hand alone. Throws EPERM.
+ * chown(2) removes a file's capabilities. We do not restore them: somebody could write the bytes meanwhile, and their
+ * program would get the rights of ours. So such a file must be given by hand. Throws EPERM.
  */
 function refuseCapable({ anchors: held }: Staging, edits: readonly Edit[], now: Aliases): void {
   const given = edits.filter((edit): edit is Put => edit.op === 'put' && isGivenProgram(edit));
@@ -230,10 +234,10 @@ function refuseCapable({ anchors: held }: Staging, edits: readonly Edit[], now: 
   }
 }
 
-/** Files that are held at a time. */
+/** Files that are open at a time. */
 const PINNED = 64;
 
-/** A file that can be run, and that changes hands as the inode it is. */
+/** True of an executable file that gets another owner and stays the same inode. */
 const isGivenProgram = (edit: Put): boolean =>
   kindOf(edit) === 'metadata' &&
   edit.before.type === 'file' &&
@@ -241,11 +245,11 @@ const isGivenProgram = (edit: Put): boolean =>
   (edit.before.mode & 0o111) !== 0 &&
   !sameOwner(edit.before.owner, edit.after.owner);
 
-/** Entries, owners and modes: an fsync of a directory holds its names, but nothing of what they name. */
+/** Flushes the edits. fsync(2) of a directory makes its names durable, but not the owner and mode of what they name. */
 function flushEdits({ anchors: held, stagingDirs: all }: Staging, edits: readonly (Put | Move)[]): void {
   const puts = edits.filter((edit) => edit.op === 'put');
   const metadata = puts.filter((edit) => kindOf(edit) === 'metadata');
-  // A link's own inode cannot be opened, so its owner can't be flushed alone.
+  // A symbolic link's own inode cannot be opened, so fsync(2) can't flush its owner.
   const isMany = metadata.length > MANY || metadata.some(({ after }) => after.type === 'link');
   const dirs = new Set(puts.map(({ path }) => parent(path)));
   if (isMany) {
@@ -262,7 +266,7 @@ function flushEdits({ anchors: held, stagingDirs: all }: Staging, edits: readonl
   for (const { path } of metadata) {
     const place = unlessTheirLink(() => thereOrNot(() => held.at(path)));
     const stat = place && there(place);
-    // A later edit, or somebody else, may have made something of another kind of it.
+    // A later edit, or somebody else, may have replaced it by something of another kind.
     if (place !== undefined && (stat?.isFile() || stat?.isDirectory())) syncAt(place);
   }
   const changed = new Set(puts.filter((edit) => kindOf(edit) !== 'metadata').map(({ path }) => parent(path)));
@@ -274,8 +278,8 @@ function flushEdits({ anchors: held, stagingDirs: all }: Staging, edits: readonl
 }
 
 /**
- * What somebody wrote to a thing that we had replaced or set aside (through a name or a descriptor from before) is not
- * thrown away with it, nor what we took by mistake: it is kept beside.
+ * Before the sweep: gives a conflict name to each file or tree that we had replaced or set aside and that somebody wrote to
+ * meanwhile (by its earlier name, or by an open descriptor), and to what we took by mistake. Returns those names.
  */
 function keepChanged(staging: Staging, edits: readonly Edit[]): readonly AbsPath[] {
   const filled = new Map<Slot, ReadonlySet<number>>(SLOTS.map((slot) => [slot, filledPlaces(staging, slot)]));
@@ -285,7 +289,7 @@ function keepChanged(staging: Staging, edits: readonly Edit[]): readonly AbsPath
     return slots.some((slot) => filled.get(slot)!.has(at)) ? [{ edit, at }] : [];
   });
   if (slotted.length === 0) return [];
-  // First: what nobody can write to any more stays as it is looked at then.
+  // First, because a file that nobody can write any more stays as we see it.
   const writers = lateWriters(
     staging.tx,
     slotted.map(({ edit }) => (edit.op === 'move' ? edit.from : edit.path)),
@@ -296,7 +300,7 @@ function keepChanged(staging: Staging, edits: readonly Edit[]): readonly AbsPath
   });
 }
 
-/** The edits of which something lies in a slot: most of a large tree are owners and modes, and have nothing there. */
+/** The edits with something in this slot. Most edits of a large tree change owners and modes, and have nothing there. */
 const filledPlaces = ({ stagingDirs: all }: Staging, slot: Slot): ReadonlySet<number> =>
   new Set(
     all

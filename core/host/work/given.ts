@@ -1,5 +1,5 @@
-// What changes hands, noted before it does: undo, in this process or in the next one after a death, takes nothing back that its new
-// owner has written, and gives what it takes back the attributes that it had.
+// Notes attributes and bytes of whatever changes its owner, before it does. So undo, in this process or after a crash
+// in the next, takes back no bytes that the new owner wrote, and restores the attributes.
 
 import { closeSync, fstatSync, readFileSync, type Stats, writeFileSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
@@ -13,14 +13,14 @@ import type { Aliases, Given, Staging } from './staging.ts';
 import { type StagingDir, thereOrNot } from './staging-directory.ts';
 import { isTaken } from './take-over.ts';
 
-/** In each staging directory, durable on return: what each edit gives to another owner. */
+/** Writes the note into each staging directory: what each edit gives to another owner. Durable on return. */
 export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases): void {
   if (process.geteuid?.() !== 0) return;
   const given = edits.flatMap((edit, at) => (edit.op === 'put' && changesHands(edit) ? [{ edit, at }] : []));
   const byDir = new Map<StagingDir, (readonly [at: number, what: Given])[]>();
   for (let from = 0; from < given.length; from += PINNED) {
     const pinned = given.slice(from, from + PINNED).flatMap(({ edit, at }) => {
-      // It may not be there yet.
+      // An earlier edit of the transaction may have to make it first.
       const pin = thereOrNot(() => openPinned(staging.anchors.at(now.now(edit.path))));
       return pin === undefined ? [] : [{ edit, at, pin }];
     });
@@ -31,7 +31,7 @@ export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases
         const stat = fstatSync(pin);
         if (stat.isFile() && isTakenBy(stat, edit) && stat.size > MOST.fileBytes)
           throw errno('EFBIG', `"${edit.path}" has ${stat.size} bytes, and is to be copied`);
-        // What is somebody's now may have other bytes a moment later.
+        // If it belongs to somebody, they can write other bytes at any time.
         const bytes = stat.isFile() && stat.uid === 0 ? digestOfPinned(pin, stat.size) : undefined;
         const own = attributes.get(index);
         const noted = byDir.get(stagingDir) ?? [];
@@ -49,22 +49,22 @@ export function noteGiven(staging: Staging, edits: readonly Edit[], now: Aliases
   }
 }
 
-/** A file that its next owner gets as a new inode, see take-over.ts. */
+/** True if the next owner gets the file as a new inode (take-over.ts). */
 const isTakenBy = (stat: Stats, { after }: Put): boolean => 'owner' in after && isTaken(stat, after.owner);
 
 const NOTE = 'given';
 
-/** Inodes that are held at a time, and given to one program. */
+/** Inodes that are open at a time, and passed to one getfattr(1). */
 const PINNED = 256;
 
-/** Where nothing is put in its place: what is replaced comes back as the inode that it was. */
+/** True if an existing inode gets another owner. (What a put replaces comes back as the old inode, so it needs no note.) */
 const changesHands = (edit: Put): boolean =>
   kindOf(edit) === 'metadata' &&
   (edit.before.type === 'file' || edit.before.type === 'dir') &&
   edit.after.type === edit.before.type &&
   edit.before.owner.uid !== edit.after.owner.uid;
 
-/** What was noted of an edit. Undefined: nothing, for nothing changes hands by it, or it was not prepared. */
+/** The note about an edit. Undefined if it changes no owner, or was not prepared. */
 export function givenAt(staging: Staging, at: number): Given | undefined {
   staging.given ??= new Map(
     staging.stagingDirs.all().flatMap(({ fd }) => {
@@ -80,7 +80,7 @@ function entriesIn(text: string): readonly (readonly [number, Given])[] {
     return JSON.parse(text) as [number, Given][];
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
-    // Cut off while it was written: nothing was published.
+    // A crash cut the note off while it was written, so nothing was published.
     return [];
   }
 }

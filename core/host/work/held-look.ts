@@ -1,4 +1,4 @@
-// Looks at what a transaction names, through directories that are held open: what is seen is what would be changed.
+// Looks at the paths of a transaction through open directories: what we see is what we would change.
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
@@ -19,12 +19,12 @@ const TOP: Entry = { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } };
 
 export type HeldLook = Host['held'] & {
   readonly release: () => void;
-  /** As `read` and `list`, of an inode that is this user's: throws `unreadable` for any other. */
+  /** As `read` and `list`, but only of an inode that belongs to this user; throws `unreadable` otherwise. */
   readonly readOf: (path: AbsPath, uid: number, most?: number) => Uint8Array | undefined;
   readonly listOf: (path: AbsPath, uid: number) => readonly string[];
 } & Pick<Reader, 'hindrance' | 'room'>;
 
-/** Throws EPERM where somebody's link is on the way, `unreadable` for what is too large. */
+/** Throws EPERM if a link of somebody else's is on the way, and `unreadable` for a file that is too large. */
 export function heldLook(root: AbsPath): HeldLook {
   const held: Anchors = anchors(root);
   const pinned = <T>(path: AbsPath, see: (pin: number) => T): T | undefined => {
@@ -61,7 +61,7 @@ export function heldLook(root: AbsPath): HeldLook {
         closeSync(fd);
       }
     };
-  /** One inode is asked whose it is, and looked into. */
+  /** Checks the owner of the same inode that `see` then reads. */
   const of =
     <T>(path: AbsPath, uid: number, see: (pin: number) => T) =>
     (pin: number): T => {

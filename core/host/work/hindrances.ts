@@ -1,5 +1,5 @@
-// What hinders a write on this disk, seen through directories that are held, without trying it: access(2) tells read-only mounts
-// and immutable inodes to root too.
+// Finds what would hinder a write, without trying it, through open directories: access(2) reports read-only mounts
+// (EROFS) and immutable inodes (EPERM) to root too.
 
 import { accessSync, closeSync, constants, fstatSync, statfsSync } from 'node:fs';
 import type { Changed, Hindrance, Room } from '../../machine/hindrance.ts';
@@ -11,7 +11,7 @@ import { openPinned } from './pinned.ts';
 import { thereOrNot } from './staging-directory.ts';
 
 export function hindranceIn(held: Anchors): Reader['hindrance'] {
-  /** The directory that is there, of those on the way. */
+  /** The nearest directory on the way to `path` that exists. */
   const nearest = (path: AbsPath): { readonly at: AbsPath; readonly dir: Anchor } | undefined => {
     for (let at = path; ; at = parent(at)) {
       const dir = directoryAt(held, at);
@@ -22,7 +22,8 @@ export function hindranceIn(held: Anchors): Reader['hindrance'] {
     const found = nearest(parent(path));
     const why = found && refusalOf(found.dir.fd);
     if (found === undefined || why === undefined) return undefined;
-    // That root is needed is said elsewhere; what its own owner can't write, no sudo of theirs is needed for.
+    // If the directory is somebody else's, the command says elsewhere that it needs root. The user's own directory
+    // needs a chmod, not root.
     const isOwn = isRoot() || found.dir.uid === process.geteuid?.();
     return why === 'closed' && !isOwn ? undefined : { kind: why, at: found.at };
   };
@@ -53,13 +54,16 @@ export const roomIn =
       const dir = directoryAt(held, at);
       if (dir === undefined) return undefined;
       const { bsize, bavail, bfree, files, ffree, blocks } = statfsSync(`/proc/self/fd/${dir.fd}`);
-      // File systems that make room as they need it say nothing.
+      // File systems that allocate on demand report no blocks.
       if (blocks === 0) return undefined;
       const bytes = (isRoot() ? bfree : bavail) * bsize;
       return { volume: String(dir.dev), bytes, files: files === 0 ? Number.POSITIVE_INFINITY : ffree };
     });
 
-/** Undefined: a link of theirs is on the way, or a directory that we may not pass; who writes there needs root, or is told of it. */
+/**
+ * Undefined if a link of somebody else's is on the way, or a directory that we may not search: writing there needs
+ * root, or is refused elsewhere.
+ */
 function ifSeen<T>(look: () => T): T | undefined {
   try {
     return unlessTheirLink(look);
@@ -74,13 +78,13 @@ const directoryAt = (held: Anchors, path: AbsPath): Anchor | undefined => {
     return held.dir(path);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    // A link that leads in a circle leads to no directory.
+    // ELOOP: a link in a circle leads to no directory.
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw thrown;
   }
 };
 
-/** Of a pinned inode, whatever becomes of its name. */
+/** Tries access(2) on a pinned inode, so its name does not matter. */
 function refusalOf(fd: number): Exclude<Hindrance['kind'], 'mounted'> | undefined {
   try {
     accessSync(`/proc/self/fd/${fd}`, constants.W_OK);

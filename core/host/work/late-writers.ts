@@ -1,5 +1,5 @@
-// Who could still write to what lies in a transaction's slots, through a descriptor from before: asked of /proc. What is
-// looked at when nobody can any more stays as it was seen.
+// Finds in /proc which other processes could still write, through an old descriptor, to files in a transaction's slots.
+// A file that nobody can write any more stays as we see it.
 
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { type AbsPath, basename } from '../../path.ts';
@@ -10,26 +10,26 @@ import { stagingName } from '../disk/staging-name.ts';
 import { type Identity, isSameInode } from './staging.ts';
 
 export interface LateWriters {
-  /** Whether somebody has the file open for writing. */
+  /** True if somebody has the file open for writing. */
   readonly has: (file: Stats) => boolean;
-  /** Whether somebody has a file below what lies in a slot open for writing. */
+  /** True if somebody has a file below this tree in a slot open for writing. */
   readonly hasBelow: (slotted: DiskPath) => boolean;
 }
 
-/** A descriptor of another process by which a file can be written. `place`: the name by which it was opened, as it is now. */
+/** A descriptor of another process that can write a file. `place`: the present name of that file. */
 interface Writer extends Identity {
   readonly place: string;
 }
 
 /**
- * Waits a moment for those who are about to be done. `paths`: what was replaced or taken away. Sees what this user may see:
- * root everything on this kernel in its PID namespace, but no file that is mapped without a descriptor or is on its way
- * through a socket.
+ * Waits up to a sixth of a second for writers to close their files. `paths`: what was replaced or taken away. Sees what
+ * this user may see: root sees every process in its PID namespace, but not a file that is mapped without a descriptor,
+ * or whose descriptor is in transit through a socket.
  */
 export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters {
   const work = `/${stagingName(tx)}/`;
   const names = new Set(paths.map((path) => `${basename(path)}${DELETED}`));
-  // What was taken to a slot is named there; what was replaced by a rename has lost its name.
+  // A file that we renamed into a slot has its name there; one that rename(2) replaced has none.
   const isOurs = (place: string): boolean =>
     place.includes(work) || (place.endsWith(DELETED) && names.has(place.slice(place.lastIndexOf('/') + 1)));
   let writers = writersOf(isOurs);
@@ -47,17 +47,17 @@ export function lateWriters(tx: string, paths: readonly AbsPath[]): LateWriters 
   };
 }
 
-/** As the kernel says of a file without a name. */
+/** The kernel appends this to the name of a file that has none any more. */
 const DELETED = ' (deleted)';
 
-/** Milliseconds: long enough for a line that is appended, short enough for who waits for an apply. */
+/** Milliseconds: enough for a program that appends a line, and not long for a user who waits for an apply. */
 export const PAUSES: readonly number[] = [2, 8, 32, 128];
 
 function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
   const found: Writer[] = [];
   for (const { opened, info } of othersDescriptors()) {
     const place = orGone(() => linkTarget(opened));
-    // Only then: to look at what is on a file system that does not answer would wait for it.
+    // Only for our files: stat(2) on a file system that does not answer would hang.
     if (place === undefined || !isOurs(place)) continue;
     const told = orGone(() => readFileSync(info, 'latin1'));
     const stat = told !== undefined && canWrite(told) ? orGone(() => statSync(opened)) : undefined;
@@ -66,7 +66,7 @@ function writersOf(isOurs: (place: string) => boolean): readonly Writer[] {
   return found;
 }
 
-/** proc(5): the flags of open(2) in octal, of which the last two bits are the access mode. */
+/** proc_pid_fdinfo(5): the flags of open(2) in octal. The last two bits are the access mode. */
 const canWrite = (info: string): boolean => /^flags:\s*[0-7]*[12567]$/m.test(info);
 
 export const sleep = (milliseconds: number): void => {

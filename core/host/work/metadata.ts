@@ -1,4 +1,4 @@
-// Owner and mode of what is there, and nothing else of it: of exactly the inode that was looked at.
+// Changes owner and mode of an existing inode, and nothing else: of exactly the inode that was looked at.
 
 import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
@@ -13,15 +13,21 @@ import { isSameInode, type Staging, there } from './staging.ts';
 import { isTaken, type Taken, takeFile } from './take-over.ts';
 import { linksInSlots } from './taking.ts';
 
-/** Gives what is at `target`, in the held directory `dir`, the owner and mode of the put. Throws `stale` where it is not as expected. */
+/**
+ * Gives `target`, a name in the open directory `dir`, the owner and mode of the put. Throws `stale` if it is not as
+ * expected.
+ */
 export function changePut(staging: Staging, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
   if (dir.isShut) changeAt(staging, edit, at, dir, target, target);
   else changePinned(staging, edit, at, dir, target);
-  // What is known of the directories held is not so any more.
+  // The owners and modes that are known of open directories may have changed.
   if (edit.after.type === 'dir') staging.anchors.release();
 }
 
-/** Pinned between the look and the deed: in somebody's directory the name may be another's a moment later. */
+/**
+ * Pins the inode between look and change: in a directory that somebody else can change, the name may lead to another
+ * one a moment later.
+ */
 function changePinned(staging: Staging, edit: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = openPinned(target);
   if (pin === undefined) throw staleAt(edit.path);
@@ -47,7 +53,7 @@ function changeAt(
   const expected = before.type === 'file' ? withoutContent(before) : before;
   if (!matches(expected, entry)) throw staleAt(path);
   const isShared = stat.isFile() && stat.nlink > 1 && !(before.type === 'file' && before.hardLinked);
-  // Other names than those in our own slots: what is done to it would be done to them.
+  // The file has names outside our slots: a new owner or mode would apply to them, too.
   if (isShared && stat.nlink > 1 + linksInSlots(staging, stat)) throw staleAt(path);
   const known = staging.known.get(at)?.target;
   const wasRoots = known !== undefined && isSameInode(known, stat);
@@ -61,7 +67,7 @@ function changeAt(
   set(where, target, stat, after);
 }
 
-/** An ACL of its former owner's says what they may do with what is another's now. Undefined: nothing else is there. */
+/** Without the former owner's ACLs, which grant rights to what is another's now. Undefined if nothing is left. */
 const exceptAcl = (attributes: string | undefined): string | undefined =>
   attributes?.replace(/^system\.posix_acl_.*\n/gm, '') || undefined;
 
@@ -72,13 +78,16 @@ function takeInPlace(staging: Staging, taken: Taken, after: Exclude<Puttable, { 
   takeFile(staging, taken, (copy) => setMetadata(copy, after));
 }
 
-/** The former owner and mode, for exactly the inode that is there, if it is the put's. Throws `stale` where it is another kind. */
+/**
+ * Restores the former owner and mode of the inode at `target`. Throws `stale` if it is of another kind, or has names
+ * outside our slots.
+ */
 export function undoMetadata(staging: Staging, { path, before }: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = before.type === 'absent' ? undefined : openPinned(target);
   if (pin === undefined || before.type === 'absent') return;
   try {
     const stat = fstatSync(pin);
-    // Other names than those in our own slots: what is done to it would be done to them.
+    // The file has names outside our slots: a new owner or mode would apply to them, too.
     if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + linksInSlots(staging, stat)) throw staleAt(path);
     staging.warrants.give(dir, stat, asGiven(before), path);
     const given = givenAt(staging, at);
@@ -101,7 +110,7 @@ function withoutContent(entry: Puttable & { type: 'file' }): Puttable {
   return rest;
 }
 
-/** Owner and mode of exactly the inode that is there now: pinned, so that no name is followed twice. */
+/** Sets owner and mode of the inode that is there now. It is pinned, so the name is followed once. */
 export const setMetadata = (place: DiskPath, after: Exclude<Puttable, { type: 'absent' }>): void =>
   withPinned(place, (pin) => set(pin, place, fstatSync(pin), after));
 
@@ -114,7 +123,7 @@ function set(
   const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : stat.isSymbolicLink() ? 'link' : 'other';
   if (kind !== after.type) throw errno('ESTALE', `found a ${kind} where a ${after.type} was expected: ${place}`);
   const { uid, gid } = after.owner;
-  // fchown refuses an O_PATH descriptor; its magic link does not, and follows to exactly this inode.
+  // fchown(2) refuses an O_PATH descriptor; chown(2) through /proc/self/fd follows to exactly this inode.
   const pinned = typeof where === 'number' ? `/proc/self/fd/${where}` : undefined;
   const isOwned = stat.uid === uid && stat.gid === gid;
   if (!isOwned) {
@@ -122,15 +131,15 @@ function set(
     else chownSync(pinned, uid, gid);
   }
   if (after.type === 'link') return;
-  // chown clears set-id bits, and until it its former owner could change the mode.
+  // chown(2) clears set-id bits; and before it, the former owner could change the mode.
   const now = isOwned ? stat : ((typeof where === 'number' ? fstatSync(where) : there(where)) ?? stat);
-  // A name that nobody else can change is, at this point, no link.
+  // If `place` is a name, nobody else can change it, so it is no link here, and chmod(2) follows nothing.
   if ((now.mode & 0o7777) !== after.mode) chmodSync(pinned ?? place, after.mode);
-  // An ACL that its former owner has put on it would outlast them.
+  // An ACL that the former owner set would stay.
   if (now.isDirectory() && isTaken(stat, after.owner)) withPin(where, withoutAcl);
 }
 
-/** An ordinary user may not chown at all, not even to what is already so on some file systems. */
+/** Calls lchown(2) only if it changes something: some file systems refuse it to an ordinary user even if it does not. */
 export function lchownIfNeeded(place: DiskPath, { uid, gid }: Owner): void {
   const stat = there(place);
   if (stat?.uid !== uid || stat.gid !== gid) lchownSync(place, uid, gid);

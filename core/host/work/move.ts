@@ -1,5 +1,5 @@
-// One move on the disk: a rename where the kernel can do that; across file systems, and from a place of root's to somebody else's,
-// a copy that is complete, durable and out of sight before the original is set aside for it.
+// One move on the disk. It is a rename where the kernel can do that. Across volumes, and from a place of root's to
+// somebody else's, it is a copy: complete, durable and out of sight before the original is set aside.
 
 import {
   closeSync,
@@ -36,15 +36,15 @@ import { type Aliases, isSameInode, mustBeFree, type Staging, there } from './st
 import { type Slot, type StagingDir, type StagingDirs, thereOrNot } from './staging-directory.ts';
 import { give, keepBeside, moveDir, nearest, PATIENCE, setAside, take } from './taking.ts';
 
-/** What is noted beside a prepared move, for whoever undoes it: the inode that is ours at the new place. */
+/** A record for the undo, written when a move is prepared. `ino`: the inode that will be ours at the new place. */
 interface Note {
   readonly how: 'rename' | 'copy';
   readonly ino: number;
-  /** Of the staging directory that the note lies in. */
+  /** The inode number of the staging directory that holds the note. */
   readonly stagingDir?: number;
-  /** It came from a place that root alone controls. */
+  /** True if the tree came from a place that root alone controls. */
   readonly roots: boolean;
-  /** Of the original that was copied. */
+  /** The manifest's digest of the original that was copied. */
   readonly manifest?: string;
   readonly young?: readonly string[];
 }
@@ -65,14 +65,15 @@ export function prepareMove(staging: Staging, { from, to }: Move, at: number, no
     const roots = sourceDir.isOursAlone && stat.uid === 0;
     const [mounted] = stat.isDirectory() ? mountsBelow(realOf(pin), from) : [];
     if (mounted !== undefined) throw errno('EBUSY', `a file system is mounted at ${mounted}`);
-    // What is prepared in it would lie in it, and move with it.
+    // Its staging directory would lie in the subvolume itself, and move with it.
     if (stat.isDirectory() && volumeOf(pin) !== volumeOf(sourceDir.fd))
       throw errno('EBUSY', `a volume of its own (a btrfs subvolume) is at ${from}: move it by hand`);
-    // Whoever gets it could change what comes back: so they get a copy, and root's own stays out of their reach until the commit.
+    // With a rename, the new owner could change what undo gives back. So they get a copy, and root's own inodes stay
+    // out of their reach until the commit.
     const isForOthers = roots && !targetDir.isOursAlone;
     if (isOneVolume && !isForOthers && !(stat.isDirectory() && isOverlay(pin))) {
       note(stagingDir, at, { how: 'rename', ino: stat.ino, roots });
-      // It gets its new name by a link, which counts as a change of it.
+      // link(2) gives the file its new name, which changes its ctime.
       if (!stat.isDirectory()) staging.touched.add(now.now(from));
       now.move(from, to);
       return;
@@ -82,7 +83,7 @@ export function prepareMove(staging: Staging, { from, to }: Move, at: number, no
     const { digest, young, shape } = copyTree(source, copy);
     if (stat.isDirectory()) likeTree(pin, copy);
     else if (stat.isFile()) likeFile(pin, stagingDir.fd, at);
-    // It may be one that has no owners, or another idea of names, and says nothing when it is asked to keep them.
+    // The file system may keep no owners, or fold names, without an error.
     if (shapeOf(copy) !== shape) throw errno('ENOTSUP', `names, owners or modes are not kept where ${to} is`);
     const lock = stat.isDirectory() ? lockNew(copy.toString('latin1')) : undefined;
     if (lock !== undefined) staging.locks.push(lock);
@@ -100,7 +101,7 @@ export function prepareMove(staging: Staging, { from, to }: Move, at: number, no
   }
 }
 
-/** Durable on return: what is done in the tree afterwards must not be there without it. */
+/** Durable on return: no later edit in the tree may reach the disk without the move. */
 export function publishMove(staging: Staging, move: Move, at: number): void {
   const { from, to } = move;
   mayMove(staging, move);
@@ -114,12 +115,12 @@ export function publishMove(staging: Staging, move: Move, at: number): void {
   flushMove(staging, move);
 }
 
-/** Its two directories, as they are now. */
+/** Checks that we may change names in both directories, as they are now. */
 function mayMove({ anchors, warrants }: Staging, { from, to }: Pick<Move, 'from' | 'to'>): void {
   for (const path of [from, to]) warrants.write(anchors.dir(parent(path)), path);
 }
 
-/** Whether the inode is the very tree that the move brought there from a place that root alone controls. */
+/** True if the inode is the tree that the move brought there from a place that root alone controls. */
 export function isOurTree(
   anchors: Anchors,
   stagingDirs: StagingDirs,
@@ -132,7 +133,7 @@ export function isOurTree(
   return known?.roots === true && known.ino === ino;
 }
 
-/** Where the kernel has what is pinned. */
+/** The kernel's own path of a pinned inode. */
 const realOf = (pin: number): AbsPath =>
   absolute(fromBytes(readlinkSync(`/proc/self/fd/${pin}`, { encoding: 'buffer' })));
 
@@ -141,14 +142,18 @@ function renameDir({ anchors }: Staging, { from, to }: Move, known: Note): void 
   if (inodeAt(source) !== known.ino) throw staleAt(from);
   if (!moveDir(source, target)) throw staleAt(to);
   if (inodeAt(target) === known.ino) return;
-  // Where nobody else can change the old name, it was ours that went, and another is at the new one by now: that is no way back.
+  // If nobody else can change the old name, our tree did move, and somebody has exchanged it at the new name since:
+  // renaming back would bring theirs to the old name.
   if (anchors.dir(parent(from)).isOursAlone) throw errno('EBUSY', `somebody exchanged "${to}" at this moment`);
-  // Another one at the last moment.
+  // Somebody put another tree at the old name in the last moment: it goes back.
   moveDir(target, source);
   throw staleAt(from);
 }
 
-/** By way of a slot: a link alone would leave its old name, which may lead to another file before it is removed. */
+/**
+ * Renames the file into a slot and from there to its new name. With link(2) and unlink(2) at the old name, unlink could
+ * remove another file that came there in between.
+ */
 function renameFile(staging: Staging, { from, to }: Move, at: number, known: Note): void {
   if (inodeAt(staging.anchors.at(from)) !== known.ino) throw staleAt(from);
   const taken = take(staging, from, at);
@@ -160,7 +165,10 @@ function renameFile(staging: Staging, { from, to }: Move, at: number, known: Not
   if (!give(taken, staging.anchors.at(to))) undoTaking(staging, { from, to }, taken);
 }
 
-/** Throws: ESTALE where the move is now as if it had not been begun; else undo has to see to it. */
+/**
+ * Throws ESTALE if the file is back at its old name, as if the move had not begun; otherwise EBUSY, and undo has to
+ * restore it.
+ */
 function undoTaking({ anchors }: Staging, { from, to }: Pick<Move, 'from' | 'to'>, taken: DiskPath): never {
   if (give(taken, anchors.at(from))) throw staleAt(to);
   throw errno('EBUSY', `somebody made another "${from}" at this moment`);
@@ -177,7 +185,7 @@ function exchange(
   const away = stagingDirs.make(anchors.dir(parent(from))).place('away', at);
   const copy = stagingDir.place('new', at);
   renameSync(anchors.at(from), away);
-  // Nobody reaches the original by its name any more: what was written to it during the copy shows now.
+  // Nobody can open the original by its name any more, so a write during the copy shows now.
   const isSame =
     manifestOf(away).digest === known.manifest &&
     (known.young ?? []).every((name) => sameBytes(inside(away, name), inside(copy, name)));
@@ -188,17 +196,17 @@ function exchange(
   if (!give(copy, anchors.at(to))) undoTaking(staging, { from, to }, away);
 }
 
-/** `name` is empty where the tree is one file. */
+/** `name` is empty if the tree is a single file. */
 const inside = (tree: DiskPath, name: string): DiskPath =>
   name === '' ? tree : Buffer.concat([tree, Buffer.from(`/${name}`, 'latin1')]);
 
-/** Whether what is at the new place is what the move put there. */
+/** True if what lies at the new place is what the move put there. */
 export const isOursAt = (staging: Staging, move: Pick<Move, 'from' | 'to'>, at: number): boolean =>
   ourInodeAt(staging, move, at) !== undefined;
 
 /**
- * The inode at the new place, if the move put it there. Only on a machine that was restored from a copy, where our own work
- * directory is another inode too, is it known by there being nothing else that it could be.
+ * The inode at the new place, if the move put it there. It is known by its number. On a machine that was restored from
+ * a copy, all numbers differ, that of the staging directory included; then it is ours if it can be nothing else.
  */
 function ourInodeAt(
   { anchors, stagingDirs }: Staging,
@@ -219,12 +227,13 @@ function ourInodeAt(
   return isGone && !isInSlot ? inode : undefined;
 }
 
-/** From whatever state a crash left a move in, back to the start. What is not ours is kept beside, never replaced. */
+/** Brings a move back from whatever state a crash left it in. What is not ours is kept beside, never replaced. */
 export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
   const { anchors, stagingDirs } = staging;
   const targetDir = reached(anchors, parent(move.to));
   const sourceDir = reached(anchors, parent(move.from));
-  // Moves are durable in their order: without a place to come from, it is another's; without one to go to, it was not made.
+  // Moves reach the disk in order. Without its source directory, this one is not ours to undo; without its target
+  // directory and without an original in our slot, it was never made.
   const original = sourceDir && originalIn(staging, sourceDir, at);
   if (sourceDir === undefined || (targetDir === undefined && original === undefined))
     return { changed: false, kept: [] };
@@ -240,14 +249,14 @@ export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
   const kept =
     known?.how === 'copy' ? undoCopy(staging, move, at, original, ours) : undoRename(staging, move, at, original, ours);
   if (kept === undefined) return { changed: false, kept: [] };
-  // Whoever has hidden our notes may have left there what we had put there.
+  // Somebody has hidden our notes, so what we put there may still be there.
   if (known === undefined && there(childOf(targetDir, basename(move.to))) !== undefined)
     staging.kept.push({ path: move.to });
   flushMove(staging, move);
   return { changed: true, kept };
 }
 
-/** The directory that the copy was put in is not there any more, or somebody's link is: the original comes back all the same. */
+/** The directory that got the copy is gone, or somebody's link leads there now: the original returns all the same. */
 function withoutCopy(staging: Staging, { from, to }: Move, at: number, original: DiskPath): UndoneEdit {
   staging.warrants.write(staging.anchors.dir(parent(from)), from);
   const kept = giveOldName(staging, from, at, original);
@@ -256,7 +265,7 @@ function withoutCopy(staging: Staging, { from, to }: Move, at: number, original:
   return { changed: true, kept };
 }
 
-/** Whether the original lies in our slot, where nobody but root can change what is there. */
+/** True if the original lies in our slot, in a place where nobody but root can change it. */
 export function hasOriginal(staging: Staging, { from }: Pick<Move, 'from'>, at: number): boolean {
   const sourceDir = reached(staging.anchors, parent(from));
   return sourceDir?.isOursAlone === true && originalIn(staging, sourceDir, at) !== undefined;
@@ -267,22 +276,22 @@ function originalIn({ stagingDirs }: Staging, sourceDir: Anchor, at: number): Di
   return slot !== undefined && there(slot) !== undefined ? slot : undefined;
 }
 
-/** Undefined: it is not there, or somebody's link is on the way. */
+/** Undefined if the directory is missing, or a link of somebody else's is on the way. */
 const reached = (held: Anchors, dir: AbsPath): Anchor | undefined =>
   unlessTheirLink(() => thereOrNot(() => held.dir(dir)));
 
-/** Whoever owns a directory can rename what is in it, so also what was moved there. */
+/** The error for a tree that is at neither place: the owner of a directory can rename what was moved there. */
 const carriedOff = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
   errno('ENOENT', `what was moved from "${from}" to "${to}" is at neither: put it back at "${to}", and recover again`);
 
-/** Whoever owns the directory of our staging directory can rename that, and the original lies in it. */
+/** The error for an original that is not in its slot: the owner of the directory can rename the staging directory in it. */
 const hidden = ({ from, to }: Pick<Move, 'from' | 'to'>): Error =>
   errno(
     'ENOENT',
     `the original of what was copied from "${from}" to "${to}" is not where it was set aside: put the directory .reflake-… beside "${from}" back under its name, and recover again`,
   );
 
-/** Undefined: there is nothing to undo. */
+/** Undefined if there is nothing to undo. */
 function undoCopy(
   staging: Staging,
   { from, to }: Move,
@@ -291,15 +300,16 @@ function undoCopy(
   ours: number | undefined,
 ): readonly AbsPath[] | undefined {
   const { anchors } = staging;
-  // Of two file systems either may lose its rename: the original is (again) at its place, and our copy shows.
+  // After a power cut, either file system may have lost its rename. If the original is in no slot, it must be back at its
+  // old name; if it is not there either, somebody has hidden our staging directory.
   if (original === undefined && there(anchors.at(from)) === undefined) {
     if (ours !== undefined) throw hidden({ from, to });
     return undefined;
   }
-  // First: whatever becomes of the copy, its owner's full disk included, the original is at its place.
+  // The original first: it returns even if dealing with the copy fails, for instance because its owner's disk is full.
   const kept: AbsPath[] = original === undefined ? [] : [...giveOldName(staging, from, at, original)];
   const taken = ours === undefined ? undefined : take(staging, to, at, 'undo');
-  // Whatever it is: nobody reaches it by its name any more.
+  // Nobody can open the copy by its name any more, so this comparison is final.
   if (taken !== undefined && !sameTree(anchors.at(from), taken)) kept.push(...besides(keepBeside(staging, to, taken)));
   return kept;
 }
@@ -328,7 +338,7 @@ function undoRename(
   return kept;
 }
 
-/** Its old name is given to what lies in a slot; what is in the way is kept beside: their names. */
+/** Gives what lies in a slot its old name. What is in the way is kept beside; returns those names. */
 function giveOldName(staging: Staging, from: AbsPath, at: number, slotted: DiskPath): readonly AbsPath[] {
   const kept: AbsPath[] = [];
   for (let tries = 0; tries < PATIENCE; tries++) {
@@ -343,7 +353,7 @@ function makeRoom(staging: Staging, path: AbsPath, at: number): AbsPath[] {
   return name === undefined ? [] : [name];
 }
 
-/** What lies in slots of the move and is nowhere else by now gets a name beside: their names. */
+/** Gives a conflict name to what lies in slots of the move and has no other name. Returns those names. */
 export function keepSlotted(
   staging: Staging,
   { from, to }: Move,
@@ -368,7 +378,8 @@ export function keepSlotted(
       }),
     );
   return [
-    // Of a copy that is in its place the original goes, but for what was still written to it through a descriptor.
+    // The original of a copy that is in its place is dispensable, unless somebody wrote to it through an open
+    // descriptor.
     ...keep(from, 'away', (thing) => isCopied && manifestOf(thing).digest === known?.manifest),
     ...keep(to, 'undo', (thing) => sourceDir !== undefined && isSameTreeAt(childOf(sourceDir, basename(from)), thing)),
   ];
@@ -397,7 +408,7 @@ function note(
   syncAt(stagingDir.place('old', at));
 }
 
-/** Undefined: the move was not wholly prepared. */
+/** Undefined if the move was not completely prepared. */
 function noted(stagingDir: StagingDir, at: number): Note | undefined {
   const place = stagingDir.place('old', at);
   if (there(place) === undefined) return undefined;
@@ -405,7 +416,7 @@ function noted(stagingDir: StagingDir, at: number): Note | undefined {
     return JSON.parse(readFileSync(place, 'utf8')) as Note;
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
-    // Cut off while it was written: what it is about was not published.
+    // A crash cut the note off while it was written, so its move was not published.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
-// An inode held by a descriptor that opens nothing (O_PATH): what is looked at and what is changed are then the same thing,
-// whatever happens to its name. It also says what a pinned inode is.
+// Inodes that are pinned by an O_PATH descriptor, which opens nothing: so we change what we looked at, whatever happens
+// to its name. Also says what a pinned inode is.
 
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { digestOf } from '../../canonical.ts';
@@ -10,7 +10,7 @@ import type { DiskPath } from '../disk/disk-paths.ts';
 import { entryOf, readAll } from '../disk/look.ts';
 import { thereOrNot } from './staging-directory.ts';
 
-/** Undefined: nothing is there. Opens without side effects, whatever it is. */
+/** Undefined if there is nothing. O_PATH has no side effects on any kind of file. */
 export const openPinned = (place: DiskPath): number | undefined =>
   thereOrNot(() => openSync(place, O_PATH | constants.O_NOFOLLOW));
 
@@ -23,7 +23,7 @@ export function withPinned<T>(place: DiskPath, act: (pin: number) => T): T {
   }
 }
 
-/** Owner, mode, and where the put says something of them, bytes or target. */
+/** Compares owner and mode, and bytes or target if the put gives them. */
 export function isAsBefore(before: Puttable, pin: number, stat: Stats, target: string): boolean {
   const entry = entryOf(stat, () => target);
   if (before.type !== 'file' || entry.type !== 'file' || before.content === undefined) return matches(before, entry);
@@ -33,7 +33,7 @@ export function isAsBefore(before: Puttable, pin: number, stat: Stats, target: s
 export const withContent = (entry: Entry, content: Digest | undefined): Entry =>
   entry.type === 'file' && content !== undefined ? { ...entry, content } : entry;
 
-/** Undefined: larger than anything that was planned. */
+/** Undefined if the file is larger than anything that can be planned. */
 export function digestOfPinned(pin: number, size: number): Digest | undefined {
   if (size > MOST.fileBytes) return undefined;
   const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -44,7 +44,7 @@ export function digestOfPinned(pin: number, size: number): Digest | undefined {
   }
 }
 
-/** The bytes of a file at a name that nobody else can change; undefined where there is none. */
+/** The digest of a file at a name that nobody else can change; undefined if there is no file. */
 export function digestAt(place: DiskPath): Digest | undefined {
   const pin = openPinned(place);
   if (pin === undefined) return undefined;

@@ -1,5 +1,5 @@
-// One put on the disk: what it makes is prepared in a slot, published by one rename or link. undo-put.ts undoes it.
-// At any moment a path is what it was or what it shall be; what it replaces is kept, as the inode it is.
+// One put on the disk: what it makes is prepared in a slot and published by one rename or link. undo-put.ts undoes it.
+// What it replaces is kept, as the same inode.
 
 import {
   closeSync,
@@ -27,13 +27,13 @@ import { type Aliases, type Identity, isSameInode, type Staging, there } from '.
 import type { StagingDir } from './staging-directory.ts';
 import { give, giveOrStale, isOpenToOthers, linkIfPossible, moveDir, stagingDirFor, take } from './taking.ts';
 
-/** Where a put was prepared. `isAlike`: it shall have the attributes of what it replaces. */
+/** A put that was prepared. `isAlike`: it gets the attributes of what it replaces. */
 export interface Prepared {
   readonly stagingDir: StagingDir;
   readonly isAlike: boolean;
 }
 
-/** Makes what the put will publish, and links what it will replace. Undefined: there is nothing to make. */
+/** Makes what the put will publish, and links what it will replace into a slot. Undefined if there is nothing to make. */
 export function preparePut(staging: Staging, edit: Put, at: number, now: Aliases, blobs: Blobs): Prepared | undefined {
   const { path, before, after } = edit;
   const kind = kindOf(edit);
@@ -43,21 +43,21 @@ export function preparePut(staging: Staging, edit: Put, at: number, now: Aliases
     return undefined;
   }
   const dir = staging.anchors.dir(now.now(parent(path)));
-  // What is to be moved or made by then is asked about when it is there.
+  // If the directory is itself to be moved or made by the transaction, this is checked once it is there.
   if (now.now(parent(path)) === parent(path)) staging.warrants.write(dir, path);
   const stagingDir = staging.stagingDirs.make(dir);
   const place = now.now(path);
   const isOurs = staging.touched.has(place);
   const target = kind === 'make' ? undefined : linkOld(edit, at, staging.anchors.at(place), stagingDir, isOurs);
   const staged = kind === 'remove' ? undefined : stage(stagingDir, at, after, blobs, path);
-  // What another edit of ours changes before this one is not what it is now.
+  // If an earlier edit of ours will change the file, its present ctime says nothing.
   const since = target && !isOurs ? { since: target.ctimeMs } : {};
   staging.known.set(at, { ...(target && { target }), ...(staged && { staged }), ...since });
   if (kind !== 'remove') {
     now.put(path, stagingDir.path('new', at));
     staging.touched.add(stagingDir.path('new', at));
   }
-  // What somebody has put on their file (an ACL) is not for its next owner.
+  // An ACL that somebody set on their file is not for its next owner.
   const isFiles =
     before.type === 'file' &&
     after.type === 'file' &&
@@ -66,8 +66,8 @@ export function preparePut(staging: Staging, edit: Put, at: number, now: Aliases
 }
 
 /**
- * What lies in a place of root's now, and will be in somebody's before its turn comes (they are given the tree it lies in): by
- * its inode it is known then.
+ * Remembers the inode of something in a place of root's that will lie in somebody else's place when its turn comes,
+ * because an earlier edit gives them the tree: then it is known by its inode.
  */
 function rememberRoots(staging: Staging, path: AbsPath, at: number, place: AbsPath): void {
   if (place === path) return;
@@ -78,7 +78,7 @@ function rememberRoots(staging: Staging, path: AbsPath, at: number, place: AbsPa
   if (target !== undefined) staging.known.set(at, { target });
 }
 
-/** Owner and mode, last of all, and everything durable. */
+/** Sets owner and mode, last of all, and flushes the new file or directory. */
 export function finishPut({ stagingDir }: Prepared, { after }: Put, at: number): void {
   const place = stagingDir.place('new', at);
   if (after.type === 'link') {
@@ -89,7 +89,7 @@ export function finishPut({ stagingDir }: Prepared, { after }: Put, at: number):
   }
 }
 
-/** Links the inode at the path, looks whether it is what was planned, and remembers it. */
+/** Links the inode at the path into a slot, checks that it is as planned, and returns its stat. */
 function linkOld({ path, before }: Put, at: number, place: DiskPath, stagingDir: StagingDir, isOurs: boolean): Stats {
   const old = stagingDir.place('old', at);
   if (before.type !== 'dir') linkIfPossible(place, old);
@@ -98,7 +98,7 @@ function linkOld({ path, before }: Put, at: number, place: DiskPath, stagingDir:
   try {
     const stat = fstatSync(pin);
     const target = stat.isSymbolicLink() ? linkTarget(place) : '';
-    // What an edit before this one makes of it is not finished yet.
+    // If an earlier edit of ours changes it, it need not look as planned yet.
     if (!isOurs && !isAsBefore(before, pin, stat, target)) throw staleAt(path);
     return stat;
   } finally {
@@ -112,7 +112,7 @@ function stage(stagingDir: StagingDir, at: number, after: Puttable, blobs: Blobs
   return there(place);
 }
 
-/** Whatever it is, with nobody's rights but ours yet. */
+/** Makes the thing with rights for nobody but us. Owner and mode come later. */
 export function make(place: DiskPath, after: Puttable, blobs: Blobs, path: AbsPath): void {
   if (after.type === 'dir') {
     mkdirSync(place, 0o700);
@@ -131,7 +131,7 @@ export function make(place: DiskPath, after: Puttable, blobs: Blobs, path: AbsPa
   }
 }
 
-/** Throws `stale` where the target is not what was prepared for any more. */
+/** Publishes the put. Throws `stale` if the target is not the one that it was prepared for. */
 export function publishPut(staging: Staging, edit: Put, at: number): void {
   const { path, before } = edit;
   const dir = staging.anchors.dir(parent(path));
@@ -158,13 +158,17 @@ export function publishPut(staging: Staging, edit: Put, at: number): void {
     renameSync(staged, target);
   } else {
     takePlanned(staging, path, at, known?.target);
-    // Durable, and only then out of its slot: where nothing is at the path, that tells our gap from somebody's removal
-    // (isOurGap). Not ESTALE: the old one is not in its place any more, which is for undo to see to.
+    // `give` makes the new name durable before it empties the slot, so that if nothing is at the path, isOurGap
+    // can tell our own gap from somebody's removal. The error is not ESTALE, because the old file has left its place
+    // and undo must restore it.
     if (!give(staged, target)) throw errno('EBUSY', `somebody made another "${path}" at this moment`);
   }
 }
 
-/** Off its path; what is not what was planned goes back, or stays for the sweep where its name is taken again. */
+/**
+ * Takes the old file off its path. If it is not the planned one, it goes back, or stays in the slot for the sweep if
+ * its name is taken.
+ */
 function takePlanned(staging: Staging, path: AbsPath, at: number, known: Identity | undefined): void {
   const taken = take(staging, path, at);
   if (taken !== undefined && isStill(taken, known)) return;
@@ -172,7 +176,7 @@ function takePlanned(staging: Staging, path: AbsPath, at: number, known: Identit
   throw staleAt(path);
 }
 
-/** `since`: nor written to since then. */
+/** True if the inode is still there, and, with `since`, has the same ctime. */
 function isStill(place: DiskPath, known: Identity | undefined, since?: number): boolean {
   const stat = there(place);
   if (stat === undefined || known === undefined || !isSameInode(stat, known)) return false;
@@ -183,7 +187,7 @@ function removeDir(target: DiskPath, away: DiskPath, path: AbsPath): void {
   try {
     if (!moveDir(target, away)) throw staleAt(path);
   } catch (thrown) {
-    // To move a directory elsewhere its owner must be able to write it.
+    // rename(2) of a directory to another parent needs the right to write the directory itself.
     if ((thrown as NodeJS.ErrnoException).code !== 'EACCES') throw thrown;
     rmdirSync(target);
     return;

@@ -1,5 +1,6 @@
-// Where a transaction works out of sight: one private directory on each volume it touches, as high up as may be, so that
-// it lies outside the trees of others. What is made there is published by a rename; what it replaces is kept there.
+// The directories in which a transaction works out of sight: one private directory on each volume that it touches, as
+// high up as possible, so that it lies outside the trees of others. Renames publish what is made there; what is
+// replaced is kept there.
 
 import {
   closeSync,
@@ -21,39 +22,45 @@ import { foldsCase } from '../disk/file-system.ts';
 import { removeTree } from '../disk/remove-tree.ts';
 import { stagingName } from '../disk/staging-name.ts';
 
-/** `new`: to be published; `old`: links to what will be replaced, and notes; `away`: what was there; `undo`: on its way back. */
+/**
+ * `new`: to be published. `old`: links to what will be replaced, and notes. `away`: what was taken from its name.
+ * `undo`: what will get its old name again.
+ */
 export type Slot = 'new' | 'old' | 'away' | 'undo';
 
 export const SLOTS: readonly Slot[] = ['new', 'old', 'away', 'undo'];
 
 export interface StagingDir {
-  /** The staging directory, held. */
+  /** The staging directory, open. */
   readonly fd: number;
-  /** The directory it lies in. */
+  /** The directory that it lies in. */
   readonly within: AbsPath;
-  /** Edit `at`'s thing in a slot. */
+  /** The place of edit `at` in a slot. */
   place(slot: Slot, at: number): DiskPath;
-  /** Where one more thing of edit `at` may lie: at its place, if that is free. */
+  /** A free place for one more thing of edit `at`: its own place first. */
   free(slot: Slot, at: number): DiskPath;
-  /** All that lies in a slot of edit `at`, in the order in which it came there. */
+  /** Everything of edit `at` in a slot, in the order in which it came there. */
   things(slot: Slot, at: number): readonly DiskPath[];
-  /** The same as a path of the machine. */
+  /** The place as a path of the machine. */
   path(slot: Slot, at: number): AbsPath;
 }
 
 export interface StagingDirs {
-  /** The staging directory for what is in `dir`; made, if its volume has none yet. */
+  /** The staging directory for entries of `dir`; created if its volume has none yet. */
   make(dir: Anchor): StagingDir;
-  /** The staging directory there is. */
+  /** The staging directory for entries of `dir`, if there is one. */
   find(dir: Anchor): StagingDir | undefined;
   readonly all: () => readonly StagingDir[];
-  /** Makes the names in all staging directories durable, and the directories themselves. */
+  /** Flushes all staging directories and the names in them. */
   flush(): void;
-  /** Lets go; with `remove`, what is in them is gone. */
+  /** Closes them; with `remove`, deletes them with everything in them. */
   close(remove: boolean): void;
 }
 
-/** `mayWrite`: in which directories one may be made. `near`: every path that the transaction names, from which staging directories that are already there are found. */
+/**
+ * `mayWrite`: true of a directory in which one may be made. `near`: every path that the transaction names; staging
+ * directories of an earlier run are found above them.
+ */
 export function stagingDirs(
   anchors: Anchors,
   tx: string,
@@ -63,7 +70,7 @@ export function stagingDirs(
   const byVolume = new Map<string, StagingDir>();
   try {
     for (const dir of ancestors(near)) {
-      // Behind a link of somebody's none was ever made.
+      // None was ever made behind a link of somebody else's.
       const anchor = unlessTheirLink(() => thereOrNot(() => anchors.dir(dir)));
       const stagingDir = anchor && opened(anchor, tx);
       if (stagingDir !== undefined) byVolume.set(volumeOf(stagingDir.fd), stagingDir);
@@ -88,7 +95,7 @@ export function stagingDirs(
         continue;
       }
       const stagingDir = openedOrRemoved(anchor, tx);
-      // Known from now on: whatever fails next, it is swept.
+      // Registered before anything else can fail, so that it will be swept.
       byVolume.set(volume, stagingDir);
       for (const slot of SLOTS) mkdirSync(`/proc/self/fd/${stagingDir.fd}/${slot}`, 0o700);
       return stagingDir;
@@ -96,7 +103,10 @@ export function stagingDirs(
     throw problem;
   };
 
-  /** The highest directory of the volume first; for who is not root only what is theirs, without a gap. */
+  /**
+   * The directories of the volume from the highest down. An ordinary user's list ends at the first directory upwards
+   * that is not theirs.
+   */
   const candidates = (dir: Anchor, volume: string): readonly AbsPath[] => {
     const found: AbsPath[] = [];
     const me = process.geteuid?.();
@@ -134,10 +144,10 @@ export function stagingDirs(
       const isCondemned = problems.length === 0;
       for (const { fd, within } of closing) {
         try {
-          // By its name, since a descriptor can't be removed; only if the name still leads to it.
+          // A descriptor cannot be removed, only a name; and only if the name still leads to it.
           if (remove && isCondemned && isStill(anchors, within, tx, fd)) {
             removeTree(childOf(anchors.dir(within), stagingName(tx)));
-            // Before the record that it is to be swept goes: after a power cut nobody would know of it.
+            // Durable before the record of the sweep is removed: after a power cut, nobody would know of the directory.
             syncAt(`/proc/self/fd/${anchors.dir(within).fd}`);
           }
         } catch (thrown) {
@@ -152,8 +162,8 @@ export function stagingDirs(
 }
 
 /**
- * Whole trees are in these slots. They lose their names, durably, before anything in them is removed: who is cut off half
- * way must not find half a tree where there was one.
+ * Renames the slots that hold whole trees, durably, before anything in them is removed: a process that dies during the
+ * removal must not leave half a tree that looks like one that somebody changed.
  */
 function condemn(all: readonly StagingDir[]): void {
   for (const { fd } of all) {
@@ -166,10 +176,10 @@ function condemn(all: readonly StagingDir[]): void {
   }
 }
 
-/** Where the next directory down may do. */
+/** Errors after which the next directory down is tried. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 
-/** Undefined: there is none, or it is not ours: somebody else's under that name is never worked in. */
+/** Undefined if there is none, or if it is not ours: we never work in a directory of that name that is somebody else's. */
 function opened(within: Anchor, tx: string): StagingDir | undefined {
   const fd = thereOrNot(() =>
     openSync(childOf(within, stagingName(tx)), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW),
@@ -198,7 +208,7 @@ function opened(within: Anchor, tx: string): StagingDir | undefined {
   };
 }
 
-/** Of one that was made just now: what can't be worked in does not stay. */
+/** Opens a staging directory that was just made; removes it again if its file system is unfit. */
 function openedOrRemoved(within: Anchor, tx: string): StagingDir {
   try {
     const stagingDir = opened(within, tx);
@@ -229,7 +239,7 @@ function ancestors(paths: Iterable<AbsPath>): ReadonlySet<AbsPath> {
   return found;
 }
 
-/** Undefined where a part of the way is missing, no directory, or a link that leads nowhere. */
+/** Undefined if a part of the way is missing (ENOENT), is no directory (ENOTDIR), or is a link in a circle (ELOOP). */
 export function thereOrNot<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -1,4 +1,4 @@
-// What the parts of a transaction on the disk share: its staging directories, and what was seen of things when it was
+// The state that the parts of a transaction on the disk share: its staging directories, and what was seen when it was
 // prepared.
 
 import { lstatSync, type Stats } from 'node:fs';
@@ -17,23 +17,29 @@ export interface Staging {
   readonly stagingDirs: StagingDirs;
   readonly warrants: Warrants;
   /**
-   * Of each edit that was prepared here: its target, when that was last changed, and what it will put there. None of it
-   * is known to a later process.
+   * For each edit that this process prepared: its target, the target's ctime, and what it will put there. A later
+   * process knows none of this.
    */
   readonly known: Map<number, { readonly target?: Identity; readonly since?: number; readonly staged?: Identity }>;
-  /** What each edit gives to another owner (given.ts); undefined until it is asked for. */
+  /** The notes of given.ts; undefined until they are first read. */
   given?: ReadonlyMap<number, Given>;
-  /** Of directories that will be where nothing is yet. */
+  /** Locks on directories that we make and will move into place. */
   readonly locks: Mutex[];
-  /** Where things lie that an edit of ours changes before it is another's turn. */
+  /** Present places of what an earlier edit of ours changes before a later edit's turn. */
   readonly touched: Set<AbsPath>;
-  /** The moves of the transaction: where else a directory may be by now. */
+  /** The moves of the transaction, which say where else a directory may be by now. */
   readonly moves: readonly Move[];
-  /** What was given a name beside: no way leads to one but through this list, so none is left untold. */
+  /**
+   * Everything that was given a conflict name. Conflict names are given through this list alone, so all of them are
+   * reported.
+   */
   readonly kept: Kept[];
 }
 
-/** A file or directory before it was given away. `bytes`: of a file of root's. `attributes`: as getfattr(1) dumps them, without the name. */
+/**
+ * A file or directory before it was given away. `bytes`: the digest of a file of root's. `attributes`: as getfattr(1)
+ * dumps them, without the name.
+ */
 export interface Given {
   readonly bytes?: Digest;
   readonly attributes?: string;
@@ -50,8 +56,8 @@ export function mustBeFree(place: DiskPath, path: AbsPath): void {
 }
 
 /**
- * Where things are while they are prepared: what earlier edits of the same transaction will have put at a path lies in a
- * slot, or where it is before a move.
+ * The present place of paths while the transaction is being prepared: what an earlier edit will put at a path lies in a
+ * slot, and what a move will bring there is still at its old place.
  */
 export interface Aliases {
   readonly put: (path: AbsPath, slot: AbsPath) => void;
@@ -63,7 +69,7 @@ export function aliases(): Aliases {
   const puts = new Map<AbsPath, { readonly slot: AbsPath; readonly order: number }>();
   const moves: { readonly from: AbsPath; readonly to: AbsPath; readonly order: number }[] = [];
   let count = 0;
-  /** The latest put before `order` of the path or of what it lies in. */
+  /** The latest put before `order` at the path, or at a directory above it. */
   const putOf = (path: AbsPath, order: number) => {
     let best: { readonly at: AbsPath; readonly slot: AbsPath; readonly order: number } | undefined;
     for (let at = path; at !== ROOT; at = parent(at)) {

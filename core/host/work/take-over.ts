@@ -1,6 +1,6 @@
-// What root takes from somebody, back or for good, for itself or for another. Its owner may have the file open for writing, have
-// mapped it, or have put an ACL on it, and none of that ends with chown(2): so root takes a file as a new inode with its bytes. (A
-// directory it takes as it is, without its ACLs: metadata.ts.)
+// Takes a file from somebody, for root or for another user. Its former owner may have it open for writing, have mapped
+// it, or have put an ACL on it, and chown(2) ends none of that: so the file is replaced by a new inode with the same
+// bytes. (A directory is taken as it is, without its ACLs: metadata.ts.)
 
 import { closeSync, constants, openSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
@@ -15,11 +15,11 @@ import { digestAt, withPinned } from './pinned.ts';
 import { isSameInode, type Staging, there } from './staging.ts';
 import { give, isOpenToOthers, linkIfPossible, stagingDirFor, take } from './taking.ts';
 
-/** Whether root is about to take what is somebody's now, for itself or for another. */
+/** True if root is about to take something that another user owns. */
 export const isTaken = (stat: Stats, to: { readonly uid: number }): boolean =>
   process.geteuid?.() === 0 && stat.uid !== 0 && to.uid !== stat.uid;
 
-/** Where a file is, and the edit that takes it. `pin`: a descriptor (O_PATH) of exactly this inode, `stat` its facts. */
+/** A file and the edit that takes it. `pin`: an O_PATH descriptor of exactly this inode; `stat`: its stat(2). */
 export interface Taken {
   readonly path: AbsPath;
   readonly at: number;
@@ -27,15 +27,16 @@ export interface Taken {
   readonly target: DiskPath;
   readonly pin: number;
   readonly stat: Stats;
-  /** What its bytes must be, if that is known. */
+  /** The digest that its bytes must have, if that is known. */
   readonly bytes?: Digest;
-  /** What the copy is to have. */
+  /** The attributes that the copy gets. */
   readonly attributes?: string;
 }
 
 /**
- * Puts a new file of root's with the same bytes in its place; `finish` gives it its mode. The old inode lies in the slot `away`
- * from then on: the sweep looks at what was still written to it. Throws `stale` where something else is at the name by now.
+ * Replaces the file by a new one of root's with the same bytes; `finish` gives it owner and mode. From then on the old
+ * inode lies in the slot `away`, where the sweep checks what was still written to it. Throws `stale` if something else
+ * has the name by now.
  */
 export function takeFile(
   staging: Staging,
@@ -59,7 +60,7 @@ export function takeFile(
   if (attributes !== undefined) withPinned(copy, (one) => setAttributes(one, attributes));
   finish(copy);
   syncAt(copy);
-  // For the sweep, which compares the old inode with it.
+  // The sweep compares the old inode with this link.
   linkIfPossible(copy, stagingDir.free('old', at));
   followTaken(staging, stat, there(copy)!);
   if (isOpenToOthers(dir)) {
@@ -70,7 +71,7 @@ export function takeFile(
       give(taken, target);
       throw staleAt(path);
     }
-    // Whoever made another file of this name in the same moment: undo sees to it, the old one lies in its slot.
+    // Somebody made another file of this name in that moment: undo deals with it, and the old one lies in its slot.
     if (!give(copy, target)) throw staleAt(path);
     return;
   }
@@ -80,7 +81,7 @@ export function takeFile(
   renameSync(copy, target);
 }
 
-/** A later edit of the same transaction was prepared for the old inode: the one that it will meet is the copy. */
+/** A later edit of the same transaction was prepared for the old inode; it will meet the copy. */
 function followTaken(staging: Staging, old: Stats, copy: Stats): void {
   for (const [at, { since: _, ...known }] of staging.known)
     if (known.target !== undefined && isSameInode(known.target, old)) staging.known.set(at, { ...known, target: copy });

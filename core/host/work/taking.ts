@@ -1,5 +1,6 @@
-// Names that others may change under our hands. What is at one is taken out of their reach first and looked at then, in
-// peace; what gets one never replaces anything. So nothing is lost that was renamed there a moment ago.
+// Handles names that others may change at the same time. Whatever has a name is first renamed to a slot, out of their
+// reach, and looked at there; a name is given by link(2), which replaces nothing. So a file that somebody renames there
+// at the last moment is never lost.
 
 import { fstatSync, linkSync, readdirSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { staleAt } from '../../machine/host.ts';
@@ -12,13 +13,16 @@ import { syncAt } from '../disk/durable.ts';
 import { isSameInode, type Staging, there } from './staging.ts';
 import { SLOTS, type Slot, type StagingDir, thereOrNot } from './staging-directory.ts';
 
-/** Whether somebody else than root can change the names in it. Where nobody can, one rename replaces a file for all. */
+/**
+ * True if somebody other than root can change the names in the directory. If not, a single rename(2) replaces a file
+ * safely.
+ */
 export function isOpenToOthers({ fd }: Pick<Anchor, 'fd'>): boolean {
   const { uid, mode } = fstatSync(fd);
   return uid !== 0 || (mode & 0o022) !== 0;
 }
 
-/** The staging directory on the volume of the directory that the path lies in. */
+/** The staging directory on the volume of the path's directory. */
 export function stagingDirFor(
   { anchors, stagingDirs }: Pick<Staging, 'anchors' | 'stagingDirs'>,
   path: AbsPath,
@@ -26,7 +30,7 @@ export function stagingDirFor(
   return stagingDirs.make(anchors.dir(parent(path)));
 }
 
-/** Into a slot of ours with whatever is at the path, by one rename. Undefined: nothing is there. */
+/** Renames whatever is at the path into a slot of ours. Undefined if there is nothing. */
 export function take(staging: Staging, path: AbsPath, at: number, slot: Slot = 'away'): DiskPath | undefined {
   staging.warrants.write(staging.anchors.dir(parent(path)), path);
   const place = stagingDirFor(staging, path).free(slot, at);
@@ -37,9 +41,9 @@ export function take(staging: Staging, path: AbsPath, at: number, slot: Slot = '
 }
 
 /**
- * Gives what is in a slot a name; false where that is taken. All that a rename could still replace is a directory that
- * somebody has made in this very moment and put nothing into. Of what is nowhere else the new name is durable before the
- * other goes: a power cut may keep the two in any order.
+ * Gives what lies in a slot a name; false if the name is taken. (For a directory this is rename(2), which could still
+ * replace an empty directory made since our check.) Unless `isElsewhere`, the new name is made durable before the
+ * slot's name is removed, because a power cut may keep the two operations in any order.
  */
 export function give(slotted: DiskPath, target: DiskPath, isElsewhere = false): boolean {
   if (there(slotted)?.isDirectory()) return renameIfFree(slotted, target);
@@ -56,9 +60,9 @@ export function give(slotted: DiskPath, target: DiskPath, isElsewhere = false): 
   return true;
 }
 
-/** Of a directory, wherever it is: anything else that has come to be at `source` stays. False: it could not be done. */
+/** Moves a directory; anything else that has come to `source` stays. False if it cannot be done. */
 export const moveDir = (source: DiskPath, target: DiskPath): boolean =>
-  // The slash: the kernel then renames nothing but a directory, and only to what is free or an empty directory.
+  // With the trailing slash, rename(2) moves only a directory, and only to a free name or an empty directory.
   renameIfFree(Buffer.concat([source, Buffer.from('/')]), target);
 
 function renameIfFree(source: DiskPath, target: DiskPath): boolean {
@@ -74,10 +78,10 @@ function renameIfFree(source: DiskPath, target: DiskPath): boolean {
 
 const TAKEN: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR', 'EISDIR']);
 
-/** From a file system that has no links, or for a file that is not ours to link. */
+/** Errors of link(2) on a file system without hard links, or for a file that is not ours. */
 const UNLINKABLE: ReadonlySet<string> = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
 
-/** Without a link (a file system that has none, a file that is not ours) the journal's copy of the bytes must do. */
+/** Links a file if the file system and its owner allow that. Without the link, undo uses the journal's copy of the bytes. */
 export function linkIfPossible(place: DiskPath, old: DiskPath): void {
   try {
     linkSync(place, old);
@@ -86,17 +90,20 @@ export function linkIfPossible(place: DiskPath, old: DiskPath): void {
   }
 }
 
-/** How often what was taken is offered its name: who comes between more often does nothing else. */
+/** The number of tries to give a name back. Somebody who takes the name that often does it on purpose. */
 export const PATIENCE = 20;
 
-/** As `give`, where `path` was free when it was planned; what it was made from is in the journal. */
+/**
+ * As `give`, for a path that was free when it was planned. Nothing is flushed between, because the journal holds the
+ * bytes.
+ */
 export function giveOrStale(slotted: DiskPath, target: DiskPath, path: AbsPath): void {
   if (!give(slotted, target, true)) throw staleAt(path);
 }
 
 /**
- * Gives what is in a slot the first of the path's conflict names that is free, in `dir`; returns that. Undefined: it has a
- * name elsewhere, outside our slots, and needs none; it stays in the slot.
+ * Gives what lies in a slot the path's first free conflict name in `dir`, and returns that. Undefined if it has another
+ * name outside our slots: then it needs none, and stays in the slot.
  */
 export function keepBeside(
   staging: Staging,
@@ -114,13 +121,13 @@ export function keepBeside(
   throw new Error('unreachable');
 }
 
-/** Whether what lies in a slot has a name that is not in one: whoever made that finds their work there. */
+/** True if what lies in a slot also has a name outside our slots, so that whoever made it finds it there. */
 export function isLive(staging: Staging, slotted: DiskPath): boolean {
   const stat = there(slotted);
   return stat !== undefined && !stat.isDirectory() && stat.nlink > 1 && stat.nlink > linksInSlots(staging, stat);
 }
 
-/** How many names of this inode lie in our slots. */
+/** Counts the names of this inode in our slots. */
 export function linksInSlots({ stagingDirs }: Staging, stat: Stats): number {
   const slots = stagingDirs.all().flatMap(({ fd }) => SLOTS.map((name) => `/proc/self/fd/${fd}/${name}`));
   return slots.flatMap((slot) => readdirSync(slot).filter((name) => isAt(`${slot}/${name}`, stat))).length;
@@ -132,8 +139,9 @@ function isAt(place: string, stat: Stats): boolean {
 }
 
 /**
- * On the volume of `stagingDir`: the directory of the path; where that is gone, the one that a move of ours brought it to, or
- * brought it back to; else the nearest above those that is still there. The last resort is where the staging directory lies.
+ * The directory in which to keep something of the path, on the volume of `stagingDir`: the path's own; if that is gone,
+ * the one to which a move took it; else the nearest existing one above those; at last the one in which the staging
+ * directory lies.
  */
 export function nearest(
   { anchors, moves }: Pick<Staging, 'anchors' | 'moves'>,
@@ -153,7 +161,7 @@ export function nearest(
   return stagingDir.within;
 }
 
-/** The path, and where it is before or after each move. */
+/** The path, and its places before and after each move. */
 export const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPath[] => [
   path,
   ...moves
@@ -161,7 +169,10 @@ export const placesOf = (moves: readonly Move[], path: AbsPath): readonly AbsPat
     .filter((one) => one !== undefined),
 ];
 
-/** What has a conflict name of the path already: an earlier run of this transaction gave it, and may have died before it said so. */
+/**
+ * The conflict names of the path that exist already: an earlier run of this transaction gave them, and may have died
+ * before it reported them.
+ */
 export function keptBefore(staging: Staging, path: AbsPath): readonly AbsPath[] {
   const dirs = new Set([
     ...placesOf(staging.moves, path).map(parent),
@@ -177,11 +188,14 @@ export function keptBefore(staging: Staging, path: AbsPath): readonly AbsPath[] 
   });
 }
 
-/** Renames what is at the path to its conflict name, which it returns. Undefined: nothing is there, or it has another name still. */
+/**
+ * Renames what is at the path to its conflict name, and returns that. Undefined if nothing is there, or if it still has
+ * another name.
+ */
 export function setAside(staging: Staging, path: AbsPath, at: number): AbsPath | undefined {
   staging.warrants.write(staging.anchors.dir(parent(path)), path);
   const place = staging.anchors.at(path);
-  // A directory keeps its parent, since to change that is a right of its own.
+  // A directory stays under its parent, because changing its ".." would need the right to write it.
   if (there(place)?.isDirectory()) {
     for (const name of conflictNames(staging, path, parent(path))) {
       if (moveDir(place, staging.anchors.at(name))) {

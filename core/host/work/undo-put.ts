@@ -1,5 +1,5 @@
-// One put undone: the old inode gets its name again, and what somebody else has put there, or written to what lies in our
-// slots, gets one beside.
+// Undoes one put: the old inode gets its name again. What somebody else has put there, or has written to files in our
+// slots, gets a conflict name.
 
 import { closeSync, fstatSync, linkSync, readdirSync, renameSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { type Blobs, type Seen, staleAt } from '../../machine/host.ts';
@@ -30,7 +30,10 @@ import {
   take,
 } from './taking.ts';
 
-/** What is at the path, seen through the very directory that it would be changed in: by its name it may look otherwise. */
+/**
+ * Looks at the path through the open directory in which undo would change it; another look by the path may see
+ * something else.
+ */
 export function lookPut(staging: Staging, edit: Put, at: number): Seen {
   const { anchors } = staging;
   const dir = thereOrNot(() => anchors.dir(parent(edit.path)));
@@ -53,15 +56,15 @@ export function lookPut(staging: Staging, edit: Put, at: number): Seen {
 }
 
 /**
- * The path holds what the put published, or part of it, or nothing: puts `before` there. Returns the names that what else
- * was there, at the last moment, has now.
+ * Puts `before` back. The path holds what the put published, part of it, or nothing. Returns the conflict names of
+ * anything else that appeared there at the last moment.
  */
 export function undoPut(staging: Staging, edit: Put, at: number, blobs: Blobs): readonly AbsPath[] {
   const { path, before, after } = edit;
   const dir = staging.anchors.dir(parent(path));
   const target = childOf(dir, basename(path));
   if (kindOf(edit) === 'metadata') {
-    // Root had taken it from its name, and died before its copy got that.
+    // Root had renamed the old file to a slot, and died before the copy got its name.
     const taken = there(target) === undefined ? stagingDirFor(staging, path).things('away', at).at(-1) : undefined;
     if (taken !== undefined) give(taken, target);
     undoMetadata(staging, edit, at, dir, target);
@@ -92,7 +95,7 @@ export function undoPut(staging: Staging, edit: Put, at: number, blobs: Blobs): 
   return [];
 }
 
-/** What is at the path is taken from there, and `prepared` put there, however often somebody puts another thing between. */
+/** Takes what is at the path, and gives the name to `prepared`; repeats if somebody puts another thing there in between. */
 function exchange(staging: Staging, edit: Put, at: number, prepared: DiskPath): readonly AbsPath[] {
   const kept: AbsPath[] = [];
   for (let tries = 0; tries < PATIENCE; tries++) {
@@ -102,7 +105,7 @@ function exchange(staging: Staging, edit: Put, at: number, prepared: DiskPath): 
   throw staleAt(edit.path);
 }
 
-/** What is at the path is taken from there. What is none of ours gets a name beside, which is returned. */
+/** Takes what is at the path. If it is not ours, gives it a conflict name, and returns that. */
 function takeOurs(staging: Staging, edit: Put, at: number): readonly AbsPath[] {
   const taken = take(staging, edit.path, at);
   const beside = taken !== undefined && !isKnown(edit, taken) && keepBeside(staging, edit.path, taken);
@@ -110,13 +113,13 @@ function takeOurs(staging: Staging, edit: Put, at: number): readonly AbsPath[] {
 }
 
 /**
- * What lies in slots of the put, is nowhere else by now and was changed, may still be, or is another's gets a name beside:
- * their names.
+ * Gives a conflict name to what lies in slots of the put, has no other name, and was changed, may still be changed, or
+ * is somebody else's. Returns those names.
  */
 export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers: LateWriters): readonly AbsPath[] {
   const { path } = edit;
   const dir = unlessTheirLink(() => thereOrNot(() => staging.anchors.dir(parent(path))));
-  // Each once, whatever number of names it has, and not what is still in its place.
+  // Each inode once, however many names it has, and not the one that is in its place.
   const seen: Stats[] = [dir && there(childOf(dir, basename(path)))].filter((stat) => stat !== undefined);
   return staging.stagingDirs.all().flatMap((stagingDir) =>
     slotsOf(edit).flatMap((slot) =>
@@ -124,7 +127,7 @@ export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers:
         const stat = there(thing)!;
         if (seen.some((other) => isSameInode(stat, other))) return [];
         seen.push(stat);
-        // An edit that says nothing of its bytes replaces any.
+        // A put without bytes in its `before` replaces any bytes.
         const isAny = slot === 'old' && edit.before.type === 'file' && edit.before.content === undefined;
         if (
           kindOf(edit) === 'metadata' &&
@@ -140,12 +143,15 @@ export function keepSlottedPut(staging: Staging, edit: Put, at: number, writers:
   );
 }
 
-/** Where the put may have left what is somebody's. Of a file that root took, only the old inode is: its copy is ours. */
+/**
+ * The slots that may hold something of somebody's. If root took a file, only the old inode in `away` is theirs; the
+ * copy is ours.
+ */
 const slotsOf = (edit: Put): readonly Slot[] => (kindOf(edit) === 'metadata' ? ['away'] : ['old', 'away', 'undo']);
 
 /**
- * Whether a file that root took has the bytes still that root's copy of it has: nobody wrote to it since. After a power cut the
- * copy may have lost its second name, and is known by its place.
+ * True if a file that root took still has the bytes of root's copy, so nobody wrote to it since. After a power cut the
+ * copy may have lost its second name; then it is found at its place.
  */
 function isAsTaken(staging: Staging, { path }: Put, slotted: DiskPath, links: readonly DiskPath[]): boolean {
   const bytes = digestAt(slotted);
@@ -159,8 +165,8 @@ function isAsTaken(staging: Staging, { path }: Put, slotted: DiskPath, links: re
 }
 
 /**
- * Of what we took from its name, asked for a while: an editor may give a file a second name for a moment, and then take the
- * other away, which was the one that we have taken.
+ * Asks several times for what we took from its name: an editor may give a file a second name for a moment and then
+ * remove the first, which is the one that we took.
  */
 function isStillLive(staging: Staging, thing: DiskPath, slot: Slot): boolean {
   for (const pause of slot === 'old' ? [] : PAUSES) {
@@ -170,7 +176,7 @@ function isStillLive(staging: Staging, thing: DiskPath, slot: Slot): boolean {
   return isLive(staging, thing);
 }
 
-/** Whether what lies in a slot of the put is as the one that it replaced or the one that it put: nothing to be kept. */
+/** True if what lies in a slot equals what the put replaced or what it put, so it need not be kept. */
 function isKnown({ before, after }: Put, slotted: DiskPath): boolean {
   const stat = there(slotted);
   if (stat?.isFile()) {
@@ -183,8 +189,8 @@ function isKnown({ before, after }: Put, slotted: DiskPath): boolean {
 }
 
 /**
- * Whether it is our doing that nothing is at the path of a put: we died between two names, publishing (then the new one is
- * still in its slot) or undoing (then the new one is where it was taken to).
+ * True if nothing is at the path because we died between two names: while publishing (then the new file is still in its
+ * slot) or while undoing (then the new file lies where we took it).
  */
 export function isOurGap(staging: Staging, edit: Put, at: number): boolean {
   const dir = thereOrNot(() => staging.anchors.dir(parent(edit.path)));
@@ -196,19 +202,19 @@ export function isOurGap(staging: Staging, edit: Put, at: number): boolean {
   return taken.some((thing) => isKnown({ ...edit, before: ABSENT }, thing));
 }
 
-/** What we had published goes, but stays in the slot: somebody may have written to it since it was looked at. */
+/** Replaces what we had published, but keeps it in the slot, because somebody may have written to it since we looked. */
 function replaceOurs(prepared: DiskPath, target: DiskPath, away: DiskPath, path: AbsPath): void {
   linkIfPossible(target, away);
   try {
     renameSync(prepared, target);
   } catch (thrown) {
-    // Not what it was a moment ago.
+    // Somebody has replaced it by something of another kind since our look.
     if (['EISDIR', 'ENOTDIR', 'EEXIST'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw staleAt(path);
     throw thrown;
   }
 }
 
-/** The old inode itself, where it still is what it was; never moved, so that this can be done again after a crash. */
+/** Links the old inode itself, if it is unchanged. It is linked and not moved, so that this can be repeated after a crash. */
 function linkOldInode(old: DiskPath, prepared: DiskPath, before: Puttable): boolean {
   if (before.type === 'dir') return false;
   const pin = openPinned(old);
@@ -223,7 +229,7 @@ function linkOldInode(old: DiskPath, prepared: DiskPath, before: Puttable): bool
   }
 }
 
-/** What an earlier try may have left there is ours alone. */
+/** Empties the place. What an earlier try left there is ours alone. */
 function freed(place: DiskPath): DiskPath {
   const stat = there(place);
   if (stat?.isDirectory()) rmdirSync(place);

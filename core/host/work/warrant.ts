@@ -1,5 +1,6 @@
-// What root may do with which directory and which inode, asked of the held descriptors just before it is done. The law: in
-// somebody's places root does no more than they could do themselves, and gives away only what they could read already.
+// Decides what root may do with a directory and an inode, and is asked about the open descriptors just before it is
+// done. The rule: in somebody's places root does no more than they could do themselves, and gives away only what the
+// receiver could already read.
 
 import type { Stats } from 'node:fs';
 import type { By } from '../../machine/host.ts';
@@ -8,19 +9,17 @@ import { type AbsPath, isWithin } from '../../path.ts';
 import { type Anchor, keepsRootsNames } from '../disk/anchor.ts';
 
 export interface Warrants {
-  /** Throws EPERM where we are not who began: what root began, only root may go on with, and undo. */
+  /** Throws EPERM if root began the transaction and we are not root. */
   begun(): void;
-  /** Throws EPERM where root may change no name in the directory. `path`: the name, for the words. */
+  /** Throws EPERM if root may change no name in the directory. `path`: the name, for the message. */
   write(dir: Anchor, path: AbsPath): void;
-  /** Whether it would not. */
+  /** True if `write` would not throw. */
   mayWrite(dir: Anchor): boolean;
-  /**
-   * Throws EPERM where root may not give the inode, found in the directory, to another owner, or another mode.
-   */
+  /** Throws EPERM if root may not give the inode, found in the directory, another owner or mode. */
   give(dir: Anchor, stat: Stats, to: Owner & { readonly mode?: number }, path: AbsPath): void;
 }
 
-/** `isMoved`: whether the inode is the tree that a move of the transaction brought there. */
+/** `isMoved`: true if the inode is the tree that this move of the transaction brought there. */
 export function warrants(
   by: By,
   edits: readonly Edit[],
@@ -43,7 +42,10 @@ export function warrants(
     return found;
   };
 
-  /** Since a move of ours brought the tree, nobody but root can have changed what the names in the directory lead to. */
+  /**
+   * True if a move of ours brought the tree, and since then nobody but root can have changed what names in the
+   * directory lead to.
+   */
   const isInMoved = (dir: Anchor): boolean => {
     if (!dir.isShut) return false;
     const move = moves.find(({ move: { to } }) => to === dir.real);
@@ -63,13 +65,13 @@ export function warrants(
     if (!isRoot() || parties === undefined || isParty(dir.uid) || inMoved(dir)) return true;
     if (dir.isReachedByUsAlone && keepsRootsNames(dir)) return true;
     if (dir.uid !== 0) return false;
-    // A party could do it, by its mode.
+    // A party itself could do it, by the directory's mode.
     const isTheirs = (party: Party): boolean =>
       hasBits(dir, party, 3) && (!dir.above || isReadableWay(dir.above, party));
     if (parties.some(isTheirs)) return true;
     const party = exchanged.get(dir.real);
     if (party === undefined) return false;
-    // The transaction gives it to them, or undoes that: what lies in it is no further from them than that.
+    // The transaction gives the directory to them, or takes it back, and they could read it anyway.
     return hasBits(dir, partyOf(party), 5) && (!dir.above || isReadableWay(dir.above, partyOf(party)));
   };
   const mayWrite = (dir: Anchor): boolean => (about(dir).write ??= isWritable(dir));
@@ -87,7 +89,7 @@ export function warrants(
     give(dir, stat, to, path) {
       if (!isRoot()) return;
       const isOwned = stat.uid === to.uid && stat.gid === to.gid;
-      // A mode alone: of what is a party's own, or where root may change names too.
+      // A change of the mode alone is allowed for what a party owns, and where root may change names too.
       if (isOwned && (to.mode === undefined || to.mode === (stat.mode & 0o7777) || isParty(stat.uid) || mayWrite(dir)))
         return;
       if (stat.dev !== dir.dev) throw refusal(`a file system is mounted at "${path}", and is given to nobody`);
@@ -109,7 +111,7 @@ export function warrants(
   };
 }
 
-/** Directories that change hands between root and a party, each with that party. */
+/** Directories that change owner between root and a party, with that party. */
 function exchangedDirs(edits: readonly Edit[], isParty: (uid: number) => boolean): ReadonlyMap<AbsPath, Owner> {
   const found = new Map<AbsPath, Owner>();
   for (const edit of edits) {
@@ -122,7 +124,7 @@ function exchangedDirs(edits: readonly Edit[], isParty: (uid: number) => boolean
   return found;
 }
 
-/** Whether somebody has all of `bits` (4 to read, 1 to search) by the mode; under an ACL the group's bits are its mask. */
+/** True if the mode gives somebody all of `bits` (4 read, 2 write, 1 search). With an ACL, the group bits are its mask. */
 function hasBits({ uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>, party: Party, bits: number): boolean {
   const shift = uid === party.uid ? 6 : party.gids.includes(gid) ? 3 : 0;
   return ((mode >> shift) & bits) === bits;

@@ -77,19 +77,28 @@ describe('the id of a finding', () => {
   };
   const id = (changed: Partial<Finding>, dir = DIR): string | undefined => withId({ ...FINDING, ...changed }, dir).id;
 
-  test('is the same on another day, at another place, in other words', () => {
+  test('is the same on another day, at another place, with another remedy', () => {
     expect(id({ from: 'a, locked 2026-02-01, 40 days ago' })).toBe(id({}));
-    expect(id({ because: 'y', remedy: { by: 'you', hint: '' } })).toBe(id({}));
+    expect(id({ remedy: { by: 'you', hint: '' } })).toBe(id({}));
+    expect(id({ because: 'locked 3 days ago' })).toBe(id({ because: 'locked 40 days ago' }));
+    expect(id({ because: `"${DIR}/a"` })).toBe(
+      id({ because: '"/etc/nixos/a"', path: absolute('/etc/nixos/flake.nix') }, absolute('/etc/nixos')),
+    );
     expect(id({ path: absolute('/etc/nixos/flake.nix') }, absolute('/etc/nixos'))).toBe(id({}));
   });
   test.each<Partial<Finding>>([
     { code: 'RF2007' },
     { wish: '/host/name' },
     { host: 'a' },
+    { because: 'y' },
+    { from: 'github:a/b/2024-01-01' },
     { from: 'c' },
     { to: 'c' },
     { path: absolute(`${DIR}/other.nix`) },
   ])('is another for %j', (changed) => expect(id(changed)).not.toBe(id({})));
+  test('of a reference with a date is another with another date', () => {
+    expect(id({ from: 'github:a/b/2024-01-01' })).not.toBe(id({ from: 'github:a/b/2026-11-30' }));
+  });
   test('advice has none', () => {
     const { wish: _wish, ...advice } = FINDING;
     expect(withId(advice, DIR).id).toBeUndefined();

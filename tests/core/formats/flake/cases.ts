@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Change } from '../../../../core/formats/flake/difference.ts';
 import type { Flake, FlakeRead, InputDecl } from '../../../../core/formats/flake/flake.ts';
-import type { HostDecl } from '../../../../core/formats/flake/host.ts';
 import type { FlakeWish, HostWish } from '../../../../core/formats/flake/wish.ts';
+import type { HostDecl } from '../../../../core/formats/flake-hosts/host.ts';
 
 const folder = new URL('../../../cases/nix-flake/', import.meta.url);
 

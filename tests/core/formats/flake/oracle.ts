@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { plainModule } from '../../../../core/formats/flake/host.ts';
 import type { FlakeWish } from '../../../../core/formats/flake/wish.ts';
+import { plainModule } from '../../../../core/formats/flake-hosts/module-item.ts';
 
 /** A new directory; the caller removes it. */
 export function newScratch(): string {

@@ -1,10 +1,11 @@
 // Constants of one kind: a string, a boolean, a list of strings, the one value at an attribute path.
 // Says in words what stands there instead; what a constant is, constant.ts knows.
 
-import { type Constant, constantOf, type Lookup, notStatic, type Resolved, type Static, settle } from './constant.ts';
-import { spanOf } from './describe.ts';
-import type { Scope } from './scope.ts';
-import type { Expr } from './syntax.ts';
+import { spanOf } from '../nix/describe.ts';
+import type { Scope } from '../nix/scope.ts';
+import type { Expr } from '../nix/syntax.ts';
+import { constantOf, settle } from './constant.ts';
+import { type Constant, type Lookup, notStatic, type Resolved, type Static } from './static.ts';
 
 /** A string. */
 export const readString = reader('a string', (value) => (value.kind === 'string' ? value.value : undefined));

@@ -1,10 +1,11 @@
 // Where a Nix file names files of its tree: by literal paths, by paths put together of constants, by `self`, by directories
 // that are listed. What is put together of unknown parts is said too, with all that is known of it.
 
-import { calledName, spanOf } from './describe.ts';
+import { calledName, spanOf } from '../nix/describe.ts';
+import { type Bound, bindingScope, frameOf, innerScope, lambdaScope, type Scope } from '../nix/scope.ts';
+import type { Binding, Expr, Span, StringPart } from '../nix/syntax.ts';
+import { isFlake } from './library.ts';
 import { readString } from './read.ts';
-import { type Bound, bindingScope, frameOf, innerScope, lambdaScope, type Scope } from './scope.ts';
-import type { Binding, Expr, Span, StringPart } from './syntax.ts';
 
 /** `file`: from the directory of the Nix file. `flake`: from the top of its flake. */
 export type Base = 'file' | 'flake';
@@ -146,16 +147,6 @@ function joinedPath(expr: Expr): string | undefined {
 function textOf(expr: Expr, scope: Scope | undefined): string | undefined {
   const text = readString(expr, scope);
   return text.kind === 'static' ? text.value : undefined;
-}
-
-/** `self`, `inputs.self`, and their `outPath`. Who binds `self` to something of their own means that. */
-export function isFlake(expr: Expr, scope: Scope | undefined): boolean {
-  if (expr.kind === 'var') return expr.name === 'self' && frameOf('self', scope)?.bound.get('self') === undefined;
-  if (expr.kind !== 'select' || expr.target.kind !== 'var') return false;
-  const names = [expr.target.name, ...expr.path.names.map((name) => (name.kind === 'static' ? name.name : '?'))].join(
-    '.',
-  );
-  return /^(inputs\.)?self(\.(sourceInfo\.)?outPath)?$/.test(names);
 }
 
 /** The expressions inside, each with what a directory would mean there. */

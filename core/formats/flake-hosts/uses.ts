@@ -1,0 +1,70 @@
+// How often a variable is used: text that several places mean is no text of one host alone.
+
+import { type Bound, frameOf, type Scope } from '../nix/scope.ts';
+import type { Binding, Expr, Span } from '../nix/syntax.ts';
+import { walk } from '../nix/walk.ts';
+import { settle } from '../nix-value/constant.ts';
+
+/** The variable around `at` that is used more than once; undefined where the text stands for itself. */
+export function sharedVariable(root: Expr, at: Span): string | undefined {
+  let shared: string | undefined;
+  walk(root, (expr) => {
+    const isScope = expr.kind === 'let' || expr.kind === 'letAttrs' || (expr.kind === 'attrs' && expr.rec);
+    if (!isScope || !encloses(expr, at)) return;
+    const name = expr.bindings.find((binding) => encloses(binding, at) && nameOf(binding) !== undefined);
+    const variable = name && nameOf(name);
+    if (variable !== undefined && usesOf(variable, expr) > 1) shared = variable;
+  });
+  return shared;
+}
+
+const encloses = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
+
+function nameOf(binding: Binding): string | undefined {
+  const [first] = binding.kind === 'bind' ? binding.path.names : [];
+  return first?.kind === 'static' ? first.name : undefined;
+}
+
+/** Uses of a name in an expression, those of another variable of the name among them. */
+function usesOf(name: string, root: Expr): number {
+  let uses = 0;
+  walk(root, (expr) => {
+    if (expr.kind === 'var' && expr.name === name) uses++;
+    if (expr.kind !== 'let' && expr.kind !== 'attrs' && expr.kind !== 'letAttrs') return;
+    for (const binding of expr.bindings) {
+      if (binding.kind !== 'inherit' || binding.from !== undefined) continue;
+      uses += binding.names.filter((one) => one.kind === 'static' && one.name === name).length;
+    }
+  });
+  return uses;
+}
+
+/** Whether an argument of a function is used in one place of its body alone, and is the text `wanted` itself. */
+export function isPassedOnce({ expr, scope }: Bound, wanted: Expr): boolean {
+  if (expr.kind === 'paren') return isPassedOnce({ expr: expr.inner, scope }, wanted);
+  if (expr.kind === 'binary' && expr.op === '++')
+    return [expr.left, expr.right].some((side) => isPassedOnce({ expr: side, scope }, wanted));
+  if (expr.kind !== 'var') return expr === wanted;
+  const frame = frameOf(expr.name, scope);
+  const value = frame?.bound.get(expr.name);
+  const body = frame?.called?.body;
+  if (frame === undefined || value === undefined || body === undefined) return false;
+  const whole = frame.called?.param?.name;
+  const isAlone =
+    usesOf(expr.name, body) === 1 && (whole === undefined || whole === expr.name || usesOf(whole, body) === 0);
+  return isAlone && isWritten(value, wanted);
+}
+
+/** An argument as the call has it: in a set that is written there, or by itself. */
+function isWritten(value: Bound, wanted: Expr): boolean {
+  if (value.expr.kind !== 'select') return settle(value.expr, value.scope).expr === wanted;
+  const whole = settle(value.expr.target, value.scope);
+  const holds = whole.expr.kind === 'attrs' && whole.expr.start <= wanted.start && wanted.end <= whole.expr.end;
+  return holds && isDirect(value.scope) && settle(value.expr, value.scope).expr === wanted;
+}
+
+/** Whether the call's argument is no variable of more. */
+function isDirect(scope: Scope | undefined): boolean {
+  const [argument] = scope?.bound.values() ?? [];
+  return argument !== undefined && settle(argument.expr, argument.scope).direct;
+}
