@@ -151,7 +151,7 @@ export const COMMANDS = {
     options: {
       ...EVALUATE,
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
-      out: { type: 'string', argument: 'FILE', requiresArg: true, describe: 'save the plan to this file' },
+      out: { type: 'string', argument: 'FILE', requiresArg: true, describe: 'save the plan to this file; -: print it' },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
     },
     examples: [

@@ -83,6 +83,7 @@ describe('every command', () => {
     writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '');
     const plan = reflake('plan', ...SPEC, '--out', 'plan.json');
     expect(plan.lines.at(-1)).toMatchObject({ verdicts: { differ: 1 }, exit: 0 });
+    expect(reflake('plan', ...SPEC, '--out', '-').code).toBe(64);
     expect(reflake('check', ...SPEC).code).toBe(2);
     expect(typesOf(reflake('show', 'plan.json', ...SPEC))).toEqual(['version', 'planned', 'ended']);
     expect(reflake('apply', ...SPEC, '--no-input').code).toBe(64);
