@@ -210,6 +210,8 @@ export const COMMANDS = {
   show: {
     describe: 'one apply, or a saved plan',
     positional: { name: 'what', type: 'string', describe: 'number of an apply, or file of a plan' },
+    options: { diff: { type: 'boolean', default: false, describe: 'show the bytes of a saved plan' } },
+    examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
   validate: { describe: 'check the spec alone' },

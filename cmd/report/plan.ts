@@ -19,8 +19,6 @@ export interface PlanWords {
   readonly dir?: AbsPath;
   /** The file that the plan was saved to. */
   readonly saved?: string;
-  /** What `reflake show` was asked for. */
-  readonly shown?: string;
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
   /** Bytes were withheld: it has no id, and is not what would be applied. */
   readonly isPartial?: boolean;
@@ -235,7 +233,7 @@ function footer(plan: Plan, rows: readonly Row[], words: PlanWords, theme: Theme
     words.saved === undefined
       ? 'Apply it: reflake apply'
       : `Apply exactly this: reflake apply ${theme.show(words.saved)}`;
-  const bytes = words.shown === undefined ? 'reflake plan --diff' : `reflake show ${theme.show(words.shown)} --diff`;
+  const bytes = words.saved === undefined ? 'reflake plan --diff' : `reflake show ${theme.show(words.saved)} --diff`;
   const next = [`See the bytes: ${bytes}`, apply];
   const line = next.join(theme.show(' · '));
   return [...said(`${head} Nothing was changed.`), ...(stringWidth(line) <= theme.columns ? [line] : next)];

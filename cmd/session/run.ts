@@ -46,7 +46,7 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
   let about: About = { spec: '', source: () => undefined };
   let mayRead: MayRead = SEES_ALL;
   // A plan on standard output is all that is there: words about it go where the others are.
-  const isTaken = options.out === '-';
+  const isTaken = options.out === '-' && options.format === 'human';
   // Colours asked for by name are for somebody who reads: `| less -R` shows the screen, not the log.
   const tty = { out: isTaken ? io.tty.err : io.tty.out || options.color === 'always', err: io.tty.err };
   const screen: Screen = {

@@ -86,6 +86,11 @@ describe('every command', () => {
     expect(reflake('plan', ...SPEC, '--out', '-').code).toBe(64);
     expect(reflake('check', ...SPEC).code).toBe(2);
     expect(typesOf(reflake('show', 'plan.json', ...SPEC))).toEqual(['version', 'planned', 'ended']);
+    const bytes = ['--format', 'human', '--root', `${dir}/machine`];
+    const run = (...words: readonly string[]): string =>
+      spawnSync(process.execPath, [PROGRAM, ...words, ...SPEC, ...bytes], { cwd: dir, encoding: 'utf8' }).stdout;
+    expect(run('show', 'plan.json', '--diff')).toMatch(/^\+experimental-features = /m);
+    expect(JSON.parse(run('plan', '--out', '-'))).toEqual(JSON.parse(readFileSync(`${dir}/plan.json`, 'utf8')));
     expect(reflake('apply', ...SPEC, '--no-input').code).toBe(64);
     const applied = reflake('apply', ...SPEC, '--yes');
     expect(typesOf(applied)).toEqual(['version', 'planned', 'edited', 'ended']);
