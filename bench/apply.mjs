@@ -1,5 +1,5 @@
-// What an apply costs beside the same done by hand, on one file system and across two, and what a plan of a large tree costs
-// where nothing is to do. Across two it runs a second time, in a mount namespace of its own: no mount outlives it.
+// Measures an apply beside the same work by hand, on one file system and across two, and the plan of a large tree in sync.
+// For two file systems this file runs again in a mount namespace of its own, so that no mount outlives it.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const MOUNTS = {
     'truncate -s 1G "$2"; mkfs.ext4 -q "$2"; mount -o loop "$2" "$1"; rmdir "$1/lost+found"; chmod 755 "$1"',
 };
 
-/** Sections of [title, rows], as the bench prints them. All that is made is below `temporary`. */
+/** Sections of [title, rows], as the bench prints them. All files are made below `temporary`. */
 export function* applyRows(temporary, rounds) {
   if (process.getuid() !== 0) {
     yield ['apply and plan beside chown -R', [['both', 'not root: nothing can be given to somebody else']]];
@@ -70,7 +70,7 @@ function planned(machine, rounds) {
   ];
 }
 
-/** One look at each entry, as any program must take; its paths are text, it sorts nothing and keeps nothing. */
+/** The least that a program can do: one lstat of each entry, paths as text, nothing sorted, nothing kept. */
 const WALK = `const { lstatSync, readdirSync } = require('node:fs');
   function walk(dir, visit) {
     for (const name of readdirSync(dir)) {
@@ -81,7 +81,7 @@ const WALK = `const { lstatSync, readdirSync } = require('node:fs');
     }
   }`;
 
-/** What is done by hand, in a program without any plan, journal, check or second look: less no program in Node can do. */
+/** The work by hand: no plan, journal, check or second look. No program in Node can do less. */
 const APPLY = `${WALK}
   const { appendFileSync, lchownSync, renameSync } = require('node:fs');
   const [from, to, conf, feature] = process.argv.slice(1);
@@ -95,7 +95,7 @@ function across(temporary, mount, rounds) {
   const argv = ['--mount', '--propagation', 'private', process.execPath, here, temporary, mount, String(rounds)];
   const { status, stdout, stderr, error } = spawnSync('unshare', argv, { encoding: 'utf8' });
   if (status === 0) return JSON.parse(stdout);
-  // Node says of what it runs at least a line of its stack; unshare refuses in one.
+  // An error of Node's has a stack of several lines; one of unshare is a single line.
   if (error || stderr.startsWith('unshare:'))
     return { why: `no mount namespace: ${(error?.message ?? stderr).trim()}` };
   throw new Error(stderr);
@@ -147,11 +147,11 @@ function appliedOn(machine, rounds, { isAcross = false, mayHand = true } = {}) {
   );
 }
 
-/** As compare of measure.mjs, each run after `before`; a program that fails is an error with what it said. */
+/** Like `compare` of measure.mjs, with `before` called before each run; throws with the output of a program that fails. */
 function measured(commands, rounds, before = () => {}) {
   const names = Object.keys(commands);
   const runs = Object.fromEntries(names.map((name) => [name, []]));
-  // The first round is thrown away, and each begins with another one.
+  // The first round does not count, and each round begins with another command.
   for (let round = -1; round < rounds; round++) {
     for (const name of round % 2 ? names : names.toReversed()) {
       before();
@@ -187,7 +187,7 @@ function makeTree(base, entries, lines = 100) {
     if (index % 100 === 0) mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, `f${index}.txt`), `file ${index}\n`.repeat(lines));
   }
-  // Of what is above the threshold git makes one pack at once; else as many objects as there are files come and go.
+  // For files above the threshold git writes one pack at once, and not an object for each file.
   const git =
     'cd "$1"; git -c core.bigFileThreshold=1 add .; git commit --quiet --message=files; git gc --quiet; chown -R 1000:100 .';
   sh(git, machine.dir, machine.env);
@@ -205,7 +205,7 @@ function fresh(temporary, name) {
   return mkdtempSync(join(temporary, name));
 }
 
-// The second time: `temporary` and the name of the mount; what was measured, or why not, goes to stdout as JSON.
+// Second run: takes `temporary` and the name of the mount; the result, or the reason for none, goes to stdout as JSON.
 if (process.argv[1] === here) {
   const [temporary, mount, rounds] = process.argv.slice(2);
   process.stdout.write(JSON.stringify(acrossHere(temporary, mount, Number(rounds))));

@@ -1,5 +1,5 @@
-// Makes the machines that the bench measures: a --root directory whose flake is in sync with its spec, of any number of
-// files. No network and no Nix is needed to make one: its flake.lock names sources that are never fetched.
+// Makes the machines of the bench: a --root directory whose flake is in sync with its spec, with any number of files.
+// It needs no network and no Nix: flake.lock names sources that are never fetched.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, lchownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export function makeMachine(root, files) {
   const home = join(root, 'home/srid');
   mkdirSync(join(dir, 'modules'), { recursive: true });
   mkdirSync(join(root, 'etc/nix'), { recursive: true });
-  // Where the bench does not run as root, srid is whoever runs it.
+  // Without root, the running user plays srid.
   const uid = process.getuid() || 1000;
   const gid = process.getuid() ? process.getgid() : 100;
   write(root, {
@@ -24,7 +24,7 @@ export function makeMachine(root, files) {
       '# See nix.conf(5).\nsandbox = false\nsubstituters =\nexperimental-features = nix-command flakes\n',
     'reflake.yaml': SPEC_YAML,
     'reflake.json': `${JSON.stringify(SPEC, null, 2)}\n`,
-    // Whoever runs the bench may read srid's repository, and nothing is tidied up behind its back.
+    // safe.directory lets the running user read srid's repository; gc.auto 0 keeps git from repacking during a measurement.
     'bench-home/.gitconfig':
       '[safe]\n\tdirectory = *\n[user]\n\tname = bench\n\temail = bench@localhost\n[gc]\n\tauto = 0\n',
   });
@@ -92,7 +92,7 @@ in
 `;
 }
 
-// A module for itself in small trees, a hundred to a directory in large ones.
+// Modules lie side by side in small trees, a hundred to a directory in large ones.
 const placeOf = (index, files) => (files > 100 ? `group-${Math.floor(index / 100)}/` : '');
 
 const configuration = (names) => `{ config, pkgs, ... }:

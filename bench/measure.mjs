@@ -1,4 +1,4 @@
-// CPU time and peak memory of commands, measured side by side: every round runs each of them once, in an order of its own.
+// Measures CPU time and peak memory of commands side by side: every round runs each of them once, in another order.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +20,7 @@ export function compare(commands, rounds) {
   return Object.fromEntries(Object.entries(runs).map(([name, list]) => [name, summary(list)]));
 }
 
-/** What one run of a command cost; throws where the measuring itself fails. */
+/** The cost of one run of a command; throws if the measuring itself fails. */
 export function runOnce({ argv, env, cwd }) {
   const { stdout, stderr, status } = spawnSync('perl', [MEASURE, ...argv], { env, cwd, encoding: 'utf8' });
   if (status !== 0) throw new Error(`measure.pl: ${stderr}`);

@@ -1,4 +1,4 @@
-// The NAR hash of 10,000 files, beside `nix hash path` of every Nix at hand, and what it costs `reflake check`.
+// Measures the NAR hash of 10,000 files beside `nix hash path` of every Nix at hand, and its share of `reflake check`.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +6,8 @@ import { makeMachine } from './machine.mjs';
 import { nixes } from './others.mjs';
 
 /**
- * Tables of [title, rows] about the modules of a machine, which lie in directories of one level. Of each program also what
- * it costs where there is nothing to hash: starting Node and its cryptography costs another sum than starting Nix.
+ * Tables of [title, rows] about the modules of a machine, which lie in directories of one level. Each program is also measured
+ * with nothing to hash, since starting Node with its cryptography costs another sum than starting Nix.
  */
 export async function narTables({ root, dir, env }, { reflake, bundled, measured, fresh }) {
   const tree = join(dir, 'modules');
@@ -76,7 +76,7 @@ export async function narTables({ root, dir, env }, { reflake, bundled, measured
   ];
 }
 
-/** A program without any NAR, and that only knows this tree: less no program in Node can do to hash as many files. */
+/** The least that a program in Node can do to hash as many files: it makes no NAR, and knows this tree only. */
 function callsAlone(flags) {
   return `const { closeSync, constants, fstatSync, openSync, readdirSync, readSync } = require('node:fs');
   const { createHash } = require('node:crypto');
@@ -100,7 +100,7 @@ function callsAlone(flags) {
   hash.update(buffer.subarray(0, used)).digest('base64');`;
 }
 
-/** A machine of 60 modules whose flake has a copy of `tree`, which is locked by its hash, for an input. */
+/** A machine of 60 modules whose flake has a copy of `tree` as an input, locked by its hash. */
 function withPathInput(root, tree, narHash) {
   const machine = makeMachine(root, 60);
   const path = '/srv/tree';

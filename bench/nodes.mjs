@@ -1,15 +1,14 @@
-// The plan in sync as an ordinary user runs it, on each Node at hand, beside what that Node alone costs; each with the cache that
-// its own build makes.
+// Measures the in-sync plan of an ordinary user on each Node at hand, with the cache of its own build, beside that Node alone.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 const project = new URL('..', import.meta.url).pathname;
-/** What a build reads. */
+/** The files that a build reads. */
 const SOURCES = ['bench', 'cmd', 'core', 'providers', 'schemas', 'scripts', 'package.json', 'tsconfig.json'];
 
-/** Where scripts/node-24.sh puts it. */
+/** The place where scripts/node-24.sh puts Node 24. */
 const NODE_24 = join(
   process.env.REFLAKE_NODE_24 ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'reflake-node-24'),
   'package/bin/node',
@@ -52,7 +51,7 @@ function buildBy(node, dir) {
   symlinkSync(join(project, 'node_modules'), join(dir, 'node_modules'));
   const { status, stderr } = spawnSync(node, [join(dir, 'scripts/build.mjs')], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the build by ${node}: ${stderr}`);
-  // One that lies in root's home nobody else can reach.
+  // A Node in root's home can't be reached by another user.
   const reached = join(dir, 'node');
   copyFileSync(node, reached);
   return { node: reached, program: join(dir, 'dist/reflake.cjs') };

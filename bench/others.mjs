@@ -1,11 +1,11 @@
-// The programs that reflake is measured against: each with a command that looks at as much and changes nothing, or with
-// the reason why it can't be measured here.
+// The programs that reflake is compared with: each with a command that looks at as much and changes nothing, or with the reason
+// why it can't be measured here.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Nix, as the same `env` runs it; whatever its version, offline. */
+/** A command of Nix with the same `env`, offline in every version. */
 export function nix(env, args, name, program = 'nix') {
   const argv = [program, '--offline', '--extra-experimental-features', 'nix-command flakes', ...args];
   return tried(name, { argv, env });
@@ -50,7 +50,7 @@ export function terraform(env, dir, count) {
   return tried(name, { argv: ['terraform', 'plan', '-input=false', '-detailed-exitcode'], ...at });
 }
 
-/** `count` files that are as they shall be. */
+/** `count` files that are already as wished. */
 export function ansible(env, dir, count) {
   const name = `ansible-playbook --check, ${count} files`;
   mkdirSync(join(dir, 'files'));
@@ -66,7 +66,7 @@ export function ansible(env, dir, count) {
   return tried(name, { argv, env, cwd: dir });
 }
 
-/** The command with its name, where it runs; else why it does not. */
+/** The command with its name if it runs; else the reason it does not. */
 function tried(name, command) {
   const [program, ...args] = command.argv;
   const { error, status, stdout, stderr } = spawnSync(program, args, { ...command, encoding: 'utf8' });

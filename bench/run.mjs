@@ -1,5 +1,5 @@
-// npm run bench: what reflake costs, as ratios to what stands beside it in the same run. bench/README.md says how to read it.
-// Nothing here fails for being slow; it fails where a program that is measured does.
+// npm run bench: prints the cost of reflake as ratios to other programs of the same run. bench/README.md says how to read them.
+// It fails if a measured program fails, and never for being slow.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,12 +20,12 @@ const ROUNDS = Number(of);
 const project = new URL('..', import.meta.url).pathname;
 const reflake = `${project}dist/reflake.cjs`;
 
-// Node 20 reads these certificates at every start, which would make reflake look better than it is.
+// Node 20 reads these certificates at every start, which would raise the base and make reflake look better than it is.
 delete process.env.NODE_EXTRA_CA_CERTS;
 delete process.env.NODE_OPTIONS;
 
 const temporary = mkdtempSync(join(tmpdir(), 'reflake-bench-'));
-// With a handler an interrupt ends what is measured, which is an error here, and nothing stays behind.
+// With a handler SIGINT ends the measured program, which is an error here; then the temporary files are removed.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 
@@ -46,7 +46,7 @@ else if (ONLY === 'nar') {
 }
 if (Number(ofApply) > 0) for (const [title, rows] of applyRows(temporary, Number(ofApply))) print(title, rows);
 
-/** The plan of an ordinary configuration, beside Node alone and beside what else plans. */
+/** The plan of an ordinary configuration, beside Node alone and beside other planners. */
 async function small() {
   const { root, dir, env, yaml, json } = makeMachine(fresh('small'), 60);
   const at = { env, cwd: root };
@@ -57,7 +57,7 @@ async function small() {
     ...at,
   });
   const others = [
-    // On a copy: git writes its index anew, and this bench's user would own it.
+    // On a copy: git rewrites its index, which this bench's user would then own.
     nix(env, ['flake', 'metadata', makeMachine(fresh('for-nix'), 60).dir], 'nix flake metadata, the same flake'),
     terraform(env, fresh('terraform'), 60),
     ansible(env, fresh('ansible'), 60),
@@ -100,7 +100,7 @@ function nodes() {
   );
 }
 
-/** What a kept answer of Nix costs a check. */
+/** The cost of a kept answer of Nix in a check. */
 function evaluated() {
   for (const files of [60, 5000]) {
     const commands = evaluatedCommands(files, reflake, fresh);
@@ -118,7 +118,7 @@ function evaluated() {
   }
 }
 
-/** Where the files count: the plan of a large tree, and hashing it as Nix does. */
+/** The costs that grow with the files: the plan of a large tree, and its NAR hash. */
 async function large() {
   const machine = makeMachine(fresh('large'), 10_000);
   const { root, env, yaml } = machine;
@@ -154,7 +154,7 @@ async function parser() {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   const rates = [];
   for (let round = -3; round < ROUNDS; round++) {
-    // Texts that were never seen: what a parser remembers is not what is measured.
+    // New texts for each pass: the parser's cache is not to be measured.
     const fresh = texts.map((text) => `${text}# ${round}\n`);
     const began = performance.now();
     for (const text of fresh) if (!parseNix(text).ok) throw new Error(`does not parse:\n${text}`);
@@ -165,7 +165,7 @@ async function parser() {
   ]);
 }
 
-/** As compare, but a program that is wrong is not measured. */
+/** Like `compare`, but throws if a program ends with a wrong code. */
 function measured(commands) {
   for (const [name, command] of Object.entries(commands)) {
     const { code } = runOnce(command);

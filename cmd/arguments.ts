@@ -1,5 +1,5 @@
-// The quick reader of ordinary command lines: loading yargs and setting it up costs as much as a small plan. It gives what
-// yargs would give, or gives up at anything that it is not sure of.
+// Reads ordinary command lines without yargs, whose loading and setup cost as much as a small plan. It gives what yargs would
+// give, or gives up where it is not sure.
 
 import { COMMANDS, type CommandName, memberOf, type Option, optionsOf } from './options.ts';
 
@@ -20,7 +20,7 @@ export function readArguments(argv: readonly string[]): Typed | undefined {
     if (found === undefined || found.option.type === 'number') return undefined;
     const { name, option } = found;
     const before = given[name];
-    // Given twice, yargs makes a list of it.
+    // yargs makes a list of an option that is given twice.
     if (before !== undefined && !option.array) return undefined;
     if (option.type === 'boolean') given[name] = found.value;
     else {
@@ -34,13 +34,13 @@ export function readArguments(argv: readonly string[]): Typed | undefined {
   return { command: command as CommandName, options: Object.fromEntries(options) };
 }
 
-/** Nothing that looks like an option, is empty, or that yargs would unquote. */
+/** A word that is not empty, looks like no option and has no quote that yargs would remove. */
 const PLAIN = /^[^-'"\s][^\s'"]*$/;
 
 interface Found {
   readonly name: string;
   readonly option: Option;
-  /** Undefined: it stands in the next word. */
+  /** Undefined: the value is the next word. */
   readonly value: string | boolean | undefined;
 }
 

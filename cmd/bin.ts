@@ -1,6 +1,6 @@
-// Where the program begins, in each of its processes and threads: which of them this is. None loads what another one is made of.
+// The entry of the program in each of its processes and threads: finds out which one this is, and loads its modules alone.
 
-/** Set by writing.ts in its thread: only to ask whether this is one would load a module at each start. */
+/** writing.ts sets this in its thread. Asking Node whether this is a thread would load node:worker_threads at each start. */
 const { reflakeThread } = globalThis as { reflakeThread?: typeof import('node:worker_threads') };
 if (process.argv[2] === '__look')
   void import('../core/host/border/look-server.ts').then(({ serveLooks }) => serveLooks());
@@ -13,5 +13,5 @@ else if (process.argv[2] === '__job') {
 } else if (reflakeThread === undefined) void import('./first-thread.ts').then(({ start }) => start());
 else void import('./writing-thread.ts').then(({ work }) => work(reflakeThread));
 
-// It is a module.
+// Makes this file a module.
 export {};

@@ -12,19 +12,19 @@ import type { Io } from './session/io.ts';
 
 /** Runs what the command line says, and ends the process. */
 export function start(): void {
-  // What is run must not depend on the caller's; what we write has the mode that it is given.
+  // The caller's umask must not change programs that we run. Our own files get their mode explicitly.
   process.umask(0o022);
   let signal: ReturnType<Io['stopped']>;
-  /** Of what writes: it makes of signals what it will. */
+  /** Set by the thread that writes: signals go to it. */
   let hear: ((name: Signal) => void) | undefined;
-  /** Once it is known, it is told, whatever comes while the last words are printed. */
+  /** The exit code, once it is known. A signal while the last lines are printed does not change it. */
   let exit: number | undefined;
-  /** What writes has come to an end that is final. */
+  /** True once the end of a transaction is final. */
   let isSettled = false;
   const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of SIGNALS) {
-    // Of what does not write: a program that it runs is told; what runs by itself is soon at its end. The second one
-    // leaves at once.
+    // A command that does not write: the first signal goes to the program that it runs, and the command soon ends by itself;
+    // the second one ends the process at once.
     process.on(name, () => {
       if (exit !== undefined) process.exit(exit);
       if (hear !== undefined) return hear(name);
@@ -32,14 +32,14 @@ export function start(): void {
       signal = name;
     });
   }
-  // Beyond `ulimit -f` the kernel would kill us: heard, the signal lets write(2) say EFBIG.
+  // Beyond `ulimit -f` the kernel kills a process with SIGXFSZ; with a handler, write(2) returns EFBIG instead.
   process.on('SIGXFSZ', () => {});
   passSignalsOn(() => signal);
   const [isOut, isErr] = [isTerminal(1), isTerminal(2)];
   const output = printer(1, isOut);
   const errors = printer(2, isErr);
 
-  /** By process.exit: where a program ends by itself, Node takes its handlers away first, and a signal then kills. */
+  /** Ends with process.exit: a program that ends by itself loses its signal handlers first, and a signal then kills it. */
   const end = async (code: number): Promise<void> => {
     for (const { drained } of [output, errors]) await drained();
     const lost = output.lost();
@@ -50,7 +50,7 @@ export function start(): void {
   };
 
   const cwd = currentDirectory();
-  // Node looks for a package.json where it is when it starts a thread; in somebody's directory that would be their word.
+  // Node reads package.json from the current directory when it starts a thread; another user may have written that one.
   if (process.geteuid?.() === 0) process.chdir('/');
   const io: Io = {
     out: output.print,
@@ -58,7 +58,7 @@ export function start(): void {
     env: process.env,
     cwd,
     tty: {
-      // Only where it is asked for: Node opens the stream for it.
+      // A getter, since Node opens a stream for it.
       get in() {
         return process.stdin.isTTY === true;
       },
@@ -66,17 +66,17 @@ export function start(): void {
       err: isErr,
     },
     columns: (isErr && process.stderr.columns) || (isOut && process.stdout.columns) || undefined,
-    // performance.now() loads a dozen modules of Node at its first call.
+    // Not performance.now(), which loads a dozen modules of Node at its first call.
     now: () => Number(process.hrtime.bigint()) / 1e6,
     ask: (question) =>
       new Promise((resolve) => {
-        // Only here: hardly any run asks, and every module of Node costs its start.
+        // Imported here: few runs ask, and every module of Node makes the start slower.
         const { createInterface } = process.getBuiltinModule('node:readline');
         const lines = createInterface({ input: process.stdin, output: process.stderr });
         const close = (): void => lines.close();
         let isAnswered = false;
         for (const name of SIGNALS) process.once(name, close);
-        // Ctrl-C is a key while a line is read.
+        // While readline reads a line, Ctrl-C comes as a key and not as a signal.
         lines.on('SIGINT', () => process.emit('SIGINT', 'SIGINT'));
         lines.once('close', () => {
           for (const name of SIGNALS) process.off(name, close);
@@ -116,10 +116,10 @@ export function start(): void {
 }
 
 /**
- * Optimising what runs for a tenth of a second costs V8 more time than it saves: it begins fifteen times later, which is early
- * enough for trees of thousands of files; and what lives so short needs no larger nursery. Behind all imports: what was compiled
- * for a V8 with the flags it started with (Node's own modules, dist/reflake.cache) is refused from then on. Flags have no stable
- * names, and an unknown one is an error on stderr: only for the Node that has these; later ones gain nothing by them.
+ * Sets flags of V8. For a run of a tenth of a second optimising costs more time than it saves: it begins fifteen times later,
+ * which is early enough for trees of thousands of files; and the nursery stays small. Called after all imports, since a changed
+ * flag makes V8 refuse code compiled before (Node's own modules, dist/reflake.cache). Flags have no stable names, and an
+ * unknown one prints an error: so only for the Node that has these. Later ones gain nothing by them.
  */
 function tune(): void {
   if (!process.versions.node.startsWith('20.')) return;
@@ -128,16 +128,16 @@ function tune(): void {
 
 interface Printer {
   readonly print: (text: string) => void;
-  /** When all of it is out, or lost. */
+  /** Resolves when all of it is written, or lost. */
   readonly drained: () => Promise<void>;
-  /** Why some of it could not be written. A reader that went away (`| head -1`) is no reason. */
+  /** The error that kept some of it from being written. EPIPE (`| head -1`) is none. */
   readonly lost: () => Error | undefined;
 }
 
 /**
- * What can't be printed must not end an apply half way: it is told at the end. Written to the descriptor itself: of a file
- * Node's stream takes a short write for a whole one, and for a pipe it would load Node's network. A stream is only for what
- * is a terminal, or was given to us so that it must be waited for.
+ * Prints with write(2) on the descriptor: for a file Node's stream takes a short write for a whole one, and for a pipe it loads
+ * node:net. A stream is used for a terminal, and for a descriptor that is non-blocking (EAGAIN). An error must not end an apply
+ * half way: it is told at the end.
  */
 function printer(fd: 1 | 2, isScreen: boolean): Printer {
   let stream: NodeJS.WriteStream | undefined;
@@ -169,7 +169,7 @@ function printer(fd: 1 | 2, isScreen: boolean): Printer {
   return { print, drained, lost: () => lost };
 }
 
-/** Its name is only needed where something is named relatively. */
+/** The current directory. Ends the process with 1 where it is gone. */
 function currentDirectory(): string {
   try {
     return process.cwd();

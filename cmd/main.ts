@@ -1,4 +1,4 @@
-// The command line: which command it is, with which options. The door of yargs, which is loaded only when it is needed.
+// Parses the command line and runs the command. The only importer of yargs, which it loads only when it needs it.
 
 import type { Argv, PositionalOptions, Options as YargsOptions } from 'yargs';
 import { withoutCredentials } from '../core/formats/credentials.ts';
@@ -43,8 +43,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * Where root was called by somebody else, what these name has been loaded into root's process already: nobody is to get used
- * to that. Whoever is root without having been called has set them as root.
+ * Refuses, where another user called root (sudo), variables that make Node load code: root's process has loaded it already, and
+ * must not go on. Root itself, without a caller, has set them as root.
  */
 function refuseForeignCode(env: Io['env']): void {
   if (!isRoot() || callerOf(env).uid === 0) return;
@@ -57,7 +57,7 @@ function refuseForeignCode(env: Io['env']): void {
 
 type Run = (options: unknown, io: Io) => Promise<number>;
 
-/** A command that only reads; loaded when somebody runs it. What a signal ended has that exit code. */
+/** A command that only reads; loaded when it runs. Ended by a signal, it has the exit code of the signal. */
 const reading =
   <Options extends GlobalOptions>(verb: CommandName, load: () => Promise<Act<Options>>): Run =>
   async (options, io) => {
@@ -105,7 +105,7 @@ async function answer(asked: Asked, io: Io): Promise<number> {
   return EXIT.ok;
 }
 
-/** Everything that is wrong, and what is right in an unusual way. */
+/** Runs yargs: for every mistake, and correct lines that the quick reader gives up on. */
 async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
   let exit: number = EXIT.ok;
   const parser = await commandLine(argv, async (command, options) => {
@@ -117,7 +117,7 @@ async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
 
 type Called = (command: CommandName, options: Readonly<Record<string, unknown>>) => Promise<void>;
 
-/** yargs, told of the table of options. `act` is called for a command line without mistakes. */
+/** yargs, set up from the table of options. It calls `act` for a command line without mistakes. */
 export async function commandLine(argv: readonly string[], act: Called): Promise<Argv> {
   const { default: yargs } = await import('yargs');
   const cli = yargs([...argv])
@@ -166,6 +166,6 @@ function addCommand(cli: Argv, name: CommandName, act: Called): void {
   });
 }
 
-/** Its own types know no lists that are read-only. */
+/** A copy: the types of yargs have no read-only lists. */
 const forYargs = (option: Option): YargsOptions =>
   ({ ...option, ...(option.choices && { choices: [...option.choices] }) }) as YargsOptions;

@@ -1,5 +1,4 @@
-// What can be typed: every command and option, as data. yargs is set up from this table (main.ts), and the quick reader of
-// ordinary command lines (arguments.ts) reads the same.
+// Every command and option, as data. main.ts sets yargs up from this table, and the quick reader (arguments.ts) uses it too.
 
 import { FORMATS } from './report/registry.ts';
 
@@ -21,10 +20,10 @@ export type Options = Readonly<Record<string, Option>>;
 
 export interface Command {
   readonly describe: string;
-  /** One word behind the command, which may be left out. */
+  /** One optional word behind the command. */
   readonly positional?: Option & { readonly name: string };
   readonly options?: Options;
-  /** What is wrong with options that are each right. */
+  /** The problem of options that are each right, but not together. */
   readonly problem?: (options: Readonly<Record<string, unknown>>) => string | undefined;
   readonly examples?: readonly (readonly [line: string, what: string])[];
 }
@@ -227,7 +226,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
-/** What a command takes: its word, its own options and those of all. */
+/** All that a command takes: its word, its own options and the global ones. */
 export function optionsOf(name: CommandName): Options {
   const { positional, options } = COMMANDS[name] as Command;
   return { ...GLOBAL_OPTIONS, ...options, ...(positional && { [positional.name]: positional }) };

@@ -1,4 +1,4 @@
-// The other side of writing.ts: in the thread, a command and an Io whose every word is a message.
+// The thread's side of writing.ts: runs the command with an Io that sends each call as a message.
 
 import { passSignalsOn } from '../core/host/process/run.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -14,7 +14,7 @@ const RUN: Readonly<Record<WritingCommand, Act<never>>> = {
   recover: recoverCommand,
 };
 
-/** Runs what was assigned, says its exit code. Throws what the command throws, and main tells of it. */
+/** Runs the assigned command and sends its exit code. Throws what the command throws, and main reports it. */
 export async function work({ workerData, parentPort }: typeof import('node:worker_threads')): Promise<void> {
   const { command, options, io: given, flags } = workerData as Assignment;
   const shared = new Int32Array(flags);
@@ -39,7 +39,7 @@ export async function work({ workerData, parentPort }: typeof import('node:worke
       let now = Atomics.load(shared, 1);
       while (now !== STAGE.leaving && Atomics.compareExchange(shared, 1, now, stage) !== now)
         now = Atomics.load(shared, 1);
-      // The process ends just now, and says that this was not reached.
+      // The first thread is ending the process, and reports that the end was not final.
       if (now === STAGE.leaving) Atomics.wait(shared, 1, STAGE.leaving);
     },
   };

@@ -1,5 +1,5 @@
-// The commands that write run in a thread of their own: so signals are heard at once, whatever the writing one is at. The
-// flag that they leave is polled there between two writes.
+// Runs the commands that write in a second thread, so that the first hears signals at once. A signal sets a flag in shared
+// memory, which the second thread polls between two writes.
 
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
@@ -9,16 +9,18 @@ import type { Io } from './session/io.ts';
 
 export type WritingCommand = 'apply' | 'rollback' | 'recover';
 
-/** What the thread is given: all of `Io` that is data. */
+/** Input of the thread: the parts of `Io` that are data. */
 export interface Assignment {
   readonly command: WritingCommand;
   readonly options: unknown;
   readonly io: Pick<Io, 'env' | 'cwd' | 'columns'> & { readonly tty: { in: boolean; out: boolean; err: boolean } };
-  /** Three 32-bit numbers, shared: at 0 the place of the signal in SIGNALS, from 1; at 1 a STAGE; at 2 the exit code of a settled end. */
+  /**
+   * Three shared 32-bit numbers: at 0 the index of the signal in SIGNALS plus 1; at 1 a STAGE; at 2 the code of a settled end.
+   */
   readonly flags: SharedArrayBuffer;
 }
 
-/** What the thread says, in order. */
+/** Messages of the thread, in order. */
 export type Said =
   | { readonly out: string }
   | { readonly err: string }
@@ -26,7 +28,9 @@ export type Said =
   | { readonly usage: string }
   | { readonly exit: number };
 
-/** How far the thread is. `settled`: its end is final (Io.settles). `leaving`: the first thread ends the process, and has not seen it settled. */
+/**
+ * The stage of the thread. `settled`: its end is final (Io.settles). `leaving`: the first thread ends the process before that.
+ */
 export const STAGE = { clean: 0, written: 1, settled: 2, leaving: 3 } as const;
 
 /** In the order of their numbers in the flag. */
@@ -51,7 +55,7 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
     const thread = started(`globalThis.reflakeThread = require('node:worker_threads'); require(${file});`, {
       eval: true,
       workerData: assignment,
-      // A nursery for the edits of ten thousand files: a smaller one copies what lives again and again, a larger one is only memory.
+      // A nursery for the edits of ten thousand files: a smaller one copies live objects again and again.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     return new Promise((resolve, reject) => {
@@ -67,9 +71,9 @@ export function writing(command: WritingCommand): (options: unknown, io: Io) => 
           resolve(said.exit);
         }
       });
-      // After the commit a bug of ours undoes nothing, and the exit code is still the commit's.
+      // After the commit a bug of reflake undoes nothing, and the exit code stays the commit's.
       const failed = (thrown: unknown): void => {
-        // The thread ends behind its answer; we may still be printing then.
+        // The thread ends after its answer, perhaps while we still print.
         if (hasAnswered) return;
         if (Atomics.load(shared, 1) !== STAGE.settled) {
           reject(saidOfThread(thrown));
@@ -94,7 +98,7 @@ function started(program: string, options: WorkerOptions): Worker {
   }
 }
 
-/** Where no thread can be started the system says why, but Node does not say it as an error of the system. */
+/** Turns Node's error for a thread that could not start into a system error with its errno. */
 function saidOfThread(thrown: unknown): unknown {
   const { code, message } = thrown as NodeJS.ErrnoException;
   if (code !== 'ERR_WORKER_INIT_FAILED' && code !== 'ERR_WORKER_OUT_OF_MEMORY') return thrown;
@@ -107,9 +111,9 @@ type Signal = (typeof SIGNALS)[number];
 const raise = (flags: Int32Array, signal: Signal): void => void Atomics.store(flags, 0, SIGNALS.indexOf(signal) + 1);
 
 /**
- * The first signal stops before the next write; the second leaves at once, and what was begun is for `recover`. A closed
- * terminal is told twice (by the kernel, by the shell) and is never the second; nor is one signal that comes twice in a
- * moment (to us, and to our whole group: timeout does that).
+ * The first signal stops before the next write; the second ends the process at once, and `recover` undoes the rest. SIGHUP
+ * comes twice for one closed terminal (from the kernel and the shell) and never counts as the second; nor does a signal that
+ * comes twice in a moment (timeout(1) sends it to us and to our process group).
  */
 function takeSignals(flags: Int32Array, io: Io): void {
   let first: { readonly signal: Signal; readonly at: number } | undefined;
@@ -123,9 +127,9 @@ function takeSignals(flags: Int32Array, io: Io): void {
   };
   const leave = (signal: Signal): void => {
     const stage = Atomics.load(flags, 1);
-    // Its end is final and near, and the exit code shall tell it.
+    // The end is final and near; wait for it, so that the exit code tells it.
     if (stage === STAGE.settled) return;
-    // It must not commit between this look and our end.
+    // compareExchange: the thread must not settle between this check and our exit.
     if (Atomics.compareExchange(flags, 1, stage, STAGE.leaving) !== stage) {
       leave(signal);
       return;

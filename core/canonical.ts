@@ -1,4 +1,4 @@
-// Canonical JSON and digests: what gives a plan, a spec and a content their names.
+// Canonical JSON and digests, the names of plans, specs and contents.
 
 import { createHash, type Hash } from 'node:crypto';
 import { hashOf } from './little-hash.ts';
@@ -27,11 +27,11 @@ const PIECE = 1 << 16;
 
 interface Saying {
   readonly out: (piece: string) => void;
-  /** The small objects that were said already: the edits of a tree share their entries, thousands of them one. */
+  /** Texts of small objects met before: the edits of a tree share their entries, thousands of them one. */
   readonly known: Map<object, string>;
 }
 
-/** Piece by piece what may be long: lists, and what holds lists. A piece never ends within a string. */
+/** Goes piece by piece through what may be long: lists, and objects with lists. A piece never ends within a string. */
 function say(value: unknown, saying: Saying): void {
   if (Array.isArray(value)) {
     saying.out('[');
@@ -71,7 +71,7 @@ function said(value: unknown, known: Saying['known']): string {
   return text;
 }
 
-/** Characters. What is longer is hardly shared, and would be kept twice. */
+/** Characters. A longer text is hardly shared, and would be kept twice. */
 const SMALL = 200;
 
 /** SHA-256 of bytes, or of the UTF-8 of a text. */

@@ -1,24 +1,24 @@
-// Every diagnostic code with its page: the one place where a code is born. Codes are stable: a retired one stays retired.
+// The registry of codes, each with its page; the one place that defines a code. Codes are stable: a retired one stays retired.
 // `reflake explain` prints these pages; a test provokes each.
 
 import type { Verdict } from './verdict.ts';
 
-/** How a command ends that a problem ended; cmd/session/exit.ts has the numbers. */
+/** The kinds of end that a problem can give a command; cmd/session/exit.ts has the numbers. */
 export type Ending = 'error' | 'spec' | 'refused' | 'stale' | 'locked' | 'usage' | 'stuck';
 
-/** What a code means and what follows from it. Whoever reports one decides nothing of this. */
+/** The meaning of a code and its consequences. A provider that reports a code decides none of these. */
 interface Registered {
   readonly title: string;
   readonly page: string;
-  /** What becomes of the wish that a finding of this code names. None: advice, which changes no verdict and no exit code. */
+  /** The verdict of the wish that a finding of this code names. None: advice, which changes no verdict and no exit code. */
   readonly verdict?: Exclude<Verdict, 'holds'>;
-  /** Of a finding that is no error. Default: of a doubt a warning, of advice a note. */
+  /** The severity of a finding that is no error. Default: a warning if the wish is undecided, a note for advice. */
   readonly severity?: 'warning' | 'note';
-  /** What lies behind it is not ours to judge: no further provider looks. */
+  /** True for a guard's code: no further provider looks. */
   readonly endsLook?: true;
   /** Default: error. */
   readonly exit?: Ending;
-  /** What an apply was at when this ended it; default: a write. */
+  /** The step of an apply that this ends; default: a write. */
   readonly during?: 'build' | 'activate' | 'verify' | 'stopped' | 'recover';
 }
 

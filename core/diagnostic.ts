@@ -1,5 +1,5 @@
-// A problem of a spec, a transaction or a tool, as a value; and the place of an offset in a text. What a look at the machine
-// finds is a Finding (model.ts); the codes of both are in codes.ts.
+// A problem of a spec, a transaction or a tool, as a value; and the place of an offset in a text. A look at the machine gives
+// findings (model.ts) instead; the codes of both are in codes.ts.
 
 import type { Code } from './codes.ts';
 import type { AbsPath } from './path.ts';
@@ -25,13 +25,13 @@ export interface Diagnostic {
   readonly severity: 'error' | 'warning' | 'note';
   readonly code: Code;
   readonly summary: string;
-  /** What stands beside the marks under the text: `expected x86_64-linux, …`. */
+  /** The words beside the marks under the text: `expected x86_64-linux, …`. */
   readonly expected?: string;
   readonly hint?: string;
   readonly pointer?: JsonPointer;
   readonly at?: SourceRange;
   readonly path?: AbsPath;
-  /** What to paste where reflake does not dare to edit. */
+  /** The text to paste where reflake does not edit. */
   readonly snippet?: string;
 }
 
@@ -44,13 +44,13 @@ export function positionAt(text: string, offset: number): { line: number; column
   return { line, column: end - start - countBelow(latest.pairs, end) + countBelow(latest.pairs, start) + 1 };
 }
 
-/** Where lines begin, and where the second halves of surrogate pairs are. */
+/** The offsets at which lines begin, and those of second halves of surrogate pairs. */
 interface Landmarks {
   readonly lines: readonly number[];
   readonly pairs: readonly number[];
 }
 
-/** Thousands of places of one text are asked for in a row. */
+/** Kept for the last text, since thousands of places of one text are asked for in a row. */
 let latest: Landmarks & { readonly text: string } = { text: '', lines: [0], pairs: [] };
 
 function landmarks(text: string): Landmarks {

@@ -1,5 +1,5 @@
-// What commands tell while they run, as data: every word of every command is one of these. A reporter is a function of them.
-// schemas/event.schema.json publishes each; core and commands never print.
+// The events that commands report while they run, as data; a reporter turns them into text. Core and commands never print.
+// schemas/event.schema.json publishes each.
 
 import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -22,7 +22,7 @@ export interface PastApply {
   readonly spec?: string;
 }
 
-/** What a look at a machine without a spec found: `value` and `source` are missing where it could not be found. */
+/** A fact of a machine without a spec; without `value` and `source` if it could not be found. */
 export interface SurveyedFact {
   readonly what: string;
   readonly value?: string;
@@ -49,10 +49,10 @@ export type Event =
       readonly removed: number;
       readonly isRoots?: true;
     }
-  /** `edits`: where one was asked for. */
+  /** `edits`: if a single apply was asked for. */
   | ({ readonly type: 'apply'; readonly edits?: readonly Edit[] } & PastApply)
   | { readonly type: 'surveyed'; readonly facts: readonly SurveyedFact[]; readonly notes: readonly string[] }
-  /** `firstPlan`: what a plan of it comes to. */
+  /** `firstPlan`: the result of a first plan by the spec. */
   | {
       readonly type: 'initialised';
       readonly file: string;
@@ -61,11 +61,11 @@ export type Event =
     }
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
-  /** `page`: where one code was asked for. */
+  /** `page`: if a single code was asked for. */
   | { readonly type: 'code'; readonly code: Code; readonly title: string; readonly page?: string }
   /**
-   * The last of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. `cancelled`: who was
-   * asked left or said no, and nothing was changed.
+   * The last event of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. `cancelled`:
+   * the person who was asked left or said no, and nothing was changed.
    */
   | {
       readonly type: 'ended';

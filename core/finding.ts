@@ -1,4 +1,4 @@
-// What can be said of a finding by its code alone: how severe it is, and the same as a diagnostic. Pure.
+// Derives from a finding's code its severity, and turns findings into diagnostics and back. Pure.
 
 import { entryOf } from './codes.ts';
 import type { Diagnostic, JsonPointer } from './diagnostic.ts';
@@ -6,7 +6,7 @@ import type { Change, Finding, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { type Counts, countsOf } from './verdict.ts';
 
-/** The plan itself mends it. */
+/** True if the plan itself mends it. */
 export const isChange = (finding: Finding): finding is Change =>
   finding.remedy.by === 'plan' && finding.path !== undefined;
 
@@ -17,13 +17,13 @@ function severityOf(finding: Finding): Diagnostic['severity'] {
   return isChange(finding) ? 'note' : 'error';
 }
 
-/** It bars an apply. */
+/** True if it keeps the plan from being applied. */
 export const isBar = (finding: Finding): boolean => severityOf(finding) === 'error';
 
 /** For the screens and lists that diagnostics have: a finding that the plan does not mend is shown as one. */
 export function asDiagnostic(finding: Finding): Diagnostic {
   const { code, wish, because, at, path, remedy, evidence } = finding;
-  // A note is short; who wants all of it reads the plan.
+  // A note is short; the plan has all of the evidence.
   const log = severityOf(finding) === 'note' ? undefined : evidence?.map(({ saw }) => saw).join('\n');
   const snippet = remedy.by === 'paste' ? remedy.snippet : log;
   return {
@@ -38,7 +38,7 @@ export function asDiagnostic(finding: Finding): Diagnostic {
   };
 }
 
-/** What is said in the same words wherever it is met, as a finding of the provider that met it. */
+/** A diagnostic as a finding of the provider that met it. */
 export const asFinding = (
   { code, summary, hint = '', at, path }: Diagnostic,
   subject: string,
@@ -58,17 +58,17 @@ export const findingsOf = (plan: Pick<Plan, 'steps'>): readonly Finding[] =>
 
 export const changesOf = (plan: Pick<Plan, 'steps'>): readonly Change[] => findingsOf(plan).filter(isChange);
 
-/** What the plan does not mend, for whoever reads diagnostics. */
+/** The findings that the plan does not mend, as diagnostics. */
 export const problemsOf = (plan: Pick<Plan, 'steps'>): readonly Diagnostic[] =>
   findingsOf(plan)
     .filter((finding) => !isChange(finding))
     .map(asDiagnostic);
 
-/** Nothing would be done. Whether the wishes hold is another question. */
+/** True if the plan does nothing. Its wishes need not hold. */
 export const isEmpty = (plan: Pick<Plan, 'steps'>): boolean =>
   plan.steps.every(({ findings, edits }) => edits.length === 0 && !findings.some(isChange));
 
-/** Something keeps it from being carried out: an error that is told, and whatever it bars. */
+/** True if an error, or a wish that it bars, keeps the plan from being applied. */
 export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean =>
   findingsOf(plan).some(isBar) ||
   plan.steps.some(({ verdicts }) => verdicts.some(({ verdict }) => verdict === 'blocked'));
@@ -84,7 +84,7 @@ export const tallyOf = ({
     acknowledged.length,
   );
 
-/** What several providers say when there is no configuration: the same words, which are told once. */
+/** The finding of several providers for a missing configuration: the same words, so that it is told once. */
 export const noConfiguration = (dir: AbsPath, from: AbsPath | undefined): Finding => ({
   code: 'RF2004',
   wish: '/config/path',

@@ -1,5 +1,5 @@
-// How much reflake takes: every limit of bytes, depth and count that an input can reach, in one place. What is above a limit
-// is refused in words; the time for what is below grows linearly.
+// Every limit of bytes, depth and count that an input can reach. An input above a limit is refused with words; the time for one
+// below grows linearly.
 
 const MIB = 1 << 20;
 
@@ -45,5 +45,5 @@ export const MOST = {
 /** The largest user or group id. The one above it is -1, which chown(2) reads as "leave it as it is". */
 export const LARGEST_ID = 2 ** 32 - 2;
 
-/** Whether the text is a user or group id in decimal digits. */
+/** True if the text is a user or group id in decimal digits. */
 export const isId = (text: string | undefined): boolean => /^\d+$/.test(text ?? '') && Number(text) <= LARGEST_ID;

@@ -1,9 +1,9 @@
-// SHA-1 and SHA-256 (FIPS 180-4) of little: of more, node:crypto's are faster, but to load them costs a Node 24 a quarter of its start,
-// and a plan in sync has a few thousand bytes to hash.
+// SHA-1 and SHA-256 (FIPS 180-4) for few bytes. node:crypto is faster, but to load it costs Node 24 a quarter of its start, and
+// an in-sync plan has only a few thousand bytes to hash.
 
 import { createHash } from 'node:crypto';
 
-/** Bytes, in all: of more, loading pays. */
+/** Bytes in all; above this, loading node:crypto pays. */
 const LITTLE = 32 << 10;
 let hashed = 0;
 

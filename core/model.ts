@@ -1,5 +1,5 @@
-// Read this first: the words of reflake as types. Everything is plain, readonly, serialisable data;
-// the only functions here are the ones that say what the words mean (inverse, equality, emptiness).
+// Read this first: the words of reflake as types. Everything is plain, readonly, serialisable data; the few functions define
+// what the words mean (inverse, equality, emptiness).
 
 import type { Code } from './codes.ts';
 import type { Diagnostic, JsonPointer, SourceRange } from './diagnostic.ts';
@@ -12,13 +12,13 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** Somebody of the machine's passwd: under sudo not root, but the one who called. */
+/** A user of the machine's passwd: under sudo not root, but the caller. */
 export interface Person extends Owner {
   readonly name: string;
   readonly home: string;
 }
 
-/** Somebody in whose directories a transaction may write, because they could do it themselves: ids as the machine numbers them. */
+/** A user in whose directories a transaction may write, as they could themselves; with the machine's ids. */
 export interface Party {
   readonly uid: number;
   readonly gids: readonly number[];
@@ -28,7 +28,7 @@ export interface Party {
 export type Digest = `sha256:${string}`;
 
 /**
- * What is at a path, the link itself and not what it points to. `mode` holds the 12 permission bits.
+ * What is at a path: the link itself and not its target. `mode` holds the 12 permission bits.
  * A file without `content` was not looked into: an edit of it leaves its bytes alone.
  * `other` is a socket, FIFO or device: reflake reports it and never writes one.
  */
@@ -50,7 +50,7 @@ export type Entry =
       readonly owner: Owner;
     };
 
-/** What a plan may put at a path. */
+/** The entries that a plan may put at a path. */
 export type Puttable = Exclude<Entry, { type: 'other' }>;
 
 /** At `path`, replace `before` by `after`. Its inverse swaps the two. */
@@ -70,21 +70,21 @@ export interface Move {
 
 export type ActivationMode = 'build' | 'test' | 'boot' | 'switch';
 
-/** What is active: link targets of /run/current-system and of the system profile; absent where there is none. */
+/** The active system: link targets of /run/current-system and of the system profile; absent if there is none. */
 export interface ActiveSystem {
   readonly running?: string;
   readonly profile?: string;
 }
 
 /**
- * What no file edit can express: build what the flake says, as its owner, and make it the running system
- * (test, switch) and the boot default (boot, switch). `before` is read while planning and compared again
- * before anything is run; undo goes back to exactly that.
+ * The edit that no file edit can express: builds the flake's system as its owner, and makes it the running system (test,
+ * switch) and the boot default (boot, switch). `before` is read while planning and compared again before anything is run; undo
+ * goes back to exactly that.
  */
 export interface Activate {
   readonly op: 'activate';
   readonly mode: ActivationMode;
-  /** What is activated: an installable that is built first, or, to go back, a system that was active before. */
+  /** The system: an installable that is built first, or, to go back, a system that was active before. */
   readonly target:
     | { readonly kind: 'flake'; readonly installable: string }
     | { readonly kind: 'system'; readonly system: ActiveSystem };
@@ -103,34 +103,33 @@ export interface Answer {
   readonly by?: Code;
 }
 
-/** Something that was seen: in a file, or said by a program. */
+/** Something seen in a file, or printed by a program. */
 export interface Evidence {
   readonly path?: AbsPath;
   readonly saw: string;
 }
 
-/** Who mends it: edits of this plan, somebody who pastes a snippet, or somebody who does something else. */
+/** How it is mended: by edits of this plan, by pasting a snippet, or by some other act of the user. */
 export type Remedy =
   | { readonly by: 'plan'; readonly action: 'add' | 'change' | 'remove' | 'move' | 'activate' }
   | { readonly by: 'paste'; readonly snippet: string; readonly hint: string }
   | { readonly by: 'you'; readonly hint: string };
 
 /**
- * One thing that a look found: coded and located. What follows from its code (verdict, exit, severity) stands in
- * core/codes.ts.
+ * One thing that a look found: coded and located. The consequences of its code (verdict, exit, severity) are in core/codes.ts.
  */
 export interface Finding {
-  /** What an acknowledgement names: the digest of all that says what was found, and nothing that changes by itself. */
+  /** The id that an acknowledgement names: a digest of what was found, without parts that change by themselves. */
   readonly id?: Digest;
   readonly code: Code;
   /** The wish that it decides. None: advice. */
   readonly wish?: JsonPointer;
   readonly host?: string;
-  /** What it is about, in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
+  /** Its subject in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
   readonly subject: string;
-  /** Of what the plan mends: where it writes. Of anything else: where it lies now, before any move. */
+  /** If the plan mends it, the path that it writes; else the present path, before any move. */
   readonly path?: AbsPath;
-  /** In the text as it lies now; of what the plan mends, in the new text. */
+  /** A place in the present text; if the plan mends it, in the new text. */
   readonly at?: SourceRange;
   readonly from?: string;
   readonly to?: string;
@@ -154,7 +153,7 @@ export interface Step {
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }
 
-/** What a plan is bound to besides the paths it touches. */
+/** The machine that a plan is bound to. */
 export interface HostFacts {
   readonly name: string;
   readonly system: string;
@@ -162,16 +161,16 @@ export interface HostFacts {
   readonly machineId: string;
 }
 
-/** One entry of the read set, which a plan relies on: what was seen at a path while planning. */
+/** One entry of the read set: what was seen at a path while planning. */
 export type Reading =
   | { readonly path: AbsPath; readonly saw: 'content' | 'names' | 'tree'; readonly digest: Digest }
-  /** All of the tree is this owner's (core/machine/owned.ts). */
+  /** The whole tree belongs to this owner (core/machine/owned.ts). */
   | { readonly path: AbsPath; readonly saw: 'owned'; readonly owner: Owner }
   | { readonly path: AbsPath; readonly saw: 'nothing' };
 
 /**
- * The whole of what apply will do. `id` is the digest of what it is bound to and of what it does (core/plan/plan-id.ts); what
- * is told of it has the digest `evidence`.
+ * Everything that apply will do. `id` is the digest of what it depends on and does, `evidence` that of its findings and
+ * verdicts (core/plan/plan-id.ts).
  */
 export interface Plan {
   readonly version: 2;
@@ -182,9 +181,9 @@ export interface Plan {
   /** Compared once more before the first write. */
   readonly readSet: readonly Reading[];
   readonly steps: readonly Omit<Step, 'blobs'>[];
-  /** Wishes that --only and --skip leave out: nobody looked. */
+  /** Wishes that --only and --skip leave out: no provider looked. */
   readonly leftOut: readonly JsonPointer[];
-  /** Wishes that the spec leaves as they are, with a reason: in no step. */
+  /** Wishes that stay as they are, since all their findings are acknowledged: in no step. */
   readonly acknowledged?: readonly Acknowledged[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
 }
@@ -198,7 +197,7 @@ export interface Acknowledged {
   readonly until?: string;
 }
 
-/** A path that somebody else had changed. `beside`: the name that their work has now; without one it is where it was. */
+/** A path that somebody else had changed. `beside`: the present name of their work; left out if it is where it was. */
 export interface Kept {
   readonly path: AbsPath;
   readonly beside?: AbsPath;
@@ -212,7 +211,7 @@ export type Outcome =
   | { readonly status: 'applied'; readonly apply: number; readonly edits: number; readonly kept?: readonly Kept[] }
   /** Nothing was written. `signal`: it was stopped by one. */
   | { readonly status: 'refused'; readonly cause: readonly Diagnostic[]; readonly signal?: Signal }
-  /** Something was written and all of it was undone. `kept`: what somebody else had done meanwhile, and where it is now. */
+  /** Something was written, and all of it undone. `kept`: work of somebody else meanwhile, and its present place. */
   | { readonly status: 'rolled-back'; readonly cause: readonly Diagnostic[]; readonly kept?: readonly Kept[] }
   /** Undo could not finish: the journal is kept. `conflicts`: the paths where it failed. */
   | {
@@ -224,7 +223,7 @@ export type Outcome =
 
 export const ABSENT: Puttable = { type: 'absent' };
 
-/** The edit that undoes `edit`. What was active after an activation is known only then: `now`. */
+/** The edit that undoes `edit`. `now`: the system that is active after an activation, known only then. */
 export function undoOf(edit: Edit, now: ActiveSystem = {}): Edit {
   switch (edit.op) {
     case 'put':
@@ -236,7 +235,7 @@ export function undoOf(edit: Edit, now: ActiveSystem = {}): Edit {
   }
 }
 
-/** What a put does with the inode at its path: changes owner and mode, makes, replaces or removes it. */
+/** The effect of a put on the inode at its path: changes owner and mode, makes, replaces or removes it. */
 type PutKind = 'metadata' | 'make' | 'replace' | 'remove';
 
 export function kindOf({ before, after }: Put): PutKind {
@@ -247,14 +246,14 @@ export function kindOf({ before, after }: Put): PutKind {
   return 'metadata';
 }
 
-/** Whether bytes, or where a link leads, stay as they are. A file without content after it keeps its own. */
+/** True if bytes, or the target of a link, stay as they are. A file without content in `after` keeps its own. */
 export function keepsContent(before: Entry, after: Entry): boolean {
   if (before.type === 'absent' || before.type !== after.type) return false;
   if (before.type === 'link') return after.type === 'link' && before.target === after.target;
   return before.type !== 'file' || after.type !== 'file' || (after.content ?? before.content) === before.content;
 }
 
-/** Bytes matter where the edit names some, and where a file comes or goes. */
+/** True if bytes matter: the edit names some, or a file comes or goes. */
 export const looksInside = ({ before, after }: Put): boolean =>
   [before, after].some((entry) => entry.type === 'file' && entry.content !== undefined) ||
   (before.type === 'file') !== (after.type === 'file');
@@ -262,8 +261,8 @@ export const looksInside = ({ before, after }: Put): boolean =>
 export const sameOwner = (a: Owner, b: Owner): boolean => a.uid === b.uid && a.gid === b.gid;
 
 /**
- * Whether what is `there` is what an edit `expects`. A file expected without content may hold any bytes;
- * one expected with content must have been read, so `there` carries its digest.
+ * True if what is `there` is what an edit `expects`. A file expected without content may hold any bytes; one expected with
+ * content must have been read, so `there` has its digest.
  */
 export function matches(expected: Entry, there: Entry): boolean {
   if (expected.type !== there.type) return false;

@@ -1,6 +1,6 @@
-// Facts about a whole that many small questions ask again: worked out once, so that n questions cost n steps.
+// Computes a fact about an object once, so that n questions about it cost n steps.
 
-/** As `make`, but a second question about the same object gets the first answer. */
+/** Like `make`, but a second call for the same object gives the first result. */
 export function oncePer<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
   const known = new WeakMap<Key, { readonly value: Value }>();
   return (key) => {

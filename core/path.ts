@@ -1,4 +1,4 @@
-// Names and paths of the machine as strings that lose no byte, and the rules for going from one to another.
+// Names and paths of the machine as strings that lose no byte, and the functions on them.
 // Bytes that are not UTF-8 become lone surrogates U+DC80..U+DCFF, as Python's surrogateescape does.
 
 import { MOST } from './limits.ts';
@@ -39,19 +39,19 @@ export function prefixesOf(path: AbsPath): readonly AbsPath[] {
 
 export const basename = (path: AbsPath): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** Whether `path` is `tree` itself or below it. */
+/** True if `path` is `tree` itself or below it. */
 export const isWithin = (path: AbsPath, tree: AbsPath): boolean =>
   tree === ROOT || (path.startsWith(tree) && (path.length === tree.length || path[tree.length] === '/'));
 
-/** `path` below `from`, said below `to` instead; undefined where it is not below `from`. */
+/** The path below `to` that `path` is below `from`; undefined if it is not below `from`. */
 export function rebase(path: AbsPath, from: AbsPath, to: AbsPath): AbsPath | undefined {
   if (path === from) return to;
   if (!isWithin(path, from)) return undefined;
-  // Both are normalised already, and so is what is put together of them.
+  // Both are normalised already, and so is the whole.
   return `${to === ROOT ? '' : to}${from === ROOT ? path : path.slice(from.length)}` as AbsPath;
 }
 
-/** As one word of a shell. */
+/** The path as one word of a shell. */
 export const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;
 
 /** `path` as seen from `dir`: `a/b` below it, `.` for itself, else the absolute path. */
@@ -60,16 +60,16 @@ export function relativeTo(path: AbsPath, dir: AbsPath): string {
   return isWithin(path, dir) ? path.slice(dir === ROOT ? 1 : dir.length + 1) : path;
 }
 
-/** Whether a file can have this path: no NUL is in it, and neither it nor a name in it is longer than the system takes. */
+/** True if a file can have this path: it holds no NUL, and neither it nor a name in it is too long for the system. */
 export const isPossible = (path: string): boolean =>
   !path.includes('\0') &&
   (path.length <= MOST.nameBytes || (toBytes(path).length <= MOST.pathBytes && !hasLongName(path)));
 
-/** Whether some name of the path is longer than any file's. */
+/** True if some name of the path is longer than any file's. */
 export const hasLongName = (path: string): boolean =>
   path.length > MOST.nameBytes && path.split('/').some((name) => toBytes(name).length > MOST.nameBytes);
 
-/** How many parts: 0 for `/`. */
+/** The number of parts: 0 for `/`. */
 export function depth(path: AbsPath): number {
   if (path === ROOT) return 0;
   let parts = 0;
@@ -86,7 +86,7 @@ export function byteOrder(a: string, b: string): number {
 /** Below all surrogates both orders are the same. */
 const UNORDERED = /[\uD800-\uFFFF]/;
 
-/** As byteOrder, of a whole list, which it sorts in place. */
+/** Sorts a list in place, by byteOrder. */
 export const inByteOrder = <Name extends string>(names: Name[]): Name[] =>
   names.some((name) => UNORDERED.test(name)) ? names.sort(byteOrder) : names.sort();
 
@@ -99,7 +99,7 @@ export function fromBytes(bytes: Buffer): string {
   return !text.includes(REPLACEMENT) || Buffer.from(text, 'utf8').equals(bytes) ? text : escapeInvalid(bytes);
 }
 
-/** Whether some of it may stand for raw bytes; else it is what Node makes of it, too. A lone low surrogate is one raw byte. */
+/** True if a part may stand for raw bytes; else Node's own encoding gives the same. A lone low surrogate is one raw byte. */
 export const mayHoldBytes = (text: string): boolean => /[\uDC80-\uDCFF]/.test(text);
 
 /** The inverse of fromBytes. */

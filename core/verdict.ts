@@ -1,12 +1,12 @@
 // The four answers to a wish, and how many of each there are. Types and counting; nothing here looks at anything.
 
 /**
- * What became of one wish when its provider looked. `undecided`: what was seen does not tell; `blocked`: something bars the
- * look, or the look ended before it.
+ * The state of one wish after its provider looked. `undecided`: the texts do not tell; `blocked`: something bars the look, or a
+ * guard ended it before.
  */
 export type Verdict = 'holds' | 'differs' | 'undecided' | 'blocked';
 
-/** How many wishes have which answer. `leftOut`: by --only and --skip; these are in no other number. */
+/** The number of wishes for each answer. `leftOut`: by --only and --skip; these are in no other number. */
 export interface Counts {
   readonly wishes: number;
   readonly hold: number;
@@ -14,7 +14,7 @@ export interface Counts {
   readonly undecided: number;
   readonly blocked: number;
   readonly leftOut: number;
-  /** By the spec (`ack`); none where it is not there. These are in no other number either. */
+  /** Wishes whose findings the spec acknowledges (`ack`); in no other number either. Left out: none. */
   readonly acknowledged?: number;
 }
 

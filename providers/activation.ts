@@ -1,5 +1,5 @@
-// Whether the machine runs what its flake builds; and if not, the activation that makes it so.
-// Everything else is decided from files; this alone needs Nix each time, to evaluate.
+// Compares the running system with the one that the flake builds, and plans the activation that makes them equal.
+// The only provider that needs Nix each time, to evaluate; all others decide from files.
 
 import { failureIn } from '../core/formats/tool-hints.ts';
 import type { JobResult } from '../core/machine/job.ts';
@@ -12,9 +12,9 @@ import { barred, IN_SYNC, provider } from '../core/plan/provider.ts';
 interface Desired {
   readonly mode: ActivationMode;
   readonly dir: AbsPath;
-  /** The machine's. */
+  /** The machine's own name. */
   readonly name: string;
-  /** Of its configuration in flake.nix. */
+  /** The attribute of its configuration in flake.nix. */
   readonly host: string;
   readonly person: Person;
   readonly isRunning: boolean;
@@ -25,7 +25,7 @@ interface Observed {
   readonly active: ActiveSystem;
   /** Store path of the system that is the boot default. */
   readonly bootDefault: string | undefined;
-  /** What the flake builds; `pending` where it is about to change, so that only building it will tell. */
+  /** The system that the flake builds; `pending` if the flake is about to change, so that only a build will tell. */
   readonly wanted: /** The machine gets another name, and its configuration is edited as well. */
     | { readonly kind: 'renamed' }
     | { readonly kind: 'settled' }
@@ -48,7 +48,7 @@ export const activation = provider<Desired, Observed>({
       return { active, bootDefault: undefined, wanted: { kind: 'renamed' } };
     const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
-    // Nothing is to be activated, and building it only to see would take long.
+    // Nothing is to be activated, and a build only to compare would take long.
     if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
     // What may not be read, no program is to read either: this throws.
     documents.flake();
@@ -112,7 +112,7 @@ export const activation = provider<Desired, Observed>({
   },
 });
 
-/** What runs as root is the system of this spec's flake, built as this spec's person. */
+/** True if the activation, which runs as root, is of this spec's flake, built as this spec's person. */
 const isActivation: MayWrite = (edit, { wishes: { activate, dir, host, person } }) =>
   edit.op === 'activate' &&
   edit.mode === activate &&

@@ -1,4 +1,4 @@
-// The providers, in the order in which they look: each sees what the ones before it will do.
+// The providers in the order in which they look: each sees the planned edits of those before it.
 
 import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';

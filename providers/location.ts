@@ -1,4 +1,4 @@
-// Where the configuration lives: moves it from where the installer put it, and keeps the old place free.
+// Moves the configuration from config.from to config.path, and keeps the old place free.
 
 import { entryOf } from '../core/codes.ts';
 import type { NixFile } from '../core/documents/nix-text.ts';
@@ -26,12 +26,12 @@ type Place =
 interface Observed {
   readonly dir: Place;
   readonly from: Place;
-  /** The tree at `dir` is a flake with this host: the move has been made. */
+  /** True if the tree at `dir` is a flake with this host: the move has been made. */
   readonly settled: boolean;
-  /** Missing parents of `dir`, the topmost first, and who is to own them. */
+  /** Missing parents of `dir`, the topmost first, and their future owner. */
   readonly parents: readonly AbsPath[];
   readonly parentOwner: Owner;
-  /** Where what is back at `from` goes. */
+  /** The place for a tree that is back at `from`. */
   readonly aside: Aside;
   /** Mount points in the tree at `from`. */
   readonly mounts: readonly AbsPath[];
@@ -75,7 +75,7 @@ export const location = provider<Desired, Observed>({
   },
 });
 
-/** Directories on the way to where the tree goes, that are not there yet. */
+/** True for a missing directory above the new place. */
 function isNewParent({ path, before, after }: Put, { moves, wishes: { dir }, reader }: Ground): boolean {
   const to = moves[0]?.to;
   if (to === undefined) return false;
@@ -88,7 +88,7 @@ function isNewParent({ path, before, after }: Put, { moves, wishes: { dir }, rea
   return after.mode === 0o755 && sameOwner(after.owner, 'owner' in there ? there.owner : ROOTS);
 }
 
-/** The one tree that config.from names, to its new place or out of the way. */
+/** True for the move of the one tree that config.from names, to its new place or aside. */
 function isMove({ from, to }: Move, { wishes, reader, moves }: Ground): boolean {
   if (moves.length > 1) return false;
   if (from !== wishes.from || reader.stat(from).type !== 'dir') return false;
@@ -120,7 +120,7 @@ const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
   after: { type: 'dir', mode, owner },
 });
 
-/** The flake is in place already, so what is back at the old place is somebody's work: kept, under another name. */
+/** Sets aside a tree that is back at the old place while the flake is in its new one: it may be somebody's work. */
 function setAside(from: AbsPath, dir: AbsPath, { aside, from: place }: Observed): Difference {
   const made = aside.parents.map((path) => newDir(path, ROOTS, modeOfAside(path)));
   const finding: Finding = {
@@ -145,7 +145,9 @@ function placeAt(path: AbsPath, reader: Reader): Place {
   return entries === 0 ? { kind: 'empty' } : { kind: 'tree', entries };
 }
 
-/** Links into the new place are no leftovers: tools that look for /etc/nixos/flake.nix follow them. */
+/**
+ * The old place. It counts as empty if only links into the new one are left: tools that look for /etc/nixos/flake.nix use them.
+ */
 function leftAt(from: AbsPath, dir: AbsPath, reader: Reader): Place {
   const place = placeAt(from, reader);
   if (place.kind !== 'tree') return place;
@@ -159,7 +161,7 @@ function leftAt(from: AbsPath, dir: AbsPath, reader: Reader): Place {
 function hasHost(dir: AbsPath, host: string, reader: Reader, file: NixFile): boolean {
   if (file.kind === 'absent') return false;
   const read = file.kind === 'text' ? file.nix.flake() : undefined;
-  // A flake that can't be read, or whose hosts are computed, is still a flake that somebody put there.
+  // A flake that can't be read, or with computed hosts, counts as one too.
   if (!read?.ok || read.flake.outputs.hosts.kind !== 'static') return true;
   return (
     read.flake.outputs.hosts.hosts.some(({ name }) => name === host) ||
@@ -173,7 +175,7 @@ function missingParents(dir: AbsPath, reader: Reader): readonly AbsPath[] {
   return missing;
 }
 
-/** It is known to differ: whatever else is wished of the place is not as wished either. */
+/** One finding about the place, whose verdict every other wish about it gets too. */
 const inTheWay = (finding: Finding): Difference => ({
   findings: [finding],
   edits: [],

@@ -1,5 +1,5 @@
-// The guard: a spec is for one machine, and another one is left alone. Host name, system, machine-id, the name that the
-// configuration gives itself and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
+// The guard: a spec is for one machine, and any other is left alone. Host name, system, machine-id, the name in the
+// configuration and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
 
 import { modulesNamedBy } from '../core/documents/host-modules.ts';
 import { moduleFile } from '../core/documents/module-file.ts';
@@ -23,9 +23,9 @@ interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allo
 
 interface Observed {
   readonly facts: HostFacts;
-  /** The name that the configuration gives the machine, where the text says one. */
+  /** The name that the configuration gives the machine, if the text has one. */
   readonly configured?: { readonly name: string; readonly path: AbsPath };
-  /** Of flake.nix: a host of the same machine under another name than the spec's. */
+  /** A host of flake.nix for the same machine, under another name than the spec's. */
   readonly attribute?: { readonly name: string; readonly path: AbsPath };
   readonly running: Fact | undefined;
 }
@@ -62,7 +62,7 @@ export const machine = provider<Desired, Observed>({
     };
     const isRenamed =
       configured !== undefined && !isSame(configured.name, facts.name) && isSame(configured.name, host.name);
-    // A machine without a name (an image that never booted) can't be told apart by it.
+    // A machine without a name (an image that never booted) is not compared by name.
     if (facts.name === '') defers.push('/host/name');
     else if (!isSame(facts.name, host.name) && !(allow.rename && isRenamed))
       refuse(
@@ -90,7 +90,7 @@ export const machine = provider<Desired, Observed>({
         `write host.attribute: ${attribute.name}`,
         attribute.path,
       );
-    // Under --root the processor that will run it is not the one we run on.
+    // Under --root another processor than ours will run the machine.
     if (!isRunning) defers.push('/host/system');
     else if (facts.system !== host.system && !runsOn(facts.system, host.system))
       refuse('system', `this machine is ${facts.system}, and the spec is for ${host.system}`, ELSEWHERE);
@@ -112,7 +112,7 @@ export const machine = provider<Desired, Observed>({
 const ELSEWHERE = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
 const RENAME = 'the configuration has that name already: to rename this machine, add --allow-rename';
 
-/** By the text alone; what it does not say is not compared. */
+/** Read from the text alone; a name that it does not tell is not compared. */
 function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Observed, 'configured' | 'attribute'> {
   const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
   const flake = join(tree, 'flake.nix');
@@ -134,17 +134,17 @@ function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Ob
   };
 }
 
-/** Most often the text has the wished name literally, and nothing has to be parsed. */
+/** The host name in a text. Most texts have the wished name literally, and then nothing is parsed. */
 function hostNameIn(text: string, wished: string): string | undefined {
   const literal = /\bhostName\s*=\s*"([^"$\\]*)"/.exec(text)?.[1];
   if (literal === undefined ? !/\bhostName\b/.test(text) : isSame(literal, wished)) return literal;
   const module = readModule(text);
   if (!module.ok || module.hostName.kind !== 'static') return undefined;
-  // An empty one leaves the name to DHCP.
+  // An empty host name leaves the name to DHCP.
   return module.hostName.value === '' ? undefined : module.hostName.value;
 }
 
-/** The one host that has the machine's name with another domain, where none has the spec's attribute. */
+/** The one host with the machine's name and another domain, if no host has the spec's attribute. */
 function otherAttribute(text: string, { name, attribute }: Desired['host']): string | undefined {
   const escaped = attribute.replace(/[.*+?^${'$'}{}()|[\]\\]/g, '\\$&');
   if (text === '' || new RegExp(`(?<![\\w-])${escaped}(?![\\w.-])`).test(text)) return undefined;
@@ -153,7 +153,7 @@ function otherAttribute(text: string, { name, attribute }: Desired['host']): str
   return flake.outputs.hosts.hosts.map((one) => one.name).find((one) => isSame(one, name));
 }
 
-/** What can't be read is said by whoever reads it for a wish. */
+/** Undefined for a file that can't be read; the provider that needs it reports that. */
 function quietly<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -1,5 +1,5 @@
-// Experimental features where nix.conf is a file that people edit: in the file that wins.
-// Where NixOS makes nix.conf, providers/configuration.ts is asked instead.
+// Enables experimental features in a nix.conf that people edit: in the file that decides.
+// If NixOS makes nix.conf, providers/configuration does it instead.
 
 import type { SourceRange } from '../core/diagnostic.ts';
 import {
@@ -24,27 +24,27 @@ import { barred, type Difference, IN_SYNC, provider } from '../core/plan/provide
 interface Desired {
   readonly features: readonly string[];
   readonly home: string;
-  /** Whose home that is. */
+  /** The uid of its owner. */
   readonly uid: number;
-  /** Who runs Nix. */
+  /** The person who runs Nix. */
   readonly person: Person;
 }
 
 interface Observed {
   readonly conf: NixConfFiles;
-  /** Whose rules that is by. */
+  /** The Nix whose rules were used. */
   readonly nix: NixVersion;
-  /** The file to edit, as Nix names it; undefined where it is not there yet. */
+  /** The path of the file to edit, as Nix names it. */
   readonly path: AbsPath;
   readonly owned: NixConfFile | undefined;
-  /** Where its bytes are: a link to somebody's own file is followed. */
+  /** The real path of its bytes: a link to a file of the same owner is followed. */
   readonly place: AbsPath;
   readonly file: TextFile;
   /** Effective features if the file held `text`. */
   readonly ask: (text: string) => readonly string[];
   readonly include: (path: string) => string | undefined;
   readonly missingDir: boolean;
-  /** The file is root's, and somebody else has led us to it. */
+  /** True if the file is root's, and another user's link or include leads to it. */
   readonly misled: boolean;
 }
 
@@ -129,7 +129,7 @@ export const nixConf = provider<Desired, Observed>({
 
 const isStopped = ({ conf }: Pick<Observed, 'conf'>): boolean => conf.effective.error !== undefined;
 
-/** Of the system's files, wherever root's links lead; of the person's and what they include, what is theirs. */
+/** True for the system's files, with root's links followed, and for the person's own files with their includes. */
 function isNixConf(put: Put, ground: Ground): boolean {
   const { path, before, after } = put;
   const { wishes, reader } = ground;
@@ -148,8 +148,8 @@ function isNixConf(put: Put, ground: Ground): boolean {
 }
 
 /**
- * Root's nix.conf says who may do what through the daemon: its new bytes are exactly those that adding wished features gives,
- * whatever a saved plan holds.
+ * True if the new bytes are exactly those that adding wished features gives. Root's nix.conf decides who may do what through
+ * the daemon, so the bytes of a saved plan are not trusted.
  */
 function addsFeatures({ path, after }: Put, { reader, blobs, wishes: { features = [] } }: Ground): boolean {
   const bytes = after.type === 'file' && after.content !== undefined ? blobs[after.content] : undefined;
@@ -171,7 +171,7 @@ const isRootsNew = (owner: Owner, mode: number, due: number): boolean => sameOwn
 
 const isEditable = ({ built, generated }: NixConfFile): boolean => !built && generated === undefined;
 
-/** It is the system's own, or one that the system's own leads to by includes and links that nobody but root can change. */
+/** True for the system's own file, and for one that it leads to by includes and links that only root can change. */
 function isNamedByRoot(path: AbsPath, { by }: Followed, reader: Reader): boolean {
   if (by !== undefined) return false;
   if (path === SYSTEM_CONF || path === CUSTOM_CONF) return true;
@@ -180,7 +180,7 @@ function isNamedByRoot(path: AbsPath, { by }: Followed, reader: Reader): boolean
 
 const CUSTOM_CONF = absolute('/etc/nix/nix.custom.conf');
 
-/** The last file that assigns the features decides, an included one too; Determinate's own says where people write. */
+/** The last file that assigns the features, an included one too; instead of Determinate's, the one it has for people. */
 function fileToEdit({ files, effective: { winner } }: NixConfFiles): AbsPath {
   const deciding = winner === undefined ? SYSTEM_CONF : absolute(winner.path);
   const generated = files.find(({ path }) => path === deciding)?.generated;
@@ -209,7 +209,7 @@ function broken({ path, line, message }: { path: string; line: number; message: 
   return barred(finding);
 }
 
-/** Files that another tool makes are not edited: the hint says where the setting belongs. */
+/** The finding for a file that another tool makes, which is not edited; the hint names the place for the setting. */
 function foreign({ path, built, generated }: NixConfFile, missing: readonly string[]): Difference {
   const snippet = `nix.settings.experimental-features = [ ${missing.map((name) => `"${name}"`).join(' ')} ];`;
   const remedy: Remedy =
@@ -231,7 +231,7 @@ function foreign({ path, built, generated }: NixConfFile, missing: readonly stri
 const blocked = (path: AbsPath, because: string): Difference =>
   left(path, because, { by: 'you', hint: 'look at its includes: one of them decides' });
 
-/** Not enabled, and not for us to enable. */
+/** The finding for features that are not enabled and that reflake can't enable. */
 const left = (path: AbsPath, because: string, remedy: Remedy): Difference => ({
   findings: [{ code: 'RF2010', wish: '/features', subject: 'experimental-features', because, path, remedy }],
   edits: [],

@@ -1,4 +1,4 @@
-// Whose the configuration is: every path of the tree has the owner and group, and the owner can read and write it.
+// Gives the configuration to its owner: every path of the tree gets owner and group, and the owner can read and write it.
 
 import { isBar, noConfiguration } from '../core/finding.ts';
 import { type Found, isClosed, modeOf, notOwned, wantedMode } from '../core/machine/owned.ts';
@@ -26,7 +26,7 @@ export const ownership = provider<Desired, Observed>({
   name: 'ownership',
   answers: ['/config/owner'],
   codes: ['RF2004', 'RF2017', 'RF2018', 'RF2041', 'RF2042', 'RF2108', 'RF2109'],
-  // Of what is in the tree, whatever it is.
+  // Any path in the tree may change owner.
   mayWrite: puts(
     (put, ground) =>
       ground.wishes.owner !== undefined &&
@@ -53,20 +53,20 @@ export const ownership = provider<Desired, Observed>({
 });
 
 /**
- * What a mode loses with its owner: set-id bits of a file, and where it becomes root's, what others could write there.
+ * The mode bits lost in a change of owner: set-id bits of a file, and, if it becomes root's, write rights of group and others.
  */
 function lostBits(entry: Exclude<Entry, { type: 'absent' }>, owner: Owner): number {
   if (entry.type === 'link' || sameOwner(entry.owner, owner)) return 0;
   return (entry.type === 'file' ? 0o6000 : 0) | (owner.uid === 0 && entry.owner.uid !== 0 ? 0o022 : 0);
 }
 
-/** What was alike and is to be alike is one object in all edits: of ten thousand files hardly more than their names. */
+/** Edits share equal entries as one object: ten thousand files take hardly more memory than their names. */
 function owning(touched: readonly Found[], owner: Owner): readonly Edit[] {
   let latest: { readonly before: Entry; readonly after: Puttable } | undefined;
   return touched.map(({ path, entry }): Edit => {
-    // refusals() has ended the look at special files and shared ones.
+    // refusals() has already refused special files and hard-linked ones.
     const before = entry as Exclude<Puttable, { type: 'absent' }>;
-    // Who owns a set-id program decides as whom it runs: with another owner it would be another program.
+    // A set-id program runs as its owner: with another owner it would have other rights.
     const mode = wantedMode({ path, entry }) & ~lostBits(entry, owner);
     const isAlike = latest?.before === before && (before.type === 'link' || modeOf(latest.after) === mode);
     const after = isAlike ? latest!.after : before.type === 'link' ? { ...before, owner } : { ...before, owner, mode };
@@ -97,7 +97,7 @@ function* refusals(touched: readonly Found[], dir: AbsPath): Generator<Finding> 
   }
 }
 
-/** What somebody else has closed is for them to give: the first few, each with what to run. */
+/** Paths that are not given to the owner: closed to them, or with set-id bits. The first few, each with the command to run. */
 function* withheld(
   touched: readonly Found[],
   dir: AbsPath,
@@ -126,7 +126,7 @@ function* withheld(
     );
 }
 
-/** Nobody reads more at once. */
+/** Paths shown at most. */
 const MOST = 10;
 
 const mounted = (path: AbsPath): Finding =>

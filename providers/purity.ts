@@ -1,4 +1,4 @@
-// What a flake cannot evaluate in the configuration: told with every plan, each kind once a file. Never edited.
+// Tells of impurities in the configuration with every plan, each kind once for each file. Never edits.
 
 import { type Impure, impureIn } from '../core/documents/impure.ts';
 import type { Evidence, Finding } from '../core/model.ts';
@@ -22,7 +22,7 @@ export const purity = provider<Desired, readonly Impure[]>({
     const findings = told.map((one) => findingOf(one, dir));
     const open = findings.filter(({ wish }) => wish !== undefined);
     if (open.length === 0) return { findings, edits: [] };
-    // Where the whole system evaluates, Nix has come to none of them.
+    // If the whole system evaluates, Nix has come to none of them.
     const asks = {
       toplevel: true,
       decide: ({ host }: { readonly host?: { readonly toplevel?: string } }) => ({
@@ -72,7 +72,7 @@ function evidenceOf(file: AbsPath, places: Impure['places']): readonly Evidence[
 
 const ON_A_LINE = 12;
 
-/** What is said of the file, and what to do. */
+/** The words about the file, and what to do. */
 const WORDS: Readonly<Record<Impure['kind'], readonly [says: (what: string) => string, hint: string]>> = {
   lookup: [
     (what) => `looks up ${what}, and a flake has no lookup path`,

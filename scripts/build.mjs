@@ -1,6 +1,5 @@
-// Builds dist/reflake.cjs: one file without dependencies, in parts, of which each is read only when something of it is needed:
-// what the sources import() on demand decides. And dist/reflake.cache, the parts as this Node compiled them: the program starts
-// faster beside it, and as well without it.
+// Builds dist/reflake.cjs: one file without dependencies, in parts that are read on demand; the import() calls of the sources
+// decide the parts. And dist/reflake.cache: the parts as compiled by this Node. It only makes the program start faster.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -25,8 +24,8 @@ import { makeMachine } from '../bench/machine.mjs';
 const root = new URL('..', import.meta.url).pathname;
 
 /**
- * What is imported on demand, by when that is. What one such time alone needs is a part; what several need is one for just
- * these; what is in no list is needed seldom.
+ * The modules imported on demand, by the time of the import. Files that one time alone needs are a part; files that several
+ * times need are a part for just these; a module in no list is needed seldom.
  */
 const TIMES = {
   always: ['cmd/bin.ts'],
@@ -42,7 +41,7 @@ const TIMES = {
   yaml: ['node_modules/yaml/dist/index.js'],
 };
 
-/** What all of it is built with. */
+/** Settings of esbuild for everything. */
 const SETTINGS = {
   absWorkingDir: root,
   write: false,
@@ -60,7 +59,7 @@ const build = digest(parts.join(''));
 const text = withStart();
 
 mkdirSync(`${root}dist`, { recursive: true });
-// Where its group can write the directory, scripts/start.cjs takes no cache from it.
+// scripts/start.cjs takes no cache from a directory that its group can write.
 chmodSync(`${root}dist`, 0o755);
 put('reflake.cjs', text, 0o755);
 const cache = compiled();
@@ -73,8 +72,8 @@ if (process.argv.includes('--sizes')) {
 }
 
 /**
- * esbuild makes a module of what the same imports on demand reach. Here these are functions, by numbers, the first that of
- * cmd/bin.ts; and a part is an object of such.
+ * esbuild makes a module of the files that the same import() calls reach. Here each becomes a function with a number, 0 for
+ * cmd/bin.ts; a part is an object of such functions.
  */
 async function split() {
   const { outputFiles, metafile } = await bundle({
@@ -106,7 +105,7 @@ async function split() {
   const partOf = [];
   for (const [index, { name, text }] of files.entries()) {
     const times = reached.get(name);
-    // What is needed seldom may load more than it needs.
+    // A module needed seldom may load more than it needs.
     if (times.size > 1) times.delete('seldom');
     const when = times.has('always') ? 'always' : [...times].sort().join(' ');
     const all = groups.get(when) ?? [];
@@ -116,19 +115,19 @@ async function split() {
   }
   const made = [...groups.values()].map((all) => `(function(__meta){"use strict";return{${all.join(',\n')}}})`);
   for (const [part, text] of made.entries()) {
-    // esbuild leaves them in regular expressions; scripts/start.cjs reads bytes.
+    // scripts/start.cjs reads bytes, so parts are ASCII; esbuild does not escape regular expressions.
     const at = text.search(/[^\0-\x7f]/);
     if (at >= 0) throw new Error(`write it as \\u…: ${text.slice(Math.max(0, at - 80), at + 80)}`);
-    // What is wrong would be seen only when it is loaded.
+    // A syntax error would else be seen only when the part is loaded.
     new Script(text, { filename: `part-${part}.cjs` });
   }
   return { parts: made, partOf, times: [...groups.keys()] };
 }
 
 /**
- * The body of a function instead of a module as esbuild writes it: imports first, one export last. What is imported is a
- * constant there: esbuild makes no two modules that import each other, and its own CommonJS has a call at each use.
- * By `var`: at each use of a `const` V8 asks whether it is there yet.
+ * Turns a module as esbuild writes it (imports first, one export last) into the body of a function. Imports become variables:
+ * no two modules of esbuild's import each other, and its own CommonJS would call a getter at each use. They are `var`, since V8
+ * checks at each use of a `const` whether it is initialised.
  */
 function asFunction(text, number) {
   const required = (from) => `require(${number.get(from.replace('./', '')) ?? JSON.stringify(from)})`;
@@ -173,7 +172,7 @@ function withStart() {
   const bodies = parts.map((part) => deflateRawSync(part, { level: 9 }).toString('base64'));
   let at = 0;
   const places = bodies.map((body) => {
-    // Two slashes before it, the end of its line behind.
+    // Starts behind the two slashes and ends with the line.
     const place = [at + 2, body.length];
     at += body.length + 3;
     return place;
@@ -187,7 +186,7 @@ function withStart() {
   return begin(length) + bodies.map((body) => `//${body}\n`).join('');
 }
 
-/** Under a name of its own first: tests and a demo may be running the old one. */
+/** Writes a temporary file and renames it: tests and a demo may be running the old one. */
 function put(name, content, mode) {
   const temporary = `${root}dist/${name}.${process.pid}.tmp`;
   writeFileSync(temporary, content);
@@ -196,8 +195,9 @@ function put(name, content, mode) {
 }
 
 /**
- * The parts and what V8 has compiled of them, as scripts/start.cjs reads it: a plan in sync, the command that is to be fast; an
- * apply, in its second thread; the help; and what root asks of a child. Undefined where none can be made here.
+ * The cache as scripts/start.cjs reads it: the parts, and V8's code of the functions that run in an in-sync plan (the command
+ * that must be fast), an apply with its second thread, the help, and root's child for looks. Undefined if it can't be made
+ * here.
  */
 function compiled() {
   const dir = mkdtempSync(join(tmpdir(), 'reflake-build-'));
@@ -210,7 +210,7 @@ function compiled() {
     };
     take(['plan', '--spec', yaml, ...there]);
     take(['--help']);
-    // Its questions come from a file.
+    // The child reads root's questions from a file here.
     const looks = [
       ['stat', '/etc'],
       ['read', '/etc/passwd'],
@@ -242,7 +242,7 @@ function compiled() {
   }
 }
 
-/** As in scripts/start.cjs. */
+/** The same sum as in scripts/start.cjs. */
 function checksum(bytes) {
   let sum = bytes.length;
   for (let at = 0; at + 4 <= bytes.length; at += 256)
@@ -250,7 +250,7 @@ function checksum(bytes) {
   return sum >>> 0;
 }
 
-/** What is compiled of each part when reflake, run in `dir` with these arguments, is at its end: part to bytes. */
+/** V8's code of each part at the end of a run of reflake in `dir` with these arguments: part to bytes. */
 function compiledBy(args, dir) {
   const observer = join(dir, 'observer.cjs');
   const out = mkdtempSync(join(dir, 'compiled-'));
@@ -291,7 +291,7 @@ function compiledBy(args, dir) {
   const stdio = ['ignore', 'ignore', 'pipe', asked, answered];
   const { status, stderr } = spawnSync(process.execPath, argv, { cwd: dir, env, stdio, encoding: 'utf8' });
   for (const fd of [asked, answered]) closeSync(fd);
-  // What an apply needs may be missing here; then what it is made of is compiled when it runs.
+  // An apply may lack a tool here; then its code is compiled when it runs.
   if (status !== 0 && args[0] !== 'apply') throw new Error(`${args[0]} ended with ${status}: ${stderr}`);
   return parts.flatMap((source, part) => {
     const file = join(out, digest(source));
@@ -299,7 +299,7 @@ function compiledBy(args, dir) {
   });
 }
 
-/** Modules of Node that our own may do without are loaded when something of them is asked for. */
+/** Loads modules of Node that not every run needs at the first call of one of their functions. */
 function lazyBuiltins(esbuild) {
   const LAZY = {
     'node:child_process': ['spawn', 'spawnSync'],
@@ -319,14 +319,14 @@ function lazyBuiltins(esbuild) {
   }));
 }
 
-// yargs in our bundle: its string-width costs a third of its start-up for a regular expression of all emoji, ours measures
-// the same; node:assert, of which it wants two functions, brings the streams of Node with it.
+// Replaces parts of yargs: its string-width takes a third of its start-up for a regular expression of all emoji, and ours
+// measures the same; it uses two functions of node:assert, which loads Node's streams.
 function replaceHeavy(esbuild) {
   const ours = {
     'string-width': "export { stringWidth as default } from './cmd/report/width.ts';",
     assert: ['notStrictEqual', 'strictEqual'].map(assertion).join(''),
   };
-  // It renders the help of every command it runs, for handlers that show it later; ours don't.
+  // yargs renders the help of every command it runs, for handlers that show it later; ours don't.
   esbuild.onLoad({ filter: /yargs\/build\/lib\/command\.js$/ }, ({ path }) => {
     const text = readFileSync(path, 'utf8');
     const call = 'yargs.getInternalMethods().getUsageInstance().cacheHelpMessage();';

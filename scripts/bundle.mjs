@@ -1,11 +1,11 @@
-// One file of the sources of tests that run outside jest; each keeps its own place, beside which it looks for its fixtures.
+// Bundles a test program that runs outside jest into one file; `import.meta` of each source keeps its path, for its fixtures.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** `entry`: a path from the top of the project; `outfile`: where the program is to be. */
+/** `entry`: a path from the top of the project; `outfile`: the path of the program. */
 export async function bundleTests(entry, outfile) {
   const place = {
     name: 'place',

@@ -1,5 +1,5 @@
-// Completes package-lock.json after `npm install` behind a registry that lacks the binary packages of other platforms: npm
-// then leaves them out of the lock, and `npm ci` refuses it everywhere. They are named again, by what their names say.
+// Completes package-lock.json after `npm install` with a registry that lacks the binary packages of other platforms: npm then
+// leaves them out of the lock, and `npm ci` refuses it everywhere. This adds them again, from their names.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const file = new URL('../package-lock.json', import.meta.url);
@@ -26,7 +26,7 @@ for (const [, { optionalDependencies = {}, dev }] of Object.entries(lock.package
     const words = name.split('/').at(-1).split('-');
     const os = words.find((word) => OS.includes(word));
     const cpu = words.find((word) => CPUS.includes(word)) ?? words.map((word) => CPU[word]).find(Boolean);
-    // Only what is bound to a platform, and has an exact version, can be named without asking the registry.
+    // Only a package that is bound to a platform and has an exact version can be added without asking the registry.
     if (lock.packages[`node_modules/${name}`] || !os || !cpu || !/^\d+\.\d+\.\d+/.test(version)) continue;
     const libc = words.includes('musl') ? ['musl'] : os === 'linux' && words.includes('gnu') ? ['glibc'] : undefined;
     lock.packages[`node_modules/${name}`] = {

@@ -10,17 +10,17 @@ import { compile } from 'json-schema-to-typescript';
 const schemas = new URL('../schemas/', import.meta.url);
 const banner = (from) => `// Generated from ${from} by scripts/gen.mjs. Do not edit.\n`;
 
-// Words for people only: validators do without them. `examples` stays, for messages.
+// Keys for people only, left out of the validators. `examples` stays, for messages.
 const PROSE = new Set(['$schema', 'title', 'description', '$comment', 'contentEncoding']);
 
 const files = {
   'spec.gen.ts': await types('spec'),
-  // A person wrote the spec: every mistake at once, with the schema beside it. A program wrote the plan: yes or no.
+  // A person writes a spec, so its validator reports every mistake, with the schema. A program writes a plan: valid or not.
   ...(await validator('spec', { allErrors: true, verbose: true })),
   ...(await validator('plan', {})),
 };
 
-// The schema of events holds that of plans, so that it resolves by itself, wherever it is read.
+// The schema of events includes that of plans, so that it resolves without other files.
 const event = await json('event');
 event.$defs.saved = await json('plan');
 files['event.schema.json'] = event;
@@ -29,7 +29,7 @@ const stale = [];
 for (const [name, made] of Object.entries(files)) {
   const url = new URL(name, schemas);
   const there = await readFile(url, 'utf8').catch(() => '');
-  // How JSON is laid out is for the formatter to say.
+  // JSON is compared by value, since the formatter lays it out.
   const text = typeof made === 'string' ? made : `${JSON.stringify(made, null, 2)}\n`;
   if (there === text || (typeof made !== 'string' && JSON.stringify(JSON.parse(there)) === JSON.stringify(made)))
     continue;
@@ -56,7 +56,7 @@ async function types(name) {
   return text;
 }
 
-// ajv's standalone code still calls require(): bundling is what makes it free of ajv (TOOLCHAIN.md section 1.4).
+// ajv's standalone code still requires ajv's runtime helpers; bundled, it needs no package at run time.
 async function validator(name, options) {
   const from = `${name}.schema.json`;
   const schema = withoutProse(JSON.parse(await readFile(new URL(from, schemas), 'utf8')));

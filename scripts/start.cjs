@@ -1,32 +1,31 @@
 #!/usr/bin/env node
-// Starts reflake, whose parts stand below, compressed: Node reads and scans this whole file at each start, comments too. A part
-// holds modules that are needed together, and is read when one of them is asked for. Where the build left dist/reflake.cache
-// beside it, parts are taken from there as they are, and with what V8 had compiled of them; but only where nobody else can
-// have written it.
+// Starts reflake. The parts of the program stand below, compressed, since Node scans this whole file at each start. A part has
+// modules that are needed together, and is read when one of them is required. If the build left dist/reflake.cache beside this
+// file, parts come from there, uncompressed and with V8's code; but only if nobody else can have written the cache.
 'use strict';
 const { closeSync, constants, fstatSync, lstatSync, openSync, readSync } = require('node:fs');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFDIR, S_IFMT, S_IFREG } = constants;
 
-// Filled in by scripts/build.mjs. The build is the digest of all parts, and the cache must name it.
+// scripts/build.mjs fills these in. BUILD is the digest of all parts, and the cache must name it.
 const BUILD = '@build@';
 const PARTS_BEGIN = Number('@begin@');
-/** Of each part, where it is behind PARTS_BEGIN, and its length. */
+/** The offset of each part behind PARTS_BEGIN, and its length. */
 const PARTS = JSON.parse('@parts@');
 /** The part of each module. */
 const PART_OF = JSON.parse('@modules@');
 /**
- * Bytes of JSON at the beginning of the cache, padded: its build, and of each part where it begins, the lengths of what was compiled
- * and of the source, and a checksum.
+ * The cache begins with this many bytes of padded JSON: its build, and for each part its offset, the lengths of its compiled
+ * code and of its source, and a checksum.
  */
 const HEAD = 4096;
 
-// Open as long as we run: what is loaded later is of the same build, whatever is installed meanwhile.
+// Stays open while we run, so that a part loaded later is of the same build even if another one is installed meanwhile.
 const cache = openedCache();
 const parts = [];
 const modules = [];
-/** What `import.meta` is there. */
+/** `import.meta` of the parts. */
 const meta = {
   get url() {
     return require('node:url').pathToFileURL(__filename).href;
@@ -34,7 +33,7 @@ const meta = {
 };
 load(0);
 
-/** A module of the program; what it asks for is one by its number, or one of Node's. */
+/** The require() of the parts: a module of the program by its number, or one of Node's by its name. */
 function load(name) {
   if (typeof name !== 'number') return require(name);
   if (modules[name] !== undefined) return modules[name];
@@ -51,7 +50,7 @@ function started(part) {
   return new Script(source, { filename: __filename, cachedData }).runInThisContext()(meta);
 }
 
-/** V8 itself refuses what another V8 made, but of the source it compares the length only, and damage would crash it. */
+/** A part from the cache. V8 refuses another V8's code, but compares only the length of the source; damage can crash it. */
 function cached(part) {
   if (cache === undefined) return undefined;
   try {
@@ -60,14 +59,14 @@ function cached(part) {
     if (checksum(bytes) !== sum) return undefined;
     return { source: bytes.latin1Slice(compiled), cachedData: bytes.subarray(0, compiled) };
   } catch {
-    // A piece of a cache: it is only there to be faster.
+    // An unreadable cache only makes the start slower.
     return undefined;
   }
 }
 
 /**
- * One word of each 256 bytes: what a disk loses is whole sectors, and whoever changes bytes on purpose could write a digest as
- * well. A digest of all of it would cost more than the rest of this file: node:crypto is large.
+ * A sum of one word in each 256 bytes. It finds damage: a disk loses whole sectors. Against an attacker a digest would not help
+ * either, as they could write it too; and to load node:crypto would cost more than the rest of this file.
  */
 function checksum(bytes) {
   const words = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
@@ -76,7 +75,7 @@ function checksum(bytes) {
   return sum >>> 0;
 }
 
-/** Undefined: there is none, it is of another build, or others can write it. */
+/** The open cache. Undefined: there is none, it is of another build, or others can write it. */
 function openedCache() {
   let fd;
   try {
@@ -89,9 +88,9 @@ function openedCache() {
 }
 
 /**
- * The cache is code, and its checksum is only its own word: whoever can write it decides what runs. So program, cache and
- * their directory must belong to one owner, and nobody else may write them. For root that owner is root, and the same holds
- * for every directory above. The directory is asked first: nobody else can swap a file in it after that.
+ * Opens the cache. It is code, and a user who can write it decides what runs. So program, cache and their directory must belong
+ * to one owner, and nobody else may write them. For root the owner is root, and the same holds for every directory above. The
+ * directory is checked first: after that nobody else can replace a file in it.
  */
 function openCache() {
   const isRoot = process.geteuid() === 0;
@@ -103,7 +102,7 @@ function openCache() {
   while (isRoot && dir !== '/') {
     dir = dirname(dir);
     const above = lstatSync(dir);
-    // In a sticky directory of root's nobody else can rename or remove what is root's.
+    // In a sticky directory of root's nobody else can rename or remove root's files.
     mustBelong(above.mode & 0o1000 ? { ...above, mode: above.mode & ~0o022 } : above, owner, S_IFDIR);
   }
   const fd = openSync(__filename.replace(/cjs$/, 'cache'), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

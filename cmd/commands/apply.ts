@@ -64,7 +64,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
   const inTheWay = stateInTheWay(session.root, session.host, session.store.where, concernedBy(session), ASIDE);
   if (inTheWay !== undefined) return refuse(inTheWay, EXIT.error);
   const act = async (mutex: Mutex): Promise<End> => {
-    /** What holds after the last write; undefined: nobody has looked. */
+    /** The verdicts after the last write; undefined: nobody has looked. */
     let after: Counts | undefined;
     const held = { ...session.host, ...session.host.held };
     let edits: readonly Edit[] = [];
@@ -80,7 +80,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const made = saved?.plan ?? (await session.plan(report)).plan;
     const plan = await onceGitRests(made, again, session, io);
     const signal = io.stopped();
-    // Whatever else is wrong with the plan: programs that it needed were stopped too.
+    // The signal ended programs of the plan as well, so problems of the plan are not reported.
     if (signal !== undefined) return endOf(stoppedBy(signal));
     const mismatch = saved && foreignPlan(plan, session);
     if (mismatch) return refuse(mismatch, EXIT.stale);
@@ -131,18 +131,18 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
   return await underMutex(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
 
-/** What an apply may write to as a whole. */
+/** The directories that an apply may write to as a whole. */
 const concernedBy = ({ wishes: { dir, from } }: Session): readonly Concerned[] => [
   ...(from === undefined ? [] : [{ what: 'config.from', path: from, pointer: '/config/from' }]),
   { what: 'config.path', path: dir, pointer: '/config/path' },
 ];
 
-/** Nobody can find a second plan for a whole id. */
+/** A whole id: a SHA-256, for which nobody can find a second plan. */
 const isWholeId = (id: string | undefined): boolean => id?.replace(/^sha256:/, '').length === 64;
 
 /**
- * Its edits are held against the spec, but the bytes of flake.nix are what a plan is about: so it must be root's or the
- * caller's word as well, or be known by its whole id, which nobody can find a second plan for.
+ * The edits of a saved plan are checked against the spec, but the bytes of flake.nix can't be. So its file must be writable by
+ * root and the caller alone, or the plan be named by its whole id, for which nobody can find a second plan.
  */
 function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFiles): Diagnostic | undefined {
   if (isWholeId(options.expect)) return undefined;
@@ -152,8 +152,8 @@ function planInDoubt(file: string, options: ApplyOptions, io: Io, files: UserFil
 }
 
 /**
- * A plan that the caller could write says what the bytes of the configuration become: that is theirs to say where the
- * configuration is, or will be, theirs.
+ * A plan whose file the caller can write decides the bytes of the configuration. That is allowed where the configuration is, or
+ * will be, the caller's.
  */
 function callersPlan(options: ApplyOptions, session: Session, io: Io, files: UserFiles): Diagnostic | undefined {
   const caller = callerOf(io.env);
@@ -171,11 +171,11 @@ function callersPlan(options: ApplyOptions, session: Session, io: Io, files: Use
   };
 }
 
-/** Where the configuration lies before the apply, and after it. */
+/** The places of the configuration before the apply and after it. */
 const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
   from === undefined || from === dir ? [dir] : [dir, from];
 
-/** True: they said yes. Undefined: nobody is there. Else how the command ends: they left, or said something else. */
+/** Asks on the terminal. True: yes. Undefined: there is no terminal. Else the end of the command: no answer, or another one. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<true | End | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;
   const answer = await io.ask(`\n${question} Type yes to go on: `);
@@ -197,7 +197,7 @@ export const unconfirmed: Diagnostic = {
   hint: 'add --yes, or apply a saved plan with --expect ID',
 };
 
-/** What still differs after the last write. What is undecided was so before. */
+/** The differences left after the last write. Undecided wishes were undecided before. */
 function remaining(plan: Plan, session: Session): readonly Diagnostic[] {
   if (isEmpty(plan) && !isBlocked(plan)) return [];
   const mayRead = beforeMoves(plan, session.mayRead);
@@ -231,7 +231,7 @@ function foreignPlan(plan: Plan, { host, digest }: Session): Diagnostic | undefi
   return { severity: 'error', code: 'RF3003', summary, hint: 'make a new plan: reflake plan --out FILE' };
 }
 
-/** The id of a plan says that nobody altered it, but not who made it; and of our own, better asked twice than written wrong. */
+/** An id proves that nobody altered a plan, not who made it; so edits are checked again, those of our own plans too. */
 function strayFrom(plan: Plan, { wishes, host }: Session): Diagnostic | undefined {
   const edit = strayEdit(editsOf(plan.steps), plan.blobs, wishes, host, PROVIDERS);
   if (edit === undefined) return undefined;

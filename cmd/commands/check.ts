@@ -1,4 +1,4 @@
-// reflake check: the drift check for CI. Exit 0 where every wish holds, 2 on drift; errors never share a code with differences.
+// reflake check: the drift check for CI. Exit 0 if every wish holds, 2 on drift, another code on any error.
 
 import { tallyOf } from '../../core/finding.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
@@ -9,7 +9,7 @@ import { openSession } from '../session/session.ts';
 
 export interface CheckOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
-  /** What is undecided fails too. */
+  /** Undecided wishes count as drift too. */
   readonly strict: boolean;
 }
 

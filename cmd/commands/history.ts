@@ -1,4 +1,4 @@
-// reflake history and show: past applies, one of them, or a saved plan.
+// reflake history and show: lists past applies; shows one of them, or a saved plan.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
@@ -93,7 +93,7 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
 async function showPlan(options: ShowOptions, file: string, io: Io, reporting: Reporting): Promise<End> {
   const { report } = reporting;
   const loaded = loadPlan(file, undefined, io.cwd, await filesFor(callerOf(io.env)));
-  // For the places of its wishes; without the spec it is shown without them.
+  // The spec gives the places of the wishes; without it the plan is shown without places.
   const opened = await openSession(options, io, reporting, file);
   if (!loaded.ok) {
     report({ type: 'diagnostic', diagnostic: loaded.problem });

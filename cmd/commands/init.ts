@@ -1,5 +1,5 @@
-// reflake init: looks at the machine and writes the spec that describes it: of the flake that is there, or of the one that its
-// channel configuration is to become.
+// reflake init: looks at the machine and writes a spec for it: of the flake that it has, or of the one that its channel
+// configuration becomes.
 
 import { relative, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
@@ -10,11 +10,12 @@ import { people } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
+import type { MayRead } from '../../core/plan/caller-may-read.ts';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
 import { specText } from '../../core/survey/spec-text.ts';
-import { homeOf, survey } from '../../core/survey/survey.ts';
+import { homeOf, type Survey, survey } from '../../core/survey/survey.ts';
 import type { InitOptions } from '../init/proposal.ts';
 import { proposeSpec } from '../init/propose.ts';
 import { guardSays, settleDraft } from '../init/settle.ts';
@@ -41,10 +42,11 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   const { host } = place;
   const person = lookingAs(place, caller);
   await checkFlags(options, host);
-  const found = survey(host, caller, whereOn(place, io.cwd));
+  const seen = survey(host, caller, whereOn(place, io.cwd));
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
   const mayRead = callersEyes(host, people(host), caller);
   learn({ ...aboutMachine(place), mayRead });
+  const found = withoutRootsUrl(seen, mayRead);
   const named = namedPlace(options, host, found.user?.value ?? person.name);
   const guard = (spec: Spec) => guardSays(spec, place, options, io);
   const proposal = await proposeSpec({ options, io, reader: host, found, named, person, mayRead, asks, report, guard });
@@ -94,6 +96,14 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   return { exit: EXIT.ok };
 }
 
+/** Of a channel that only root can read about, no more is told than the branch of nixpkgs that it is: its url may hold a token. */
+function withoutRootsUrl(found: Survey, mayRead: MayRead): Survey {
+  const isPublic = found.nixpkgs === undefined || /^(nixos|nixpkgs)-[\w.]+(-\w+)?$/.test(found.nixpkgs.value);
+  if (isPublic || mayRead(absolute('/root/.nix-channels'))) return found;
+  const note = 'root follows a channel of its own, and only root can read its url: name nixpkgs with --nixpkgs';
+  return { ...found, nixpkgs: undefined, notes: [...found.notes, note] };
+}
+
 const isThere = (file: string): Diagnostic => ({
   severity: 'error',
   code: 'RF3025',
@@ -101,7 +111,7 @@ const isThere = (file: string): Diagnostic => ({
   hint: 'look at what it would do: reflake plan; write a new one in its place: reflake init --force',
 });
 
-/** The spec that commands would find from here until the new one is there; a bare name where it is beside it. */
+/** The spec that commands find from here so far, if it is another one; a bare name if it lies beside the new one. */
 function otherSpec(file: string, io: Io, caller: Person, files: UserFiles): string | undefined {
   if (file !== 'reflake.yaml') return undefined;
   const found = findSpec(undefined, {}, io.cwd, trustedBy(caller), files);
@@ -115,7 +125,7 @@ const elsewhere = (file: string): Diagnostic => ({
   hint: 'look at what it would do: reflake plan',
 });
 
-/** Whose home is looked through, and with whose rights: the caller's; of root, whoever has the configuration in hand. */
+/** The person whose home is searched, with their rights: the caller; for root, the owner of the configuration. */
 function lookingAs({ host }: Place, caller: Person): Person {
   if (!('lookAs' in host)) return caller;
   host.grant([PLACE, absolute('/root/.local/state/nix')]);
@@ -131,7 +141,7 @@ function lookingAs({ host }: Place, caller: Person): Person {
   return person;
 }
 
-/** What was given by flags is right or wrong whatever the machine is. Throws usage. */
+/** Checks the values of flags, which does not depend on the machine's flakes. Throws usage. */
 async function checkFlags(options: InitOptions, host: Reader): Promise<void> {
   const given: readonly (readonly [flag: string, what: Answered, answer: string | undefined])[] = [
     ['name', 'name', options.name],
@@ -147,10 +157,10 @@ async function checkFlags(options: InitOptions, host: Reader): Promise<void> {
   }
 }
 
-/** Where the caller is, seen from the machine. */
+/** The caller's directory as a path of the machine. */
 const whereOn = ({ root }: Place, cwd: string): AbsPath | undefined => rebase(absolute(cwd), root, ROOT);
 
-/** What lies where --path says. */
+/** The place that --path names, and the flake there. */
 function namedPlace(
   { path, user }: InitOptions,
   reader: Reader,

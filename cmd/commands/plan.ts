@@ -43,7 +43,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
     const caller = callerOf(io.env);
     const files = await filesFor(caller);
     const { out } = options;
-    // What the caller could not read stays root's in the file of the plan too.
+    // A plan with bytes that the caller can't read is written to a file of root's.
     const save = () => {
       const closed = closedIn(plan, session.mayRead);
       const problem = savePlan(out, plan, closed === undefined ? caller : ROOTS, io.cwd, files);
@@ -51,7 +51,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
     };
     let saved = save();
     if (saved.problem === undefined && isAbout(session, resolve(io.cwd, out))) {
-      // The file is part of what is looked at: the plan before it was there would be stale from the start.
+      // The file lies in the configuration: a plan made before it existed would be stale at once.
       ({ plan } = await session.plan(report));
       saved = save();
     }
@@ -76,7 +76,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   return { exit: options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok, verdicts };
 }
 
-/** Whether the file lies where the configuration is, or will be. */
+/** True if the file lies where the configuration is, or will be. */
 function isAbout({ root, wishes: { dir, from } }: Session, file: string): boolean {
   const prefix = root === ROOT ? '' : root;
   return [dir, from ?? dir].some((place) => isWithin(absolute(file), absolute(`${prefix}${place}`)));
@@ -100,7 +100,7 @@ const notPrinted = (path: AbsPath): Diagnostic => ({
   path,
 });
 
-/** A plan made while an apply lies unfinished is about a machine that recovery will change. */
+/** Notes an unfinished apply: recovery will change the machine that this plan is about. */
 function noteUnfinished({ store, root, report }: Session): void {
   if (store.list('journal').length === 0 && !isDirectory(`${rootsState(root)}/journal`)) return;
   report({

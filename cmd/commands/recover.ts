@@ -1,4 +1,4 @@
-// reflake recover: finishes what a crash left. Every other command that writes does the same first.
+// reflake recover: undoes the apply that a crash left unfinished. Every other command that writes does the same first.
 
 import { stoppedBy } from '../../core/machine/failure.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
@@ -10,7 +10,7 @@ import type { Reporting } from '../session/run.ts';
 import { aboutMachine, placeOf } from '../session/session.ts';
 import { endOf, surroundings, undoUnfinished } from '../session/transaction.ts';
 
-/** Undone is what it was asked for. */
+/** An undone apply is success here. */
 const exitOf = (outcome: Outcome): number => (exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok);
 
 export async function recoverCommand(

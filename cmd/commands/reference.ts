@@ -1,4 +1,4 @@
-// reflake validate, schema and explain: what can be said without looking at the machine.
+// reflake validate, schema and explain: the commands that look at no machine.
 
 import { CODES, type Code } from '../../core/codes.ts';
 import { isError } from '../../core/diagnostic.ts';

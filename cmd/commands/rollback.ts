@@ -68,7 +68,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     return dirsOf(place.store, history.ok ? history.applies : []);
   };
   const act = async (mutex: Mutex): Promise<End> => {
-    // Undoing leads away from the spec, so there is nothing to verify against but each edit's own `before`.
+    // Undo leads away from the spec, so the providers verify nothing; each edit's `before` is compared instead.
     let arrivals: readonly Arrival[] = [];
     let undone: readonly Edit[] = [];
     const held = { ...place.host, ...place.host.held };
@@ -103,7 +103,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     const places = concerned.map((path) => ({ what: 'the configuration', path }));
     const inTheWay = stateInTheWay(place.root, place.host, place.store.where, places, ASIDE);
     if (inTheWay !== undefined) return refuse([inTheWay], EXIT.error);
-    // All that would stop it is said before the question; the executor asks once more, for what changes meanwhile.
+    // Every reason against it is told before the question; the executor checks again, since the machine may change meanwhile.
     const { stale } = checkPreconditions(held, batches, blobs, 'RF3011');
     if (stale.length > 0) return refuse(stale);
     const hindered = barsOf(batches, place.host, blobs);
@@ -123,7 +123,7 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
   return await underMutex(place, options, { io, report, dirs, act });
 }
 
-/** Bytes come from root's journal: whoever called is shown those that they could read now, and could read afterwards. */
+/** The bytes come from root's journal: the caller is shown those of files that they can read now and after the rollback. */
 async function learnDiff(plan: Plan, { host }: Place, io: Io, { learn }: Reporting): Promise<void> {
   const { planDiff } = await import('../report/diff.ts');
   const { readableBoth } = await import('../../core/plan/caller-may-read.ts');

@@ -1,5 +1,5 @@
-// Makes a draft of a flake that is there: the spec states what flake.nix says, where it lies and whose it is. Only what was given
-// by flags says something else.
+// Makes a draft of an existing flake: the spec states the content of flake.nix, its place and its owner. Flags alone change any
+// of it.
 
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
@@ -30,7 +30,7 @@ export async function adoptFlake(candidate: Candidate, others: readonly Candidat
   const owner = options.user ?? ('owner' in entry ? ownerWord(entry.owner, names) : undefined);
   const home = names.user(owner?.split(':')[0] ?? known.person.name)?.home;
   const word = (dir: AbsPath): string => placeWord(dir, home === undefined ? undefined : absolute(home));
-  // A place where no flake is: it is to be moved there.
+  // --path names a place without a flake: the flake is to move there.
   const isMoved = named !== undefined && named.path !== flake.dir && named.flake === undefined;
   const isTracked = flake.documents.repository() !== undefined;
   const system = options.system ?? (host.system ?? found.system).value;
@@ -79,13 +79,13 @@ function retargeted(inputs: Spec['inputs'], url: string): Spec['inputs'] {
   return { ...inputs, nixpkgs: typeof nixpkgs === 'object' ? { ...nixpkgs, url } : url };
 }
 
-/** The configuration's own name; where it says none, the one that the machine has. */
+/** The name in the configuration, else the machine's own. */
 function nameOfHost({ attribute, hostName }: AdoptedHost, running: string | undefined): string {
   const said = firstLabel(hostName?.value ?? running ?? attribute);
   return running !== undefined && isSameName(said, running) ? running : said;
 }
 
-/** A configuration that calls the machine otherwise than it is called now. */
+/** The note for a configuration that gives the machine another name than it has now. */
 function otherName({ hostName }: AdoptedHost, { found: { running } }: Known): readonly string[] {
   if (running === undefined || hostName === undefined || isSameName(hostName.value, running.value)) return [];
   return [notSwitched(running, hostName)];
@@ -101,7 +101,7 @@ async function chooseHost(
   const { hosts, unread } = hostsOf(flake, reader);
   const name = options.name ?? found.running?.value;
   const names = choice.candidates.map(({ attribute }) => attribute);
-  // Its hosts are out of sight, or it has none yet: the name decides.
+  // The text does not show its hosts, or it has none yet: the name decides.
   if (name !== undefined && (options.name !== undefined || unread !== undefined || hosts.length === 0)) {
     const why =
       unread === undefined

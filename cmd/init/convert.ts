@@ -1,5 +1,5 @@
-// Makes a draft for a machine without a flake: its channel configuration becomes one. Each fact is the guess of a question; who is
-// there is asked, and otherwise what was found is taken.
+// Makes a draft for a machine without a flake, whose channel configuration becomes one. Each fact found is the guess of a
+// question, which is asked on a terminal; else the guess is taken.
 
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
@@ -67,18 +67,18 @@ function placeOf(path: string, user: string | undefined, { reader, person }: Kno
   return absolute(path.startsWith('~') ? `${home}/${path.slice(1)}` : path);
 }
 
-/** Nothing is there that would be in the way. */
+/** True if nothing at the place is in the way. */
 function isFree(path: string, user: string | undefined, known: Known): boolean {
   const place = placeOf(path, user, known);
   return place === known.found.from || (ifReadable(() => known.reader.stat(place).type) ?? 'absent') === 'absent';
 }
 
-/** Where it is to live, if nobody says otherwise. */
+/** The guess for the place of the flake. */
 function placeGuess(user: string | undefined, known: Known): Fact {
   const { found, options, person, reader } = known;
   if (options.path !== undefined) return { value: options.path, source: 'what you said' };
   const { from = PLACE } = found;
-  // Where /etc/nixos is a link, somebody has chosen a place already; moved from there, the link would lead nowhere.
+  // If /etc/nixos is a link, somebody has chosen a place already, and a move would leave the link dangling.
   if (user === undefined || from !== PLACE) {
     const home = homeOf(reader, user?.split(':')[0] ?? person.name);
     return { value: placeWord(from, home === undefined ? undefined : absolute(home)), source: 'where it is now' };
@@ -98,7 +98,7 @@ async function placeFor(user: string | undefined, known: Known): Promise<string 
   return await ask(io, { text: 'Where it is to live', guess, problem });
 }
 
-/** In words for who has never activated anything. Nobody is asked where no system runs that could be switched. */
+/** Asks in words for a person who has never activated a system. Asks nothing if no NixOS runs here. */
 async function wantsActivation({ asks, io, options, reader }: Known): Promise<'none' | 'switch' | undefined> {
   const isNixos = options.root === '/' && reader.stat(absolute('/run/current-system')).type === 'link';
   if (!asks || !isNixos) return 'none';
@@ -110,8 +110,8 @@ async function wantsActivation({ asks, io, options, reader }: Known): Promise<'n
 }
 
 /**
- * The name to write. Where the configuration has another one than the machine, it is the one that the guard lets through; if none
- * is, that of the configuration, which the machine will have.
+ * The name to write. If configuration and machine have different ones: the one that the guard accepts, else that of the
+ * configuration, which the machine will have.
  */
 async function nameFor({ found: { running, configured, system }, guard }: Known): Promise<Fact | undefined> {
   if (running === undefined || configured === undefined || nameOf(running, configured) !== undefined)

@@ -1,4 +1,4 @@
-// What the parts of init hand to each other: what was typed, what is known, and the spec that is proposed.
+// The data between the parts of init: the options, the known facts, and the proposed spec. Types, and notes.
 
 import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
 import type { Reporter } from '../../core/event.ts';
@@ -30,24 +30,24 @@ export interface Known {
   readonly io: Io;
   readonly reader: Reader;
   readonly found: Survey;
-  /** What --path names, and the flake that lies there. */
+  /** The place that --path names, and the flake there. */
   readonly named: { readonly path: AbsPath; readonly flake: FlakeAt } | undefined;
   readonly person: Person;
-  /** Whether who called may be told what is in a file. */
+  /** True if the caller may be told the content of a file. */
   readonly mayRead: MayRead;
-  /** What the machine guard will say of a spec; nothing where it lets it through. */
+  /** The diagnostics of the machine guard for a spec; empty if it accepts it. */
   readonly guard: (spec: Spec) => Promise<readonly Diagnostic[]>;
-  /** Somebody is there to be asked. */
+  /** True if there is a terminal to ask at. */
   readonly asks: boolean;
   readonly report: Reporter;
 }
 
 export interface Draft {
   readonly spec: Spec;
-  /** It says what is there, so nothing is to be changed but the wishes `asked` for. */
+  /** True if it describes an existing flake, in which only the wishes `asked` for may change anything. */
   readonly isAdopted: boolean;
   readonly asked: readonly JsonPointer[];
-  /** What `~` means in it, while it names an owner. */
+  /** The meaning of `~` in it while it names an owner. */
   readonly home?: string;
 }
 
@@ -57,7 +57,7 @@ export const unanswered = (summary: string, hint: string): { readonly problem: D
   problem: { severity: 'error', code: 'RF3024', summary, hint },
 });
 
-/** Flakes that are not taken, as notes. */
+/** A note for each flake that is not taken. */
 export const alsoThere = (others: readonly Candidate[]): readonly string[] =>
   others.map(
     ({ flake: { dir }, why }) => `there is a flake at ${dir} too (from ${why}); to take that one: --path ${dir}`,

@@ -1,4 +1,4 @@
-// Decides what init's spec is to be about: the flake that is this machine's, or the one that its channel configuration is to become.
+// Chooses the subject of init's spec: the flake of this machine, or the one that its channel configuration becomes.
 
 import { chooseFlake } from '../../core/survey/flake-choice.ts';
 import { ask, LEFT } from '../session/question.ts';

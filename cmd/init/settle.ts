@@ -1,5 +1,5 @@
-// A spec before it is written, held against the machine by a plan of its own: what is not so and was not asked for is left out,
-// so that the first plan is empty.
+// Compares a draft with the machine by a plan before it is written: a wish that differs and was not asked for is left out, so
+// that the first plan is empty.
 
 import type { Diagnostic, JsonPointer } from '../../core/diagnostic.ts';
 import { isError } from '../../core/diagnostic.ts';
@@ -13,13 +13,13 @@ import type { GlobalOptions, Io } from '../session/io.ts';
 import { type Place, sessionOf } from '../session/session.ts';
 import type { Draft } from './proposal.ts';
 
-/** `problems`: nothing can be written; they name no place, for there is no file yet. */
+/** `problems`: nothing can be written; they name no place, since there is no file yet. */
 export type Settled =
   | {
       readonly spec: Spec;
       readonly leftOut: readonly LeftOut[];
       readonly firstPlan: 'empty' | 'changes' | 'blocked';
-      /** What the first plan would tell besides. */
+      /** The other findings of the first plan. */
       readonly findings: readonly Diagnostic[];
     }
   | { readonly problems: readonly Diagnostic[] };
@@ -52,7 +52,7 @@ interface Wrong {
 }
 type Looked = { readonly plan: Plan } | { readonly problems: readonly Diagnostic[]; readonly wrong: readonly Wrong[] };
 
-/** What the machine guard will say of the spec, in its own words: nothing where it lets it through. */
+/** The diagnostics of the machine guard for the spec; empty if it accepts it. */
 export async function guardSays(
   spec: Spec,
   place: Place,
@@ -61,13 +61,13 @@ export async function guardSays(
 ): Promise<readonly Diagnostic[]> {
   const looked = await lookWith({ ...options, only: ['machine'], skip: [] }, spec, place, io);
   const said = 'plan' in looked ? problemsOf(looked.plan) : looked.problems;
-  // It bars what comes later, and not the file that is written now.
+  // A warning only: the guard bars later commands, and not the writing of this file.
   return said
     .filter(isError)
     .map((one) => ({ ...one, severity: 'warning', summary: `the guard will say: ${one.summary}` }));
 }
 
-/** The guard aside: what it says changes nothing of what is there. */
+/** A plan without the guard, whose findings are no differences. */
 const look = (spec: Spec, place: Place, options: GlobalOptions, io: Io): Promise<Looked> =>
   lookWith({ ...options, only: undefined, skip: ['machine'] }, spec, place, io);
 
@@ -87,7 +87,7 @@ async function lookWith(options: GlobalOptions, spec: Spec, place: Place, io: Io
   const { session } = opened;
   const planned = await session.plan(() => {}, { bytes: false });
   let { plan } = planned;
-  // What only root can read is neither told nor written into a file of the caller's.
+  // Text that only root can read is neither told nor written to a file of the caller's.
   discreetly(
     (event) => {
       if (event.type === 'planned') plan = event.plan;
@@ -97,7 +97,7 @@ async function lookWith(options: GlobalOptions, spec: Spec, place: Place, io: Io
   return { plan };
 }
 
-/** Without the places in a text that nobody will see. */
+/** Drops places, which would be in a text that nobody sees. */
 const problems = (diagnostics: readonly Diagnostic[]): Looked => ({
   problems: diagnostics.map(({ at: _at, pointer, ...diagnostic }) => ({
     ...diagnostic,
@@ -109,7 +109,7 @@ const problems = (diagnostics: readonly Diagnostic[]): Looked => ({
   ),
 });
 
-/** The wishes that the machine does not grant today, with the first thing that is said of each. */
+/** The wishes that differ today and were not asked for, each with the reason of its first finding. */
 function differing(plan: Plan, asked: readonly JsonPointer[]): readonly Wrong[] {
   const findings = findingsOf(plan);
   const differ = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict === 'differs'));

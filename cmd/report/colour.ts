@@ -1,4 +1,4 @@
-// Whether a stream gets colours and symbols, and how both are written.
+// Decides whether a stream gets colours and symbols, and writes both.
 
 import { styleText } from 'node:util';
 import { escapeLine, escapeText } from './escape.ts';
@@ -8,7 +8,9 @@ export interface Stream {
 }
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The first that says something: --color, NO_COLOR (not empty), FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR=0, TERM=dumb, the stream. */
+/**
+ * The first that is set decides: --color, NO_COLOR (not empty), FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR=0, TERM=dumb, the stream.
+ */
 export function wantColor(stream: Stream, env: Env, flag: 'auto' | 'always' | 'never' = 'auto'): boolean {
   if (flag !== 'auto') return flag === 'always';
   if (env.NO_COLOR) return false;
@@ -67,7 +69,7 @@ export function themeOf({
   return {
     columns: Math.min(WIDEST, Math.max(NARROWEST, columns || 80)),
     ascii,
-    // Not the stream's opinion but ours: styleText would look at stdout and at the environment again (TOOLCHAIN.md section 3.1).
+    // validateStream is off, or styleText would look at stdout and the environment itself and overrule --color.
     paint: (style, text) =>
       colour && text !== '' ? styleText(FORMATS[style] as 'red', text, { validateStream: false }) : text,
     show: (text) => plain(escapeLine(text)),

@@ -1,4 +1,4 @@
-// A diagnostic as people see it: the summary, the place in its text, the way out.
+// Draws a diagnostic for people: the summary, the place in its text, the hint.
 
 import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Style, Theme } from './colour.ts';
@@ -10,7 +10,7 @@ export interface Sources {
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
 }
 
-/** The snippet screen (UX.md, "Diagnostic"), without a line end after the last line. */
+/** The screen of one diagnostic: summary, snippet with caret, hint. No line end after the last line. */
 export function diagnosticScreen(diagnostic: Diagnostic, theme: Theme, sources: Sources): string {
   const { severity, code, summary, hint, snippet } = diagnostic;
   const { expected } = diagnostic as { expected?: string };
@@ -78,7 +78,7 @@ export function diagnosticLine(diagnostic: Diagnostic, theme: Theme, sources: So
   return theme.show(`${place === undefined ? '' : `${place}: `}${severity}: ${summary}${help} [${code}]`);
 }
 
-/** That line and, below it, what to paste or the end of a log: nobody can ask a log for more. */
+/** That line and, below it, the text to paste or the end of a program's log: the reader of a log can't ask for more. */
 export function diagnosticLog(diagnostic: Diagnostic, theme: Theme, sources: Sources): string {
   const snippet = diagnostic.snippet === undefined ? [] : theme.showText(diagnostic.snippet.trimEnd()).split('\n');
   return [diagnosticLine(diagnostic, theme, sources), ...snippet.map((line) => `  | ${line}`)].join('\n');
@@ -96,7 +96,7 @@ export function sortByPlace(diagnostics: readonly Diagnostic[], sources: Sources
   return keyed.map(({ diagnostic }) => diagnostic);
 }
 
-/** Where the problem is, and where the wish stands if that is another place. */
+/** The place of the problem, and the place of its wish if that is another one. */
 function placesOf(
   { at, pointer }: Diagnostic,
   { locate }: Sources,

@@ -22,11 +22,14 @@ import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
 export interface DiffWords {
   readonly contentOf: (path: AbsPath) => Uint8Array | undefined;
   readonly nameOf: (owner: Owner) => string;
-  /** Whether who reads the diff could read what is at a path now. Default: everything. */
+  /** True if the reader of the diff can read the file at a path now. Default: always true. */
   readonly mayRead?: MayRead;
 }
 
-/** The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end after the last line. */
+/**
+ * The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end
+ * after the last line.
+ */
 export function planDiff(plan: Plan, words: DiffWords, theme: Theme): string {
   const edits = editsOf(plan.steps);
   const moves = edits.filter((edit): edit is Move => edit.op === 'move');
@@ -56,11 +59,11 @@ export function planDiff(plan: Plan, words: DiffWords, theme: Theme): string {
 
 const sameDigest = (bytes: Uint8Array, digest: Digest): boolean => digestOf(bytes) === digest;
 
-/** Where a path is before the plan's moves. */
+/** The path of a file before the plan's moves. */
 const pathBefore = (path: AbsPath, moves: readonly Move[]): AbsPath =>
   moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
 
-/** What git keeps for itself: nobody reads its bytes, and a new repository has dozens of such files. */
+/** A file of git's own: nobody reads its bytes, and a new repository has dozens of them. */
 const isOfGit = ({ path }: Put): boolean => path.endsWith('/.git') || path.includes('/.git/');
 
 function otherDiff(edit: Exclude<Edit, Put>, theme: Theme): string {
@@ -128,7 +131,7 @@ function modeOf(entry: Exclude<Puttable, { type: 'absent' }>): string {
   return `${entry.type === 'dir' ? '04' : '10'}${entry.mode.toString(8).padStart(4, '0')}`;
 }
 
-/** Text is what is UTF-8 without NUL. */
+/** The text in the bytes; undefined unless they are UTF-8 without NUL. */
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -138,7 +141,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Texts that have little in common would take seconds (TOOLCHAIN.md section 3). */
+/** The package `diff` takes seconds for texts with little in common. Beyond these limits "replaced whole" is shown. */
 const LIMITS = { context: 3, maxEditLength: 4000, timeout: 1000 } as const;
 
 function hunks(before: string, after: string, names: readonly [string, string], theme: Theme): readonly string[] {

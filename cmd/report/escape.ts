@@ -1,8 +1,8 @@
-// Text of others as it is shown: what a terminal would obey is written out instead.
+// Escapes text from outside before it is shown: control characters that a terminal would obey are written out.
 
 /**
- * One line of harmless text. Control characters become `\e`, `\n`, `\x07`; raw bytes of names (U+DC80..U+DCFF, see core/path.ts)
- * `\x80`..`\xff`; marks that turn or hide text, and lone surrogates, `\u{202e}`.
+ * One line of harmless text. Control characters become `\e`, `\n`, `\x07`; raw bytes of names (U+DC80..U+DCFF, see
+ * core/path.ts) become `\x80`..`\xff`; marks that turn or hide text, and lone surrogates, become `\u{202e}`.
  */
 export const escapeLine = (text: string): string => text.replace(UNSAFE, written);
 
@@ -10,7 +10,7 @@ export const escapeLine = (text: string): string => text.replace(UNSAFE, written
 export const escapeText = (text: string): string =>
   text.replace(UNSAFE, (char) => (char === '\n' || char === '\t' ? char : written(char)));
 
-/** JSON on one line, in which a terminal finds nothing to obey either: the same value, with what is unsafe as `\u…`. */
+/** JSON on one line: the same value, with unsafe characters as `\u…`, so that a terminal obeys none of them. */
 export const jsonLine = (value: unknown): string =>
   JSON.stringify(value).replace(UNSAFE, (char) =>
     Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),

@@ -75,7 +75,7 @@ export function humanReporter(options: Screen): Reporter {
     const words = {
       spec,
       isPartial,
-      // A check is read to find out what is wrong, so it says why.
+      // A check is read for the reasons, so it gives them.
       verbose: verbose || options.verb === 'check',
       isApplying: options.verb === 'apply' || options.verb === 'rollback',
       ...(dir && { dir }),
@@ -89,7 +89,7 @@ export function humanReporter(options: Screen): Reporter {
     problems(problemsOf(plan));
     if (empty && !isBlocked(plan)) {
       const { undecided } = tallyOf(plan);
-      // Nobody is to take what is not known for what is so, however little they want to read.
+      // Undecided wishes are told even with -q, so that nobody takes them for held.
       if (!quiet || undecided > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
       saidInSync = true;
     }
@@ -132,7 +132,7 @@ export function humanReporter(options: Screen): Reporter {
       verdicts.acknowledged === undefined &&
       !('kept' in outcome);
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';
-    // The plan has said it already.
+    // The plan has told this already.
     if (good && (quiet || (saidInSync && outcome.status === 'unchanged'))) {
       live.clear();
       return;
@@ -150,7 +150,7 @@ export function humanReporter(options: Screen): Reporter {
     live.clear();
     if (cancelled && !quiet) err('Cancelled. Nothing was changed.');
     if (outcome !== undefined) finished(outcome, verdicts);
-    // What is not known is said to those too who want to read little.
+    // Undecided wishes are told even with -q.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
     if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
   };
@@ -209,7 +209,10 @@ const ASCII_FRAMES = ['|', '/', '-', '\\'];
 const REDRAW_MS = 80;
 const HEARTBEAT_MS = 30_000;
 
-/** One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. Asked for its text only when it is shown. */
+/**
+ * One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. Asked for its
+ * text only when it is shown.
+ */
 function liveLine(
   print: (text: string) => void,
   terminal: boolean,

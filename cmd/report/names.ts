@@ -1,4 +1,4 @@
-// How paths and systems are called on a screen: as short as they can be without being mistaken.
+// Shortens the names of paths and systems for a screen, without making two of them alike.
 
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 

@@ -1,4 +1,4 @@
-// What the commands say that neither plan nor write: history, show, init, validate, schema and explain.
+// Texts of the commands that neither plan nor write: history, show, init, validate, schema and explain.
 
 import type { Event } from '../../core/event.ts';
 import type { Edit } from '../../core/model.ts';

@@ -1,4 +1,4 @@
-// What an apply, a rollback or a recovery says while it goes on and when it ends.
+// Texts of an apply, a rollback or a recovery while it runs and when it ends.
 
 import { type Code, entryOf } from '../../core/codes.ts';
 import { type Edit, type Kept, keepsContent, type Outcome } from '../../core/model.ts';
@@ -8,7 +8,7 @@ import { nameIn, shortSystem } from './names.ts';
 import { type Standing, standingLines } from './standing.ts';
 import { padEnd, stringWidth, truncate } from './width.ts';
 
-/** What kind of row an edit is part of: a move and an activation have rows of their own. */
+/** The kind of row that an edit belongs to: a move and an activation have rows of their own. */
 export type RowKind = 'move' | 'write' | 'owner' | 'activate';
 
 export function rowKind(edit: Edit): RowKind {
@@ -60,7 +60,7 @@ export interface EndWords {
   readonly seconds: number;
   /** Every wish was seen to hold. */
   readonly isInSync: boolean;
-  /** What was undone in this run. */
+  /** The edits undone in this run. */
   readonly undone: readonly Edit[];
   readonly dir?: AbsPath;
   readonly standing?: Standing;
@@ -148,7 +148,7 @@ export function durationOf(seconds: number): string {
   return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`;
 }
 
-/** What an edit is about, for a log: `write /etc/nixos/flake.nix`. */
+/** An edit for a log: `write /etc/nixos/flake.nix`. */
 export function editWords(edit: Edit, theme: Theme): string {
   switch (edit.op) {
     case 'put':
@@ -160,7 +160,7 @@ export function editWords(edit: Edit, theme: Theme): string {
   }
 }
 
-/** What edits of one kind are about: `/etc/nixos → /home/a/cfg`, `flake.nix, flake.lock`, `5 paths`. */
+/** Edits of one kind in a few words: `/etc/nixos → /home/a/cfg`, `flake.nix, flake.lock`, `5 paths`. */
 export function rowWords(kind: RowKind, edits: readonly Edit[], dir: AbsPath | undefined, theme: Theme): string {
   const [first] = edits;
   if (first?.op === 'move') return `${theme.show(first.from)} ${theme.show('→')} ${theme.show(first.to)}`;

@@ -1,4 +1,4 @@
-// A plan as people read it: what would change, grouped by file, and what each change is good for.
+// Draws a plan for people: the changes, grouped by file, each with the wish that it is for.
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import { findingsOf, isBar, isChange, tallyOf } from '../../core/finding.ts';
@@ -11,7 +11,7 @@ import { countWords, type Row, rowsOf, SIGN_OF, type Sign } from './plan-rows.ts
 import { isSecretName, secret } from './secrets.ts';
 import { padEnd, stringWidth, wrap } from './width.ts';
 
-/** What a plan screen needs besides the plan. */
+/** Facts that a plan screen needs besides the plan. */
 export interface PlanWords {
   /** The spec as the user named it. */
   readonly spec: string;
@@ -22,7 +22,7 @@ export interface PlanWords {
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
   /** Bytes were withheld: it has no id, and is not what would be applied. */
   readonly isPartial?: boolean;
-  /** What the plan is shown for: before an apply it is not said how to apply it. */
+  /** The plan is shown before an apply; so it is not said how to apply it. */
   readonly isApplying?: boolean;
   /** Shows why, for each change. */
   readonly verbose?: boolean;
@@ -33,7 +33,7 @@ const ROOMY = 60;
 
 const STYLE: Readonly<Record<Sign, Style>> = { '+': 'add', '~': 'change', '-': 'remove', '>': 'bold', '!': 'act' };
 
-/** The screen of UX.md, "plan, on a terminal", without a line end after the last line. */
+/** The screen of a plan on a terminal: files, changes with their wishes, the count, the id. No line end after the last line. */
 export function planScreen(plan: Plan, words: PlanWords, theme: Theme): string {
   const rows = rowsOf(plan);
   const dot = theme.show(' · ');
@@ -60,7 +60,7 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
         value,
         change.wish === undefined ? '' : theme.show(`spec:${change.wish}`),
         place === undefined ? '' : theme.show(`${place.file}:${place.line}`),
-        // Why, for whoever reads only the log of a nightly check.
+        // The reason too, for a reader who has only the log of a nightly check.
         `# ${isSecretName(change.subject) ? '' : `${theme.show(change.because)} `}[${change.code}]`,
       ];
       return facts.filter((fact) => fact !== '').join(' ');
@@ -109,7 +109,7 @@ export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>
     )
     .join('\n');
 
-/** What an acknowledgement in the spec would name, for whoever wants to know. */
+/** The ids of findings, which an acknowledgement in the spec names. */
 export const idLines = (plan: Plan, theme: Theme): string =>
   plan.steps
     .flatMap(({ findings }) => findings)
@@ -201,7 +201,7 @@ function rightOf(row: Row): string {
   return count ?? (change.wish === undefined ? '' : `spec:${change.wish}`);
 }
 
-/** What all pointers share; where they share nothing, the beginning of the first. */
+/** The prefix that all pointers share; where they share none, the beginning of the first. */
 function commonPointer(pointers: readonly JsonPointer[]): JsonPointer {
   const [first = [], ...rest] = pointers.map(fromPointer);
   let length = first.length;

@@ -1,4 +1,4 @@
-// The reporters by the name of their format: the only place that knows which there are.
+// The reporters by the name of their format; the only list of formats.
 
 import type { Reporter } from '../../core/event.ts';
 import { humanReporter } from './human.ts';

@@ -1,4 +1,4 @@
-// What every reporter is given: where to print, how, and what is known of the spec and the machine by now. Types only.
+// The input of every reporter: the streams, the theme, and what is known so far of the spec and the machine. Types only.
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Plan } from '../../core/model.ts';
@@ -12,7 +12,7 @@ export interface PerStream<Value> {
   readonly err: Value;
 }
 
-/** What is known by now. A command learns it step by step: the first event may come before the spec was found. */
+/** Facts known so far. A command learns them step by step: the first event may come before the spec is found. */
 export interface About {
   /** The spec as the user named it. */
   readonly spec: string;

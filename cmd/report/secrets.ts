@@ -1,28 +1,28 @@
-// What must not be shown: recognised by the mode of a file, by key headers, and by the names of settings.
+// Recognises text that must not be shown: by the mode of a file, by key headers, and by the names of settings.
 
 import type { Entry } from '../../core/model.ts';
 
-/** Stands for a secret; what follows the comma says only whether it is the same. */
+/** Shown in place of a secret; the word after the comma says only whether the secret changes. */
 export const secret = (state?: 'changed' | 'unchanged'): string =>
   state === undefined ? '(secret)' : `(secret, ${state})`;
 
-/** A file that only its owner may read: its bytes are nobody else's business. */
+/** True for a file that only its owner may read: its bytes are not shown. */
 export const isPrivate = (entry: Entry): boolean => entry.type === 'file' && (entry.mode & 0o077) === 0;
 
 const KEYS = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|AGE-SECRET-KEY-1|"?sops_age_key"?\s*[:=]/;
 
-/** Whether a text holds a private key. */
+/** True if a text holds a private key. */
 export const holdsKey = (text: string): boolean => KEYS.test(text);
 
-/** Whether a setting is one whose value is secret: `users.users.a.hashedPassword`, `access-tokens`. */
+/** True if the value of a setting is secret: `users.users.a.hashedPassword`, `access-tokens`. */
 export const isSecretName = (name: string): boolean =>
   /passw(?:or)?d(?!File|_file|-file)|passphrase|secret(?!File|s\.nix)|\bpsk\b|(?:access|api|auth)[-_]?(?:tokens?|keys?)\b|private[-_]?key(?!File|_file|-file)/i.test(
     name,
   );
 
 /**
- * The secret values of one line of Nix or nix.conf, where they stand: the string or the words after the name of a secret setting.
- * Offsets in UTF-16 units.
+ * The places of the secret values in one line of Nix or nix.conf: the string or the words after the name of a secret setting.
+ * Offsets are in UTF-16 units.
  */
 export function secretsIn(line: string): readonly { readonly start: number; readonly end: number }[] {
   const assignment = /([A-Za-z0-9_."'-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^"\s;{[(][^;]*))/dg;

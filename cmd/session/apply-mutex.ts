@@ -1,6 +1,5 @@
-// One at a time: commands that write take the mutex of the state directory, then those of the directories of the
-// configuration; they say who holds them, and wait if asked to. A mutex is a lock by flock(2); a lock file of Nix is never
-// meant here.
+// Lets one command write at a time. It takes the mutex (flock(2)) of the state directory, then those of the directories of the
+// configuration; it says who holds one, and waits if asked to.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Reporter } from '../../core/event.ts';
@@ -25,12 +24,12 @@ export interface MutexOptions {
 export interface UnderMutex {
   readonly io: Io;
   readonly report: Reporter;
-  /** Where the configuration lies and where it will: those that are there are locked. Asked under the state's mutex. */
+  /** The directories of the configuration, now and after; those that exist are locked. Called under the state's mutex. */
   readonly dirs: () => readonly AbsPath[];
   readonly act: (mutex: Mutex) => Promise<End>;
 }
 
-/** Runs `act` under the mutexes, and releases them whatever comes. The end of `act`, or why it did not run. */
+/** Runs `act` under the mutexes, and always releases them. Gives the end of `act`, or the reason it did not run. */
 export async function underMutex(
   place: Place,
   { wait = '0s' }: MutexOptions,
@@ -68,7 +67,7 @@ export async function underMutex(
   }
 }
 
-/** Where the configuration lies that an unfinished apply, or one of these, was about. */
+/** The directories of the configuration that an unfinished apply, or one of `past`, was about. */
 export const dirsOf = (store: StateStore, past: readonly RecordedApply[] = []): readonly AbsPath[] => {
   const unfinished = load(store, 'journal');
   const transactions = past.map(({ transaction }) => transaction);
@@ -82,13 +81,13 @@ interface Taken extends Mutex {
   readonly remote: ReturnType<typeof remotePlaces>;
 }
 
-/** All or none, and none is waited for while another is held: so nobody waits for us in turn. */
+/** Takes all or none, and waits for none while it holds another: so two commands can't wait for each other. */
 function takeAll({ store, host, root }: Place, dirs: () => readonly AbsPath[], holder: string): Taken | Held {
   const state = store.takeMutex(holder);
   if ('heldBy' in state) return state;
   try {
     host.refresh();
-    // Asked once: it reads the journal.
+    // Called once, since it reads the journal.
     const paths = dirs();
     const below = lockDirectories(absolute(root), paths);
     if ('heldBy' in below) {
@@ -125,7 +124,7 @@ const locked = (heldBy: string): Diagnostic => ({
   hint: 'wait for it with --wait 60s; the lock frees itself when its process ends',
 });
 
-/** Anybody can lock what they can open, and would so keep root from applying and from recovering. */
+/** Root passes over a directory that another user has locked: flock(2) needs only an open file, and could block root. */
 const passed = (words: string): Diagnostic => ({
   severity: 'warning',
   code: 'RF3007',

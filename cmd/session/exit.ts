@@ -1,4 +1,4 @@
-// The exit codes, which README.md tells too, and which way each problem ends a command.
+// The exit codes (README.md lists them too), and the code that each kind of problem ends a command with.
 
 import { type Code, type Ending, entryOf } from '../../core/codes.ts';
 import type { Answer, Outcome, Signal } from '../../core/model.ts';
@@ -30,27 +30,27 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['130 / 143', 'interrupted before anything was written'],
 ];
 
-/** How a command ended. Its reporter is told, as the last of all. */
+/** The end of a command; its reporter's last event. */
 export interface End {
   readonly exit: number;
   readonly outcome?: Outcome;
   readonly verdicts?: Counts;
-  /** Who was asked left or said no. */
+  /** The person who was asked left or said no. */
   readonly cancelled?: true;
 }
 
-/** What a problem is told as, where several are there: the first of these. */
+/** Of several problems the first in this list decides the exit code. */
 const PRECEDENCE: readonly Ending[] = ['spec', 'refused', 'stuck', 'stale', 'locked', 'usage', 'error'];
 
-/** Of problems that keep a command from being carried out: the registry of codes says which way each ends it. */
+/** The exit code for problems that keep a command from running; the registry of codes has the ending of each. */
 export function exitOfProblems(problems: readonly { readonly code: Code }[]): number {
   const endings = problems.map(({ code }) => entryOf(code).exit ?? 'error');
   return EXIT[PRECEDENCE.find((ending) => endings.includes(ending)) ?? 'error'];
 }
 
 /**
- * Of a check. An error that is no drift outweighs drift, for what lies behind it is not known; what a known difference bars is
- * drift as well. `strict`: what is undecided counts as drift.
+ * The exit code of a check. An error that is no drift outweighs drift, since it hides an unknown part of the machine; a wish
+ * that a known difference bars is drift as well. `strict`: an undecided wish counts as drift.
  */
 export function exitOfAnswers(answers: readonly Answer[], strict: boolean): number {
   const bars = answers.flatMap(({ verdict, by }) => (verdict === 'blocked' && by !== undefined ? [by] : []));
@@ -61,7 +61,7 @@ export function exitOfAnswers(answers: readonly Answer[], strict: boolean): numb
   return answers.some(isDrift) ? EXIT.drift : EXIT.ok;
 }
 
-/** Of what a signal ended before anything was written. */
+/** The exit code of a command that a signal ended before anything was written. */
 export const exitOfSignal = (signal: Signal): number => (signal === 'SIGINT' ? 130 : 143);
 
 export function exitOfOutcome(outcome: Outcome): number {

@@ -1,4 +1,4 @@
-// Waits a little where a git command is at work in a repository that an apply would write to: git holds its index for moments.
+// Waits for a git command that holds index.lock in a repository that an apply will write to; git holds it for moments.
 
 import type { Reporter } from '../../core/event.ts';
 import type { Plan } from '../../core/model.ts';
@@ -8,8 +8,8 @@ import type { Io } from './io.ts';
 import type { Session } from './session.ts';
 
 /**
- * The plan that is to be carried out, made again by `again` where it met a git at work that rests by now. One that does not
- * hinders the plan (core/plan/hindrances.ts). A plan that was saved is not made again: what it relies on is compared.
+ * The plan to carry out, made anew by `again` if it met a git at work that has ended since. A git that goes on is a hindrance
+ * of the plan (core/plan/hindrances.ts). A saved plan is not made anew: its read set is compared.
  */
 export async function onceGitRests(
   made: Plan,
@@ -22,7 +22,7 @@ export async function onceGitRests(
   return !isHeld && (hasWaited || isMet) && again !== undefined ? await again() : made;
 }
 
-/** What git would make beside an index that the plan writes. */
+/** The index.lock files beside the indexes that the plan writes. */
 const locksBeside = (plan: Plan): readonly AbsPath[] =>
   editsOf(plan.steps).flatMap((edit) =>
     edit.op === 'put' && edit.path.endsWith('/index') ? [absolute(`${edit.path}.lock`)] : [],

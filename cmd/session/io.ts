@@ -1,5 +1,4 @@
-// What a command has to do with the outside: streams, environment, a question; and wrong usage. The tests of commands hand in
-// their own.
+// A command's access to the outside: streams, environment, a question, signals. Tests pass their own. And the error of usage.
 
 import type { Signal } from '../../core/model.ts';
 import type { Format } from '../report/registry.ts';
@@ -18,19 +17,19 @@ export interface Io {
   /** The first signal that came, if one did. */
   readonly stopped: () => Signal | undefined;
   /**
-   * Takes the signals over: `hear` is told of each, and what the command returns is the exit code, whatever came. Only in the
-   * first thread.
+   * Takes the signals over: each goes to `hear`, and the exit code is the one that the command returns, whatever signal came.
+   * Only in the first thread.
    */
   readonly takeSignals: (hear: (signal: Signal) => void) => void;
-  /** Said before the first write: who leaves at once from here on leaves something to `recover`. */
+  /** Called before the first write: a process that ends at once from here on leaves work to `recover`. */
   readonly writes: () => void;
   /**
-   * Said before the one rename that makes the end final (a commit, or the end of an undo), with the exit code that tells it:
-   * from here on no signal and no failure to print changes that. `written` or `nothing`: it is not final after all, for that
-   * rename failed, or something new begins.
+   * Called before the one rename(2) that makes the end final (a commit, or the end of an undo), with its exit code: from here
+   * on no signal and no failure to print changes the code. `written` or `nothing`: the end is not final after all, because that
+   * rename failed or something new begins.
    */
   readonly settles: (end: number | 'written' | 'nothing') => void;
-  /** Said by what only looks, when what it is made of is loaded. Only in the first thread. */
+  /** Called by a command that only reads, once its modules are loaded. Only in the first thread. */
   readonly loaded?: () => void;
 }
 

@@ -1,4 +1,4 @@
-// How much history an apply leaves: the options that say so, and the removal of what is older.
+// Limits the history that an apply leaves: parses the options and removes older records.
 
 import { failure } from '../../core/machine/failure.ts';
 import type { Outcome } from '../../core/model.ts';
@@ -30,7 +30,7 @@ export function limitsOf({ keep, keepSize }: KeepOptions): Limits {
 
 const UNITS = { '': 1, K: 1 << 10, M: 1 << 20, G: 1 << 30 } as const;
 
-/** After an apply that was committed. That the past can't be cut short changes nothing about it. */
+/** Removes old records after a committed apply. A failure is told and does not change the outcome. */
 export function keepWithin(limits: Limits, outcome: Outcome, { store, report }: Surroundings): void {
   if (outcome.status !== 'applied') return;
   try {
@@ -42,7 +42,7 @@ export function keepWithin(limits: Limits, outcome: Outcome, { store, report }: 
   keepIndex({ store, report });
 }
 
-/** That others can't read when something was applied changes nothing about it. */
+/** Writes the index of applies that other users may read. A failure is told and does not change the outcome. */
 export function keepIndex({ store, report }: Pick<Surroundings, 'store' | 'report'>): void {
   try {
     publishIndex(store);

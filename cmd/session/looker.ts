@@ -1,5 +1,5 @@
-// Whose rights count when root looks: the present owner of the configuration; before it is where it shall be, the one that the
-// spec wishes; else who called.
+// Chooses the user with whose rights root looks: the present owner of the configuration; before the move the owner that the
+// spec wishes; else the caller.
 
 import type { BorderedHost } from '../../core/host/border/bordered.ts';
 import { follow } from '../../core/machine/links.ts';
@@ -11,8 +11,8 @@ import { ownerOf, placesIn } from '../../core/spec/wishes.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 
 /**
- * Tells the host, and returns in whose name programs run. Under --root that is who called, for its users are no users here;
- * but never root where the tree is somebody's: a path input of theirs would be read with root's rights.
+ * Sets that user on the host, and returns the user that programs run as. Under --root that is the caller, since users of the
+ * other machine are none here; but not root where the tree is another user's, or Nix would read a `path:` input as root.
  */
 export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isRunning: boolean): Person {
   const names = people(host);
@@ -20,7 +20,7 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   const { dir, from } = placesIn(spec, owner, caller);
   const places = from === undefined ? [dir] : [dir, from];
   host.grant(places);
-  // Its Nix and git read root's own settings.
+  // Root's Nix and git read root's own settings.
   if (owner?.uid === 0) host.grant([join(absolute(names.user(0)?.home ?? '/root'), '.config')]);
   const holders = places.map((place) => host.holder(place));
   const known = holders.filter((uid) => uid !== undefined).map((uid) => personOf({ uid, gid: uid }, names));
@@ -37,16 +37,16 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
 }
 
 /**
- * What a program computes for a configuration that stays root's must not lie in a directory of the caller's, who could put other
- * bytes there; and root itself would read with its rights what inputs name.
+ * The user `nobody`, for programs on a configuration that stays root's. The caller must not be able to change their output, and
+ * root must not read with its rights the paths that inputs name.
  */
 const nobody = (names: People): Person =>
   names.user(NOBODY) ?? { name: String(NOBODY), uid: NOBODY, gid: NOBODY, home: '/var/empty' };
 
-/** On every Linux: the user that owns nothing. */
+/** The uid of `nobody`, the same on every Linux. */
 const NOBODY = 65534;
 
-/** Undefined: it is root's, or not there, or not to be seen. */
+/** Undefined: the directory is root's, or absent, or can't be looked at. */
 function presentOwner(host: BorderedHost, dir: AbsPath): Owner | undefined {
   try {
     const { entry } = follow(host, dir);
@@ -60,7 +60,7 @@ function presentOwner(host: BorderedHost, dir: AbsPath): Owner | undefined {
 const personOf = ({ uid, gid }: Owner, names: People): Person =>
   names.user(uid) ?? { name: String(uid), uid, gid, home: '/' };
 
-/** A user of another machine is a number here, in no group of this one. */
+/** A user of another machine (--root): a number here, in no group of this machine. */
 const idsOf = (person: Person, isRunning: boolean): Person =>
-  // Its name may be somebody else's here.
+  // On this machine the same name may be another user's.
   isRunning ? person : { ...person, name: String(person.uid) };

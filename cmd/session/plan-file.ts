@@ -1,4 +1,4 @@
-// Saved plans: JSON by schemas/plan.schema.json, complete and self-checking, private to their owner.
+// Saves and loads plans: JSON by schemas/plan.schema.json, complete, checked by its own id, private to its owner.
 
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
@@ -15,7 +15,7 @@ export function planText(plan: Plan): string {
   return `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`;
 }
 
-/** Undefined: it is written. The file is 0600, for it holds what will be in the configuration. */
+/** Writes the plan; undefined on success. The file is 0600, since it holds the bytes of the configuration. */
 export function savePlan(
   file: string,
   plan: Plan,
@@ -37,7 +37,7 @@ export type LoadedPlan =
   | { readonly ok: true; readonly plan: Plan }
   | { readonly ok: false; readonly problem: Diagnostic };
 
-/** `expected`: the id, or the beginning of it, that somebody approved. */
+/** `expected`: the approved id, or its beginning. */
 export function loadPlan(file: string, expected: string | undefined, cwd: string, files: UserFiles): LoadedPlan {
   const read = files.read(resolve(cwd, file));
   if (!read.ok) return altered(`the plan "${file}" cannot be read: ${read.why}`);

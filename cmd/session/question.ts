@@ -1,22 +1,22 @@
-// Questions to somebody at a terminal: an answer is checked when it is given, and asked for again with the reason.
+// Asks questions on a terminal: an answer is checked at once, and asked for again with the reason.
 
 import { escapeLine } from '../report/escape.ts';
 import type { End } from './exit.ts';
 import type { Io } from './io.ts';
 
-/** Of who leaves at a question, by Ctrl-C or Ctrl-D, or says no. */
+/** The ends of a command whose user left at a question (Ctrl-C, Ctrl-D), or said no. */
 export const LEFT: End = { exit: 130, cancelled: true };
 export const DECLINED: End = { exit: 1, cancelled: true };
 
 export interface Question {
   readonly text: string;
-  /** What an empty line means. */
+  /** The answer that an empty line means. */
   readonly guess: string | undefined;
-  /** Why an answer is none; undefined: it is one. */
+  /** The reason an answer is refused; undefined: it is accepted. */
   readonly problem: (answer: string) => Promise<string | undefined> | string | undefined;
 }
 
-/** The answer; undefined: they left. */
+/** The answer; undefined: the user left. */
 export async function ask(io: Io, { text, guess, problem }: Question): Promise<string | undefined> {
   for (;;) {
     const reply = await io.ask(`${text}${guess === undefined ? '' : ` [${escapeLine(guess)}]`}: `);

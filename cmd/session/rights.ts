@@ -1,11 +1,11 @@
-// Whether what is to be done needs root, and who runs is not: asked by every command that writes.
+// Finds edits that need root in a run without root; every command that writes asks.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Edit } from '../../core/model.ts';
 
-/** Better said before the first write than found out at the third. */
+/** The problem, told before the first write; else the third might fail. */
 export function missingRights(edits: readonly Edit[], host: Pick<Reader, 'stat'>): Diagnostic | undefined {
   if (isRoot()) return undefined;
   const me = process.geteuid?.();

@@ -1,4 +1,4 @@
-// What an ordinary user may know of the applies that root made on this machine: the rows of the index, and no more.
+// Tells an ordinary user of the applies that root made on this machine: the rows of the index, and no more.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
@@ -10,14 +10,14 @@ import type { AbsPath } from '../../core/path.ts';
 import { INDEX, indexIn } from '../../core/transaction/apply-index.ts';
 import type { GlobalOptions } from './io.ts';
 
-/** The machine, and the state of whoever runs this. */
+/** The machine, and the state directory of the running user. */
 interface Place {
   readonly root: AbsPath;
   readonly store: Pick<StateStore, 'where'>;
 }
 
 export type RootsApplies =
-  /** Whoever runs this works with that very state directory, or names another one. */
+  /** The running user's state directory is that very one, or another one was named. */
   | { readonly status: 'own' }
   | { readonly status: 'closed'; readonly where: string }
   | { readonly status: 'damaged'; readonly problem: Diagnostic }
@@ -36,8 +36,8 @@ export function rootsApplies({ state }: GlobalOptions, { root, store }: Place): 
 }
 
 /**
- * The id of the machine that the history here was made on: of whoever's state this is, as far as it is open. Undefined: it
- * is not recorded, or can't be read; then nothing is compared.
+ * The id of the machine that the history here was made on, from the index in this state directory, else in root's. Undefined:
+ * it is not recorded, or can't be read; then nothing is compared.
  */
 export function recordedMachine({ state }: GlobalOptions, { root, store }: Place): string | undefined {
   for (const where of state === undefined ? [store.where, rootsState(root)] : [store.where]) {
@@ -48,7 +48,7 @@ export function recordedMachine({ state }: GlobalOptions, { root, store }: Place
   return undefined;
 }
 
-/** What keeps the state from being read is said by whoever needs it. */
+/** Undefined where the state can't be read; code that needs the state tells the reason. */
 function unlessUnreadable<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -63,7 +63,7 @@ export function hasRootsApplies(options: GlobalOptions, place: Place): boolean {
   return found.status === 'closed' || (found.status === 'known' && found.applies.length > 0);
 }
 
-/** `command`: what shows, or does, what only root may. */
+/** `command`: the command that root would run. */
 export const rootsOwn = (command: string): Diagnostic => ({
   severity: 'note',
   code: 'RF3026',

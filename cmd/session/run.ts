@@ -1,4 +1,4 @@
-// Runs one command: gives it a reporter, and tells the reporter how it ended, whatever way that was.
+// Runs one command: gives it a reporter, and always tells the reporter how it ended.
 
 import type { Event, Reporter } from '../../core/event.ts';
 import { dataWithoutCredentials, withoutCredentials } from '../../core/formats/credentials.ts';
@@ -10,7 +10,7 @@ import type { About, Screen } from '../report/screen.ts';
 import { type End, EXIT } from './exit.ts';
 import { type GlobalOptions, type Io, isUsage } from './io.ts';
 
-/** What a command tells with. `learn`: what is known now, and was not when it began. */
+/** The output of a command. `learn` adds facts that were not known when it began. */
 export interface Reporting {
   readonly report: Reporter;
   readonly learn: (more: Partial<About> & { readonly mayRead?: MayRead }) => void;
@@ -32,7 +32,7 @@ export async function run<Options extends GlobalOptions>(
     } catch (thrown) {
       if (isUsage(thrown)) reporting.report({ type: 'ended', exit: EXIT.usage });
       if (!hasWhy(thrown)) throw thrown;
-      // What could not be read before anybody could say whose it is.
+      // A read that failed before the command could report it.
       reporting.report({ type: 'diagnostic', diagnostic: unreadableProblem(thrown) });
       return { exit: EXIT.error };
     }
@@ -50,7 +50,7 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
   // Colours asked for by name are for somebody who reads: `| less -R` shows the screen, not the log.
   const tty = { out: isTaken ? io.tty.err : io.tty.out || options.color === 'always', err: io.tty.err };
   const screen: Screen = {
-    // What is wrapped or cut was shorn of them before, as data; here it is all the rest: lines of files, diffs.
+    // Events were cleaned of credentials as data, before lines were wrapped or cut; this cleans the rest: file lines, diffs.
     print: {
       out: (text) => (isTaken ? io.err : io.out)(withoutCredentials(text)),
       err: (text) => io.err(withoutCredentials(text)),
@@ -81,7 +81,7 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
   };
 }
 
-/** The lines around a problem, before they are cut to fit. */
+/** Takes credentials out of the lines around a problem, before they are cut to fit. */
 const shorn =
   (source: About['source']): About['source'] =>
   (name) => {
@@ -89,7 +89,7 @@ const shorn =
     return text === undefined ? undefined : withoutCredentials(text);
   };
 
-/** But for what is known to hold none and is large: the edits and bytes of a plan, and what names its read set. */
+/** Skips large parts that hold no credentials: the edits and bytes of a plan, and its read set. */
 function withoutCredentialsIn(event: Event): Event {
   if (event.type === 'edited' || event.type === 'undone') return event;
   if (event.type !== 'planned') return dataWithoutCredentials(event);
@@ -97,6 +97,6 @@ function withoutCredentialsIn(event: Event): Event {
   return { ...event, plan: { ...event.plan, steps } };
 }
 
-/** By its properties: an error that comes out of a thread keeps nothing else. */
+/** Recognised by its properties: an error from a thread loses its class. */
 const hasWhy = (thrown: unknown): thrown is Unreadable =>
   thrown instanceof Error && 'why' in thrown && 'path' in thrown;

@@ -1,4 +1,4 @@
-// --only and --skip: by the names of providers and by the spec's own words, which providers look. Pure.
+// --only and --skip: chooses the providers that look, by their names and by words of the spec. Pure.
 
 import type { JsonPointer } from '../../core/diagnostic.ts';
 import type { Descriptor } from '../../core/plan/provider.ts';
@@ -8,7 +8,7 @@ import type { GlobalOptions, Usage } from './io.ts';
 
 export interface Selected {
   readonly isSelected: (name: string) => boolean;
-  /** The spec without the wishes that are left out and that a provider which looks would grant. */
+  /** The spec without the left-out wishes that a selected provider would grant. */
   readonly spec: Spec;
 }
 
@@ -55,7 +55,7 @@ export function selectionOf(
       ...rest,
       // A provider that only concerns them would enable them all the same.
       ...(features && !skipped('/features') && { features }),
-      // Who leaves the git provider out is not to count on it either.
+      // With the git provider left out, others must not count on it.
       ...(rest.git && { git: isSelected('git') ? rest.git : ('off' as const) }),
     },
   };

@@ -1,4 +1,4 @@
-// What every command begins with: the spec found and checked, the machine, the wishes.
+// The beginning of every command: finds and checks the spec, opens the machine, resolves the wishes.
 
 import { resolve as resolvePath } from 'node:path';
 import { type Diagnostic, isError, type JsonPointer, type SourceRange } from '../../core/diagnostic.ts';
@@ -58,10 +58,10 @@ export interface Session extends Place {
   readonly wishes: Wishes;
   readonly warnings: readonly Diagnostic[];
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
-  /** Whether who called may be shown what is in a file of the machine. */
+  /** True if the caller may be shown the content of a file of the machine. */
   readonly mayRead: MayRead;
   readonly report: Reporter;
-  /** What the caller could read without root: only that is shown to them. */
+  /** Reads only files that the caller could read without root. */
   readonly shown: Pick<Reader, 'read'>;
   /** Looks now: through the machine as it is at this moment. */
   readonly plan: (report: Reporter, how?: { readonly bytes: boolean }) => Promise<Planned>;
@@ -79,7 +79,7 @@ export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
   return { host: await hostAt(root), store: diskStore(state), root };
 }
 
-/** Who can change what a name on the way means could turn root elsewhere, or put words into its journal. */
+/** Refuses a place on whose way another user can rename: they could lead root elsewhere, or write root's journal. */
 async function mustBeRoots(places: Readonly<Record<string, AbsPath>>): Promise<void> {
   const { territory } = await import('../../core/host/border/territory.ts');
   const closed = territory(ROOT);
@@ -93,7 +93,7 @@ async function mustBeRoots(places: Readonly<Record<string, AbsPath>>): Promise<v
   }
 }
 
-/** Only root has rights that others' words could turn against it; the rest of us look for ourselves, and load no border. */
+/** Only root needs the border, since only its rights can be turned against it. An ordinary user's process looks itself. */
 async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
   if (!isRoot()) return realHost(root);
   const { bordered } = await import('../../core/host/border/bordered.ts');
@@ -130,7 +130,7 @@ export async function sessionOf(
   saved?: string,
 ): Promise<Opened> {
   const { report, learn } = reporting;
-  // What a spec of somebody else wishes for is done with their rights.
+  // Wishes of another user's spec are limited to that user's rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
@@ -192,7 +192,7 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
   return chooseLooker(host, spec, caller, isRunning);
 }
 
-/** Root sees more than who called it; an ordinary user sees no more than that. */
+/** Root sees more than its caller; an ordinary user's process sees no more than the user. */
 export function callersEyes(host: Host, names: People, caller: Person): MayRead {
   if (!isRoot() || caller.uid === 0) return SEES_ALL;
   return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...names.groupsOf(caller.uid)] });
@@ -203,7 +203,7 @@ export interface FoundAndLoaded {
   readonly spec: Loaded;
   readonly file: string;
   readonly text: string;
-  /** The spec is this user's word, who may not wish for everything. */
+  /** The author of the spec, whose wishes are limited. */
   readonly limits?: Author;
 }
 type Found =
@@ -261,14 +261,14 @@ function say(diagnostics: readonly Diagnostic[], sources: Sources | undefined, {
   return { ok: false, end: { exit: exitOfProblems(diagnostics.filter(isError)) } };
 }
 
-/** What a reporter is to know of a spec that is only read. */
+/** The facts for a reporter about a spec that is only read. */
 export const aboutSpec = ({ file, text, locate }: Sources): Parameters<Reporting['learn']>[0] => ({
   spec: file,
   source: (name) => (name === file ? text : undefined),
   ...(locate && { locate }),
 });
 
-/** What a reporter is to know where there is a machine and no spec. */
+/** The facts for a reporter about a machine without a spec. */
 export const aboutMachine = ({ host }: Pick<Place, 'host'>): Parameters<Reporting['learn']>[0] => ({
   source: (name) => textOf(host, name, SEES_ALL),
 });

@@ -1,4 +1,4 @@
-// What the commands that write have in common around a transaction: what the executor is given, what a crash left, how it ends.
+// Shared by the commands that write: sets the executor up, recovers from a crash, turns an outcome into an end.
 
 import { activate } from '../../core/host/process/activate.ts';
 import { interrupted, stoppedBy } from '../../core/machine/failure.ts';
@@ -12,7 +12,7 @@ import type { GlobalOptions, Io } from './io.ts';
 import { keepIndex } from './keep.ts';
 import type { Place, Session } from './session.ts';
 
-/** What an executor needs of a command. A signal that comes while it looks again is heard before the commit. */
+/** The executor's surroundings. A signal that comes during the last look is heard before the commit. */
 export function surroundings(
   { host, store, report, mutex }: Place & Pick<Session, 'report'> & { readonly mutex: Mutex },
   io: Io,
@@ -58,7 +58,7 @@ export function surroundings(
   };
 }
 
-/** The end of what somebody did not confirm, or left by a signal. */
+/** The end of a command that was not confirmed, or that a signal stopped. */
 export function unlessStopped(io: Io, end: End): End {
   const signal = io.stopped();
   return signal === undefined ? end : endOf(stoppedBy(signal));
@@ -68,7 +68,7 @@ export function unlessStopped(io: Io, end: End): End {
 export async function undoUnfinished(around: Surroundings, io: Io): Promise<Outcome | undefined> {
   const { store, report } = around;
   const unfinished = load(store, 'journal').status;
-  // An undo changes the machine, perhaps before it writes to the state store.
+  // Called here, since an undo may change the machine before it writes to the state store.
   if (unfinished !== 'none') io.writes();
   if (unfinished === 'loaded' && activationBegun(store)) {
     const how = activationEnded(store) ? 'an activation had ended' : 'an activation was cut off';
@@ -80,7 +80,7 @@ export async function undoUnfinished(around: Surroundings, io: Io): Promise<Outc
 /** An unfinished apply is undone first. Undefined: go on. */
 export async function recoverFirst(around: Surroundings, io: Io): Promise<End | undefined> {
   const outcome = await undoUnfinished(around, io);
-  // A death between the commit and the index is made good here.
+  // Writes the index again, in case a process died between the commit and the index.
   if (around.store.list('history').length > 0) keepIndex(around);
   if (outcome === undefined || exitOfOutcome(outcome) !== EXIT.stuck) io.settles('nothing');
   if (outcome === undefined) return undefined;

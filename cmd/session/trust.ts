@@ -1,4 +1,4 @@
-// --trust-spec-of, and the words for a file that may be somebody else's word.
+// --trust-spec-of, and the diagnostic for a file that another user can write.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { wayTo } from '../../core/host/disk/way.ts';
@@ -8,10 +8,10 @@ import { type Trusted, trustOf, wordsOf } from '../../core/machine/file-trust.ts
 import type { Person } from '../../core/model.ts';
 import type { GlobalOptions, Usage } from './io.ts';
 
-/** `all`: this user may wish for everything. */
+/** `all`: no limit on this user's wishes. */
 export type Author = Person & { readonly all: boolean };
 
-/** Of --trust-spec-of; throws `Usage` for a user that this system does not have. */
+/** The user in --trust-spec-of; throws `Usage` for one that this system does not have. */
 export function authorOf({ trustSpecOf }: GlobalOptions): Author | undefined {
   if (trustSpecOf === undefined) return undefined;
   const [, wanted, all] = /^([^:]+)(:all)?$/.exec(trustSpecOf) ?? [];
@@ -23,7 +23,7 @@ export function authorOf({ trustSpecOf }: GlobalOptions): Author | undefined {
 
 export type Judged = { readonly kind: 'whole' | 'limited' } | { readonly kind: 'none'; readonly problem: Diagnostic };
 
-/** Whose word the file is. An ordinary user reads with no more than their own rights, and is asked only with an author. */
+/** Doubts about who can write the file. An ordinary user reads with their own rights, so only with an author it is checked. */
 export function doubtAbout(
   file: string,
   what: string,

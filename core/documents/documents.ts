@@ -1,5 +1,5 @@
-// The documents of a configuration as they will be after the steps before: what a provider looks at besides bare files. Each is
-// read and parsed once, and worked out when it is first asked for.
+// The documents of a configuration as they will be after the steps before: Nix files, module graph, nix.conf, repository. Each
+// is read and parsed once, when a provider first asks for it.
 
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
@@ -14,7 +14,7 @@ import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.t
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
-/** Every one throws `unreadable` where rights are missing; what is there and is no such document is a kind of the answer. */
+/** Each throws `unreadable` where rights are missing. A file that is no such document is a kind of the answer. */
 export interface Documents {
   readonly flakePath: AbsPath;
   readonly flake: () => NixFile;
@@ -23,19 +23,19 @@ export interface Documents {
   readonly lock: () => TextFile;
   /** Any Nix file of the machine. */
   readonly nix: (path: AbsPath) => NixFile;
-  /** The files that the flake refers to. */
+  /** The files that the flake refers to, and the doubts: places that may refer to more. */
   readonly modules: () => ModuleGraph;
-  /** The modules that the host is made of, as far as they are files. */
+  /** The modules of the host that are files. */
   readonly hostModules: () => readonly HostModule[];
-  /** A superset of the graph's files and of those that its doubts mean, without parsing. */
+  /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
   readonly meantBy: (doubt: Doubt) => readonly AbsPath[];
-  /** The rule by which git hides the path; undefined where none does. Where there is no repository, as one at `dir` would. */
+  /** The ignore rule by which git hides the path; undefined: none. Without a repository: as one at `dir` would. */
   readonly ignoredBy: (path: AbsPath) => string | undefined;
-  /** As the person's Nix reads it. */
+  /** The nix.conf files as the person's Nix reads them. */
   readonly nixConf: () => NixConfFiles;
-  /** The one that the configuration belongs to. */
+  /** The repository that the configuration belongs to. */
   readonly repository: () => Repository | undefined;
   /** Paths of the configuration, each with all below it, as files of a scratch directory in which `dir` is the top. */
   readonly materialise: (paths: readonly AbsPath[]) => Pick<Job, 'files' | 'from'>;
@@ -44,11 +44,11 @@ export interface Documents {
 /** Where the documents are. */
 export interface Located {
   readonly dir: AbsPath;
-  /** Of nixosConfigurations. */
+  /** The attribute of nixosConfigurations. */
   readonly host: string;
-  /** Relative to `dir`. Left out: those that flake.nix says. */
+  /** Relative to `dir`. Left out: those that flake.nix names. */
   readonly modules?: readonly string[] | undefined;
-  /** Of the person whose Nix and git are meant. */
+  /** The home of the person whose Nix and git read the configuration. */
   readonly home: string;
 }
 

@@ -1,4 +1,4 @@
-// The other files of a flake as its reader asks for them: by their paths from its top, parsed; what can't be read is a reason.
+// Gives the reader of flake.nix the other files of the flake: by their paths from its top, parsed, or the reason for none.
 
 import type { FlakeFile, FlakeFiles } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';

@@ -1,5 +1,5 @@
-// Which files a flake refers to, and how each is reached: from flake.nix, flake.lock and the modules along all that they name.
-// What may be referred to, and cannot be told from the texts, is said as well, with the place.
+// The module graph: the files that a flake refers to, and the reference that reaches each, from flake.nix, flake.lock and the
+// modules on. A place that may refer to more files than the text tells is a doubt.
 
 import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
@@ -17,8 +17,8 @@ export interface Origin {
 }
 
 /**
- * `isNamed`: by itself, and not only with the directory that it lies in. `isNix`: it is read as Nix, whatever its name.
- * `by`: none for where the graph begins.
+ * `isNamed`: named by itself, not only with its directory. `isNix`: read as Nix, whatever its name. `by`: left out for the
+ * files that the graph begins with.
  */
 export interface Reached {
   readonly isNamed: boolean;
@@ -28,14 +28,14 @@ export interface Reached {
   readonly by?: Origin;
 }
 
-/** A link where a module is meant, which leads to where Nix does not follow it. `because`: a clause. */
+/** A link in place of a module whose target Nix does not read. `because`: a clause. */
 export interface Astray {
   readonly path: AbsPath;
   readonly because: string;
   readonly by?: Origin;
 }
 
-/** The files below `path`, or those whose path begins with it and ends with `suffix`: any of them may be meant. */
+/** A reference that may mean any file below `path`, or with a `suffix` any whose path begins with `path` and ends with it. */
 export interface Doubt {
   readonly path: AbsPath;
   readonly suffix?: string;
@@ -49,21 +49,21 @@ export interface ModuleGraph {
   readonly astray: readonly Astray[];
 }
 
-/** What a graph is about. */
+/** The flake of a graph. */
 export interface Roots {
   /** Where flake.nix is. */
   readonly dir: AbsPath;
-  /** What lies outside is no part of the flake: the work tree, or `dir`. */
+  /** The work tree, or `dir`; nothing outside is part of the flake. */
   readonly within: AbsPath;
   /** The first files, relative to `dir`. */
   readonly entries: readonly string[];
-  /** Directories that are left out where a whole tree is meant. */
+  /** True for directories that are left out where a whole tree is meant. */
   readonly isHidden: (path: AbsPath) => boolean;
 }
 
 type Edges = (path: AbsPath) => readonly Reference[];
 
-/** What is named but not there is left out. Throws `unreadable`. */
+/** The graph without files that are named but absent. Throws `unreadable`. */
 export const moduleGraph = (roots: Roots, reader: Reader): ModuleGraph =>
   gather(roots, reader, isNixBy, (path) => {
     const file = nixBytes(reader, path) && nixFile(reader, path);
@@ -88,8 +88,8 @@ function attrsOf(url: string): Attrs {
 }
 
 /**
- * Files that the texts may name, in comments and strings too: every file of `moduleGraph`, every file that its doubts may mean,
- * and more. It costs no parsing: where all of them are as they should be, so are those.
+ * A superset of the files of `moduleGraph` and of those that its doubts may mean: all that the texts may name, in comments and
+ * strings too. It is found without parsing: if all of these are tracked, the graph need not be made.
  */
 export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
   gather(roots, reader, mayBeNix, (path) => {
@@ -99,17 +99,17 @@ export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
     return [...named, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
   }).files;
 
-/** As many path characters of Nix as there are, with a slash among them, not absolute: no literal can hide in anything else. */
+/** A run of Nix's path characters with a slash, not absolute: every relative path literal is within one. */
 const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
-/** Paths from the top of the flake, and those that go up from a path in a variable. */
+/** Signs of paths from the top of the flake, or up from a path in a variable. */
 const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
 
-/** Whether a file is read as Nix, by its name and by what names it; none: its directory is meant. */
+/** True if a file is read as Nix, by its name and by the reference to it; `means` undefined: only its directory is named. */
 type IsNix = (path: AbsPath, means: Reference['means'] | undefined) => boolean;
 
 const isNixBy: IsNix = (path, means) => path.endsWith('.nix') || means === 'module';
 
-/** A superset: where nothing is parsed, nobody knows what is meant by a name. */
+/** A superset: without parsing the meaning of a reference is not known. */
 const mayBeNix: IsNix = (path, means) => path.endsWith('.nix') || means !== undefined;
 
 function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix: IsNix, edges: Edges): ModuleGraph {
@@ -149,7 +149,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
     if (means === 'module') astray.set(end.path, { ...end, ...(by && { by }) });
   };
   const visit = (named: AbsPath, means: Reference['means'], by: Origin | undefined): void => {
-    // What can't have such a name is not there; a text may hold what only looks like a path.
+    // A text may hold words that only look like a path; no file can have such a name.
     if (!isPossible(named) || !isWithin(named, within)) return;
     const way = named === within ? ({ end: { kind: 'file', path: within }, links: [] } as const) : wayTo(parent(named));
     for (const link of way.links) reach(link, { isNamed: true, isNix: false, ...(by && { by }) });
@@ -172,7 +172,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
     const module = join(path, './default.nix');
     const isModule = reader.stat(module).type !== 'absent';
     if (isModule) visit(module, 'module', by);
-    // A directory that is no module is meant with all that is in it: dotfiles, wallpapers.
+    // A directory without default.nix is meant with everything in it: dotfiles, wallpapers.
     else if (path !== dir && path !== within) whole(path, by);
     if (means === 'handed' && by !== undefined) doubts.set(path, { path, by });
   };
@@ -189,7 +189,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
       const named = join(start, `./${path}`);
       if (means !== 'pattern') visit(named, means, by);
       else if (isPossible(named)) {
-        // `join` forgets a slash at the end, and what begins with `a/` is not `ab`.
+        // `join` drops a slash at the end, without which the prefix `a/` would match `ab`.
         const isDirectory = path.endsWith('/') || reader.stat(named).type === 'dir';
         const prefix = (isDirectory ? `${named}/` : named) as AbsPath;
         doubts.set(`${prefix}\0${suffix}`, { path: prefix, suffix: suffix ?? '', by });
@@ -200,7 +200,7 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
   return { files: new Map(inOrder), doubts: [...doubts.values()], astray: [...astray.values()] };
 }
 
-/** The files that a doubt may mean, whoever shows them. */
+/** The files that a doubt may mean, tracked or not. */
 export function* meantBy({ path, suffix }: Doubt, roots: Roots, reader: Reader): Generator<AbsPath> {
   const top = suffix === undefined ? path : path.endsWith('/') ? (path.slice(0, -1) as AbsPath) : parent(path);
   if (!isWithin(top, roots.within) || reader.stat(top).type !== 'dir') return;
@@ -216,7 +216,7 @@ function* filesBelow(dir: AbsPath, roots: Pick<Roots, 'within' | 'isHidden'>, re
   }
 }
 
-/** What is in a directory of the flake: no part of it is git's own directory, nor a repository inside, which shows its own. */
+/** The entries of a directory of the flake, without `.git`; none of a repository inside, whose files belong to that one. */
 function ownEntries(dir: AbsPath, within: AbsPath, reader: Reader): readonly Named[] {
   const entries = reader.entries(dir);
   const isRepository = entries.some(({ name }) => name === '.git');

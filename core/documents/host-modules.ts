@@ -1,4 +1,4 @@
-// Which files are the modules of the host: those of the spec, else those that its flake.nix names, else what a new flake gets.
+// Finds the modules of the host: those of the spec, else those that flake.nix names, else those that a new flake gets.
 
 import type { OpenedFlake } from '../formats/flake/flake.ts';
 import { DEFAULT_MODULES } from '../formats/flake/wish.ts';
@@ -8,13 +8,13 @@ import type { ModuleGraph, Roots } from './graph.ts';
 import { type ModuleFile, moduleFile } from './module-file.ts';
 import type { NixFile } from './nix-text.ts';
 
-/** `named`: as spec or flake.nix say it. */
+/** `named`: the path in the spec or in flake.nix. */
 export interface HostModule {
   readonly named: AbsPath;
   readonly file: ModuleFile;
 }
 
-/** Relative to the flake; undefined where its text does not tell which modules the host has. */
+/** The modules, relative to the flake; undefined if its text does not tell them. */
 export function modulesNamedBy(
   flake: NixFile,
   opened: OpenedFlake | undefined,
@@ -25,7 +25,7 @@ export function modulesNamedBy(
   const { hosts } = opened.flake.outputs;
   if (hosts.kind === 'opaque') return undefined;
   const found = hosts.kind === 'static' ? hosts.hosts.find(({ name }) => name === host) : undefined;
-  // One that is not there yet gets what a new flake gets.
+  // A host that is not declared yet gets the modules of a new flake.
   if (found === undefined) return hosts.kind === 'static' && !hosts.complete ? undefined : DEFAULT_MODULES;
   if (found.kind === 'opaque') return undefined;
   const paths = found.modules.flatMap((module) =>
@@ -34,7 +34,7 @@ export function modulesNamedBy(
   return paths.length === 0 && found.modules.some(({ kind }) => kind === 'unknown') ? undefined : paths;
 }
 
-/** `named`: undefined where nobody says it. Then what installers make is one, if the flake refers to it. Throws `unreadable`. */
+/** `named` undefined: no text names them; then the installers' modules, if the flake refers to them. Throws `unreadable`. */
 export function hostModulesIn(
   named: readonly string[] | undefined,
   graph: () => ModuleGraph,

@@ -1,4 +1,4 @@
-// What the files of a flake ask for that a flake cannot give, by file and kind: each with all its places.
+// Finds impurities in the files of a flake, grouped by file and kind, each with all its places.
 
 import { rangeOf, type SourceRange } from '../diagnostic.ts';
 import { type ImpureKind, type Impurity, impuritiesIn, NAMES_ETC_NIXOS } from '../formats/purity/impurities.ts';
@@ -10,7 +10,7 @@ import type { Documents } from './documents.ts';
 import type { Reached } from './graph.ts';
 import { documentIn, type NixText, nixBytes } from './nix-text.ts';
 
-/** `what` stands at each of `places`, at the first of which `at` is. */
+/** `at` is the first of `places`; each has its own `what`. */
 export interface Impure {
   readonly file: AbsPath;
   readonly kind: ImpureKind | 'link';
@@ -19,7 +19,7 @@ export interface Impure {
   readonly places: readonly { readonly what: string; readonly line: number; readonly column: number }[];
 }
 
-/** In the order of the files. Parses only what holds a telling word, and all only where some of that is impure. Throws `unreadable`. */
+/** In the order of the files. Parses files with a telling word; makes the graph only if one is impure. Throws `unreadable`. */
 export function impureIn(documents: Documents, reader: Reader): readonly Impure[] {
   const mentioned = documents.mentioned();
   const candidates = [...mentioned].filter(([path, { isNix }]) => isNix && isTelling(path, reader));
@@ -27,7 +27,7 @@ export function impureIn(documents: Documents, reader: Reader): readonly Impure[
   const isAstray = [...mentioned.values()].some(({ isAstray: leads }) => leads);
   if (impure.length === 0 && !isAstray) return [];
   const { files, astray } = documents.modules();
-  // A module of the host that is one itself is told by whoever reads it.
+  // Other providers tell of a module of the host that is itself such a link.
   const told = new Set(documents.hostModules().map(({ file }) => file.path));
   const links = astray.flatMap(({ path, because, by }): Impure[] => {
     const file = by && documents.nix(by.file);
@@ -53,7 +53,7 @@ const tells = oncePer((bytes: Uint8Array): boolean =>
   tellsImpurity(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')),
 );
 
-/** Of a file that is no Nix, what it names. */
+/** The impurities of one file; for one that does not parse, the mentions of /etc/nixos in its text. */
 function impuritiesAt(path: AbsPath, reader: Reader): readonly Impurity[] {
   const bytes = nixBytes(reader, path);
   if (bytes === undefined) return [];

@@ -1,18 +1,17 @@
-// Where a module of the configuration really is, as Nix finds it in a flake: the default.nix of a directory, and where links
-// within the flake lead.
+// Finds the file of a module as Nix does in a flake: the default.nix of a directory, and the target of links within the flake.
 
 import { MOST } from '../limits.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, isPossible, isWithin, join, parent, relativeTo } from '../path.ts';
 
-/** `because`: a clause that begins with what it is about. `path`: what to look at. */
+/** `because`: a clause that begins with the path it is about. `path`: the place to look at. */
 export type ModuleFile =
   | { readonly kind: 'file'; readonly path: AbsPath }
   | { readonly kind: 'missing' | 'odd'; readonly path: AbsPath; readonly because: string }
-  /** A link leads out of the flake, or is absolute: the copy of the flake in the store has nothing there. */
+  /** A link leads out of the flake, or is absolute: in the store's copy of the flake it dangles. */
   | { readonly kind: 'astray'; readonly path: AbsPath; readonly because: string };
 
-/** What lies outside of `within` is no part of the flake. Throws `unreadable`. */
+/** The file of a module; nothing outside of `within` is part of the flake. Throws `unreadable`. */
 export function moduleFile(named: AbsPath, within: AbsPath, reader: Pick<Reader, 'stat'>): ModuleFile {
   const found = throughLinks(named, within, reader).end;
   if (found.kind !== 'file' || reader.stat(found.path).type !== 'dir') return found;
@@ -28,13 +27,13 @@ export function moduleFile(named: AbsPath, within: AbsPath, reader: Pick<Reader,
   return inside;
 }
 
-/** Where a path ends, and the links on the way, each where it really lies: all of them are needed to get there. */
+/** The end of a path, and the links on the way by their real paths: git must show all of them. */
 export interface Way {
   readonly end: ModuleFile;
   readonly links: readonly AbsPath[];
 }
 
-/** To the first path that is no link, nor has one in its directories below `within`. */
+/** Follows links until neither the path nor a directory of it below `within` is one. */
 export function throughLinks(named: AbsPath, within: AbsPath, reader: Pick<Reader, 'stat'>): Way {
   const links: AbsPath[] = [];
   const ended = (kind: Exclude<ModuleFile['kind'], 'file'>, path: AbsPath, what: string): Way => ({
@@ -49,7 +48,7 @@ export function throughLinks(named: AbsPath, within: AbsPath, reader: Pick<Reade
   for (let [name, ...rest] = left; name !== undefined; [name, ...rest] = left) {
     left = rest;
     if (name === '..') {
-      // Above the top the copy in the store has other names, whatever it comes back to.
+      // Above the top the store's copy has other names, even if the path comes back into the flake.
       if (at === within) return leads(links.at(-1)!);
       at = parent(at);
       continue;

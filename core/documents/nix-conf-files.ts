@@ -1,4 +1,4 @@
-// The nix.conf files of a machine as a person's Nix reads them, and whose they are.
+// The nix.conf files of a machine as a person's Nix reads them, each with its owner.
 
 import { canonicalPath } from '../formats/flake-ref/parse-ref.ts';
 import { type Generated, isGenerated, nixConfFiles } from '../formats/nix-conf/files.ts';
@@ -20,7 +20,7 @@ export const SYSTEM_CONF = absolute('/etc/nix/nix.conf');
 export interface NixConfFile {
   readonly path: AbsPath;
   readonly text: string;
-  /** A link into the store: built, not written. */
+  /** True for a link into the store: NixOS built it, nobody edits it. */
   readonly built: boolean;
   readonly generated: Generated | undefined;
 }
@@ -32,7 +32,7 @@ export interface NixConfFiles {
   readonly bySystem: boolean;
 }
 
-/** What is at the path, wherever links lead; undefined where there is nothing. */
+/** The file at the path, with links followed; undefined if there is none. */
 export function confFileAt(reader: Reader, path: AbsPath): NixConfFile | undefined {
   const { entry, path: end, viaStore } = follow(reader, path);
   if (entry.type === 'other') throw waitsAt(path, entry.what);
@@ -46,7 +46,9 @@ const waitsAt = (path: AbsPath, what: string): Error =>
 
 const confText = (reader: Reader, path: AbsPath): string => textAt(reader, path, MOST.confBytes);
 
-/** `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. `nix`: whose rules count. */
+/**
+ * `home`: of the person whose Nix is meant. `changed`: texts that take the place of what is there. `nix`: whose rules count.
+ */
 export function nixConfOf(
   reader: Reader,
   home: string,
@@ -56,7 +58,7 @@ export function nixConfOf(
   return confOf(reader, nixConfFiles({ HOME: home }, nix), changed, nix);
 }
 
-/** Of the system's own file alone, and what it includes. */
+/** The system's own file alone, with its includes. */
 export const systemConfOf = (reader: Reader): NixConfFiles => confOf(reader, [SYSTEM_CONF], new Map(), defaultNix);
 
 function confOf(
@@ -80,13 +82,15 @@ function confOf(
   }
   const sources: ConfSource[] = files.map(({ path, text }) => ({ path, text }));
   const system = files.find(({ path }) => path === SYSTEM_CONF);
-  // The link is there before the system was ever built in an image: what counts is where it leads.
+  // In an image the link is there before the system was ever built, so only its target is looked at.
   const bySystem = follow(reader, SYSTEM_CONF).viaStore || system?.generated?.by === 'nixos';
   const effective = evaluateNixConf(sources, include, nix);
   return { files, effective: { ...effective, error: effective.error ?? missingPlugin(effective, reader) }, bySystem };
 }
 
-/** Nix loads its plugins as it starts, and ends where one is not there. Whether it can load what is there, it knows alone. */
+/**
+ * The error for a missing plugin: Nix loads its plugins at its start, and fails. Only Nix knows whether a present one loads.
+ */
 function missingPlugin({ plugins }: NixConf, reader: Reader): ConfError | undefined {
   const missing = plugins.find(
     ({ file }) => file.startsWith('/') && follow(reader, absolute(canonicalPath(file))).entry.type === 'absent',

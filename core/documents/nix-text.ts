@@ -1,4 +1,4 @@
-// A Nix file of the configuration, read and parsed once, however many ask: the same bytes give the same document.
+// A Nix file of the configuration, read and parsed once: the same bytes give the same document.
 
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
 import { type ReadModule, readModule } from '../formats/module/module.ts';
@@ -11,7 +11,7 @@ import { readText, type TextFile } from '../machine/texts.ts';
 import { oncePer } from '../once.ts';
 import type { AbsPath } from '../path.ts';
 
-/** What a Nix text says, each way of reading it worked out when it is first asked for. */
+/** A Nix text with its readings; each is computed at the first call. */
 export interface NixText {
   readonly text: string;
   readonly parsed: () => Parsed;
@@ -19,11 +19,11 @@ export interface NixText {
   readonly flake: () => OpenedFlake;
   /** As a NixOS module. */
   readonly module: () => ReadModule;
-  /** None where it does not parse. */
+  /** Empty if the text does not parse. */
   readonly references: () => readonly Reference[];
 }
 
-/** A file that is there and is text has its document beside; what is wrong with another is said by its kind. */
+/** A text file comes with its document; for any other the kind tells what is wrong. */
 export type NixFile =
   | Exclude<TextFile, { kind: 'text' }>
   | (TextFile & { readonly kind: 'text'; readonly nix: NixText });
@@ -37,8 +37,8 @@ export function nixFile(reader: Reader, path: AbsPath): NixFile {
 }
 
 /**
- * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't be
- * read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
+ * The bytes of a file that may be Nix; undefined where there is none. What is not called `.nix` may be anything: where it can't
+ * be read, is larger than a text, or holds a NUL as pictures do, it is no Nix. Throws `unreadable` for the others.
  */
 export function nixBytes(reader: Reader, path: AbsPath): Uint8Array | undefined {
   if (path.endsWith('.nix')) return reader.read(path, MOST.textBytes);
@@ -60,7 +60,7 @@ export function documentIn(bytes: Uint8Array, text: string): NixText {
 
 const documents = new WeakMap<Uint8Array, NixText>();
 
-/** A text that is in no file. */
+/** The document of a text that is in no file. */
 export function documentOf(text: string): NixText {
   const document: NixText = {
     text,

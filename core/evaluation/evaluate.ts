@@ -1,5 +1,5 @@
-// One evaluation of a flake by the real Nix, as the person: the files of a tree in, facts or the reason for none out. What goes
-// into a store is the private one of the person; nothing is built, and nothing that the flake says changes Nix's settings.
+// Evaluates a flake once with the real Nix, run as the person: files of a tree in, facts or a failure out. Nix writes to a
+// private store of the person; it builds nothing, and takes no setting from the flake.
 
 import type { Lock } from '../formats/lock/model.ts';
 import { sourcePath } from '../formats/nar/store-path.ts';
@@ -13,10 +13,10 @@ import { answerIn, type Evaluated, type Question, questionText } from './questio
 export type Evaluation =
   | { readonly kind: 'done'; readonly evaluated: Evaluated }
   | { readonly kind: 'failed'; readonly failure: Failure }
-  /** There is no Nix, or only root may read what it would need. */
+  /** There is no Nix, or only root may read a file that it needs. */
   | { readonly kind: 'impossible'; readonly why: string };
 
-/** `names`: where the whole does not evaluate, the names of nixosConfigurations may. */
+/** `names`: asked where the whole fails; the names of nixosConfigurations may evaluate all the same. */
 export interface Asked {
   readonly whole: Evaluation;
   readonly names?: Evaluation;
@@ -24,9 +24,9 @@ export interface Asked {
 
 /** A tree that is to be evaluated. */
 export interface Tree extends Pick<Job, 'files' | 'from'> {
-  /** Where flake.nix is in it; '' is the top. */
+  /** The directory of flake.nix in it; '' is the top. */
   readonly subdir: string;
-  /** Its lock, whose sources are brought from the machine's store. */
+  /** Its lock; sources that it names are copied from the machine's store. */
   readonly lock: Lock | undefined;
 }
 
@@ -79,7 +79,7 @@ function jobFor(
   };
 }
 
-/** Evaluation builds nothing, waits for no network for minutes, and follows no setting of the flake. */
+/** Settings of Nix: no builds, short network timeouts, no `nixConfig` of the flake. */
 const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['allow-import-from-derivation', 'false'],
   ['accept-flake-config', 'false'],
@@ -90,7 +90,7 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['connect-timeout', '10'],
 ];
 
-/** What the lock names and this machine's store has already: it needs no network. */
+/** The sources of the lock that this machine's store has, so that Nix need not fetch them. */
 function sourcesOf(lock: Lock, reader: Reader): readonly AbsPath[] {
   const paths = [...lock.nodes.values()].flatMap(({ locked }) => {
     const path = typeof locked?.narHash === 'string' ? sourcePath(locked.narHash) : undefined;

@@ -1,14 +1,14 @@
-// Why an evaluation came to nothing, told from Nix's words: the configuration, or only what it was evaluated with.
+// Tells from Nix's words what made an evaluation fail: the configuration, or only its surroundings.
 
 /**
- * `configuration`: it does not evaluate, wherever it is tried. `surroundings`: here and now it could not be evaluated, which says
- * nothing of it.
+ * `configuration`: it evaluates nowhere. `surroundings`: it could not be evaluated here and now, which says nothing about the
+ * configuration.
  */
 export interface Failure {
   readonly of: 'configuration' | 'surroundings';
   /** The first error, in one line. */
   readonly summary: string;
-  /** The last lines that Nix said. */
+  /** The last lines that Nix printed. */
   readonly log: string;
 }
 
@@ -18,14 +18,14 @@ export function failureIn(stderr: string): Failure {
   const errors = [...stderr.matchAll(/error: ?(.*(?:\n(?!\s*(?:at |\u2026|error:)|\s*\n).*)*)/g)].map(([, text = '']) =>
     text.replace(/\s+/g, ' ').trim(),
   );
-  // The first is the outermost context; what went wrong stands last.
+  // Nix prints the outermost context first and the error last.
   const summary = errors.findLast((text) => text !== '' && !/^in: |^while /.test(text)) ?? lines.at(-1) ?? '';
   return { of: SURROUNDINGS.test(stderr) ? 'surroundings' : 'configuration', summary, log };
 }
 
 /**
- * Nothing of the configuration: the network, the store, the daemon, a lock that has to be made first, a build that evaluation
- * would need, and what only a repository of git tells of itself.
+ * Errors that are not the configuration's: network, store, daemon, a lock that has to be made first, a build that evaluation
+ * would need, and values that only a git repository has (`self.rev`).
  */
 const SURROUNDINGS = new RegExp(
   [

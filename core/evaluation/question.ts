@@ -1,11 +1,11 @@
-// What Nix is asked about a flake, as an expression, and what its answer says, as data. Pure.
+// Writes the question about a flake as a Nix expression, and reads Nix's answer as data. Pure.
 
-/** What evaluation says of one host. A member is undefined where the host has no such option. */
+/** The facts of one host. A member is undefined if the host has no such option. */
 export interface EvaluatedHost {
   /** Nix's system: `x86_64-linux`. */
   readonly system?: string;
   readonly hostName?: string;
-  /** What nix.conf of the built system enables, by `nix.settings`. */
+  /** The features that `nix.settings` enables in nix.conf of the built system. */
   readonly features?: readonly string[];
   /** Lines of `nix.extraOptions`, which come after the settings. */
   readonly extraOptions?: string;
@@ -15,7 +15,7 @@ export interface EvaluatedHost {
   readonly toplevel?: string;
 }
 
-/** `host`: undefined where the flake has none of the name. */
+/** `host`: undefined if the flake has no host of that name. */
 export interface Evaluated {
   /** Of nixosConfigurations. */
   readonly names: readonly string[];
@@ -30,8 +30,8 @@ export interface Question {
 }
 
 /**
- * A function of `nixosConfigurations`. Every member is asked for by itself, with a default where a host may lack it: tryEval
- * does not catch a missing attribute.
+ * A function of `nixosConfigurations`. It asks for every member by itself, with a default where a host may lack it, since
+ * tryEval does not catch a missing attribute.
  */
 export function questionText({ host, toplevel }: Question): string {
   const name = nixString(host);
@@ -52,7 +52,7 @@ export function questionText({ host, toplevel }: Question): string {
 }`;
 }
 
-/** The files that define options which nearly every configuration sets: a module that another one imports is among no arguments. */
+/** The files that define options set by nearly every configuration; this finds modules that another module imports. */
 const definers = (): string =>
   `builtins.concatMap (o: o.files or [ ]) [ ${OPTIONS.map((name) => `(c.options.${name} or { })`).join(' ')} ]`;
 
@@ -74,7 +74,7 @@ const OPTIONS = [
 
 const nixString = (text: string): string => `"${text.replace(/["\\$]/g, '\\$&')}"`;
 
-/** The answer as Nix's JSON has it. Undefined: it is none. */
+/** Reads Nix's JSON. Undefined: it is no answer. */
 export function answerIn(json: string): Evaluated | undefined {
   const value = parse(json);
   if (!isRecord(value) || !isTexts(value.names)) return undefined;
@@ -101,7 +101,7 @@ function hostIn({
   };
 }
 
-/** A flake is evaluated in a copy in the store, which Nix 2.8 names by where it is on the disk: what lies in it, relative to it. */
+/** The modules in the flake's copy in the store, relative to its top. Nix 2.8 names the copy by its place on the disk. */
 function inTree(module: unknown): readonly string[] {
   const [, path] = typeof module === 'string' ? (/\/nix\/store\/[0-9a-z]{32}-[^/]+\/(.+)$/.exec(module) ?? []) : [];
   return path === undefined ? [] : [path];

@@ -1,4 +1,4 @@
-// The files of a flake as Nix would see them: what git shows, from the work tree; without a repository all that is there.
+// The files of a flake as Nix sees them: those that git lists, from the work tree; without a repository every file.
 
 import type { Documents } from '../documents/documents.ts';
 import { parseLock } from '../formats/lock/parse-lock.ts';
@@ -38,12 +38,12 @@ export function shownTree(dir: AbsPath, besides: readonly AbsPath[], documents: 
   };
 }
 
-/** What git lists and is not there Nix leaves out; what is a directory there is a submodule. */
+/** The file in the tree. Undefined if the work tree lacks it (Nix leaves it out) or has a directory there (a submodule). */
 function fileAt(path: AbsPath, name: string, reader: Reader): ScratchFile | undefined {
   const entry = reader.stat(path);
   if (entry.type === 'link') return { path: name, type: 'link', target: entry.target };
   if (entry.type !== 'file') return undefined;
-  // git knows of the mode only whether it can be executed.
+  // Of the mode git keeps only the x bit.
   const mode = (entry.mode & 0o100) === 0 ? 0o644 : 0o755;
   return { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode };
 }

@@ -1,4 +1,4 @@
-// Credentials in the text of others: whoever prints a url prints it without them. Pure.
+// Finds credentials in URLs of any text and takes them out, so that none is printed. Pure.
 
 /** `https://user:token@host`: all of it; of ssh, whose user is no secret, the password. */
 const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/@"'<>?#\\]+)@/gi;

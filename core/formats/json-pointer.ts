@@ -9,7 +9,7 @@ export const toPointer = (keys: readonly (string | number)[]): JsonPointer =>
 /** The inverse of toPointer; array indices come back as digits. */
 export function fromPointer(pointer: JsonPointer): readonly string[] {
   const keys = pointer.split('/').slice(1);
-  // Asked hundreds of times for each plan, and hardly any key has one.
+  // This runs hundreds of times for each plan, and hardly any key holds a `~`.
   return pointer.includes('~') ? keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')) : keys;
 }
 

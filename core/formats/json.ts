@@ -1,5 +1,5 @@
-// JSON (RFC 8259, strictly) with the place of every part, and of the first mistake. Unlike JSON.parse it refuses half a
-// surrogate pair, and a key that occurs twice unless told otherwise. No nesting overflows the stack.
+// Parses JSON (RFC 8259, strictly) and gives the place of every part and of the first mistake. Unlike JSON.parse it refuses
+// half a surrogate pair, and a repeated key unless told otherwise. It does not recurse, so no nesting overflows the stack.
 
 import { MOST } from '../limits.ts';
 import type { ParseProblem, Place, PlacedText, Span } from './placed-text.ts';
@@ -10,7 +10,7 @@ type Node = Span & { readonly value: unknown } & (
     | { readonly kind: 'scalar' }
   );
 
-/** What may be in a text: how deep, and which of two equal keys counts. */
+/** The depth a text may have, and which of two equal keys counts. */
 interface Rules {
   readonly depth: number;
   readonly twice: 'refused' | 'last';
@@ -81,7 +81,7 @@ function read(cursor: Cursor, rules: Rules): Node {
   for (;;) {
     space(cursor);
     let node = begin(cursor, open, rules);
-    // What is complete may complete what it is in.
+    // A complete value may complete the array or object around it.
     while (node !== undefined) {
       const top = open.at(-1);
       if (top === undefined) return node;
@@ -194,7 +194,7 @@ function string(cursor: Cursor): Node {
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Anything that is neither a bracket nor a string: true, false, null, a number, or a mistake. */
+/** A word without quotes: true, false, null, a number, or a mistake. */
 function word(cursor: Cursor): Node {
   const pattern = /[^\s{}[\]",:]+/y;
   pattern.lastIndex = cursor.at;

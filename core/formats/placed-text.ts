@@ -1,4 +1,4 @@
-// What the parsers of JSON and YAML have in common: a plain value, and where in the text each part of it stands.
+// The result type of the parsers of JSON and YAML: a plain value, and the place of each part in the text.
 
 /** Offsets into the text in UTF-16 units, `end` exclusive. */
 export interface Span {
@@ -6,7 +6,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** Where a member stands. An item of a list and the whole have no key. */
+/** The place of a member. An item of a list and the whole have no key. */
 export interface Place {
   readonly key?: Span;
   readonly value: Span;

@@ -1,5 +1,5 @@
-// YAML as specs are mostly written: maps by indentation, plain words, quoted words, short lists and maps on one line.
-// Reads that much without the package `yaml`, which costs a tenth of an in-sync plan, and gives up at anything else.
+// Reads YAML as specs are mostly written: maps by indentation, plain words, quoted words, short lists and maps on one line.
+// It gives up at anything else, and spares the package `yaml`, which costs a tenth of an in-sync plan.
 
 import type { Place, PlacedText, Span } from './placed-text.ts';
 
@@ -10,8 +10,8 @@ type Node = { readonly span: Span } & (
 );
 
 /**
- * What `parseYaml` would say of the text, but for the end of a map, which there takes a comment behind it along;
- * undefined: ask it. Never a problem: those are for the package to word.
+ * The result of `parseYaml` for the text, except that a map ends before the comment behind it. Undefined: use `parseYaml`, for
+ * every text that has a mistake, too.
  */
 export function parsePlainYaml(text: string): (PlacedText & { readonly ok: true }) | undefined {
   // Printable ASCII and line ends, with more only in comments.
@@ -69,7 +69,7 @@ function blockMap(lines: readonly Line[], cursor: { at: number }, indent: number
   return first && { kind: 'map', members, span: { start: first.start, end } };
 }
 
-/** What no other YAML reader takes for something else than these characters: no indicator begins it, no schema types it. */
+/** A word that every YAML reader takes as these characters: no indicator begins it, no schema gives it another type. */
 const WORD = /^[A-Za-z~./][\w~./+@=-]*(?::[\w~./+@=-]+)*$/;
 const TYPED = /^(?:~|null|true|false|[-+]?\.(?:inf|nan))$/i;
 const QUOTED = /^"([\w ~./:+@=*?&,'()-]*)"$/;
@@ -105,7 +105,7 @@ function flowMap(inside: string, start: number, span: Span): Node | undefined {
   return members.size === 0 ? undefined : { kind: 'map', members, span };
 }
 
-/** What stands between commas, without the blanks around it, and where. */
+/** The pieces between commas, without the blanks around them, each with its offset. */
 function pieces(inside: string, start: number): readonly (readonly [string, number])[] {
   let at = start;
   return inside.split(',').map((piece) => {

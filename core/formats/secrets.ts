@@ -1,7 +1,9 @@
-// What in a file is meant for few eyes: private keys, passwords and tokens, told from its name and its bytes. What is encrypted is
-// told apart. Pure; what it costs to be seen is for others to say.
+// Recognises secrets in a file by its name and its bytes: private keys, passwords, tokens. Encrypted ones are none. Pure; the
+// caller decides what a secret in sight costs.
 
-/** Why a file is taken for secret. `span`: where in its text, as Latin-1 reads it; none where its name or kind says so. */
+/**
+ * The reason a file is taken for secret. `span`: the place in its text, read as Latin-1; none where its name or kind says so.
+ */
 export interface Secret {
   readonly what: string;
   readonly span?: { readonly start: number; readonly end: number };
@@ -37,7 +39,7 @@ const isEncrypted = (text: string): boolean =>
   ) ||
   (/(^|\n|[{,]\s*)"?sops"?\s*[:=]/.test(text) && /ENC\[AES256_GCM,/.test(text));
 
-/** Files that hold nothing else, whatever is in them. A template or a public half is none. */
+/** Names of files that hold nothing but a secret. A template or a public key is none. */
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^\.env(\.(?!example|sample|template|dist)[\w-]+)*$/, 'a file of environment secrets'],
   [/^(id_)?[\w.-]*(_rsa|_dsa|_ecdsa|_ed25519)$/, 'a private key, by its name'],

@@ -1,5 +1,5 @@
-// What Nix and git mean when they fail: what to look at, by their own words. One table; a case for each row has words that a
-// real Nix or git says.
+// Recognises a failure of Nix or git by its words and says what to look at. One table; a test has, for each row, the words of a
+// real Nix or git.
 
 /** `network`: something could not be reached, so nothing is wrong with the flake. */
 export interface Failure {

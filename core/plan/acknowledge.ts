@@ -1,5 +1,5 @@
-// Acknowledged findings: what a finding is called, and which wishes a spec leaves as they are because all that was found of them
-// is known and accepted. Pure.
+// Acknowledged findings: computes the id of a finding, and the wishes that stay as they are because the spec acknowledges every
+// finding about them. Pure.
 
 import { digestOfJson } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
@@ -8,7 +8,7 @@ import type { Acknowledged, Digest, Finding, Plan } from '../model.ts';
 import { type AbsPath, isWithin, relativeTo } from '../path.ts';
 import type { Wishes } from '../spec/wishes.ts';
 
-/** What decides a wish gets an id; advice decides none, and is not to be acknowledged. */
+/** Adds the id. Advice gets none: it decides no wish, so there is nothing to acknowledge. */
 export const withId = (finding: Finding, dir: AbsPath): Finding =>
   finding.wish === undefined || entryOf(finding.code).verdict === undefined
     ? finding
@@ -39,7 +39,7 @@ const lasting = (text: string): string =>
     .replace(/(?<![\w/=.:-])\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?/g, 'DATE')
     .replace(/\d+ (second|minute|hour|day|week|month|year)s?/g, 'AGE');
 
-/** The wishes that differ, are undecided or barred by acknowledged findings alone. `now`: seconds since 1970. */
+/** The wishes that acknowledged findings alone make different, undecided or blocked. `now`: seconds since 1970. */
 export function acknowledgedIn(
   { steps }: Pick<Plan, 'steps'>,
   { spec: { ack = [] }, now }: Pick<Wishes, 'spec' | 'now'>,
@@ -53,14 +53,14 @@ export function acknowledgedIn(
     const own = findings.filter((finding) => finding.wish === wish);
     const acks = own.map(({ id }) => valid.find(({ finding }) => id!.startsWith(finding)));
     const [first] = acks;
-    // What bars a wish by another one's finding has none of its own.
+    // A wish that another wish's finding bars has no finding of its own.
     if (first === undefined || acks.some((one) => one === undefined)) return [];
     const { reason, until } = first;
     return [{ wish, findings: own, reason, ...(until !== undefined && { until }) }];
   });
 }
 
-/** The wishes with those left as they are. */
+/** The wishes without those to be left as they are, so that no provider edits for them. */
 export const leaving = ({ features, ...wishes }: Wishes, leftAlone: ReadonlySet<JsonPointer>): Wishes => ({
   ...wishes,
   leftAlone,

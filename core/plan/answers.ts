@@ -1,4 +1,4 @@
-// From what the providers found to one answer for each wish. Pure: the one place where a verdict is decided.
+// Turns the findings of the providers into one answer for each wish. Pure; the one place where a verdict is decided.
 
 import { type Code, entryOf } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
@@ -6,7 +6,7 @@ import type { Answer, Finding } from '../model.ts';
 import { isAnyMatch } from '../spec/leaves.ts';
 import type { Descriptor, Difference } from './provider.ts';
 
-/** What became of one provider. `found`: undefined where a guard ended the look before it. */
+/** A provider and its findings. `found`: undefined where a guard ended the look before it. */
 export interface Looked {
   readonly provider: Descriptor;
   readonly found: Difference | undefined;
@@ -36,7 +36,7 @@ export function answersTo(wishes: readonly JsonPointer[], looked: readonly Looke
   return { of: (name) => byProvider.get(name) ?? [], leftOut };
 }
 
-/** Undefined: nobody looked whose answer counts. */
+/** Undefined: no provider looked whose answer counts. */
 function answerTo(
   wish: JsonPointer,
   looked: readonly Looked[],
@@ -60,7 +60,7 @@ function answerTo(
 
 const outweighs = (one: Answer, other: Answer): boolean => weightOf(one) > weightOf(other);
 
-/** A known difference stays one where only the tool fails that would mend it; any other error hides more than it shows. */
+/** The rank of an answer: a known difference outweighs the failure of the tool that would mend it, and no other error. */
 function weightOf({ verdict, by }: Answer): number {
   if (verdict === 'holds') return 0;
   if (verdict === 'undecided') return 1;
@@ -71,7 +71,7 @@ function weightOf({ verdict, by }: Answer): number {
 const barredBy = (wish: JsonPointer, guard: Code | undefined): Answer | undefined =>
   guard && { wish, verdict: 'blocked', by: guard };
 
-/** What one look says of a wish: the weightiest of its findings; or, where none names the wish, what becomes of the rest. */
+/** The answer of one look about a wish: by its weightiest finding, or by `rest` where no finding names the wish. */
 export function answerIn(
   wish: JsonPointer,
   { findings, rest }: Difference,

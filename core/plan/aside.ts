@@ -1,5 +1,5 @@
-// Where a tree that is in the way is set aside. That place is reflake's own, not the machine's: who may not look into it plans
-// all the same, and what is there is compared when it is written to, not before.
+// Chooses the place where a tree in the way is set aside. It lies in reflake's own state and is no part of the machine: a user
+// who may not look into it can plan all the same, and apply compares it when it writes there.
 
 import { below } from '../machine/links.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
@@ -15,7 +15,7 @@ export interface Aside {
   readonly parents: readonly AbsPath[];
 }
 
-/** A free name for a tree that was called `name`: the first one that is not seen to be taken. */
+/** A name for a tree that was called `name`: the first one not seen to be taken. */
 export function asideFor(name: string, reader: Pick<Reader, 'stat'>): Aside {
   const isFree = (path: AbsPath): boolean => isSeen(path, reader) !== true;
   let path = below(ASIDE, name);
@@ -25,10 +25,10 @@ export function asideFor(name: string, reader: Pick<Reader, 'stat'>): Aside {
   return { path, parents };
 }
 
-/** 0700 where it keeps what was elsewhere; what leads there is everybody's way to the index. */
+/** 0700 for the place itself; the directories above are 0755, as everybody reads the index there. */
 export const modeOfAside = (path: AbsPath): number => (isWithin(path, ASIDE) ? 0o700 : 0o755);
 
-/** Undefined: whoever looks may not look there. */
+/** True if something is there. Undefined: the reader may not look there. */
 function isSeen(path: AbsPath, reader: Pick<Reader, 'stat'>): boolean | undefined {
   try {
     return reader.stat(path).type !== 'absent';

@@ -1,5 +1,5 @@
-// What the caller could not read: a pure judgement over the entries on the way to a file, and what is said instead of its
-// text. Root sees more than who called it, and its words must not tell them.
+// Keeps root's output from telling its caller the text of files that the caller can't read: judges by the entries on the way to
+// a file (pure), and gives the words to say instead.
 
 import { CODES } from '../codes.ts';
 import type { Diagnostic } from '../diagnostic.ts';
@@ -11,16 +11,16 @@ import { type AbsPath, absolute, parent, ROOT, rebase } from '../path.ts';
 import { editsOf } from './edits.ts';
 import { overlay } from './overlay.ts';
 
-/** Whom the words are for, as the machine numbers them. */
+/** The reader of the output, with the ids of the machine. */
 export interface Listener {
   readonly uid: number;
   readonly gids: readonly number[];
 }
 
-/** Whether the listener could read what is at a path of the machine. */
+/** True if the listener can read the file at a path of the machine. */
 export type MayRead = (path: AbsPath) => boolean;
 
-/** Of root itself, and of an ordinary user, whose process can read no more than they. */
+/** For root itself, and for an ordinary user's process, which reads no more than the user can. */
 export const SEES_ALL: MayRead = () => true;
 
 /**
@@ -37,14 +37,14 @@ function allows(entry: Entry, bit: 1 | 4, { uid, gids }: Listener): boolean {
   return ((entry.mode >> shift) & bit) !== 0;
 }
 
-/** The judgement about the machine that `reader` shows. What even we can't look at is closed. Remembers nothing. */
+/** The judgement on the machine that `reader` shows. A path that we can't look at is closed. Nothing is cached. */
 export const mayReadOn =
   (reader: Pick<Reader, 'stat'>, listener: Listener): MayRead =>
   (path) => {
     if (listener.uid === 0) return true;
     try {
       const { path: end, entry } = follow(reader, path);
-      // The way of the name, and the way of where its links lead.
+      // Both ways count: that of the name, and that of the target of its links.
       const way = [...above(path), ...above(end)].map((dir) => follow(reader, dir).entry);
       return isReadable(way, entry, listener);
     } catch {
@@ -60,7 +60,7 @@ function above(path: AbsPath): readonly AbsPath[] {
 
 export const withheld = (path: AbsPath): string => `(withheld: only root can read ${path})`;
 
-/** About a file that the listener can't read: its place and kind, and nothing of its text. */
+/** The diagnostic for a file that the listener can't read: its place and kind, nothing of its text. */
 export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
   const { severity, code, pointer, at } = diagnostic;
   if (NAMES_ONLY.has(code) && at === undefined && diagnostic.snippet === undefined) return diagnostic;
@@ -80,7 +80,7 @@ export function discreet(diagnostic: Diagnostic, mayRead: MayRead): Diagnostic {
 
 const AS_ROOT = 'run the command as root itself to see what it says';
 
-/** Of these the words are about names, owners and rights, never about what is in a file. */
+/** Codes whose words tell names, owners and rights, and never text of a file. */
 const NAMES_ONLY: ReadonlySet<string> = new Set([
   'RF2003',
   'RF2004',
@@ -114,7 +114,7 @@ function discreetFinding(finding: Finding, mayRead: MayRead): Finding {
   };
 }
 
-/** The first file that it speaks of and that the listener could not read. */
+/** The first file of the diagnostic that the listener can't read. */
 function closedPlace(
   { at, path, evidence = [] }: Pick<Finding, 'at' | 'path' | 'evidence'>,
   mayRead: MayRead,
@@ -124,7 +124,7 @@ function closedPlace(
   return [file, path, ...seen].find((one) => one !== undefined && !mayRead(one));
 }
 
-/** A reporter that is told only what its reader may know. `mayRead` is asked for each event: it is known later than the first. */
+/** A reporter that passes on only what the listener may know. `mayRead` is called for each event: the first ones precede it. */
 export const discreetly =
   (report: Reporter, mayRead: () => MayRead): Reporter =>
   (event) =>
@@ -154,7 +154,7 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
   }
 }
 
-/** The same judgement for paths as a plan names them: what it moves is asked where it lies now. */
+/** The same judgement for paths as a plan names them: a path that the plan moves is judged at its present place. */
 export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRead {
   if (mayRead === SEES_ALL) return SEES_ALL;
   const before = placeBefore(movesOf(plan));
@@ -175,7 +175,7 @@ const placeBefore =
   (path: AbsPath): AbsPath =>
     moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
 
-/** A path whose text, or something said of it, stands in the plan, and which the listener could not read. */
+/** A path that the listener can't read, although the plan holds its text or words about it. */
 export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
   if (mayRead === SEES_ALL) return undefined;
   const may = beforeMoves(plan, mayRead);
@@ -193,8 +193,8 @@ export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
 }
 
 /**
- * Of a plan whose bytes come from a record: only what the listener could read where it lies now, and could read where it will be.
- * Asked, as `beforeMoves` asks, about the place where a path lies now.
+ * For a plan whose bytes come from a record: true only if the listener can read the file at its present place and will be able
+ * to at its later one. Takes the present path, as `beforeMoves` does.
  */
 export function readableBoth(reader: Reader, plan: Pick<Plan, 'steps' | 'blobs'>, listener: Listener): MayRead {
   if (listener.uid === 0) return SEES_ALL;

@@ -1,5 +1,5 @@
-// What the texts leave open, decided by Nix: all open questions in one evaluation of the tree as git will show it. What only
-// evaluation told is never an edit.
+// Lets Nix decide what the texts leave open: all open questions in one evaluation of the tree as git will show it. A fact from
+// evaluation leads to a finding, never to an edit.
 
 import { entryOf } from '../codes.ts';
 import type { Documents } from '../documents/documents.ts';
@@ -26,13 +26,13 @@ interface Deciding {
   readonly report: Reporter;
 }
 
-/** The same looks, each with its open findings decided as far as Nix tells, and why not where it does not. */
+/** The same looks, their open findings decided as far as Nix tells; where it tells nothing, with the reason. */
 export async function decided(looked: readonly Looked[], deciding: Deciding): Promise<readonly Looked[]> {
   const { policy, wishes, report, reader } = deciding;
   const asked = looked.flatMap(({ found }) =>
     found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
   );
-  // What a guard has ended, or an error bars, is not for Nix to look at.
+  // Nix is not asked after a guard has ended the look, or where an error bars a wish.
   const isBarred = looked.some(
     ({ found }) => found === undefined || found.rest?.verdict === 'blocked' || found.findings.some(isBlocking),
   );
@@ -46,7 +46,7 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
     return await evaluate(read.tree, question, wishes, reader);
   };
   const { whole, names } = await ask([]);
-  // Where the host does not evaluate, the names alone decide nothing but that it is not there.
+  // Where the host does not evaluate, the names alone can tell only that the host is missing.
   const said =
     evaluatedIn(whole) ?? (evaluatedIn(names)?.names.includes(question.host) ? undefined : evaluatedIn(names));
   if (said === undefined) return withFailure(looked, failed(whole, wishes));
@@ -55,7 +55,7 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
   return looked.map((one) => ({ ...one, found: one.found && settledBy(one.found, answer) }));
 }
 
-/** Told by whoever answers its wish; what concerns no wish, by the first who asked. */
+/** Adds the finding to the provider that answers its wish; one without a wish to the first provider that asked. */
 function withFailure(looked: readonly Looked[], finding: Finding): readonly Looked[] {
   const { wish } = finding;
   const teller = looked.find(({ provider, found }) =>
@@ -75,7 +75,7 @@ const evaluatedIn = (evaluation: Evaluation | undefined): Evaluated | undefined 
 
 type Decided = ReturnType<Asks['decide']>;
 
-/** What was told of a wish by the texts for certain stays, and is not told again; what the plan mends Nix sees as mended. */
+/** Findings that the texts gave for certain stay, and are not repeated. Nix sees edits of the plan as done. */
 function settledBy(found: Difference, answer: (asks: Asks) => Decided): Difference {
   const { asks, rest, ...others } = found;
   if (asks === undefined) return found;
@@ -102,7 +102,7 @@ function treeWith(besides: readonly AbsPath[], { wishes, documents, reader }: De
   }
 }
 
-/** That the configuration does not evaluate bars it; that it could not be tried here is only told. */
+/** The finding for a failed evaluation: the configuration's own failure blocks; one of the surroundings is advice. */
 function failed(evaluation: Evaluation, { dir, host }: Wishes): Finding {
   const subject = `nixosConfigurations.${host.attribute}`;
   if (evaluation.kind === 'failed' && evaluation.failure.of === 'configuration') {

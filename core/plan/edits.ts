@@ -1,4 +1,4 @@
-// From what providers want to what is written: one edit per path, in an order that always works.
+// Merges the edits of the providers into one per path, in an order that always works.
 
 import { type Edit, kindOf, type Move, matches, type Put, type Puttable, type Step, sameOwner } from '../model.ts';
 import { type AbsPath, byteOrder, depth, isWithin } from '../path.ts';
@@ -21,7 +21,7 @@ export function editsOf(steps: readonly Pick<Step, 'edits'>[]): readonly Edit[] 
   return [...ordered.filter(isParentOfMove), ...moves, ...ordered.filter((put) => !isParentOfMove(put)), ...rest];
 }
 
-/** Two edits of one path in a row, as one. What one of them did not look into, the other may have. */
+/** Two successive edits of one path as one. A content that one of them left out comes from the other. */
 function merge(first: Put, second: Put): Put {
   return {
     op: 'put',
@@ -36,17 +36,17 @@ function withContentOf(entry: Puttable, other: Puttable): Puttable {
   return other.type === 'file' && other.content !== undefined ? { ...entry, content: other.content } : entry;
 }
 
-/** Both ways, since an entry without content matches one with any. */
+/** True if nothing changes. Compared both ways, since an entry without content matches one with any. */
 const isNothing = (before: Puttable, after: Puttable): boolean => matches(before, after) && matches(after, before);
 
 /**
- * What is made or opened first, parents before children. Then what is given to somebody else, and last what goes away, both
- * children before parents: while a directory is not theirs yet, nobody can turn a name in it to something else.
+ * First puts that make or open a path, parents before children. Then those that give it to another owner, last removals, both
+ * children before parents: while a directory is not the new owner's yet, they can't replace a name in it.
  */
 function inOrder(puts: readonly Put[]): readonly Put[] {
   const keyed = puts.map((put) => {
     const turn = turnOf(put);
-    // Asked once for each, not once for each comparison.
+    // Computed once for each put, not in each comparison.
     return { put, turn, level: turn === 0 ? depth(put.path) : -depth(put.path) };
   });
   keyed.sort((a, b) => a.turn - b.turn || a.level - b.level || byteOrder(a.put.path, b.put.path));

@@ -1,5 +1,5 @@
-// What hinders the writes of a plan, as far as a look tells: asked while planning and once more before the first write, so that
-// plan and apply say the same words.
+// Finds hindrances: reasons why a write of the plan will fail, as far as a look tells (read-only mount, immutable inode, no
+// room, git at work). Used while planning and again before the first write, so plan and apply give the same words.
 
 import type { Code } from '../codes.ts';
 import type { Diagnostic } from '../diagnostic.ts';
@@ -13,8 +13,8 @@ import { type AbsPath, basename, parent, quoted } from '../path.ts';
 type Looks = Pick<Reader, 'stat' | 'mounts' | 'hindrance' | 'room'>;
 
 /**
- * Of edits that are to be done in this order, none of which the reader shows; each thing once, with the edit that meets it first.
- * `before`: those that come earlier, and take room as well.
+ * The hindrances to edits in this order, none of which the reader shows yet; each once, with the first edit that meets it.
+ * `before`: earlier edits, which take room as well.
  */
 export function hindrancesTo(
   edits: readonly Edit[],
@@ -47,12 +47,12 @@ function hindersPut(put: Put, reader: Looks): Diagnostic | undefined {
   const { path } = put;
   if (kindOf(put) === 'metadata') return wordsOf(reader.hindrance(path, 'inode'));
   const lock = below(parent(path), `${basename(path)}.lock`);
-  // Git's own way to keep others from an index while it writes one.
+  // git creates index.lock to keep others from the index while it writes.
   if (basename(path) === 'index' && reader.stat(lock).type !== 'absent') return gitAtWork(lock);
   return wordsOf(reader.hindrance(path, 'name'));
 }
 
-/** Contents, rounded up to blocks, against what is free. Of a quota only what statfs(2) tells. */
+/** Compares contents, rounded up to blocks, with the free room. Of a quota it sees only what statfs(2) tells. */
 function* fullVolumes(
   edits: readonly Edit[],
   reader: Looks,
@@ -104,7 +104,7 @@ const WORDS: Readonly<Record<Hindrance['kind'], (at: AbsPath) => readonly [Code,
   closed: (at) => ['RF2043', `"${at}" cannot be written by its owner`, `open it: chmod u+w ${quoted(at)}`],
 };
 
-/** The words of the git provider, which says it while planning. */
+/** The words that the git provider has for it while planning. */
 const gitAtWork = (lock: AbsPath): Diagnostic => ({
   severity: 'error',
   code: 'RF2054',

@@ -12,7 +12,7 @@ export interface Overlay extends Reader {
   apply(edit: Put | Move, blobs: Blobs): void;
 }
 
-/** `bytes` undefined: the put left them alone, so they are what is below this layer. */
+/** `bytes` undefined: the put left them alone, so they come from the layers below. */
 interface Shown {
   readonly entry: Entry;
   readonly bytes: Uint8Array | undefined;
@@ -26,13 +26,13 @@ interface PutLayer {
 }
 type Layer = PutLayer | { readonly kind: 'move'; readonly move: Move };
 
-/** Where a look ends: at a put of a layer, at a path of the base, or at nothing because it was moved away. */
+/** The end of a look: a put of a layer, a path of the base, or nothing because the path was moved away. */
 type Found =
   | { readonly in: 'layer'; readonly shown: Shown; readonly path: AbsPath; readonly depth: number }
   | { readonly in: 'base'; readonly path: AbsPath }
   | { readonly in: 'nothing' };
 
-/** How `inside` looks: at a whole directory of the base, and at one path under the layers up to `top`. */
+/** Two looks for `inside`: at a whole directory of the base, and at one path under the layers up to `top`. */
 interface Inside<T> {
   readonly below: (path: AbsPath) => Map<string, T>;
   readonly at: (path: AbsPath, top: number) => T;
@@ -63,7 +63,7 @@ export function overlay(base: Reader): Overlay {
     return found.in === 'base' ? base.stat(found.path) : found.shown.entry;
   };
 
-  /** What is in a directory, by name: `below` says what is at a directory of the base, `at` what is at one path. */
+  /** The entries of a directory, by name: `below` gives those of a directory of the base, `at` the one at a path. */
   const inside = <T>(path: AbsPath, top: number, { below: under, at }: Inside<T>): Map<string, T> => {
     const layer = layers[top];
     if (layer === undefined) return under(path);
@@ -95,7 +95,7 @@ export function overlay(base: Reader): Overlay {
     at: statAt,
   };
 
-  /** Where the base has the tree that is shown at `path`, all of it as it is there; undefined where an edit changed it. */
+  /** The path at which the base has the same whole tree as is shown at `path`; undefined if an edit changed the tree. */
   const untouched = (path: AbsPath): AbsPath | undefined => {
     let at = path;
     for (const layer of layers.toReversed()) {
@@ -105,7 +105,7 @@ export function overlay(base: Reader): Overlay {
       }
       const { from, to } = layer.move;
       const origin = rebase(at, to, from);
-      // Of a tree that something was moved out of, or into; or that was moved away itself.
+      // A move went out of the tree or into it, or took the tree itself away.
       if (origin === undefined && (isWithin(to, at) || isWithin(from, at) || isWithin(at, from))) return undefined;
       at = origin ?? at;
     }
@@ -155,13 +155,13 @@ export function overlay(base: Reader): Overlay {
       return base.mounts(origin).map((at) => rebase(at, origin, path)!);
     },
     hindrance: (path, changed) => base.hindrance(shown.origin(path), changed),
-    // Where it will lie, not where it comes from.
+    // The later place of the path, not the one that it comes from.
     room: base.room,
     origin(path) {
       const found = find(path, layers.length - 1);
       if (found.in === 'base') return found.path;
       if (found.in === 'nothing') return path;
-      // A put changes what is there: where that came from, the layers below it say.
+      // A put changes a path in place; the layers below tell where that path came from.
       let at: Found = found;
       while (at.in === 'layer') at = find(at.path, at.depth - 1);
       return at.in === 'base' ? at.path : path;

@@ -1,9 +1,9 @@
-// The two names of a plan: what it does, and what was found. Pure.
+// The two digests of a plan: `id` for what it does, `evidence` for what was found. Pure.
 
 import { digestOfJson } from '../canonical.ts';
 import type { Plan } from '../model.ts';
 
-/** Both ids, worked out and added. */
+/** The plan with both digests. */
 export const withIds = (body: Omit<Plan, 'id' | 'evidence'>): Plan => ({
   ...body,
   id: idOf(body),
@@ -14,8 +14,8 @@ export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
   idOf(body) === id && evidenceOf(body) === evidence;
 
 /**
- * Spec, machine, read set, edits and bytes: what an apply depends on and does. Two plans that do the same have one id, however
- * it is told.
+ * The digest of spec, machine, read set, edits and bytes: what an apply depends on and does. Two plans that do the same have
+ * the same id, whatever their findings say.
  */
 const idOf = ({ version, spec, host, readSet, steps, blobs }: Omit<Plan, 'id' | 'evidence'>): Plan['id'] =>
   digestOfJson({ version, spec, host, readSet, edits: steps.flatMap(({ edits }) => edits), blobs });

@@ -27,19 +27,19 @@ import { type AnyProvider, barred, type Difference } from './provider.ts';
 import { recording } from './read-set.ts';
 
 export interface Selection {
-  /** Whether this provider is to look. Default: all are. */
+  /** True if the provider is to look. Default: all are. */
   readonly isSelected?: (name: string) => boolean;
-  /** All wishes that are counted, those included that nobody looks at. Default: of the spec in `wishes`. */
+  /** All wishes that are counted, with those that no selected provider looks at. Default: those of the spec in `wishes`. */
   readonly leaves?: readonly JsonPointer[];
-  /** Whether Nix is asked about what the texts leave open. Default: never. */
+  /** When Nix is asked about what the texts leave open. Default: never. */
   readonly evaluate?: EvaluatePolicy;
-  /** What is taken as made before anybody looks, and is in no edit. */
+  /** Puts that are taken as done before the first look, and are in no edit. */
   readonly presumed?: readonly Put[];
-  /** `false`: only whether there is a difference; no program is run for the bytes of an edit, and such edits are left out. */
+  /** `false`: only finds differences; runs no program for the bytes of an edit, and leaves such edits out. */
   readonly bytes?: boolean;
 }
 
-/** `isPartial`: bytes were withheld, so this is not what an apply would do, and its id names nothing. */
+/** `isPartial`: bytes were withheld, so an apply would do more, and the id names nothing. */
 export interface Planned {
   readonly plan: Plan;
   readonly isPartial: boolean;
@@ -57,7 +57,7 @@ export async function plan(
   const whole = await planOnce(wishes, spec, reader, providers, report, selection);
   const acknowledged = acknowledgedIn(whole.plan, wishes);
   if (acknowledged.length === 0) return whole;
-  // What is left as it is has no edits, and others may have been planned on top of them: all is planned once more.
+  // Acknowledged wishes get no edits, and others may have planned on top of such edits: so all is planned once more.
   const left = new Set(acknowledged.map(({ wish }) => wish));
   const leaves = (selection.leaves ?? leavesOf(wishes.spec)).filter((leaf) => !left.has(leaf));
   const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
@@ -111,20 +111,20 @@ async function planOnce(
     ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
-    // Under both names, where a link makes two: providers go on to ask by the one that the spec leads to.
+    // Shown at both paths where a link makes two: later providers ask by the path that the spec leads to.
     show(stage, edits === difference.edits ? edits : [...edits, ...difference.edits], contents);
-    // What has been read stays read: a document is known by its bytes. Where files lie and what leads to them is looked at anew.
+    // New documents after edits. Parsed texts are kept (known by their bytes); places and references are looked at anew.
     if (edits.length > 0) documents = documentsFor(wishes, stage);
     settledEdits.set(provider.name, edits);
     guard = found.find(({ code }) => entryOf(code).endsLook);
   }
   const isPartial = sparing?.hasWithheld() ?? false;
-  // Without the bytes of an edit nobody knows the tree that it makes.
+  // With bytes withheld the planned tree is not known, so Nix can't evaluate it.
   const policy = isPartial ? 'never' : evaluate;
   const last = await decided(looked, { policy, wishes, documents, reader: stage, report });
   const answers: Answers = answersTo(leaves, last, guard?.code);
   const moves = [...settledEdits.values()].flatMap((edits) => edits.filter((edit) => edit.op === 'move'));
-  // A broken flake.nix is found by everyone who reads it, and told once.
+  // Several providers find the same broken flake.nix; it is told once.
   const told: Finding[] = [];
   const steps = last.map(({ provider: { name }, found }) => {
     const findings = (found?.findings ?? []).filter((one) => !told.some((other) => isSameThing(one, other)));
@@ -138,14 +138,14 @@ async function planOnce(
     };
   });
   const isEdited = steps.some(({ edits }) => edits.length > 0);
-  // Reflake's own state is no part of the machine: what is to be written there says itself what it expects.
+  // Reflake's own state is no part of the machine; edits there carry their own `before`.
   const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
   const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
   return { plan: made, isPartial };
 }
 
-/** What is known of wishes that are left as they are is not told again, and bars nothing. */
+/** Drops the findings of acknowledged wishes: they were told, and bar nothing. */
 function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {
   if (leftAlone.size === 0) return difference;
   const findings = difference.findings.filter(({ wish }) => wish === undefined || !leftAlone.has(wish));
@@ -162,8 +162,8 @@ const isSameThing = (one: Finding, other: Finding): boolean =>
   one.at?.column === other.at?.column;
 
 /**
- * What bars a look because of another provider's wish, which that one has answered already, is the same trouble once more: it
- * is not told again, and what it bars is barred by the code that was told.
+ * Drops a finding that bars a look because of a wish that another provider has already answered: it is the same trouble. Wishes
+ * that it bars are then barred by the code of the other finding.
  */
 function withoutConsequences(found: Difference, looked: readonly Looked[]): Difference {
   const { rest } = found;
@@ -172,13 +172,13 @@ function withoutConsequences(found: Difference, looked: readonly Looked[]): Diff
   if (rest === undefined || wish === undefined) return found;
   const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
   const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
-  // What the plan mends is no trouble any more when the next one looks.
+  // A finding that the plan mends is no trouble for the next provider.
   const cause = answerer?.found?.findings.find(({ code, remedy }) => code === by && remedy.by !== 'plan');
   if (by === undefined || cause === undefined || by === rest.by) return found;
   return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
 }
 
-/** What the plan does not mend is shown where it lies now: before the moves of the plan nobody finds it elsewhere. */
+/** A finding that the plan does not mend names the present path: the plan's moves may never be made. */
 function asItLies(finding: Finding, moves: readonly Move[]): Finding {
   if (finding.remedy.by === 'plan') return finding;
   const now = (path: AbsPath): AbsPath =>
@@ -191,7 +191,7 @@ function asItLies(finding: Finding, moves: readonly Move[]): Finding {
   };
 }
 
-/** A plan is itself if its ids are the digests of what they stand for. */
+/** True if the ids of a plan are the digests of its content. */
 export function isIntact(made: Plan): boolean {
   const blobsMatch = Object.entries(made.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
   return blobsMatch && isIdentified(made);
@@ -204,7 +204,7 @@ function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<F
   return { subject, ...(wish !== undefined && { wish }) };
 }
 
-/** A new content would come as a new file: the other names of the old one would keep the old bytes. */
+/** Findings for files with hard links: a new content comes as a new inode, and the other names would keep the old bytes. */
 function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Reader): readonly Finding[] {
   return edits.flatMap((edit): Finding[] => {
     if (edit.op !== 'put' || kindOf(edit) !== 'replace') return [];
@@ -217,7 +217,7 @@ function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Read
   });
 }
 
-/** What apply would be refused for. Asked before the edits are shown: it is about the machine as it is. */
+/** Findings for which apply would be refused. Computed before the overlay shows the edits: it is about the machine as it is. */
 function hindered(
   difference: Difference,
   edits: readonly Edit[],
@@ -233,8 +233,8 @@ function hindered(
 }
 
 /**
- * The edits at the places where their paths really are, for the executor follows nobody's links but root's. `strays`: of
- * those that a link leads to what is not its owner's, which are left out.
+ * The edits at their real paths, since the executor follows no links but root's. `strays`: a finding for each link on the way
+ * that leads to a path of another user than its owner; then there are no edits.
  */
 function settled(
   difference: Difference,
@@ -271,7 +271,7 @@ function settled(
   return { edits: isMoved ? found : edits, strays: [] };
 }
 
-/** What can't be looked at is not followed either: the executor finds out. */
+/** The path as it is where its links can't be looked at; the executor reports the error. */
 function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   try {
     return settle(stage, path);
@@ -281,7 +281,7 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
   }
 }
 
-/** The documents of the wished configuration. Git and Nix are those of whoever owns it, or will. */
+/** The documents of the wished configuration, read with the git and Nix settings of its present or future owner. */
 export const documentsFor = ({ dir, host, modules, owner, person, people }: Wishes, reader: Reader): Documents =>
   documentsOf(
     { dir, host: host.attribute, modules, home: (owner && people.user(owner.uid)?.home) ?? person.home },
@@ -303,7 +303,7 @@ async function lookOrSay(
   }
 }
 
-/** After a job was withheld, nobody can say which paths its edit would have changed. */
+/** A reader that withholds jobs. Afterwards the paths that their edits would change are not known. */
 function withoutBytes(reader: Reader): { readonly reader: Reader; readonly hasWithheld: () => boolean } {
   let withheld = false;
   const sparing: Reader = {

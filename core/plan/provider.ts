@@ -1,4 +1,5 @@
-// What a provider is: which wishes it answers, where it may write, a look at the machine, and what it found. It can't write.
+// The interface of a provider: the wishes it answers, the places it may write, its look at the machine, its findings.
+// A provider has a Reader, and so cannot write.
 
 import type { Code } from '../codes.ts';
 import type { Documents } from '../documents/documents.ts';
@@ -12,23 +13,23 @@ import type { Wishes } from '../spec/wishes.ts';
 import type { Verdict } from '../verdict.ts';
 import type { MayWrite } from './places.ts';
 
-/** What a look comes to. A wish that no finding names holds, unless `rest` or `defers` say otherwise. */
+/** The result of a look. A wish that no finding names holds, unless `rest` or `defers` say otherwise. */
 export interface Difference {
   readonly findings: readonly Finding[];
   readonly edits: readonly Edit[];
-  /** May be left out where no edit names a content. */
+  /** The contents that edits name; left out where none does. */
   readonly blobs?: Blobs;
   readonly rest?: Rest;
   readonly asks?: Asks;
-  /** There is nothing to look at here: the look of another provider that concerns them decides, if it is made. */
+  /** Wishes for which there is nothing to look at here: another provider that concerns them decides, if it looks. */
   readonly defers?: readonly Pattern[];
 }
 
-/** What a look leaves open and Nix can decide. */
+/** Questions that a look leaves open and Nix can decide. */
 export interface Asks {
-  /** Only the whole system tells: to evaluate it takes seconds. */
+  /** True if only the whole system can tell; to evaluate it takes seconds. */
   readonly toplevel: boolean;
-  /** Files that git does not show: the same is asked once more with them. */
+  /** Files that git does not show; the same question is asked once more with them. */
   readonly besides?: readonly AbsPath[];
   /**
    * Pure: the findings that take the place of the undecided ones. `said`: of the tree as git shows it. `with`: with the files
@@ -37,15 +38,15 @@ export interface Asks {
   readonly decide: (said: Evaluated, withBesides: Evaluated | undefined) => Pick<Difference, 'findings' | 'rest'>;
 }
 
-/** What becomes of the wishes that no finding of this look names. `by`: the code of the finding that says why. */
+/** The verdict of the wishes that no finding of this look names. `by`: the code of the finding with the reason. */
 export interface Rest {
   readonly verdict: Exclude<Verdict, 'holds'>;
   readonly by: Code;
-  /** Which ones; default: all that the provider answers or concerns. */
+  /** The wishes; default: all that the provider answers or concerns. */
   readonly of?: readonly Pattern[];
 }
 
-/** What is known of a provider before it looks. */
+/** The facts of a provider before it looks. */
 export interface Descriptor {
   /** Also a word for `--only` and `--skip`. */
   readonly name: string;
@@ -53,9 +54,9 @@ export interface Descriptor {
   readonly answers: readonly Pattern[];
   /** Wishes that another one answers, and that it may have findings about. */
   readonly concerns?: readonly Pattern[];
-  /** What it may tell; besides, the planner tells of what cannot be read, is shared, or is led astray by a link. */
+  /** The codes of its findings. The planner adds some: of paths that can't be read, are hard-linked, or behind a stray link. */
   readonly codes: readonly Code[];
-  /** Which edits it may make: what a saved plan may touch is what some provider may. None: it never edits. */
+  /** The edits it may make. A saved plan may make an edit only if some provider may. Left out: it never edits. */
   readonly mayWrite?: MayWrite;
 }
 
@@ -85,7 +86,7 @@ export function provider<Desired, Observed>(described: Provider<Desired, Observe
   };
 }
 
-/** Every wish of it holds. */
+/** The difference of a provider whose every wish holds. */
 export const IN_SYNC: Difference = { findings: [], edits: [] };
 
 /** One finding that bars the look: every other wish of the provider (or of `of`) is barred with it. */

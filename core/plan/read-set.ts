@@ -1,4 +1,4 @@
-// A Reader that remembers what was looked at: a plan has a read set, and no provider looks twice.
+// A Reader that records its looks, for the read set of a plan, and answers a repeated look from memory.
 
 import { digestOf } from '../canonical.ts';
 import { isNarProblem } from '../formats/nar/nar.ts';
@@ -10,8 +10,7 @@ import { type AbsPath, byteOrder } from '../path.ts';
 export interface Recording {
   readonly reader: Reader;
   /**
-   * What was seen so far, in byte order: contents read, directories listed, trees hashed or asked whose they are, paths that
-   * were not there.
+   * The readings so far, in byte order: contents read, directories listed, trees hashed or asked for their owner, absent paths.
    */
   readSet(): readonly Reading[];
 }
@@ -19,7 +18,7 @@ export interface Recording {
 export function recording(base: Reader): Recording {
   const contents = new Map<AbsPath, Uint8Array>();
   const names = new Map<AbsPath, readonly string[]>();
-  /** The names as a digest is made of them: one string takes less than a list of many. */
+  /** The names as the text that is digested: one string takes less memory than a list. */
   const walked = new Map<AbsPath, string>();
   const entries = new Map<AbsPath, Entry>();
   const trees = new Map<AbsPath, Tree>();
@@ -51,7 +50,7 @@ export function recording(base: Reader): Recording {
         names.set(path, found);
         return found;
       },
-      // Of what is there only the names are kept: a tree is walked once, and to carry all of it along would cost as much.
+      // Only the names are kept: a tree is walked once, and to keep its entries would cost as much as another walk.
       entries(path) {
         const found = base.entries(path);
         walked.set(path, namesText(found.map(({ name }) => name)));
@@ -70,7 +69,7 @@ export function recording(base: Reader): Recording {
         return tree?.hash;
       },
     },
-    // Digests are made only here: most plans are empty, and nobody asks.
+    // Digests are made only here: most plans are empty and need no read set.
     readSet: () =>
       [
         ...[...contents].map(([path, bytes]): Reading => ({ path, saw: 'content', digest: digestOf(bytes) })),
@@ -87,7 +86,7 @@ export function recording(base: Reader): Recording {
   };
 }
 
-/** What does not hold any more of what was seen; the machine itself is asked, not an overlay. */
+/** The readings that no longer hold; `reader` is the machine itself, not an overlay. */
 export function* changedSince(readSet: readonly Reading[], reader: Reader): Generator<Reading> {
   for (const reading of readSet) {
     if (!holds(reading, reader)) yield reading;
@@ -103,11 +102,11 @@ function holds(reading: Reading, reader: Reader): boolean {
     return tree !== undefined && treeDigest(tree) === reading.digest;
   }
   const bytes = reader.read(path);
-  // Also a directory or link has no content to be read: what was seen is that there was none.
+  // A directory or link has no content either: `nothing` means that there was no content.
   return reading.saw === 'nothing' ? bytes === undefined : bytes !== undefined && digestOf(bytes) === reading.digest;
 }
 
-/** A tree's hash, or why it has none, which a plan may say and so relies on; undefined where nothing is. */
+/** A tree's hash, or the reason it has none (a plan may quote that and so relies on it); undefined if nothing is there. */
 type Tree =
   | { readonly hash: string; readonly problem?: undefined }
   | { readonly hash?: undefined; readonly problem: Error }
@@ -131,5 +130,5 @@ const treeDigest = ({ hash, problem }: Exclude<Tree, undefined>): Digest =>
 
 const namesDigest = (names: readonly string[]): Digest => digestOf(namesText(names));
 
-/** What a digest of names is of. */
+/** The text of names that is digested. */
 const namesText = (names: readonly string[]): string => JSON.stringify(names);

@@ -1,4 +1,4 @@
-// Which edits of a repository the wish for git may ask for: what `git init` makes, and of one that is there the index.
+// The edits of a repository that the wish for git may ask for: what `git init` makes, and the index of an existing one.
 
 import { readGitConfig } from '../formats/git/config.ts';
 import { emptyBlobFile } from '../formats/git/index-add.ts';
@@ -8,7 +8,7 @@ import { ABSENT, type Entry, type Put, sameOwner } from '../model.ts';
 import { type AbsPath, isWithin, join, relativeTo } from '../path.ts';
 import { type Ground, isAsDue, type Machine } from './places.ts';
 
-/** A new repository as `git init` makes it; of one that is there the index, and the empty blob that it names. */
+/** True for a path of a new repository as `git init` makes it; of an existing one for the index and the empty blob it names. */
 export function isOfRepository(put: Put, ground: Ground): boolean {
   const {
     wishes: { dir },
@@ -35,10 +35,10 @@ const EMPTY_BLOBS = (['sha1', 'sha256'] as const).flatMap((format) => {
   return [path, path.slice(0, path.lastIndexOf('/'))];
 });
 
-/** What `git init` makes without a template, with either store of references. */
+/** The paths that `git init` makes without a template, with files or reftable for references. */
 const BORN = /^(\.|HEAD|config|branches|info|objects(\/(info|pack))?|refs(\/(heads|tags))?|reftable(\/[\w.-]+)?)$/;
 
-/** Of settings that run something, or read another file, a new repository has none. */
+/** True for a config without settings that run a program or read another file; a new repository has none. */
 const isPlainConfig = (bytes: Uint8Array | undefined): boolean =>
   [...readGitConfig(Buffer.from(bytes ?? []).toString('utf8')).keys()].every((key) =>
     /^(core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|sharedrepository)|extensions\.(objectformat|refstorage))$/.test(
@@ -46,7 +46,7 @@ const isPlainConfig = (bytes: Uint8Array | undefined): boolean =>
     ),
   );
 
-/** Only where work tree, what names the git directory, and that are one user's: nobody names what is somebody else's. */
+/** The git directory, if one user owns the work tree, its `.git` and the directory: nobody may name another user's. */
 function gitDirElsewhere(dir: AbsPath, reader: Machine): AbsPath | undefined {
   const found = repositoryOf(dir, reader);
   if (found === undefined) return undefined;
@@ -55,7 +55,7 @@ function gitDirElsewhere(dir: AbsPath, reader: Machine): AbsPath | undefined {
   return uids.size === 1 ? found.gitDir : undefined;
 }
 
-/** Where a link of somebody's is on the way there is nothing of theirs to be written. */
+/** The entry by root's own look; absent behind a link that is not root's, so that nothing is written there. */
 function heldStat({ held }: Machine, path: AbsPath): Entry {
   try {
     return held.stat(path);

@@ -1,5 +1,5 @@
-// The last guard before root writes: every edit of a plan must be one that a provider may make, for a wish of the trusted spec.
-// Of bytes it judges those of nix.conf; those of the configuration's own files are what the plan is about.
+// The last guard before root writes: every edit of a plan must be one that a provider may make for a wish of the trusted spec.
+// It judges the bytes of nix.conf, and not those of the configuration's own files.
 
 import type { Blobs } from '../machine/host.ts';
 import { type Edit, type Put, sameOwner } from '../model.ts';
@@ -24,7 +24,7 @@ export function strayEdit(
   return edits.find((edit) => !(edit.op !== 'put' || isSound(edit)) || !isAllowed(edit));
 }
 
-/** No plan removes, turns one kind into another, makes a link, or gives anybody set-id rights. */
+/** True unless the edit removes, turns one kind into another, makes a link or gives set-id rights, which no plan does. */
 function isSound({ before, after }: Put): boolean {
   if (after.type === 'absent' || (before.type !== 'absent' && before.type !== after.type)) return false;
   if (after.type === 'link') return before.type === 'link' && before.target === after.target;

@@ -1,4 +1,4 @@
-// What a spec may wish for that is neither root's word nor the caller's: what its author owns, and /etc/nixos given to them.
+// Limits a spec that neither root nor the caller wrote: it may wish for what its author owns, and to be given /etc/nixos.
 
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Reader } from '../machine/reader.ts';
@@ -8,7 +8,7 @@ import type { Wishes } from './wishes.ts';
 
 const INSTALLED = absolute('/etc/nixos');
 
-/** Each wish that leads further, with its place in the spec. `reader` is asked only whose the two directories are. */
+/** Each wish beyond the limits, with its place in the spec. `reader` is asked only for the owners of the two directories. */
 export function beyondLimits(wishes: Wishes, author: Person, reader: Pick<Reader, 'stat'>): readonly Diagnostic[] {
   const { spec, dir, from, owner, features, activate } = wishes;
   const isGiven = owner?.uid === author.uid;

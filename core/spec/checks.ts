@@ -1,4 +1,4 @@
-// What a schema cannot say about a spec: systems that Nix knows, references that parse, follows that lead somewhere.
+// Checks that a schema can't express: systems that Nix knows, references that parse, follows that lead somewhere.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
@@ -66,7 +66,7 @@ const SYSTEMS = [
   's390x-linux',
 ];
 
-/** The words of other tools for the same processors. */
+/** Names that other tools have for the same processors. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
   amd64: 'x86_64',
   x64: 'x86_64',
@@ -99,7 +99,7 @@ function likeliestSystem(system: string): string | undefined {
   return guesses.map((guess) => closest(guess, SYSTEMS)).find((near) => near !== undefined);
 }
 
-/** A directory can have such a path, and not so many are to be made on the way that it takes minutes. */
+/** Refuses a path that no directory can have, and one so deep that to make its parents would take minutes. */
 function checkPlace(key: 'path' | 'from', place: string): readonly SpecProblem[] {
   const path = absolute(`/${place}`);
   const isTooDeep = depth(path) > MOST.pathNames;
@@ -111,7 +111,7 @@ function checkPlace(key: 'path' | 'from', place: string): readonly SpecProblem[]
   return [{ severity: 'error', code: 'RF1005', summary, expected, pointer: `/config/${key}`, part: 'value' }];
 }
 
-/** Numbers are ids; a pattern can't say how large they may be. */
+/** Refuses ids that are too large, which the schema's pattern can't tell. */
 function checkOwner(owner: string): readonly SpecProblem[] {
   return owner
     .split(':')
@@ -126,7 +126,7 @@ function checkOwner(owner: string): readonly SpecProblem[] {
     }));
 }
 
-/** What is nearly a known name is a slip; any other may be one that a newer Nix has. */
+/** A name close to a known one is a slip; any other may be a feature of a newer Nix. */
 function checkFeature(name: string, index: number): readonly SpecProblem[] {
   if (FEATURES.includes(name)) return [];
   const near = closest(name, FEATURES);
@@ -162,15 +162,15 @@ function checkUrl(url: string, flake: boolean, pointer: string): readonly SpecPr
   );
 }
 
-/** What can never have been meant is an error; what works today, but not as it looks, is a warning. */
+/** A reference that can't be meant so is an error; one that works, but not as it looks, is a warning. */
 const severityOf = ({ kind }: RefTrap): SpecProblem['severity'] =>
   kind === 'mistyped-url' || kind === 'tilde' ? 'error' : 'warning';
 
-/** So many names can be looked through for one like a wrong one, and shown. */
+/** Up to this many names are searched for one like a wrong one, and shown. */
 const SUGGESTED_FROM = 500;
 const MOST_NAMES = 20;
 
-/** A target's first part must be an input of this spec; what lies below it only its lock knows. `path`: of what follows. */
+/** A target's first part must be an input of this spec; only the lock knows the parts below it. `path`: of the follower. */
 function checkFollows(
   path: readonly string[],
   { value: target, pointer }: Placed<string>,
@@ -180,7 +180,7 @@ function checkFollows(
   if (target === '' || (names.has(first) && target !== path.join('/'))) return [];
   const wrong = { severity: 'error', code: 'RF1009', pointer, part: 'value' } as const;
   if (names.has(first)) return [{ ...wrong, summary: `${quote(target)} would follow itself` }];
-  // To compare thousands with thousands would take minutes.
+  // Comparing thousands of names with thousands would take minutes.
   const near = names.size > SUGGESTED_FROM ? undefined : closest(first, [...names]);
   const some = [...names].slice(0, MOST_NAMES);
   return [

@@ -10,13 +10,13 @@ export interface InputWishes {
   readonly url: string;
   /** False for a source that is not a flake. */
   readonly flake: boolean;
-  /** What stands under `inputs` and `follows` of it, at any depth, in the order of the spec. */
+  /** The overrides under its `inputs` and `follows`, at any depth, in the order of the spec. */
   readonly overrides: readonly Override[];
   readonly pointer: JsonPointer;
   readonly urlPointer: JsonPointer;
 }
 
-/** What takes the place of an input of an input. */
+/** The replacement of an input of an input. */
 export interface Override {
   /** Names, from the input downwards: `['b', 'c']` for input c of its input b. */
   readonly path: readonly string[];

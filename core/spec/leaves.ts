@@ -1,5 +1,5 @@
 // The wishes of a spec, one by one: every leaf by its JSON pointer, and those that are implied. Pure.
-// Who answers each stands in the descriptor of its provider; a test holds both against the schema.
+// The descriptor of a provider says which wishes it answers; a test compares both with the schema.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
@@ -9,8 +9,8 @@ import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 export type Pattern = string;
 
 /**
- * Wished by every spec, written or not: a configuration is there, of these modules, and its lock is fresh. By what stands in
- * the spec and implies it.
+ * Wishes of every spec, written or not: the configuration exists, has these modules, and its lock is fresh. Each with the
+ * pointer that implies it.
  */
 export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
   '/config/path': '/host',
@@ -18,7 +18,7 @@ export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
   '/lock': '/inputs',
 };
 
-/** Written, and no wish: about the format, or that something is not looked at. */
+/** Members that are no wish: about the format, or values that ask for nothing. */
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
   '/version': 'always',
   '/ack': 'always',
@@ -55,7 +55,7 @@ export function isMatch(pointer: JsonPointer, pattern: Pattern): boolean {
 export const isAnyMatch = (pointer: JsonPointer, patterns: readonly Pattern[]): boolean =>
   patterns.some((pattern) => isMatch(pointer, pattern));
 
-/** Whether a wish is meant by a word of the spec: `features`, `config`, `inputs.nixpkgs`, `/config/owner`. */
+/** True if a wish falls under a word of the spec: `features`, `config`, `inputs.nixpkgs`, `/config/owner`. */
 export function isUnder(pointer: JsonPointer, word: string): boolean {
   const keys = word.startsWith('/') ? fromPointer(word) : word.split('.');
   return fromPointer(pointer).slice(0, keys.length).join('\0') === keys.join('\0');

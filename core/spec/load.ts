@@ -1,4 +1,4 @@
-// Reading a spec: text to a checked value with a digest, and the place of every wish in the text.
+// Reads a spec: text to a checked value with a digest, and the place of every wish in the text.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { validate } from '../../schemas/validate-spec.gen.mjs';
@@ -19,7 +19,7 @@ export type { Spec };
 /** The place of a wish, by default of its value; undefined where the spec has no such member. */
 export type Locate = (pointer: JsonPointer, what?: 'key' | 'value') => SourceRange | undefined;
 
-/** `diagnostics` of a good spec are warnings. Sorted by place, one for each. `digest` knows no comments and no layout. */
+/** `diagnostics` of a good spec are warnings; sorted by place, each once. `digest` ignores comments and layout. */
 export type LoadedSpec =
   | {
       readonly ok: true;
@@ -30,10 +30,10 @@ export type LoadedSpec =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** So many mistakes are told at once. */
+/** Mistakes told at once, at most. */
 const MOST_FAILURES = 200;
 
-/** A good spec of plain words needs no YAML package; whatever is to be complained about is left to it. */
+/** A good spec in plain YAML needs no YAML package; one with a mistake is left to the package. */
 async function readYaml(content: string): Promise<PlacedText> {
   const plain = parsePlainYaml(content);
   return plain !== undefined && validate(plain.value) ? plain : await parseYaml(content);
@@ -104,7 +104,7 @@ function onFirstLine(range: SourceRange, pointer: JsonPointer): SourceRange {
   return pointer === '' ? { ...range, endLine: range.line, endColumn: range.column } : range;
 }
 
-/** By place, each once. */
+/** Sorted by place, each once. */
 function tidy(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const order = (a: Diagnostic, b: Diagnostic): number =>
     (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0);

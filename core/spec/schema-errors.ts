@@ -1,4 +1,4 @@
-// What the JSON schema's validator found wrong, as diagnostics in the words of the spec: one for each place.
+// Turns the failures of the JSON schema's validator into diagnostics in the words of the spec: one for each place.
 
 import type { Failure } from '../../schemas/validate-spec.gen.mjs';
 import type { Code } from '../codes.ts';
@@ -11,7 +11,7 @@ export interface SpecProblem {
   readonly severity: 'error' | 'warning';
   readonly code: Code;
   readonly summary: string;
-  /** What would have been right there; shown beside the caret. */
+  /** A right value for that place; shown beside the caret. */
   readonly expected?: string;
   readonly hint?: string;
   readonly pointer: JsonPointer;
@@ -22,7 +22,7 @@ export interface SpecProblem {
 export function problemsOf(failures: readonly Failure[]): readonly SpecProblem[] {
   const best = new Map<string, { readonly rank: number; readonly problem: SpecProblem }>();
   for (const failure of failures) {
-    // The failure of the name's own pattern: `propertyNames` says the same and knows the place.
+    // Skip the failure of the name's own pattern: `propertyNames` reports it too, with the place.
     if (failure.propertyName !== undefined) continue;
     const problem = problemOf(failure);
     // Several missing keys are several problems of one place.
@@ -142,7 +142,7 @@ function unknownKey({ instancePath, parentSchema, data }: Failure, name: string)
   };
 }
 
-/** The mistakes that people make in these fields, with the way out. */
+/** A hint for the usual mistakes in these fields. */
 function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: string } {
   if (typeof data !== 'string') return {};
   const key = fromPointer(pointer).slice(0, 2).join('.');
@@ -174,7 +174,7 @@ const suchAs = (examples: readonly unknown[]): { readonly expected?: string } =>
 
 const listOf = (list: unknown): readonly unknown[] => (Array.isArray(list) ? list : []);
 
-/** Text of the user as it is shown: in double quotes, cut after 60 characters. */
+/** A value of the user for a message: in double quotes, cut after 60 characters. */
 export function quote(data: unknown): string {
   const text = typeof data === 'string' ? JSON.stringify(data) : String(typeof data === 'object' ? typeOf(data) : data);
   const points = Array.from(text);

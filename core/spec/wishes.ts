@@ -1,5 +1,5 @@
-// The spec with the machine's own names filled in: users as numbers, `~` as a home, defaults as values.
-// What providers get, so that none of them looks a name up again.
+// Resolves a spec against the machine: users become numbers, `~` a home, defaults values.
+// Providers get the result, so that none of them looks a name up again.
 
 import type { Spec } from '../../schemas/spec.gen.ts';
 import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
@@ -15,13 +15,13 @@ import { type FollowingInput, followingInputsOf, type InputWishes, inputsOf } fr
 export interface Wishes {
   readonly spec: Spec;
   readonly host: Required<Spec['host']>;
-  /** Where the configuration lives. */
+  /** The directory of the configuration. */
   readonly dir: AbsPath;
   readonly from?: AbsPath;
   readonly owner?: Owner;
-  /** Who could write by themselves where the transaction may write in somebody's name: whose the tree is, and will be. */
+  /** The present and the future owner of the tree: the transaction may write in their directories, as they could themselves. */
   readonly parties: readonly Party[];
-  /** In whose name programs run: the owner of the configuration, or else whoever called. */
+  /** The user that programs run as: the owner of the configuration, else the caller. */
   readonly person: Person;
   /** Undefined: not said, and so not reconciled. */
   readonly modules?: readonly string[];
@@ -39,23 +39,23 @@ export interface Wishes {
   readonly allow: Allowed;
   /** Seconds since 1970; only lock.maxAge looks at it. */
   readonly now: number;
-  /** Whether the machine is the one we run on, and not a directory (--root). */
+  /** True if the machine is the one we run on, and not a directory (--root). */
   readonly isRunning: boolean;
   readonly people: People;
 }
 
-/** What is done only where somebody says so with an option. */
+/** Actions that need an option on the command line. */
 export interface Allowed {
   readonly downgrade: boolean;
   readonly rename: boolean;
 }
 
-/** What a run knows that the spec does not say. */
+/** Facts of a run that are not in the spec. */
 export interface Run {
   readonly recorded?: string | undefined;
   readonly allow: Allowed;
   readonly caller: Person;
-  /** In whose name programs run. */
+  /** The user that programs run as. */
   readonly person: Person;
   readonly offline: boolean;
   readonly now: number;
@@ -66,7 +66,7 @@ export type Resolved =
   | { readonly ok: true; readonly wishes: Wishes; readonly diagnostics: readonly Diagnostic[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Where installers put it. */
+/** The directory that installers use. */
 const DEFAULT_DIR = '/etc/nixos';
 
 export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
@@ -122,7 +122,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   };
 }
 
-/** Whom the spec wishes to own the configuration; undefined: nobody, or somebody that this machine does not know. */
+/** The owner that the spec wishes; undefined: none, or a user that this machine does not know. */
 export function ownerOf(spec: Spec, names: People): Person | undefined {
   const [user, group] = (spec.config?.owner ?? '').split(':', 2);
   // A number need not have a name; then its group has to be said too.
@@ -146,7 +146,7 @@ interface Placed {
   readonly stray?: Stray;
 }
 
-/** Where the directory itself is, if what was named is a link to it: one path for one file, whoever looks. */
+/** The real path of a directory, with links followed: so each file has one path for all providers. */
 function canonical(path: AbsPath, reader: Reader): Placed {
   return quietly(path, (at) => {
     const found = follow(reader, at);
@@ -158,7 +158,7 @@ function canonical(path: AbsPath, reader: Reader): Placed {
   });
 }
 
-/** Where something can't be looked at, whoever looks there says so, with its own words. */
+/** The path unresolved where a look fails; the provider that looks there reports it. */
 function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
   try {
     return look(path);
@@ -168,7 +168,7 @@ function quietly(path: AbsPath, look: (path: AbsPath) => Placed): Placed {
   }
 }
 
-/** Whether a directory can have the path that passwd says; what has none is refused, wherever it would lead. */
+/** True if the home in passwd is a possible path; any other is refused. */
 const isHome = (home: string): boolean =>
   home.startsWith('/') && isPossible(home) && depth(absolute(home)) <= MOST.pathNames;
 /** The present owners of `places`, and `uids`, with the groups that the machine knows of. */
@@ -232,7 +232,7 @@ function nameless(uid: string, group: string | undefined, names: People): Person
   return isId(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
 }
 
-/** Wishes of the contract that a later version grants are refused, not passed over. */
+/** Refuses wishes that only a later version grants, instead of passing them over. */
 function notYet(spec: Spec): readonly Diagnostic[] {
   if (spec.channels !== 'retire') return [];
   return [

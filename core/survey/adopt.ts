@@ -1,5 +1,5 @@
-// What a flake that is there says, as wishes: inputs, hosts with their modules and systems. What a spec cannot say is left to
-// flake.nix, and told.
+// Reads an existing flake as wishes: inputs, hosts with their modules and systems. Parts that a spec can't express stay with
+// flake.nix and are noted.
 
 import type { InputDecl } from '../formats/flake/flake.ts';
 import type { HostDecl } from '../formats/flake-hosts/host.ts';
@@ -19,11 +19,11 @@ export interface AdoptedHost {
   readonly attribute: string;
   readonly hostName: Fact | undefined;
   readonly system: Fact | undefined;
-  /** Those that are files of the flake; undefined where its modules cannot be read. */
+  /** The modules that are files of the flake; undefined if they can't be read. */
   readonly modules: readonly string[] | undefined;
 }
 
-/** `unread`: why the hosts cannot be read; then there may be any. */
+/** `unread`: the reason the hosts can't be read; then any may exist. */
 export interface Hosts {
   readonly hosts: readonly AdoptedHost[];
   readonly unread: string | undefined;
@@ -51,7 +51,7 @@ function hostOf(decl: HostDecl, dir: AbsPath, reader: Reader): AdoptedHost {
   return { attribute, hostName: said?.hostName, system, modules: isOpen ? undefined : [...new Set(modules)] };
 }
 
-/** A directory is meant by its default.nix. What lies outside of the flake is no module that a spec can name. */
+/** A directory stands for its default.nix. A spec can't name a module outside of the flake. */
 function asFile(path: string, dir: AbsPath, reader: Reader): readonly string[] {
   const plain = plainModule(path);
   if (!plain.startsWith('./') || plain.startsWith('./..')) return [];
@@ -59,7 +59,7 @@ function asFile(path: string, dir: AbsPath, reader: Reader): readonly string[] {
   return [isDirectory ? `${plain.replace(/\/$/, '')}/default.nix` : plain];
 }
 
-/** The inputs that a spec can say, with those that are only a follows. `notes`: the rest. */
+/** The inputs that a spec can express, with those that are only a follows. `notes`: the rest. */
 export function inputsOf({
   open,
 }: FoundFlake): Pick<Spec, 'inputs' | 'follows'> & { readonly notes: readonly string[] } {
@@ -92,7 +92,7 @@ export function inputsOf({
 
 type Overrides = Pick<Exclude<Spec['inputs'][string], string>, 'follows' | 'inputs'>;
 
-/** One that is only a follows stands in `follows`, all else in `inputs`, as deep as flake.nix has it. */
+/** An override that is only a follows goes to `follows`, any other to `inputs`, as deep as flake.nix has it. */
 function overridesOf(overrides: readonly InputDecl[], isTarget: (target: string) => boolean): Overrides {
   const short: Record<string, string> = {};
   const deep: Record<string, Exclude<NonNullable<Overrides['inputs']>[string], string>> = {};
@@ -120,7 +120,7 @@ function overridesOf(overrides: readonly InputDecl[], isTarget: (target: string)
   };
 }
 
-/** As flake.nix says it, or as a url with the same meaning. */
+/** The reference as in flake.nix, or a url with the same meaning. */
 function urlOf({ ref }: InputDecl): string | undefined {
   switch (ref.kind) {
     case 'url':

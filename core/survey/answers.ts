@@ -1,4 +1,4 @@
-// Whether an answer can stand in a spec: each is checked by itself, by the spec's own rules, when it is given.
+// Checks a single answer by the spec's own rules, when it is given.
 
 import { isError } from '../diagnostic.ts';
 import type { People } from '../machine/people.ts';
@@ -7,7 +7,7 @@ import { nixpkgsNamed } from './nixpkgs.ts';
 
 export type Answered = 'name' | 'system' | 'release' | 'user' | 'path';
 
-/** Why not; undefined: it can. */
+/** The reason an answer can't stand in a spec; undefined: it can. */
 export async function problemWith(what: Answered, answer: string, people: People): Promise<string | undefined> {
   if (what === 'release' && nixpkgsNamed(answer, '') === undefined)
     return `${JSON.stringify(answer)} is no release and no flake reference; such as 24.05, unstable, github:NixOS/nixpkgs/nixos-24.05`;

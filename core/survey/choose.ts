@@ -1,15 +1,14 @@
-// Which host of a flake is this machine, and which flake among several is its own: by names alone, and never by a guess that is
-// not told.
+// Chooses the host of a flake that is this machine, and this machine's flake among several: by names, never by a silent guess.
 
 import type { AdoptedHost, Hosts } from './adopt.ts';
 import { isSameName } from './who.ts';
 
-/** `isSure`: a name says so; else it is the only one. */
+/** `isSure`: chosen by name; else it is the only one. */
 export type HostChoice =
   | { readonly kind: 'one'; readonly host: AdoptedHost; readonly why: string; readonly isSure: boolean }
   | { readonly kind: 'open'; readonly candidates: readonly AdoptedHost[]; readonly why: string };
 
-/** `wanted`: what somebody said. `running`: the name that the machine has now. */
+/** `wanted`: a name that was given. `running`: the name that the machine has now. */
 export function hostOfMachine(
   { hosts, unread }: Hosts,
   wanted: string | undefined,
@@ -38,7 +37,7 @@ export function hostOfMachine(
   return { kind: 'open', candidates: hosts, why };
 }
 
-/** The host that a flake would need for this machine, where its hosts cannot be read or it has none. */
+/** The host that a flake needs for this machine, if its hosts can't be read or it has none. */
 export const newHost = (name: string): AdoptedHost => ({
   attribute: name,
   hostName: undefined,

@@ -1,5 +1,4 @@
-// A spec that is not written yet: of a flake that is there, or of one that is to be; and what becomes of it when a wish is left
-// out because the machine is not so.
+// Makes a draft of a spec, of an existing flake or a new one, and takes wishes out of it that the machine does not fulfil.
 
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer } from '../formats/json-pointer.ts';
@@ -10,7 +9,7 @@ import { isWithin, relativeTo } from '../path.ts';
 import type { Spec } from '../spec/load.ts';
 import { type LeftOut, scalar } from './spec-text.ts';
 
-/** What a machine of a channel is to be. */
+/** The facts for the new flake of a machine with channels. */
 export interface Wanted {
   readonly name: string;
   readonly system: string;
@@ -36,22 +35,22 @@ export const newDraft = ({ name, system, nixpkgs, user, path, from, activate }: 
   activate,
 });
 
-/** `srid`, or `srid:wheel` where the group is not their own. */
+/** `srid`, or `srid:wheel` if the group is not their primary one. */
 export function ownerWord({ uid, gid }: Owner, { user, name }: People): string {
   const known = user(uid);
   return known?.gid === gid ? known.name : name({ uid, gid });
 }
 
-/** Below the home of whom `~` means in the spec. */
+/** A path as the spec writes it: with `~` if it lies below the home that `~` means. */
 export const placeWord = (dir: AbsPath, home: AbsPath | undefined): string =>
   home !== undefined && home !== dir && isWithin(dir, home) ? `~/${relativeTo(dir, home)}` : dir;
 
-/** Wishes that may be left out: a spec says the rest, or is none. */
+/** Wishes that may be left out; without any other the spec is invalid. */
 const OPTIONAL = /^\/(inputs\/|follows\/|features$|git$|activate$|config\/(owner|modules)$)/;
 
 /**
- * The spec without the wish; undefined where it cannot be without it. A part of an input is the input, but for a follows.
- * `home`: what `~` means while there is an owner.
+ * The spec without the wish; undefined if it needs it. For a part of an input the whole input goes, except for a follows.
+ * `home`: the meaning of `~` while there is an owner.
  */
 function without(
   spec: Spec,
@@ -73,7 +72,7 @@ function without(
   return value === undefined ? undefined : { spec: rest as Spec, wish: `${first}: ${shown(value)}` };
 }
 
-/** Without an owner `~` would be the home of whoever calls. */
+/** Writes places in full, since without an owner `~` would be the caller's home. */
 function absolutePlaces({ path, from }: NonNullable<Spec['config']>, home: string): NonNullable<Spec['config']> {
   const place = (word: string): string => (word.startsWith('~') ? `${home}${word.slice(1)}` : word);
   return { ...(path !== undefined && { path: place(path) }), ...(from !== undefined && { from: place(from) }) };
@@ -90,7 +89,7 @@ function withoutTarget(spec: Spec, name: string): ReturnType<typeof without> {
   return { spec: left, wish: `follows.${name}: ${scalar(target)}` };
 }
 
-/** All that is said of the inputs of an input. */
+/** Takes out all overrides of the inputs of an input. */
 function withoutOverrides(spec: Spec, name: string): ReturnType<typeof without> {
   const input = spec.inputs[name];
   if (typeof input !== 'object' || input.inputs === undefined) return undefined;
@@ -100,7 +99,7 @@ function withoutOverrides(spec: Spec, name: string): ReturnType<typeof without> 
   return { spec: { ...spec, inputs: { ...spec.inputs, [name]: rest } }, wish };
 }
 
-/** What follows it goes with it. */
+/** Takes out the input and every follows of it. */
 function withoutInput(spec: Spec, name: string): ReturnType<typeof without> {
   const { [name]: input, ...inputs } = spec.inputs;
   if (input === undefined) return undefined;
@@ -121,7 +120,7 @@ function withoutFollows(spec: Spec, name: string, key: string): ReturnType<typeo
   return { spec: { ...spec, inputs }, wish: `inputs.${name}.follows.${key}: ${scalar(target)}` };
 }
 
-/** All of them, in order; those that cannot be left out stay. */
+/** Takes the wishes out in order; one that the spec needs stays. */
 export function leaveOut(
   spec: Spec,
   wishes: readonly { readonly pointer: JsonPointer; readonly because: string }[],

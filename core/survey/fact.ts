@@ -1,14 +1,14 @@
-// What a look at a machine found out, with where it was found: nothing that init decides is without a source.
+// A fact about a machine with its source: every decision of init can name where it comes from.
 
 import { isUnreadable } from '../machine/reader.ts';
 
-/** `source`: in words, as in `nixos-24.05, from the root channel`. */
+/** `source`: words, as in `nixos-24.05, from the root channel`. */
 export interface Fact {
   readonly value: string;
   readonly source: string;
 }
 
-/** What `look` found; undefined where it may not look there. Throws what is no matter of rights. */
+/** The result of `look`; undefined if rights are missing. Other errors pass. */
 export function ifReadable<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -1,5 +1,5 @@
-// Which flake on a machine is the one that its spec is to be about: the one somebody stands in, the one behind /etc/nixos, or one
-// of their home. Where that is not certain, the candidates are named.
+// Chooses the flake for the spec of a machine: the one around the working directory, the one behind /etc/nixos, or one in the
+// home. If the choice is not certain, it lists the candidates.
 
 import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
@@ -12,20 +12,20 @@ import type { Survey } from './survey.ts';
 export interface Candidate {
   readonly flake: FoundFlake;
   readonly host: HostChoice;
-  /** Where it was looked for, in words. */
+  /** The place of the search, in words. */
   readonly why: string;
 }
 
 export type FlakeChoice =
   | { readonly kind: 'adopt'; readonly candidate: Candidate; readonly others: readonly Candidate[] }
-  /** One of them has to be named. */
+  /** The user has to name one of them. */
   | { readonly kind: 'open'; readonly candidates: readonly Candidate[] }
-  /** A flake is where the configuration is, and it cannot be read. */
+  /** There is a flake at the configuration's place, and it can't be read. */
   | { readonly kind: 'broken'; readonly place: AbsPath; readonly problem: string }
   /** `others`: flakes for other machines. */
   | { readonly kind: 'none'; readonly others: readonly Candidate[] };
 
-/** `named`: what lies where somebody said. `wanted`: the name of the host, as somebody said. */
+/** `named`: the flake at a place that was given. `wanted`: a host name that was given. */
 export function chooseFlake(found: Survey, named: FlakeAt, wanted: string | undefined, reader: Reader): FlakeChoice {
   const candidate = (flake: FoundFlake, why: string): Candidate => ({
     flake,
@@ -48,7 +48,7 @@ export function chooseFlake(found: Survey, named: FlakeAt, wanted: string | unde
   if (sure.length > 1) return { kind: 'open', candidates: sure };
   const [only = here] = sure;
   if (only !== undefined) return adopt(only, []);
-  // Flakes of which none names this machine: with a configuration to begin with, they are somebody's for other machines.
+  // No flake names this machine. If there is a channel configuration, they are taken for flakes of other machines.
   if (hasConfiguration(found, reader) || home.length === 0) return { kind: 'none', others: home };
   return home.length === 1 ? adopt(home[0]!, []) : { kind: 'open', candidates: home };
 }

@@ -1,5 +1,4 @@
-// The NixOS flakes that are on a machine already: behind /etc/nixos, around the working directory, in a home. Which of them is
-// this machine's is decided elsewhere.
+// Finds the NixOS flakes on a machine: behind /etc/nixos, around the working directory, in a home. flake-choice.ts chooses one.
 
 import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { OpenFlake } from '../formats/flake/flake.ts';
@@ -9,22 +8,22 @@ import type { Reader } from '../machine/reader.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../path.ts';
 import { ifReadable } from './fact.ts';
 
-/** Where installers put the configuration. */
+/** The directory in which installers put the configuration. */
 export const PLACE = absolute('/etc/nixos');
 const STORE = absolute('/nix/store');
 
 export interface FoundFlake {
-  /** Where it was looked for; `dir` is where links led from there. */
+  /** The place of the search; `dir` is its real path, with links followed. */
   readonly place: AbsPath;
   readonly dir: AbsPath;
   readonly documents: Documents;
   readonly open: OpenFlake;
 }
 
-/** `problem`: a flake.nix is there, and cannot be adopted. Undefined: there is none. */
+/** `problem`: there is a flake.nix that can't be adopted. Undefined: there is none. */
 export type FlakeAt = FoundFlake | { readonly place: AbsPath; readonly problem: string } | undefined;
 
-/** `home`: of whose git and Nix are meant. */
+/** `home`: of the person whose git and Nix read the flake. */
 export function flakeAt(place: AbsPath, reader: Reader, home: string): FlakeAt {
   const { path, entry } = follow(reader, join(place, './flake.nix'));
   if (entry.type === 'absent') return undefined;
@@ -38,7 +37,7 @@ export function flakeAt(place: AbsPath, reader: Reader, home: string): FlakeAt {
   return { place, dir: parent(path), documents, open };
 }
 
-/** Those that make NixOS machines in and right below `home`, one for each directory, wherever links lead. */
+/** The flakes with NixOS hosts in `home` and directly below it, with links followed, one for each real directory. */
 export function flakesInHome(home: AbsPath, reader: Reader): readonly FoundFlake[] {
   const found = new Map<AbsPath, FoundFlake>();
   for (const place of placesIn(home, reader)) {
@@ -54,7 +53,7 @@ export function flakesInHome(home: AbsPath, reader: Reader): readonly FoundFlake
   return [...found.values()];
 }
 
-/** The one that a directory belongs to: upwards to the top of its repository. */
+/** The flake that a directory belongs to: searched upwards to the top of its repository. */
 export function flakeAround(dir: AbsPath, reader: Reader, home: string): FoundFlake | undefined {
   for (let place = dir; place !== ROOT; place = parent(place)) {
     const flake = ifReadable(() => flakeAt(place, reader, home));
@@ -69,12 +68,12 @@ function* placesIn(home: AbsPath, reader: Reader): Generator<AbsPath> {
   yield home;
   for (const dir of directoriesIn(home, reader)) {
     yield dir;
-    // Dotfiles have their flake one step below.
+    // A repository of dotfiles may have its flake one level below.
     if (/nix|dot|conf|flake|system|machine|infra/i.test(dir.slice(home.length))) yield* directoriesIn(dir, reader);
   }
 }
 
-/** Links to directories too. */
+/** True for a directory, or a link to one. */
 function directoriesIn(dir: AbsPath, reader: Reader): readonly AbsPath[] {
   const entries = ifReadable(() => reader.entries(dir)) ?? [];
   return entries.flatMap(({ name, entry }) =>
@@ -82,7 +81,7 @@ function directoriesIn(dir: AbsPath, reader: Reader): readonly AbsPath[] {
   );
 }
 
-/** Not every flake does: whether its outputs say so, or, where they can't be read, some file that it refers to. */
+/** True if a flake makes NixOS hosts: by its outputs, or, if they can't be read, by a file that it refers to. */
 function makesMachines({ open, documents }: FoundFlake, reader: Reader): boolean {
   const { hosts } = open.flake.outputs;
   if (hosts.kind === 'static') return hosts.hosts.length > 0 || !hosts.complete;

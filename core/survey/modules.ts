@@ -1,4 +1,4 @@
-// What the modules of one machine say of it: host name, system, users. From the files that they import, by the text alone.
+// Reads host name, system and users from the modules of a machine and the files that they import, by the text alone.
 
 import { moduleGraph } from '../documents/graph.ts';
 import { nixFile } from '../documents/nix-text.ts';
@@ -17,14 +17,14 @@ export interface ModulesSay {
   readonly users: readonly string[];
 }
 
-/** `modules`: relative to `dir`; what they import counts too. Throws `unreadable`. */
+/** `modules`: relative to `dir`; files that they import are read too. Throws `unreadable`. */
 export function whatModulesSay(dir: AbsPath, modules: readonly string[], reader: Reader): ModulesSay {
   const { files } = moduleGraph({ dir, within: dir, entries: modules, isHidden: () => false }, reader);
   const read = [...files.keys()].flatMap((path) => {
     const facts = path.endsWith('.nix') ? factsOf(path, reader) : undefined;
     return facts === undefined ? [] : [{ source: relativeTo(path, dir), facts }];
   });
-  /** Where files disagree, only evaluation knows which one counts. */
+  /** If files disagree, only evaluation knows which one counts. */
   const one = (value: (facts: ModuleFacts) => Static<string>): Fact | undefined => {
     const said = read.flatMap(({ source, facts }): Fact[] => {
       const found = value(facts);
@@ -40,7 +40,7 @@ export function whatModulesSay(dir: AbsPath, modules: readonly string[], reader:
   };
 }
 
-/** Undefined: it says none of this. */
+/** Undefined: the file states none of these. */
 function factsOf(path: AbsPath, reader: Reader): ModuleFacts | undefined {
   if (!TELLING.test(Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('latin1'))) return undefined;
   const file = nixFile(reader, path);

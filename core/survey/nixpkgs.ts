@@ -1,5 +1,5 @@
-// Which nixpkgs a machine without a flake is built from: from the url of the channel down to os-release, the most direct source
-// first. A branch that is unstable or small stays what it is.
+// Finds the nixpkgs of a machine without a flake, from the most direct source: the url of the channel first, os-release last.
+// An unstable or small branch is kept as it is.
 
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { follow, textThroughLinks } from '../machine/links.ts';
@@ -7,18 +7,18 @@ import type { Reader } from '../machine/reader.ts';
 import { absolute, isWithin } from '../path.ts';
 import { type Fact, ifReadable } from './fact.ts';
 
-/** `value`: a branch (`nixos-24.05-small`), or the whole reference where it is none of nixpkgs' own. */
+/** `value`: a branch of nixpkgs (`nixos-24.05-small`), or a whole reference. */
 export interface Nixpkgs extends Fact {
   /** A flake reference. */
   readonly url: string;
 }
 
-/** What the channel of root lies in, and its list of channels, where older and newer Nix have it. */
+/** The directory of root's channels, and the places of its list of channels in older and newer Nix. */
 const CHANNEL_LISTS = ['/root/.nix-channels', '/root/.local/state/nix/channels'].map(absolute);
 const CHANNELS = absolute('/nix/var/nix/profiles/per-user/root/channels');
 const STORE = absolute('/nix/store');
 
-/** `note`: what speaks against what was found. */
+/** `note`: a fact that contradicts the result. */
 export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined; readonly notes: readonly string[] } {
   const text = (path: string): string => ifReadable(() => textThroughLinks(reader, absolute(path))) ?? '';
   const running = branchOfVersion(text('/run/current-system/nixos-version').trim());
@@ -30,7 +30,7 @@ export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined
   return { found, notes };
 }
 
-/** `24.05`, `nixos-unstable-small` or a flake reference, as somebody answers; undefined where it is none of them. */
+/** Reads an answer: `24.05`, `nixos-unstable-small` or a flake reference; undefined if it is none of these. */
 export function nixpkgsNamed(text: string, source: string): Nixpkgs | undefined {
   const name = /^(?:nixos-)?((?:unstable|\d\d\.\d\d)(?:-small)?)$/.exec(text)?.[1];
   if (name !== undefined) return branch(`nixos-${name}`, source);
@@ -44,7 +44,7 @@ const branch = (name: string, source: string): Nixpkgs => ({
   source,
 });
 
-/** Small or not, it is the same release. */
+/** The branch without `-small`: both are of one release. */
 const family = (name: string): string => name.replace(/-small$/, '');
 
 function fromChannelList(reader: Reader): Nixpkgs | undefined {
@@ -56,19 +56,19 @@ function fromChannelList(reader: Reader): Nixpkgs | undefined {
   return undefined;
 }
 
-/** The url of the channel that NIX_PATH names: that of the name nixos. */
+/** The url of the channel `nixos`, which NIX_PATH names. */
 function channelIn(list: string): string | undefined {
   const channels = list.split('\n').flatMap((line) => {
     const [url = '', name = ''] = line.trim().split(/\s+/);
     if (url === '' || url.startsWith('#')) return [];
-    // As nix-channel names one that nobody named.
+    // nix-channel gives this name to a channel without one.
     return [{ url, name: name || url.replace(/\/+$/, '').replace(/^.*\//, '') }];
   });
   const named = (pattern: RegExp): string | undefined => channels.find(({ name }) => pattern.test(name))?.url;
   return named(/^nixos$/) ?? named(/^nixos-/) ?? named(/^nixpkgs(-|$)/);
 }
 
-/** What a channel's url names; undefined where no flake can have it. */
+/** The nixpkgs of a channel's url; undefined if no flake reference can name it. */
 export function ofChannel(url: string, source: string): Nixpkgs | undefined {
   const plain = url.replace(/\/+$/, '').replace(/\/nixexprs\.tar\.\w+$/, '');
   // A release: https://releases.nixos.org/nixos/24.05-small/nixos-24.05.1234.abcdef
@@ -85,14 +85,15 @@ export function ofChannel(url: string, source: string): Nixpkgs | undefined {
     return isOwn ? branch(ref, source) : reference(`github:${owner}/${repo}/${ref}`, source);
   }
   if (!/^(https?|file):\/\//.test(plain)) return undefined;
-  return reference(/\.(tar(\.\w+)?|tgz|zip)$/.test(plain) ? plain : `${plain}/nixexprs.tar.xz`, source);
+  const isWhole = plain.includes('?') || /\.(tar(\.\w+)?|tgz|zip)$/.test(plain);
+  return reference(isWhole ? plain : `${plain}/nixexprs.tar.xz`, source);
 }
 
 function reference(url: string, source: string): Nixpkgs | undefined {
   return parseFlakeRef(url, { context: 'input' }).ok ? { value: url, url, source } : undefined;
 }
 
-/** The channel as nix-channel unpacked it: its store path, or a file in it, has the version. Everybody may look there. */
+/** From the channel as nix-channel unpacked it: its store path, or a file in it, has the version. Any user may read it. */
 function fromChannelTree(reader: Reader, text: (path: string) => string): Nixpkgs | undefined {
   const tree = ifReadable(() => follow(reader, absolute(`${CHANNELS}/nixos`)).path);
   const name = tree && isWithin(tree, STORE) ? /-nixos-(\d\d\.\d\d[^/]*)/.exec(tree)?.[1] : undefined;
@@ -101,7 +102,7 @@ function fromChannelTree(reader: Reader, text: (path: string) => string): Nixpkg
   return found === undefined ? undefined : branch(found, 'the tree of the root channel');
 }
 
-/** `ID` and `BUILD_ID`, else `VERSION_ID`, which does not tell whether a release is out yet. */
+/** From `ID` and `BUILD_ID`, else `VERSION_ID`, which unstable has before a release is out too. */
 function fromOsRelease(text: string): Nixpkgs | undefined {
   const value = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1];
   if (value('ID') !== 'nixos') return undefined;

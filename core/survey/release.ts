@@ -1,11 +1,11 @@
-// Which release a machine runs, by its own files: what a nixpkgs is compared with that would take it back.
+// Finds the release that a machine runs, by its own files; the guard compares nixpkgs with it, so that no machine goes back.
 
 import { textThroughLinks } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { absolute } from '../path.ts';
 import type { Fact } from './fact.ts';
 
-/** `23.11`; undefined where nothing says it. Throws `unreadable`. */
+/** `23.11`; undefined if no file tells it. Throws `unreadable`. */
 export function runningRelease(reader: Reader): Fact | undefined {
   const text = (path: string): string => textThroughLinks(reader, absolute(path));
   const number = /\b(\d\d\.\d\d)\b/;

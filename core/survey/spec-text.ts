@@ -1,8 +1,8 @@
-// A spec as text: with the comments that a person needs to change it, and with what was left out as comments, or as JSON.
+// Writes a spec as text: YAML with comments that help to change it, and with left-out wishes as comments; or JSON.
 
 import type { Spec } from '../spec/load.ts';
 
-/** A wish that is not written, because the machine is not so today and nobody asked for it. */
+/** A wish that is not written, because it differs today and was not asked for. */
 export interface LeftOut {
   readonly wish: string;
   readonly because: string;
@@ -73,7 +73,7 @@ function inputLines([name, input]: readonly [string, Spec['inputs'][string]]): r
     `    url: ${scalar(url)}`,
     ...(flake === undefined ? [] : [`    flake: ${flake}`]),
     ...(pairs.length === 0 ? [] : [`    follows: { ${pairs.join(', ')} }`]),
-    // JSON is YAML too, and nobody writes these by hand twice.
+    // JSON is YAML too; that is enough for a form that people rarely edit.
     ...(inputs === undefined ? [] : [`    inputs: ${JSON.stringify(inputs)}`]),
   ];
 }
@@ -81,8 +81,8 @@ function inputLines([name, input]: readonly [string, Spec['inputs'][string]]): r
 const list = (items: readonly string[]): string => `[${items.map(scalar).join(', ')}]`;
 
 /**
- * A YAML scalar: plain where every YAML reads the same text, else in JSON's quotes, which YAML reads too. What begins with a
- * digit may be a number, a date or a time of day.
+ * A YAML scalar: plain if every YAML reader reads the same text, else in JSON's quotes, which YAML reads too. A word that
+ * begins with a digit may be a number, a date or a time of day.
  */
 export const scalar = (text: string): string =>
   /^([a-zA-Z]|[/_]|~\/|\.\/)[a-zA-Z0-9/_.:+?=&~-]*$/.test(text) &&
@@ -91,5 +91,5 @@ export const scalar = (text: string): string =>
     ? text
     : JSON.stringify(text);
 
-/** No line of a text of others begins anew outside of the comment. */
+/** A comment that stays one line, whatever line ends the text has. */
 const commented = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');

@@ -1,5 +1,5 @@
-// Looks at a machine and says what there is to know before a spec is written: its name, system, nixpkgs, people, the place of
-// its configuration, and the flakes on it. For `reflake init`; only reads.
+// Looks at a machine that has no spec yet: its name, system, nixpkgs, people, the place of its configuration, and its flakes.
+// For `reflake init`; only reads.
 
 import { follow } from '../machine/links.ts';
 import { people } from '../machine/people.ts';
@@ -16,22 +16,22 @@ import { firstLabel, runningName } from './who.ts';
 export interface Survey {
   /** The name that the machine has now. */
   readonly running: Fact | undefined;
-  /** What its channel configuration calls it. */
+  /** The name in its channel configuration. */
   readonly configured: Fact | undefined;
   readonly system: Fact;
   readonly nixpkgs: Nixpkgs | undefined;
   readonly user: Fact | undefined;
-  /** Where the configuration is now, wherever /etc/nixos leads. */
+  /** The real path of the configuration, with /etc/nixos followed. */
   readonly from: AbsPath | undefined;
-  /** What is not certain, or speaks against what was found. */
+  /** Uncertain facts, and contradictions. */
   readonly notes: readonly string[];
-  /** What lies behind /etc/nixos. */
+  /** The flake behind /etc/nixos. */
   readonly installed: FlakeAt;
   readonly around: FoundFlake | undefined;
   readonly inHome: readonly FoundFlake[];
 }
 
-/** `caller`: preferred among several users. The home of the owner that is found is looked through. `cwd`: where they are on this machine. */
+/** `caller`: preferred among several users. Searches the home of the owner found. `cwd`: their directory on this machine. */
 export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined): Survey {
   const from = configurationAt(reader);
   const said = from === undefined ? undefined : ifReadable(() => whatModulesSay(from, ['configuration.nix'], reader));

@@ -1,4 +1,4 @@
-// Which machine this is, and whether its own word and its configuration's agree: what the machine guard will compare.
+// Finds the name of the machine and the one in its configuration, and whether they agree; the machine guard compares the same.
 
 import type { HostFacts } from '../model.ts';
 import type { Fact } from './fact.ts';
@@ -16,13 +16,13 @@ export function runningName({ name }: Pick<HostFacts, 'name'>): Fact | undefined
   return { value: label, source: label === name ? 'this machine' : `this machine, "${name}"` };
 }
 
-/** What the machine is called and its configuration calls it, where that is one name. */
+/** The name of machine and configuration, if they agree or one is unknown. */
 export function nameOf(running: Fact | undefined, configured: Fact | undefined): Fact | undefined {
   if (running === undefined || configured === undefined) return running ?? configured;
   const source = `${running.source} and ${configured.source}`;
   return isSameName(running.value, configured.value) ? { value: running.value, source } : undefined;
 }
 
-/** Of a configuration that was not switched to yet. */
+/** The words for a configuration that was not switched to yet. */
 export const notSwitched = (running: Fact, configured: Fact): string =>
   `this machine is called "${running.value}", and ${configured.source} calls it "${configured.value}": it was not switched to that yet`;

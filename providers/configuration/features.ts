@@ -1,4 +1,4 @@
-// What all modules together enable, and the edit of one of them that enables the rest. Pure.
+// Joins the features that all modules enable, and edits one module to enable the rest. Pure.
 
 import { type JsonPointer, rangeOf, type SourceRange } from '../../core/diagnostic.ts';
 import type { Evaluated } from '../../core/evaluation/question.ts';
@@ -9,7 +9,7 @@ import type { Finding } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { type Module, TELLING, type Unknown } from './modules.ts';
 
-/** One edit of a module's text, or why there is none. */
+/** One edit of a module's text, or the reason for none. */
 export interface TextEdit {
   readonly text: string;
   readonly findings: readonly Finding[];
@@ -18,11 +18,11 @@ export interface TextEdit {
 export interface FeatureWish {
   readonly dir: AbsPath;
   readonly features: readonly string[];
-  /** The option that the nixpkgs of the flake has for them. */
+  /** The option for features in the flake's nixpkgs. */
   readonly option: FeatureOption;
 }
 
-/** `target`: where an edit belongs; undefined where no module can be read. */
+/** `target`: the module for an edit; undefined if no module can be read. */
 export interface Enabled {
   readonly known: ReadonlySet<string>;
   readonly target: Module | undefined;
@@ -30,8 +30,8 @@ export interface Enabled {
 }
 
 /**
- * What all modules together enable: lists of several modules are joined; a line in nix.extraOptions comes last in
- * nix.conf and decides alone.
+ * The features that all modules together enable: lists of several modules are joined; a line in nix.extraOptions comes last
+ * in nix.conf and decides alone.
  */
 export function enabledBy(modules: readonly Module[], open: readonly Unknown[]): Enabled {
   const places = modules.flatMap((module) => (module.facts?.features.places ?? []).map((place) => ({ module, place })));
@@ -52,7 +52,7 @@ export function enabledBy(modules: readonly Module[], open: readonly Unknown[]):
 
 const SUBJECT = 'nix.settings.experimental-features';
 
-/** Some of what the modules enable is computed, and the missing ones may be among it. */
+/** The finding for computed features, among which the missing ones may be. */
 export const undecided = (
   { path, text, reason, at }: Unknown,
   missing: readonly string[],
@@ -71,7 +71,7 @@ export const undecided = (
   },
 });
 
-/** No file of the configuration is known to be a module of the host. */
+/** The finding if no file is known to be a module of the host. */
 export const nowhere = (flake: AbsPath, missing: readonly string[], { option }: FeatureWish): Finding => ({
   code: 'RF2008',
   wish: '/features',
@@ -106,7 +106,7 @@ export function enable(module: Module, enabled: Enabled, missing: readonly strin
   return { text: edited.text, findings: [finding] };
 }
 
-/** What the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
+/** The features that the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
 export function enabledIn({ features, dir, option }: FeatureWish, { host }: Evaluated): readonly Finding[] {
   const { features: settings, extraOptions = '' } = host ?? {};
   if (settings === undefined && extraOptions === '') return [];

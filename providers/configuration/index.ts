@@ -1,5 +1,5 @@
-// What the NixOS configuration itself must say: the experimental features, where NixOS makes nix.conf from it;
-// and nothing that a flake cannot be built with. Edits tokens of the modules, or says what to paste.
+// Enables the experimental features in the modules if NixOS makes nix.conf from them, and finds options that fail in a flake.
+// Edits tokens of the modules, or gives the text to paste.
 
 import type { Documents } from '../../core/documents/documents.ts';
 import { noConfiguration } from '../../core/finding.ts';
@@ -19,7 +19,7 @@ interface Desired {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
   readonly host: string;
-  /** The spec says which modules the host has. */
+  /** True if the spec names the modules of the host. */
   readonly saysModules: boolean;
   readonly features: readonly string[];
 }
@@ -55,7 +55,7 @@ export const configuration = provider<Desired, Observed>({
   },
   reconcile(desired, observed) {
     const { modules, bySystem, housed, broken, born, option, flake } = observed;
-    // Where NixOS makes nix.conf, these modules are all there is to look at for the features.
+    // If NixOS makes nix.conf, these modules alone decide the features.
     const asked = bySystem ? undefined : ['/config/modules'];
     if (!housed) return barred(noConfiguration(desired.dir, desired.from), asked);
     const [first] = broken;
@@ -87,7 +87,7 @@ export const configuration = provider<Desired, Observed>({
 
 const NONE: Modules = { modules: [], unknown: [], broken: [] };
 
-/** A release of nixpkgs that has no `nix.settings` stops at it; where its name does not tell, the system that runs is of it. */
+/** An older nixpkgs fails at `nix.settings`. The release comes from its reference, else from the running system. */
 function optionOf(reader: Reader, documents: Documents): FeatureOption {
   const file = documents.flake();
   const opened = file.kind === 'text' ? file.nix.flake() : undefined;

@@ -1,4 +1,4 @@
-// The modules that say what the NixOS configuration enables: those of the host, and what they import, as far as it matters.
+// Finds the modules that matter to this provider: those of the host, and imported ones whose text holds a telling word.
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { Documents } from '../../core/documents/documents.ts';
@@ -19,13 +19,13 @@ type Facts = Pick<ModuleFacts, 'features' | 'copySystemConfiguration'>;
 export interface Module {
   readonly path: AbsPath;
   readonly file: TextFile & { kind: 'text' };
-  /** Undefined where the module's shape tells nothing: a function that makes one, a computed set. */
+  /** Undefined for a module whose shape tells nothing: a function that makes one, a computed set. */
   readonly facts: Facts | undefined;
-  /** Why its text is not edited, as a clause; undefined where it is. */
+  /** The reason its text is not edited, as a clause; undefined if it may be. */
   readonly kept: string | undefined;
 }
 
-/** A part of what is enabled that the text does not tell. */
+/** A part of the features that the text does not tell. */
 export interface Unknown {
   readonly path: AbsPath;
   readonly text: string;
@@ -40,7 +40,7 @@ export interface Modules {
   readonly broken: readonly Finding[];
 }
 
-/** Words without which a text says nothing of what is asked here. */
+/** A text without any of these words sets neither features nor options that fail in a flake. */
 export const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;
 
 /** `saysModules`: the spec does, so it may be what is wrong. Throws `unreadable`. */
@@ -74,7 +74,7 @@ function keptBy(path: AbsPath, dir: AbsPath, own: readonly AbsPath[], saysModule
   return `"${relativeTo(path, dir)}" is not called .nix, and the spec does not name it`;
 }
 
-/** A Nix file of the tree that is there, or a wished module of whatever name; none of git's own. */
+/** True for an existing Nix file of the tree, or a wished module of any name; for no file of git's own. */
 export function isModule({ path, before }: Put, { wishes: { dir, modules = [] }, reader, moves }: Ground): boolean {
   if (before.type === 'absent' || !isWithin(path, dir) || /(^|\/)\.git\//.test(`${relativeTo(path, dir)}/`))
     return false;
@@ -88,8 +88,8 @@ export function isModule({ path, before }: Put, { wishes: { dir, modules = [] },
 }
 
 /**
- * The imported modules whose text could say something that is asked here. A name in a comment proves nothing, so where
- * there is such a text, what is really imported is found out by parsing.
+ * The imported modules whose text holds such a word. A name in a comment proves nothing, so if there is such a text, the real
+ * imports are found by parsing.
  */
 function importedThatMatter(own: readonly AbsPath[], reader: Reader, documents: Documents): readonly AbsPath[] {
   const matters = (path: AbsPath): boolean =>
@@ -100,7 +100,7 @@ function importedThatMatter(own: readonly AbsPath[], reader: Reader, documents: 
   return among(documents.modules().files).filter(matters);
 }
 
-/** What flake.nix says in modules that are written inside it. */
+/** The features in inline modules of flake.nix. */
 function inlineOf(dir: AbsPath, host: string, documents: Documents): Pick<Modules, 'modules' | 'unknown'> {
   const path = documents.flakePath;
   const file = documents.flake();

@@ -1,5 +1,5 @@
-// What flake.nix declares: the inputs, and the machine in nixosConfigurations. Writes one where there is none,
-// edits the tokens concerned where there is one, and leaves a layout that it can't edit safely to its author.
+// Keeps inputs and host in flake.nix as wished. Writes a new file if there is none, else edits the tokens concerned, and leaves
+// a layout that it can't edit safely to its author.
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { NixFile } from '../../core/documents/nix-text.ts';
@@ -42,11 +42,11 @@ interface Observed {
   /** With the files that it imports. */
   readonly read: OpenedFlake | undefined;
   readonly born: Owner;
-  /** There is a directory to write to. */
+  /** True if there is a directory to write to. */
   readonly housed: boolean;
 }
 
-/** Modules that the spec does not say are not asked of flake.nix. */
+/** The host's wishes for a spec that names no modules: those in flake.nix stay. */
 const NAMED = ['/host/name', '/host/attribute', '/host/system'] as const;
 const HOST = [...NAMED, '/config/modules'] as const;
 
@@ -128,16 +128,16 @@ export const flake = provider<Desired, Observed>({
         remedy: { by: 'plan', action: declared === undefined ? 'add' : 'change' },
       }),
     );
-    // Those about the inputs are edited after all.
+    // Differences in inputs are edited all the same.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
-    // A host that is not there has no system and no modules either.
+    // A missing host has no system and no modules either.
     const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
     const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
     return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
   },
 });
 
-/** What Nix says of the host, where it is not what is wished. */
+/** The findings where evaluation gives another host than wished. */
 function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
   const at = `nixosConfigurations.${host.name}`;
   const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
@@ -248,7 +248,7 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
   return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
 }
 
-/** A wish that an edit could grant, in a file that another tool makes: the edit would be lost. */
+/** The finding for a generated flake.nix, in which an edit would be lost. */
 function madeElsewhere(
   { subject, pointer, from, to }: Change,
   { by, again, at }: GeneratedFlake,
@@ -272,7 +272,7 @@ function madeElsewhere(
   };
 }
 
-/** What can't be edited or read, and what differs besides and could be: all is edited at once, or nothing. */
+/** Findings for parts that can't be edited or read, and for the other differences: all is edited at once, or nothing. */
 function refuse(
   { path, dir, leafOf, wish }: Desired,
   text: string,
@@ -289,7 +289,7 @@ function refuse(
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
   const findings = problems.map(({ kind, message, at, in: elsewhere, snippet, pointer }): Finding => {
-    // Whether the wish holds can't be told: said, and left to --strict; not an error that would bar all other wishes.
+    // The wish is undecided: told, and left to --strict. An error would bar all other wishes.
     const isUnknown = kind === 'unreadable';
     const hint = snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet';
     return {

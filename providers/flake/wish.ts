@@ -1,4 +1,4 @@
-// What the spec says of inputs as a wish for flake.nix, and where each part of it stands in the spec.
+// Turns the inputs of a spec into a wish for flake.nix, and maps its parts back to the spec.
 
 import type { JsonPointer } from '../../core/diagnostic.ts';
 import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
@@ -7,7 +7,7 @@ import { toPointer } from '../../core/formats/json-pointer.ts';
 import type { FollowingInput, InputWishes } from '../../core/spec/inputs.ts';
 import type { Spec } from '../../core/spec/load.ts';
 
-/** The wish for one input. Only what the spec says: `flake` is not reconciled where it is not written. */
+/** The wish for one input, as far as the spec states it: `flake` is reconciled only if it is written. */
 export function wishFor({ name, url, overrides }: InputWishes, spec: Spec): InputWish {
   const written = spec.inputs[name];
   const said = typeof written === 'object' ? written.flake : undefined;
@@ -26,7 +26,7 @@ export function wishFor({ name, url, overrides }: InputWishes, spec: Spec): Inpu
   };
 }
 
-/** The wish without what is to stay as it is: such a url is wished as it is declared, and an input that is not declared is not. */
+/** The wish without acknowledged parts: such a url is wished as declared, and an input that is not declared is not wished. */
 export function withoutLeft(
   wish: Required<FlakeWish>,
   leftAlone: ReadonlySet<JsonPointer>,
@@ -72,10 +72,10 @@ export function withoutLeft(
 /** The leaf of the spec that a pointer of the editor means. */
 export type LeafOf = (pointer: string) => JsonPointer;
 
-/** Where the editor's pointers lead in the spec, which has more than one spelling for what they mean. */
+/** The pointers into the spec for the editor's pointers; the spec may spell one part in several ways. */
 export function leavesOf(inputs: readonly InputWishes[], follows: readonly FollowingInput[], spec: Spec): LeafOf {
   const leaves = new Map(follows.map(({ name, pointer }) => [toPointer(['inputs', name]), pointer]));
-  // The name in flake.nix is the wish that says it: the attribute's, where that is written.
+  // The host's name in flake.nix is wished by host.attribute if that is written, else by host.name.
   if (spec.host.attribute !== undefined) leaves.set('/host/name', '/host/attribute');
   for (const { name, pointer, urlPointer, overrides } of inputs) {
     leaves.set(pointer, urlPointer);

@@ -1,4 +1,4 @@
-// Files of which the texts do not tell whether the flake needs them, and that git does not show; and how Nix can decide it.
+// Finds hidden files that a doubt of the module graph may mean, and lets Nix decide whether the flake needs them.
 
 import { rangeOf, type SourceRange } from '../../core/diagnostic.ts';
 import type { Documents } from '../../core/documents/documents.ts';
@@ -9,14 +9,14 @@ import type { Asks } from '../../core/plan/provider.ts';
 import { isShown } from './hidden.ts';
 import { namesOf } from './words.ts';
 
-/** Files that may be needed and that git does not show, and the place that leaves it open. */
+/** Files that may be needed and that git does not show, with the doubt. */
 export interface Open {
   readonly paths: readonly AbsPath[];
   readonly doubt: Doubt;
   readonly at: SourceRange;
 }
 
-/** What the doubts of the graph may mean besides its files, as far as git does not show it and nobody ignores it. */
+/** The files that doubts may mean besides the graph's, if git neither shows nor ignores them. */
 export function openIn(documents: Documents): readonly Open[] {
   const { files, doubts } = documents.modules();
   const repository = documents.repository();
@@ -33,7 +33,7 @@ export function openIn(documents: Documents): readonly Open[] {
   });
 }
 
-/** One for each place that leaves it open. */
+/** One finding for each doubt. */
 export const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[] =>
   open.map(({ paths, at, doubt: { path, suffix, by } }): Finding => {
     const what =
@@ -54,7 +54,7 @@ export const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[
     };
   });
 
-/** With those files and without them it must be the same system: else Nix leaves something out. */
+/** Compares the system with those files and without them: if they differ, Nix leaves something out. */
 export function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
   const paths = open.flatMap((one) => one.paths);
   if (paths.length === 0) return undefined;

@@ -1,5 +1,5 @@
-// Which of the files that the flake refers to git does not show, and what keeps one from being shown: a rule, another repository,
-// or that it is meant for few eyes.
+// Finds the files that the flake refers to and git does not show, and the reason not to show one: an ignore rule, another
+// repository, a secret.
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { Documents } from '../../core/documents/documents.ts';
@@ -13,14 +13,14 @@ import type { Entry, Finding } from '../../core/model.ts';
 import { type AbsPath, basename, join, relativeTo } from '../../core/path.ts';
 import { found } from './words.ts';
 
-/** A file that git does not show. With one of the members behind `entry` it is added for nobody. */
+/** A file that git does not show. With any of the members after `entry` it is not added. */
 export interface Needed {
   readonly path: AbsPath;
   readonly entry: Entry;
   readonly ignoredBy?: string;
   readonly inner?: InnerRepository;
   readonly secrets?: readonly Secret[];
-  /** Of a text that holds one. */
+  /** The text of a file with a secret. */
   readonly text?: string;
 }
 
@@ -28,8 +28,8 @@ export const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
   tracked.ok && tracked.paths.has(relativeTo(path, top));
 
 /**
- * The files that git does not show, or a new repository would not. Who ignores a file of a directory has left it out of what the
- * directory means.
+ * The files that git does not show, or a new repository would not. A file that is ignored, and meant only with its directory,
+ * is not needed.
  */
 export function hiddenIn(
   files: ModuleGraph['files'],
@@ -50,7 +50,7 @@ export function hiddenIn(
   });
 }
 
-/** flake.nix says `inputs.self.submodules = true`; Nix before 2.27 refuses that, which is said of the lock. */
+/** True if flake.nix sets `inputs.self.submodules`. Nix before 2.27 refuses that; the lock provider reports it. */
 function asksForSubmodules(documents: Documents): boolean {
   const file = documents.flake();
   const opened = file.kind === 'text' ? file.nix.flake() : undefined;
@@ -58,12 +58,12 @@ function asksForSubmodules(documents: Documents): boolean {
 }
 
 /**
- * What git shows everybody can read in the store, once Nix has copied the flake: of what would be shown it is said whether it is
- * meant for few eyes.
+ * Adds the secrets in the files that would be shown: once Nix has copied the flake to the store, everybody can read what git
+ * shows.
  */
 export function withSecrets(needed: readonly Needed[], dir: AbsPath, reader: Reader): readonly Needed[] {
   const flake = reader.stat(join(dir, 'flake.nix'));
-  // Where others may read the configuration, a file that they may not read is meant so.
+  // If others may read flake.nix, a file that they may not read is closed on purpose.
   const isOpen = flake.type === 'file' && (flake.mode & 0o044) !== 0;
   return needed.map((one) => {
     const { path, entry, ignoredBy, inner } = one;
@@ -76,7 +76,7 @@ export function withSecrets(needed: readonly Needed[], dir: AbsPath, reader: Rea
   });
 }
 
-/** Nothing of a file that is too large: a key is small. */
+/** The bytes of a file; none of one that is too large, since a key is small. */
 function smallBytes(path: AbsPath, reader: Reader): Uint8Array {
   try {
     return reader.read(path, MOST.textBytes) ?? new Uint8Array();
@@ -86,7 +86,7 @@ function smallBytes(path: AbsPath, reader: Reader): Uint8Array {
   }
 }
 
-/** What is added for nobody: an ignored file, and one that is another repository's. */
+/** Findings for the files that are not added: ignored, of another repository, or with a secret. */
 export const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Finding[] =>
   files.flatMap((one) => {
     const { path, ignoredBy, inner } = one;
@@ -95,7 +95,7 @@ export const unaddable = (files: readonly Needed[], dir: AbsPath): readonly Find
     return secretIn(one, dir);
   });
 
-/** One for each file: what else is in it shows with the first. */
+/** One finding for each file, at its first secret. */
 function secretIn({ path, secrets = [], text = '' }: Needed, dir: AbsPath): readonly Finding[] {
   const [first] = secrets;
   if (first === undefined) return [];

@@ -1,5 +1,5 @@
-// What git shows to Nix: the files that the flake refers to are in the index, tracked or as intent to add.
-// Exactly those: never everything, never a commit, never an ignored file.
+// Makes the files that the flake refers to visible to Nix: they get into git's index as intent to add.
+// Exactly those: never all files, never a commit, never an ignored file.
 
 import { digestOf } from '../../core/canonical.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
@@ -35,7 +35,7 @@ interface Desired {
 type Observed =
   | { readonly kind: 'all shown' }
   | { readonly kind: 'nothing there' }
-  /** Nix cannot use the repository, or perhaps not. */
+  /** Nix can't use the repository, or perhaps can't. */
   | { readonly kind: 'closed'; readonly problem: Diagnostic }
   | {
       readonly kind: 'no repository';
@@ -51,7 +51,7 @@ type Observed =
       readonly open: readonly Open[];
       readonly indexEntry: Entry;
       readonly writtenAt: number | undefined;
-      /** What an intent to add names, as far as it is not there yet; paths relative to the git directory. */
+      /** The missing parts of the empty blob that an intent to add names; paths relative to the git directory. */
       readonly missingBlob: readonly ScratchFile[];
       readonly owner: Owner;
     };
@@ -89,10 +89,10 @@ export const git = provider<Desired, Observed>({
   async observe({ dir, owner: wished, person }, reader, documents) {
     const repository = documents.repository();
     const problem = repository && (await cannotOpen(repository, reader, nixVersion(person, reader)));
-    // An index that cannot be read here bars the look (RF2016), whoever else reads it.
+    // An index that can't be read here bars the look (RF2016), even if Nix can read it.
     if (problem !== undefined && (problem.code === 'RF2051' || repository?.tracked.ok))
       return { kind: 'closed', problem };
-    // Most often everything that is so much as mentioned is tracked, and nothing has to be parsed to know it.
+    // Most often every mentioned file is tracked, and nothing has to be parsed.
     const named = repository?.tracked.ok ? documents.mentioned() : undefined;
     if (named !== undefined && named.size > 0 && hiddenIn(named, dir, documents, reader).length === 0)
       return { kind: 'all shown' };
@@ -127,7 +127,7 @@ function closed(problem: Diagnostic): Difference {
   return finding.code === 'RF2051' ? barred(finding) : { findings: [finding], edits: [] };
 }
 
-/** Without templates: sample hooks are no part of a configuration. The name of the first branch is the person's choice. */
+/** `git init` without templates (sample hooks are no part of a configuration); the person's settings name the first branch. */
 const initialise = (person: Person, reader: Reader): Promise<JobResult> =>
   reader.compute({
     label: 'git init',
@@ -230,7 +230,7 @@ function emptyBlob(format: Repository['format']): readonly ScratchFile[] {
   ];
 }
 
-/** A work tree beside its repository has no objects of its own; git does without this one. */
+/** Empty for a git directory without objects of its own (`git worktree`), where git does without the blob. */
 function missingBlob({ gitDir, format }: Repository, reader: Reader): readonly ScratchFile[] {
   if (reader.stat(join(gitDir, 'objects')).type !== 'dir') return [];
   return emptyBlob(format).filter(({ path }) => reader.stat(join(gitDir, path)).type === 'absent');
@@ -280,7 +280,7 @@ const uneditable = (path: AbsPath, message: string): Finding =>
     path,
   );
 
-/** `git add` fails on it as well. */
+/** The finding for an index that can't be read; `git add` fails on it as well. */
 const unreadableIndex = (path: AbsPath, message: string): Finding =>
   found(
     'RF2016',

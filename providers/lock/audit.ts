@@ -1,4 +1,4 @@
-// What is wrong with a lock that Nix itself would leave alone (NIX.md section 4.4): each finding with its own code.
+// Finds what is wrong with a lock that Nix would leave alone (docs/nix.md, "Reported beyond Nix"); each kind has its own code.
 
 import type { Code } from '../../core/codes.ts';
 import { rangeOf, type SourceRange } from '../../core/diagnostic.ts';
@@ -35,14 +35,14 @@ interface Audited {
   readonly verdict: LockVerdict;
   readonly trees: LocalTrees;
   readonly reader: Reader;
-  /** Whether Nix, called here, would see the same absolute paths as the machine: not under --root. */
+  /** True if Nix, run here, sees the same absolute paths as the machine: not under --root. */
   readonly isRunning: boolean;
 }
 
-/** What locking again mends, what only people can, and what they may want to know. Throws `unreadable`. */
+/** Finds what locking again mends, what only people can mend, and advice. Throws `unreadable`. */
 export function auditOf(audited: Audited): LockAudit {
   const { inputs, lock } = audited;
-  // No set: hashing the path of every node of a deep lock would cost its square.
+  // No set of paths: hashing the path of every node of a deep lock takes quadratic time.
   const kept = inputs.filter(({ name }) => audited.verdict.kept.includes(name));
   const oddities = auditLock(inputs, lock);
   const parts = [
@@ -80,7 +80,7 @@ export function doubleInputs({ path, text, flake }: FlakeText): readonly Finding
   }));
 }
 
-/** The inputs that a local dependency declares to this Nix, where its tree is the one that was locked. */
+/** The inputs that a local dependency declares to this Nix, if its tree is the locked one. */
 export const dependencyIn =
   (trees: LocalTrees, reader: Reader, nix: NixVersion): NonNullable<VerdictOptions['dependency']> =>
   (path, locked) => {
@@ -97,13 +97,13 @@ function inputsAt(tree: AbsPath, dir: string, reader: Reader, nix?: NixVersion):
   return inputs?.ok ? inputs.inputs : undefined;
 }
 
-/** Locking again mends it. */
+/** A flake flag that differs from the lock; locking again mends it. */
 const flagMismatch = ({ input, text }: LockOddity & { kind: 'flake-flag-mismatch' }): LockAudit => ({
   relock: [{ input, text, code: 'RF2022' }],
   findings: [],
 });
 
-/** A path input that is not what was locked any more; Nix goes on with its copy in the store. */
+/** A path input whose tree is no longer the locked one; Nix goes on with its copy in the store. */
 function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
   const { lock, trees, source, isRunning } = audited;
   const node = nodeAt(lock, name);
@@ -122,7 +122,7 @@ function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
       },
     ],
   });
-  // Nix, called here, would read this host's own path of that name.
+  // Nix, run here, would read the path of that name on this machine.
   const foreign = !isRunning && !isRelativePath(node.locked);
   if (tree.kind === 'changed' || otherInputs(node, tree, audited)) {
     const what = tree.kind === 'changed' ? 'is not what was locked' : 'declares other inputs than the lock has';
@@ -142,7 +142,7 @@ function treeDrift({ name }: LockInput, audited: Audited): LockAudit {
 
 const NOTHING: LockAudit = { relock: [], findings: [] };
 
-/** Of a flake below this one, locked without a hash: Nix never looks whether it gained or lost inputs. */
+/** True if a relative flake, locked without a hash, gained or lost inputs, which Nix never notices. */
 function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): boolean {
   if (tree.kind !== 'same' || !node.flake || node.locked?.narHash !== undefined) return false;
   const declared = inputsAt(tree.path, String(node.locked?.dir ?? ''), reader);
@@ -151,7 +151,7 @@ function otherInputs(node: LockNode, tree: LocalTree, { reader }: Audited): bool
   return names.length !== node.inputs.size || names.some((name) => !node.inputs.has(name));
 }
 
-/** The inputs of inputs are what the dependency's own lock says: they are to be locked again there. */
+/** Changed trees of inputs of inputs: the dependency's own lock names them, so they must be locked again there. */
 function nestedTrees({ lock, trees }: Audited): readonly Finding[] {
   const direct = new Set([...rootNode(lock).inputs.values()].map((edge) => (edge.kind === 'node' ? edge.key : '')));
   return [...lock.nodes].flatMap(([key, { locked }]): Finding[] => {
@@ -193,7 +193,7 @@ function danglers({ inputs, verdict, source }: Audited): readonly Finding[] {
   }));
 }
 
-/** Nix leaves them out when it next writes the lock. */
+/** Nodes that nothing refers to; Nix leaves them out when it next writes the lock. */
 function unreferred(orphans: readonly LockOddity[], { source }: Audited): readonly Finding[] {
   const [first] = orphans;
   if (first === undefined) return [];
@@ -209,7 +209,7 @@ function unreferred(orphans: readonly LockOddity[], { source }: Audited): readon
   ];
 }
 
-/** One for all of them, however many: each is a line of the evidence. */
+/** One finding for all of them; each is a line of the evidence. */
 function duplicates(
   found: readonly (LockOddity & { readonly kind: 'duplicate' })[],
   { source }: Audited,
@@ -242,7 +242,7 @@ function duplicates(
   ];
 }
 
-/** A note is short; all of it is in the evidence. */
+/** Lines shown in a note; the evidence has all. */
 const SHOWN_LINES = 3;
 
 const MOST_LINES = 500;

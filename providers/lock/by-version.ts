@@ -1,4 +1,4 @@
-// flake.nix and flake.lock as the Nix of the machine reads them. It is asked for its version only where versions disagree.
+// Reads flake.nix and flake.lock by the rules of the machine's Nix. Its version is asked only where versions disagree.
 
 import type { Flake } from '../../core/formats/flake/flake.ts';
 import { parseNarHash } from '../../core/formats/flake-ref/hash.ts';
@@ -17,7 +17,7 @@ import { type AbsPath, absolute, basename, join, parent, ROOT } from '../../core
 /** The Nix of the machine. */
 export type Release = () => Promise<NixRelease>;
 
-/** What it makes of a text; `refusal`: what keeps it from taking what a newer Nix takes. */
+/** A text as it reads it; `refusal`: the finding for a text that only a newer Nix accepts. */
 export type ReadBy<T> = { readonly read: T; readonly refusal?: undefined } | { readonly refusal: Finding };
 
 /** The inputs that flake.nix declares. */
@@ -40,7 +40,7 @@ export async function inputsBy(
   return { refusal: needsNewer(here, 'flake.nix', what, join(dir, 'flake.nix')) };
 }
 
-/** Only of a git repository Nix looks what `inputs.self.submodules` is. */
+/** Nix looks at the type of `inputs.self.submodules` only in a git repository. */
 function ofGit({ self }: Flake, dir: AbsPath, reader: Reader): LockInputs | undefined {
   const { submodules } = self ?? {};
   if (submodules === undefined || typeof submodules === 'boolean' || repositoryOf(dir, reader) === undefined)
@@ -50,7 +50,7 @@ function ofGit({ self }: Flake, dir: AbsPath, reader: Reader): LockInputs | unde
 }
 
 /**
- * A relative path is one in the store to 2.8, which only Nix knows: where nothing else is wrong, the newest rules stand for
+ * For 2.8 a relative path is one in the store, which only Nix knows: if nothing else is wrong, the newest rules stand in for
  * its own.
  */
 export function inputsIn(flake: Flake, nix: NixVersion, reader: Reader): LockInputs {
@@ -63,7 +63,7 @@ export function inputsIn(flake: Flake, nix: NixVersion, reader: Reader): LockInp
   return read.ok ? { ok: true, inputs: read.inputs.map((input) => asRepository(input, flake, reader)) } : read;
 }
 
-/** To 2.8 an absolute path without a scheme, of a flake in a git work tree, is that repository. */
+/** For 2.8 an absolute path without a scheme, of a flake in a git work tree, means that repository. */
 function asRepository(input: LockInput, flake: Flake, reader: Reader): LockInput {
   const decl = flake.inputs.find(({ name }) => name === input.name);
   const attrs = input.ref?.attrs;
@@ -84,8 +84,8 @@ function asRepository(input: LockInput, flake: Flake, reader: Reader): LockInput
 }
 
 /**
- * The lock by the rules of Nix 2.34; where those of an older one come to another end, by those of the Nix that is there. What
- * 2.26 alone refuses it locks anew itself.
+ * Reads the lock by the rules of Nix 2.34, or, if an older version gives another result, by those of the machine's Nix. A lock
+ * that 2.26 alone refuses it locks anew itself.
  */
 export async function lockBy(release: Release, text: string, dir: AbsPath): Promise<ReadBy<LockRead>> {
   const newest = parseLock(text);
@@ -105,7 +105,7 @@ export async function lockBy(release: Release, text: string, dir: AbsPath): Prom
   return { refusal: needsNewer(here, 'flake.lock', what, join(dir, 'flake.lock')) };
 }
 
-/** `by`: the same lock as that Nix reads it, as far as it does. */
+/** `by`: the same lock as that Nix reads it; if it does not, by the newest rules. */
 export type LockRead =
   | { readonly ok: true; readonly lock: Lock; readonly by: (nix: NixVersion) => Lock }
   | (LockResult & { readonly ok: false });
@@ -116,8 +116,8 @@ const lockedOf = (read: LockResult & { readonly ok: true }, node: string): Attrs
   read.lock.nodes.get(node)?.locked ?? {};
 
 /**
- * Most locks have nothing but what all versions read alike, and to read one once more takes its time. One without inputs may
- * lack its root.
+ * True if versions may read the lock differently. Most locks have only what all read alike, and another reading takes time. A
+ * lock without inputs may lack its root.
  */
 const mayDiffer = ({ lock }: LockResult & { readonly ok: true }): boolean =>
   lock.nodes.size === 1 ||
@@ -125,7 +125,7 @@ const mayDiffer = ({ lock }: LockResult & { readonly ok: true }): boolean =>
     [node.locked, node.original].some((attrs) => attrs !== undefined && !isPlain(attrs)),
   );
 
-/** A forge's, with the attributes that there always were. */
+/** True for a reference of a forge with attributes that every version knows. */
 const isPlain = (attrs: Attrs): boolean =>
   PLAIN_TYPES.includes(String(attrs.type)) &&
   Object.keys(attrs).every((name) => PLAIN.includes(name)) &&
@@ -134,14 +134,14 @@ const isPlain = (attrs: Attrs): boolean =>
 const PLAIN_TYPES = ['github', 'gitlab', 'sourcehut'];
 const PLAIN = ['type', 'owner', 'repo', 'ref', 'rev', 'narHash', 'lastModified', 'dir'];
 
-/** Something that the rules of 2.8 and 2.26 say, and of which nobody knows when newer Nix changed its mind. */
+/** A refusal that was seen with 2.8 and 2.26; the version that dropped it is not known. */
 const MEASURED = 'measured';
 
-/** Of the versions between those that were asked only this much is known: that what came with a later one is refused. */
+/** True if that release surely refuses. Of versions between the measured ones only features of later ones are known. */
 const isCertain = ({ minor, isLix }: NixRelease, since: number | typeof MEASURED): boolean =>
   since === MEASURED ? minor <= 8 || minor === 26 : minor < since && !(isLix && since === SELF);
 
-/** `inputs.self`; Lix has it since some version of its own. */
+/** The version with `inputs.self`; Lix has it since a version of its own. */
 const SELF = 27;
 const RELATIVE_PATHS = 26;
 

@@ -1,5 +1,5 @@
-// Whether flake.lock is what flake.nix and the spec ask for, decided without Nix (providers/lock/need.ts).
-// Only the bytes of a lock that must change are made by the real Nix, while planning, in a scratch directory.
+// Keeps flake.lock as flake.nix and the spec ask for; need.ts decides that without Nix.
+// The real Nix makes only the bytes of a lock that must change, while planning, in a scratch directory.
 
 import { digestOf } from '../../core/canonical.ts';
 import type { Documents } from '../../core/documents/documents.ts';
@@ -106,7 +106,7 @@ export const lock = provider<Desired, Observed>({
         'nix',
         '--extra-experimental-features',
         'nix-command flakes',
-        // Each further attempt would only wait.
+        // One attempt, since each further one would only wait.
         ...(desired.offline ? ['--offline', '--option', 'download-attempts', '1'] : []),
         'flake',
         'lock',
@@ -126,7 +126,7 @@ export const lock = provider<Desired, Observed>({
   },
 });
 
-/** Why there is nothing to lock for. */
+/** The finding for a missing or unreadable flake.nix. */
 function unseen(file: Exclude<TextFile, { kind: 'text' }>, { dir, from }: Desired, reader: Reader): Finding {
   const path = join(dir, 'flake.nix');
   if (file.kind === 'odd') return oddFile(path, file, '/lock');
@@ -141,7 +141,7 @@ function unseen(file: Exclude<TextFile, { kind: 'text' }>, { dir, from }: Desire
   };
 }
 
-/** Nix copies the directory to the store, so it holds only what locking needs. */
+/** The files that locking needs, and no others, since Nix copies the directory to the store. */
 function scratchFiles(
   dir: AbsPath,
   flakeText: string,
@@ -166,11 +166,11 @@ function scratchFiles(
   };
 }
 
-/** The difference is there whether Nix could make the new bytes or not; without them there is no edit. */
+/** The difference of a lock that must change. It is told even if Nix could not make the new bytes; then without an edit. */
 function install(desired: Desired, { file, need, result, born }: Observed & { kind: 'needed' }): Difference {
   const path = join(desired.dir, 'flake.lock');
   const existed = file.kind === 'text';
-  // What is too old is among the reasons.
+  // An input that is too old is already among the reasons.
   const policy = policyProblems(need.old, desired).filter(({ wish }) => !need.reasons.some((one) => one.wish === wish));
   const unmade = (problems: readonly Finding[]): Difference => ({
     findings: [...reasonChanges(path, need, existed), ...need.findings, ...problems, ...policy],
@@ -191,7 +191,7 @@ function install(desired: Desired, { file, need, result, born }: Observed & { ki
   return { findings: [...lockChanges(path, need, next, existed), ...findings], edits: [edit], blobs };
 }
 
-/** What is known before Nix was asked: a change for each root input that has to be locked again, or one for the file. */
+/** The changes known without Nix's result: one for each root input to be locked again, or one for the file. */
 function reasonChanges(path: AbsPath, need: LockNeed, existed: boolean): readonly Change[] {
   const names = new Set(need.reasons.flatMap(({ input }) => (input === undefined ? [] : [input])));
   const whole = need.reasons.filter(({ input }) => input === undefined);
@@ -204,7 +204,7 @@ function reasonChanges(path: AbsPath, need: LockNeed, existed: boolean): readonl
   });
 }
 
-/** A change for each root input whose locked source changes; or one for the file, where only its edges do. */
+/** A change for each root input whose locked source changes; or one for the file if only edges change. */
 function lockChanges(path: AbsPath, need: LockNeed, next: Lock | undefined, existed: boolean): readonly Change[] {
   const { old } = need;
   const names = new Set([old, next].flatMap((one) => (one ? [...rootNode(one).inputs.keys()] : [])));
@@ -219,7 +219,7 @@ function lockChanges(path: AbsPath, need: LockNeed, next: Lock | undefined, exis
 
 const declaredIn = oncePer(({ inputs }: LockNeed) => new Set(inputs.map(({ name }) => name)));
 
-/** One for each wish that asks for it: that the lock is fresh, that it is not too old. */
+/** A change of one input for each wish that asks for it: that the lock is fresh, that it is not too old. */
 function inputChanges(
   path: AbsPath,
   name: string,
@@ -267,7 +267,7 @@ function inWords(reasons: readonly Reason[]): string {
   return texts.slice(0, 3).join('; ') + (texts.length > 3 ? `; and ${texts.length - 3} more` : '');
 }
 
-/** Everything that the lock says of an input's source, to be compared. */
+/** Everything in the lock about an input's source, for comparison. */
 const sourceOf = (lock: Lock | undefined, name: string): string => {
   const node = lock && findInput(lock, [name])?.node;
   return JSON.stringify([node?.locked, node?.original]);

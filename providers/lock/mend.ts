@@ -1,4 +1,4 @@
-// What becomes of a flake.lock that Nix can't read: the two sides of a merge are joined, anything else is locked anew.
+// Mends a flake.lock that Nix can't read: joins the two sides of a merge, and locks anything else anew.
 
 import type { SourceRange } from '../../core/diagnostic.ts';
 import { mergeLock, mergeLocks } from '../../core/formats/lock/merge.ts';
@@ -9,7 +9,7 @@ import type { Reader } from '../../core/machine/reader.ts';
 import type { Finding } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 
-/** `start`: what Nix is to complete; undefined: nothing could be kept. */
+/** `start`: the lock that Nix is to complete; undefined: nothing could be kept. */
 export interface Mended {
   readonly reasons: readonly { readonly text: string }[];
   readonly start: string | undefined;
@@ -17,10 +17,10 @@ export interface Mended {
   readonly findings: readonly Finding[];
 }
 
-/** A text that is no lock: conflict markers are merged by meaning, anything else is locked from nothing. */
+/** Mends a text that is no lock: merges conflict markers by meaning; keeps nothing of any other text. */
 export function mendLock(text: string, path: AbsPath, problem: LockProblem, reader: Reader): Mended {
   const at = placeOf(path, problem);
-  // What git remembers of both sides is exact; in the text it may have mixed the lines of different nodes.
+  // git's index has both sides exactly; in the text git may have mixed the lines of different nodes.
   const stages = problem.kind === 'conflict-markers' ? conflictStages(path, reader) : undefined;
   const exact = stages && mergeLocks(stages);
   const merged = exact?.ok ? exact : problem.kind === 'conflict-markers' ? mergeLock(text) : undefined;

@@ -1,4 +1,4 @@
-// Whether flake.lock has to change, and why: by Nix's own rules, by what Nix overlooks, and by the spec's policy.
+// Decides whether flake.lock has to change, and for which reasons: Nix's own rules, what Nix overlooks, and the spec's policy.
 // Starts from the texts; asks for the version of Nix only where versions disagree, and for nothing else.
 
 import type { Code } from '../../core/codes.ts';
@@ -29,16 +29,16 @@ export interface LockWish {
   /** Seconds since 1970. */
   readonly now: number;
   readonly isRunning: boolean;
-  /** The references that the spec has, which are judged with it. */
+  /** The references in the spec, which are judged with it. */
   readonly urls: readonly string[];
-  /** Another provider sees to it that git shows the lock to Nix. */
+  /** True if the git provider makes the lock visible to Nix. */
   readonly git: boolean;
-  /** Of whoever owns the repository. */
+  /** The home of the repository's owner. */
   readonly home: string;
   readonly person: Person;
 }
 
-/** One thing that locking again mends: about a root input, or about the file as a whole. */
+/** A reason to lock again: about a root input, or about the file as a whole. */
 export interface Reason {
   readonly input?: string;
   readonly text: string;
@@ -47,15 +47,15 @@ export interface Reason {
   readonly wish: JsonPointer;
 }
 
-/** No `reasons`: nothing is to be locked. `start`: the lock that Nix is to complete; `old`: the one that is there. */
+/** No `reasons`: nothing is to be locked. `start`: the lock that Nix is to complete; `old`: the present one. */
 export interface LockNeed {
   readonly inputs: readonly LockInput[];
   readonly reasons: readonly Reason[];
   readonly start: string | undefined;
   readonly old: Lock | undefined;
-  /** What locking again does not mend, and advice. */
+  /** Findings that locking again does not mend, and advice. */
   readonly findings: readonly Finding[];
-  /** The code of what bars the look. */
+  /** The code of the finding that bars the look. */
   readonly bar?: Code;
 }
 
@@ -108,7 +108,7 @@ const mended = (inputs: readonly LockInput[], { reasons, start, findings }: Mend
   findings,
 });
 
-/** What a lock must satisfy besides flake.nix; what locking again can't mend stands in flake.nix or in the spec. */
+/** Violations of the spec's policy in a lock. What locking again can't mend must be changed in flake.nix or in the spec. */
 export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Finding[] {
   const path = join(dir, 'flake.lock');
   if (lock === undefined) return unjudged(wish.policy, path);
@@ -132,7 +132,7 @@ const HINTS: Readonly<Record<PolicyViolation['kind'], string>> = {
   ahead: 'look at the clock of the machine, or lock the input again: nix flake update',
 };
 
-/** Where there is no lock to hold the policy against. */
+/** The findings for a policy without a lock to judge. */
 const unjudged = (policy: LockWish['policy'], path: AbsPath): readonly Finding[] =>
   [...(policy.maxAgeSeconds === undefined ? [] : ['maxAge']), ...(policy.allow === undefined ? [] : ['allow'])].map(
     (member) => ({
@@ -172,7 +172,7 @@ const unparsable = (path: AbsPath, text: string, message: string, span: { start:
 
 const isSome = <T>(list: readonly T[]): list is readonly [T, ...T[]] => list.length > 0;
 
-/** By Nix's own rules. */
+/** The reasons by Nix's own rules. */
 const reasonFor = (input: string | undefined, text: string): Reason => ({
   ...(input && { input }),
   text,
@@ -244,7 +244,7 @@ async function judge(
 
 const endOf = ({ verdict }: LockVerdict): string => verdict;
 
-/** The follows that lead nowhere, where Nix ends with that. */
+/** The follows that lead nowhere, if Nix fails for that. */
 function nowhereIn({ verdict, reasons }: LockVerdict, source: FlakeText): readonly [Finding, ...Finding[]] | undefined {
   const found = reasons.filter(leadsNowhere).map((reason) => nowhere(reason, source));
   return verdict === 'error' && isSome(found) ? found : undefined;
@@ -271,7 +271,7 @@ const undecided = ({ reasons }: LockVerdict, dir: AbsPath): Finding => ({
   path: join(dir, 'flake.lock'),
 });
 
-/** The lock without some root inputs: what Nix then locks anew, with flags that every version takes. */
+/** The lock without some root inputs: Nix locks these anew, with flags that every version takes. */
 function without(lock: Lock, names: readonly string[]): Lock {
   const root = rootNode(lock);
   const inputs = new Map([...root.inputs].filter(([name]) => !names.includes(name)));

@@ -1,4 +1,4 @@
-// What git does not show of a flake to Nix, where nobody is asked to make it visible: flake.nix, flake.lock, or nothing at all.
+// Finds what git hides from Nix while the git provider is off: flake.nix, flake.lock, or all, if Nix can't open the repository.
 
 import { asFinding } from '../../core/finding.ts';
 import { cannotOpen } from '../../core/machine/git-as-nix.ts';

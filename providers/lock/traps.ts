@@ -1,4 +1,4 @@
-// References in flake.nix that Nix takes for something else than they look like; those of the spec are judged with it.
+// Finds references in flake.nix that mean something else to Nix than they look like; those of the spec are judged with it.
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { InputDecl } from '../../core/formats/flake/flake.ts';
@@ -6,7 +6,7 @@ import { refTraps } from '../../core/formats/flake-ref/traps.ts';
 import type { Finding } from '../../core/model.ts';
 import type { FlakeText } from './audit.ts';
 
-/** `wished`: the references of the spec. A name of the registry is no trap here: it works, and is what many write. */
+/** `wished`: the references of the spec. A name of the registry is no trap here: it works, and many write it. */
 export function flakeTraps({ path, text, flake }: FlakeText, wished: readonly string[]): readonly Finding[] {
   const search = (decls: readonly InputDecl[]): readonly Finding[] =>
     decls.flatMap(({ name, ref, overrides }) => {

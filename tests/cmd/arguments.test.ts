@@ -1,4 +1,4 @@
-// The quick reader of command lines against yargs: whatever it reads, yargs reads the same. And it does read what is ordinary.
+// The quick reader of command lines against yargs: both read each line alike, and the quick one reads every ordinary line.
 
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { readArguments, type Typed } from '../../cmd/arguments.ts';
 import { commandLine } from '../../cmd/main.ts';
 import { COMMANDS, type CommandName, optionsOf } from '../../cmd/options.ts';
 
-/** What yargs makes of it; undefined where it refuses, or shows something instead of running a command. */
+/** The command line as yargs reads it; undefined if it refuses, or prints something instead of running a command. */
 async function yargsReads(argv: readonly string[]): Promise<Typed | undefined> {
   let typed: Typed | undefined;
   const parser = await commandLine(argv, async (command, options) => {
@@ -23,7 +23,7 @@ async function yargsReads(argv: readonly string[]): Promise<Typed | undefined> {
 
 const NAMES = Object.keys(COMMANDS) as CommandName[];
 
-/** Words that options take, and words on which the two may part. */
+/** Words that options take, and words on which the two readers may differ. */
 const VALUES = [
   'human',
   'json',
@@ -109,7 +109,7 @@ test('what the quick reader reads, yargs reads the same', async () => {
     }),
     { numRuns: 500 },
   );
-  // Otherwise nothing was compared.
+  // Else the test has compared nothing.
   expect(read).toBeGreaterThan(50);
 }, 60_000);
 

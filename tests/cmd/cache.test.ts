@@ -1,5 +1,5 @@
-// Whose compiled code is run: dist/reflake.cache is used only where nobody but the owner of the program can have written it.
-// A cache that says "this cache ran" shows whether it was used; the program without one still works.
+// dist/reflake.cache is used only if nobody but the owner of the program can have written it. A cache that prints "this cache
+// ran" shows whether it was used; without one the program still works.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -41,7 +41,7 @@ afterEach(() => rmSync(top, { recursive: true }));
 const telling = (build = buildOf(readFileSync(PROGRAM, 'latin1'))): Buffer =>
   cacheOf(build, 'console.log("this cache ran")');
 
-/** What it says of `--version`, run as this user. */
+/** The output of `--version`, run as this user. */
 function says(uid = 0): string {
   const ran = spawnSync(process.execPath, [join(dist, 'reflake.cjs'), '--version'], {
     encoding: 'utf8',
@@ -49,7 +49,7 @@ function says(uid = 0): string {
     cwd: '/',
     uid,
     gid: uid,
-    // What opens a FIFO waits for ever.
+    // open(2) of a FIFO would wait for ever.
     timeout: 20_000,
   });
   return ran.status === 0 ? ran.stdout.trim() : `exit ${ran.status}: ${ran.stderr}`;

@@ -1,4 +1,4 @@
-// Under sudo, what somebody else's environment would have root load is refused before anything is looked at.
+// Under sudo, variables of the caller's environment that make root load code are refused before any look.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -23,7 +23,7 @@ test.each([
   expect([ran.status, ran.stdout]).toEqual([64, '']);
   expect(ran.stderr).toMatch(new RegExp(`^error: ${name} is set.*sudo env -u ${name} reflake`));
   expect(reflake({ SUDO_UID: '1000', SUDO_GID: '100', SUDO_USER: 'srid', [name]: '' }).status).toBe(0);
-  // Root's own, and an ordinary user's, are their own affair.
+  // Root without a caller, and an ordinary user, may set them.
   expect(reflake({ [name]: value }).status).toBe(0);
   expect(reflake({ SUDO_UID: '0', SUDO_GID: '0', SUDO_USER: 'root', [name]: value }).status).toBe(0);
 });

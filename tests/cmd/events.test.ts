@@ -53,7 +53,7 @@ const typesOf = ({ lines }: { readonly lines: readonly Line[] }): readonly strin
 ];
 const SPEC = ['--spec', 'reflake.json'];
 
-/** In this order: some leave what a later one tells of. */
+/** The order counts: some calls leave state that a later one reports. */
 const CALLS: readonly (readonly [words: readonly string[], code: number, types: readonly string[]])[] = [
   [['validate', ...SPEC], 0, ['version', 'validated', 'ended']],
   [['validate', '--spec', 'broken.json'], 65, ['version', 'diagnostic', 'ended']],
@@ -134,7 +134,7 @@ test('a plan has one id in plan and in apply, also before there is a state direc
     dir = other;
     chmodSync(dir, 0o755);
     mkdirSync(`${dir}/machine`);
-    // Something is back at the old place: it is set aside beside the state.
+    // A tree is back at the old place; apply sets it aside in the state directory.
     layOut(`${dir}/machine`, { ...BASES.machines.settled, '/etc/nixos/configuration.nix': '{ }\n' });
     writeFileSync(`${dir}/reflake.json`, specOf({}));
     const idOf = (...words: readonly string[]): unknown =>

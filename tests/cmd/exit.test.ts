@@ -1,4 +1,4 @@
-// Which code a command ends with: of answers and of problems, by the registry of codes; and that README says the same as --help.
+// The exit code for answers and for problems, by the registry of codes; and README.md lists the same codes as --help.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { EXIT_MEANINGS, exitOfAnswers, exitOfOutcome, exitOfProblems } from '../../cmd/session/exit.ts';

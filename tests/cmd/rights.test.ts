@@ -1,4 +1,4 @@
-// What needs root is said before anything is written, of whatever command: a move of somebody else's tree as well.
+// A command that needs root says so before it writes anything; to move another user's tree needs root too.
 import { expect, test } from '@jest/globals';
 import { missingRights } from '../../cmd/session/rights.ts';
 import type { Edit, Entry, Owner } from '../../core/model.ts';

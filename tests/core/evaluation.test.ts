@@ -1,4 +1,4 @@
-// The question that Nix is asked, and what is made of its answer or its words.
+// The question to Nix, and the reading of its answer and of its errors.
 
 import { describe, expect, test } from '@jest/globals';
 import { failureIn } from '../../core/evaluation/failure.ts';

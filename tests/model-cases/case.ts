@@ -11,7 +11,7 @@ import type { Paths } from '../support/memory-host.ts';
 import type { Literal } from '../support/trees.ts';
 
 export interface Case {
-  /** For people: what it is about. */
+  /** The subject, for people. */
   readonly why?: string;
   readonly machine: Literal;
   readonly first: Apply;
@@ -44,7 +44,7 @@ export type Wish =
 
 type Who = readonly [number, number];
 
-/** What somebody else does before a step of the first apply, or `between` the two. */
+/** An act of another user before a step of the first apply, or `between` the two. */
 export interface Act {
   readonly when: At;
   readonly act: 'replace' | 'edit' | 'delete' | 'chmod' | 'file' | 'tree';
@@ -89,7 +89,10 @@ export interface Built {
   readonly after: Paths;
 }
 
-/** Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch, but for what a move has put there. */
+/**
+ * Edits whose `before`s hold, each where the ones before it have led. A path that comes again begins a new batch, but for what
+ * a move has put there.
+ */
 export function build(world: Paths, { wishes, inOneBatch = false }: Apply): Built {
   const after: Paths = new Map(world);
   const blobs: Record<string, Uint8Array> = {};

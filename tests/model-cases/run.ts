@@ -1,5 +1,5 @@
-// Runs one case of the model and says which laws it broke. The world that ought to come of it is worked out apart from
-// the executor, by the builder of the edits; what an outcome claims is held against it.
+// Runs one case of the model and names the laws it broke. The builder of the edits computes the expected world, apart from the
+// executor, and the outcome's claim is compared with it.
 
 import {
   appendFileSync,
@@ -37,7 +37,7 @@ import { type Act, type Apply, type At, build, type Case, carried, isKeptBeside,
 
 export type Where = 'memory' | 'disk';
 
-/** What happened, for those who count: a model that never meets a fault proves nothing. */
+/** The events of the case, to be counted: a model that never meets a fault proves nothing. */
 export interface Ran {
   readonly breaches: Breaches;
   /** `applied`, `dead`, ... of the first apply, and `acted`, `refused the lock`. */
@@ -97,7 +97,7 @@ async function runIn(place: Place, one: Case, where: Where): Promise<Ran> {
     if (recovered?.status !== 'stuck') breaches.push(...difference('others', rows(due), rows(scene.rows())));
   }
   if (one.second !== undefined && recovered?.status !== 'stuck') {
-    // What is theirs is part of what it must leave alone or was shown in its edits.
+    // Files of the other user are part of the machine now: the second apply leaves them alone, or has them in its edits.
     breaches.push(...(await runSecond(scene, one.second, met)));
   }
   return { breaches, met };
@@ -179,7 +179,7 @@ const smooth = (which: string, outcome: Outcome | undefined): Breaches =>
     ? []
     : [`${which}, undisturbed: ${JSON.stringify(outcome)}`];
 
-/** What an outcome says is so. Staging directories may be left until the next run. */
+/** Checks the claim of an outcome. Staging directories may be left until the next run. */
 function judged(
   which: string,
   outcome: Outcome | undefined,
@@ -262,7 +262,7 @@ function actorIn({ hand }: Place): Actor {
   };
 }
 
-/** Whether all above the path are directories themselves. */
+/** True if everything above the path is a real directory, no link. */
 const leadsTo = (path: AbsPath, hand: Pick<Hand, 'kind'>): boolean => {
   const above = parent(path);
   return above === ROOT || (leadsTo(above, hand) && hand.kind(above) === 'dir');
@@ -273,7 +273,7 @@ interface Place {
   readonly hand: Hand;
 }
 
-/** What somebody else can do, apart from every part of reflake. */
+/** Another user's acts, written without any part of reflake. */
 interface Hand {
   readonly kind: (path: AbsPath) => 'absent' | 'file' | 'dir' | 'link' | 'other';
   /** Instead of whatever is there. */
@@ -282,7 +282,7 @@ interface Hand {
   readonly dir: (path: AbsPath) => void;
   readonly remove: (path: AbsPath) => void;
   readonly chmod: (path: AbsPath, mode: number) => void;
-  /** Whether any file of the machine, out of sight or not, holds it. */
+  /** True if any file of the machine, staging directories included, holds it. */
   readonly holds: (token: string) => boolean;
 }
 

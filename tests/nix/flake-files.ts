@@ -61,7 +61,7 @@ function isUnbound(dir: string, real: RealNix): boolean {
   return /undefined variable/.test(real.run(['eval', '--file', join(dir, 'flake.nix'), 'inputs']).said);
 }
 
-/** Whether Nix takes a flake.nix before it fetches anything. */
+/** Compares which flake.nix files Nix accepts before it fetches anything. */
 export function compareRefusals(tally: Tally, real: RealNix, some: Some): void {
   const written = [...reads, ...vectorFlakes()];
   const texts = [...new Set([...some(written, RECORDED), ...some(mutate(written, 120, 14))])];
@@ -80,7 +80,7 @@ export function compareRefusals(tally: Tally, real: RealNix, some: Some): void {
   });
 }
 
-/** Why we refuse a flake.nix. */
+/** Our reason to refuse a flake.nix. */
 function complaintOf(text: string, nix: NixVersion): string | undefined {
   const read = readFlake(text);
   if (!read.ok) return read.error.message;
@@ -88,13 +88,13 @@ function complaintOf(text: string, nix: NixVersion): string | undefined {
   return inputs.ok ? undefined : inputs.errors[0]?.message;
 }
 
-/** What an older Nix takes. */
+/** Forms that an older Nix accepts. */
 const older: readonly (readonly [RegExp, string])[] = [
   [/\bself\b/, '`self` is an input like any other before 2.27'],
   [/is not an absolute path/, 'a relative path is one in the store, which only Nix knows'],
 ];
 
-/** What Nix says of the file itself, and not of what it refers to. */
+/** Errors of Nix about the file itself, and not about its inputs. */
 const refusal =
   /syntax error|must be an attribute set|expected an? .* but got|unexpected flake input attribute|unsupported attribute|lacks attribute|already defined|flake configuration setting|while a string, Boolean|undefined variable|flake reference|is unsupported|not supported by scheme|unsupported parameter|invalid flake input attribute|is not valid|isn't a valid|thunk|path element|is not a valid URL|is not a valid flake ID|should not have an authority|^error: .* URL '.*' is invalid|unexpected authority|unsupported \w+ input attribute|not allowed at|attribute '\w+' is not supported/m;
 

@@ -41,7 +41,7 @@ export function compareGitTrees(tally: Tally, real: RealNix, some: Some): void {
   compareFiles(tally, real, some);
 }
 
-/** Whether Nix can use a repository of some kind; what the git of the machine decides is left to it. */
+/** Compares whether Nix can use each kind of repository; kinds that the machine's git decides are counted as left. */
 function compareRepositories(tally: Tally, real: RealNix, some: Some): void {
   for (const repository of some(gitRepositories, RECORDED)) {
     const dir = join(real.scratch, `repository-${repository.name}`);

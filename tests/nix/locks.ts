@@ -185,7 +185,7 @@ export function compareRandomLocks(tally: Tally, real: RealNix, some: Some): voi
     writeFileSync(join(root, 'f/flake.nix'), flake);
     const ours = judge(flake, text, real.nix, (path) => readFileSync(join(path, 'flake.nix'), 'utf8'));
     const theirs = ask(join(root, 'f'), real);
-    // Whether an input that has to be fetched has what is overridden in it can't be known without fetching it.
+    // Without a fetch nobody knows whether an input has the inputs that are overridden in it.
     if (ours === 'stale' && theirs.verdict === 'error' && /non-existent|follow/.test(theirs.said))
       tally.leaves('a `follows` through an input that is not locked yet');
     else settle(tally, `${before} -> ${changed}`, ours, theirs, real);

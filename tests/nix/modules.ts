@@ -33,7 +33,7 @@ const texts: readonly string[] = [
 const random = (seed: number, some: Some): readonly string[] =>
   some(fc.sample(randomModule, { numRuns: 300, seed })).map(({ text }) => text);
 
-/** What Nix makes of a module; undefined where it throws. */
+/** The values of a module by Nix; undefined if it throws. */
 interface Evaluated {
   readonly hostName: string | null;
   readonly stateVersion: string | null;
@@ -94,7 +94,7 @@ export function compareModuleEdits(tally: Tally, real: RealNix, some: Some): voi
   ) as [readonly (Evaluated | undefined)[], readonly (Evaluated | undefined)[]];
   pairs.forEach(({ after: text, what }, index) => {
     const [was, is] = [before[index], after[index]];
-    // What was removed may have been what did not evaluate.
+    // The removed binding may have been the one that did not evaluate.
     if (was === undefined && (is === undefined || what === 'removal')) return;
     if (was === undefined || is === undefined) {
       tally.disagreements.push(`${what}: ${is === undefined ? 'no longer evaluates' : 'evaluates now'}: ${text}`);
@@ -154,7 +154,7 @@ function evaluateModules(
   real: RealNix,
 ): readonly (Evaluated | undefined)[] {
   const dir = join(real.scratch, folder);
-  // What a text takes from around it: `with` gives way to every variable of the text itself.
+  // Names that a module takes from around it. Bound by `with`, since every variable of the module itself hides them.
   const wrapped = modules.map((text, index) => [`${index}.nix`, `with import ./around.nix;\n(\n${text}\n)\n`] as const);
   writeTree(dir, { ...Object.fromEntries(wrapped), 'around.nix': around, 'observe.nix': observe });
   const expressions = modules.map(

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 
-/** What a command of Nix did. `said` is its stderr without colours. */
+/** The result of a command of Nix. `said` is its stderr without colours. */
 export interface Answer {
   readonly ok: boolean;
   readonly out: string;
@@ -79,7 +79,7 @@ function rulesOf(release: string): NixVersion {
   return is(34) ? '2.34' : is(26) ? '2.26' : '2.8';
 }
 
-/** What a complaint of Nix comes to: its last error. */
+/** The last error in Nix's output. */
 export function lastError(said: string): string {
   return (
     said
@@ -103,7 +103,7 @@ export function askRepl(real: RealNix, expressions: readonly string[]): readonly
     if (answers.length === 0 || answers.length > asked.length) throw new Error('nix repl answers something else');
     for (const answer of answers) {
       const line = answer.split('\n').find((one) => one.startsWith('"'));
-      // What it prints is a Nix string that holds JSON.
+      // It prints a Nix string that holds JSON.
       values.push(line === undefined ? undefined : JSON.parse(unquoted(line)));
     }
   }

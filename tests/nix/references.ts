@@ -30,8 +30,8 @@ interface Case {
 }
 
 /**
- * What a reference in an input means: Nix calls a lock fresh only where the attributes locked are those it parses, so one
- * look at a flake with many inputs tells of all that parse. Each that does not parse has a flake of its own.
+ * Compares the attributes of a reference in an input. Nix calls a lock fresh only if the locked attributes are those it parses,
+ * so one look at a flake with many inputs tests all that parse. Each that does not parse has a flake of its own.
  */
 export function compareInputRefs(tally: Tally, real: RealNix, some: Some): void {
   const drawn = fc.sample(randomRefs, { numRuns: 1200, seed: 21 });

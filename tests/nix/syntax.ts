@@ -1,4 +1,4 @@
-// Nix expressions: what parses, as what tree, and what strings are worth.
+// Nix expressions: which texts parse, their trees, and the values of strings.
 import { evaluateWithNix } from '../core/formats/nix/parse-oracle.ts';
 import { compareSyntax } from '../core/formats/nix/syntax-compare.ts';
 import { constantString, mutate, readCorpus, stringMutants } from '../core/formats/nix/syntax-corpus.ts';

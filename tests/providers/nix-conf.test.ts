@@ -91,7 +91,7 @@ async function look(files: Readonly<Record<string, string>>, nix?: string) {
   };
 }
 
-/** What is there, which file is edited, and its text then. Afterwards both features are in force, and a second look is content. */
+/** Files before, the file edited, and its text after. Then both features are in force, and a second look finds nothing. */
 const EDITS: readonly {
   readonly what: string;
   readonly files: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
-// What is wrong with a spec, a machine, the tools or the surroundings: each gets its diagnostic with code, place and
-// hint, the exit code of the contract, and an untouched machine. Through the real program on temporary machines.
+// Mistakes in a spec, a machine, the tools or the surroundings: each gets its diagnostic with code, place and hint and its exit
+// code, and leaves the machine untouched. Through the real program on temporary machines.
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';

@@ -1,4 +1,4 @@
-// What the text of a flake leaves open is decided by the real Nix: through the command line, on a machine.
+// The real Nix decides what the text of a flake leaves open: through the command line, on a machine.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
 import { expectCode, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';

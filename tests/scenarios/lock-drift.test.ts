@@ -1,4 +1,4 @@
-// What Nix does not notice about a lock is drift, each kind with its code; and the lock is judged without Nix and network.
+// Changes of a lock that Nix does not notice are drift, each kind with its code; the lock is judged without Nix and network.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
 import { expectCode, inPath, machineLines, toolsDir, withPath } from '../fixtures/scenario.ts';

@@ -1,5 +1,5 @@
-// What hinders a write is in the plan, and apply says the same words: mounts, read-only and immutable places, a directory that
-// its owner has shut, git at work, no room. Nothing is written; and once it is mended the plan goes through.
+// Hindrances to a write are in the plan, and apply reports the same words: mounts, read-only and immutable places, a directory
+// that its owner has shut, git at work, no room. Nothing is written; and once the hindrance is gone, the apply goes through.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

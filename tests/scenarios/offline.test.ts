@@ -1,5 +1,5 @@
-// --offline is offline: no socket of another family than AF_UNIX, in plan, check and apply, with a lock that must change. And what
-// goes to Nix and what comes from it: the caller's ssh, and no credentials on the screen.
+// --offline opens no socket but AF_UNIX ones, in plan, check and apply, with a lock that must change. Also: the caller's ssh
+// agent reaches Nix, and no credentials reach the screen.
 
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -72,7 +72,7 @@ test('credentials in a url are never printed', async () => {
     });
     expect(terminal.stdout.match(/hunter/g)).toBeNull();
   }
-  // Where the text of the spec itself is shown.
+  // Here the text of the spec itself is shown.
   writeFileSync(`${machine.dir}/home/srid/reflake.yaml`, spec(urls[0]!).replace('inputs:', 'inputz:'));
   const broken = await machine.sh('reflake validate 2>&1', { sudo: 'srid' });
   expect(broken.stdout.match(/hunter\d/g)).toBeNull();

@@ -1,5 +1,5 @@
-// The right machine, through the real program: a copied disk, a rename as a plan of its own, a nixpkgs that goes back, and an
-// attribute that is not the host's name. What does not agree is exit 6, with both values.
+// The guards of the right machine, through the real program: a copied disk, a rename as a plan of its own, an older nixpkgs, an
+// attribute that is not the host's name. A mismatch is exit 6, with both values.
 
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';

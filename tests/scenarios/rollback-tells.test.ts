@@ -1,5 +1,5 @@
-// A rollback is planned, shown and asked about like an apply, through the real program: what can't be done is said before the
-// question, and what its caller could not read is not shown.
+// A rollback is planned, shown and asked about like an apply, through the real program: reasons against it are told before the
+// question, and text that its caller can't read is not shown.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';

@@ -8,7 +8,7 @@ import { expectCode } from '../fixtures/scenario.ts';
 
 const NIXPKGS = 'path:/opt/reflake/tests/fixtures/nixpkgs';
 
-/** What any Nix call touches, and where reflake keeps its journal, is not the machine that a plan is about. */
+/** Paths that any Nix call touches, and reflake's own state: no part of the machine that a plan is about. */
 const WITHOUT = [
   'nix',
   'tmp',

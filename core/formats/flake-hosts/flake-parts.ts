@@ -1,4 +1,4 @@
-// Hosts in the modules that mkFlake of flake-parts gets: `flake.nixosConfigurations.x`, in flake.nix or in files of the flake.
+// Reads hosts in the modules of mkFlake (flake-parts): `flake.nixosConfigurations.x`, in flake.nix or in files of the flake.
 
 import { describe } from '../nix/describe.ts';
 import { type Bound, innerScope, type Scope, sourceOf } from '../nix/scope.ts';
@@ -12,7 +12,7 @@ import { mergeAttrs, nodeAt, type SetNode } from './tree.ts';
 /** `at`: the set in flake.nix that a new host can be written into. */
 export interface FoundHosts {
   readonly hosts: ReadonlyMap<string, Bound>;
-  /** What may hold other hosts. */
+  /** Parts that may hold other hosts. */
   readonly unknown: readonly Place[];
   readonly at?: { readonly set: SetNode; readonly scope: Scope | undefined };
 }
@@ -66,7 +66,7 @@ function unread(bound: Bound): Place {
   return { ...bound, reason: describe(settled.expr) };
 }
 
-/** What a module says, behind its path and its arguments. */
+/** The body of a module, behind its path and its arguments. */
 function opened(item: Bound): Bound | undefined {
   const path = modulePath(item);
   if (path === undefined) return settleBody(item.expr, item.scope);

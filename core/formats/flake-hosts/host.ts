@@ -1,4 +1,4 @@
-// Reads one host of nixosConfigurations: the call of nixosSystem that it comes to, its modules, and where each stands.
+// Reads one host of nixosConfigurations: its call of nixosSystem, its modules, and the place of each.
 // The only place that decides which modules of a host are paths of this flake.
 
 import { describe, spanOf } from '../nix/describe.ts';
@@ -21,7 +21,7 @@ type ModuleRead = {
   | { readonly kind: 'path'; readonly path: string }
   /** A module that is no path of this flake. */
   | { readonly kind: 'other' }
-  /** It, or a part of the list, can't be read: it may be any module, or hold any. */
+  /** A part of the list that can't be read: it may be, or hold, any module. */
   | { readonly kind: 'unknown' }
 );
 
@@ -126,7 +126,9 @@ function throughSystem(value: Resolved): Resolved {
   return { ...settle(body.expr.body, { ...inner, bound }), direct: false };
 }
 
-/** `via`: where it came from, since `let l = l ++ l; in l` has no end. `budget`: since sixty variables can mean 2^60 modules. */
+/**
+ * `via`: where it came from, since `let l = l ++ l; in l` has no end. `budget`: since sixty variables can mean 2^60 modules.
+ */
 interface Walk {
   readonly special: ReadonlyMap<string, Bound>;
   readonly via: readonly Expr[];

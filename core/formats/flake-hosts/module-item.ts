@@ -1,4 +1,4 @@
-// One item of a list of modules: a path of this flake, something of another flake, or neither for certain; and its place.
+// Reads one item of a list of modules: a path of this flake, a module of another flake, or neither for certain; and its place.
 
 import { type Bound, frameOf, lambdaScope, type Scope, type Source, sourceOf } from '../nix/scope.ts';
 import { walk } from '../nix/walk.ts';
@@ -6,16 +6,16 @@ import { constantOf, settle } from '../nix-value/constant.ts';
 import { isFlake } from '../nix-value/library.ts';
 import type { Resolved } from '../nix-value/static.ts';
 
-/** Whether it stands in flake.nix. */
+/** True if it stands in flake.nix. */
 export const isHere = (scope: Scope | undefined): boolean => fileOf(scope) === undefined;
 
-/** The source that an offset means, where it is another file than flake.nix. */
+/** The file of an offset, if it is not flake.nix. */
 function fileOf(scope: Scope | undefined): Source | undefined {
   const source = sourceOf(scope);
   return source === undefined || source.path === './flake.nix' ? undefined : source;
 }
 
-/** For places: `in` where it is another file than flake.nix. */
+/** Adds `in` to a place that is not in flake.nix. */
 export function inFile(scope: Scope | undefined): { readonly in?: Source } {
   const source = fileOf(scope);
   return source ? { in: source } : {};
@@ -79,7 +79,7 @@ function isUnderForeign(scope: Scope | undefined): boolean {
   return false;
 }
 
-/** What a module says behind its arguments: those that `specialArgs` gives by their values, others unknown. */
+/** The body of a module behind its arguments: those in `specialArgs` have values, others are unknown. */
 export function moduleBody(module: Bound, special: ReadonlyMap<string, Bound>): Resolved {
   let at = settle(module.expr, module.scope);
   while (at.expr.kind === 'lambda') {
@@ -93,7 +93,7 @@ export function moduleBody(module: Bound, special: ReadonlyMap<string, Bound>): 
   return at;
 }
 
-/** Whether an argument may lead to files of this flake. */
+/** True if an argument may lead to files of this flake. */
 function namesOwn({ expr, scope }: Bound): boolean {
   let found = false;
   walk(expr, (part) => {

@@ -1,5 +1,5 @@
-// Reads the outputs function of flake.nix: its arguments, and the hosts of nixosConfigurations in the layouts that say
-// everything literally. The only place that looks for hosts; what it can't read for certain it calls opaque, with a reason.
+// Reads the outputs function of flake.nix: its arguments, and the hosts of nixosConfigurations.
+// The only place that looks for hosts; a part that it can't read for certain it calls opaque, with a reason.
 
 import { calledName, describe, spanOf } from '../nix/describe.ts';
 import { type Bound, innerScope, type Lambda, lambdaScope, type Scope, type Source } from '../nix/scope.ts';
@@ -28,11 +28,11 @@ export interface OutputsRead {
   readonly span: Span;
 }
 
-/** What it is that can't be read: what outputs returns, made by flake-parts or not, or nixosConfigurations alone. */
+/** The part that can't be read: the result of outputs, made by flake-parts or not, or nixosConfigurations alone. */
 type OpaquePart = 'flake-parts' | 'outputs' | 'nixosConfigurations';
 
 /**
- * Where hosts are, or could be added; for the editor. `hosts`: nixosConfigurations itself, where `at` is the set in flake.nix
+ * The place of hosts, or for new ones; for the editor. `hosts`: nixosConfigurations itself, where `at` is the set in flake.nix
  * that a new host can be written into; `body`: the set that outputs returns, where it has none yet. `scope`: the variables
  * there; `args`: those of them that are arguments of outputs.
  */
@@ -40,7 +40,7 @@ export type HostsPlace =
   | {
       readonly kind: 'hosts';
       readonly hosts: ReadonlyMap<string, Bound>;
-      /** What may hold other hosts. */
+      /** Parts that may hold other hosts. */
       readonly unknown: readonly Place[];
       readonly at?: SetNode;
       readonly scope: Scope | undefined;

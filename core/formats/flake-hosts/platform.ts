@@ -1,5 +1,5 @@
-// For which system a host is built: what its modules say of `nixpkgs.hostPlatform` and its older spellings, and the argument
-// `system`, which they override. Definitions count as the module system counts them; what hides one is said.
+// Finds the system of a host: from `nixpkgs.hostPlatform` and its older spellings in its modules, which override the argument
+// `system`. Definitions count as in the module system; text that may hide one is reported.
 
 import { describe, spanOf } from '../nix/describe.ts';
 import { type Bound, type Source, sourceOf } from '../nix/scope.ts';
@@ -25,20 +25,20 @@ export type SystemRead =
     }
   | { readonly kind: 'opaque'; readonly reason: string; readonly span: Span; readonly in?: Source };
 
-/** What is looked through. `isDeep`: the files of the modules too. */
+/** The parts to search. `isDeep`: the files of the modules too. */
 export interface PlatformOf {
   /** Of nixosSystem. */
   readonly args: ReadonlyMap<string, Bound>;
-  /** What `specialArgs` hands to the modules. */
+  /** The values that `specialArgs` gives to the modules. */
   readonly special: ReadonlyMap<string, Bound>;
   /** The parts of its `modules`. */
   readonly parts: readonly Resolved[];
-  /** Whether an expression stands in what belongs to this host alone. */
+  /** True if an expression stands in text that belongs to this host alone. */
   readonly isOwn: (bound: Bound) => boolean;
   readonly isDeep: boolean;
 }
 
-/** A definition: of a system, or (`why`) of something that the text does not tell. `maybe`: where it counts is not known. */
+/** A definition: of a system, or (`why`) of one that the text does not tell. `maybe`: it may not count. */
 interface Said extends Bound {
   readonly of: Option;
   readonly priority: number;
@@ -51,7 +51,7 @@ interface Said extends Bound {
 const OPTIONS = ['hostPlatform', 'localSystem', 'system'] as const;
 type Option = (typeof OPTIONS)[number];
 
-/** What may define it, out of sight: `here` in its own text, `files` in files that it may lead to as well, `surely` it does. */
+/** Text that may define it out of sight: `here` itself, `files` also files that it may lead to; `surely`: it does define it. */
 interface Hidden extends Bound {
   readonly why: string;
   readonly how: 'here' | 'files' | 'surely';
@@ -61,7 +61,7 @@ interface Search {
   readonly special: ReadonlyMap<string, Bound>;
   readonly said: Said[];
   readonly hidden: Hidden[];
-  /** Files that were looked into, and whether they count for certain. */
+  /** Files that were read, and whether they count for certain. */
   readonly seen: Map<string, boolean>;
   readonly isDeep: boolean;
   steps: number;
@@ -70,8 +70,8 @@ interface Search {
 const MOST_MODULES = 5000;
 
 /**
- * The system of a host. `wished`: where the call and inline modules say this one, and so do all files of the flake that say any,
- * which of them are imported need not be known.
+ * The system of a host. `wished`: if the call and its inline modules name this one, and so does every file of the flake that
+ * names any, the imports need not be known.
  */
 export function platformOf(asked: PlatformOf, wished?: string): SystemRead {
   if (!asked.isDeep || wished === undefined) return found(asked, false);
@@ -133,13 +133,13 @@ function strongest(said: readonly Said[]): Said | undefined {
     : first;
 }
 
-/** Where a module is hidden, any file of the flake may be meant. */
+/** A hidden module may be any file of the flake. */
 function lookInOthers(search: Search): void {
   const [hidden] = search.hidden.filter(({ how }) => how === 'files');
   if (hidden) lookInFiles(search, hidden.scope);
 }
 
-/** A place for what concerns no text. */
+/** A place for a reason that concerns no text. */
 const WHOLE: Expr = { kind: 'var', name: '', start: 0, end: 0 };
 
 function lookInFiles(search: Search, scope: Bound['scope']): void {
@@ -154,7 +154,7 @@ function lookInFiles(search: Search, scope: Bound['scope']): void {
   }
 }
 
-/** An expression, and whether it is not known to count. */
+/** An expression, and whether it may not count. */
 interface Perhaps extends Bound {
   readonly maybe: boolean;
 }
@@ -177,7 +177,7 @@ function lookInList(search: Search, list: Perhaps): void {
   }
 }
 
-/** What an expression may come to where a condition is not known; undefined where it is no such choice. */
+/** The possible values of an expression with an unknown condition; undefined if it is no such choice. */
 function branchesOf({ expr, scope, maybe }: Perhaps): readonly Perhaps[] | undefined {
   if (expr.kind === 'if') return [expr.then, expr.else].map((branch) => ({ expr: branch, scope, maybe: true }));
   const { name, args } = callIn({ expr, scope });
@@ -200,7 +200,7 @@ function lookInItem(search: Search, item: Perhaps): void {
     lookInModule(search, item);
     return;
   }
-  // Pure evaluation refuses what is absolute.
+  // Pure evaluation refuses absolute paths.
   if (/^[/~]/.test(path)) return;
   const isElsewhere = plainPath(path) === undefined;
   if (isElsewhere) search.hidden.push({ ...item, why: `the module ${path} lies outside of the flake`, how: 'surely' });
@@ -209,7 +209,7 @@ function lookInItem(search: Search, item: Perhaps): void {
   const opened = tree?.nix(path);
   if (opened === undefined || tree === undefined) return;
   if (!opened.ok) {
-    // One that is not there, or is broken, fails whatever it would say; this is about what Nix would take.
+    // A missing or broken file makes evaluation fail; here only the value counts that Nix would take.
     const isTelling = tree.matching(DEFINES).includes(plainPath(path) ?? path);
     const why = `the module ${path} can't be read: ${opened.reason}`;
     if (isTelling) search.hidden.push({ ...item, why, how: 'surely' });
@@ -267,7 +267,7 @@ function defined(search: Search, of: Option, found: Perhaps): void {
   else if (all.entries.size > 0) search.said.push({ ...found, of, priority, why: 'it is computed' });
 }
 
-/** Each definition of an option in a set, through conditions; what hides one is told. */
+/** Every definition of an option in a set, through conditions; and text that may hide one. */
 function lookUp(search: Search, at: Perhaps, path: readonly string[], tell: (found: Perhaps) => void): void {
   const [name, ...rest] = path;
   if (name === undefined) {
@@ -292,7 +292,10 @@ function lookUp(search: Search, at: Perhaps, path: readonly string[], tell: (fou
   for (const { expr, scope, reason } of all.unknown) search.hidden.push({ expr, scope, why: reason, how: 'here' });
 }
 
-/** `pkgs = import nixpkgs { system = "…"; }`, `pkgs = nixpkgs.legacyPackages."…"`: these packages are taken, whatever modules say. */
+/**
+ * `pkgs = import nixpkgs { system = "…"; }`, `pkgs = nixpkgs.legacyPackages."…"`: these packages are taken, whatever modules
+ * say.
+ */
 function packagesSystem(
   pkgs: Bound,
 ): { readonly value?: string; readonly why?: string; readonly at: Bound } | undefined {
@@ -320,11 +323,11 @@ function packagesSystem(
   }
 }
 
-/** What can define a platform; where only uses of one stand, nothing is defined. */
+/** Matches text that can define a platform, and not mere uses of one. */
 const WORDS = /(?<!stdenv\.|stdenvNoCC\.)\b(hostPlatform|localSystem|crossSystem)\b/;
 const DEFINES = new RegExp(`${WORDS.source}|nixpkgs["}]*\\s*(\\.\\s*(system|pkgs|"|\\$)|=|;)`);
 
-/** Whether text that can't be read may define the platform: the files that it may lead to were all looked into. */
+/** True if unreadable text itself may define the platform; all files that it may lead to have been read. */
 function mayTell({ expr, scope, how }: Hidden): boolean {
   const source = sourceOf(scope);
   if (source === undefined || how === 'surely') return true;

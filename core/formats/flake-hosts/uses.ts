@@ -1,11 +1,11 @@
-// How often a variable is used: text that several places mean is no text of one host alone.
+// Counts the uses of a variable: text that several places use does not belong to one host alone.
 
 import { type Bound, frameOf, type Scope } from '../nix/scope.ts';
 import type { Binding, Expr, Span } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
 import { settle } from '../nix-value/constant.ts';
 
-/** The variable around `at` that is used more than once; undefined where the text stands for itself. */
+/** The variable around `at` that is used more than once; undefined if there is none. */
 export function sharedVariable(root: Expr, at: Span): string | undefined {
   let shared: string | undefined;
   walk(root, (expr) => {
@@ -39,7 +39,7 @@ function usesOf(name: string, root: Expr): number {
   return uses;
 }
 
-/** Whether an argument of a function is used in one place of its body alone, and is the text `wanted` itself. */
+/** True if an argument of a function is used in one place of its body only, and is the text `wanted` itself. */
 export function isPassedOnce({ expr, scope }: Bound, wanted: Expr): boolean {
   if (expr.kind === 'paren') return isPassedOnce({ expr: expr.inner, scope }, wanted);
   if (expr.kind === 'binary' && expr.op === '++')
@@ -63,7 +63,7 @@ function isWritten(value: Bound, wanted: Expr): boolean {
   return holds && isDirect(value.scope) && settle(value.expr, value.scope).expr === wanted;
 }
 
-/** Whether the call's argument is no variable of more. */
+/** True unless the argument of the call is a variable with other uses. */
 function isDirect(scope: Scope | undefined): boolean {
   const [argument] = scope?.bound.values() ?? [];
   return argument !== undefined && settle(argument.expr, argument.scope).direct;

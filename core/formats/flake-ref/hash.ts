@@ -21,7 +21,7 @@ const sizes: Readonly<Record<string, number>> & { readonly sha1: number } = {
   sha512: 64,
 };
 
-/** The notation is told by the length; an SRI hash has but one. */
+/** Reads the digits by their length, which tells the notation. An SRI hash has one notation only: base 64. */
 function hexOf(digits: string, size: number, isSri: boolean): string | undefined {
   if (!isSri && digits.length === size * 2 && /^[0-9a-fA-F]*$/.test(digits)) return digits.toLowerCase();
   if (!isSri && digits.length === Math.ceil((size * 8) / 5) && /^[0-9a-df-np-sv-z]*$/.test(digits))
@@ -30,7 +30,7 @@ function hexOf(digits: string, size: number, isSri: boolean): string | undefined
   return bytes?.length === size ? hex(bytes) : undefined;
 }
 
-/** A `rev` where Nix uses it: what names its algorithm may be any of them, except in Nix 2.8; gives lower-case hex. */
+/** A `rev` where Nix uses it; gives lower-case hex. A prefix may name any algorithm, except in Nix 2.8. */
 export function parseRev(text: string, nix: NixVersion): Step<string> {
   const [, kind = '', mark = '', digits = ''] = /^(md5|sha1|sha256|sha512)([:-])(.*)$/s.exec(text) ?? [];
   const size = nix === '2.8' ? undefined : sizes[kind];

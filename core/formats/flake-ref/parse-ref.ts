@@ -1,4 +1,4 @@
-// Parsing a flake reference: first as a registry id, then as a URL, then as a path (NIX.md section 1.2).
+// Parses a flake reference: first as a registry id, then as a URL, then as a path (docs/nix.md, "References").
 
 import { defaultNix, type NixVersion } from '../nix-version.ts';
 import type { Attrs, RefResult } from './model.ts';
@@ -6,7 +6,7 @@ import { inputFromUrl } from './schemes.ts';
 import { badUrl, decodeQuery, done, failed, parseUrl, percentDecode, type Step, type Url } from './url.ts';
 
 /**
- * Where a reference stands, which decides what relative paths mean:
+ * The place a reference stands in; it decides what relative paths mean:
  * `input` the `url` of a flake input, `input-nonflake` the same with `flake = false`,
  * `parse` the argument of builtins.parseFlakeRef and of `nix registry add`.
  */

@@ -1,4 +1,4 @@
-// Writing a reference as a URL: Nix's flakeRefToString (NIX.md section 1.7).
+// Writes a reference as a URL, as Nix's flakeRefToString does (docs/nix.md, "References").
 
 import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { parseNarHash, parseRev } from './hash.ts';

@@ -25,7 +25,7 @@ export function refFromAttrs(attrs: Attrs, nix: NixVersion = defaultNix): RefRes
   return { ok: true, ref: { attrs: all } };
 }
 
-// What Nix finds once it asks whether the reference is relative, or final.
+// These errors come only when Nix asks whether the reference is relative, or final.
 function stillWrong(attrs: Attrs, nix: NixVersion): string | undefined {
   if (Object.hasOwn(attrs, FINAL) && typeof attrs[FINAL] !== 'boolean')
     return `input attribute '${FINAL}' is not a Boolean`;
@@ -180,7 +180,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
   indirect: ['id'],
 };
 
-// What newer Nix does not look at before it fetches.
+// Newer Nix does not look at these before it fetches.
 const unread: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
   rev: ['path', 'tarball', 'file'],
   narHash: ['git', 'hg', 'indirect'],

@@ -1,4 +1,4 @@
-// Which branch and tag names, commit hashes and hosts Nix accepts in a flake reference (NIX.md section 1.5).
+// Tells the branch and tag names, commit hashes and hosts that Nix accepts in a flake reference (docs/nix.md, "References").
 
 import type { NixVersion } from '../nix-version.ts';
 
@@ -28,7 +28,8 @@ const oldRef = (nix: NixVersion): RegExp =>
 
 const badOldGitRef = /\/\/|^[./]|\/\.|\.\.|[\x00-\x20\x7f:?^~[]|\\|\*|\.lock$|\.lock\/|@\{|[/.]$|^@$|^$/;
 
-// git-check-ref-format on refs/heads/NAME, as libgit2 does it. What has a slash may also be a whole name, hyphen or not.
+// git-check-ref-format(1) on refs/heads/NAME, as libgit2 does it. A name with a slash may begin with a hyphen: libgit2 also
+// takes it for a full name (`refs/tags/x`).
 function isGitRefName(name: string): boolean {
   if (name === '' || name === '@' || /^-[^/]*$/.test(name) || name.endsWith('.')) return false;
   if (/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{/.test(name)) return false;

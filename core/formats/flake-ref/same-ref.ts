@@ -1,11 +1,10 @@
-// When two flake references are the same one: to Nix, which decides whether a lock still fits flake.nix, and to the forge, which
-// decides what is fetched.
+// Compares two flake references: as Nix does when it checks a lock against flake.nix, and as the forge does (ignoring case).
 
 import { defaultNix, type NixVersion } from '../nix-version.ts';
 import { type Attrs, subdir, textAttr } from './model.ts';
 import { parseUrl, renderUrl } from './url.ts';
 
-/** The canonical form in which Nix 2.29 and later compare `original` with flake.nix (NIX.md section 4.3); older Nix compares as is. */
+/** The form in which Nix 2.29 and later compare `original` with flake.nix: without `dir` in `url`. Older Nix compares as is. */
 export function canonical(attrs: Attrs, nix: NixVersion = defaultNix): Attrs {
   const url = textAttr(attrs, 'url');
   if (nix !== '2.34' || url === undefined) return attrs;
@@ -16,7 +15,7 @@ export function canonical(attrs: Attrs, nix: NixVersion = defaultNix): Attrs {
   return { ...attrs, url: renderUrl({ ...parsed.value, query }, nix) };
 }
 
-/** Whether Nix takes two references for the same one when it compares a lock with flake.nix. An empty `dir` equals none. */
+/** True if Nix takes two references for the same one when it compares a lock with flake.nix. An empty `dir` equals none. */
 export function sameRef(a: Attrs, b: Attrs, nix: NixVersion = defaultNix): boolean {
   const left = withoutEmptyDir(canonical(a, nix));
   const right = withoutEmptyDir(canonical(b, nix));
@@ -33,8 +32,8 @@ function withoutEmptyDir(attrs: Attrs): Attrs {
 }
 
 /**
- * A printed reference as its forge knows it: GitHub and GitLab do not tell the case of owner and repository. Branches, tags and
- * what other hosts have stay as they are. Takes patterns of references as well.
+ * A printed reference with owner and repository in lower case where the forge ignores their case (GitHub, GitLab). Branches,
+ * tags and other hosts stay as they are. Takes patterns of references as well.
  */
 export const asForgeKnows = (text: string): string =>
   text.replace(FORGE_PATH, (_, before: string, owner: string) => before + owner.toLowerCase());

@@ -1,4 +1,4 @@
-// The fetchers: how a URL becomes the attributes of a reference, one function per type (NIX.md section 1.4).
+// Turns a URL into the attributes of a reference, one function per fetcher (docs/nix.md, "References").
 
 import type { NixVersion } from '../nix-version.ts';
 import { parseSha1 } from './hash.ts';
@@ -63,7 +63,7 @@ function fromForge(url: Url, nix: NixVersion, show: string): Step<Attrs> {
   const ref = refText ?? queryRef;
   const both = badUrl(`URL '${show}' contains both a commit hash and a branch/tag name ${ref} ${rev}`);
   const hasBoth = rev !== undefined && ref !== undefined;
-  // Old and mid read the hash first, and a hash that is none is no BadURL.
+  // Nix 2.8 and 2.26 read the hash first, and a bad hash is no BadURL there.
   if (nix === '2.34' && hasBoth) return both;
   const hash = rev === undefined ? undefined : parseSha1(rev);
   if (hash !== undefined && !hash.ok) return hash;

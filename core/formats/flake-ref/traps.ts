@@ -1,4 +1,4 @@
-// References that parse but seldom mean what their author meant (NIX.md sections 1.2 and 1.4).
+// Finds references that parse but seldom mean what their author meant (docs/nix.md, "References").
 
 import type { NixVersion } from '../nix-version.ts';
 import { isIndirect, isRelativePath, textAttr } from './model.ts';

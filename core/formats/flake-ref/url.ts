@@ -1,5 +1,5 @@
 // URLs as Nix reads and writes them: neither WHATWG nor quite RFC 3986, and different in each Nix series.
-// Alone knows the grammar, percent-encoding and query rules of NIX.md section 1.2.
+// Alone knows their grammar, percent-encoding and query rules (docs/nix.md, "References").
 
 import type { NixVersion } from '../nix-version.ts';
 import { byteOrder } from './byte-order.ts';

@@ -1,5 +1,5 @@
-// Changes to the text of flake.nix by its attributes: bindings, list items and arguments put in, taken out, renamed.
-// Knows which attribute stands where; how text is laid out, nix/splice.ts knows.
+// Changes the text of flake.nix by its attributes: adds, removes and renames bindings, list items and arguments.
+// Knows the place of each attribute; nix/splice.ts knows how text is laid out.
 
 import { oncePer } from '../../once.ts';
 import type { LeafNode, Occurrence, SetNode } from '../flake-hosts/tree.ts';
@@ -60,7 +60,7 @@ export function removeBindings(open: OpenFlake, leaves: readonly LeafNode[]): Sp
   });
 }
 
-/** Comments from inside of what is taken out. */
+/** The comments inside the removed text. */
 function keepComments(open: OpenFlake, comments: readonly Comment[]): string {
   const { eol } = styleOf(open);
   return comments.map(({ start, end, kind }) => open.text.slice(start, end) + (kind === 'line' ? eol : ' ')).join('');

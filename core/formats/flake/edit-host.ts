@@ -1,4 +1,4 @@
-// The host that a wish wants against nixosConfigurations, and the splices that add it or complete it.
+// Compares the wished host with nixosConfigurations, and makes the splices that add or complete it.
 // The only place that edits outputs.
 
 import { type OpenHost, openHost } from '../flake-hosts/host.ts';
@@ -26,7 +26,7 @@ import {
   nixpkgsInput,
 } from './wish.ts';
 
-/** Where `wish.host` is not what `open` declares. */
+/** The differences between `wish.host` and the host that `open` declares. */
 export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
   const { host } = wish;
   const place = hostsPlace(open.lambda, open.scope);
@@ -124,7 +124,7 @@ function addModules(
   if (call && !modules)
     return edit(insertBindings(open, call.args, [{ path: ['modules'], value: modulesLayout(missing) }]));
   const value = modules?.kind === 'leaf' && modules.occurrences[0].binding.kind === 'bind' ? modules.value : undefined;
-  // A variable: what it means belongs to others as well.
+  // A variable, whose value other parts use too.
   if (value?.kind === 'var' || value?.kind === 'paren') {
     return edit({ start: value.end, end: value.end, text: ` ++ [ ${paths.join(' ')} ]` });
   }
@@ -162,8 +162,8 @@ function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'h
 }
 
 /**
- * How to say nixpkgs where the hosts are: as an argument of outputs, through the name of all inputs, or as an argument
- * or a name to be added. A variable on the way may hide any of them.
+ * The expression for nixpkgs at the place of the hosts: an argument of outputs, an attribute of the whole argument, or an
+ * argument or name to be added. A variable in between may hide any of them.
  */
 function reachNixpkgs(
   open: OpenFlake,
@@ -219,7 +219,7 @@ function refuse(
   return { about: 'host', changes: [change], fix: { kind: kind === 'unreadable' ? 'open' : 'refuse', problem } };
 }
 
-/** Where something stands: in flake.nix, or in another file. */
+/** A place in flake.nix or in another file. */
 interface Place {
   readonly span: Span;
   readonly in?: Source;
@@ -230,7 +230,7 @@ const placed = ({ span: { start, end }, in: file }: Place): Pick<Problem, 'at' |
   ...(file && { in: file }),
 });
 
-/** The host as it would be written by hand, and where it goes. */
+/** The host as a person would write it, and its place. */
 function snippetFor(open: OpenFlake, wish: WithHost, place: HostsPlace): string {
   const { param, formals } = open.flake.outputs;
   const name = nixpkgsName(open, wish) ?? 'nixpkgs';

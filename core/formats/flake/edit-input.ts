@@ -1,4 +1,4 @@
-// The inputs that a wish wants against the inputs that flake.nix declares, and the splices that make them equal.
+// Compares the wished inputs with those that flake.nix declares, and makes the splices that make them equal.
 // The only place that edits `inputs`.
 
 import { oncePer } from '../../once.ts';
@@ -14,7 +14,7 @@ import { declareInput, setFlake, setReference, setUrl } from './input-splices.ts
 import { describeRef, type RefRules, sameReference } from './reference.ts';
 import { followsPath, type InputWish, overridePath, pathTokens } from './wish.ts';
 
-/** Where `wish` is not what `open` declares. All differences are independent of each other. */
+/** The differences between `wish` and the inputs that `open` declares, independent of each other. */
 export function inputDifferences(
   open: OpenFlake,
   wish: InputWish,
@@ -99,7 +99,7 @@ export function inputDifferences(
 const isFollowing = ({ follows, ref }: InputDecl, target: string): boolean =>
   follows !== undefined && ref.kind === 'none' && pathTokens(follows).join('/') === pathTokens(target).join('/');
 
-/** What an override says of its source; one without any only leads to others. */
+/** The source that an override names; one without only leads to deeper ones. */
 const saidOf = (override: InputDecl): string | undefined =>
   override.follows === undefined && override.ref.kind === 'none' ? undefined : describeRef(override);
 
@@ -120,7 +120,7 @@ function overrideAt(decl: InputDecl, path: readonly string[]): InputDecl | undef
   return at;
 }
 
-/** Nix refuses these, so an edit would break the flake. NIX.md sections 2 and 3.4. */
+/** The reason Nix refuses a follows, so that an edit would break the flake (docs/nix.md, "flake.lock"). */
 function followsProblem(name: string, input: string, target: string, known: ReadonlySet<string>): string | undefined {
   const tokens = pathTokens(target);
   const first = tokens[0];
@@ -212,7 +212,7 @@ function stuck(open: OpenFlake, path: readonly string[], to: string, pointer: st
   };
 }
 
-/** Where the innermost attribute on `path` that exists is written. */
+/** The place of the innermost existing attribute on `path`. */
 function spanOf(open: OpenFlake, path: readonly string[]): Span {
   for (let length = path.length; length > 0; length--) {
     const binding = nodeAt(open.root, path.slice(0, length))?.occurrences[0]?.binding;

@@ -15,8 +15,8 @@ import { type FlakeWish, pathTokens } from './wish.ts';
 
 export type FlakeEdit =
   /**
-   * `changes` is empty, and `text` the text given, where nothing differs. `flake` is what the new text declares. `open`: what the
-   * text does not tell.
+   * If nothing differs, `changes` is empty and `text` the text given. `flake`: the new text as read. `open`: wishes that the
+   * text does not decide.
    */
   | {
       readonly ok: true;
@@ -25,7 +25,7 @@ export type FlakeEdit =
       readonly flake: Flake;
       readonly open: readonly Problem[];
     }
-  /** `besides`: what differs too, and has an edit. */
+  /** `besides`: other differences, which have an edit. */
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly besides: readonly Unplaced[] };
 
 type Unplaced = Omit<Change, 'line'>;
@@ -33,7 +33,8 @@ type Unplaced = Omit<Change, 'line'>;
 /**
  * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
  * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`).
- * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read. `before`: the text as it was read.
+ * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read. `before`: the text as it was
+ * read.
  */
 export function editFlake(
   text: string,
@@ -46,7 +47,7 @@ export function editFlake(
     return refused([{ kind: 'unreadable', message, at: span, snippet: '', pointer: '' }]);
   }
   const all = differences(before, wish, rules);
-  /** Where it stands in the text that was given. */
+  /** The place in the text that was given. */
   const placed = (problem: Problem): Problem => {
     const known = all.flatMap(({ fix }) =>
       fix.kind === 'open' && fix.problem.pointer === problem.pointer ? [fix.problem] : [],
@@ -91,8 +92,8 @@ const refused = (problems: readonly Problem[], all: readonly Difference[] = []):
 });
 
 /**
- * One at a time while a style is found: what a first new input looks like decides about the next one. From then on ever more
- * at once, or thousands of wishes would mean to read the file thousands of times.
+ * The first few one at a time, since the look of a first new input decides that of the next. Then ever more at once, or
+ * thousands of wishes would read the file thousands of times.
  */
 const sizeOf = (round: number): number => (round < ONE_BY_ONE ? 1 : 4 ** (round - ONE_BY_ONE + 1));
 const ONE_BY_ONE = 8;
@@ -128,7 +129,7 @@ function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Differe
   ];
 }
 
-/** What an edit must never do, checked on its result: lose a comment, change what no wish is about. */
+/** Damage by an edit, found in its result: a lost comment, a change that no wish is about. */
 function damageBy(before: OpenFlake, after: OpenFlake, wish: FlakeWish): string | undefined {
   if (commentsOf(before) !== commentsOf(after)) return 'the edit would have lost a comment';
   const { hosts } = before.flake.outputs;
@@ -142,7 +143,7 @@ function commentsOf({ text, comments }: OpenFlake): string {
   return comments.map(({ start, end }) => text.slice(start, end)).join('\n');
 }
 
-/** All that is read from a flake except what the wish names, without offsets. */
+/** The reading of a flake without the parts that the wish names and without offsets. */
 function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): string {
   const { hosts } = flake.outputs;
   const rest = {
@@ -156,7 +157,7 @@ function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): st
   return JSON.stringify(rest, (key, value) => (key === 'span' || key === 'in' ? undefined : value));
 }
 
-/** What an input says beyond the wish; undefined where that is nothing. */
+/** The parts of an input beyond the wish; undefined if there are none. */
 function unwished(input: InputDecl, wish: FlakeWish): unknown {
   const wished = wishesByName(wish).get(input.name);
   if (!wished) return input;
@@ -180,7 +181,7 @@ function overrideLines(
   return silent ? inner : [{ path: path.join('/'), said }, ...inner];
 }
 
-/** A host without what the wish says about it; undefined for the wished one if it is new. */
+/** A host without the parts that the wish names; undefined for the wished one if it is new. */
 function otherModules(host: HostDecl, { host: wished }: FlakeWish, isNew: boolean): unknown {
   if (host.name !== wished?.name || host.kind === 'opaque') return host;
   if (isNew) return undefined;

@@ -1,5 +1,5 @@
 // Reads flake.nix the way Nix does before it evaluates anything: description, inputs, the arguments of outputs.
-// The only place that knows which values Nix accepts there as literals (NIX.md section 2).
+// The only place that knows which values Nix accepts there as literals (docs/nix.md, "flake.nix").
 
 import { type OutputsRead, readOutputs } from '../flake-hosts/outputs.ts';
 import { type AttrNode, mergeAttrs, type SetNode } from '../flake-hosts/tree.ts';
@@ -21,7 +21,7 @@ import {
   wrongKind,
 } from './literal.ts';
 
-/** Where an input comes from, as flake.nix says it. */
+/** The source of an input as flake.nix names it. */
 export type InputRef =
   | { readonly kind: 'url'; readonly url: string; readonly span: Span }
   /** `{ type = "github"; owner = …; }`; `span` covers the first of the attributes. */
@@ -37,7 +37,7 @@ export interface InputDecl {
   readonly ref: InputRef;
   readonly flake?: boolean;
   readonly follows?: string;
-  /** What it says about the inputs of this input. */
+  /** Its overrides of the inputs of this input. */
   readonly overrides: readonly InputDecl[];
   /** The first attribute path that mentions it. */
   readonly span: Span;
@@ -50,9 +50,9 @@ export interface Flake {
   readonly inputs: readonly InputDecl[];
   /** Formal arguments of outputs, other than `self`, that no input declares: Nix takes them as `flake:NAME`. */
   readonly implicit: readonly string[];
-  /** `inputs.self`, Nix 2.27 and later. In a git repository `submodules` must be a Boolean, elsewhere nobody looks. */
+  /** `inputs.self`, Nix 2.27 and later. `submodules` must be a Boolean in a git repository; elsewhere Nix does not check it. */
   readonly self?: { readonly submodules?: boolean | string | number; readonly lfs?: boolean | string | number };
-  /** What Nix refuses since 2.27 and took before: `self` among the inputs of an input. */
+  /** Errors since Nix 2.27: `self` among the inputs of an input. */
   readonly newlyWrong: readonly FlakeError[];
   readonly outputs: OutputsRead;
 }
@@ -94,7 +94,7 @@ export function readFlake(text: string): FlakeRead {
 
 export type OpenedFlake = ({ readonly ok: true } & OpenFlake) | { readonly ok: false; readonly error: FlakeError };
 
-/** `readFlake` that also hands out the tree. `parsed`: of this text. `files`: what stands in them is read where it says of hosts. */
+/** `readFlake` with the tree. `parsed`: of this text. `files`: read where they define hosts. */
 export function openFlake(text: string, parsed: Parsed = parseNix(text), files: FlakeFiles = NO_FILES): OpenedFlake {
   if (!parsed.ok) return failure(parsed.error.message, { start: parsed.error.start, end: parsed.error.end });
   let found: ReturnType<typeof outputsFunction>;
@@ -156,7 +156,7 @@ function treeScope(text: string, files: FlakeFiles, outputs: Tree['outputs']): S
 
 type Errors = FlakeError[];
 
-/** Where what is wrong is put: for every Nix, and for those since 2.27. */
+/** The lists of errors: for every Nix, and for those since 2.27. */
 interface Complaints {
   readonly errors: Errors;
   readonly newlyWrong: Errors;

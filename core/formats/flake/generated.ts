@@ -1,4 +1,4 @@
-// Whether a flake.nix is made by another tool: what its first comments say.
+// Tells from its first comments whether another tool makes a flake.nix.
 
 import type { Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
@@ -10,7 +10,7 @@ export interface GeneratedFlake {
   readonly at: Span;
 }
 
-/** Undefined for a file that people write. A word that it once was generated, by a template, is none that forbids to edit it. */
+/** Undefined for a file that people write. A note that a template once generated it does not forbid edits. */
 export function generatedFlake({ text, comments, root }: OpenFlake): GeneratedFlake | undefined {
   const start = root.literals[0]?.start ?? 0;
   const first = comments.filter(({ end }) => end <= start);

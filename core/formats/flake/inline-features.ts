@@ -1,17 +1,17 @@
-// Experimental features that flake.nix sets itself, in modules that are written inside it.
+// Reads the experimental features that flake.nix itself sets, in inline modules.
 
 import { type ModuleFeatures, readFeatures } from '../module/features.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
 import type { OpenFlake } from './flake.ts';
 
-/** `open`: a place that sets them too, for which host the text does not tell. */
+/** `open`: a place that sets them too, for a host that the text does not tell. */
 export interface InlineFeatures {
   readonly features: readonly ModuleFeatures[];
   readonly open: Span | undefined;
 }
 
-/** Those of `host`. What another host sets is not among them. */
+/** The features of `host`, without those of other hosts. */
 export function inlineFeatures({ text, lambda, flake }: OpenFlake, host: string): InlineFeatures {
   const { hosts } = flake.outputs;
   const all = hosts.kind === 'static' ? hosts.hosts : [];

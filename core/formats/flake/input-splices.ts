@@ -1,4 +1,4 @@
-// The splices that set one thing about an input: its reference, `flake`, `follows`, or all of it where it is new.
+// Makes the splices that set one part of an input: its reference, `flake`, `follows`; or all of a new one.
 // The only place that knows the spellings in which inputs are declared. Undefined: this spelling can't be edited.
 
 import { oncePer } from '../../once.ts';
@@ -39,7 +39,7 @@ export function setUrl(
   return splices;
 }
 
-/** Makes `key` the only thing that says where the input at `path` comes from. */
+/** Makes `key` the only source of the input at `path`. */
 export function setReference(
   open: OpenFlake,
   path: string[],
@@ -89,7 +89,7 @@ function insertAt(open: OpenFlake, path: readonly string[], key: string, value: 
   return [insertBindings(open, set, [{ path: [key], value }])];
 }
 
-/** How the inputs are declared that are there; only where some are. */
+/** The way in which existing inputs are declared, if there are any. */
 const habitsOf = oncePer((open: OpenFlake) => {
   const inputs = open.root.children.get('inputs') as SetNode;
   const blocks = [...inputs.children.values()].filter(
@@ -99,13 +99,13 @@ const habitsOf = oncePer((open: OpenFlake) => {
     someBlock: blocks.length > 0,
     allBlocks: blocks.length === inputs.children.size,
     oneLine: blocks.length > 0 && blocks.every((child) => !blockText(open, child).includes('\n')),
-    /** A block that says nothing but one thing. */
+    /** True if a block has a single attribute. */
     somePlain: blocks.some((child) => child.children.size === 1),
     noDottedGroups: noDottedGroups(inputs),
   };
 });
 
-/** Declares an input that is not there yet, as its neighbours are. */
+/** Declares a new input in the way of its neighbours. */
 export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undefined {
   const bindings = inputBindings(wish);
   const inputs = open.root.children.get('inputs');
@@ -133,7 +133,7 @@ function newInputs(open: OpenFlake, bindings: readonly NewBinding[]): Layout {
   };
 }
 
-/** No input says several things path by path: `a.url = …; a.flake = …;`. */
+/** True if no input has several attributes as paths: `a.url = …; a.flake = …;`. */
 function noDottedGroups(inputs: SetNode): boolean {
   if (inputs.literals.length === 0) return false;
   return [...inputs.children.values()].every((child) => child.occurrences.length < 2);

@@ -1,5 +1,5 @@
-// The values that Nix accepts in flake.nix without evaluating it: literals, and variables of `rec` that are literals.
-// The only place that says what is wrong with the others, which Nix calls thunks and refuses (docs/nix.md).
+// Reads the values that Nix accepts in flake.nix without evaluating it: literals, and variables of `rec` that are literals.
+// The only place that words the error for others, which Nix calls thunks and refuses (docs/nix.md, "flake.nix").
 
 import { type AttrNode, type LeafNode, mergeAttrs, type SetNode } from '../flake-hosts/tree.ts';
 import { describe, spanOf } from '../nix/describe.ts';
@@ -31,7 +31,7 @@ function literal(expr: Expr, scope: LeafNode['scope']): Constant | undefined {
   return read.kind === 'static' ? read.value : undefined;
 }
 
-/** Whether it is a list of strings. */
+/** True for a list of strings. */
 export function isStrings(value: Constant): boolean {
   return value.kind === 'list' && value.items.every(({ expr, scope }) => literal(expr, scope)?.kind === 'string');
 }
@@ -70,7 +70,7 @@ export function wrongKind(node: AttrNode, path: string, wanted: string): FlakeEr
   };
 }
 
-/** Where an attribute is first named. */
+/** The first place that names an attribute. */
 export function nameSpan(node: AttrNode): Span {
   const at = node.occurrences[0]!;
   const name = at.binding.kind === 'bind' ? at.binding.path.names[at.depth - 1] : undefined;

@@ -1,22 +1,22 @@
-// References to inputs: when a declared one is what is wished, and how they are shown.
-// The only place that compares them; what two spellings mean is the caller's knowledge.
+// Compares declared references of inputs with wished ones, and words them for people.
+// The only place that compares them; the caller knows when two spellings mean the same.
 
 import { nixString } from '../nix/print.ts';
 import type { InputDecl, InputRef } from './flake.ts';
 
 type RefAttrs = Readonly<Record<string, string | number | boolean>>;
 
-/** When two spellings of a reference mean the same. By default only equal text does. */
+/** Rules for two spellings that mean the same. By default only equal text does. */
 export interface RefRules {
-  /** Whether a declared url means the same as a wished one. */
+  /** True if a declared url means the same as a wished one. */
   readonly sameRef?: (declared: string, wished: string) => boolean;
   /** A wished url as the attributes of `inputs.x = { type = …; }`, to compare with that form and to edit it in place. */
   readonly attrsOf?: (url: string) => RefAttrs | undefined;
-  /** Whether declared attributes mean the same as wished ones. By default only equal ones do. */
+  /** True if declared attributes mean the same as wished ones. By default only equal ones do. */
   readonly sameAttrs?: (declared: RefAttrs, wished: RefAttrs) => boolean;
 }
 
-/** Whether `ref` says what `wish.url` says. */
+/** True if `ref` means what `wish.url` means. */
 export function sameReference(
   ref: InputRef,
   wish: { readonly name: string; readonly url: string },
@@ -40,7 +40,7 @@ function equalAttrs(a: RefAttrs, b: RefAttrs): boolean {
   return sameKeys(a, b) && Object.keys(a).every((key) => a[key] === b[key]);
 }
 
-/** Whether two references are made of the same attributes. */
+/** True if two references have the same attributes. */
 export function sameKeys(a: RefAttrs, b: RefAttrs): boolean {
   return Object.keys(a).sort().join('\0') === Object.keys(b).sort().join('\0');
 }

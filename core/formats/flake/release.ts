@@ -1,4 +1,4 @@
-// Which release of nixpkgs a flake uses, as far as its reference says it.
+// Tells the release of nixpkgs that a flake uses, if its reference names one.
 
 import type { Flake, InputRef } from './flake.ts';
 import { nixpkgsInput } from './wish.ts';

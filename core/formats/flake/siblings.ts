@@ -1,5 +1,5 @@
-// How the hosts beside a new one are written: the function they call, what they hand to their modules, and how they space a list.
-// What one of them says for itself alone is not taken over.
+// Finds the style of the hosts beside a new one: the function they call, the arguments of their modules, the spacing of lists.
+// A trait of a single host is not taken over.
 
 import type { OpenHost } from '../flake-hosts/host.ts';
 import { describe } from '../nix/describe.ts';
@@ -10,7 +10,7 @@ import type { HostWish } from './wish.ts';
 
 type Called = OpenHost & { readonly kind: 'static' };
 
-/** Undefined members: the siblings differ, or say nothing of it. */
+/** A member is undefined if the siblings differ in it, or have none. */
 export interface Style {
   /** `nixpkgs.lib.nixosSystem`, `lib.nixosSystem`. */
   readonly fn?: string;
@@ -25,7 +25,7 @@ export interface Style {
 /** The style of the hosts that call nixosSystem themselves, in flake.nix. */
 export function styleOfHosts(open: OpenFlake, hosts: readonly OpenHost[], wish: HostWish): Style {
   const called = hosts.filter((host): host is Called => host.kind === 'static' && host.call !== undefined);
-  // Inside of `let … in`, names may mean something else than beside it.
+  // Inside `let … in` a name may have another meaning than outside.
   const isOutside = called.every(({ value, call }) => value.expr.kind === 'apply' && value.expr.fn === call?.fn);
   if (called.length === 0 || !isOutside) return { isTight: false };
   const text = ({ start, end }: Span): string => open.text.slice(start, end);
@@ -50,13 +50,13 @@ export function styleOfHosts(open: OpenFlake, hosts: readonly OpenHost[], wish: 
 const same = (all: readonly (string | undefined)[]): string | undefined =>
   all.every((one) => one === all[0]) ? all[0] : undefined;
 
-/** As a word of its own. */
+/** A pattern for the name as a whole word. */
 const mentions = (text: string, name: string): boolean => text.split(/[^\w.-]+/).includes(name);
 
 function bindingsOf({ call }: Called, name: string): readonly Binding[] {
   const node = call?.args.children.get(name);
   const bindings = node?.occurrences.map(({ binding }) => binding) ?? [];
-  // `inherit a b;` says more than is asked.
+  // `inherit a b;` has more than `system`.
   return bindings.every((one) => one.kind === 'bind' || one.names.length === 1) ? [...new Set(bindings)] : [];
 }
 
@@ -69,7 +69,7 @@ function laidOut(text: string): Layout {
   return { head, items: rest.map((line) => line.slice(depth)), tail: tail.trim() };
 }
 
-/** Why a host can't be added beside those that are there; undefined where it can. */
+/** The reason a host can't be added beside the existing ones; undefined if it can. */
 export function strangeness(hosts: readonly OpenHost[]): { readonly message: string; readonly at: Span } | undefined {
   const others = hosts.flatMap((host): { message: string; at: Span }[] => {
     const { name, span: at } = host.decl;

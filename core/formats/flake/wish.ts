@@ -1,8 +1,8 @@
-// What a spec wants of flake.nix, and how each wish is spelled in Nix: an input, a host.
+// The wishes of a spec for flake.nix, inputs and a host, and the spelling of each in Nix.
 // The only place that chooses this spelling; new.ts and the editors lay it out.
 import { type Layout, nixAttrName, nixPath, nixString } from '../nix/print.ts';
 
-/** What flake.nix shall declare. What is left out is not reconciled. */
+/** The wished content of flake.nix. Parts left out are not reconciled. */
 export interface FlakeWish {
   readonly inputs: readonly InputWish[];
   readonly host?: HostWish;
@@ -16,7 +16,7 @@ export interface InputWish {
   readonly flake?: boolean;
   /** Input of this input → input path of this flake. A key `a/b` is input b of input a. */
   readonly follows?: Readonly<Record<string, string>>;
-  /** Input of this input, with the same keys → what takes its place. */
+  /** Input of this input, with the same keys → its replacement. */
   readonly overrides?: Readonly<Record<string, OverrideWish>>;
 }
 
@@ -33,10 +33,10 @@ export interface HostWish {
   readonly modules?: readonly string[];
 }
 
-/** What installers make: the module of a host whose modules nobody says. */
+/** The installers' module, for a host whose modules are not named anywhere. */
 export const DEFAULT_MODULES: readonly string[] = ['./configuration.nix'];
 
-/** A binding to print: where, relative to the set it goes into, and its value. */
+/** A binding to print: its path, relative to the set it goes into, and its value. */
 export interface NewBinding {
   readonly path: readonly string[];
   readonly value: Layout;
@@ -81,13 +81,13 @@ export function pathTokens(path: string): string[] {
   return path.split('/').filter((token) => token !== '');
 }
 
-/** How a host gets at its surroundings: the expression for nixpkgs, and for all inputs where there is one. */
+/** Expressions that a host uses: for nixpkgs, and for all inputs if there is one. */
 export interface HostScope {
   readonly nixpkgs: string;
   readonly inputs?: string;
 }
 
-/** What a host takes over from those beside it. */
+/** The style that a host takes over from those beside it. */
 export interface HostStyle {
   readonly fn?: string;
   readonly specialArgs?: Layout;
@@ -95,7 +95,7 @@ export interface HostStyle {
   readonly isTight?: boolean;
 }
 
-/** `nixpkgs.lib.nixosSystem { … }`; the inputs are handed to the modules, which can't get at them otherwise. */
+/** `nixpkgs.lib.nixosSystem { … }`, with the inputs as an argument of the modules, which have no other way to them. */
 export function hostLayout(wish: HostWish, scope: HostScope, style: HostStyle = {}): Layout {
   const args: Layout[] = [];
   if (wish.system !== undefined) args.push(style.system ?? `system = ${nixString(wish.system)};`);

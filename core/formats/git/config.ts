@@ -88,7 +88,7 @@ function readValue(source: string, start: number): Value | undefined {
     const char = source[at];
     if (char === undefined || char === '\n') return isQuoted ? undefined : { value, end: at + 1 };
     if (!isQuoted && /[ \t\v\f\r]/.test(char)) {
-      // Kept only between what is kept.
+      // Blanks stay only between other characters of the value.
       if (value !== '') spaces += char;
       continue;
     }

@@ -1,4 +1,4 @@
-// Which paths git ignores, by the texts of .gitignore files and their kin. The caller supplies the texts.
+// Tells the paths that git ignores, from the texts of .gitignore, info/exclude and core.excludesFile, which the caller reads.
 // Rules of gitignore(5); like git it matches bytes, not characters, and respects case.
 
 import { compileGlob, type Glob } from './ignore-glob.ts';
@@ -8,7 +8,7 @@ export interface IgnoreRules {
   /** The directory its patterns are relative to, from the work tree's root, `/`-separated; '' for the root. */
   readonly dir: string;
   readonly text: string;
-  /** What to call it; left out, `dir`'s .gitignore. */
+  /** Its name in messages; left out, `dir`'s .gitignore. */
   readonly source?: string;
 }
 
@@ -21,7 +21,7 @@ export interface Ignored {
 
 /**
  * Tells whether git ignores a path (from the work tree's root, `/`-separated); undefined when it does not.
- * Whether a path is tracked plays no part: git never ignores what it tracks.
+ * Asked of untracked paths only: git never ignores a tracked one.
  */
 export type IgnoreMatcher = (path: string, isDir: boolean) => Ignored | undefined;
 

@@ -27,7 +27,7 @@ export interface IntentAdded {
   readonly added: readonly Buffer[];
 }
 
-/** What the bytes alone don't say. */
+/** Facts about the repository that the bytes of the index don't hold. */
 export interface IndexCircumstances {
   /** `extensions.objectFormat`; sha1 when left out. */
   readonly format?: ObjectFormat;

@@ -1,5 +1,5 @@
-// The paths that a git index lists, and nothing else of it: every plan asks for some, of what may be a hundred thousand. They
-// stay bytes of the file, and one is found by halving, for git keeps them in order.
+// The paths that a git index lists, and nothing else of it. Every plan asks for a few of perhaps a hundred thousand, so they
+// stay bytes of the file; a binary search finds one, since git sorts them.
 
 import { fromBytes, toBytes } from '../../path.ts';
 import {
@@ -21,7 +21,7 @@ export interface TrackedPaths {
   [Symbol.iterator](): Iterator<string>;
 }
 
-/** Where no index was written yet. */
+/** For a repository without an index file. */
 export const NO_PATHS: TrackedPaths = new Set<string>();
 
 /** The paths in `bytes`, and the signatures of its extensions; refused exactly where `readIndex` refuses it. */
@@ -55,7 +55,7 @@ interface Spans {
 function spansIn({ body, version, idLength }: IndexBody): Spans | IndexError {
   const count = body.readUInt32BE(8);
   const fixed = 42 + idLength;
-  // More than there is room for are not there.
+  // The header may claim more entries than the file has room for.
   if (count > body.length / fixed) return damaged(TRUNCATED);
   const spans = new Uint32Array(count * 2);
   let at = 12;

@@ -41,7 +41,7 @@ export interface GitIndex {
 }
 
 /**
- * Why an index was not read or not written. `damaged`: bad checksum, truncated, out of order; `unsupported`: another
+ * The reason an index was not read or not written. `damaged`: bad checksum, truncated, out of order; `unsupported`: another
  * version or a mandatory extension; `conflict`: a path is a file here and a directory there; `bad-path`: git refuses it.
  */
 export interface IndexError {
@@ -67,7 +67,7 @@ export interface IndexBody {
   readonly idLength: number;
 }
 
-/** What must be so before any entry is read. */
+/** Checks header, checksum and version, before any entry is read. */
 export function openIndex(bytes: Uint8Array, format: ObjectFormat): IndexBody | IndexError {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const idLength = ID_LENGTH[format];
@@ -91,7 +91,7 @@ const ID_LENGTH: Readonly<Record<ObjectFormat, number>> = { sha1: 20, sha256: 32
 /** In the flags of an entry: two more bytes of them follow. */
 export const EXTENDED = 0x4000;
 
-/** An index that git did not write like this. */
+/** The error for an index that git would not have written. */
 export function damaged(what: string): IndexError {
   return { ok: false, reason: 'damaged', message: `the git index is damaged: ${what}` };
 }
@@ -120,13 +120,13 @@ function parse({ body, version, idLength }: IndexBody): Read {
   return disorder === undefined ? { ok: true, index: { version, entries, extensions } } : damaged(disorder);
 }
 
-/** The refusal of an extension that must be understood. */
+/** The error for a mandatory extension (lower-case name) that is not read here. */
 export function mandatory(signature: string): IndexError {
   return { ok: false, reason: 'unsupported', message: `the git index needs the extension '${signature}' understood` };
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** Of an index that ends too early. */
+/** Message for an index that ends too early. */
 export const TRUNCATED = 'it is truncated';
 
 function readEntry(body: Buffer, at: number, version: number, idLength: number, before: Buffer): IndexEntry | string {
@@ -188,7 +188,7 @@ function readVarint(body: Buffer, start: number): { readonly value: number; read
   return undefined;
 }
 
-/** What follows the last entry, from `start` on; and why the index can't be used because of it. */
+/** The extensions behind the last entry, from `start` on, or the error of one that makes the index unusable. */
 export function readExtensions(body: Buffer, start: number): IndexExtension[] | IndexError {
   const extensions: IndexExtension[] = [];
   for (let at = start; at < body.length; ) {

@@ -1,4 +1,4 @@
-// What is odd about a lock although Nix would leave it alone (NIX.md section 4.4).
+// Finds what is odd about a lock although Nix would leave it alone (docs/nix.md, "Reported beyond Nix").
 
 import type { InputDecl } from '../flake/flake.ts';
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
@@ -19,7 +19,7 @@ export type LockOddity =
       readonly hint: string;
     }
   | { readonly kind: 'orphan-node'; readonly node: string; readonly text: string; readonly hint: string }
-  /** Inputs of inputs that are the same thing as an input of the flake. */
+  /** Inputs of inputs with the same source as an input of the flake. */
   | {
       readonly kind: 'duplicate';
       readonly source: string;
@@ -119,7 +119,7 @@ interface Place {
   readonly above: Place | undefined;
 }
 
-// Nodes of one source at one ref, at whatever revision, of which one is an input of the flake: a follows would make them one.
+// Nodes of one source at one ref, at any revision, where one is an input of the flake: a follows would make them one node.
 function duplicates(lock: Lock): readonly LockOddity[] {
   const groups = new Map<string, Place[]>();
   for (const place of places(lock)) {
@@ -132,7 +132,7 @@ function duplicates(lock: Lock): readonly LockOddity[] {
   return sortedEntries(groups).flatMap(([key, group]): LockOddity[] => {
     const [first] = group;
     const below = group.filter(isBelow);
-    // Breadth first: where any is an input of the flake, the first is. Two of those are somebody's choice.
+    // Breadth first: if one is an input of the flake, it comes first. Two inputs of the flake itself are their author's choice.
     if (first === undefined || isBelow(first) || below.length === 0) return [];
     const keep = first.name;
     const others = below.slice(0, SHOWN).map(pathOf);
@@ -146,7 +146,7 @@ function duplicates(lock: Lock): readonly LockOddity[] {
 
 const isBelow = ({ above }: Place): boolean => above?.above !== undefined;
 
-/** The paths of all nodes of a deep lock would be as long as its square; the shortest come first. */
+/** Paths listed at most, the shortest first: all paths of a deep lock take space quadratic in its size. */
 const SHOWN = 20;
 
 function followsHint(keep: string, others: readonly InputPath[]): string {
@@ -177,7 +177,7 @@ function pathOf(place: Place): InputPath {
   return names.reverse();
 }
 
-/** What two nodes share that are one thing: the source as its forge knows it, the ref that was asked for, and to be a flake or not. */
+/** A key equal for two nodes of one source: the source as its forge knows it, the ref asked for, whether it is a flake. */
 function sourceOf(node: LockNode): string | undefined {
   const [locked, original]: readonly [Attrs, Attrs] = [node.locked ?? {}, node.original ?? {}];
   if (isRelativePath(locked)) return undefined;

@@ -1,4 +1,4 @@
-// One input of flake.nix beside one edge of the lock: whether Nix would keep the edge, and if not, why.
+// Compares one input of flake.nix with one edge of the lock: does Nix keep the edge, and if not, for what reason.
 
 import { type Attrs, isRelativePath } from '../flake-ref/model.ts';
 import { showFlakeRef } from '../flake-ref/print-ref.ts';
@@ -7,7 +7,10 @@ import type { NixVersion } from '../nix-version.ts';
 import { type InputPath, type Lock, type LockEdge, type LockNode, showPath } from './model.ts';
 import { namesOf, samePath, type Trail } from './trail.ts';
 
-/** Why a lock does not fit. `path` names the input; `text` is one clause for people; `from` is the lock, `to` flake.nix. */
+/**
+ * A reason for which a lock does not fit. `path` names the input; `text` is one clause for people; `from` is the lock, `to`
+ * flake.nix.
+ */
 export interface LockReason {
   readonly kind:
     | 'missing-lock' //         there is no lock and there are inputs
@@ -35,7 +38,7 @@ interface Compared {
   readonly nix: NixVersion;
 }
 
-/** Why an input that follows another does not fit its edge in the lock. */
+/** The reason an input that follows another does not fit its edge in the lock; undefined if it fits. */
 export function whyRedirect(
   path: Trail,
   old: LockEdge | undefined,
@@ -55,8 +58,8 @@ export function whyRedirect(
 }
 
 /**
- * Why an input with a reference does not fit its edge in the lock. Texts and paths are made only for a reason: most nodes
- * are kept, and a path is as long as its node is deep.
+ * The reason an input with a reference does not fit its edge in the lock; undefined if it fits. Texts and paths are made only
+ * where there is a reason: most nodes are kept, and a path is as long as its node is deep.
  */
 export function whyCreate(
   path: Trail,

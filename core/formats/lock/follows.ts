@@ -1,4 +1,4 @@
-// Whether every follows of a planned lock leads to an input (NIX.md section 3.4).
+// Checks that every follows of a planned lock leads to an input (docs/nix.md, "flake.lock").
 
 import type { NixVersion } from '../nix-version.ts';
 import type { LockReason } from './compare.ts';

@@ -1,4 +1,4 @@
-// The data of flake.lock: a graph of nodes with named edges (NIX.md section 3.1).
+// The data of flake.lock: a graph of nodes with named edges (docs/nix.md, "flake.lock").
 
 import type { Attrs } from '../flake-ref/model.ts';
 
@@ -30,7 +30,7 @@ export interface Lock {
   readonly orphans: readonly string[];
 }
 
-/** Why a text is no lock. `message` is one clause for people; `node` is a key of the file. */
+/** The reason a text is no lock. `message` is one clause for people; `node` is a key of the file. */
 export type LockProblem =
   | { readonly kind: 'syntax'; readonly line: number; readonly column: number; readonly message: string }
   | { readonly kind: 'conflict-markers'; readonly line: number; readonly message: string }

@@ -1,10 +1,11 @@
-// What flake.nix says about the inputs of inputs, by input path, with the rules on who wins (NIX.md section 4.6).
+// Collects what flake.nix says about the inputs of inputs, by input path. Where two flakes speak of one input, the version of
+// Nix decides which of them wins (docs/nix.md, "flake.lock").
 
 import type { NixVersion } from '../nix-version.ts';
 import { indirectTo, type LockInput } from './inputs.ts';
 import type { Trail } from './trail.ts';
 
-/** What replaces an input, and the flake that said so: its relative paths start there. */
+/** The replacement of an input, and the flake that declares it: relative paths start there. */
 export interface Override {
   readonly input: LockInput;
   readonly parent: Trail | undefined;

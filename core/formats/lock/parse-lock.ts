@@ -1,4 +1,4 @@
-// Reading flake.lock as Nix reads it (NIX.md section 3.2), but ending where Nix loops for ever.
+// Reads flake.lock as Nix reads it (docs/nix.md, "flake.lock"), and refuses a cycle of nodes, in which Nix loops for ever.
 
 import { parseNarHash, parseRev } from '../flake-ref/hash.ts';
 import { type Attr, type Attrs, isRelativePath, textAttr } from '../flake-ref/model.ts';
@@ -63,7 +63,9 @@ function readLock(json: Raw, nix: NixVersion): LockResult {
   return { ok: true, lock: { root, version: Math.trunc(version), nodes: reached.nodes, orphans } };
 }
 
-/** The nodes that `key` reaches, itself included, from the raw `nodes` of a lock file; used where the file as a whole is broken. */
+/**
+ * The nodes that `key` reaches, itself included, from the raw `nodes` of a lock file; used where the file as a whole is broken.
+ */
 export function readSubtree(
   nodes: Readonly<Record<string, unknown>>,
   key: string,
@@ -213,7 +215,7 @@ function checkLocked(node: string, attrs: Attrs, nix: NixVersion): Fault | undef
   const rev = textAttr(attrs, 'rev');
   const narHash = textAttr(attrs, 'narHash');
   const usesRev = rev !== undefined && (byRev || nix === '2.8');
-  // Of what git and hg fetch nobody looks at the hash where there is a revision.
+  // Nix ignores the narHash of git and hg inputs that have a revision.
   const usesHash = narHash !== undefined && !(usesRev && ['git', 'hg', 'indirect'].includes(type));
   const hashes = [...(usesRev ? [parseRev(rev, nix)] : []), ...(usesHash ? [parseNarHash(narHash)] : [])];
   for (const hash of hashes)
@@ -234,7 +236,7 @@ const isObject = (value: unknown): value is Raw => typeof value === 'object' && 
 const isPath = (value: unknown): value is InputPath =>
   Array.isArray(value) && value.every((part) => typeof part === 'string');
 
-// Newer Nix makes a whole number of any, and of a negative one a big one.
+// Newer Nix casts any number to an unsigned integer: it truncates, and a negative one becomes a big one.
 const isAttr = (value: unknown, nix: NixVersion): value is Attr =>
   typeof value === 'string' ||
   typeof value === 'boolean' ||

@@ -1,4 +1,4 @@
-// Rules a team sets for its lock: how old an input may be and where it may come from.
+// Checks a lock against the rules a team sets: how old an input may be and where it may come from.
 
 import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { type Attr, type Attrs, textAttr } from '../flake-ref/model.ts';
@@ -14,8 +14,8 @@ export interface LockRules {
   readonly maxAgeSeconds?: number;
   /**
    * Sources, as references without a revision: `github:NixOS/nixpkgs`, `github:NixOS/nixpkgs/nixos-*`. `*` stands for
-   * anything but `/`, `**` for anything. The locked source is what counts, not what flake.nix asks for; but a tarball may also be
-   * known by the url there, which leads to another one each time (a channel). Cases are told apart as far as the forge does.
+   * anything but `/`, `**` for anything. The locked source is what counts, not what flake.nix asks for; but a tarball may also
+   * be known by the url there, which leads to another one each time (a channel). Cases are told apart as far as the forge does.
    */
   readonly allow?: readonly string[];
 }
@@ -69,10 +69,10 @@ function judgeAge(input: string, node: string, locked: Attrs, rules: LockRules):
   return { kind: 'too-old', input, node, ageSeconds, text };
 }
 
-/** So far may clocks differ, here and where the commit was made. */
+/** The clock of the machine that made a commit may be ahead of ours by this much. */
 const AHEAD_SECONDS = 3600;
 
-/** Dates end in the year 275760. */
+/** The UTC date; `Date` throws beyond the year 275760. */
 const dateOf = (seconds: number): string =>
   seconds < 8.64e12 ? new Date(seconds * 1000).toISOString().slice(0, 10) : `${seconds} seconds after 1970`;
 
@@ -100,7 +100,7 @@ function judgeSource(
   };
 }
 
-/** Where a node was fetched from, without and (if it is known) with the branch or tag; of a tarball also what led there. */
+/** The sources of a node, without and (if known) with the branch or tag; of a tarball also the url that led there. */
 function sourcesOf(node: LockNode): readonly string[] {
   const [locked, original] = [node.locked ?? {}, node.original ?? {}];
   const source = only(locked, volatile);

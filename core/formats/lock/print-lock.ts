@@ -1,4 +1,4 @@
-// Writing flake.lock byte for byte as Nix does (NIX.md section 3.3).
+// Writes flake.lock byte for byte as Nix does (docs/nix.md, "flake.lock").
 
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import type { Attrs } from '../flake-ref/model.ts';

@@ -24,10 +24,10 @@ export function namesOf(trail: Trail | undefined): InputPath {
   return names.reverse();
 }
 
-/** Whether two input paths are the same. */
+/** True if two input paths are the same. */
 export const samePath = (a: InputPath, b: InputPath): boolean =>
   a.length === b.length && a.every((part, i) => part === b[i]);
 
-/** Whether `path` is `prefix` or lies below it. */
+/** True if `path` is `prefix` or lies below it. */
 export const startsWith = (path: InputPath, prefix: Trail): boolean =>
   path.length >= prefix.length && samePath(path.slice(0, prefix.length), namesOf(prefix));

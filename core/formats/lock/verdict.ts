@@ -1,4 +1,4 @@
-// Whether flake.lock still fits flake.nix: Nix's own algorithm, computed without fetching (NIX.md section 4).
+// Decides whether flake.lock still fits flake.nix by Nix's own algorithm, without fetching (docs/nix.md, "flake.lock").
 
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import type { Attrs } from '../flake-ref/model.ts';

@@ -1,5 +1,5 @@
-// The skeleton of a NixOS module: where in the text the set stands that assigns options.
-// Knows the shapes of modules (function, plain set, let, config/options split), no single option.
+// Finds the set in the text of a NixOS module that assigns options.
+// Knows the shapes of modules (function, plain set, let, config/options split), and no single option.
 
 import { describe, spanOf } from '../nix/describe.ts';
 import { parseNix } from '../nix/parse.ts';
@@ -14,7 +14,7 @@ export interface ModuleSet extends Page {
   readonly root: Expr;
   /** The scope its values are read in. */
   readonly scope: Scope | undefined;
-  /** Whether options are assigned under `config`, as they must be beside `options`. */
+  /** True if options are assigned under `config`, as they must be beside `options`. */
   readonly isSplit: boolean;
 }
 
@@ -22,7 +22,7 @@ export type OpenedModule =
   | { readonly ok: true; readonly module: ModuleSet }
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Finds the set behind arguments, `let`, `with` and `assert`; a module that is computed is refused with the place. `parsed`: of this text. */
+/** Finds the set behind arguments, `let`, `with` and `assert`; refuses a computed module, with the place. `parsed`: of it. */
 export function openModule(text: string, parsed: Parsed = parseNix(text)): OpenedModule {
   if (!parsed.ok) {
     const { message, start, end } = parsed.error;

@@ -1,5 +1,5 @@
 // Edits a NixOS module: experimental features put in where the module has its place for them, a binding taken out.
-// Each edit is one splice, checked by reading the result again; what is not certain is refused with a snippet.
+// Each edit is one splice, checked by reading the result again; an edit that is not certain is refused with a snippet to paste.
 
 import { positionAt } from '../../diagnostic.ts';
 import { spanOf } from '../nix/describe.ts';
@@ -19,7 +19,7 @@ import { leafTexts } from '../nix/walk.ts';
 import { bindingAt, findOption, type ModuleSet, openModule, setsOf } from './config.ts';
 import { type FeaturePlace, readFeatures } from './features.ts';
 
-/** What was done; `line` counts from 1 in the new text (for `removed`, in the old). */
+/** The edit for people; `line` counts from 1 in the new text (for `removed`, in the old). */
 export interface EditDescription {
   readonly line: number;
   readonly kind: 'added' | 'extended' | 'converted' | 'removed' | 'unchanged';
@@ -44,9 +44,9 @@ interface Draft {
 type Drafted = { readonly drafts: readonly Draft[] } | { readonly reason: string; readonly at: Span };
 
 /**
- * Makes the module enable `features`, as CONTRACT.md "features" and FIELD.md P12 want it: extends the list, line or
- * string that is there (a string becomes a list: new releases reject strings), else adds a binding to the innermost
- * literal set. Enabled already: ok without edits. Features that are on stay on, in their order.
+ * Makes the module enable `features` (README.md, `features`): extends the list, line or string that is there (a string becomes
+ * a list, since new releases of NixOS reject strings), else adds a binding to the innermost literal set. Enabled already: ok
+ * without edits. Features that are on stay on, in their order.
  */
 export function setFeatures(text: string, features: readonly string[], by: FeatureOption = 'settings'): ModuleEdit {
   const refuse = (reason: string, at: Span): ModuleEdit => ({
@@ -140,7 +140,7 @@ function extend(module: ModuleSet, place: FeaturePlace, missing: readonly string
   return { reason: 'the features are computed', at: span };
 }
 
-/** Every spot in the string that looks like the line, the last first; which one is it shows when read again. */
+/** A draft for each spot in the string that looks like the line, the last first; read again, one proves right. */
 function lineDrafts(text: string, { start, end }: Expr, missing: readonly string[]): readonly Draft[] {
   const source = text.slice(start, end);
   const line = /experimental-features[ \t]*=([ \t]*[^\s"'#\\$]+)*/g;
@@ -150,7 +150,9 @@ function lineDrafts(text: string, { start, end }: Expr, missing: readonly string
   });
 }
 
-/** The option that takes features: nixpkgs has `nix.settings` since 22.05, and `nix.extraOptions`, lines of nix.conf, before. */
+/**
+ * The option that takes features: nixpkgs has `nix.settings` since 22.05, and `nix.extraOptions`, lines of nix.conf, before.
+ */
 export type FeatureOption = 'settings' | 'extraOptions';
 
 /** As a person writes it at the top of a module. */
@@ -213,7 +215,7 @@ function lineAt(text: string, offset: number): number {
   return positionAt(text, offset).line;
 }
 
-/** Whether all names, literals and comments outside the edit are the same after it. */
+/** True if all names, literals and comments outside the edit are the same after it. */
 function differsOnlyBy(before: ModuleSet, after: ModuleSet, { start, end, text: insert }: Splice): boolean {
   const removed = before.text.slice(start, end);
   const counts = new Map<string, number>();
@@ -225,14 +227,14 @@ function differsOnlyBy(before: ModuleSet, after: ModuleSet, { start, end, text: 
   count(before, -1);
   count(after, 1);
   return [...counts].every(([leaf, change]) => {
-    // What is taken out may leave an empty set; nothing else is new then.
+    // A removal may leave an empty set, and adds nothing else.
     if (change > 0 && insert === '') return /^(rec\s*)?\{/.test(leaf);
     if (change > 0) return insert.includes(leaf) || leaf.includes(insert);
     return change === 0 || removed.includes(leaf) || (removed === '' && spans(before.text, leaf, start));
   });
 }
 
-/** Whether `leaf` stands around `at`: the string an insertion goes into, or the empty list it fills. */
+/** True if `leaf` stands around `at`: the string an insertion goes into, or the empty list it fills. */
 function spans(text: string, leaf: string, at: number): boolean {
   const from = text.lastIndexOf(leaf, at);
   return from >= 0 && from + leaf.length >= at;

@@ -13,12 +13,12 @@ import { findOption, type ModuleSet } from './config.ts';
 export interface FeaturePlace {
   readonly where: 'settings' | 'extraOptions';
   readonly form: 'list' | 'string' | 'line';
-  /** Whether it adds to what others set (`extra-experimental-features`). */
+  /** True if it adds to what others set (`extra-experimental-features`). */
   readonly adds: boolean;
   readonly features: Static<readonly string[]>;
   readonly binding: Binding;
   readonly expr: Expr;
-  /** Whether the text at `expr` is used here only. */
+  /** True if the text at `expr` is used here only. */
   readonly direct: boolean;
   readonly span: Span;
 }
@@ -74,14 +74,14 @@ function readListOrString(expr: Expr, scope: Scope | undefined): Static<readonly
   return text.kind === 'static' ? { ...text, value: words(text.value) } : text;
 }
 
-/** Stands for an interpolation whose text is not known; no feature and no keyword contains it. */
+/** Takes the place of an interpolation whose text is not known; no feature and no keyword contains it. */
 const hole = '\ufffc';
 
 function readExtraOptions(module: ModuleSet): Static<readonly FeaturePlace[]> {
   const lookup = findOption(module, ['nix', 'extraOptions']);
   const [definition, ...others] = lookup.definitions;
   if (definition === undefined || others.length > 0 || definition.rest.length > 0) {
-    // Words the general reader has for it: absent, several times, out of sight.
+    // `readAt` has words for these: absent, several times, out of sight.
     return readAt(lookup, (expr) => ({ kind: 'static', value: [], span: spanOf(expr) }));
   }
   const { expr, scope, direct } = settle(definition.expr, definition.scope);
@@ -135,7 +135,7 @@ function textWithHoles(module: ModuleSet, expr: Expr, scope: Scope | undefined):
       /(^|\n)[ \t]*$/.test(text) ||
       module.text.slice(part.start, part.end).includes('experimental-features')
     ) {
-      // It may bring lines of its own.
+      // The unknown text may have lines of its own.
       return piece;
     } else {
       text += hole;

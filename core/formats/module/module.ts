@@ -1,5 +1,5 @@
 // Reads a NixOS module (configuration.nix) for the facts a flake needs, from the text alone, without evaluating.
-// What the text does not say for certain is reported as not static, with the reason and the place.
+// A fact that the text does not say for certain is reported as not static, with the reason and the place.
 
 import { spanOf } from '../nix/describe.ts';
 import { innerScope, type Scope } from '../nix/scope.ts';
@@ -41,7 +41,9 @@ export type ReadModule =
   | ({ readonly ok: true } & ModuleFacts)
   | { readonly ok: false; readonly reason: string; readonly at: Span };
 
-/** Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. `parsed`: of this text. */
+/**
+ * Reads a module; not ok where it does not parse or is not a literal set behind arguments and `let`. `parsed`: of this text.
+ */
 export function readModule(text: string, parsed?: Parsed): ReadModule {
   const opened = openModule(text, parsed);
   if (!opened.ok) return opened;

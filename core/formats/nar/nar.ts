@@ -1,5 +1,5 @@
-// Nix's archive format (NAR) and its hash: a tree as one canonical stream of bytes. Pure but for node:crypto's SHA-256.
-// Streams: memory stays flat whatever the tree's size. NIX.md section 5.
+// Nix's archive format (NAR) and its hash: a tree as one canonical stream of bytes (docs/nix.md, "NAR hashes").
+// It streams, so memory stays flat whatever the tree's size. Pure but for node:crypto's SHA-256.
 
 import { createHash } from 'node:crypto';
 import { type NarWriter, narWriter } from './writer.ts';
@@ -23,7 +23,7 @@ export interface NarOptions {
   readonly depthLimit?: number;
 }
 
-/** Why a tree has no NAR; thrown as `Error & NarProblem`, like the file system's errors the walker may throw. */
+/** The reason a tree has no NAR; thrown as `Error & NarProblem`. The walker's own errors (of the file system) pass through. */
 export interface NarProblem {
   readonly code: 'NAR_TOO_DEEP' | 'NAR_BAD_NAME' | 'NAR_UNSORTED' | 'NAR_SIZE' | 'NAR_UNSUPPORTED';
   /** The place in the tree, `/`-separated, relative to its root. */
@@ -82,11 +82,11 @@ export function narError(code: NarProblem['code'], path: Buffer, what: string): 
 export const isNarProblem = (thrown: unknown): thrown is Error & NarProblem =>
   thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('NAR_');
 
-/** A level too many, at `path`. */
+/** The error of a level too many, at `path`. */
 export const narTooDeep = (path: Buffer, depthLimit: number): Error & NarProblem =>
   narError('NAR_TOO_DEEP', path, `is ${depthLimit} levels deep`);
 
-/** A file that has another size than it said, for it was changed while it was read. */
+/** The error of a file whose size differs from the one announced: somebody changed it while it was read. */
 export const narSize = (path: Buffer, seen: number, size: number): Error & NarProblem =>
   narError('NAR_SIZE', path, `has ${seen} bytes instead of ${size}`);
 

@@ -1,4 +1,4 @@
-// The store path that Nix computes from a NAR hash for what it fetched: a lock names its sources by hash alone.
+// Computes the store path of a fetched source from its NAR hash, the only name that a lock has for it.
 
 import { digestOf } from '../../canonical.ts';
 

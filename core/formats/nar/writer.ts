@@ -1,7 +1,9 @@
-// Writes a NAR into one buffer, which it hands on whenever it is full. It alone knows how a NAR is spelled; what comes in
-// which order is its caller's business.
+// Writes a NAR into one buffer and hands the buffer on whenever it is full. It alone knows how a NAR is spelled; its caller
+// decides the order.
 
-/** Call for call what the NAR holds: an entry's name stands before its node, and each is closed. Strings are bytes, in latin1. */
+/**
+ * Call for call what the NAR holds: an entry's name stands before its node, and each is closed. Strings are bytes, in latin1.
+ */
 export interface NarWriter {
   /** The beginning of a directory, before its entries. */
   directory(): void;

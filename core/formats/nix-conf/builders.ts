@@ -3,7 +3,7 @@
 import { sortedEntries } from '../flake-ref/byte-order.ts';
 import { LENIENT, parseJson } from '../json.ts';
 
-/** Why Nix refuses the value: in its words, except where the text is no JSON at all. */
+/** The reason Nix refuses the value: in its words, except where the text is no JSON at all. */
 export function externalBuildersProblem(text: string): string | undefined {
   const read = parseJson(text, LENIENT);
   if (!read.ok) return `no JSON at column ${read.problems[0]!.span.start + 1}: ${read.problems[0]!.message}`;
@@ -45,7 +45,7 @@ const typeError = (wanted: string, found: unknown): string =>
 
 const typeName = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value);
 
-/** With the keys in order. */
+/** JSON with the keys in order. */
 const dump = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     typeName(inner) === 'object' ? Object.fromEntries(sortedEntries(Object.entries(inner as object))) : inner,

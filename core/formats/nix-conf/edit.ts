@@ -5,14 +5,14 @@ import type { NixVersion } from '../nix-version.ts';
 import { type ConfLine, confLines } from './lines.ts';
 import { evaluateNixConf, type NixConf, type ReadInclude } from './nix-conf.ts';
 
-/** Where the text lives, so that its includes count; without it, an include is taken to hold nothing. */
+/** The place of the text, from which its includes are read; without it, an include is taken to hold nothing. */
 export interface EditContext {
   /** Absolute path of the file. */
   readonly path: string;
   readonly readInclude: ReadInclude;
   /** Append as `extra-…`, so that features enabled by a file read earlier survive. Default: only when an include precedes. */
   readonly extend?: boolean;
-  /** Whose rules say what is broken. */
+  /** The Nix by whose rules a file is broken. */
   readonly nix?: NixVersion;
 }
 

@@ -1,6 +1,6 @@
-// The names of experimental features: those that 2.8.0, 2.26.3 and 2.34.8 have, asked of them, and those of other releases.
+// The names of experimental features: those that Nix 2.8.0, 2.26.3 and 2.34.8 print, and those of other releases.
 
-/** Of any Nix, so far: of the versions in between, which are gone since, and of Lix. */
+/** Of every Nix so far, those of versions in between that are gone since, and of Lix. */
 export const FEATURES: readonly string[] = [
   'acl auto-allocate-uids blake3-hashes ca-derivations cgroups coerce-integers configurable-impure-env',
   'daemon-trust-override discard-references dynamic-derivations external-builders fetch-closure fetch-tree flake-self-attrs',

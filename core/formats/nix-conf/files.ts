@@ -1,4 +1,4 @@
-// Which nix.conf files Nix reads for a user, and who writes the ones that a person must not edit.
+// Lists the nix.conf files that Nix reads for a user, and names the generator of one that a person must not edit.
 
 import type { NixVersion } from '../nix-version.ts';
 import { confLines } from './lines.ts';
@@ -14,8 +14,8 @@ export interface NixConfEnv {
 }
 
 /**
- * The files Nix reads, lowest priority first: the system's, then the user's (NIX.md section 6.1).
- * Whether they exist is for the caller to see. Without HOME and its substitutes, the home's file is left out.
+ * The files Nix reads, lowest priority first: the system's, then the user's (docs/nix.md, "nix.conf").
+ * They need not exist. Without HOME and its substitutes, the home's file is left out.
  */
 export function nixConfFiles(env: NixConfEnv, nix: NixVersion = '2.34'): readonly string[] {
   const system = `${(env.NIX_CONF_DIR || '/etc/nix').replace(/\/+$/, '')}/nix.conf`;
@@ -26,7 +26,7 @@ export function nixConfFiles(env: NixConfEnv, nix: NixVersion = '2.34'): readonl
 }
 
 /**
- * Who generates a nix.conf, and where a lasting setting belongs instead: a Nix option, or the file beside it.
+ * The generator of a nix.conf, and the place for a lasting setting instead: a Nix option, or the file beside it.
  * `included`: this file does read nix.custom.conf (Determinate's installer before 3.0 wrote files that don't).
  */
 export type Generated =

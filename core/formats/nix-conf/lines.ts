@@ -15,7 +15,7 @@ export interface ConfLine {
 }
 
 /**
- * Splits at LF, cuts each line at its first `#`, tokenises at space, tab, CR (NIX.md section 6.2).
+ * Splits at LF, cuts each line at its first `#`, tokenises at space, tab, CR, as Nix does.
  * Lines are counted from 1; blank and comment lines are left out. Any decoding that keeps ASCII works.
  */
 export function confLines(text: string): readonly ConfLine[] {

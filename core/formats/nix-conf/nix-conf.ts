@@ -1,4 +1,4 @@
-// What a stack of nix.conf files amounts to: the experimental features asked for, which line decides, and what stops Nix.
+// Evaluates a stack of nix.conf files: the experimental features asked for, the line that decides, the error that stops Nix.
 // The only place that knows Nix's merging rules; the caller supplies every text.
 
 import { MOST } from '../../limits.ts';
@@ -29,13 +29,13 @@ export interface FeatureLine extends ConfPlace {
   readonly features: readonly string[];
 }
 
-/** Why every Nix command fails (for a loop: crashes) with these files. `message` is Nix's own text where it has one. */
+/** The reason every Nix command fails (for a loop: crashes) with these files. `message` is Nix's own text where it has one. */
 export interface ConfError extends ConfPlace {
   readonly kind: 'syntax' | 'include' | 'loop' | 'value';
   readonly message: string;
 }
 
-/** What the lines in force come to. After an `error`, those before it. */
+/** The result of the lines in force. With an `error`: of those before it. */
 export interface NixConf {
   /** The names the lines in force ask for, sorted, including those this Nix does not know. */
   readonly requestedFeatures: readonly string[];
@@ -47,8 +47,8 @@ export interface NixConf {
 }
 
 /**
- * Evaluates the sources, lowest priority first (as `nixConfFiles` lists them, then `NIX_CONFIG`), by NIX.md
- * sections 6.2 to 6.4. Never throws. Files that don't exist are left out of `sources` by the caller.
+ * Evaluates the sources, lowest priority first (as `nixConfFiles` lists them, then `NIX_CONFIG`), by the rules in docs/nix.md,
+ * "nix.conf". Never throws. The caller leaves out files that don't exist.
  */
 export function evaluateNixConf(
   sources: readonly ConfSource[],

@@ -1,9 +1,12 @@
-// Which settings stop each Nix by their value, and how it reads it. Settings that take any text are not listed.
+// The settings whose value can stop a Nix, by version, and how it reads the value; those that take any text are left out.
 // The lists were asked of the three binaries (2.8.0, 2.26.3, 2.34.8), not copied from a manual.
 
 import { NIX_VERSIONS, type NixVersion } from '../nix-version.ts';
 
-/** `u`/`i` are integers with their width; a `path` is absolute, unless it is `anyPath`; `plugins` are files that must be there; the rest are words. */
+/**
+ * `u`/`i` are integers with their width; a `path` is absolute, unless it is `anyPath`; `plugins` are files that must be there;
+ * the rest are words.
+ */
 export type SettingKind =
   | 'bool'
   | 'u32'
@@ -122,7 +125,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'trusted-substituters': 'trusted-binary-caches',
 };
 
-/** Since 2.16 a setting of a feature that is off is ignored. */
+/** The feature of a setting: since 2.16 Nix ignores the setting while the feature is off. */
 const GATES: Readonly<Record<string, string>> = {
   'accept-flake-config': 'flakes',
   'allow-dirty-locks': 'flakes',

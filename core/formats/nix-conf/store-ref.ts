@@ -1,9 +1,9 @@
-// The names of stores, as in `substituters`: which ones Nix 2.34 refuses. Older ones take anything.
-// The grammar was asked of the binary, word by word.
+// Tells the names of stores (as in `substituters`) that Nix 2.34 refuses. Older ones take anything.
+// The grammar was found by trying the binary, word by word.
 
 import { decodeQuery, parseUrl } from '../flake-ref/url.ts';
 
-/** Why it is no name of a store, in the words of Nix. A relative path is one: Nix takes it from its cwd. */
+/** The reason it is no name of a store, in the words of Nix. A relative path is a name: Nix takes it from its cwd. */
 export function storeProblem(text: string): string | undefined {
   const url = parseUrl(text, '2.34');
   if (url.ok) return undefined;
@@ -14,7 +14,7 @@ export function storeProblem(text: string): string | undefined {
   return decoded.ok ? undefined : decoded.error;
 }
 
-/** What is no URL: a word, a path, or `ssh://user@fe80::1%25eth0`, an address without its brackets. */
+/** True for a name that is no URL: a word, a path, or `ssh://user@fe80::1%25eth0`, an address without its brackets. */
 const isPlace = (name: string): boolean =>
   ['', 'auto', 'daemon', 'local'].includes(name) ||
   BARE_ADDRESS.test(name) ||

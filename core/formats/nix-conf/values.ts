@@ -1,11 +1,13 @@
-// Which values of a setting stop Nix: every command fails at them. What a value that is taken comes to decides nothing here.
+// Tells the values of a setting at which every Nix command fails. What an accepted value means is not read here.
 
 import type { NixVersion } from '../nix-version.ts';
 import { externalBuildersProblem } from './builders.ts';
 import type { SettingKind } from './settings.ts';
 import { storeProblem } from './store-ref.ts';
 
-/** Why Nix refuses `name = text`, in its words; undefined where it takes it. `text` has its tokens joined by one space. */
+/**
+ * The reason Nix refuses `name = text`, in its words; undefined where it takes it. `text` has its tokens joined by one space.
+ */
 export function refusal(name: string, kind: SettingKind, text: string, nix: NixVersion): string | undefined {
   switch (kind) {
     case 'bool':
@@ -37,7 +39,7 @@ export function refusal(name: string, kind: SettingKind, text: string, nix: NixV
         .map(storeProblem)
         .find((problem) => problem !== undefined);
     case 'plugins':
-      // Whether they are there is the caller's to see (`NixConf.plugins`).
+      // The caller looks for the files (`NixConf.plugins`).
       return undefined;
     case 'builders': {
       const problem = externalBuildersProblem(text);
@@ -62,7 +64,7 @@ const FITS = {
   i64: (value: bigint) => BigInt.asIntN(64, value),
 } as const;
 
-/** Newer Nixes take a unit, and multiply without a look at the width. */
+/** Without its unit, which newer Nixes take; they multiply without a check of the width. */
 const withoutUnit = (text: string, nix: NixVersion): string => (nix === '2.8' ? text : text.replace(/[KMGT]$/i, ''));
 
 function isInteger(text: string, width: keyof typeof FITS): boolean {

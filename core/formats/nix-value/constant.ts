@@ -1,5 +1,5 @@
-// Constants: what an expression comes to as far as the text says for certain; the only evaluator, of flake.nix and of modules.
-// What needs more than the text is said to be not static, with the reason and the place.
+// Evaluates constants: the value of an expression as far as the text tells. The only evaluator, for flake.nix and modules.
+// An expression that needs more than the text is not static, with the reason and the place.
 
 import { spanOf } from '../nix/describe.ts';
 import { type Bound, frameOf, lambdaScope, type Scope, sourceOf } from '../nix/scope.ts';
@@ -20,14 +20,14 @@ export function settle(expr: Expr, scope: Scope | undefined, rules?: Rules): Res
   return settled(begin(EVALUATOR, rules), expr, scope);
 }
 
-/** What a module or a host says behind its arguments: as {@link settle}, and into the bodies of functions, whose arguments stay unknown. */
+/** The body of a module or a host: as {@link settle}, and into functions, whose arguments stay unknown. */
 export function settleBody(expr: Expr, scope: Scope | undefined): Resolved {
   let at = settle(expr, scope);
   while (at.expr.kind === 'lambda') at = settle(at.expr.body, lambdaScope(at.expr, at.scope));
   return at;
 }
 
-/** A call as it is left: `lib.nixosSystem { … }` by the name of its function, wherever that was bound. */
+/** A call that can't be evaluated further: `lib.nixosSystem { … }`, by the name of its function, wherever that was bound. */
 export function callIn(bound: Bound): { readonly name?: string; readonly args: readonly Bound[] } {
   const { head, args } = spineOf(settle(bound.expr, bound.scope), []);
   const fn = settle(head.expr, head.scope);
@@ -36,7 +36,7 @@ export function callIn(bound: Bound): { readonly name?: string; readonly args: r
   return { ...(name !== undefined && { name }), args: whole.args };
 }
 
-/** The attributes of a set; undefined where it is none, as far as the text says. */
+/** The attributes of a set; undefined if the text does not show one. */
 export function attributesOf({ expr, scope }: Bound): Attributes | undefined {
   return entriesOf(begin(EVALUATOR), { expr, scope });
 }
@@ -51,7 +51,7 @@ export function constantOf(
   return constantAt(begin(EVALUATOR, rules), expr, scope, wanted);
 }
 
-/** The name an attribute has, where the text says it: `a`, `"a"`, `${constant}`. */
+/** The name of an attribute, if the text tells it: `a`, `"a"`, `${constant}`. */
 export function nameOf(name: AttrName, scope: Scope | undefined): string | undefined {
   return nameIn(begin(EVALUATOR), name, scope);
 }
@@ -68,7 +68,7 @@ function constantAt(run: Run, expr: Expr, scope: Scope | undefined, wanted: stri
   const { expr: value, scope: inner } = settleIn(run, expr, scope);
   if (isSpent(run)) return notStatic(value, wanted);
   const is = (constant: Constant): Static<Constant> => ({ kind: 'static', value: constant, span: spanOf(value) });
-  // The flake itself, joined to a path, is its directory.
+  // `self` joined to a path is the flake's directory.
   if (!run.literal && isFlake(value, inner)) return is({ kind: 'path', value: '.' });
   switch (value.kind) {
     case 'string':

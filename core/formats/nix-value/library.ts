@@ -1,12 +1,12 @@
-// The functions of Nix and of nixpkgs' lib that the evaluator of constants knows, and how it tells them from others of the same name.
-// Each is unfolded into the expression that it comes to; what it would compute from unknown parts stays a call.
+// The functions of Nix and of nixpkgs' lib that the evaluator knows, told from others of the same name.
+// A call becomes the expression of its result; one with unknown parts that it needs stays a call.
 
 import { calledName } from '../nix/describe.ts';
 import { type Bound, frameOf, type Scope } from '../nix/scope.ts';
 import type { AttrName, Expr } from '../nix/syntax.ts';
 import * as made from './made.ts';
 
-/** What a function may ask of its arguments; undefined where the text does not tell. */
+/** Questions of a function about its arguments; undefined if the text does not tell. */
 export interface Ask {
   readonly text: (bound: Bound) => string | undefined;
   readonly truth: (bound: Bound) => boolean | undefined;
@@ -25,7 +25,7 @@ export function setsPriority(expr: Expr & { readonly kind: 'apply' }, scope: Sco
   return expr.fn.arg.kind === 'int' && isLibrary(expr.fn.fn, scope);
 }
 
-/** The priority that `lib.mkForce x` and its kin give; 100 where nothing does. */
+/** The priority that `lib.mkForce x` and the like give; 100 by default. */
 export function priorityOf(expr: Expr, scope: Scope | undefined): number {
   if (expr.kind === 'paren') return priorityOf(expr.inner, scope);
   if (expr.kind !== 'apply' || !setsPriority(expr, scope)) return 100;
@@ -52,7 +52,9 @@ function isLibrary(fn: Expr, scope: Scope | undefined): boolean {
   return bound?.expr.kind === 'select' && endsInLib(bound.expr.target, bound.expr.path.names, bound.scope);
 }
 
-/** `lib.x`, `pkgs.lib.x`, `inputs.nixpkgs.lib.x`, `lib.attrsets.x`, `builtins.x`; what the flake itself calls lib is its own. */
+/**
+ * `lib.x`, `pkgs.lib.x`, `inputs.nixpkgs.lib.x`, `lib.attrsets.x`, `builtins.x`; what the flake itself calls lib is its own.
+ */
 function endsInLib(target: Expr, names: readonly AttrName[], scope: Scope | undefined): boolean {
   const path = [...namesOf(target), ...names.slice(0, -1).map((name) => (name.kind === 'static' ? name.name : '?'))];
   if (SUBLIBRARY.test(path.at(-1) ?? '')) path.pop();
@@ -69,7 +71,7 @@ function namesOf(expr: Expr): readonly string[] {
   return [...namesOf(expr.target), ...expr.path.names.map((name) => (name.kind === 'static' ? name.name : '?'))];
 }
 
-/** `self`, `inputs.self`, and their `outPath`. Who binds `self` to something of their own means that. */
+/** True for `self`, `inputs.self`, and their `outPath`, unless the text binds `self` to another value. */
 export function isFlake(expr: Expr, scope: Scope | undefined): boolean {
   if (expr.kind === 'var') return isFlakePath([expr.name], scope);
   if (expr.kind !== 'select' || expr.target.kind !== 'var') return false;
@@ -82,7 +84,7 @@ function isFlakePath(names: readonly string[], scope: Scope | undefined): boolea
   return /^(inputs\.)?self(\.(sourceInfo\.)?outPath)?$/.test(names.join('.'));
 }
 
-/** What a call comes to, with the arguments that are left over; undefined where the function is none of these, or wants more. */
+/** The result of a call, with the arguments left over; undefined if the function is not known, or takes more arguments. */
 export function unfold(name: string, args: readonly Bound[], at: Bound, ask: Ask): Bound | undefined {
   const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (known === undefined) return undefined;
@@ -291,7 +293,7 @@ const FUNCTIONS: Readonly<Record<string, readonly [arity: number, body: Unfold]>
   ],
   flip: [3, (_ask, at, fn, a, b) => made.call(at, fn!, b!, a!)],
   pipe: [2, ({ items }, at, value, fns) => items(fns!)?.reduce((result, fn) => made.call(at, fn, result), value!)],
-  // What it adds to the result are functions that make another one of it.
+  // It adds only functions to the result (`override` and the like), which are not read.
   makeOverridable: [2, (_ask, at, fn, arg) => made.call(at, fn!, arg!)],
   id: [1, (_ask, _at, value) => value],
   // Of flake-parts: a module in a file that is a function of more.

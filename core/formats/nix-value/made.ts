@@ -1,5 +1,5 @@
-// Expressions that stand in no text: what a call comes to, written as Nix would have it. They name their parts by variables of
-// their own, so that each part keeps the scope, and the file, that it was written in.
+// Makes expressions that stand in no text, for results of calls. They refer to their parts by variables of their own, so that
+// each part keeps the scope and the file that it was written in.
 
 import type { Bound, Lambda, Scope } from '../nix/scope.ts';
 import type { AttrName, BinaryOp, Binding, Expr, Span } from '../nix/syntax.ts';
@@ -52,7 +52,7 @@ export const merged = (bindings: readonly Binding[], { start, end }: Span, scope
   scope,
 });
 
-/** Whether the braces of a set stand in a text. */
+/** True if the braces of a set stand in a text. */
 export const isWritten = (literal: { readonly open: number }): boolean => literal.open !== NOWHERE;
 
 /** `a // b // c`, `a ++ b ++ c`; `none` where there is nothing to join. */

@@ -1,5 +1,5 @@
-// Constants of one kind: a string, a boolean, a list of strings, the one value at an attribute path.
-// Says in words what stands there instead; what a constant is, constant.ts knows.
+// Reads constants of one kind: a string, a boolean, a list of strings, the one value at an attribute path.
+// Words the reason if something else stands there; constant.ts evaluates.
 
 import { spanOf } from '../nix/describe.ts';
 import type { Scope } from '../nix/scope.ts';

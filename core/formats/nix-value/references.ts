@@ -1,5 +1,5 @@
-// Where a Nix file names files of its tree: by literal paths, by paths put together of constants, by `self`, by directories
-// that are listed. What is put together of unknown parts is said too, with all that is known of it.
+// Finds the places where a Nix file names files of its tree: literal paths, paths joined from constants, `self`, directories
+// that are listed. A path with unknown parts is reported too, with all that is known of it.
 
 import { calledName, spanOf } from '../nix/describe.ts';
 import { type Bound, bindingScope, frameOf, innerScope, lambdaScope, type Scope } from '../nix/scope.ts';
@@ -16,7 +16,7 @@ export interface Reference {
   readonly path: string;
   readonly span: Span;
   /**
-   * What is meant. `module`: a Nix file, of a directory its default.nix; `file`: the same, and read as it is. `tree`: all that
+   * The meaning. `module`: a Nix file, of a directory its default.nix; `file`: the same, and read as it is. `tree`: all that
    * is in a directory. `handed`: it is given to something that may read any of it. `pattern`: one of the paths that begin
    * with `path` and end with `suffix`.
    */
@@ -39,7 +39,7 @@ export function referencesIn(root: Expr): readonly Reference[] {
     waiting.push(...named.unknown.map((bound): Place => ({ ...bound, means: 'handed' })));
     const { base, path, suffix } = named;
     const span = spanOf(expr);
-    // The whole flake is what git shows of it, whoever has it: nothing of it is named.
+    // `self` alone is the whole flake as git shows it, and names no file.
     if (base === 'flake' && path === '' && suffix === undefined) continue;
     if (suffix !== undefined) found.push({ base, path, span, means: 'pattern', suffix });
     // In a string a directory is copied as it is.
@@ -54,7 +54,7 @@ interface Place extends Bound {
   readonly means: Exclude<Reference['means'], 'pattern'>;
 }
 
-/** `suffix`: between `path` and it something stands that the text does not tell. `unknown`: what that is. */
+/** `suffix`: the end of the path, behind a part that the text does not tell. `unknown`: that part. */
 interface Named {
   readonly base: Base;
   readonly path: string;
@@ -62,7 +62,7 @@ interface Named {
   readonly unknown: readonly Bound[];
 }
 
-/** What the expression names in the tree; undefined where the text does not say that it is a path of the tree. */
+/** The path of the tree that the expression names; undefined if the text does not show one. */
 function pathOf(expr: Expr, scope: Scope | undefined, steps: number): Named | undefined {
   if (steps === 0) return undefined;
   switch (expr.kind) {
@@ -113,7 +113,7 @@ function throughCall(expr: Expr & { kind: 'apply' }, scope: Scope | undefined, s
 
 type Parts = readonly StringPart[];
 
-/** What is known from the front stays in `path`, what is known from the end in `suffix`. */
+/** Keeps the known beginning in `path` and the known end in `suffix`. */
 function joined(head: Named, parts: Parts, scope: Scope | undefined): Named {
   let { path, suffix } = head;
   const unknown = [...head.unknown];
@@ -128,7 +128,7 @@ function joined(head: Named, parts: Parts, scope: Scope | undefined): Named {
   return { base: head.base, path, unknown, ...(suffix !== undefined && { suffix }) };
 }
 
-/** `"/a/${b}" + c` in pieces, so that what is known of it counts where not all is. */
+/** `"/a/${b}" + c` in pieces, so that known pieces count beside unknown ones. */
 function piecesOf(part: StringPart, steps: number): readonly StringPart[] {
   if (part.kind === 'text' || steps === 0) return [part];
   const { expr } = part;
@@ -220,7 +220,7 @@ const MODULES = /^(imports|modules|sharedModules|extraModules|baseModules|defaul
 /** Values that are copied as they are. */
 const SOURCES = /^(src|source)$/;
 
-/** What a directory means as the argument of a function of this name. */
+/** The meaning of a directory as the argument of a function of this name. */
 function meantBy(name: string | undefined): Place['means'] {
   if (name === undefined) return 'handed';
   if (ONE_MODULE.test(name)) return 'module';
@@ -230,6 +230,6 @@ function meantBy(name: string | undefined): Place['means'] {
 
 const ONE_MODULE = /^(import|scopedImport|importApply|callPackages?|callPackageWith|mk(Force|Default|Before|After))$/;
 const ONE_FILE = /^(readFile|pathExists|import(JSON|TOML))$/;
-/** Of builtins, nixpkgs' lib, and what people take beside: import-tree, haumea, rakeLeaves. */
+/** Functions of builtins, nixpkgs' lib, and others in use: import-tree, haumea, rakeLeaves. */
 const EVERY_FILE =
   /^(readDir|listFilesRecursive|packagesFromDirectoryRecursive|import-?[tT]ree|rakeLeaves|flattenTree|(list|find|collect|scan)(Nix)?(Files|Modules|Dir)\w*)$/;

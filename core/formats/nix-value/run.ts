@@ -1,4 +1,4 @@
-// An evaluation under way: how far it goes, and the parts of the evaluator, each in a file of its own, by what they do for each other.
+// The state of an evaluation: its limits, and the interface by which the files of the evaluator call each other.
 
 import type { Bound, Scope } from '../nix/scope.ts';
 import type { AttrName, Binding, Expr } from '../nix/syntax.ts';
@@ -6,13 +6,16 @@ import type { Attributes, Constant, Lookup, Resolved, Static } from './static.ts
 
 /** How far an evaluation goes. */
 export interface Rules {
-  /** Only what Nix takes in flake.nix before it evaluates (docs/nix.md): parentheses and variables go, nothing is joined. */
+  /**
+   * Only values that Nix takes in flake.nix before it evaluates (docs/nix.md): sees through parentheses and variables, joins
+   * nothing.
+   */
   readonly literal?: boolean;
   /** Files that are imported stay `import ./x`. */
   readonly here?: boolean;
 }
 
-/** What the parts ask of each other. */
+/** The functions that the parts call of each other. */
 export interface Evaluator {
   readonly settle: (run: Run, expr: Expr, scope: Scope | undefined) => Resolved;
   readonly constant: (run: Run, expr: Expr, scope: Scope | undefined, wanted: string) => Static<Constant>;
@@ -53,7 +56,7 @@ export function truthIn(run: Run, { expr, scope }: Bound): boolean | undefined {
   return read.kind === 'static' && read.value.kind === 'bool' ? read.value.value : undefined;
 }
 
-/** The name an attribute has, where the text says it: `a`, `"a"`, `${constant}`. */
+/** The name of an attribute, if the text tells it: `a`, `"a"`, `${constant}`. */
 export function nameIn(run: Run, name: AttrName, scope: Scope | undefined): string | undefined {
   if (name.kind === 'static') return name.name;
   const read = constantIn(deeper(run), name.expr, scope, 'a string');

@@ -1,4 +1,4 @@
-// The attributes of sets and the items of lists, wherever the text has them: written, joined, or made by a function.
+// Finds attributes of sets and items of lists: written, joined, or made by a function.
 
 import { describe, spanOf } from '../nix/describe.ts';
 import {
@@ -30,7 +30,7 @@ export function itemsOf(run: Run, { expr, scope }: Bound): readonly Bound[] | un
   return left && right && [...left, ...right];
 }
 
-/** An attribute of a set; `absent` where it certainly has none, undefined where the text does not tell. */
+/** An attribute of a set; `absent` if it certainly has none, undefined if the text does not tell. */
 export function memberAt(run: Run, { expr, scope }: Bound, name: string): Bound | 'absent' | undefined {
   if (isSpent(run)) return undefined;
   const value = settleIn(run, expr, scope);
@@ -86,7 +86,7 @@ export function entriesOf(run: Run, { expr, scope }: Bound): Attributes | undefi
       const place: Place = { ...unread, reason: describe(unread.expr) };
       return entriesIn(deeper(run), bound) ?? { entries: new Map(), unknown: [place] };
     }) as [Attributes, Attributes];
-    // What is unknown on the right may take the place of what is known on the left.
+    // An unknown attribute on the right may replace a known one on the left.
     const kept = right.unknown.length > 0 ? [] : left.entries;
     return { entries: new Map([...kept, ...right.entries]), unknown: [...left.unknown, ...right.unknown] };
   }

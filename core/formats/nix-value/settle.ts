@@ -1,4 +1,4 @@
-// What an expression is behind all that does not change its value: variables, calls of functions that the text has, files it imports.
+// Sees through all that does not change the value of an expression: variables, calls of functions in the text, imported files.
 
 import { type Bound, bindingScope, frameOf, type Scope, sourceOf, withScope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
@@ -24,7 +24,7 @@ export function settled(run: Run, expr: Expr, scope: Scope | undefined): Resolve
   for (let hop = run.depth; hop > 0; hop--) {
     const next = settleOnce(run, at);
     if (next === undefined) break;
-    // What a function makes stands in no text of its own, or in text that other calls share.
+    // The result of a function stands in no text of its own, or in text that other calls share.
     isCalled ||= at.expr.kind === 'apply' && next.expr !== at.expr.arg;
     at = next;
   }
@@ -89,7 +89,7 @@ function selected(run: Run, expr: Expr & { readonly kind: 'select' }, scope: Sco
   return at;
 }
 
-/** The same selection from what its target comes to: `i.lib.x`, where `i` is `inputs.nixpkgs`. */
+/** The same selection from the value of its target: `i.lib.x`, where `i` is `inputs.nixpkgs`. */
 function nearer(expr: Expr & { readonly kind: 'select' }, { expr: target, scope }: Bound): Bound | undefined {
   if (target === expr.target || !/^(var|select)$/.test(target.kind)) return undefined;
   if (expr.path.names.some(({ kind }) => kind === 'dynamic')) return undefined;
@@ -115,7 +115,7 @@ function called(run: Run, expr: Expr & { readonly kind: 'apply' }, scope: Scope 
   return name === 'import' ? imported(inner, args, scope) : unfold(name, args, { expr, scope }, askIn(inner));
 }
 
-/** The function of a call that came to nothing more, and its arguments. */
+/** The function of a call that can't be evaluated further, and its arguments. */
 export function spineOf(fn: Bound, args: readonly Bound[]): { readonly head: Bound; readonly args: readonly Bound[] } {
   const { expr, scope } = fn;
   if (expr.kind === 'paren') return spineOf({ expr: expr.inner, scope }, args);

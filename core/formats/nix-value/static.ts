@@ -1,10 +1,10 @@
-// What can be said of a value from the text alone: the types that the readers of Nix share, and their words. No rules.
+// The types that the readers of Nix share for values known from the text alone, and their words. No rules.
 
 import { describe, spanOf } from '../nix/describe.ts';
 import type { Bound } from '../nix/scope.ts';
 import type { AttrName, Binding, Expr, Span } from '../nix/syntax.ts';
 
-/** What the text says of a value; `span` is where it says so. */
+/** A value as far as the text tells; `span` is the place. */
 export type Static<T> =
   | { readonly kind: 'static'; readonly value: T; readonly span: Span }
   | { readonly kind: 'not-static'; readonly reason: string; readonly span: Span }
@@ -24,7 +24,7 @@ export type Constant =
 
 /** An expression behind all that does not change its value, with the scope its variables are to be read in. */
 export interface Resolved extends Bound {
-  /** Whether the text stands in the expression itself: behind a variable from elsewhere, others may use it too. */
+  /** True if the text stands in the expression itself; behind a variable other places may use it too. */
   readonly direct: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface Lookup {
   readonly unknown: readonly Unknown[];
 }
 
-/** Attributes that a set has for certain, and what may add others to them. */
+/** The attributes that a set certainly has, and the parts that may add others. */
 export interface Attributes {
   readonly entries: ReadonlyMap<string, Bound>;
   readonly unknown: readonly Place[];
@@ -58,7 +58,7 @@ export interface Place extends Bound {
   readonly reason: string;
 }
 
-/** Why there is no constant. `wanted`: "a string". */
+/** The reason there is no constant. `wanted`: "a string". */
 export function notStatic(expr: Expr, wanted: string): Static<never> {
   return {
     kind: 'not-static',

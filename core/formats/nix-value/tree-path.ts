@@ -1,4 +1,4 @@
-// Paths as Nix puts them together, relative to the file that is read, as text.
+// Joins paths as Nix does, as text, relative to the file that is read.
 
 /** A path literal of the file at `source`, led back to the top: `./x` in `./hosts/a.nix` is `./hosts/x`. */
 export function fromTop(path: string, source: string | undefined): string {
@@ -7,14 +7,14 @@ export function fromTop(path: string, source: string | undefined): string {
   return `${dir}/${path.replace(/^\.\//, '')}`;
 }
 
-/** A path made longer. Undefined for `./. + "x"`: it lies beside the directory, and begins with a name that no text says. */
+/** A longer path. Undefined for `./. + "x"`: it lies beside the directory, whose name the text does not tell. */
 export function joinPath(path: string, tail: string): string | undefined {
   if (path.endsWith('/') || tail === '') return path + tail;
   const base = path.replace(/\/\.$/, '');
   return tail.startsWith('/') || !/(^|\/)\.{0,2}$/.test(base) ? base + tail : undefined;
 }
 
-/** Without `.` and `..`, beginning with `./`; undefined where it leads out of the tree. */
+/** The path without `.` and `..`, beginning with `./`; undefined if it leads out of the tree. */
 export function plainPath(path: string): string | undefined {
   if (/^[/~]/.test(path)) return undefined;
   const out: string[] = [];

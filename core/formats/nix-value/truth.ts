@@ -1,4 +1,4 @@
-// Booleans that the text decides: comparisons of constants, `?`, `elem`.
+// Evaluates booleans that the text decides: comparisons of constants, `?`, `elem`.
 
 import type { Bound, Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
@@ -6,7 +6,7 @@ import { libraryName } from './library.ts';
 import { constantIn, deeper, itemsIn, memberIn, nameIn, type Run, truthIn } from './run.ts';
 import { askIn, spineOf } from './settle.ts';
 
-/** Undefined where the text does not tell. */
+/** Undefined if the text does not tell. */
 export function truthOf(run: Run, expr: Expr, scope: Scope | undefined): boolean | undefined {
   switch (expr.kind) {
     case 'binary':
@@ -43,7 +43,7 @@ function comparison(
 function isSame(run: Run, a: Bound, b: Bound): boolean | undefined {
   const [left, right] = [a, b].map(({ expr, scope }) => constantIn(deeper(run), expr, scope, 'a constant'));
   if (left?.kind !== 'static' || right?.kind !== 'static') return undefined;
-  // Lists are compared item by item, and paths by where they lead: neither is needed.
+  // Not for lists (compared item by item) and paths (compared by target), which nobody needs.
   if (/^(list|path)$/.test(left.value.kind) || /^(list|path)$/.test(right.value.kind)) return undefined;
   return JSON.stringify(left.value) === JSON.stringify(right.value);
 }

@@ -24,7 +24,7 @@ export function classOf(code: number): number {
   return code < 128 ? classes[code]! : 0;
 }
 
-/** Whether Nix allows the character code in a path; NaN is not. */
+/** True if Nix allows the character code in a path; false for NaN. */
 export function isPathChar(code: number): boolean {
   return code < 128 && (classes[code]! & PATH_CHAR) !== 0;
 }
@@ -34,12 +34,12 @@ export function isDigit(code: number): boolean {
   return code >= 48 && code < 58;
 }
 
-/** Whether it may stand behind the colon of a URI literal. */
+/** True if it may stand behind the colon of a URI literal. */
 export function isUriChar(code: number): boolean {
   return code < 128 && (classes[code]! & URI_CHAR) !== 0;
 }
 
-/** Whether it may continue an identifier. */
+/** True if it may continue an identifier. */
 export function isWordChar(code: number): boolean {
   return code < 128 && (classes[code]! & WORD_CHAR) !== 0;
 }

@@ -1,4 +1,4 @@
-// What an expression is, for people: "a list", "the result of `mkHost`". Knows words, and no values.
+// Names the kind of an expression for people: "a list", "the result of `mkHost`". Knows words, and no values.
 import type { Expr, Span } from './syntax.ts';
 
 /** "a list", "the result of `mkIf`", "a conditional". */
@@ -44,7 +44,7 @@ export function calledName(expr: Expr): string | undefined {
   if (expr.kind !== 'apply') return undefined;
   let fn: Expr = expr.fn;
   while (fn.kind === 'apply' || fn.kind === 'paren') fn = fn.kind === 'apply' ? fn.fn : fn.inner;
-  // What an evaluator makes up has names that no text can have.
+  // Variables that the evaluator makes have names that no text can have.
   if (fn.kind === 'var') return fn.name.startsWith('\0') ? undefined : fn.name;
   const last = fn.kind === 'select' ? fn.path.names.at(-1) : undefined;
   return last?.kind === 'static' ? last.name : undefined;

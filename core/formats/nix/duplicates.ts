@@ -18,7 +18,7 @@ export function rejectDuplicateFormals(formals: readonly Formal[], param?: Span 
   }
 }
 
-/** The cheap test nearly every set passes: no two bindings begin with the same name. */
+/** The cheap test that nearly every set passes: no two bindings begin with the same name. */
 function firstNamesDiffer(bindings: readonly Binding[]): boolean {
   if (bindings.length === 1 && bindings[0]!.kind === 'bind') return true;
   const seen = new Set<string>();

@@ -1,4 +1,4 @@
-// What the parser demands of the token it stands on, and what it says where another one is there.
+// Demands a token of the parser's cursor, and words the error where another one is there.
 import { Broken, type Lexer } from './lex.ts';
 import { Token } from './tokens.ts';
 

@@ -6,7 +6,7 @@ import type { ReadExpr } from './strings.ts';
 import type { Formal, Formals, Span } from './syntax.ts';
 import { Token } from './tokens.ts';
 
-/** Whether `{` opens the arguments of a function: decided by at most two tokens behind it. */
+/** True if `{` opens the arguments of a function: decided by at most two tokens behind it. */
 export function startsFormals(lexer: Lexer): boolean {
   const ahead = new Lexer(lexer.text);
   ahead.end = lexer.end;

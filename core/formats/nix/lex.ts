@@ -16,7 +16,7 @@ import {
 import type { Comment, Span } from './syntax.ts';
 import { keywords, Token } from './tokens.ts';
 
-/** What the parser throws on the first error and `parseNix` turns into a value. */
+/** The parser throws this on the first error, and `parseNix` turns it into a value. */
 export class Broken {
   readonly error: Span & { readonly message: string };
   constructor(message: string, start: number, end: number) {
@@ -186,7 +186,7 @@ export class Lexer {
     }
     const literal = text.slice(at, end);
     const value = Number(literal);
-    // As strtod reports it: overflow, and underflow of what is not zero.
+    // strtod(3) sets ERANGE for these: infinity, and a number above zero but below the smallest normal double.
     const mantissa = literal.split(/e/i, 1)[0]!;
     if (value === Number.POSITIVE_INFINITY || (value < 2.2250738585072014e-308 && /[1-9]/.test(mantissa))) {
       throw new Broken('the number is out of range', at, end);

@@ -1,5 +1,5 @@
 // The operators of Nix: how tightly each binds and to which side, as parser.y declares them, and chains of them.
-// Knows nothing of operands: those are read by the functions passed in.
+// Knows nothing of operands; the functions passed in read them.
 import { Broken, type Lexer } from './lex.ts';
 import type { AttrPath, BinaryOp, Expr, UnaryOp } from './syntax.ts';
 import { Token } from './tokens.ts';
@@ -109,7 +109,7 @@ function binary(op: BinaryOp, left: Expr, right: Expr): Expr {
   return { kind: 'binary', op, left, right, start: left.start, end: right.end };
 }
 
-/** What an operator chain in two equal levels does: `a - b - c`, `a ++ b ++ c`, or an error (`a < b < c`). */
+/** How operators of one level chain: `a - b - c` to the left, `a ++ b ++ c` to the right, `a < b < c` is an error. */
 type Associativity = 'left' | 'right' | 'none';
 
 interface Operator {

@@ -118,7 +118,7 @@ function parseLambda(lexer: Lexer): Expr {
   };
 }
 
-/** What operators stand between. */
+/** Readers of the operands between operators. */
 const operands = { operand: parseApply, attrPath: parseAttrPath };
 
 function parseApply(lexer: Lexer): Expr {
@@ -312,7 +312,7 @@ function constantOf(name: Expr, lexer: Lexer): string | undefined {
   if (expr.kind !== 'string') return undefined;
   if (expr.parts.some((part) => part.kind === 'interpolation')) return undefined;
   if (expr.style === '"') return expr.parts[0]?.kind === 'text' ? expr.parts[0].value : '';
-  // Whether Nix took an indented string for a constant depends on its pieces, which the tree no longer has.
+  // Nix takes an indented string for a constant by its pieces, which the tree no longer has.
   const again = new Lexer(lexer.text);
   again.end = expr.start;
   again.next();

@@ -14,7 +14,7 @@ const KEYWORDS: ReadonlySet<string> = new Set([
   'or',
 ]);
 
-/** Whether `name` can stand in Nix as a variable or an unquoted attribute name. */
+/** True if `name` can stand in Nix as a variable or an unquoted attribute name. */
 export function isIdentifier(name: string): boolean {
   return /^[a-zA-Z_][a-zA-Z0-9_'-]*$/.test(name) && !KEYWORDS.has(name);
 }

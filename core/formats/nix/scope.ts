@@ -1,4 +1,4 @@
-// Variables and their scopes: what a name is bound to, as far as the text says without evaluating.
+// Variables and their scopes: the expression a name is bound to, as far as the text says without evaluating.
 // The only place that follows `let`, `rec`, `inherit` and function arguments.
 import type { AttrName, Binding, Expr } from './syntax.ts';
 
@@ -27,21 +27,21 @@ export interface Source {
   readonly tree: Tree;
 }
 
-/** What expressions can reach beside their own file. */
+/** The things that expressions can reach besides their own file. */
 export interface Tree {
-  /** Whether the other files are at hand at all. */
+  /** True if the other files are at hand. */
   readonly isWhole: boolean;
   /** A Nix file of the tree, or the default.nix of a directory, by its path from the top. */
   readonly nix: (path: string) => Opened;
-  /** The files whose text matches, and perhaps others that nothing names. */
+  /** The files whose text matches, and perhaps others that no text names. */
   readonly matching: (pattern: RegExp) => readonly string[];
-  /** What the flake's outputs are called with, and return: `self.x` is an attribute of it. Undefined: it is not known. */
+  /** Argument and result of the flake's outputs: `self.x` is an attribute of the result. Undefined: not known. */
   readonly outputs: () => Bound | undefined;
 }
 
 export type Opened = { readonly ok: true; readonly root: Bound } | { readonly ok: false; readonly reason: string };
 
-/** Undefined: the text stands for itself, with no tree around it. */
+/** Undefined: a text by itself, without a tree around it. */
 export function sourceOf(scope: Scope | undefined): Source | undefined {
   let outermost = scope;
   while (outermost?.parent) outermost = outermost.parent;

@@ -1,4 +1,4 @@
-// Where new text goes in Nix and how it is laid out: beside its neighbours, in their style. For flake.nix and modules.
+// Places new text in Nix beside its neighbours and lays it out in their style. For flake.nix and modules.
 // The only place that decides indentation, line ends and what a removal takes along. Every change is a splice; the rest stays.
 
 import { oncePer } from '../../once.ts';
@@ -25,7 +25,7 @@ interface Brackets {
   readonly close: number;
 }
 
-/** Whether two of them replace the same text, or one puts something into what another one replaces. */
+/** True if two of them replace the same text, or one inserts into what another one replaces. */
 export const overlap = (splices: readonly Splice[]): boolean =>
   [...splices].sort((a, b) => a.start - b.start).some((one, at, all) => at > 0 && one.start < all[at - 1]!.end);
 
@@ -41,7 +41,10 @@ export function splice(text: string, splices: readonly Splice[]): string {
   return out + text.slice(at);
 }
 
-/** Puts text behind a neighbour: on lines of its own if the neighbour begins one, after (and before) an empty line if `gap` says so. */
+/**
+ * Puts text behind a neighbour: on lines of its own if the neighbour begins one, and with an empty line before (and after) it
+ * as `gap` says.
+ */
 export function insertAfter(
   page: Page,
   anchor: Span,
@@ -61,7 +64,7 @@ export function insertAfter(
   return insertion(end ?? anchor.end, before + block + after);
 }
 
-/** Puts a block before the first of what is between braces, an empty line behind it. */
+/** Puts a block before the first item between braces, with an empty line behind it. */
 export function insertFirst(page: Page, { open, close }: Brackets, first: Span, layout: Layout): Splice {
   const { text } = page;
   const { eol, unit, isTall } = styleOf(page);
@@ -173,7 +176,7 @@ const commentsAt = oncePer(
   ({ comments }: Page): ReadonlyMap<number, Comment> => new Map(comments.map((one) => [one.start, one])),
 );
 
-/** Whether the line behind the line end at `end` is empty or begins with what closes the set. */
+/** True if the line behind the line end at `end` is empty or begins with the bracket that closes the set. */
 function isGapAfter(text: string, end: number): boolean {
   const next = /^(?:\r?\n|\r)([^\r\n]*)/.exec(text.slice(end, end + 2000));
   return next === null || /^\s*($|[}\])])/.test(next[1]!);
@@ -203,12 +206,12 @@ export function indentOfLine(page: Page, offset: number): string | undefined {
   return /^[ \t]*$/.test(bare) ? /^[ \t]*/.exec(text.slice(start))![0] : undefined;
 }
 
-/** Where the line of `offset` begins. */
+/** The start of the line of `offset`. */
 export function lineStart(text: string, offset: number): number {
   return offset === 0 ? 0 : Math.max(text.lastIndexOf('\n', offset - 1), text.lastIndexOf('\r', offset - 1)) + 1;
 }
 
-/** Text put in, for none. */
+/** A splice that only inserts. */
 export function insertion(offset: number, text: string): Splice {
   return { start: offset, end: offset, text };
 }

@@ -164,7 +164,7 @@ export function readPath(lexer: Lexer, read: ReadExpr): readonly StringPart[] {
   return parts;
 }
 
-/** Where the piece ends that Nix's lexer would take behind `a/`: `/b/c/`, or a lone `/`. */
+/** The end of the piece that Nix's lexer would take behind `a/`: `/b/c/`, or a lone `/`. */
 function secondPieceEnd(text: string, from: number): number {
   let at = from;
   while (text.charCodeAt(at) === 47 && isPathChar(text.charCodeAt(at + 1))) {

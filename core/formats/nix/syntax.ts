@@ -105,7 +105,7 @@ export interface Comment extends Span {
 }
 
 export interface SyntaxError extends Span {
-  /** One lower-case clause, as DESIGN.md section 7 wants them. */
+  /** One lower-case clause. */
   readonly message: string;
 }
 

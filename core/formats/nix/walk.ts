@@ -11,7 +11,7 @@ export function walk(root: Expr, visit: (expr: Expr) => void): void {
   }
 }
 
-/** The texts of all names and literals in the tree, in no order that means anything. */
+/** The texts of all names and literals in the tree, in no particular order. */
 export function leafTexts(root: Expr, text: string): readonly string[] {
   const leaves: string[] = [];
   walk(root, (expr) => {

@@ -1,22 +1,22 @@
-// Which of Nix's builtins an expression is, however it is reached: `builtins.x`, `x` where it is global, `__x`, an alias, `inherit`, `with`.
+// Recognises Nix's builtins in every spelling: `builtins.x`, a global `x`, `__x`, an alias, `inherit`, `with`.
 
 import { frameOf, type Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
 import { settle } from '../nix-value/constant.ts';
 
-/** Where an expression stands. `withBuiltins`: variables that nothing binds may be builtins. */
+/** The context of an expression. `withBuiltins`: it is in a `with builtins;`, so an unbound variable may be a builtin. */
 export interface Surroundings {
   readonly scope: Scope | undefined;
   readonly withBuiltins: boolean;
 }
 
-/** `isGlobal`: a variable `__x`, which pure evaluation takes for undefined as soon as the file is read. */
+/** `isGlobal`: a variable `__x`; if pure evaluation lacks it, Nix refuses the whole file as it parses it. */
 export interface Builtin {
   readonly name: string;
   readonly isGlobal: boolean;
 }
 
-/** Undefined: it is none, or the text does not tell. */
+/** The builtin that an expression is. Undefined: none, or the text does not tell. */
 export function builtinOf(expr: Expr, { scope, withBuiltins }: Surroundings): Builtin | undefined {
   const { expr: value, scope: inner } = settle(expr, scope);
   if (value.kind === 'select') {
@@ -37,7 +37,7 @@ export function isBuiltins(expr: Expr, scope: Scope | undefined): boolean {
   return value.kind === 'var' && value.name === 'builtins' && frameOf('builtins', inner) === undefined;
 }
 
-/** nixpkgs' lib hands some of them on, and has readers of its own. */
+/** nixpkgs' lib exports some builtins, and has file readers of its own. */
 const isOfLib = (target: Expr, name: string): boolean => {
   const last = target.kind === 'select' ? target.path.names.at(-1) : target;
   return OF_LIB.has(name) && (last?.kind === 'var' || last?.kind === 'static') && /^lib$/.test(last.name);
@@ -45,7 +45,7 @@ const isOfLib = (target: Expr, name: string): boolean => {
 
 const OF_LIB: ReadonlySet<string> = new Set(['pathExists', 'readFile', 'fileContents', 'importJSON', 'importTOML']);
 
-/** Without `builtins.` in front, of Nix 2.8 to 2.34. */
+/** Builtins that need no `builtins.` in front, in Nix 2.8 to 2.34. */
 const GLOBALS: ReadonlySet<string> = new Set(
   'import scopedImport toString baseNameOf dirOf fetchTarball fetchGit fetchTree fetchMercurial'.split(' '),
 );

@@ -1,4 +1,4 @@
-// Whether the argument of a fetcher says which bytes it means: pure evaluation asks for a hash or a revision.
+// Tells whether the argument of a fetcher pins the content, by a hash or a revision, as pure evaluation demands.
 
 import type { Scope } from '../nix/scope.ts';
 import type { Expr } from '../nix/syntax.ts';
@@ -7,7 +7,7 @@ import { readString } from '../nix-value/read.ts';
 
 export type Pinned = 'yes' | 'no' | 'unknown';
 
-/** The attributes each of which pins what a fetcher fetches, and whether a reference as text can do it. */
+/** The attributes that pin the content for each fetcher, any of which is enough, and whether a reference as text can. */
 const FETCHERS: Readonly<Record<string, { readonly by: readonly string[]; readonly byText: boolean }>> = {
   fetchTarball: { by: ['sha256'], byText: false },
   fetchurl: { by: ['sha256'], byText: false },

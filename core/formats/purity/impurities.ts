@@ -1,5 +1,5 @@
-// What in a Nix file a flake cannot evaluate, or evaluates to something else: pure evaluation knows no lookup path, no environment,
-// no time, no unpinned fetch, and no path outside the flake. Pure; told by the text alone.
+// Finds what pure evaluation refuses or changes in a Nix file: lookup paths, environment, time, unpinned fetches, paths outside
+// the flake. Pure; by the text alone.
 
 import { bindingScope, frameOf, innerScope, lambdaScope } from '../nix/scope.ts';
 import type { Binding, Expr, Span, StringPart } from '../nix/syntax.ts';
@@ -11,7 +11,7 @@ import { isFetcher, isPinned } from './fetches.ts';
 export type ImpureKind =
   | 'lookup'
   | 'fetch'
-  /** A fetch of which the text does not tell whether it is pinned. */
+  /** A fetch whose text does not tell whether it is pinned. */
   | 'open-fetch'
   | 'path'
   | 'home'
@@ -22,7 +22,7 @@ export type ImpureKind =
   | 'exists'
   | 'etc-nixos';
 
-/** `isFatal`: evaluation ends where it comes to it; else it goes on, with another value. `what`: as people know it. */
+/** `isFatal`: evaluation fails when it comes to it; else it goes on with another value. `what`: the words for people. */
 export interface Impurity extends Span {
   readonly kind: ImpureKind;
   readonly isFatal: boolean;
@@ -41,7 +41,7 @@ export function impuritiesIn(root: Expr): readonly Impurity[] {
   return found.sort((a, b) => a.start - b.start);
 }
 
-/** An expression to look at. `isLazy`: it need not be evaluated. `isRead`: a file or module is wanted here. */
+/** An expression to look at. `isLazy`: it may stay unevaluated. `isRead`: its value is read as a file or module. */
 interface Place extends Surroundings {
   readonly expr: Expr;
   readonly isLazy: boolean;
@@ -59,7 +59,7 @@ function lookAt(place: Place): Seen {
   const { expr } = place;
   switch (expr.kind) {
     case 'searchPath':
-      // Nix's own files, which it has in every mode; and who binds __findFile means something of their own.
+      // <nix/…> are Nix's own files, present in every mode; a bound __findFile replaces the lookup.
       return expr.name.startsWith('nix/') || frameOf('__findFile', place.scope) !== undefined
         ? NOTHING
         : one(place, 'lookup', `<${expr.name}>`);
@@ -97,7 +97,7 @@ function ofPath(place: Place, parts: readonly StringPart[]): Seen {
   const { expr } = place;
   const head = parts[0]?.kind === 'text' ? parts[0].value : '';
   const shown = `${head}${parts.length > 1 ? '…' : ''}`;
-  // Nix 2.34 refuses the whole file for it, whether it is evaluated or not.
+  // Nix 2.34 refuses the whole file for it, even if it is never evaluated.
   const own = head.startsWith('~')
     ? [impurity(expr, 'home', shown, true)]
     : head.startsWith('/')
@@ -121,7 +121,7 @@ function ofString(place: Place, parts: readonly StringPart[]): Seen {
 
 export const NAMES_ETC_NIXOS = /\/etc\/nixos(?![\w-])/;
 
-/** A builtin that pure evaluation does not have, or gives another value; called or handed on. */
+/** A builtin that pure evaluation lacks, or that has another value there; called or passed on. */
 function ofBuiltin(place: Place): readonly Impurity[] {
   const { expr } = place;
   const builtin = builtinOf(expr, place);
@@ -163,7 +163,7 @@ function ofCall(place: Place, expr: Call): Seen {
   const second = fn.kind === 'apply' ? builtinOf(fn.fn, place)?.name : undefined;
   if (second !== undefined && SECOND_READERS.has(second))
     return { own: [], inside: [at(fn), at(arg, { isRead: true })] };
-  // `lib.optional (builtins.pathExists /x) /x`, `mkIf inPureEvalMode …`: whoever asks first need not go on.
+  // `lib.optional (builtins.pathExists /x) /x`, `mkIf inPureEvalMode …`: the condition may keep the rest from evaluation.
   const isGuarded = fn.kind === 'apply' && isGuard(fn.arg, place);
   return {
     own: [],
@@ -176,7 +176,7 @@ const envOf = (arg: Expr, { scope }: Place): string => {
   return text.kind === 'static' ? ` "${text.value}"` : '';
 };
 
-/** Of a path, only its text is wanted: it need not be there. */
+/** For a function that uses only the text of a path: the file need not exist. */
 function textOf(arg: Expr): Seen {
   const path = arg.kind === 'paren' ? arg.inner : arg;
   const [first] = path.kind === 'path' ? path.parts : [];
@@ -184,12 +184,12 @@ function textOf(arg: Expr): Seen {
   return { own: isPlace ? [impurity(path, 'etc-nixos', '/etc/nixos', false)] : [], inside: [] };
 }
 
-/** They look at the text of a path alone. */
+/** Functions that use only the text of a path. */
 const TEXT_ONLY: ReadonlySet<string> = new Set(['toString', 'baseNameOf', 'dirOf', 'isPath', 'typeOf', 'toPath']);
 const READERS: ReadonlySet<string> = new Set(
   'import readFile readDir readFileType importJSON importTOML fileContents'.split(' '),
 );
-/** Those that get a file second. */
+/** Functions whose second argument is a file. */
 const SECOND_READERS: ReadonlySet<string> = new Set(['scopedImport', 'hashFile', 'filterSource']);
 
 function isAbsolute(expr: Expr): boolean {
@@ -197,7 +197,7 @@ function isAbsolute(expr: Expr): boolean {
   return inner.kind === 'path' && inner.parts[0]?.kind === 'text' && inner.parts[0].value.startsWith('/');
 }
 
-/** A path or a text from `/` on, as far as its beginning tells. */
+/** True if a path or string begins with `/`. */
 function startsAtRoot(expr: Expr, { scope }: Place): boolean {
   if (expr.kind === 'paren') return startsAtRoot(expr.inner, { expr, scope, withBuiltins: false, isLazy: false });
   if (expr.kind === 'binary' && expr.op === '+')
@@ -208,7 +208,7 @@ function startsAtRoot(expr: Expr, { scope }: Place): boolean {
   return text.kind === 'static' && text.value.startsWith('/');
 }
 
-/** A condition that asks whether evaluation is pure, or whether a file outside is there. */
+/** True for a condition that asks whether evaluation is pure, or whether a file outside exists. */
 function isGuard(cond: Expr, place: Place): boolean {
   let found = false;
   walk(cond, (expr) => {
@@ -221,11 +221,11 @@ function isGuard(cond: Expr, place: Place): boolean {
   return found;
 }
 
-/** Of a path that is compared, or joined to what is no string (`self + /x`), only the text is wanted. */
+/** True if only the text of a path counts: it is compared, or joined to a value that is no string (`self + /x`). */
 const isText = ({ op, left, right }: Expr & { readonly kind: 'binary' }, path: Expr): boolean =>
   op === '==' || op === '!=' || (op === '+' && path === right && left.kind !== 'string');
 
-/** What is inside, each with where it stands. */
+/** The parts of an expression, each with its context. */
 function partsOf(place: Place): readonly Place[] {
   const { expr, scope, isLazy, isRead } = place;
   const at = (inner: Expr, how: Partial<Place> = {}): Place => ({ ...place, isRead: false, expr: inner, ...how });
@@ -254,7 +254,7 @@ function partsOf(place: Place): readonly Place[] {
       return [at(expr.operand)];
     case 'binary': {
       const isShort = (expr.op === '&&' || expr.op === '||' || expr.op === '->') && isGuard(expr.left, place);
-      // What is joined to a path is no path by itself.
+      // A text joined to a path is no path by itself.
       const right = expr.op === '+' ? at(expr.right) : same(expr.right, { isLazy: isLazy || isShort });
       return [same(expr.left), right].filter((one) => !isAbsolute(one.expr) || !isText(expr, one.expr));
     }
@@ -287,5 +287,5 @@ function inBindings(bindings: readonly Binding[], place: Place): readonly Place[
   });
 }
 
-/** Lists of modules, where a string is a file. */
+/** Attributes with lists of modules, in which a string is a file. */
 const MODULES = /^(imports|modules|sharedModules|extraModules|baseModules)$/;

@@ -1,32 +1,32 @@
-// Whether a text may hold an impurity, without parsing it: a superset, so that most files of a configuration need no parser.
+// Tells whether a text may hold an impurity, without parsing it: a superset, so that most files need no parser.
 
-/** `text`: as Latin-1 reads its bytes. */
+/** True if it may. `text`: the bytes read as Latin-1. */
 export const tellsImpurity = (text: string): boolean => WORDS.test(text) || (LITERAL.test(text) && holdsLiteral(text));
 
 const WORDS = new RegExp(
   [
     /fetch(?:Tarball|url|Git|Tree|Mercurial)\b|getFlake|findFile|nixPath/,
     /current(?:System|Time)\b|getEnv|storePath|\/etc\/nixos/,
-    // An absolute string where files are read; one that is joined to something is none.
+    // An absolute string where files are read, unless `+` stands before it.
     /\b(?:import|imports|modules|sharedModules|extraModules|baseModules|read(?:File|Dir|FileType)|hashFile|import(?:JSON|TOML)|fileContents|pathExists|filterSource|builtins\.path|builtins)\b[^;]{0,2000}?(?<!\+\s{0,20})(?:"|'')\//,
   ]
     .map(({ source }) => source)
     .join('|'),
 );
 
-/** What begins a path that is absolute or in a home, or a lookup path; in code, or in a string. */
+/** The beginning of an absolute path, of one in a home, or of a lookup path; in code or in a string. */
 const LITERAL = /(?<![\w.+\-/])~?\/(?:[\w.+-]|\$\{)|<[\w.+-]+(?:\/[\w.+-]+)*>/;
 
 const LOOKUP = /<[\w.+-]+(?:\/[\w.+-]+)*>/y;
 const PATH = /~?\/(?:[\w.+-]|\$\{)/y;
 
-/** Whether such a literal stands in code: strings and comments are passed over, what they interpolate is not. */
+/** True if such a literal stands in code: skips strings and comments, but not the code that strings interpolate. */
 function holdsLiteral(text: string): boolean {
   const isAt = (pattern: RegExp, at: number): boolean => {
     pattern.lastIndex = at;
     return pattern.test(text);
   };
-  /** Of the strings around: how each ends, and the open braces of the code around it. */
+  /** The strings around the interpolation: the quote that ends each, and the open braces of the code around it. */
   const around: { readonly quote: string; readonly braces: number }[] = [];
   let quote = '';
   let braces = 0;
@@ -73,7 +73,7 @@ function holdsLiteral(text: string): boolean {
       else ({ quote, braces } = outer);
       at++;
     } else if (char === '<' && isAt(LOOKUP, at)) return true;
-    // Behind these a slash goes on with a path, or is an operator.
+    // After these a slash continues a path, or is an operator.
     else if ((char === '/' || char === '~') && !/[\w.+\-/}]/.test(text[at - 1] ?? ' ') && isAt(PATH, at)) return true;
     else at++;
   }

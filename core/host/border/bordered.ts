@@ -188,8 +188,8 @@ export function bordered(root: AbsPath): BorderedHost {
    * `closed`.
    */
   const computeFor = async (job: Job): Promise<JobResult> => {
-    if (job.as.uid === 0) return await compute(job);
     const as = computing ?? job.as;
+    if (as.uid === 0) return await compute(job);
     const shut = job.from.find((path) => isRootsFile(path) && !isToldBy(as, path));
     return shut === undefined ? await computeAs({ ...job, as }) : { status: 'closed', path: shut };
   };

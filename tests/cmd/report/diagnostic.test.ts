@@ -27,7 +27,7 @@ function problemAt(
 }
 
 describe('the snippet', () => {
-  test('of UX.md, from the spec itself', async () => {
+  test('from the spec itself', async () => {
     const text = SPEC.replace('x86_64-linux', 'x86-64_linux');
     const { diagnostics } = await loadSpec('reflake.yaml', text);
     const sources = sourcesOf({ 'reflake.yaml': text });

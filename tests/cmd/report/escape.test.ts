@@ -1,4 +1,4 @@
-// Nothing of others is obeyed by a terminal: neither in a line, nor in a text of lines, nor in JSON.
+// A terminal obeys no control character in text from outside: in a line, in a text of lines, in JSON.
 import { describe, expect, test } from '@jest/globals';
 import { escapeLine, escapeText, jsonLine } from '../../../cmd/report/escape.ts';
 

@@ -1,4 +1,4 @@
-// The machine of UX.md: a plan that moves, writes, edits, locks, owns and activates.
+// The machine of the golden screens: a plan that moves, writes, edits, locks, owns and activates.
 import { digestOf } from '../../../core/canonical.ts';
 import type { JsonPointer, SourceRange } from '../../../core/diagnostic.ts';
 import type { Change, Digest, Edit, Plan, Puttable, Step } from '../../../core/model.ts';
@@ -28,7 +28,7 @@ activate: switch
 export const nameOf = ({ uid, gid }: { uid: number; gid: number }): string =>
   `${uid === 0 ? 'root' : 'srid'}:${gid === 0 ? 'root' : 'users'}`;
 
-/** Enough of loadSpec's locate for this spec. */
+/** A `locate` like loadSpec's, as far as this spec needs it. */
 export function locate(pointer: JsonPointer): SourceRange | undefined {
   const key = pointer.split('/').at(-1)!;
   const lines = SPEC.split('\n');

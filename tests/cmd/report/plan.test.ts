@@ -12,7 +12,7 @@ const theme = (more: Partial<Parameters<typeof themeOf>[0]> = {}) =>
   themeOf({ colour: false, ascii: false, columns: 80, ...more });
 const WORDS = { spec: 'reflake.yaml', dir: DIR, locate };
 
-describe('the plan of UX.md', () => {
+describe('the plan of the example', () => {
   test.each([
     ['plan-80.txt', {}, WORDS],
     ['plan-ascii.txt', { ascii: true }, WORDS],

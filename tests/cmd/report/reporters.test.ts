@@ -166,7 +166,7 @@ function run(events: readonly Event[], more: Partial<Screen> = {}, step = 300): 
   return printed;
 }
 
-/** What is left on a terminal: lines that were drawn over are gone. */
+/** The text left on a terminal, without lines that were drawn over. */
 const settled = (text: string): string =>
   text.replace(/\r\u001b\[K[^\n\r]*(?=\r\u001b\[K)/g, '').replaceAll('\r\u001b[K', '');
 const both = ({ out, err }: { out: string; err: string }): string =>

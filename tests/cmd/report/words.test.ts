@@ -1,4 +1,4 @@
-// Widths, escapes, colours and secrets: the small things that every screen rests on.
+// Widths, escapes, colours and secrets: the helpers of every screen.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { themeOf, wantAscii, wantColor } from '../../../cmd/report/colour.ts';

@@ -1,4 +1,4 @@
-// An apply meets a git that is at work: it waits a little and plans again, or says so.
+// An apply that meets a running git waits a little and plans again, or reports it.
 import { describe, expect, test } from '@jest/globals';
 import { onceGitRests } from '../../../cmd/session/git-rests.ts';
 import type { Io } from '../../../cmd/session/io.ts';
@@ -15,7 +15,7 @@ const WRITE: Edit = { op: 'put', path: INDEX, before: ABSENT, after: FILE };
 const planOf = (findings: readonly Finding[], edits: readonly Edit[]): Plan =>
   ({ steps: [{ provider: 'git', verdicts: [], findings, edits }] }) as unknown as Plan;
 
-/** A lock that is there for so many looks, and a clock that goes on by a second with each. */
+/** An index.lock that exists for `looks` looks, and a clock that goes on by a second with each. */
 async function met(made: Plan, looks: number, again?: Plan) {
   let seen = 0;
   const host = { refresh: () => {}, stat: (): Entry => (seen++ < looks ? FILE : ABSENT) };

@@ -27,7 +27,7 @@ const looking = (how: Parameters<typeof selectionOf>[0], spec: Spec = SPEC): rea
 
 test.each([
   [{ only: ['nix-conf'] }, ['nix-conf']],
-  // Whoever makes nix.conf: both may have a say.
+  // Either may set features, depending on who makes nix.conf.
   [{ only: ['features'] }, ['configuration', 'nix-conf']],
   [{ only: ['config.owner'] }, ['ownership']],
   [{ only: ['/config/owner', 'git'] }, ['git', 'ownership']],

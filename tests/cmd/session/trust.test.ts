@@ -1,5 +1,5 @@
-// Whose spec root acts on, through the program itself: refused are files, links and directories that somebody else can write,
-// and what a spec of somebody else wishes for beyond what is theirs.
+// The specs that root acts on, through the program itself. Root refuses files, links and directories that another user can
+// write, and wishes of another user's spec beyond what that user owns.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -64,7 +64,7 @@ function reflake(words: readonly string[], { cwd = 'home', uid = 0, sudo = true,
     uid,
     gid: uid,
     env: { PATH: '/nowhere', ...(sudo && uid === 0 && caller), ...env },
-    // What opens a FIFO waits for ever.
+    // open(2) of a FIFO would wait for ever.
     timeout: 20_000,
   });
   return { code: ran.status, said: ran.stdout + ran.stderr };
@@ -231,7 +231,7 @@ describe('--trust-spec-of', () => {
     mkdirSync(at('machine/root'));
     symlinkSync('/root', at('machine/home/mail/link'));
     const { code, said } = plan({ ...MOVE, path: '~/link/x' });
-    // The link is refused before anybody asks whose spec it was.
+    // The link is refused before its target's owner is looked at.
     expect([code, said]).toEqual([1, expect.stringMatching(/RF2040/)]);
   });
 

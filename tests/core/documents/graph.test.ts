@@ -1,4 +1,4 @@
-// Which files a flake refers to, by every way that its texts can name them; and what the texts leave open.
+// The module graph: the files that a flake refers to, by every way that a text can name one; and the doubts.
 
 import { describe, expect, test } from '@jest/globals';
 import { documentsOf } from '../../../core/documents/documents.ts';
@@ -15,7 +15,7 @@ const documents = (files: Readonly<Record<string, Leaf>>, modules = ['./configur
   );
 
 const FLAKE = '{ outputs = _: { }; }';
-/** What is there in every case, beside configuration.nix. */
+/** The tree of every case, beside configuration.nix. */
 const TREE = {
   'flake.nix': FLAKE,
   'x.nix': '{ }',
@@ -82,7 +82,7 @@ const CASES: readonly (readonly [string, readonly string[], (readonly string[])?
   ['{ inputs, ... }: { imports = [ (inputs.import-tree ./mods) ]; }', MODS],
   ['let d = ./mods; in { a = builtins.readDir d; }', MODS],
   ['{ lib, ... }: { a = lib.packagesFromDirectoryRecursive { directory = ./mods; }; }', ['mods/default.nix'], OTHERS],
-  // What is open.
+  // Doubts.
   ['{ lib, ... }: { imports = lib.mine.all ./mods; }', ['mods/default.nix'], OTHERS],
   [
     '{ name, ... }: { imports = [ ./mods/${name}.nix ]; }',
@@ -110,7 +110,7 @@ describe('a text refers to', () => {
     expect(named(meant).filter((name) => !files.includes(name))).toEqual(
       [...open].filter((name) => !files.includes(name)).sort(),
     );
-    // What is mentioned is a superset of both: only so may it stand for them.
+    // `mentioned` must be a superset of both, since it is used in their place.
     const mentioned = new Set(found.mentioned().keys());
     for (const path of [...reached.keys(), ...meant]) expect([path, mentioned.has(path)]).toEqual([path, true]);
   });

@@ -1,4 +1,4 @@
-// Credentials in urls, and what only looks like them.
+// Credentials in URLs, and text that only looks like them.
 import { expect, test } from '@jest/globals';
 import { dataWithoutCredentials, withoutCredentials } from '../../../core/formats/credentials.ts';
 

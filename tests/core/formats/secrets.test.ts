@@ -1,4 +1,4 @@
-// What is taken for a secret, and what is not.
+// Texts and names that are taken for secrets, and ones that are not.
 
 import { expect, test } from '@jest/globals';
 import { secretsIn } from '../../../core/formats/secrets.ts';

@@ -1,4 +1,4 @@
-// Each hint with the words of a real Nix (2.8, 2.26, 2.34), git or ssh, as they said them when the thing was done to them.
+// Each hint with the words of a real Nix (2.8, 2.26, 2.34), git or ssh, recorded when that failure was provoked.
 import { expect, test } from '@jest/globals';
 import { failureIn } from '../../../core/formats/tool-hints.ts';
 

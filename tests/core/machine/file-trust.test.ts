@@ -1,4 +1,4 @@
-// Whose word a file is, by the facts of the way to it.
+// The users who can write a file, judged by the entries on the way to it.
 
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';

@@ -8,7 +8,7 @@ import { buildGitRepository, gitRepositories, judgeGitRepository } from '../../s
 
 const VERSIONS: readonly NixVersion[] = ['2.8', '2.26', '2.34'];
 
-/** What the git of the machine decides, and not Nix 2.8 itself. */
+/** Kinds of repositories that the machine's git decides, and not Nix 2.8 itself. */
 const GITS = ['reftable', 'refstorage-files', 'relative-worktrees', 'compatible-objects'];
 const UNREAD = ['split-index', 'index-version-5', 'index-is-empty', 'index-with-a-wrong-checksum'];
 

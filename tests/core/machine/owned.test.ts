@@ -1,4 +1,4 @@
-// Whose a tree is: what find(1) says of the whole is what a walk finds, and a plan that relied on its word is bound to it.
+// The owners in a tree: find(1) gives the same answer as a walk, and a plan that used the answer has it in its read set.
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -28,7 +28,7 @@ function onDisk(tree: Literal): { readonly reader: Reader; readonly disk: string
   return { reader: realHost(absolute(dir)), disk: `${dir}${TOP}` };
 }
 
-/** What find says; a walk agrees with it. */
+/** The answer of find(1); checks that a walk agrees. */
 function isOwned(tree: Literal, owner = ROOTS): boolean {
   const { reader, disk } = onDisk(tree);
   const said = findsOwned(disk, owner);

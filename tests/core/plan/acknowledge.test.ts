@@ -1,4 +1,4 @@
-// What a spec acknowledges is left as it is, one field at a time, and counted apart; until its day.
+// Acknowledged findings: their wishes stay as they are, one field at a time, and are counted apart; until their day.
 
 import { describe, expect, test } from '@jest/globals';
 import { findingsOf, tallyOf } from '../../../core/finding.ts';

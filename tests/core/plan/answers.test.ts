@@ -1,4 +1,4 @@
-// One answer for each wish, of what several looks found: which outweighs which, what is barred, deferred and left out.
+// One answer for each wish from several looks: which outweighs which; wishes barred, deferred and left out.
 import { describe, expect, test } from '@jest/globals';
 import type { Code } from '../../../core/codes.ts';
 import type { Answer, Finding } from '../../../core/model.ts';

@@ -1,5 +1,5 @@
-// What the caller could not read is not told: judged by mode bits on the whole way, links included; and every event is told
-// without its text.
+// Text of files that the caller can't read is not told: judged by mode bits on the whole way, links included; every event goes
+// without it.
 import { describe, expect, test } from '@jest/globals';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
 import type { Event } from '../../../core/event.ts';

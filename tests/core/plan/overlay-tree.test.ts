@@ -1,4 +1,4 @@
-// Hashes of trees on which edits are planned: what the overlay shows is hashed, and the base is asked only where that is it.
+// Hashes of trees with planned edits: the tree that the overlay shows is hashed, and the base is asked only for unchanged ones.
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../../../core/canonical.ts';

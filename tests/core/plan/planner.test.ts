@@ -105,7 +105,7 @@ test('a plan made while a path input was as locked is bound to all of that tree'
   expect(changed({ file: 'set nonu\n', owner: [1000, 100] })).toEqual([dots]);
 });
 
-/** What lies in /etc/nixos of the fresh machine. */
+/** The files in /etc/nixos of the fresh machine. */
 const GONE = Object.fromEntries(
   Object.keys(BASES.machines.fresh)
     .filter((path) => path.startsWith('/etc/nixos/'))

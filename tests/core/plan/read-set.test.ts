@@ -1,4 +1,4 @@
-// What a plan relies on, of trees: one reading binds it to all of a tree, and any change of the tree is seen by it.
+// The read set for trees: one reading stands for the whole tree, and any change in the tree makes it stale.
 import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import { ABSENT } from '../../../core/model.ts';

@@ -255,7 +255,7 @@ function changedBy(edit: Edit, { path, mode, owner, type }: Change): Edit {
   };
 }
 
-/** By other words than the guard's: inside of the places, nobody's but whose it should be, no rights more than were there. */
+/** The guard's rule written in another way: inside the places, the due owner, no more rights than before. */
 function isInside(edit: Edit, { wishes, host }: Made): boolean {
   const { dir, from, owner } = wishes;
   if (edit.op === 'activate') return false;

@@ -32,7 +32,7 @@ function patternsOf(schema: Schema, above: string): readonly Pattern[] {
 }
 
 const schemas = patternsOf(SPEC, '');
-/** What is no wish with every value that the schema allows. */
+/** Members that are no wish with any value that the schema allows. */
 const never = Object.keys(NO_WISH).filter((pointer) => NO_WISH[pointer] === 'always' || pointer === '/channels');
 const answering = (pattern: Pattern, providers: readonly AnyProvider[] = PROVIDERS) =>
   providers.filter(({ answers }) => answers.includes(pattern)).map(({ name }) => name);

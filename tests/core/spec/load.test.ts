@@ -1,4 +1,4 @@
-// Specs as people write and miswrite them: each text with exactly what is said about it, and where.
+// Specs as people write and miswrite them: each text with exactly the diagnostics for it, and their places.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CODES } from '../../../core/codes.ts';
@@ -123,7 +123,7 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     '2:15-30 error RF1005 host.name cannot be "web.example.org" | such as nixos, web-1 | use the name without its domain: "web"; the whole may be host.attribute',
   ],
   [
-    'the system of UX.md',
+    'a system with - and _ exchanged',
     GOOD.replace('x86_64-linux', 'x86-64_linux'),
     '2:30-42 error RF1006 unknown system "x86-64_linux" | expected x86_64-linux, aarch64-linux, … | did you mean "x86_64-linux"?',
   ],

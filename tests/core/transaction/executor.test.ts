@@ -1,4 +1,4 @@
-// The transaction: all of it, or the machine as it was; after a fault, a death, a signal, a foreign hand, at any step.
+// A transaction is done whole, or the machine is as it was: with a fault, a death, a signal or a change by hand at any step.
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
@@ -118,7 +118,7 @@ const again = (scene: (literal: Literal) => Scene): Trial => ({
 const dir0 = link('nowhere');
 
 describe.each(SCENES)('a transaction (%s)', (name, scene) => {
-  // A disk takes its time, and test:crash dies there at each call. EVERY=1: at each step here too.
+  // On a disk only some steps are tried, as that takes long; test:crash tries each call. EVERY=1 tries each step here too.
   const stride = (wide: number): number => (name === 'disk' && !process.env.EVERY ? wide : 1);
 
   test('does all of it', async () => {

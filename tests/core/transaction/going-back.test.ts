@@ -234,13 +234,13 @@ interface Touched {
 }
 
 /**
- * Every path that one of them wrote, by each name that it had, but for what is reflake's own or the system's; with the oldest that
- * wrote it: what a hand did to it before that one is what that one found.
+ * Every path that one of them wrote, by each name that it had, but for what is reflake's own or the system's; with the oldest
+ * that wrote it: what a hand did to it before that one is what that one found.
  */
 function touchedBy(selected: readonly RecordedApply[]): ReadonlyMap<AbsPath, Touched> {
   const moves = selected.flatMap(({ transaction }) => transaction.batches.flat()).filter((edit) => edit.op === 'move');
   const touched = new Map<AbsPath, Touched>();
-  // The newest first: the oldest has the last word.
+  // The newest first, so that the oldest decides.
   for (const { number, transaction } of selected) {
     for (const edit of transaction.batches.flat()) {
       const named = edit.op === 'put' ? [edit.path] : edit.op === 'move' ? [edit.from, edit.to] : [];
@@ -259,7 +259,7 @@ const told = (paths: Paths, path: AbsPath): string => {
   return JSON.stringify([found.entry, found.bytes && Buffer.from(found.bytes).toString()]);
 };
 
-/** What breaks the law. */
+/** The ways in which a rollback broke the law. */
 async function rollback(one: World, target: Target, force: boolean): Promise<readonly string[]> {
   const history = past(one.store);
   if (!history.ok) return [history.problem.summary];

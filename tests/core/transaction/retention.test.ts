@@ -1,4 +1,4 @@
-// What of the past is kept: the newest, by number and by size, and what they need; whole, wherever the removal dies.
+// Retention keeps the newest records, by number and by size, and those that they need; each whole, wherever the removal dies.
 
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';

@@ -60,7 +60,7 @@ const pathNode = (path: string, narHash: string) => ({
   original: { path, type: 'path' },
 });
 
-/** What `nix hash path` says of a directory with the one file `a` that holds `1\n`. */
+/** The output of `nix hash path` for a directory with one file `a` that holds `1\n`. */
 const ONE = 'sha256-TU42R2F73ucKoyY4hxExdK27xr61mNe8yFktBV2lBZs=';
 
 describe('a reference in flake.nix that looks like something else', () => {
@@ -165,7 +165,7 @@ describe('a dependency at hand that only older Nix takes', () => {
     }),
   };
 
-  // What follows d/b was an override; 2.34 refuses url beside follows, so there it stays undecided.
+  // The follows of d/b was an override; 2.34 refuses url beside follows, so there it stays undecided.
   test.each([
     ['2.26.3', ['input "d/x" changed from "follows d/b" to "follows d/a"']],
     ['2.34.8', []],

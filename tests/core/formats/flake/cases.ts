@@ -39,7 +39,7 @@ export function parseCases(text: string): FlakeCase[] {
     });
 }
 
-/** What was read, without offsets; an error with the text it points at. */
+/** The reading without offsets; an error with the text it points at. */
 export function projectRead(read: FlakeRead, text: string): unknown {
   if (!read.ok) return { error: read.error.message, at: text.slice(read.error.span.start, read.error.span.end) };
   const { formals, param, hosts } = read.outputs;

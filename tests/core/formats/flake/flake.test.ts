@@ -75,7 +75,7 @@ describe('reading', () => {
   });
 
   test('real Nix accepts and refuses the same files', () => {
-    // What Nix 2.8 does not know yet, or 2.27 refuses.
+    // Forms that Nix 2.8 does not know yet, or that 2.27 refuses.
     const newer = [
       'path literal as url',
       'inputs.self',

@@ -38,7 +38,7 @@ export interface Got {
   readonly inputs?: Record<string, Got>;
 }
 
-/** What a flake declares and returns. Modules are absolute paths, or `other`. */
+/** A flake's inputs and hosts. Modules are absolute paths, or `other`. */
 export interface Observed {
   readonly inputs: Record<string, Got>;
   readonly implicit: readonly string[];
@@ -82,7 +82,7 @@ export function observe(scratch: string, dirs: readonly string[]): Observed[] {
   ) as Observed[];
 }
 
-/** What of a wish does not hold in a flake as Nix sees it. */
+/** The parts of a wish that do not hold in a flake as Nix sees it. */
 export function notGranted(wish: FlakeWish, { inputs, implicit, hosts }: Observed, dir: string): string[] {
   const missing: string[] = [];
   for (const { name, url, target, flake, follows = {}, overrides = {} } of wish.inputs) {

@@ -215,7 +215,7 @@ function tidy(drawn: { inputs: readonly object[]; host: object | undefined }): F
   };
 }
 
-/** What may stand wherever whitespace does. */
+/** Blanks and comments that may stand in place of whitespace. */
 export const randomBlanks: fc.Arbitrary<readonly { readonly at: number; readonly text: string }[]> = fc.array(
   fc.record({ at: fc.nat(1000), text: fc.constantFrom(' /* c */ ', ' # c\n', '\n', '  ', '\t') }),
   { maxLength: 30 },

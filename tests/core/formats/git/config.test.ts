@@ -15,7 +15,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 type Variable = readonly [string, string | undefined];
 
-/** What git reads; undefined where it refuses the file. */
+/** The variables that git reads; undefined if it refuses the file. */
 function gitReads(text: string): readonly Variable[] | undefined {
   const file = join(dir, 'config');
   writeFileSync(file, text);

@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What git says about each path: the rule with its place, or '' where none ignores it. */
+/** git's answer for each path: the rule with its place, or '' if none ignores it. */
 function gitSays(work: string, paths: readonly string[]): readonly string[] {
   const run = spawnSync('git', ['check-ignore', '--no-index', '-v', '-n', '-z', '--stdin'], {
     cwd: work,

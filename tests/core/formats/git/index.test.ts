@@ -98,7 +98,7 @@ function expectSamePaths(bytes: Uint8Array, format: ObjectFormat = 'sha1'): void
       expect(short.paths.has(other)).toBe(paths.includes(other));
   }
 }
-/** What git sees, with the flags of each entry but without stat data. */
+/** The index as git lists it, with the flags of each entry but without stat data. */
 const seen = (repo: Repo) => ({
   staged: git(repo.dir, 'ls-files', '-s', '-z'),
   flags: git(repo.dir, 'ls-files', '--debug').replace(/^ {2}(ctime|mtime|dev|uid).*$|size: \d+/gm, ''),

@@ -33,7 +33,7 @@ function lockText({ a, b, c, f }: Versions): string {
   return printLock(parsed.lock);
 }
 
-/** What git leaves in the file, and whether it saw a conflict. */
+/** The file that git leaves, and whether it saw a conflict. */
 function gitMerge(ours: Versions, base: Versions, theirs: Versions, style: '--diff3' | '--zdiff3' | '' = ''): string {
   const dir = mkdtempSync(join(tmpdir(), 'merge-'));
   try {
@@ -79,7 +79,7 @@ describe('with a base, what one side changed is taken', () => {
     const result = mergeLock(text);
     expect(versionsOf(result)).toEqual(merged);
     expect(result).toMatchObject({ ok: true, conflicts });
-    // What remains is a lock as Nix would write it.
+    // The rest is a lock as Nix would write it.
     expect(result.ok && printLock(result.lock)).toBe(lockText(merged));
   });
 

@@ -1,4 +1,4 @@
-// Whether a lock fits: the verdicts of three real Nixes, the Nix at hand, and laws over random trees of inputs.
+// Verdicts on locks: against those of three real Nixes and of the Nix at hand, and laws over random trees of inputs.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -314,7 +314,7 @@ describe('the Nix at hand agrees', () => {
     mkdirSync(join(root, dir), { recursive: true });
     writeFileSync(join(root, dir, 'flake.nix'), text);
   };
-  /** What Nix complains of; '' when it succeeds. */
+  /** The complaint of Nix; '' when it succeeds. */
   const nix = (...args: readonly string[]): string => {
     const features = ['--extra-experimental-features', 'nix-command flakes', '--option', 'flake-registry', ''];
     try {
@@ -392,7 +392,7 @@ describe('the Nix at hand agrees', () => {
           inputsOf(readFileSync(join(String(locked.path), 'flake.nix'), 'utf8'), '2.8');
         const got = lockVerdict(inputsOf(flake, '2.8'), parsed.lock, { nix: '2.8', dependency });
         const want = complaint === '' ? 'fresh' : complaint.includes('requires lock file changes') ? 'stale' : 'error';
-        // Whether an input that has to be fetched has what is overridden in it cannot be known.
+        // Without a fetch nobody knows whether an input has the inputs that are overridden in it.
         const isKnown = want !== 'error' || got.created.length === 0 || got.verdict !== 'stale';
         if (isKnown) expect([flake, got.verdict]).toEqual([flake, want]);
       }),

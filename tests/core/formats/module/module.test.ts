@@ -51,7 +51,7 @@ const variants: readonly (readonly [string, (text: string) => string])[] = [
   ['tabs', (text) => text.replaceAll('  ', '\t')],
 ];
 
-/** Whether the variant makes another text of it; as it is written, every text counts. */
+/** True if the variant changes the text; the text as written always counts. */
 function variesBy(vary: (text: string) => string, text: string): boolean {
   return vary === variants[0]![1] || vary(text) !== text;
 }

@@ -1,6 +1,6 @@
 // Modules of one line, each with the facts that its text says: every way to say them that is read, or refused.
 
-/** What a module without any fact says. */
+/** The facts of a module that states none. */
 export const nothing = {
   hostName: 'absent',
   stateVersion: 'absent',

@@ -46,7 +46,7 @@ function run(vector: Vector, nix: NixVersion) {
   return evaluateNixConf(sources, (path) => files.get(path) ?? (isDir(path) ? null : undefined), nix);
 }
 
-/** What one Nix does with the names asked for: it drops those it does not know, and `flakes` brings another. */
+/** The features that one Nix takes of those asked for: it drops unknown names, and `flakes` brings another. */
 function taken(names: readonly string[], known: ReadonlySet<string>): readonly string[] {
   const kept = names.filter((name) => known.has(name));
   return [...new Set(kept.includes('flakes') && known.has('fetch-tree') ? [...kept, 'fetch-tree'] : kept)].toSorted();

@@ -3,7 +3,7 @@
 import { posix } from 'node:path';
 import type { AttrName, AttrPath, Binding, Expr, StringPart } from '../../../../core/formats/nix/syntax.ts';
 
-/** Where the source's relative paths and `~` lead. */
+/** The directories of the source's relative paths and of `~`. */
 export interface Base {
   readonly directory: string;
   readonly home: string;

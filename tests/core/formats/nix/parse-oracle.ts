@@ -9,7 +9,7 @@ import { join } from 'node:path';
 export interface Verdict {
   readonly accepted: boolean | 'crashed';
   readonly printed?: string;
-  /** What Nix says of a text that was believed to parse. */
+  /** Nix's error for a text that was believed to parse. */
   readonly complaint?: string;
 }
 
@@ -82,7 +82,7 @@ export function askNix(texts: readonly string[], believed: readonly boolean[]): 
   }
 }
 
-/** What Nix evaluates each expression to, as JSON values, in one process. */
+/** The values of the expressions by Nix, as JSON, from one process. */
 export function evaluateWithNix(expressions: readonly string[]): readonly unknown[] {
   const directory = mkdtempSync(join(tmpdir(), 'reflake-eval-'));
   try {

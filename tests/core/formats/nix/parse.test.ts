@@ -171,7 +171,7 @@ describe('errors', () => {
   });
 });
 
-/** Where a node's span leaves its parent's, overlaps its sibling's, or starts or ends on white space. */
+/** The spans that leave their parent's, overlap a sibling's, or start or end on white space. */
 function spanFaults(root: object, text: string): readonly string[] {
   const faults: string[] = [];
   const visit = (node: object, low: number, high: number): number => {

@@ -1,4 +1,4 @@
-// What root alone controls: each directory and link on the way, and nothing that somebody else could rename or write.
+// The places that root alone controls: no directory or link on the way can be renamed or written by another user.
 import { chmodSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-// What comes over the border was written by somebody's process: only what has the shape of an answer is taken for one.
+// Another user's process writes the answers that cross the border: only bytes in the shape of an answer are taken for one.
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {

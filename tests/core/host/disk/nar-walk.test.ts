@@ -1,4 +1,4 @@
-// What the walk of a tree is built on: names of all bytes, files around the border of its buffer, what it leaves open.
+// The walk that hashes a tree: names of all bytes, files around the end of its buffer, no descriptor left open.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Who called, by what sudo, run0, doas and pkexec leave in the environment; and what contradicts itself is refused.
+// The caller, found from the variables of sudo, run0, doas and pkexec; contradictory variables are refused.
 import { describe, expect, test } from '@jest/globals';
 import { namedBy } from '../../../../core/host/process/caller.ts';
 

@@ -1,4 +1,4 @@
-// The table of the environment: what passes to whom, by value; and SECURITY.md shows the same table.
+// The table of environment variables: which program gets which; and SECURITY.md shows the same table.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { ENVIRONMENT, environmentOf, type Purpose, treatmentOf } from '../../../../core/host/process/environment.ts';
@@ -9,7 +9,7 @@ const LOOKS = {
   isRoots: (path: string) => path.startsWith('/etc/'),
   isUsable: (path: string, { uid }: { uid: number }) => path === `/run/user/${uid}`,
 };
-/** What passes, without what is always set. */
+/** The variables that pass, without those that are always set. */
 const passed = (purpose: Purpose, given: Record<string, string>): Record<string, string> => {
   const { PATH, HOME, USER, LOGNAME, SHELL, ...rest } = environmentOf(purpose, WHO, ['/bin'], given, LOOKS);
   expect([PATH, HOME, USER, LOGNAME, SHELL]).toEqual(['/bin', '/home/srid', 'srid', 'srid', '/bin/sh']);
@@ -22,7 +22,7 @@ test('who it is is never taken from the environment', () => {
     expect(passed(purpose, { PATH: '/evil', HOME: '/evil', USER: 'eve', LOGNAME: 'eve', SHELL: '/evil' })).toEqual({});
 });
 
-/** One a kind, each with a value that would do harm to somebody. */
+/** One variable of each kind, with a harmful value. */
 const NEVER = [
   'LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS OPENSSL_CONF GCONV_PATH GLIBC_TUNABLES',
   'LOCPATH TERMINFO TERMINFO_DIRS PERL5LIB PERL5OPT PYTHONPATH BASH_ENV ENV IFS SUDO_UID SUDO_COMMAND DOAS_USER PKEXEC_UID',

@@ -1,5 +1,5 @@
-// A program that is started ends: with its limit, however it resists, and with what it started; and what the environment
-// names is trusted only where root alone controls it.
+// A started program ends at its time limit, even if it ignores signals, and its children with it. A path in the environment is
+// trusted only if root alone controls it.
 import {
   chmodSync,
   chownSync,
