@@ -5,8 +5,8 @@ import { withoutCredentials } from '../core/formats/credentials.ts';
 import { callerOf } from '../core/host/process/caller.ts';
 import { FOREIGN_CODE } from '../core/host/process/environment.ts';
 import { isRoot } from '../core/host/process/trusted.ts';
-import { closest } from '../core/spec/suggest.ts';
 import { readArguments } from './arguments.ts';
+import { type Asked, askedFor, commandHelp, programHelp } from './help.ts';
 import {
   COMMANDS,
   type Command,
@@ -17,21 +17,24 @@ import {
   optionsOf,
 } from './options.ts';
 import { escapeLine } from './report/escape.ts';
-import { type End, EXIT, EXIT_MEANINGS, exitOfSignal } from './session/exit.ts';
+import { type End, EXIT, exitOfSignal } from './session/exit.ts';
 import { type GlobalOptions, type Io, isUsage, type Usage } from './session/io.ts';
 import type { Act, Reporting } from './session/run.ts';
+import { NO_COMMAND, unknownCommand, usageWords } from './usage-words.ts';
 import { VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   if (argv.length === 0) {
-    io.out(`${SHORT_HELP}\n`);
+    io.out(`${programHelp(false, 80)}\n`);
     return EXIT.usage;
   }
   try {
     refuseForeignCode(io.env);
     const typed = readArguments(argv);
-    return typed === undefined ? await throughYargs(argv, io) : await RUN[typed.command](typed.options, io);
+    if (typed !== undefined) return await RUN[typed.command](typed.options, io);
+    const asked = askedFor(argv);
+    return asked === undefined ? await throughYargs(argv, io) : await answer(asked, io);
   } catch (thrown) {
     if (!isUsage(thrown)) throw thrown;
     io.err(`error: ${escapeLine(withoutCredentials(thrown.usage))}\n   = help: reflake --help\n`);
@@ -87,44 +90,43 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   explain: reading('explain', async () => (await import('./commands/reference.ts')).explainCommand),
 };
 
-/** Runs yargs: for help, version, completion, every mistake, and correct lines that the quick reader gives up on. */
-async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
-  let exit: number = EXIT.ok;
-  const parser = await commandLine(argv, io, async (command, options) => {
-    exit = await RUN[command](options, io);
-  });
-  let printed = '';
-  await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
-    printed = output;
-  });
-  if (printed !== '') io.out(`${printed}\n`);
-  return exit;
+/** Of words that are no command the first is told of, as where it is run. */
+async function answer(asked: Asked, io: Io): Promise<number> {
+  if (asked.kind === 'version') {
+    const { versions } = await import('./versions.ts');
+    io.out(`${asked.verbose ? await versions() : VERSION}\n`);
+    return EXIT.ok;
+  }
+  const columns = Math.min(100, Math.max(40, io.columns || 80));
+  const name = asked.words.find((word): word is CommandName => Object.hasOwn(COMMANDS, word));
+  const first = asked.words.find((word) => word !== 'help');
+  if (name === undefined && first !== undefined) throw { usage: unknownCommand(first) } satisfies Usage;
+  io.out(`${name === undefined ? programHelp(asked.whole, columns) : commandHelp(name, asked.whole, columns)}\n`);
+  return EXIT.ok;
 }
 
-const SHORT_HELP = `reflake ${VERSION}: takes a NixOS machine to a pure flake, and keeps it there.
-
-  reflake init        look at this machine and write the spec that describes it
-  reflake plan        show what would change, and why; changes nothing
-  reflake apply       make it so, or leave the machine exactly as it was
-  reflake check       the drift check for CI: exit 0 in sync, 2 drift
-  reflake rollback    undo the last apply
-
-All commands and options: reflake --help`;
+/** Runs yargs: for every mistake, and correct lines that the quick reader gives up on. */
+async function throughYargs(argv: readonly string[], io: Io): Promise<number> {
+  let exit: number = EXIT.ok;
+  const parser = await commandLine(argv, async (command, options) => {
+    exit = await RUN[command](options, io);
+  });
+  await parser.parseAsync([...argv], {}, () => {});
+  return exit;
+}
 
 type Called = (command: CommandName, options: Readonly<Record<string, unknown>>) => Promise<void>;
 
 /** yargs, set up from the table of options. It calls `act` for a command line without mistakes. */
-export async function commandLine(argv: readonly string[], io: Pick<Io, 'columns'>, act: Called): Promise<Argv> {
+export async function commandLine(argv: readonly string[], act: Called): Promise<Argv> {
   const { default: yargs } = await import('yargs');
   const cli = yargs([...argv])
     .scriptName('reflake')
-    .usage('$0 <command> [options]\n\nTakes a NixOS machine to a pure flake, and keeps it there.')
-    .version(VERSION)
-    .help()
-    .alias('h', 'help')
+    // help.ts answers these.
+    .version(false)
+    .help(false)
     .strict()
-    .demandCommand(1, 'name a command')
-    .recommendCommands()
+    .demandCommand(1, NO_COMMAND)
     .showHelpOnFail(false)
     .exitProcess(false)
     // Without these `-t a b` swallows the positional, and `--no-color` clashes with its choices.
@@ -134,27 +136,23 @@ export async function commandLine(argv: readonly string[], io: Pick<Io, 'columns
       'dot-notation': false,
       'parse-numbers': false,
     })
-    .wrap(Math.min(100, io.columns || 80))
-    .epilog(`Exit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${code.padEnd(10)} ${meaning}`).join('\n')}`)
     .fail((message, error) => {
       if (isUsage(error) || (error !== undefined && error.name !== 'YError')) throw error;
       throw { usage: usageWords(message ?? String(error), argv) } satisfies Usage;
     });
-  for (const [name, option] of Object.entries(GLOBAL_OPTIONS))
-    cli.option(name, { ...forYargs(option), group: 'Options of every command:' });
+  for (const [name, option] of Object.entries(GLOBAL_OPTIONS)) cli.option(name, forYargs(option));
   for (const name of Object.keys(COMMANDS) as CommandName[]) addCommand(cli, name, act);
   return cli;
 }
 
 function addCommand(cli: Argv, name: CommandName, act: Called): void {
-  const { describe, positional, options = {}, problem, examples = [] } = COMMANDS[name] as Command;
+  const { describe, positional, options = {}, problem } = COMMANDS[name] as Command;
   cli.command({
     command: positional ? `${name} [${positional.name}]` : name,
     describe,
     builder: (command) => {
       if (positional) command.positional(positional.name, forYargs(positional) as PositionalOptions);
       for (const [option, how] of Object.entries(options)) command.option(option, forYargs(how));
-      for (const [line, what] of examples) command.example(line, what);
       return command.check((args) => {
         const why = problem?.(args);
         if (why !== undefined) throw { usage: why } satisfies Usage;
@@ -171,29 +169,3 @@ function addCommand(cli: Argv, name: CommandName, act: Called): void {
 /** A copy: the types of yargs have no read-only lists. */
 const forYargs = (option: Option): YargsOptions =>
   ({ ...option, ...(option.choices && { choices: [...option.choices] }) }) as YargsOptions;
-
-/** yargs suggests commands but not options, and lists both spellings of an unknown one. */
-function usageWords(message: string, argv: readonly string[]): string {
-  const meant = /^Did you mean (.+)\?$/.exec(message)?.[1];
-  const typedCommand = argv.find((word) => !word.startsWith('-'));
-  if (meant !== undefined) return `unknown command ${JSON.stringify(typedCommand)}; did you mean ${meant}?`;
-  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
-  if (unknown === undefined) return message.charAt(0).toLowerCase() + message.slice(1);
-  const typed =
-    unknown.find((name) => argv.some((word) => word.replace(/^-+/, '').split('=')[0] === name)) ?? unknown[0]!;
-  const isOption = argv.some((word) => word.startsWith('-') && word.replace(/^-+/, '').split('=')[0] === typed);
-  const close = closest(typed, isOption ? OPTION_WORDS : COMMAND_WORDS);
-  const what = isOption ? `option --${typed}` : `"${typed}"`;
-  return `unknown ${isOption ? what : `argument ${what}`}${close ? `; did you mean ${isOption ? '--' : ''}${close}?` : ''}`;
-}
-
-const COMMAND_WORDS = Object.keys(COMMANDS);
-const OPTION_WORDS = [
-  ...new Set(
-    (Object.values(COMMANDS) as Command[])
-      .flatMap(({ options = {} }) => Object.entries<Option>({ ...GLOBAL_OPTIONS, ...options }))
-      .map(([name, option]) => (option.default === true ? `no-${name}` : name)),
-  ),
-  'help',
-  'version',
-];

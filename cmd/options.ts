@@ -12,6 +12,8 @@ export interface Option {
   readonly default?: boolean | string;
   readonly requiresArg?: true;
   readonly describe?: string;
+  /** What its value is called in the help. */
+  readonly argument?: string;
 }
 
 export type Options = Readonly<Record<string, Option>>;
@@ -30,16 +32,24 @@ export interface Command {
 export const GLOBAL_OPTIONS = {
   spec: {
     type: 'string',
+    argument: 'FILE',
     describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos',
     requiresArg: true,
   },
   'trust-spec-of': {
     type: 'string',
+    argument: 'USER',
     describe: 'as root: the spec may be this user’s, for what is theirs; USER:all without limits',
     requiresArg: true,
   },
-  root: { type: 'string', default: '/', describe: 'treat this directory as the machine', requiresArg: true },
-  state: { type: 'string', describe: 'where journal and history are kept', requiresArg: true },
+  root: {
+    type: 'string',
+    argument: 'DIR',
+    default: '/',
+    describe: 'treat this directory as the machine',
+    requiresArg: true,
+  },
+  state: { type: 'string', argument: 'DIR', describe: 'where journal and history are kept', requiresArg: true },
   format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
   'allow-downgrade': {
     type: 'boolean',
@@ -54,12 +64,19 @@ export const GLOBAL_OPTIONS = {
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
   only: {
     type: 'string',
+    argument: 'PART',
     array: true,
     requiresArg: true,
     describe: 'look only at this: a word of the spec (features, config.owner) or a provider (may be repeated)',
   },
-  skip: { type: 'string', array: true, requiresArg: true, describe: 'leave this out (may be repeated)' },
-  input: { type: 'boolean', default: true, describe: 'ask where a question is open; --no-input never asks' },
+  skip: {
+    type: 'string',
+    argument: 'PART',
+    array: true,
+    requiresArg: true,
+    describe: 'leave this out (may be repeated)',
+  },
+  input: { type: 'boolean', default: true, describe: 'never ask: fail where a question is open' },
   color: { choices: ['auto', 'always', 'never'], default: 'auto', describe: 'colours on the terminal' },
   ascii: { type: 'boolean', describe: 'plain ASCII symbols' },
   quiet: { alias: 'q', type: 'boolean', default: false, describe: 'only results and problems' },
@@ -75,12 +92,27 @@ const EVALUATE = {
 } as const;
 
 const WAIT = {
-  wait: { type: 'string', requiresArg: true, describe: 'how long to wait for another apply that runs: 60s, 5m' },
+  wait: {
+    type: 'string',
+    argument: 'TIME',
+    requiresArg: true,
+    describe: 'how long to wait for another apply that runs: 60s, 5m',
+  },
 } as const;
 
 const KEEP = {
-  keep: { type: 'string', requiresArg: true, describe: 'how many applies the history keeps; 50 by default' },
-  'keep-size': { type: 'string', requiresArg: true, describe: 'how large the history may be: 256M by default' },
+  keep: {
+    type: 'string',
+    argument: 'NUMBER',
+    requiresArg: true,
+    describe: 'how many applies the history keeps; 50 by default',
+  },
+  'keep-size': {
+    type: 'string',
+    argument: 'SIZE',
+    requiresArg: true,
+    describe: 'how large the history may be: 256M by default',
+  },
 } as const;
 
 const YES = { yes: { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' } } as const satisfies Options;
@@ -95,8 +127,16 @@ export const COMMANDS = {
       system: { type: 'string', describe: 'x86_64-linux, aarch64-linux, …' },
       release: { type: 'string', describe: 'NixOS release: 24.05, unstable, 24.05-small' },
       user: { type: 'string', describe: 'owner of the configuration' },
-      path: { type: 'string', describe: 'where the configuration is to live; a flake that is there is adopted' },
-      nixpkgs: { type: 'string', describe: 'flake reference of nixpkgs, instead of the release branch' },
+      path: {
+        type: 'string',
+        argument: 'DIR',
+        describe: 'where the configuration is to live; a flake that is there is adopted',
+      },
+      nixpkgs: {
+        type: 'string',
+        argument: 'REF',
+        describe: 'flake reference of nixpkgs, instead of the release branch',
+      },
       activate: {
         choices: ['none', 'build', 'test', 'boot', 'switch'],
         describe: 'what apply does with the system; nothing by default',
@@ -110,7 +150,7 @@ export const COMMANDS = {
     options: {
       ...EVALUATE,
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
-      out: { type: 'string', requiresArg: true, describe: 'save the plan to this file' },
+      out: { type: 'string', argument: 'FILE', requiresArg: true, describe: 'save the plan to this file; -: print it' },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
     },
     examples: [
@@ -126,7 +166,12 @@ export const COMMANDS = {
       ...WAIT,
       ...KEEP,
       ...EVALUATE,
-      expect: { type: 'string', requiresArg: true, describe: 'refuse any plan but the one with this id' },
+      expect: {
+        type: 'string',
+        argument: 'ID',
+        requiresArg: true,
+        describe: 'refuse any plan but the one with this id',
+      },
     },
     examples: [
       ['sudo $0 apply', 'plan, ask, apply'],
@@ -144,7 +189,12 @@ export const COMMANDS = {
       ...YES,
       ...WAIT,
       ...KEEP,
-      to: { type: 'number', requiresArg: true, describe: 'undo everything after this apply; 0: all' },
+      to: {
+        type: 'number',
+        argument: 'NUMBER',
+        requiresArg: true,
+        describe: 'undo everything after this apply; 0: all',
+      },
       force: { type: 'boolean', default: false, describe: 'overwrite what was changed since; it is recorded first' },
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
     },
@@ -159,6 +209,8 @@ export const COMMANDS = {
   show: {
     describe: 'one apply, or a saved plan',
     positional: { name: 'what', type: 'string', describe: 'number of an apply, or file of a plan' },
+    options: { diff: { type: 'boolean', default: false, describe: 'show the bytes of a saved plan' } },
+    examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
   validate: { describe: 'check the spec alone' },

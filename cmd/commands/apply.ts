@@ -33,6 +33,7 @@ import { DECLINED, LEFT } from '../session/question.ts';
 import { missingRights } from '../session/rights.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, type Session } from '../session/session.ts';
+import { standingAfter } from '../session/standing.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
@@ -121,6 +122,8 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);
+    if (outcome.status === 'applied')
+      reporting.learn({ standing: standingAfter(edits, session, callerOf(io.env).home, options) });
     const moved = outcome.status === 'applied' && movedSpec(resolve(io.cwd, session.specFile), edits, session.root);
     if (moved) report({ type: 'diagnostic', diagnostic: moved });
     return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };

@@ -4,10 +4,12 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
 import { tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import type { Owner } from '../../core/model.ts';
+import type { AbsPath } from '../../core/path.ts';
 import { rowOf } from '../../core/transaction/apply-index.ts';
 import { goneThrough, past, type RecordedApply } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
-import type { GlobalOptions, Io } from '../session/io.ts';
+import type { GlobalOptions, Io, Usage } from '../session/io.ts';
 import { loadPlan } from '../session/plan-file.ts';
 import { closedHistory, rootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
@@ -49,6 +51,8 @@ export function noSuchApply(number: number | undefined, applies: readonly Record
 
 export interface ShowOptions extends GlobalOptions {
   readonly what?: string | undefined;
+  /** Shows the bytes of a saved plan. */
+  readonly diff: boolean;
 }
 
 /** A number is an apply, anything else the file of a saved plan; nothing: the newest apply. */
@@ -56,6 +60,10 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
   const { report } = reporting;
   const { what } = options;
   if (what !== undefined && !/^\d+$/.test(what)) return await showPlan(options, what, io, reporting);
+  if (options.diff)
+    throw {
+      usage: 'show has --diff for a saved plan; what undoing an apply would bring back: reflake rollback --diff',
+    } satisfies Usage;
   const place = await placeOf(options, io);
   const history = past(place.store);
   if (!history.ok) {
@@ -86,10 +94,22 @@ async function showPlan(options: ShowOptions, file: string, io: Io, reporting: R
   const { report } = reporting;
   const loaded = loadPlan(file, undefined, io.cwd, await filesFor(callerOf(io.env)));
   // The spec gives the places of the wishes; without it the plan is shown without places.
-  await openSession(options, io, reporting, file);
+  const opened = await openSession(options, io, reporting, file);
   if (!loaded.ok) {
     report({ type: 'diagnostic', diagnostic: loaded.problem });
     return { exit: EXIT.stale };
+  }
+  if (options.diff) {
+    const { planDiff } = await import('../report/diff.ts');
+    // The plan has what will be; what is there now is read as who called, where there is a spec to tell whose machine it is.
+    const words = opened.ok
+      ? {
+          contentOf: (path: AbsPath) => opened.session.shown.read(path),
+          nameOf: opened.session.wishes.people.name,
+          mayRead: opened.session.mayRead,
+        }
+      : { contentOf: () => undefined, nameOf: ({ uid, gid }: Owner) => `${uid}:${gid}` };
+    reporting.learn({ diff: (made, theme) => planDiff(made, words, theme) });
   }
   report({ type: 'planned', plan: loaded.plan });
   return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };

@@ -9,19 +9,20 @@ import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
-import type { GlobalOptions, Io } from '../session/io.ts';
+import type { GlobalOptions, Io, Usage } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { filesFor, openSession, type Session } from '../session/session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
   readonly diff: boolean;
-  readonly out?: string | undefined;
   readonly detailedExitcode: boolean;
 }
 
 export async function planCommand(options: PlanOptions, io: Io, reporting: Reporting): Promise<End> {
-  const opened = await openSession(options, io, reporting, options.out);
+  if (options.out === '-' && options.format !== 'human')
+    throw { usage: `--out - and --format ${options.format} both write to standard output` } satisfies Usage;
+  const opened = await openSession(options, io, reporting, options.out === '-' ? undefined : options.out);
   if (!opened.ok) return opened.end;
   const { session } = opened;
   io.loaded?.();
@@ -29,7 +30,15 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
   let { plan } = await session.plan(report);
-  if (options.out !== undefined && !isBlocked(plan)) {
+  if (options.out === '-' && !isBlocked(plan)) {
+    const { planText } = await import('../session/plan-file.ts');
+    const closed = closedIn(plan, session.mayRead);
+    if (closed !== undefined) {
+      report({ type: 'diagnostic', diagnostic: notPrinted(closed) });
+      return { exit: EXIT.error };
+    }
+    io.out(planText(plan));
+  } else if (options.out !== undefined && !isBlocked(plan)) {
     const { savePlan } = await import('../session/plan-file.ts');
     const caller = callerOf(io.env);
     const files = await filesFor(caller);
@@ -79,6 +88,15 @@ const rootsPlan = (file: string, path: AbsPath): Diagnostic => ({
   code: 'RF3018',
   summary: `"${file}" belongs to root: it holds what only root can read`,
   hint: 'apply it with sudo; as an ordinary user it cannot be looked at',
+  path,
+});
+
+/** Whoever reads standard output is not root. */
+const notPrinted = (path: AbsPath): Diagnostic => ({
+  severity: 'error',
+  code: 'RF3018',
+  summary: 'the plan is not printed: it holds what only root can read',
+  hint: 'save it to a file, which stays root’s: --out FILE',
   path,
 });
 

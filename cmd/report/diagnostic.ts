@@ -2,7 +2,7 @@
 
 import type { Diagnostic, JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Style, Theme } from './colour.ts';
-import { stringWidth, takeCells } from './width.ts';
+import { stringWidth, takeCells, wrap } from './width.ts';
 
 /** `source` gives the text of a file named in a place; `locate` the place of a wish in the spec. */
 export interface Sources {
@@ -17,9 +17,20 @@ export function diagnosticScreen(diagnostic: Diagnostic, theme: Theme, sources: 
   const { at, wish } = placesOf(diagnostic, sources);
   const gutter = Math.max(1, ...[at, wish].map((place) => String(place?.line ?? 0).length));
   const bar = `${' '.repeat(gutter + 2)}|`;
-  const note = (word: string, text: string): string =>
-    `${' '.repeat(gutter + 2)}= ${theme.paint('bold', `${word}:`)} ${text}`;
-  const lines = [`${theme.paint(severity, `${severity}[${code}]`)}${theme.paint('bold', `: ${theme.show(summary)}`)}`];
+  const note = (word: string, text: string): readonly string[] => {
+    const start = gutter + 4 + word.length + 2;
+    const [first = '', ...more] = wrap(text, theme.columns - start);
+    return [
+      `${' '.repeat(gutter + 2)}= ${theme.paint('bold', `${word}:`)} ${first}`,
+      ...more.map((line) => ' '.repeat(start) + line),
+    ];
+  };
+  const head = `${severity}[${code}]`;
+  const [title = '', ...below] = wrap(`${head}: ${theme.show(summary)}`, theme.columns);
+  const lines = [
+    `${theme.paint(severity, head)}${theme.paint('bold', title.slice(head.length))}`,
+    ...below.map((line) => theme.paint('bold', line)),
+  ];
   const arrow = (sign: string, place: string): string =>
     `${' '.repeat(gutter + 1)}${theme.paint('dim', sign)} ${theme.show(place)}`;
   const label = expected === undefined ? '' : theme.show(expected);
@@ -35,13 +46,13 @@ export function diagnosticScreen(diagnostic: Diagnostic, theme: Theme, sources: 
       ...caret(related, 'note', '-', 'the wish', bar, theme),
     );
   if (shown !== undefined || related !== undefined) lines.push(bar);
-  if (shown === undefined && label !== '') lines.push(note('note', label));
-  if (hint !== undefined) lines.push(note('help', theme.show(hint)));
+  if (shown === undefined && label !== '') lines.push(...note('note', label));
+  if (hint !== undefined) lines.push(...note('help', theme.show(hint)));
   if (snippet !== undefined) {
-    lines.push(note(code.startsWith('RF4') || code === 'RF3021' ? 'log' : 'paste', ''));
+    lines.push(...note(code.startsWith('RF4') || code === 'RF3021' ? 'log' : 'paste', ''));
     for (const line of theme.showText(snippet.trimEnd()).split('\n')) lines.push(`${' '.repeat(gutter + 6)}${line}`);
   }
-  lines.push(note('docs', `reflake explain ${code}`));
+  lines.push(...note('docs', `reflake explain ${code}`));
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
@@ -170,5 +181,6 @@ function caret(shown: Shown, style: Style, sign: string, label: string, bar: str
   const marks = `${' '.repeat(shown.before)}${sign.repeat(shown.under)}`;
   const fits = stringWidth(bar) + 2 + stringWidth(marks) + stringWidth(label) <= theme.columns;
   const first = `${bar} ${theme.paint(style, fits && label !== '' ? `${marks} ${label}` : marks)}`;
-  return fits || label === '' ? [first] : [first, `${bar} ${theme.paint(style, label)}`];
+  const below = wrap(label, theme.columns - stringWidth(bar) - 1).map((line) => `${bar} ${theme.paint(style, line)}`);
+  return fits || label === '' ? [first] : [first, ...below];
 }

@@ -9,7 +9,7 @@ import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
-import { idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
+import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import type { Screen } from './screen.ts';
 import { truncate } from './width.ts';
 
@@ -84,6 +84,8 @@ export function humanReporter(options: Screen): Reporter {
     };
     const empty = isEmpty(plan);
     if (!empty && !quiet) out(tty.out ? `${planScreen(plan, words, looks.out)}\n` : planLog(plan, words, looks.out));
+    // Whoever is asked about a plan, or wanted it written, knows that there is one.
+    else if (!empty && quiet && !words.isApplying) out(driftLine(plan, words, looks.out));
     problems(problemsOf(plan));
     if (empty && !isBlocked(plan)) {
       const { undecided } = tallyOf(plan);
@@ -113,7 +115,7 @@ export function humanReporter(options: Screen): Reporter {
   const finished = (outcome: Outcome, verdicts: Counts | undefined): void => {
     rows();
     const verb = options.verb === 'rollback' || options.verb === 'recover' ? options.verb : 'apply';
-    const { dir } = options.about();
+    const { dir, standing } = options.about();
     const seconds = (now() - begun) / 1000;
     if ('cause' in outcome) {
       const failed =
@@ -137,7 +139,7 @@ export function humanReporter(options: Screen): Reporter {
     }
     const ending = endingScreen(
       outcome,
-      { verb, seconds, undone, isInSync, ...(dir && { dir }) },
+      { verb, seconds, undone, isInSync, ...(dir && { dir }), ...(standing && { standing }) },
       good ? looks.out : looks.err,
     );
     if (good) out(ending);

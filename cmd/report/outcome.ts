@@ -5,6 +5,7 @@ import { type Edit, type Kept, keepsContent, type Outcome } from '../../core/mod
 import type { AbsPath } from '../../core/path.ts';
 import type { Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
+import { type Standing, standingLines } from './standing.ts';
 import { padEnd, stringWidth, truncate } from './width.ts';
 
 /** The kind of row that an edit belongs to: a move and an activation have rows of their own. */
@@ -62,6 +63,7 @@ export interface EndWords {
   /** The edits undone in this run. */
   readonly undone: readonly Edit[];
   readonly dir?: AbsPath;
+  readonly standing?: Standing;
 }
 
 /** The last words after the diagnostics of the cause; no line end after the last line. */
@@ -73,7 +75,9 @@ export function endingScreen(outcome: Outcome, words: EndWords, theme: Theme): s
       const time = durationOf(words.seconds);
       const inSync = words.isInSync ? ' In sync.' : '';
       const done = words.verb === 'rollback' ? `Rolled back in ${time}.` : `Applied in ${time}.${inSync}`;
-      return `${theme.paint('done', done)} Undo: reflake rollback ${outcome.apply}`;
+      return words.standing === undefined
+        ? `${theme.paint('done', done)} Undo: reflake rollback ${outcome.apply}`
+        : [theme.paint('done', done), ...standingLines(words.standing, theme)].join('\n');
     }
     case 'refused':
       return [

@@ -66,8 +66,17 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
       return facts.filter((fact) => fact !== '').join(' ');
     }),
   );
-  return [...lines, `plan: ${countWords(rows) || 'nothing to do'}`].join('\n');
+  const name = words.isPartial ? 'plan' : `plan ${shortId(plan)}`;
+  return [...lines, `${name}: ${countWords(rows) || 'nothing to do'}`].join('\n');
 }
+
+/** What would change, for whoever wants to read little: `nixos differs from reflake.yaml: 2 to add (plan 7f3c9a12)`. */
+export const driftLine = (plan: Plan, { spec, isPartial }: PlanWords, theme: Theme): string => {
+  const name = isPartial ? '' : ` (plan ${shortId(plan)})`;
+  return `${theme.show(plan.host.name)} differs from ${theme.show(spec)}: ${countWords(rowsOf(plan)) || describeEdits(editsIn(plan))}${name}`;
+};
+
+const editsIn = ({ steps }: Plan): readonly Edit[] => steps.flatMap(({ edits }) => edits);
 
 /** The first eight digits of a plan's id. */
 export const shortId = (plan: Pick<Plan, 'id'>): string => plan.id.slice('sha256:'.length, 'sha256:'.length + 8);
@@ -130,9 +139,7 @@ function rowLines(row: Row, right: string, width: number, words: PlanWords, them
     withRight(mark + first, indent + stringWidth(first), right, width, theme),
     ...more.map((line) => ' '.repeat(indent) + line),
   ];
-  return words.verbose
-    ? [...lines, `${' '.repeat(indent)}${theme.paint('dim', `${theme.show(change.because)} [${change.code}]`)}`]
-    : lines;
+  return words.verbose ? [...lines, ...whyLines(change, indent, theme)] : lines;
 }
 
 /** In one file: sign, subject, value; the values of one file stand below each other. */
@@ -158,11 +165,14 @@ function changeLines(changes: readonly Change[], columns: number, words: PlanWor
       withRight(mark + first, start + stringWidth(first), line, columns - line.length, theme),
       ...more.map((text) => indent + text),
     ];
-    return words.verbose
-      ? [...lines, indent + theme.paint('dim', `${theme.show(change.because)} [${change.code}]`)]
-      : lines;
+    return words.verbose ? [...lines, ...whyLines(change, start, theme)] : lines;
   });
 }
+
+const whyLines = ({ because, code }: Change, indent: number, theme: Theme): readonly string[] =>
+  wrap(`${theme.show(because)} [${code}]`, theme.columns - indent).map(
+    (line) => ' '.repeat(indent) + theme.paint('dim', line),
+  );
 
 /** `left` (of `cells` cells) and `right` at column `width`; one space between them where they meet. */
 const withRight = (left: string, cells: number, right: string, width: number, theme: Theme): string =>
@@ -203,19 +213,30 @@ const nameOf = (path: AbsPath, { dir }: PlanWords): string => nameIn(path, dir);
 
 function footer(plan: Plan, rows: readonly Row[], words: PlanWords, theme: Theme): readonly string[] {
   const errors = findingsOf(plan).filter(isBar).length;
-  const counts = countWords(rows) || describeEdits(plan.steps.flatMap(({ edits }) => edits));
-  const head = words.isPartial ? `Found: ${counts}.` : `Plan ${theme.paint('bold', shortId(plan))}: ${counts}.`;
+  const counts = countWords(rows) || describeEdits(editsIn(plan));
+  const id = shortId(plan);
+  const head = words.isPartial ? `Found: ${counts}.` : `Plan ${id}: ${counts}.`;
+  const said = (text: string): readonly string[] => {
+    const [first = '', ...more] = wrap(text, theme.columns);
+    return [words.isPartial ? first : first.replace(id, () => theme.paint('bold', id)), ...more];
+  };
   if (errors > 0) {
     const them = errors === 1 ? 'the error' : `the ${errors} errors`;
     const blocked = `It cannot be applied before ${them} below ${errors === 1 ? 'is' : 'are'} mended.`;
-    return [`${head} Nothing was changed.`, theme.paint('error', blocked)];
+    return [
+      ...said(`${head} Nothing was changed.`),
+      ...wrap(blocked, theme.columns).map((line) => theme.paint('error', line)),
+    ];
   }
-  if (words.isApplying) return [head];
+  if (words.isApplying) return said(head);
   const apply =
     words.saved === undefined
       ? 'Apply it: reflake apply'
       : `Apply exactly this: reflake apply ${theme.show(words.saved)}`;
-  return [`${head} Nothing was changed.`, `See the bytes: reflake plan --diff${theme.show(' · ')}${apply}`];
+  const bytes = words.saved === undefined ? 'reflake plan --diff' : `reflake show ${theme.show(words.saved)} --diff`;
+  const next = [`See the bytes: ${bytes}`, apply];
+  const line = next.join(theme.show(' · '));
+  return [...said(`${head} Nothing was changed.`), ...(stringWidth(line) <= theme.columns ? [line] : next)];
 }
 
 const describeEdits = (edits: readonly Edit[]): string =>

@@ -4,6 +4,7 @@ import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
 import type { Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Theme } from './colour.ts';
+import type { Standing } from './standing.ts';
 
 /** For each stream: results go to `out`, progress and problems to `err`. */
 export interface PerStream<Value> {
@@ -22,6 +23,8 @@ export interface About {
   readonly dir?: AbsPath;
   /** The file that the plan was saved to. */
   readonly saved?: string;
+  /** After an apply: what is true now, and what to do next. */
+  readonly standing?: Standing;
   /** Shows the bytes of a plan, where they were asked for. */
   readonly diff?: (plan: Plan, theme: Theme) => string;
 }

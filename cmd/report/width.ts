@@ -23,7 +23,7 @@ export function truncate(text: string, width: number, ellipsis = '…'): string 
   return stringWidth(ellipsis) <= width ? head + ellipsis : takeCells(text, width)[0];
 }
 
-/** A plain text in lines of at most `width` cells, broken at spaces, within a word only where it has to be. */
+/** A plain text in lines of at most `width` cells, broken at spaces, within a word only where it is longer than a line. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
@@ -38,8 +38,11 @@ export function wrap(text: string, width: number): readonly string[] {
     while (stringWidth(line) > width) {
       const [head, rest] = takeCells(line, Math.max(2, width));
       if (rest === '') break;
-      lines.push(head);
-      line = rest;
+      // Paths and references read better where they are cut behind a separator, if that leaves no short line.
+      const seam = /^.*[/#-]/.exec(head)?.[0] ?? '';
+      const cut = seam.length * 2 > head.length ? seam.length : head.length;
+      lines.push(line.slice(0, cut));
+      line = line.slice(cut);
     }
   }
   return [...lines, line];

@@ -50,6 +50,8 @@ export interface GlobalOptions {
   readonly ascii?: boolean | undefined;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Of plan alone: the file that it is saved to; `-`: standard output, where nothing else goes then. */
+  readonly out?: string | undefined;
 }
 
 /** Thrown for wrong usage, caught by main: the one error that is not a diagnostic, since no spec is concerned. */

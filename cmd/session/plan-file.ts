@@ -7,6 +7,14 @@ import type { Digest, Owner, Plan } from '../../core/model.ts';
 import { isIntact } from '../../core/plan/planner.ts';
 import { validate } from '../../schemas/validate-plan.gen.mjs';
 
+/** The text of a saved plan: all that an apply of it needs, bytes in base64. */
+export function planText(plan: Plan): string {
+  const blobs = Object.fromEntries(
+    Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
+  );
+  return `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`;
+}
+
 /** Writes the plan; undefined on success. The file is 0600, since it holds the bytes of the configuration. */
 export function savePlan(
   file: string,
@@ -15,10 +23,7 @@ export function savePlan(
   cwd: string,
   files: UserFiles,
 ): Diagnostic | undefined {
-  const blobs = Object.fromEntries(
-    Object.entries(plan.blobs).map(([digest, bytes]) => [digest, Buffer.from(bytes).toString('base64')]),
-  );
-  const written = files.write(resolve(cwd, file), `${JSON.stringify({ ...plan, blobs }, null, 1)}\n`, {
+  const written = files.write(resolve(cwd, file), planText(plan), {
     mode: 0o600,
     fresh: false,
     owner,

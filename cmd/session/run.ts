@@ -45,15 +45,19 @@ export async function run<Options extends GlobalOptions>(
 function open(verb: string, options: GlobalOptions, io: Io): Reporting {
   let about: About = { spec: '', source: () => undefined };
   let mayRead: MayRead = SEES_ALL;
+  // A plan on standard output is all that is there: words about it go where the others are.
+  const isTaken = options.out === '-' && options.format === 'human';
+  // Colours asked for by name are for somebody who reads: `| less -R` shows the screen, not the log.
+  const tty = { out: isTaken ? io.tty.err : io.tty.out || options.color === 'always', err: io.tty.err };
   const screen: Screen = {
     // Events were cleaned of credentials as data, before lines were wrapped or cut; this cleans the rest: file lines, diffs.
     print: {
-      out: (text) => io.out(withoutCredentials(text)),
+      out: (text) => (isTaken ? io.err : io.out)(withoutCredentials(text)),
       err: (text) => io.err(withoutCredentials(text)),
     },
-    tty: { out: io.tty.out, err: io.tty.err },
+    tty,
     colour: {
-      out: wantColor({ isTTY: io.tty.out }, io.env, options.color),
+      out: wantColor({ isTTY: tty.out }, io.env, options.color),
       err: wantColor({ isTTY: io.tty.err }, io.env, options.color),
     },
     ascii: wantAscii(io.env, options.ascii),

@@ -9,7 +9,7 @@ import { COMMANDS, type CommandName, optionsOf } from '../../cmd/options.ts';
 /** The command line as yargs reads it; undefined if it refuses, or prints something instead of running a command. */
 async function yargsReads(argv: readonly string[]): Promise<Typed | undefined> {
   let typed: Typed | undefined;
-  const parser = await commandLine(argv, { columns: 80 }, async (command, options) => {
+  const parser = await commandLine(argv, async (command, options) => {
     typed = { command, options };
   });
   try {

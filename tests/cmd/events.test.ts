@@ -83,8 +83,14 @@ describe('every command', () => {
     writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '');
     const plan = reflake('plan', ...SPEC, '--out', 'plan.json');
     expect(plan.lines.at(-1)).toMatchObject({ verdicts: { differ: 1 }, exit: 0 });
+    expect(reflake('plan', ...SPEC, '--out', '-').code).toBe(64);
     expect(reflake('check', ...SPEC).code).toBe(2);
     expect(typesOf(reflake('show', 'plan.json', ...SPEC))).toEqual(['version', 'planned', 'ended']);
+    const bytes = ['--format', 'human', '--root', `${dir}/machine`];
+    const run = (...words: readonly string[]): string =>
+      spawnSync(process.execPath, [PROGRAM, ...words, ...SPEC, ...bytes], { cwd: dir, encoding: 'utf8' }).stdout;
+    expect(run('show', 'plan.json', '--diff')).toMatch(/^\+experimental-features = /m);
+    expect(JSON.parse(run('plan', '--out', '-'))).toEqual(JSON.parse(readFileSync(`${dir}/plan.json`, 'utf8')));
     expect(reflake('apply', ...SPEC, '--no-input').code).toBe(64);
     const applied = reflake('apply', ...SPEC, '--yes');
     expect(typesOf(applied)).toEqual(['version', 'planned', 'edited', 'ended']);

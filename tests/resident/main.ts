@@ -63,7 +63,7 @@ async function run(words: readonly string[]): Promise<Ended> {
   };
   try {
     const typed = readArguments(words);
-    if (typed === undefined) await (await commandLine(words, io, act)).parseAsync([...words]);
+    if (typed === undefined) await (await commandLine(words, act)).parseAsync([...words]);
     else await act(typed.command, typed.options);
     return { code, out };
   } catch (thrown) {

@@ -59,7 +59,11 @@ test.each([
 
 test('a good one is built as the user, switched to and recorded', async () => {
   await configure('/etc/nixos', '');
-  expectCode(await reflake('apply', '--yes'), 0);
+  const applied = await reflake('apply', '--yes');
+  expectCode(applied, 0);
+  expect(applied.stdout).toContain('Your configuration is now a flake in ~/nixos-config. It is running.\n');
+  expect(applied.stdout).toContain('  Go back:  sudo reflake rollback\n');
+  expect(applied.stdout).not.toContain('not enabled yet');
   const { stdout } = await machine.sh(
     'readlink -f /run/current-system /nix/var/nix/profiles/system; cat /etc/nix/nix.conf',
   );

@@ -145,7 +145,12 @@ for (const [kind, shape] of [
     });
 
     test('apply does it, and Nix agrees', async () => {
-      expectCode(await reflake(machine, 'apply', '--yes'), 0);
+      const applied = await reflake(machine, 'apply', '--yes');
+      expectCode(applied, 0);
+      expect(applied.stdout).toContain('Your configuration is now a flake in ~/nixos-config. It is not running yet.\n');
+      expect(applied.stdout).toContain('  Run it:   sudo nixos-rebuild switch --flake ~/nixos-config#nixos\n');
+      expect(applied.stdout.includes('Flakes are not enabled yet')).toBe(kind !== 'plain');
+      expect(applied.stdout).toContain('  Go back:  sudo reflake rollback\n');
       // NixOS makes nix.conf from the configuration, so there the features come with the next switch.
       const flags = kind === 'plain' ? '' : `--extra-experimental-features 'nix-command flakes'`;
       const shown = await machine.sh(

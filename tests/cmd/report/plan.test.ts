@@ -17,6 +17,9 @@ describe('the plan of the example', () => {
     ['plan-80.txt', {}, WORDS],
     ['plan-ascii.txt', { ascii: true }, WORDS],
     ['plan-40.txt', { columns: 40 }, WORDS],
+    ['plan-60.txt', { columns: 60 }, WORDS],
+    ['plan-120.txt', { columns: 120 }, WORDS],
+    ['plan-60-why.txt', { columns: 60 }, { ...WORDS, saved: 'plan-7f3c9a12.json', verbose: true }],
     ['plan-saved.txt', {}, { ...WORDS, saved: 'plan-7f3c9a12.json', verbose: true }],
   ] as const)('%s', (name, how, words) => {
     const screen = planScreen(EXAMPLE, words, theme(how));
@@ -24,8 +27,8 @@ describe('the plan of the example', () => {
     if ('ascii' in how) expect(screen).toMatch(/^[\n -~]*$/);
   });
   test('no line is wider than the terminal', () => {
-    for (const columns of [60, 80, 100])
-      for (const line of planScreen(EXAMPLE, WORDS, theme({ columns })).split('\n').slice(0, -2))
+    for (const columns of [60, 80, 120])
+      for (const line of planScreen(EXAMPLE, { ...WORDS, verbose: true }, theme({ columns })).split('\n'))
         expect([line, stringWidth(line) <= columns]).toEqual([line, true]);
   });
   test('colour adds nothing but colour', () => {

@@ -182,6 +182,25 @@ describe('for people', () => {
     expect(both(run(events, { verb, ascii: true }))).toMatch(/^[\n -~]*$/);
   });
 
+  test.each([
+    ['runs', { system: 'runs', hasFlakes: true }],
+    ['waits', { system: 'waits', hasFlakes: false }],
+    ['boots', { system: 'boots', isNew: false, hasFlakes: true }],
+    ['same', { system: 'same', isNew: false, hasFlakes: undefined }],
+  ] as const)('the end of an apply says what is true now, the next command and the way back: %s', (name, more) => {
+    const standing = {
+      place: '~/nixos-config',
+      installable: '~/nixos-config#nixos',
+      isNew: true,
+      back: 'sudo reflake rollback',
+      ...more,
+    };
+    const { out } = run(eventsOf('applied'), {
+      about: () => ({ spec: 'reflake.yaml', source, locate, dir: DIR, standing }),
+    });
+    expectScreen(`standing-${name}.txt`, out.trimEnd());
+  });
+
   test('a live line is drawn over, and nothing is left of it', () => {
     const { err } = run([
       { type: 'progress', text: 'flake' },
@@ -229,6 +248,14 @@ describe('for people', () => {
   test('-q says nothing but errors and failures', () => {
     const printed = run([...eventsOf('planned'), ...eventsOf('applied')], { quiet: true });
     expect(printed).toEqual({ out: '', err: '' });
+    const differs = 'nixos differs from reflake.yaml: 2 to add, 3 to change, 1 to move, 1 to activate';
+    expect(run(eventsOf('planned'), { verb: 'plan', quiet: true })).toEqual({
+      out: `${differs} (plan ${shortId(EXAMPLE)})\n`,
+      err: '',
+    });
+    expect(run([{ type: 'planned', plan: EXAMPLE, isPartial: true }], { verb: 'check', quiet: true }).out).toBe(
+      `${differs}\n`,
+    );
     const doubtful = run(eventsOf('undecided'), { quiet: true });
     expect(doubtful).toEqual({
       out: expect.stringMatching(/^No changes: 1 of 2 wishes hold .*; undecided: features\.\n$/),
@@ -239,7 +266,7 @@ describe('for people', () => {
 
   test('-v says why, and what is being done', () => {
     const { out, err } = run(eventsOf('planned'), { verbose: true });
-    expect(out).toContain('no file enables nix-command and flakes');
+    expect(out).toMatch(/no file enables nix-command and\s+flakes \[RF2103\]/);
     expect(err).toBe('flake\n');
   });
 });
