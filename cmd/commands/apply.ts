@@ -25,6 +25,7 @@ import type { Counts } from '../../core/verdict.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { filesFor } from '../session/files.ts';
 import { onceGitRests } from '../session/git-rests.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
@@ -32,7 +33,7 @@ import { loadPlan, sameId } from '../session/plan-file.ts';
 import { DECLINED, LEFT } from '../session/question.ts';
 import { missingRights } from '../session/rights.ts';
 import type { Reporting } from '../session/run.ts';
-import { filesFor, openSession, type Session } from '../session/session.ts';
+import { openSession, type Session } from '../session/session.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { authorOf, doubtAbout } from '../session/trust.ts';
 

@@ -9,9 +9,10 @@ import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { filesFor } from '../session/files.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
-import { filesFor, openSession, type Session } from '../session/session.ts';
+import { openSession, type Session } from '../session/session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
