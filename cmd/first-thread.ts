@@ -13,7 +13,7 @@ import type { Io } from './session/io.ts';
 /** Runs what the command line says, and ends the process. */
 export function start(): void {
   // The caller's umask must not change programs that we run. Our own files get their mode explicitly.
-  process.umask(0o022);
+  const umask = process.umask(0o022);
   let signal: ReturnType<Io['stopped']>;
   /** Set by the thread that writes: signals go to it. */
   let hear: ((name: Signal) => void) | undefined;
@@ -66,6 +66,7 @@ export function start(): void {
       err: isErr,
     },
     columns: (isErr && process.stderr.columns) || (isOut && process.stdout.columns) || undefined,
+    umask,
     // Not performance.now(), which loads a dozen modules of Node at its first call.
     now: () => Number(process.hrtime.bigint()) / 1e6,
     ask: (question) =>

@@ -1,6 +1,6 @@
 // Every command and option, as data. main.ts sets yargs up from this table, and the quick reader (arguments.ts) uses it too.
 
-import { FORMATS } from './report/registry.ts';
+import { FORMATS } from './report/formats/registry.ts';
 
 /** An option as yargs describes one. Without a type its value is one of the choices. */
 export interface Option {
@@ -50,7 +50,12 @@ export const GLOBAL_OPTIONS = {
     requiresArg: true,
   },
   state: { type: 'string', argument: 'DIR', describe: 'where journal and history are kept', requiresArg: true },
-  format: { choices: FORMATS, default: 'human', describe: 'json: one object per line' },
+  format: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: `FORMAT, or FORMAT=FILE, and several of them: ${FORMATS.join(', ')}; human by default`,
+  },
   'allow-downgrade': {
     type: 'boolean',
     default: false,

@@ -13,7 +13,9 @@ export type WritingCommand = 'apply' | 'rollback' | 'recover';
 export interface Assignment {
   readonly command: WritingCommand;
   readonly options: unknown;
-  readonly io: Pick<Io, 'env' | 'cwd' | 'columns'> & { readonly tty: { in: boolean; out: boolean; err: boolean } };
+  readonly io: Pick<Io, 'env' | 'cwd' | 'columns' | 'umask'> & {
+    readonly tty: { in: boolean; out: boolean; err: boolean };
+  };
   /**
    * Three shared 32-bit numbers: at 0 the index of the signal in SIGNALS plus 1; at 1 a STAGE; at 2 the code of a settled end.
    */
@@ -39,12 +41,12 @@ export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Runs the command there; its exit code. Rejects with what it throws. */
 export function writing(command: WritingCommand): (options: unknown, io: Io) => Promise<number> {
   return (options, io) => {
-    const { env, cwd, columns, tty } = io;
+    const { env, cwd, columns, umask, tty } = io;
     const flags = new SharedArrayBuffer(12);
     const assignment: Assignment = {
       command,
       options,
-      io: { env: { ...env }, cwd, columns, tty: { in: tty.in, out: tty.out, err: tty.err } },
+      io: { env: { ...env }, cwd, columns, umask, tty: { in: tty.in, out: tty.out, err: tty.err } },
       flags,
     };
     const shared = new Int32Array(flags);

@@ -548,6 +548,10 @@ export const CODES = {
     page: '`reflake rollback` is planned like an apply: it shows what each path becomes, by --diff with the bytes, and asks. What cannot be undone is said before the question.',
     severity: 'note',
   },
+  RF3030: {
+    title: 'a report cannot be written',
+    page: 'A file that `--format FORMAT=FILE` names could not be written. It is written whole or not at all, as who called; what was there is still there, and the other reports are written. The command ends with 1 unless something worse ended it.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -30,6 +30,8 @@ lack() {
 # nix-setup-systemd brings the build users without which root builds nothing.
 lack nix 'nix-bin nix-setup-systemd'
 lack git git
+lack promtool prometheus
+lack xmllint libxml2-utils
 lack strace strace
 lack script bsdutils
 lack setsid util-linux

@@ -9,11 +9,12 @@ import type { AbsPath } from '../../core/path.ts';
 import { rowOf } from '../../core/transaction/apply-index.ts';
 import { goneThrough, past, type RecordedApply } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
+import { filesFor } from '../session/files.ts';
 import type { GlobalOptions, Io, Usage } from '../session/io.ts';
 import { loadPlan } from '../session/plan-file.ts';
 import { closedHistory, rootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
-import { filesFor, openSession, placeOf } from '../session/session.ts';
+import { openSession, placeOf } from '../session/session.ts';
 
 export async function historyCommand(options: GlobalOptions, io: Io, { report }: Reporting): Promise<End> {
   const place = await placeOf(options, io);

@@ -20,10 +20,11 @@ import type { InitOptions } from '../init/proposal.ts';
 import { proposeSpec } from '../init/propose.ts';
 import { guardSays, settleDraft } from '../init/settle.ts';
 import { type End, EXIT } from '../session/exit.ts';
+import { filesFor } from '../session/files.ts';
 import type { Io, Usage } from '../session/io.ts';
 import { askYes, DECLINED, LEFT } from '../session/question.ts';
 import type { Reporting } from '../session/run.ts';
-import { aboutMachine, aboutSpec, callersEyes, filesFor, type Place, placeOf } from '../session/session.ts';
+import { aboutMachine, aboutSpec, callersEyes, type Place, placeOf } from '../session/session.ts';
 
 export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
   const file = options.spec ?? (io.env.REFLAKE_SPEC || 'reflake.yaml');

@@ -9,9 +9,11 @@ import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { filesFor } from '../session/files.ts';
 import type { GlobalOptions, Io, Usage } from '../session/io.ts';
+import { outputsOf } from '../session/outputs.ts';
 import type { Reporting } from '../session/run.ts';
-import { filesFor, openSession, type Session } from '../session/session.ts';
+import { openSession, type Session } from '../session/session.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
@@ -20,8 +22,9 @@ export interface PlanOptions extends GlobalOptions {
 }
 
 export async function planCommand(options: PlanOptions, io: Io, reporting: Reporting): Promise<End> {
-  if (options.out === '-' && options.format !== 'human')
-    throw { usage: `--out - and --format ${options.format} both write to standard output` } satisfies Usage;
+  const shown = outputsOf(options.format ?? [], 'plan', io.cwd).find(({ file }) => file === undefined);
+  if (options.out === '-' && shown !== undefined && shown.format !== 'human')
+    throw { usage: `--out - and --format ${shown.format} both write to standard output` } satisfies Usage;
   const opened = await openSession(options, io, reporting, options.out === '-' ? undefined : options.out);
   if (!opened.ok) return opened.end;
   const { session } = opened;

@@ -21,6 +21,8 @@ export interface About {
   readonly locate?: (pointer: JsonPointer) => SourceRange | undefined;
   /** The configuration: paths below it are shown relative to it. */
   readonly dir?: AbsPath;
+  /** What programs that read a checkout take for its top: the repository, or the configuration. */
+  readonly base?: AbsPath;
   /** The file that the plan was saved to. */
   readonly saved?: string;
   /** After an apply: what is true now, and what to do next. */
@@ -40,6 +42,12 @@ export interface Screen {
   readonly quiet: boolean;
   /** Milliseconds, only ever growing. */
   readonly now: () => number;
+  /** Seconds since 1970. */
+  readonly epoch: () => number;
+  /** The working directory of who called. */
+  readonly cwd: string;
+  /** What is undecided fails too. */
+  readonly strict: boolean;
   /** The command. */
   readonly verb: string;
   readonly about: () => About;

@@ -1,7 +1,6 @@
 // A command's access to the outside: streams, environment, a question, signals. Tests pass their own. And the error of usage.
 
 import type { Signal } from '../../core/model.ts';
-import type { Format } from '../report/registry.ts';
 
 export interface Io {
   readonly out: (text: string) => void;
@@ -10,6 +9,8 @@ export interface Io {
   readonly cwd: string;
   readonly tty: { readonly in: boolean; readonly out: boolean; readonly err: boolean };
   readonly columns: number | undefined;
+  /** Of who called: this process has its own. */
+  readonly umask: number;
   /** Milliseconds, only ever growing. */
   readonly now: () => number;
   /** Asks on stderr and reads a line; undefined at the end of input. */
@@ -39,7 +40,8 @@ export interface GlobalOptions {
   readonly trustSpecOf?: string | undefined;
   readonly root: string;
   readonly state?: string | undefined;
-  readonly format: Format;
+  /** Each `FORMAT` or `FORMAT=FILE`. */
+  readonly format?: readonly string[] | undefined;
   readonly allowDowngrade: boolean;
   readonly allowRename: boolean;
   readonly offline: boolean;

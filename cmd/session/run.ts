@@ -1,14 +1,15 @@
 // Runs one command: gives it a reporter, and always tells the reporter how it ended.
 
+import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Event, Reporter } from '../../core/event.ts';
 import { dataWithoutCredentials, withoutCredentials } from '../../core/formats/credentials.ts';
 import { type Unreadable, unreadableProblem } from '../../core/machine/reader.ts';
 import { discreetly, type MayRead, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import { wantAscii, wantColor } from '../report/colour.ts';
-import { REPORTERS } from '../report/registry.ts';
 import type { About, Screen } from '../report/screen.ts';
 import { type End, EXIT } from './exit.ts';
 import { type GlobalOptions, type Io, isUsage } from './io.ts';
+import { openOutputs, outputsOf } from './outputs.ts';
 
 /** The output of a command. `learn` adds facts that were not known when it began. */
 export interface Reporting {
@@ -25,28 +26,33 @@ export async function run<Options extends GlobalOptions>(
   options: Options,
   io: Io,
 ): Promise<number> {
-  const reporting = open(verb, options, io);
+  const { reporting, finish } = await open(verb, options, io);
   const end = async (): Promise<End> => {
     try {
       return await act(options, io, reporting);
     } catch (thrown) {
-      if (isUsage(thrown)) reporting.report({ type: 'ended', exit: EXIT.usage });
+      if (isUsage(thrown)) finish({ exit: EXIT.usage });
       if (!hasWhy(thrown)) throw thrown;
       // A read that failed before the command could report it.
       reporting.report({ type: 'diagnostic', diagnostic: unreadableProblem(thrown) });
       return { exit: EXIT.error };
     }
   };
-  const ended = await end();
-  reporting.report({ type: 'ended', ...ended });
-  return ended.exit;
+  return finish(await end());
 }
 
-function open(verb: string, options: GlobalOptions, io: Io): Reporting {
+interface Open {
+  readonly reporting: Reporting;
+  /** Tells the last event; the exit code, which a report that could not be written may change. */
+  readonly finish: (end: End) => number;
+}
+
+async function open(verb: string, options: GlobalOptions, io: Io): Promise<Open> {
+  const outputs = outputsOf(options.format ?? [], verb, io.cwd);
   let about: About = { spec: '', source: () => undefined };
   let mayRead: MayRead = SEES_ALL;
   // A plan on standard output is all that is there: words about it go where the others are.
-  const isTaken = options.out === '-' && options.format === 'human';
+  const isTaken = options.out === '-' && outputs.some(({ format, file }) => format === 'human' && file === undefined);
   // Colours asked for by name are for somebody who reads: `| less -R` shows the screen, not the log.
   const tty = { out: isTaken ? io.tty.err : io.tty.out || options.color === 'always', err: io.tty.err };
   const screen: Screen = {
@@ -65,20 +71,39 @@ function open(verb: string, options: GlobalOptions, io: Io): Reporting {
     verbose: options.verbose,
     quiet: options.quiet,
     now: io.now,
+    epoch: () => Date.now() / 1000,
+    cwd: io.cwd,
+    strict: 'strict' in options && options.strict === true,
     verb,
     about: () => about,
   };
-  const reporter = REPORTERS[options.format](screen);
-  return {
-    report: discreetly(
+  const told = await openOutputs(outputs, screen, io);
+  const harmless = (reporter: Reporter): Reporter =>
+    discreetly(
       (event) => reporter(withoutCredentialsIn(event)),
       () => mayRead,
-    ),
+    );
+  const reporting: Reporting = {
+    report: harmless(told.report),
     learn({ mayRead: may, source, ...more }) {
       mayRead = may ?? mayRead;
       about = { ...about, ...more, ...(source && { source: shorn(source) }) };
     },
   };
+  const finish = (end: End): number => {
+    let unwritten: readonly Diagnostic[] = [];
+    // The files first: what the screen says last is how all of it ended.
+    harmless((event) => {
+      if (event.type === 'ended') unwritten = told.finish(event);
+    })({ type: 'ended', ...end });
+    // What was done stays done, and what failed otherwise weighs more.
+    const isOutweighed = end.outcome !== undefined || (end.exit !== EXIT.ok && end.exit !== EXIT.drift);
+    const exit = unwritten.length === 0 || isOutweighed ? end.exit : EXIT.error;
+    for (const diagnostic of unwritten) harmless(told.close)({ type: 'diagnostic', diagnostic });
+    harmless(told.close)({ type: 'ended', ...end, exit });
+    return exit;
+  };
+  return { reporting, finish };
 }
 
 /** Takes credentials out of the lines around a problem, before they are cut to fit. */
@@ -94,7 +119,8 @@ function withoutCredentialsIn(event: Event): Event {
   if (event.type === 'edited' || event.type === 'undone') return event;
   if (event.type !== 'planned') return dataWithoutCredentials(event);
   const steps = event.plan.steps.map((step) => ({ ...step, findings: dataWithoutCredentials(step.findings) }));
-  return { ...event, plan: { ...event.plan, steps } };
+  const acknowledged = event.plan.acknowledged && dataWithoutCredentials(event.plan.acknowledged);
+  return { ...event, plan: { ...event.plan, steps, ...(acknowledged && { acknowledged }) } };
 }
 
 /** Recognised by its properties: an error from a thread loses its class. */

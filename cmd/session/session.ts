@@ -10,22 +10,13 @@ import { isRoot } from '../../core/host/process/trusted.ts';
 import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
 import { stateDirsToCome } from '../../core/host/state-place.ts';
-import {
-  findSpec,
-  isDirectory,
-  ownFiles,
-  rootsState,
-  stateDir,
-  systemUser,
-  trustedBy,
-  type UserFiles,
-} from '../../core/host/surroundings.ts';
+import { findSpec, isDirectory, rootsState, stateDir, systemUser, trustedBy } from '../../core/host/surroundings.ts';
 import type { Host } from '../../core/machine/host.ts';
 import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Owner, Person } from '../../core/model.ts';
-import { type AbsPath, absolute, ROOT } from '../../core/path.ts';
+import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
@@ -37,6 +28,7 @@ import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 import { type End, exitOfProblems } from './exit.ts';
+import { filesFor } from './files.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
 import { recordedMachine } from './roots-applies.ts';
 import type { Reporting } from './run.ts';
@@ -100,13 +92,6 @@ async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
   return bordered(root);
 }
 
-/** The files that are named on the command line. */
-export async function filesFor(caller: Person): Promise<UserFiles> {
-  if (!isRoot()) return ownFiles;
-  const { borderedFiles } = await import('../../core/host/border/user-files.ts');
-  return borderedFiles(caller, systemUser);
-}
-
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(
   options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
@@ -155,6 +140,7 @@ export async function sessionOf(
     source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
     locate: (pointer) => spec.locate(pointer) ?? spec.locate(IMPLIED[pointer] ?? pointer),
     dir: wishes.dir,
+    base: baseOf(wishes.dir, io.cwd, isRunning),
     mayRead,
     ...(saved && { saved }),
   });
@@ -179,6 +165,12 @@ export async function sessionOf(
   };
   return { ok: true, session };
 }
+
+/** Who runs it above the configuration, as in a repository of several, reads names from there. */
+const baseOf = (dir: AbsPath, cwd: string, isRunning: boolean): AbsPath => {
+  const here = absolute(cwd);
+  return isRunning && here !== ROOT && isWithin(dir, here) ? here : dir;
+};
 
 /** Whoever plans: what needs root's state directory is applied by root. */
 const stateOfPlan = ({ state }: GlobalOptions, { root, store }: Place): string =>

@@ -139,7 +139,11 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
         ...step,
         findings: step.findings.map((finding) => discreetFinding(finding, may)),
       }));
-      return { ...event, plan: { ...event.plan, steps } };
+      const acknowledged = event.plan.acknowledged?.map((one) => ({
+        ...one,
+        findings: one.findings.map((finding) => discreetFinding(finding, may)),
+      }));
+      return { ...event, plan: { ...event.plan, steps, ...(acknowledged && { acknowledged }) } };
     }
     case 'diagnostic':
       return { type: 'diagnostic', diagnostic: say(event.diagnostic) };

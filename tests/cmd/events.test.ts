@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { COMMANDS } from '../../cmd/options.ts';
-import { FORMATS } from '../../cmd/report/registry.ts';
+import { FORMATS } from '../../cmd/report/formats/registry.ts';
 import { BASES, specOf } from '../support/plan-cases.ts';
 import { layOut, temporary } from '../support/trees.ts';
 

@@ -19,6 +19,7 @@ async function type(...argv: readonly string[]): Promise<{ code: number; out: st
     },
     env: {},
     cwd: '/',
+    umask: 0o022,
     tty: { in: false, out: false, err: false },
     columns: undefined,
     now: () => 0,

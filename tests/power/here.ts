@@ -21,6 +21,7 @@ export async function reflakeHere(bench: Bench, command: 'recover' | 'history'):
     cwd: '/',
     tty: { in: false, out: false, err: false },
     columns: undefined,
+    umask: 0o022,
     now: () => performance.now(),
     ask: async () => undefined,
     stopped: () => undefined,

@@ -48,6 +48,7 @@ async function run(words: readonly string[]): Promise<Ended> {
     cwd: process.cwd(),
     tty: { in: false, out: false, err: false },
     columns: undefined,
+    umask: 0o022,
     now: () => Number(process.hrtime.bigint()) / 1e6,
     ask: async () => undefined,
     stopped: () => undefined,

@@ -57,15 +57,20 @@ const lookers = new Map<string, Looker>();
 
 function newLooker(root: AbsPath, ids: Ids): Looker {
   let channel: Channel | undefined;
+  let silenced: string | undefined;
   const ask = (op: Op, ...rest: readonly unknown[]): Answer => {
     const about = typeof rest[0] === 'string' && rest[0].startsWith('/') ? absolute(rest[0]) : ROOT;
+    if (silenced !== undefined) throw unreadable(about, silenced, AGAIN);
     if (channel?.isYoung() === false) {
       channel.close();
       channel = undefined;
     }
     channel ??= opened(root, ids, about);
+    const asked = performance.now();
     const answer = channel.ask([op, ...rest]);
     if (typeof answer !== 'string') return answer;
+    // Whoever stops one child would stop the next: a command waits once.
+    if (performance.now() - asked > YOUNG * 1000) silenced = answer;
     channel.close();
     channel = undefined;
     throw unreadable(about, answer, AGAIN);

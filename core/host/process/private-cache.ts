@@ -47,7 +47,8 @@ export function keptFor(job: Job, cache: string | undefined): Kept {
   if (!isPrivate(dir)) return NOTHING;
   const file = `${dir}/${keyOf(job, program).slice('sha256:'.length)}`;
   return {
-    answer: quietly(() => readFileSync(file, 'utf8')),
+    // read(2) of a FIFO would wait for whoever put it there.
+    answer: quietly(() => (lstatSync(file).isFile() ? readFileSync(file, 'utf8') : undefined)),
     keep(answer) {
       const fresh = `${file}.${process.pid}`;
       const isWritten = quietly(() => {

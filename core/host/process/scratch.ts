@@ -64,8 +64,24 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     kept?.keep(result.stdout);
     return { status: 'done', files, stdout: result.stdout, stderr: result.stderr };
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    removeScratch(scratch);
   }
+}
+
+/** Removes what a program left, the read-only directories of a store too. */
+function removeScratch(dir: string): void {
+  try {
+    rmSync(dir, { recursive: true, force: true });
+  } catch {
+    opened(dir);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function opened(dir: string): void {
+  chmodSync(dir, 0o700);
+  for (const entry of readdirSync(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) opened(`${dir}/${entry.name}`);
 }
 
 /** Copies paths from the machine's store, without network. If that fails, the program itself will say it better. */
