@@ -29,7 +29,7 @@ const flake = (hosts) => `{
 const HOST = 'nixpkgs.lib.nixosSystem { system = "x86_64-linux"; modules = [ ./configuration.nix ]; }';
 const FORMS = {
   literal: `{ nixos = ${HOST}; }`,
-  evaluated: `builtins.listToAttrs (map (name: { inherit name; value = ${HOST}; }) (builtins.filter (_: true) [ "nixos" ]))`,
+  evaluated: `builtins.listToAttrs (map (name: { inherit name; value = ${HOST}; }) (builtins.genList (_: "nixos") 1))`,
 };
 
 /**

@@ -140,7 +140,6 @@ describe('what is not ordinary is left to yargs', () => {
     ['plna', undefined],
     ['constructor', undefined],
     ['plan --spec a --spec b', 'plan'],
-    ['plan --format xml', undefined],
     ['plan --spec', undefined],
     ['plan --diff true', 'plan'],
     ['apply plan.json', 'apply'],

@@ -18,7 +18,7 @@ const hosts = (body: string): string => `{
   inputs.nixpkgs.url = "${NIXPKGS}";
   outputs = { self, nixpkgs }: let
     mk = system: more: nixpkgs.lib.nixosSystem { inherit system; modules = [ ./configuration.nix ] ++ more; };
-    known = f: builtins.listToAttrs (map f [ 1 ]);
+    known = f: builtins.listToAttrs (map f (builtins.genList (n: n) 1));
   in {
     nixosConfigurations = ${body};
   };

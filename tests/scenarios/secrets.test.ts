@@ -26,7 +26,7 @@ const FLAKE = `{
     nixosConfigurations = builtins.listToAttrs (map (name: {
       inherit name;
       value = nixpkgs.lib.nixosSystem { system = "x86_64-linux"; modules = [ ./configuration.nix ]; };
-    }) [ "nixos" ]);
+    }) (builtins.genList (_: "nixos") 1));
   };
 }`;
 
