@@ -35,7 +35,7 @@ const THREE_BTRFS: readonly Layout[] = [
 ];
 
 /** The first is late in the apply, when there is most to undo; the last come after the commit. */
-const RECOVERIES = [0.8, 0.05, 0.2, 0.35, 0.5, 0.65, 0.9, 0.95, 0.99].map(recoveryAfter);
+const RECOVERIES = [0.85, 0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99].map(recoveryAfter);
 
 export const ROWS = {
   apply: { how: 'replay', scenarios: [APPLY] },
