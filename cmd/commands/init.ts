@@ -43,7 +43,7 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   const { host } = place;
   const person = lookingAs(place, caller);
   await checkFlags(options, host);
-  const seen = survey(host, caller, whereOn(place, io.cwd));
+  const seen = survey(host, caller, whereOn(place, io.cwd), place.root === ROOT);
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
   const mayRead = callersEyes(host, people(host), caller);
   learn({ ...aboutMachine(place), mayRead });

@@ -32,7 +32,7 @@ export interface Survey {
 }
 
 /** `caller`: preferred among several users. Searches the home of the owner found. `cwd`: their directory on this machine. */
-export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined): Survey {
+export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined, isRunning: boolean): Survey {
   const from = configurationAt(reader);
   const said = from === undefined ? undefined : ifReadable(() => whatModulesSay(from, ['configuration.nix'], reader));
   const running = runningName(reader.facts);
@@ -42,8 +42,10 @@ export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined)
   const home = homeOf(reader, user?.value ?? caller.name) ?? caller.home;
   const old = said?.stateVersion;
   const around = cwd && flakeAround(cwd, reader, home);
-  const here = byOwner(around === undefined ? [] : [around], caller, reader);
-  const there = byOwner(home === '/' ? [] : flakesInHome(absolute(home), reader), caller, reader);
+  const sorted = (flakes: readonly FoundFlake[]) =>
+    isRunning ? byOwner(flakes, caller, reader) : { ours: flakes, others: [] };
+  const here = sorted(around === undefined ? [] : [around]);
+  const there = sorted(home === '/' ? [] : flakesInHome(absolute(home), reader));
   return {
     running,
     configured,

@@ -94,7 +94,7 @@ export function openHost(name: string, value: Bound): OpenHost {
       (literal ? part.direct : isOwn(part) && modules !== undefined && isPassedOnce(modules, part.expr)),
   );
   const platform = (isDeep: boolean, wished?: string): SystemRead =>
-    platformOf({ args: args.entries, special, parts, isOwn, isDeep }, wished);
+    platformOf({ argument, args: args.entries, special, parts, isOwn, isDeep }, wished);
   return {
     kind: 'static',
     decl: {

@@ -27,7 +27,9 @@ export type SystemRead =
 
 /** The parts to search. `isDeep`: the files of the modules too. */
 export interface PlatformOf {
-  /** Of nixosSystem. */
+  /** The argument of nixosSystem. */
+  readonly argument: Bound;
+  /** Its attributes. */
   readonly args: ReadonlyMap<string, Bound>;
   /** The values that `specialArgs` gives to the modules. */
   readonly special: ReadonlyMap<string, Bound>;
@@ -80,7 +82,7 @@ export function platformOf(asked: PlatformOf, wished?: string): SystemRead {
 }
 
 /** `isAll`: every file that may define it counts as one that perhaps does. */
-function found({ args, special, parts, isOwn, isDeep }: PlatformOf, isAll: boolean): SystemRead {
+function found({ argument: whole, args, special, parts, isOwn, isDeep }: PlatformOf, isAll: boolean): SystemRead {
   const search: Search = { special, said: [], hidden: [], seen: new Map(), isDeep, steps: 0 };
   const argument = args.get('system');
   // nixosSystem passes it on as a default.
@@ -112,8 +114,7 @@ function found({ args, special, parts, isOwn, isDeep }: PlatformOf, isAll: boole
   const value = byPackages?.value ?? winner?.value;
   if (winner === undefined || value === undefined) {
     if (!isDeep) return { kind: 'unset' };
-    const at = args.get('modules') ?? args.values().next().value;
-    return at ? open(at, 'no module that can be read says nixpkgs.hostPlatform') : { kind: 'unset' };
+    return open(args.get('modules') ?? whole, 'no module that can be read says nixpkgs.hostPlatform');
   }
   if (value !== winner.value) return open(winner, 'its packages are for another system than it says');
   const read = constantOf(winner.expr, winner.scope);

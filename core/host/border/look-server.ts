@@ -46,7 +46,8 @@ function send(answer: Answer): void {
 function answers(): (request: Request) => Answer {
   const where = places(process.cwd() === '/' ? absolute('/') : ('.' as AbsPath));
   const looks = look(where);
-  const held = process.cwd() === '/' ? heldLook(absolute('/')) : undefined;
+  // The way to the machine may be shut to us: we stand in it.
+  const held = heldLook(absolute('/proc/self/cwd'));
   const value = (found: unknown): Answer => ({ kind: 'value', value: found });
   const path = (word: unknown): AbsPath => absolute(String(word));
   const act = ([op, ...rest]: Request): Answer => {
@@ -68,13 +69,12 @@ function answers(): (request: Request) => Answer {
         return value(looks.writtenAt(path(first)) ?? null);
       case 'treeHash':
         return value(looks.treeHash(path(first)) ?? null);
-      // Answered only where the machine's `/` is the real one: with --root, this user may not be able to search the way to it.
       case 'hindrance':
-        return value(held?.hindrance(path(first), second === 'inode' ? 'inode' : 'name') ?? null);
+        return value(held.hindrance(path(first), second === 'inode' ? 'inode' : 'name') ?? null);
       case 'room':
-        return value(held?.room(path(first)) ?? null);
+        return value(held.room(path(first)) ?? null);
       case 'forget':
-        held?.release();
+        held.release();
         where.forget();
         return value(null);
       case 'waypoint':

@@ -17,7 +17,7 @@ const ROOT = { name: 'root', uid: 0, gid: 0, home: '/root' };
 const hostOf = (literal: Literal) => memoryScene(literal).open().host;
 
 test('the survey of a fresh machine', () => {
-  const found = survey(hostOf(BASES.machines.fresh), ROOT, undefined);
+  const found = survey(hostOf(BASES.machines.fresh), ROOT, undefined, true);
   expect(found).toMatchObject({
     running: { value: 'nixos', source: 'this machine' },
     configured: { value: 'nixos', source: 'configuration.nix' },
@@ -29,7 +29,7 @@ test('the survey of a fresh machine', () => {
     inHome: [],
     notes: [],
   });
-  expect(survey(hostOf({}), ROOT, undefined)).toMatchObject({ user: undefined, from: undefined, inHome: [] });
+  expect(survey(hostOf({}), ROOT, undefined, true)).toMatchObject({ user: undefined, from: undefined, inHome: [] });
 });
 
 describe('which nixpkgs', () => {
