@@ -284,6 +284,9 @@ async function rollback(one: World, target: Target, force: boolean): Promise<rea
     const [found, wanted] = [told(one.paths, path), told(one.before.get(number)!, path)];
     // A tree that a hand had moved between two of them is where it was before the oldest, or where the hand had put it.
     if ([wanted, told(moment, path), told(one.before.get(number)!, as)].includes(found)) return [];
+    // What a hand put since into the place that the tree had left stays, if the tree is back at its own place.
+    const isOthers = path !== as && found === told(due, path);
+    if (isOthers && told(one.paths, as) === told(one.before.get(number)!, as)) return [];
     // A directory stays where somebody put something into it.
     const holds = [...one.paths.keys()].some((other) => other !== path && isWithin(other, path));
     if (wanted === 'absent' && isDir(one.paths, path) && holds) return [];
@@ -339,6 +342,10 @@ describe('a rollback ends in one moment', () => {
     ['a commit', [applied(1), hand('commit'), back(NEWEST), back(NEWEST, true)]],
     ['a commit, the repository moved away', [applied(1), hand('commit'), hand('repository gone'), back(NEWEST, true)]],
     ['the tree gone', [applied(1), applied(2), hand('gone'), back(NEWEST, true), back(to(0), true)]],
+    [
+      'a tree moved by hand and back, and a new one in the place that it had left',
+      [applied(1, 'switch'), applied(2), hand('move'), applied(1), hand('back'), back(to(1)), back(NEWEST)],
+    ],
     ['forth again', [applied(1, 'switch'), applied(2, 'switch'), back(to(0)), back(one(3)), back(NEWEST)]],
   ];
   test.each(WALKS)('%s', async (_what, steps) => {
