@@ -8,7 +8,7 @@ import { readFlake } from '../core/formats/flake/flake.ts';
 import { DEFAULT_MODULES } from '../core/formats/flake/wish.ts';
 import { readModule } from '../core/formats/module/module.ts';
 import { textAt } from '../core/machine/links.ts';
-import { isUnreadable, type Reader } from '../core/machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../core/machine/reader.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
 import { provider } from '../core/plan/provider.ts';
@@ -49,8 +49,8 @@ export const machine = provider<Desired, Observed>({
   },
   observe: async (desired, reader) => ({
     facts: reader.facts,
-    running: quietly(() => runningRelease(reader)),
-    ...quietly(() => namesIn(desired, reader)),
+    running: unlessUnreadable(() => runningRelease(reader)),
+    ...unlessUnreadable(() => namesIn(desired, reader)),
   }),
   reconcile({ host, isRunning, recorded, allow, nixpkgs }, { facts, configured, attribute, running }) {
     const findings: Finding[] = [];
@@ -151,16 +151,6 @@ function otherAttribute(text: string, { name, attribute }: Desired['host']): str
   const flake = readFlake(text);
   if (!flake.ok || flake.outputs.hosts.kind !== 'static') return undefined;
   return flake.outputs.hosts.hosts.map((one) => one.name).find((one) => isSame(one, name));
-}
-
-/** Undefined for a file that can't be read; the provider that needs it reports that. */
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (thrown) {
-    if (isUnreadable(thrown)) return undefined;
-    throw thrown;
-  }
 }
 
 const isSame = (a: string, b: string): boolean => shortName(a) === shortName(b);

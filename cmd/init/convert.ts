@@ -3,10 +3,11 @@
 
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
+import { unlessUnreadable } from '../../core/machine/reader.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { newDraft, placeWord } from '../../core/survey/draft.ts';
-import { type Fact, ifReadable } from '../../core/survey/fact.ts';
+import type { Fact } from '../../core/survey/fact.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
 import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
@@ -70,7 +71,7 @@ function placeOf(path: string, user: string | undefined, { reader, person }: Kno
 /** True if nothing at the place is in the way. */
 function isFree(path: string, user: string | undefined, known: Known): boolean {
   const place = placeOf(path, user, known);
-  return place === known.found.from || (ifReadable(() => known.reader.stat(place).type) ?? 'absent') === 'absent';
+  return place === known.found.from || (unlessUnreadable(() => known.reader.stat(place).type) ?? 'absent') === 'absent';
 }
 
 /** The guess for the place of the flake. */

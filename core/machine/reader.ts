@@ -88,6 +88,16 @@ export interface Unreadable {
 export const isUnreadable = (thrown: unknown): thrown is Error & Unreadable =>
   thrown instanceof Error && UNREADABLE in thrown;
 
+/** Undefined where the machine can't be read there; what needs the place reports it. */
+export function unlessUnreadable<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
 /** The `unreadable` of a file that is too large. */
 export const tooLarge = (path: AbsPath, bytes: number, most: number): Error =>
   unreadable(path, `it has ${bytes} bytes, and a file of its kind may have ${most}`);

@@ -7,10 +7,10 @@ import { plainModule } from '../formats/flake-hosts/module-item.ts';
 import { printFlakeRef } from '../formats/flake-ref/print-ref.ts';
 import { refFromAttrs } from '../formats/flake-ref/ref-attrs.ts';
 import { isFlakeId } from '../formats/flake-ref/ref-name.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
 import type { Spec } from '../spec/load.ts';
-import { type Fact, ifReadable } from './fact.ts';
+import type { Fact } from './fact.ts';
 import type { FoundFlake } from './flakes.ts';
 import { whatModulesSay } from './modules.ts';
 
@@ -44,7 +44,7 @@ function hostOf(decl: HostDecl, dir: AbsPath, reader: Reader): AdoptedHost {
   const { name: attribute } = decl;
   if (decl.kind === 'opaque') return { attribute, hostName: undefined, system: undefined, modules: undefined };
   const modules = decl.modules.flatMap((module) => (module.kind === 'path' ? asFile(module.path, dir, reader) : []));
-  const said = ifReadable(() => whatModulesSay(dir, modules, reader));
+  const said = unlessUnreadable(() => whatModulesSay(dir, modules, reader));
   const isOpen = modules.length === 0 && decl.modules.some(({ kind }) => kind === 'unknown');
   const source = `flake.nix, ${attribute}`;
   const system = decl.system.kind === 'static' ? { value: decl.system.value, source } : said?.system;
@@ -55,7 +55,7 @@ function hostOf(decl: HostDecl, dir: AbsPath, reader: Reader): AdoptedHost {
 function asFile(path: string, dir: AbsPath, reader: Reader): readonly string[] {
   const plain = plainModule(path);
   if (!plain.startsWith('./') || plain.startsWith('./..')) return [];
-  const isDirectory = plain === './' || ifReadable(() => reader.stat(join(dir, plain)).type) === 'dir';
+  const isDirectory = plain === './' || unlessUnreadable(() => reader.stat(join(dir, plain)).type) === 'dir';
   return [isDirectory ? `${plain.replace(/\/$/, '')}/default.nix` : plain];
 }
 

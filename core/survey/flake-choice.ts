@@ -1,11 +1,10 @@
 // Chooses the flake for the spec of a machine: the one around the working directory, the one behind /etc/nixos, or one in the
 // home. If the choice is not certain, it lists the candidates.
 
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
 import { hostsOf } from './adopt.ts';
 import { type HostChoice, hostOfMachine } from './choose.ts';
-import { ifReadable } from './fact.ts';
 import { type FlakeAt, type FoundFlake, PLACE } from './flakes.ts';
 import type { Survey } from './survey.ts';
 
@@ -29,7 +28,7 @@ export type FlakeChoice =
 export function chooseFlake(found: Survey, named: FlakeAt, wanted: string | undefined, reader: Reader): FlakeChoice {
   const candidate = (flake: FoundFlake, why: string): Candidate => ({
     flake,
-    host: ifReadable(() => hostOfMachine(hostsOf(flake, reader), wanted, found.running?.value)) ?? UNREADABLE,
+    host: unlessUnreadable(() => hostOfMachine(hostsOf(flake, reader), wanted, found.running?.value)) ?? UNREADABLE,
     why,
   });
   const { installed, around, inHome } = found;
@@ -67,4 +66,4 @@ const isFirst = (one: Candidate, at: number, all: readonly Candidate[]): boolean
 const UNREADABLE: HostChoice = { kind: 'open', candidates: [], why: 'its modules cannot be read' };
 
 const hasConfiguration = ({ from }: Survey, reader: Reader): boolean =>
-  from !== undefined && ifReadable(() => reader.stat(join(from, './configuration.nix')).type) === 'file';
+  from !== undefined && unlessUnreadable(() => reader.stat(join(from, './configuration.nix')).type) === 'file';

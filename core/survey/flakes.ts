@@ -4,9 +4,8 @@ import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { OpenFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import { follow } from '../machine/links.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../path.ts';
-import { ifReadable } from './fact.ts';
 
 /** The directory in which installers put the configuration. */
 export const PLACE = absolute('/etc/nixos');
@@ -41,12 +40,12 @@ export function flakeAt(place: AbsPath, reader: Reader, home: string): FlakeAt {
 export function flakesInHome(home: AbsPath, reader: Reader): readonly FoundFlake[] {
   const found = new Map<AbsPath, FoundFlake>();
   for (const place of placesIn(home, reader)) {
-    const flake = ifReadable(() => flakeAt(place, reader, home));
+    const flake = unlessUnreadable(() => flakeAt(place, reader, home));
     if (
       flake !== undefined &&
       'open' in flake &&
       !found.has(flake.dir) &&
-      ifReadable(() => makesMachines(flake, reader))
+      unlessUnreadable(() => makesMachines(flake, reader))
     )
       found.set(flake.dir, flake);
   }
@@ -56,10 +55,10 @@ export function flakesInHome(home: AbsPath, reader: Reader): readonly FoundFlake
 /** The flake that a directory belongs to: searched upwards to the top of its repository. */
 export function flakeAround(dir: AbsPath, reader: Reader, home: string): FoundFlake | undefined {
   for (let place = dir; place !== ROOT; place = parent(place)) {
-    const flake = ifReadable(() => flakeAt(place, reader, home));
+    const flake = unlessUnreadable(() => flakeAt(place, reader, home));
     if (flake !== undefined)
-      return 'open' in flake && ifReadable(() => makesMachines(flake, reader)) ? flake : undefined;
-    if (ifReadable(() => reader.stat(join(place, './.git')).type) !== 'absent') return undefined;
+      return 'open' in flake && unlessUnreadable(() => makesMachines(flake, reader)) ? flake : undefined;
+    if (unlessUnreadable(() => reader.stat(join(place, './.git')).type) !== 'absent') return undefined;
   }
   return undefined;
 }
@@ -75,7 +74,7 @@ function* placesIn(home: AbsPath, reader: Reader): Generator<AbsPath> {
 
 /** True for a directory, or a link to one. */
 function directoriesIn(dir: AbsPath, reader: Reader): readonly AbsPath[] {
-  const entries = ifReadable(() => reader.entries(dir)) ?? [];
+  const entries = unlessUnreadable(() => reader.entries(dir)) ?? [];
   return entries.flatMap(({ name, entry }) =>
     name !== '.git' && (entry.type === 'dir' || entry.type === 'link') ? [join(dir, `./${name}`)] : [],
   );

@@ -3,9 +3,9 @@
 
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { follow, textThroughLinks } from '../machine/links.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { absolute, isWithin } from '../path.ts';
-import { type Fact, ifReadable } from './fact.ts';
+import type { Fact } from './fact.ts';
 
 /** `value`: a branch of nixpkgs (`nixos-24.05-small`), or a whole reference. */
 export interface Nixpkgs extends Fact {
@@ -20,7 +20,7 @@ const STORE = absolute('/nix/store');
 
 /** `note`: a fact that contradicts the result. */
 export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined; readonly notes: readonly string[] } {
-  const text = (path: string): string => ifReadable(() => textThroughLinks(reader, absolute(path))) ?? '';
+  const text = (path: string): string => unlessUnreadable(() => textThroughLinks(reader, absolute(path))) ?? '';
   const running = branchOfVersion(text('/run/current-system/nixos-version').trim());
   const fromRunning = running === undefined ? undefined : branch(running, 'the running system');
   const found =
@@ -49,7 +49,7 @@ const family = (name: string): string => name.replace(/-small$/, '');
 
 function fromChannelList(reader: Reader): Nixpkgs | undefined {
   for (const path of CHANNEL_LISTS) {
-    const url = channelIn(ifReadable(() => textThroughLinks(reader, path)) ?? '');
+    const url = channelIn(unlessUnreadable(() => textThroughLinks(reader, path)) ?? '');
     const found = url === undefined ? undefined : ofChannel(url, 'the root channel');
     if (found !== undefined) return found;
   }
@@ -95,7 +95,7 @@ function reference(url: string, source: string): Nixpkgs | undefined {
 
 /** From the channel as nix-channel unpacked it: its store path, or a file in it, has the version. Any user may read it. */
 function fromChannelTree(reader: Reader, text: (path: string) => string): Nixpkgs | undefined {
-  const tree = ifReadable(() => follow(reader, absolute(`${CHANNELS}/nixos`)).path);
+  const tree = unlessUnreadable(() => follow(reader, absolute(`${CHANNELS}/nixos`)).path);
   const name = tree && isWithin(tree, STORE) ? /-nixos-(\d\d\.\d\d[^/]*)/.exec(tree)?.[1] : undefined;
   const inTree = (file: string): string => text(`${CHANNELS}/nixos/${file}`).trim();
   const found = branchOfVersion(name ?? `${inTree('.version')}${inTree('.version-suffix')}`);

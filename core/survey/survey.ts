@@ -3,10 +3,10 @@
 
 import { follow } from '../machine/links.ts';
 import { people } from '../machine/people.ts';
-import type { Reader } from '../machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import type { Person } from '../model.ts';
 import { type AbsPath, absolute, join } from '../path.ts';
-import { type Fact, ifReadable } from './fact.ts';
+import type { Fact } from './fact.ts';
 import { type FlakeAt, type FoundFlake, flakeAround, flakeAt, flakesInHome, PLACE } from './flakes.ts';
 import { type ModulesSay, whatModulesSay } from './modules.ts';
 import { type Nixpkgs, nixpkgsNamed, nixpkgsOf } from './nixpkgs.ts';
@@ -34,7 +34,8 @@ export interface Survey {
 /** `caller`: preferred among several users. Searches the home of the owner found. `cwd`: their directory on this machine. */
 export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined, isRunning: boolean): Survey {
   const from = configurationAt(reader);
-  const said = from === undefined ? undefined : ifReadable(() => whatModulesSay(from, ['configuration.nix'], reader));
+  const said =
+    from === undefined ? undefined : unlessUnreadable(() => whatModulesSay(from, ['configuration.nix'], reader));
   const running = runningName(reader.facts);
   const configured = said?.hostName && { ...said.hostName, value: firstLabel(said.hostName.value) };
   const nixpkgs = nixpkgsOf(reader);
@@ -56,7 +57,7 @@ export function survey(reader: Reader, caller: Person, cwd: AbsPath | undefined,
     user,
     from,
     notes: [...nixpkgs.notes, ...notesOn(from, said), ...[...here.others, ...there.others].map(ofOthers)],
-    installed: ifReadable(() => flakeAt(PLACE, reader, home)),
+    installed: unlessUnreadable(() => flakeAt(PLACE, reader, home)),
     around: here.ours[0],
     inHome: there.ours,
   };
@@ -83,7 +84,7 @@ const ofOthers = ({ dir }: FoundFlake): string =>
   `there is a flake in "${dir}", which is somebody else's: if it is this machine's, name it with --path`;
 
 function configurationAt(reader: Reader): AbsPath | undefined {
-  const { path, entry } = ifReadable(() => follow(reader, PLACE)) ?? {};
+  const { path, entry } = unlessUnreadable(() => follow(reader, PLACE)) ?? {};
   return entry?.type === 'dir' ? path : undefined;
 }
 

@@ -5,7 +5,7 @@
 import type { Host } from '../../machine/host.ts';
 import type { Job, JobResult } from '../../machine/job.ts';
 import { below } from '../../machine/links.ts';
-import { DENIED, isUnreadable, type Named, type Reader, unreadable } from '../../machine/reader.ts';
+import { DENIED, isUnreadable, type Named, type Reader, unlessUnreadable, unreadable } from '../../machine/reader.ts';
 import { hashThrough } from '../../machine/tree-hash.ts';
 import type { Entry, HostFacts } from '../../model.ts';
 import { type AbsPath, absolute, isWithin, join, parent, prefixesOf } from '../../path.ts';
@@ -173,7 +173,8 @@ export function bordered(root: AbsPath): BorderedHost {
     mounts: own.mounts,
     hindrance: (path, changed) =>
       closed.place(path) === undefined && person !== undefined
-        ? unlessUnreadable(() => theirs(path).hindrance(path, changed))
+        ? // No answer: then it shows only when we write.
+          unlessUnreadable(() => theirs(path).hindrance(path, changed))
         : own.hindrance(path, changed),
     room: (path) =>
       closed.directory(path) === undefined && person !== undefined
@@ -229,16 +230,6 @@ export function bordered(root: AbsPath): BorderedHost {
 }
 
 const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
-
-/** Undefined if the person's process gives no answer: then a hindrance shows only when we write. */
-function unlessUnreadable<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (thrown) {
-    if (isUnreadable(thrown)) return undefined;
-    throw thrown;
-  }
-}
 
 function unlessDenied<T>(look: () => T): T | undefined {
   try {

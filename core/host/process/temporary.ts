@@ -2,6 +2,7 @@
 // killed, and leaves those of a process that still runs.
 
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { quietly } from './trusted.ts';
 
 /**
  * Makes a private directory (0700) in `place`, and first removes those that dead processes of this user left there.
@@ -41,13 +42,4 @@ function startOf(pid: string): string {
   // Field 22 of proc_pid_stat(5). We count from behind the process name, which may hold any character.
   const found = quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]);
   return found ?? '0';
-}
-
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch {
-    // It was removed meanwhile, or is not ours.
-    return undefined;
-  }
 }

@@ -95,6 +95,7 @@ export function find(tool: string, path: readonly string[]): string | undefined 
     });
 }
 
+/** Undefined where `look` throws anything at all: the place was removed meanwhile, or is not ours. */
 export function quietly<T>(look: () => T): T | undefined {
   try {
     return look();
