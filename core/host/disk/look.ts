@@ -138,8 +138,19 @@ function rootEntry(disk: OnDisk | undefined): Entry {
   return stat === undefined ? { type: 'dir', mode: 0o755, owner: { uid: 0, gid: 0 } } : entryOf(stat, () => '');
 }
 
-/** The target of a link as a string that keeps every byte (core/path.ts). */
-export const linkTarget = (disk: OnDisk): string => fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
+/**
+ * The target of a link as a string that keeps every byte (core/path.ts). Empty if the link is gone or has become
+ * something else since lstat(2): Linux allows no link with an empty target, so this equals no link that we know.
+ */
+export function linkTarget(disk: OnDisk): string {
+  try {
+    return fromBytes(readlinkSync(disk, { encoding: 'buffer' }));
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EINVAL' || code === 'ENOENT') return '';
+    throw thrown;
+  }
+}
 
 /** The entry for a stat(2); `target` is called only for a link. Returns the same object for equal entries in a row. */
 export function entryOf(stat: Stats, target: () => string): Entry {

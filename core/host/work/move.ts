@@ -230,13 +230,18 @@ function ourInodeAt(
 /** Brings a move back from whatever state a crash left it in. What is not ours is kept beside, never replaced. */
 export function undoMove(staging: Staging, move: Move, at: number): UndoneEdit {
   const { anchors, stagingDirs } = staging;
-  const targetDir = reached(anchors, parent(move.to));
-  const sourceDir = reached(anchors, parent(move.from));
-  // Moves reach the disk in order. Without its source directory, this one is not ours to undo; without its target
-  // directory and without an original in our slot, it was never made.
+  // A link of somebody else's in the place of the source directory is an error: "nothing to undo" would not be true.
+  const sourceDir = thereOrNot(() => anchors.dir(parent(move.from)));
   const original = sourceDir && originalIn(staging, sourceDir, at);
-  if (sourceDir === undefined || (targetDir === undefined && original === undefined))
+  const look = (): Anchor => anchors.dir(parent(move.to));
+  // An original in our slot returns whatever happened to the copy; a renamed tree is to be had nowhere else.
+  const targetDir = original === undefined ? thereOrNot(look) : unlessTheirLink(() => thereOrNot(look));
+  if (sourceDir === undefined || (targetDir === undefined && original === undefined)) {
+    const isAtOldName = sourceDir !== undefined && there(childOf(sourceDir, basename(move.from))) !== undefined;
+    const isPrepared = stagingDirs.all().some((one) => noted(one, at) !== undefined);
+    if (isPrepared && !isAtOldName) throw carriedOff(move);
     return { changed: false, kept: [] };
+  }
   if (targetDir === undefined) return withoutCopy(staging, move, at, original!);
   mayMove(staging, move);
   const stagingDir = stagingDirs.find(targetDir);
