@@ -104,7 +104,9 @@ export async function runCommand(
       if (now() - since > seconds * 1000)
         end(`it was stopped: ${'whole' in limit ? 'not done' : 'not a word'} in ${seconds} s`);
     }
-    if (stop === undefined && out.size() > MOST_OUTPUT) end(`it was stopped: more than ${MOST_OUTPUT} bytes of output`);
+    // Messages count as well: an endless builtins.trace is never silent.
+    const flood = [out.size() > MOST_OUTPUT && 'output', err.size() > MOST_OUTPUT && 'messages'].find((what) => what);
+    if (stop === undefined && flood) end(`it was stopped: more than ${MOST_OUTPUT} bytes of ${flood}`);
   }, WATCH);
   const leave = (): void => tell(child.pid, 'SIGTERM');
   process.once('exit', leave);

@@ -85,6 +85,15 @@ describe('limits', () => {
     expect(textOf(ran)).toMatch(/^a\nit was stopped: not a word in 1 s$/);
   });
 
+  test.each([
+    ['output', 'yes'],
+    ['messages', 'yes >&2'],
+  ])('a program that never ends its %s', async (what, script) => {
+    expect(textOf(await sh(script, { silent: 100 }))).toMatch(
+      new RegExp(`it was stopped: more than \\d+ bytes of ${what}$`),
+    );
+  });
+
   test('a tool', () => {
     const ran = runTool('sleep', ['1000'], { limit: 1 });
     expect([ran?.status, ran?.error?.message]).toEqual([null, expect.stringContaining('ETIMEDOUT')]);
