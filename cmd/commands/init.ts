@@ -4,13 +4,14 @@
 import { relative, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import { isRoot } from '../../core/host/process/trusted.ts';
 import { findSpec, trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { follow } from '../../core/machine/links.ts';
 import { people } from '../../core/machine/people.ts';
-import type { Reader } from '../../core/machine/reader.ts';
+import { type Reader, unlessUnreadable } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
-import type { MayRead } from '../../core/plan/caller-may-read.ts';
+import { type Listener, type MayRead, mayReadOn } from '../../core/plan/caller-may-read.ts';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
@@ -74,7 +75,8 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
     if (!isWanted) return DECLINED;
   }
   if (io.stopped() !== undefined) return LEFT;
-  const written = files.write(target, text, { mode: 0o644, fresh: !options.force, owner: caller });
+  const mode = isForRootAlone(spec, 'home' in proposal ? proposal.home : undefined, host, caller) ? 0o600 : 0o644;
+  const written = files.write(target, text, { mode, fresh: !options.force, owner: caller });
   if (!written.ok)
     return refuse({
       severity: 'error',
@@ -104,6 +106,23 @@ function withoutRootsUrl(found: Survey, mayRead: MayRead): Survey {
   const note = 'root follows a channel of its own, and only root can read its url: name nixpkgs with --nixpkgs';
   return { ...found, nixpkgs: undefined, notes: [...found.notes, note] };
 }
+
+/** True if the spec says of a configuration of root's what only root can read. */
+function isForRootAlone({ config }: Spec, home: string | undefined, host: Reader, caller: Person): boolean {
+  if (!isRoot() || caller.uid !== 0) return false;
+  const everybody = mayReadOn(host, NOBODY);
+  const dirs = [config?.from, config?.path].flatMap((dir) => dir?.replace(/^~/, home ?? '~') ?? []);
+  return dirs
+    .filter((dir) => dir.startsWith('/'))
+    .flatMap((dir) => ['flake.nix', 'configuration.nix'].map((name) => absolute(`${dir}/${name}`)))
+    .some((file) => {
+      const entry = unlessUnreadable(() => host.stat(file));
+      return entry?.type === 'file' && entry.owner.uid === 0 && !everybody(file);
+    });
+}
+
+/** Somebody in no group, who owns nothing. */
+const NOBODY: Listener = { uid: 65_534, gids: [] };
 
 const isThere = (file: string): Diagnostic => ({
   severity: 'error',

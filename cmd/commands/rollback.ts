@@ -13,7 +13,9 @@ import { ASIDE } from '../../core/plan/places.ts';
 import {
   type Arrival,
   arrivalsIn,
+  changedSince,
   comesBack,
+  digestsOf,
   foreignIn,
   strangersIn,
   takenAlong,
@@ -113,9 +115,12 @@ export async function rollbackCommand(options: RollbackOptions, io: Io, reportin
     if (options.diff) await learnDiff(plan, place, io, reporting);
     if (undone.length > 0) report({ type: 'planned', plan });
     if (isRoot()) for (const returned of comesBack(undone)) report({ type: 'diagnostic', diagnostic: returned });
+    const shown = digestsOf(options.yes ? [] : arrivals, held);
     const confirmed = options.yes || (await confirm(`Undo ${namesOf(selected)}?`, options, io));
     if (confirmed === undefined) return refuse([unconfirmed], EXIT.usage);
     if (confirmed !== true) return unlessStopped(io, confirmed);
+    const changed = options.yes ? undefined : changedSince(shown, digestsOf(arrivals, held));
+    if (changed !== undefined) return refuse([changed]);
     const outcome = await execute({ ...transaction, plan: plan.id, batches, dirs: concerned }, blobs, around);
     keepWithin(limits, outcome, around);
     return endOf(outcome);

@@ -2,10 +2,12 @@
 // their entries are taken along, which are refused, and what is reported.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import { isNarProblem } from '../formats/nar/nar.ts';
 import { MOST } from '../limits.ts';
 import { below } from '../machine/links.ts';
 import { notOwned } from '../machine/owned.ts';
-import { type Reader, tooDeep } from '../machine/reader.ts';
+import { isUnreadable, type Reader, tooDeep } from '../machine/reader.ts';
+import { hashThrough } from '../machine/tree-hash.ts';
 import { type Edit, type Entry, kindOf, type Move, type Owner, type Put } from '../model.ts';
 import { type AbsPath, depth, quoted, rebase } from '../path.ts';
 
@@ -101,6 +103,38 @@ export function strangersIn(
       return [{ severity: 'error', code: 'RF2041', summary: `"${path}" ${why}`, hint, path }];
     }),
   );
+}
+
+/**
+ * A digest of the names and bytes of each such tree, to see if its owner changed it while a question was open: edits of
+ * an owner or a mode compare no bytes. A tree that cannot be read whole has none.
+ */
+export const digestsOf = (arrivals: readonly Arrival[], reader: Pick<Reader, 'stat' | 'read' | 'list'>) =>
+  new Map(
+    arrivals.map(({ from }) => {
+      try {
+        return [from, hashThrough(reader, from)] as const;
+      } catch (thrown) {
+        if (isUnreadable(thrown) || isNarProblem(thrown)) return [from, undefined] as const;
+        throw thrown;
+      }
+    }),
+  );
+
+/** The first tree that is not as it was. */
+export function changedSince(
+  before: ReadonlyMap<AbsPath, string | undefined>,
+  now: typeof before,
+): Diagnostic | undefined {
+  const path = [...before.keys()].find((from) => before.get(from) !== now.get(from));
+  if (path === undefined) return undefined;
+  return {
+    severity: 'error',
+    code: 'RF3011',
+    summary: `something in "${path}" was changed while the question was open`,
+    hint: 'run the command again, and look at what it shows',
+    path,
+  };
 }
 
 /** Warns of files that become root's with bytes that nobody has compared. */

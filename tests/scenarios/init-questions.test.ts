@@ -1,14 +1,12 @@
 // init at a real terminal (script(1) makes one): answers are checked when they are given, and who leaves or says no has nothing
 // written.
 
-import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { BASES } from '../support/plan-cases.ts';
+import { type Answer, type Screen, terminal } from '../support/terminal.ts';
 import { type Literal, layOut, rowsOfDisk, temporary } from '../support/trees.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/reflake.cjs', import.meta.url));
 const [CTRL_C, CTRL_D] = ['\x03', '\x04'];
 
 let dir: string;
@@ -19,31 +17,8 @@ beforeEach(() => {
 });
 afterEach(() => remove());
 
-interface Ran {
-  readonly code: number | null;
-  readonly screen: string;
-}
-
-/** `answers`: to each question that ends the screen, in order. Behind the last one the terminal is silent. */
-function atTerminal(words: readonly string[], answers: readonly string[]): Promise<Ran> {
-  const quoted = [process.execPath, PROGRAM, ...words, '--root', `${dir}/machine`].map((word) => `'${word}'`).join(' ');
-  const child = spawn('script', ['-qec', quoted, '/dev/null'], {
-    cwd: dir,
-    env: { PATH: process.env.PATH, HOME: '/root', TERM: 'xterm', SHELL: '/bin/sh' },
-  });
-  let screen = '';
-  let answered = 0;
-  let from = 0;
-  child.stdout.on('data', (bytes: Buffer) => {
-    screen += bytes.toString('utf8');
-    // The question is all there, and nothing was typed after it.
-    const asked = /(\]|\?|\w): (\x1b\[\d*G)?$/.exec(screen.slice(from));
-    if (asked === null || answered >= answers.length) return;
-    from = screen.length;
-    child.stdin.write(answers[answered++]!);
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, screen })));
-}
+const atTerminal = (words: readonly string[], answers: readonly Answer[]): Promise<Screen> =>
+  terminal([...words, '--root', `${dir}/machine`], answers, dir);
 
 function machine(literal: Literal): void {
   mkdirSync(`${dir}/machine`);

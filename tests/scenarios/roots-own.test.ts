@@ -1,7 +1,7 @@
 // A configuration that is root's and stays root's, on a machine as the real /: root itself applies it, and srid by sudo. The
 // output of programs for it lies in no directory that the caller can change.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Machine, makeMachine } from '../fixtures/machine.ts';
 import { expectCode } from '../fixtures/scenario.ts';
@@ -94,4 +94,14 @@ test('of a channel whose url only root can read, init tells its caller nothing',
   expect(`${ran.stdout}${ran.stderr}`).not.toContain(MARK);
   expect(`${ran.stdout}${ran.stderr}`).not.toContain('example.org');
   expect(ran.stderr).toContain('only root can read its url');
+});
+
+test('what init finds in a closed directory of root’s comes to nobody else', async () => {
+  expectCode(await machine.sh(`sed -i 's/^{/{ # ${MARK}/' /etc/nixos/configuration.nix && chmod 700 /etc/nixos`), 0);
+  const inTheirs = await machine.sh('cd /home/srid && reflake init --yes --release 25.11');
+  expectCode(inTheirs, 1);
+  expect(inTheirs.stderr).toContain('only root can');
+  expect(existsSync(`${machine.dir}/home/srid/reflake.yaml`)).toBe(false);
+  expectCode(await machine.sh('cd /opt && reflake init --yes --release 25.11'), 0);
+  expect(statSync(`${machine.dir}/opt/reflake.yaml`).mode & 0o777).toBe(0o600);
 });
