@@ -45,7 +45,11 @@ function fileAt(path: AbsPath, name: string, reader: Reader): ScratchFile | unde
   if (entry.type !== 'file') return undefined;
   // Of the mode git keeps only the x bit.
   const mode = (entry.mode & 0o100) === 0 ? 0o644 : 0o755;
-  return { path: name, type: 'file', content: reader.read(path) ?? new Uint8Array(), mode };
+  const stamp = reader.stamp(path);
+  return {
+    ...{ path: name, type: 'file', mode, content: reader.read(path) ?? new Uint8Array() },
+    ...(stamp !== undefined && { stamp }),
+  };
 }
 
 function* filesBelow(dir: AbsPath, reader: Reader): Generator<AbsPath> {

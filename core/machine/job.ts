@@ -37,8 +37,11 @@ export interface Job {
   readonly as: Person;
 }
 
-export type ScratchFile = { readonly path: string } & (
-  | { readonly type: 'file'; readonly content: Uint8Array; readonly mode: number }
+/** `stamp`: that of the reader, taken before the bytes were read. */
+export type ScratchFile = {
+  readonly path: string;
+} /** `stamp`: that of the reader, taken before the bytes were read. */ & (
+  | { readonly type: 'file'; readonly content: Uint8Array; readonly mode: number; readonly stamp?: string }
   | { readonly type: 'dir'; readonly mode: number }
   | { readonly type: 'link'; readonly target: string }
 );

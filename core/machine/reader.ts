@@ -36,6 +36,11 @@ export interface Reader {
   /** The last change of the file's content (mtime), in whole seconds since 1970; undefined if there is no file. */
   writtenAt(path: AbsPath): number | undefined;
   /**
+   * Identity and times of a regular file: equal stamps of two runs mean equal bytes. Undefined where that is in doubt,
+   * as git has it ("racily clean"): the file was changed since shortly before this process began.
+   */
+  stamp(path: AbsPath): string | undefined;
+  /**
    * The NAR hash (SRI) of what is at the path and below it, as Nix computes it; undefined if there is nothing. Throws
    * `Error & NarProblem` if it has no hash.
    */

@@ -145,6 +145,10 @@ export function overlay(base: Reader): Overlay {
       const found = find(path, layers.length - 1);
       return found.in === 'base' ? base.writtenAt(found.path) : undefined;
     },
+    stamp(path) {
+      const found = find(path, layers.length - 1);
+      return found.in === 'base' ? base.stamp(found.path) : undefined;
+    },
     treeHash(path) {
       const below = untouched(path);
       return below === undefined ? hashThrough(shown, path) : base.treeHash(below);

@@ -215,6 +215,7 @@ export function memoryHost(
     isOwned: () => false,
     treeHash: (path) => hashThrough(look, path),
     compute: async (job) => compute(job),
+    stamp: () => undefined,
     writtenAt: (path) => (at(path) === undefined ? undefined : 0),
     planned: () => false,
     mounts: () => [],

@@ -28,7 +28,7 @@ import {
 } from './wire.ts';
 
 /** What another person sees of a machine, and of this disk. */
-export interface Looker extends Look, Pick<Reader, 'hindrance' | 'room'> {
+export interface Looker extends Omit<Look, 'stamp'>, Pick<Reader, 'hindrance' | 'room'> {
   readonly ids: Ids;
   /** Forgets what earlier looks found out about directories. */
   forget(): void;

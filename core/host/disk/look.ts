@@ -26,7 +26,7 @@ import { isStagingName } from './staging-name.ts';
 
 type OnDisk = DiskPath | string;
 
-export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'isOwned' | 'writtenAt' | 'treeHash'>;
+export type Look = Pick<Reader, 'stat' | 'read' | 'list' | 'entries' | 'isOwned' | 'writtenAt' | 'stamp' | 'treeHash'>;
 
 export function look({ seen, enter }: Places): Look {
   const at = <T>(path: AbsPath, see: (disk: OnDisk) => T): T | undefined => {
@@ -69,6 +69,12 @@ export function look({ seen, enter }: Places): Look {
       const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
       return stat && Math.floor(stat.mtimeMs / 1000);
     },
+    stamp(path) {
+      const stat = at(path, (disk) => lstatSync(disk, { throwIfNoEntry: false }));
+      if (stat?.isFile() !== true) return undefined;
+      const { dev, ino, mode, size, mtimeMs, ctimeMs } = stat;
+      return Math.max(mtimeMs, ctimeMs) < settled() ? [dev, ino, mode, size, mtimeMs, ctimeMs].join(' ') : undefined;
+    },
     treeHash(path) {
       // The root may be a link, or missing.
       if (path === ROOT) return hashThrough(looks, path);
@@ -83,6 +89,12 @@ export function look({ seen, enter }: Places): Look {
   };
   return looks;
 }
+
+/**
+ * Milliseconds since 1970: what was changed earlier is read as it is stamped. Later changes may come between the two,
+ * or two of them within one tick of the file system's clock, which on some is two seconds.
+ */
+const settled = (): number => Date.now() - 1000 * process.uptime() - 2000;
 
 /** An error of the file system about something in the tree at `path`, as `unreadable` with the path on the machine. */
 function saidOf(path: AbsPath, disk: OnDisk, thrown: unknown): unknown {

@@ -3,7 +3,7 @@
 
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { digestOf } from '../../canonical.ts';
-import type { Job } from '../../machine/job.ts';
+import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Digest } from '../../model.ts';
 import { environmentFor } from './run.ts';
 import { find, quietly, searchPath } from './trusted.ts';
@@ -37,7 +37,8 @@ const NOTHING: Kept = { answer: undefined, keep: () => {} };
 
 /**
  * Keeps the answer of a program under the digest of all that it depends on: its arguments, its files, and the program
- * itself, identified by path, device, inode, size and times.
+ * itself, identified by path, device, inode, size and times. It is kept twice: under the bytes of the files, and, so
+ * that they need not be hashed, under their stamps.
  */
 export function keptFor(job: Job, cache: string | undefined): Kept {
   const program = fingerprint(job.argv[0]);
@@ -45,31 +46,56 @@ export function keptFor(job: Job, cache: string | undefined): Kept {
   const dir = `${cache}/answers`;
   quietly(() => mkdirSync(dir, 0o700));
   if (!isPrivate(dir)) return NOTHING;
-  const file = `${dir}/${keyOf(job, program).slice('sha256:'.length)}`;
+  const at = (key: Digest): string => `${dir}/${key.slice('sha256:'.length)}`;
+  const stamped = job.files.some((file) => file.type === 'file' && file.stamp !== undefined)
+    ? at(keyOf(job, program, partOfStamped))
+    : undefined;
+  const known = stamped && answerIn(stamped);
+  if (known !== undefined) return { answer: known, keep: () => {} };
+  const hashed = at(keyOf(job, program, partOfBytes));
+  const answer = answerIn(hashed);
+  if (answer !== undefined && stamped !== undefined) put(stamped, answer);
   return {
-    // read(2) of a FIFO would wait for whoever put it there.
-    answer: quietly(() => (lstatSync(file).isFile() ? readFileSync(file, 'utf8') : undefined)),
-    keep(answer) {
-      const fresh = `${file}.${process.pid}`;
-      const isWritten = quietly(() => {
-        writeFileSync(fresh, answer, { flag: 'wx', mode: 0o600 });
-        renameSync(fresh, file);
-        return true;
-      });
-      // The disk may be full: then the answer is not cached.
-      if (isWritten === undefined) quietly(() => rmSync(fresh, { force: true }));
+    answer,
+    keep(fresh) {
+      for (const file of stamped === undefined ? [hashed] : [hashed, stamped]) put(file, fresh);
       sweep(dir);
     },
   };
 }
 
-function keyOf({ argv, files, outputs }: Job, program: string): Digest {
-  const parts = files.map((file) => (file.type === 'file' ? { ...file, content: digestOf(file.content) } : file));
-  return digestOf(JSON.stringify([FORMAT, program, argv, parts, outputs]));
+/** The answer in the file. A FIFO is not opened: read(2) would wait for whoever put it there. */
+const answerIn = (file: string): string | undefined =>
+  quietly(() => (lstatSync(file).isFile() ? readFileSync(file, 'utf8') : undefined));
+
+/** If it cannot be written, because the disk is full, the answer is not cached. */
+function put(file: string, answer: string): void {
+  const fresh = `${file}.${process.pid}`;
+  const isWritten = quietly(() => {
+    writeFileSync(fresh, answer, { flag: 'wx', mode: 0o600 });
+    renameSync(fresh, file);
+    return true;
+  });
+  if (isWritten === undefined) quietly(() => rmSync(fresh, { force: true }));
 }
 
+const keyOf = ({ argv, files, outputs }: Job, program: string, partOf: (file: ScratchFile) => unknown): Digest =>
+  digestOf(JSON.stringify([FORMAT, program, argv, files.map(partOf), outputs]));
+
+const partOfBytes = (file: ScratchFile): unknown => {
+  if (file.type !== 'file') return file;
+  const { path, mode, content } = file;
+  return { path, mode, content: digestOf(content) };
+};
+
+const partOfStamped = (file: ScratchFile): unknown => {
+  if (file.type !== 'file' || file.stamp === undefined) return partOfBytes(file);
+  const { path, mode, stamp } = file;
+  return { path, mode, stamp };
+};
+
 /** A version number, to be raised whenever a cached answer changes its meaning. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Identifies a program by its file; undefined if there is no such program. */
 function fingerprint(tool: string): string | undefined {
