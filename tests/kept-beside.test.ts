@@ -272,3 +272,25 @@ test.each([
   const due = names?.map((name) => `/.git.kept${name}`) ?? [];
   expect((await undoneRepository(used)).map((path) => (path.startsWith('/') ? path : `/${path}`))).toEqual(due);
 });
+
+test('a file that somebody exchanged for a hard link of root’s stays, is told, and nothing else is stuck', async () => {
+  const roots = { uid: 0, gid: 0 };
+  const owned = (owner: typeof OWNER): Puttable => ({ type: 'file', mode: 0o644, owner });
+  const theirs = Object.fromEntries(
+    ['a', 'b'].map((name) => [`/home/u/${name}`, { file: name, owner: [1000, 100] as const }]),
+  );
+  rmSync(root, { recursive: true });
+  mkdirSync(root);
+  layOut(root, { ...theirs, '/etc/secret': 'secret' });
+  const edits = ['a', 'b'].map((name) => put(`/home/u/${name}`, owned(OWNER), owned(roots)));
+  const verify = async () => {
+    renameSync(`${root}/home/u/a`, `${root}/home/u/mine`);
+    linkSync(`${root}/etc/secret`, `${root}/home/u/a`);
+    return [PROBLEM];
+  };
+  const scene = { host: realHost(absolute(root)), store: diskStore(`${home.dir}/state`) };
+  const outcome = await execute({ ...transaction('shared'), batches: [edits] }, {}, around(scene, { verify }));
+  expect(outcome).toMatchObject({ status: 'rolled-back', kept: [{ path: '/home/u/a' }] });
+  const uids = ['etc/secret', 'home/u/a', 'home/u/b'].map((path) => lstatSync(`${root}/${path}`).uid);
+  expect(uids).toEqual([0, 0, 1000]);
+});

@@ -122,6 +122,13 @@ export const staleAt = (path: AbsPath): Error =>
 export const isStale = (thrown: unknown): thrown is Error & { readonly path: AbsPath } =>
   thrown instanceof Error && 'code' in thrown && thrown.code === 'ESTALE' && 'path' in thrown;
 
+/** An error that is no bug: the file at the path has other names, which somebody else gave it, so it is not ours. */
+export const sharedAt = (path: AbsPath): Error =>
+  Object.assign(new Error(`"${path}" has other names by now (hard links)`), { code: 'EMLINK', path });
+
+export const isShared = (thrown: unknown): boolean =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === 'EMLINK' && 'path' in thrown;
+
 const THEIR_LINK = Symbol('their link');
 
 /** An error that is no bug: root would have to follow a link that somebody else can change. */

@@ -3,7 +3,7 @@
 
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, lastLines } from '../machine/failure.ts';
-import { type Blobs, isStale, isTheirLink, type Work } from '../machine/host.ts';
+import { type Blobs, isShared, isStale, isTheirLink, type Work } from '../machine/host.ts';
 import { activeSystem } from '../machine/reader.ts';
 import {
   type Activate,
@@ -157,12 +157,16 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
 const systemFailed = (why: string): Error =>
   Object.assign(new Error(`the previous system did not activate: ${why}`), { why });
 
-/** Tries twice: if somebody changes the path between look and write, the second look sees that, and it is kept. */
-function undoPut(edit: Put, at: number, blobs: Blobs, work: Work): Undone {
+/**
+ * Tries twice: if somebody changes the path between look and write, the second look sees that, and it is kept. A file
+ * that has names elsewhere each time is another one than ours: it stays as somebody else put it there.
+ */
+function undoPut(edit: Put, at: number, blobs: Blobs, work: Work, tries = 2): Undone {
   try {
     return undoPutAsSeen(edit, at, blobs, work);
   } catch (thrown) {
-    if (isStale(thrown)) return undoPutAsSeen(edit, at, blobs, work);
+    if (tries > 1 && (isStale(thrown) || isShared(thrown))) return undoPut(edit, at, blobs, work, tries - 1);
+    if (isShared(thrown)) return { changed: false, left: [{ path: edit.path }] };
     // The directory is gone, or is a link of somebody else's now: it is theirs to mend.
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT' || isTheirLink(thrown))
       return { changed: false, left: [{ path: edit.path }] };

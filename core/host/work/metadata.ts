@@ -1,7 +1,7 @@
 // Changes owner and mode of an existing inode, and nothing else: of exactly the inode that was looked at.
 
 import { chmodSync, chownSync, closeSync, fstatSync, lchownSync, type Stats } from 'node:fs';
-import { staleAt } from '../../machine/host.ts';
+import { sharedAt, staleAt } from '../../machine/host.ts';
 import { matches, type Owner, type Put, type Puttable } from '../../model.ts';
 import { type Anchor, errno } from '../disk/anchor.ts';
 import { setAttributes, withoutAcl } from '../disk/attributes.ts';
@@ -79,8 +79,8 @@ function takeInPlace(staging: Staging, taken: Taken, after: Exclude<Puttable, { 
 }
 
 /**
- * Restores the former owner and mode of the inode at `target`. Throws `stale` if it is of another kind, or has names
- * outside our slots.
+ * Restores the former owner and mode of the inode at `target`. Throws `stale` if it is of another kind, and `shared` if
+ * it has names outside our slots.
  */
 export function undoMetadata(staging: Staging, { path, before }: Put, at: number, dir: Anchor, target: DiskPath): void {
   const pin = before.type === 'absent' ? undefined : openPinned(target);
@@ -88,7 +88,7 @@ export function undoMetadata(staging: Staging, { path, before }: Put, at: number
   try {
     const stat = fstatSync(pin);
     // The file has names outside our slots: a new owner or mode would apply to them, too.
-    if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + linksInSlots(staging, stat)) throw staleAt(path);
+    if (stat.isFile() && stat.nlink > 1 && stat.nlink > 1 + linksInSlots(staging, stat)) throw sharedAt(path);
     staging.warrants.give(dir, stat, asGiven(before), path);
     const given = givenAt(staging, at);
     if (stat.isFile() && isTaken(stat, before.owner))
