@@ -352,6 +352,11 @@ export const CODES = {
     page: 'Something is open that evaluation decides, and here it could not be evaluated: Nix is missing, an input cannot be fetched, the lock has to be made first, or evaluation would have to build something. It stays open, and nothing is wrong with the configuration for that.',
     severity: 'note',
   },
+  RF2065: {
+    title: 'a password stands in the configuration',
+    page: 'A module gives a password, or its hash, as a string: `hashedPassword`, `initialPassword`, `psk` and the like. A build of NixOS writes it into the store, where everybody on the machine can read it, with channels as with a flake; and a repository shows it to everybody who has a copy. Only advice. Options whose names end in `File` read it from a place outside the configuration.',
+    severity: 'note',
+  },
   RF2064: {
     title: 'a secret would be shown',
     page: 'Nix copies what git shows into the store, where everybody can read it. This file holds a private key, a password or a token, or others may not read it: to show it to git would disclose it. Encrypted files (age, sops, git-crypt) are told apart and never bar. Move it out of the configuration, ignore it, encrypt it, or acknowledge the finding if it is none (`ack`). Nothing is evaluated or applied until then.',

@@ -10,6 +10,7 @@ import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';
 import { nixConf } from './nix-conf.ts';
 import { ownership } from './ownership.ts';
+import { passwords } from './passwords.ts';
 import { purity } from './purity.ts';
 
 export const PROVIDERS: readonly AnyProvider[] = [
@@ -18,6 +19,7 @@ export const PROVIDERS: readonly AnyProvider[] = [
   flake,
   configuration,
   purity,
+  passwords,
   nixConf,
   lock,
   git,

@@ -9,25 +9,30 @@ export interface Secret {
   readonly span?: { readonly start: number; readonly end: number };
 }
 
-/** `secrets`: not to be shown to anybody. `passwords`: options by which a NixOS build shows a password to everybody anyway. */
-export interface Secrets {
-  readonly secrets: readonly Secret[];
-  readonly passwords: readonly Secret[];
-}
-
-const NONE: Secrets = { secrets: [], passwords: [] };
-
-/** `name`: the last part of its path. */
-export function secretsIn(name: string, bytes: Uint8Array): Secrets {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_BYTES)).toString('latin1');
-  if (isEncrypted(text)) return NONE;
+/** What is not to be shown to anybody. `name`: the last part of the file's path. */
+export function secretsIn(name: string, bytes: Uint8Array): readonly Secret[] {
+  const text = latin1Of(bytes);
+  if (isEncrypted(text)) return [];
   const named = NAMES.find(([pattern]) => pattern.test(name));
   const found = TEXTS.flatMap(([pattern, what]) => matchesOf(pattern, text, what));
-  return {
-    secrets: [...(named === undefined ? [] : [{ what: named[1] }]), ...found],
-    passwords: name.endsWith('.nix') ? matchesOf(PASSWORD, text, 'a password option') : [],
-  };
+  return [...(named === undefined ? [] : [{ what: named[1] }]), ...found];
 }
+
+/**
+ * The options of a module, written as a string, by which a NixOS build shows a password to everybody anyway. `what`: the name
+ * of the option. Comments hold none.
+ */
+export function passwordsIn(module: Uint8Array): readonly Required<Secret>[] {
+  const text = latin1Of(module);
+  return [...text.matchAll(PASSWORD)].flatMap(({ index, 0: { length }, 1: what = '' }) =>
+    /#[^\n]*$/.test(text.slice(text.lastIndexOf('\n', index) + 1, index))
+      ? []
+      : [{ what, span: { start: index, end: index + length } }],
+  );
+}
+
+const latin1Of = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_BYTES)).toString('latin1');
 
 /** A secret stands near the beginning of its file, or the file is no text. */
 const MOST_BYTES = 256 * 1024;
@@ -67,7 +72,7 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 const PASSWORD =
-  /\b(?:initialHashedPassword|initialPassword|hashedPassword|password|psk|pskRaw|passphrase)\s*=\s*"(?:[^"$]|\$(?!\{))+"/g;
+  /\b(initialHashedPassword|initialPassword|hashedPassword|password|psk|pskRaw|passphrase)\s*=\s*"(?:[^"$]|\$(?!\{))+"/g;
 
 const matchesOf = (pattern: RegExp, text: string, what: string): readonly Secret[] =>
   [...text.matchAll(pattern)].map(({ index, 0: { length } }) => ({

@@ -69,7 +69,7 @@ export function withSecrets(needed: readonly Needed[], dir: AbsPath, reader: Rea
     const { path, entry, ignoredBy, inner } = one;
     if (entry.type !== 'file' || ignoredBy !== undefined || inner !== undefined) return one;
     const bytes = smallBytes(path, reader);
-    const { secrets } = secretsIn(basename(path), bytes);
+    const secrets = secretsIn(basename(path), bytes);
     const isClosed = isOpen && (entry.mode & 0o044) === 0;
     const all = [...secrets, ...(isClosed ? [{ what: 'a file that others may not read' }] : [])];
     return all.length === 0 ? one : { ...one, secrets: all, text: Buffer.from(bytes).toString('latin1') };

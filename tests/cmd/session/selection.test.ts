@@ -35,7 +35,7 @@ test.each([
   [{ skip: ['lock', 'git'] }, PROVIDERS.map(({ name }) => name).filter((name) => name !== 'lock' && name !== 'git')],
   [
     { skip: ['features', 'host'] },
-    ['location', 'flake', 'configuration', 'purity', 'lock', 'git', 'ownership', 'activation'],
+    ['location', 'flake', 'configuration', 'purity', 'passwords', 'lock', 'git', 'ownership', 'activation'],
   ],
 ])('%j', (how, names) => {
   expect(looking(how)).toEqual(names);

@@ -1,7 +1,7 @@
 // Texts and names that are taken for secrets, and ones that are not.
 
 import { expect, test } from '@jest/globals';
-import { secretsIn } from '../../../core/formats/secrets.ts';
+import { passwordsIn, secretsIn } from '../../../core/formats/secrets.ts';
 
 const KEY = 'A'.repeat(43);
 
@@ -24,7 +24,7 @@ const SECRET: readonly (readonly [name: string, text: string, what: string])[] =
   ['.netrc', 'machine a', 'a file of passwords, by its name'],
 ];
 test.each(SECRET)('%s: %j is %s', (name, text, what) => {
-  const { secrets } = secretsIn(name, Buffer.from(text));
+  const secrets = secretsIn(name, Buffer.from(text));
   expect(secrets.map((one) => one.what)).toContain(what);
   for (const { span } of secrets) if (span) expect(text.slice(span.start, span.end).length).toBeGreaterThan(3);
 });
@@ -45,16 +45,23 @@ const HARMLESS: readonly (readonly [name: string, text: string])[] = [
   ['configuration.nix', '# networking.proxy.default = "http://user:password@proxy:port/";'],
   ['README.md', 'keys begin with AGE-SECRET-KEY-1'],
 ];
-test.each(HARMLESS)('%s: %j is none', (name, text) =>
-  expect(secretsIn(name, Buffer.from(text))).toEqual({ secrets: [], passwords: [] }),
-);
+test.each(HARMLESS)('%s: %j is none', (name, text) => expect(secretsIn(name, Buffer.from(text))).toEqual([]));
 
 test.each(['hashedPassword = "$6$abc"', 'initialPassword = "changeme"', 'psk = "hunter22"'])(
   'what a build shows anyway is told apart: %s',
   (binding) => {
     const text = `{ users.users.a.${binding}; }`;
-    const { secrets, passwords } = secretsIn('a.nix', Buffer.from(text));
-    expect(secrets).toEqual([]);
-    expect(passwords.map(({ span }) => text.slice(span!.start, span!.end))).toEqual([binding]);
+    expect(secretsIn('a.nix', Buffer.from(text))).toEqual([]);
+    const passwords = passwordsIn(Buffer.from(text));
+    expect(passwords.map(({ span }) => text.slice(span.start, span.end))).toEqual([binding]);
   },
 );
+
+test.each([
+  '# users.users.a.password = "x";',
+  '{ a = 1; } # initialPassword = "x"',
+  'hashedPasswordFile = "/run/secrets/a"',
+  'password = "${config.sops.placeholder.a}"',
+  'password = config.a',
+  'passwordless = "x"',
+])('no password option: %s', (text) => expect(passwordsIn(Buffer.from(text))).toEqual([]));
