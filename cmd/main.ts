@@ -81,6 +81,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   plan: reading('plan', async () => (await import('./commands/plan.ts')).planCommand),
   apply: writing('apply'),
   check: reading('check', async () => (await import('./commands/check.ts')).checkCommand),
+  ack: reading('ack', async () => (await import('./commands/ack.ts')).ackCommand),
   rollback: writing('rollback'),
   history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),

@@ -187,6 +187,26 @@ export const COMMANDS = {
     describe: 'the drift check for CI: exit 0 in sync, 2 drift',
     options: { ...EVALUATE, strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
   },
+  ack: {
+    describe: 'accept what check finds: adds it to the spec',
+    positional: { name: 'finding', type: 'string', describe: 'its id, or the first digits: reflake check -v' },
+    options: {
+      ...EVALUATE,
+      all: { type: 'boolean', default: false, describe: 'everything that is found' },
+      reason: { type: 'string', argument: 'TEXT', requiresArg: true, describe: 'why it is accepted' },
+      until: {
+        type: 'string',
+        argument: 'DAY',
+        requiresArg: true,
+        describe: 'the last day on which it is: 2027-03-01',
+      },
+      by: { type: 'string', argument: 'NAME', requiresArg: true, describe: 'who accepts it' },
+    },
+    examples: [
+      ['$0 ack 3f1c9a12 --reason "pinned" --until 2027-03-01', 'one difference, for a time'],
+      ['$0 ack --all --reason baseline', 'what differs today is no drift tomorrow'],
+    ],
+  },
   rollback: {
     describe: 'undo an apply; repeated, back to the first machine',
     positional: { name: 'apply', type: 'number', describe: 'the apply to undo; the newest by default' },

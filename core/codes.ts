@@ -89,6 +89,14 @@ export const CODES = {
     page: '`inputs.a.follows.b` and `inputs.a.inputs.b` are two spellings of one wish, and an input has one source: a url, or what it follows. Both places are shown; remove one of them.',
     exit: 'spec',
   },
+  RF1016: {
+    title: 'an acknowledgement does nothing',
+    page: 'An entry of `ack` names a finding that is not there (it was mended, or it changed and is another one now), or its last day is over: then the finding counts as before. Remove the entry, or acknowledge what is found now: `reflake ack`.',
+  },
+  RF1017: {
+    title: 'the acknowledgements could not be written',
+    page: 'reflake adds to the list `ack` of the spec, and changes nothing else of its text. Where the text has a form in which that is not safe, it writes nothing and shows the lines to add by hand.',
+  },
   RF1015: {
     title: 'unknown experimental feature',
     page: 'No Nix that reflake knows has a feature of this name, and a Nix drops what it does not know with a warning: nothing would be enabled. A name that is nearly a known one is an error, any other a warning, since a newer Nix may have it.',

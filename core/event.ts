@@ -3,7 +3,7 @@
 
 import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import type { Digest, Edit, Outcome, Plan } from './model.ts';
+import type { Digest, Edit, Finding, Outcome, Plan } from './model.ts';
 import type { Counts } from './verdict.ts';
 
 /** One apply or rollback of the past. `undone`: a later rollback undid it. */
@@ -58,6 +58,14 @@ export type Event =
       readonly file: string;
       readonly spec: unknown;
       readonly firstPlan: 'empty' | 'changes' | 'blocked';
+    }
+  /** The findings that `file`, the spec, acknowledges from now on. */
+  | {
+      readonly type: 'acknowledged';
+      readonly file: string;
+      readonly findings: readonly Finding[];
+      readonly reason: string;
+      readonly until?: string;
     }
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }

@@ -89,6 +89,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     if (author) return refuse(author, EXIT.refused);
     if (!saved && options.expect !== undefined && !sameId(plan.id, options.expect))
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
+    for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
     report({ type: 'planned', plan });
     const verdicts = tallyOf(plan);
     if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };

@@ -20,6 +20,7 @@ export async function checkCommand(options: CheckOptions, io: Io, reporting: Rep
   io.loaded?.();
   for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
   const { plan, isPartial } = await session.plan(session.report, { bytes: false });
+  for (const diagnostic of session.idleAcks(plan)) session.report({ type: 'diagnostic', diagnostic });
   session.report({ type: 'planned', plan, isPartial });
   const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
   return { exit: exitOfAnswers(answers, options.strict), verdicts: tallyOf(plan) };

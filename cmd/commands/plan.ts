@@ -73,6 +73,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
     };
     reporting.learn({ diff: (made, theme) => planDiff(made, words, theme) });
   }
+  for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
   report({ type: 'planned', plan });
   const verdicts = tallyOf(plan);
   if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };

@@ -7,7 +7,7 @@ import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
-import { applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
+import { acknowledgedLines, applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import type { Screen } from './screen.ts';
@@ -189,6 +189,12 @@ export function humanReporter(options: Screen): Reporter {
         return quiet ? undefined : err(surveyLines(event));
       case 'initialised':
         return out(initialisedLine(event));
+      case 'acknowledged':
+        return out(
+          acknowledgedLines(event)
+            .map((line) => looks.out.show(line))
+            .join('\n'),
+        );
       case 'validated':
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
       case 'schema':

@@ -51,6 +51,16 @@ const FIRST_PLAN: Readonly<Record<Said<'initialised'>['firstPlan'], string>> = {
   blocked: 'Something is to be mended first. See what: reflake plan',
 };
 
+/** One line for each finding, and the place of the new entries. */
+export function acknowledgedLines({ file, findings, until }: Said<'acknowledged'>): readonly string[] {
+  if (findings.length === 0) return ['Nothing is found that could be acknowledged.'];
+  const count = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
+  return [
+    ...findings.map(({ id = '', wish = '', because }) => `  ${id.slice(0, 19)}  ${wish}  ${because}`),
+    `Acknowledged in ${file}${until === undefined ? '' : ` until ${until}`}: ${count}.`,
+  ];
+}
+
 export const initialisedLine = ({ file, firstPlan }: Said<'initialised'>): string =>
   `Wrote ${escapeLine(file)}. Nothing else was changed. ${FIRST_PLAN[firstPlan]}`;
 

@@ -15,8 +15,9 @@ import type { Host } from '../../core/machine/host.ts';
 import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
-import type { Digest, Owner, Person } from '../../core/model.ts';
+import type { Digest, Owner, Person, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
+import { idleIn } from '../../core/plan/acknowledge.ts';
 import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
@@ -52,6 +53,8 @@ export interface Session extends Place {
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
   /** True if the caller may be shown the content of a file of the machine. */
   readonly mayRead: MayRead;
+  /** Warnings for acknowledgements of the spec that do nothing. */
+  readonly idleAcks: (plan: Pick<Plan, 'steps' | 'acknowledged'>) => readonly Diagnostic[];
   readonly report: Reporter;
   /** Reads only files that the caller could read without root. */
   readonly shown: Pick<Reader, 'read'>;
@@ -155,6 +158,8 @@ export async function sessionOf(
     locate: spec.locate,
     mayRead,
     report,
+    // Of a part of the wishes nothing says that an acknowledgement is idle.
+    idleAcks: (plan) => (options.only || options.skip ? [] : idleIn(plan, wishes)),
     plan: async (told, how) => {
       place.host.refresh();
       const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());

@@ -3,7 +3,7 @@
 
 import { digestOfJson } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
-import type { JsonPointer } from '../diagnostic.ts';
+import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import type { Acknowledged, Digest, Finding, Plan } from '../model.ts';
 import { type AbsPath, isWithin, relativeTo } from '../path.ts';
 import type { Wishes } from '../spec/wishes.ts';
@@ -44,7 +44,7 @@ export function acknowledgedIn(
   { steps }: Pick<Plan, 'steps'>,
   { spec: { ack = [] }, now }: Pick<Wishes, 'spec' | 'now'>,
 ): readonly Acknowledged[] {
-  const today = new Date(now * 1000).toISOString().slice(0, 10);
+  const today = dayOf(now);
   const valid = ack.filter(({ until }) => until === undefined || today <= until);
   if (valid.length === 0) return [];
   const findings = steps.flatMap((step) => step.findings).filter(({ id }) => id !== undefined);
@@ -59,6 +59,47 @@ export function acknowledgedIn(
     return [{ wish, findings: own, reason, ...(until !== undefined && { until }) }];
   });
 }
+
+/** The findings that could be acknowledged and are not: each has an id, and its wish does not hold. */
+export function openIn({ steps, acknowledged = [] }: Pick<Plan, 'steps' | 'acknowledged'>): readonly Identified[] {
+  const known = new Set(acknowledged.map(({ wish }) => wish));
+  const open = new Set(
+    steps.flatMap(({ verdicts }) => verdicts.flatMap(({ wish, verdict }) => (verdict === 'holds' ? [] : [wish]))),
+  );
+  const found = steps.flatMap(({ findings }) => findings).filter(isIdentified);
+  const unknown = found.filter(({ wish }) => open.has(wish) && !known.has(wish));
+  return [...new Map(unknown.map((finding) => [finding.id, finding])).values()];
+}
+
+export type Identified = Finding & { readonly id: Digest; readonly wish: JsonPointer };
+
+const isIdentified = (finding: Finding): finding is Identified =>
+  finding.id !== undefined && finding.wish !== undefined;
+
+/**
+ * Warnings for acknowledgements that do nothing: nothing like it is found any more, or its last day is over and the
+ * finding is still there. `plan`: of all wishes.
+ */
+export function idleIn(
+  { steps, acknowledged = [] }: Pick<Plan, 'steps' | 'acknowledged'>,
+  { spec: { ack = [] }, now }: Pick<Wishes, 'spec' | 'now'>,
+): readonly Diagnostic[] {
+  const today = dayOf(now);
+  const all = [...steps.flatMap(({ findings }) => findings), ...acknowledged.flatMap(({ findings }) => findings)];
+  return ack.flatMap(({ finding, reason, until }, index): Diagnostic[] => {
+    const isFound = all.some(({ id }) => id?.startsWith(finding));
+    const isOver = until !== undefined && until < today;
+    if (isFound && !isOver) return [];
+    const name = `the acknowledgement "${reason}"`;
+    const [summary, hint] = isFound
+      ? [`${name} ended on ${until}, and what it is about is still there`, 'mend it, or give a later day']
+      : [`${name} is about nothing that is found here`, 'remove it; a finding that changed is another one'];
+    return [{ severity: 'warning', code: 'RF1016', summary, hint, pointer: `/ack/${index}/finding` }];
+  });
+}
+
+/** `now`: seconds since 1970. */
+const dayOf = (now: number): string => new Date(now * 1000).toISOString().slice(0, 10);
 
 /** The wishes without those to be left as they are, so that no provider edits for them. */
 export const leaving = ({ features, ...wishes }: Wishes, leftAlone: ReadonlySet<JsonPointer>): Wishes => ({

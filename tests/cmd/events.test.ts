@@ -64,6 +64,8 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['explain', 'RF9999'], 64, ['version', 'ended']],
   [['init', '--yes', '--spec', 'new.yaml', '--release', '24.05'], 0, ['version', 'surveyed', 'initialised', 'ended']],
   [['init', '--spec', 'newer.yaml'], 1, ['version', 'surveyed', 'diagnostic', 'ended']],
+  [['ack', '--all', '--reason', 'baseline', ...SPEC], 0, ['version', 'acknowledged', 'ended']],
+  [['ack', 'abc', ...SPEC], 64, ['version', 'ended']],
   [['history'], 0, ['version', 'history', 'ended']],
   [['show'], 64, ['version', 'diagnostic', 'ended']],
   [['recover'], 0, ['version', 'ended']],

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { findingsOf, tallyOf } from '../../../core/finding.ts';
 import type { Finding, Plan } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
-import { acknowledgedIn, withId } from '../../../core/plan/acknowledge.ts';
+import { acknowledgedIn, idleIn, openIn, withId } from '../../../core/plan/acknowledge.ts';
 import { memoryScene } from '../../support/faults.ts';
 import { machineOf, type PlanCase, planFor, toolsOf } from '../../support/plan-cases.ts';
 
@@ -133,4 +133,35 @@ test('a wish with a finding that nobody acknowledged is none', () => {
   });
   expect(acknowledgedIn({ steps }, acks(one.id!))).toEqual([]);
   expect(acknowledgedIn({ steps }, acks(one.id!, other.id!)).map(({ wish }) => wish)).toEqual(['/config/modules']);
+});
+
+describe('an acknowledgement that does nothing is told', () => {
+  const told = async (entry: object): Promise<readonly string[]> => {
+    const ack = [{ reason: 'pin', finding: await idOf('/inputs/nixpkgs'), ...entry }];
+    return idleIn(await planned(ack), { spec: { ack } as never, now: NOW }).map(
+      ({ severity, code, summary, pointer }) => `${severity} ${code} ${pointer} ${summary}`,
+    );
+  };
+  test.each([
+    ['none of one that counts', {}, []],
+    [
+      'one whose day is over',
+      { until: '2026-11-29' },
+      [
+        'warning RF1016 /ack/0/finding the acknowledgement "pin" ended on 2026-11-29, and what it is about is still there',
+      ],
+    ],
+    [
+      'one of what is not found',
+      { finding: `sha256:${'0'.repeat(64)}` },
+      ['warning RF1016 /ack/0/finding the acknowledgement "pin" is about nothing that is found here'],
+    ],
+  ])('%s', async (_what, entry, lines) => expect(await told(entry)).toEqual(lines));
+});
+
+test('what is open and has an id can be acknowledged, and then is no more', async () => {
+  const open = openIn(await planned([]));
+  expect(open.map(({ wish }) => wish)).toContain('/inputs/nixpkgs');
+  const rest = openIn(await planned(open.map(({ id }) => ({ finding: id, reason: 'all' }))));
+  expect(rest).toEqual([]);
 });
