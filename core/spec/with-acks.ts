@@ -1,7 +1,7 @@
 // Adds acknowledgements to the text of a spec, and changes nothing else of it: one line for each, in the style of the list.
 // Pure.
 
-import { isDeepStrictEqual } from 'node:util';
+import { digestOfJson } from '../canonical.ts';
 import { parseJson } from '../formats/json.ts';
 import type { PlacedText, Span } from '../formats/placed-text.ts';
 import { parseYaml } from '../formats/yaml.ts';
@@ -28,7 +28,7 @@ export async function withAcks(file: string, text: string, added: readonly Ack[]
   if (made === undefined) return undefined;
   const after = await parse(made);
   const due = { ...before.value, ack: [...ack, ...added] };
-  return after.ok && isDeepStrictEqual(after.value, due) ? made : undefined;
+  return after.ok && digestOfJson(after.value) === digestOfJson(due) ? made : undefined;
 }
 
 /** The lines to paste where the text is not edited. */
