@@ -21,7 +21,7 @@ import { type End, EXIT, exitOfSignal } from './session/exit.ts';
 import { type GlobalOptions, type Io, isUsage, type Usage } from './session/io.ts';
 import type { Act, Reporting } from './session/run.ts';
 import { NO_COMMAND, unknownCommand, usageWords } from './usage-words.ts';
-import { VERSION } from './version.ts';
+import { NODE_NEEDED, VERSION } from './version.ts';
 
 /** Parses and runs; the exit code. Throws only on bugs. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -86,6 +86,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),
   recover: writing('recover'),
+  doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),
   validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
   schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),
   explain: reading('explain', async () => (await import('./commands/reference.ts')).explainCommand),

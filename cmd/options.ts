@@ -238,6 +238,10 @@ export const COMMANDS = {
     examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
+  doctor: {
+    describe: 'look at all that reflake stands on, and say what to do; exit 1 where something is to be mended',
+    examples: [['$0 doctor -q', 'only what is not as it should be']],
+  },
   validate: { describe: 'check the spec alone' },
   schema: {
     describe: 'print a JSON schema',

@@ -4,6 +4,7 @@
 import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Digest, Edit, Finding, Outcome, Plan } from './model.ts';
+import type { AbsPath } from './path.ts';
 import type { Counts } from './verdict.ts';
 
 /** One apply or rollback of the past. `undone`: a later rollback undid it. */
@@ -27,6 +28,21 @@ export interface SurveyedFact {
   readonly what: string;
   readonly value?: string;
   readonly source?: string;
+}
+
+/**
+ * One subject that doctor examined. `bad`: reflake fails on it, or loses what it promises. `doubtful`: it works, and perhaps not as
+ * one expects. `unknown`: it could not be looked at; `saw` says why.
+ */
+export interface Examined {
+  readonly subject: string;
+  readonly state: 'good' | 'doubtful' | 'bad' | 'unknown';
+  /** One lower-case clause. */
+  readonly saw: string;
+  /** An imperative: what to do about it. */
+  readonly advice?: string;
+  /** The file of the machine that `saw` tells of. */
+  readonly path?: AbsPath;
 }
 
 export type Event =
@@ -67,6 +83,8 @@ export type Event =
       readonly reason: string;
       readonly until?: string;
     }
+  /** doctor: each subject as soon as it was examined. */
+  | ({ readonly type: 'examined' } & Examined)
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
   /** `page`: if a single code was asked for. */

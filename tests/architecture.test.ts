@@ -20,6 +20,7 @@ const FLOORS = [
   'cmd/report',
   'providers',
   'providers/*',
+  'core/doctor',
   'core/transaction',
   'core/plan',
   'core/survey',

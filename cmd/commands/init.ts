@@ -6,7 +6,6 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { findSpec, trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
-import { follow } from '../../core/machine/links.ts';
 import { people } from '../../core/machine/people.ts';
 import { type Reader, unlessUnreadable } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
@@ -14,7 +13,7 @@ import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { type Listener, type MayRead, mayReadOn } from '../../core/plan/caller-may-read.ts';
 import { loadSpec, type Spec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
-import { type FlakeAt, flakeAt, PLACE } from '../../core/survey/flakes.ts';
+import { type FlakeAt, flakeAt } from '../../core/survey/flakes.ts';
 import { specText } from '../../core/survey/spec-text.ts';
 import { homeOf, type Survey, survey } from '../../core/survey/survey.ts';
 import type { InitOptions } from '../init/proposal.ts';
@@ -23,6 +22,7 @@ import { guardSays, settleDraft } from '../init/settle.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import { filesFor } from '../session/files.ts';
 import type { Io, Usage } from '../session/io.ts';
+import { lookWithoutSpec } from '../session/looker.ts';
 import { askYes, DECLINED, LEFT } from '../session/question.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, aboutSpec, callersEyes, type Place, placeOf } from '../session/session.ts';
@@ -42,7 +42,7 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
   if (other !== undefined) report({ type: 'diagnostic', diagnostic: elsewhere(other) });
   const place = await placeOf(options, io);
   const { host } = place;
-  const person = lookingAs(place, caller);
+  const person = 'lookAs' in host ? lookWithoutSpec(host, caller) : caller;
   await checkFlags(options, host);
   const seen = survey(host, caller, whereOn(place, io.cwd), place.root === ROOT);
   const asks = !options.yes && options.input && io.tty.in && io.tty.err;
@@ -144,22 +144,6 @@ const elsewhere = (file: string): Diagnostic => ({
   summary: `there is a spec already, "${file}"; in this directory the new one will count`,
   hint: 'look at what it would do: reflake plan',
 });
-
-/** The person whose home is searched, with their rights: the caller; for root, the owner of the configuration. */
-function lookingAs({ host }: Place, caller: Person): Person {
-  if (!('lookAs' in host)) return caller;
-  host.grant([PLACE, absolute('/root/.local/state/nix')]);
-  host.lookAs(caller);
-  if (caller.uid !== 0) return caller;
-  const names = people(host);
-  const holder = host.holder(follow(host, PLACE).path);
-  const ordinary = names.users.find(({ uid }) => uid >= 1000 && uid < 60_000)?.uid;
-  const person = names.user(holder ?? ordinary ?? 0);
-  if (person === undefined || person.uid === 0) return caller;
-  // A user of another machine has no name here.
-  host.lookAs({ ...person, name: String(person.uid) });
-  return person;
-}
 
 /** Checks the values of flags, which does not depend on the machine's flakes. Throws usage. */
 async function checkFlags(options: InitOptions, host: Reader): Promise<void> {

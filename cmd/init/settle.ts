@@ -11,6 +11,7 @@ import { leaveOut } from '../../core/survey/draft.ts';
 import type { LeftOut } from '../../core/survey/spec-text.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import { type Place, sessionOf } from '../session/session.ts';
+import { silently } from '../session/silently.ts';
 import type { Draft } from './proposal.ts';
 
 /** `problems`: nothing can be written; they name no place, since there is no file yet. */
@@ -75,15 +76,9 @@ async function lookWith(options: GlobalOptions, spec: Spec, place: Place, io: Io
   const text = JSON.stringify(spec);
   const loaded = await loadSpec('reflake.json', text);
   if (!loaded.ok) return problems(loaded.diagnostics);
-  const told: Diagnostic[] = [];
-  const silent = {
-    report: (event: { readonly type: string }) => {
-      if ('diagnostics' in event) told.push(...(event.diagnostics as readonly Diagnostic[]));
-    },
-    learn: () => {},
-  };
-  const opened = await sessionOf({ spec: loaded, file: '', text }, place, options, io, silent);
-  if (!opened.ok) return problems(told);
+  const { reporting, told } = silently();
+  const opened = await sessionOf({ spec: loaded, file: '', text }, place, options, io, reporting);
+  if (!opened.ok) return problems(told());
   const { session } = opened;
   const planned = await session.plan(() => {}, { bytes: false });
   let { plan } = planned;

@@ -1,12 +1,13 @@
 // The reporter for people: screens and rows on a terminal, one fact per line in a log.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
-import type { Event, Reporter } from '../../core/event.ts';
+import type { Event, Examined, Reporter } from '../../core/event.ts';
 import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
+import { examinedCount, examinedLine, examinedRow } from './examined.ts';
 import { acknowledgedLines, applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
@@ -32,6 +33,7 @@ export function humanReporter(options: Screen): Reporter {
   let saidInSync = false;
   let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
   const undone: Edit[] = [];
+  const examined: Examined[] = [];
 
   const out = (text: string): void => {
     live.clear();
@@ -150,6 +152,7 @@ export function humanReporter(options: Screen): Reporter {
     live.clear();
     if (cancelled && !quiet) err('Cancelled. Nothing was changed.');
     if (outcome !== undefined) finished(outcome, verdicts);
+    if (examined.length > 0 && !quiet) out(`${tty.out ? '\n' : ''}${examinedCount(examined)}`);
     // Undecided wishes are told even with -q.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
     if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
@@ -195,6 +198,10 @@ export function humanReporter(options: Screen): Reporter {
             .map((line) => looks.out.show(line))
             .join('\n'),
         );
+      case 'examined':
+        examined.push(event);
+        if (quiet && event.state === 'good') return;
+        return out((tty.out ? examinedRow : examinedLine)(event, looks.out));
       case 'validated':
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
       case 'schema':

@@ -7,7 +7,7 @@ import { jsonLine } from './escape.ts';
 import type { About, Screen } from './screen.ts';
 
 /** Of the lines: minor is additive, major is breaking. */
-const EVENT_FORMAT = '2.0';
+const EVENT_FORMAT = '2.1';
 
 /** Prints the version line before the first event. What only points into the spec gets its place. */
 export function jsonReporter({ print, about }: Pick<Screen, 'print' | 'about'>): Reporter {

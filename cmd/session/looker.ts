@@ -8,6 +8,7 @@ import { isUnreadable } from '../../core/machine/reader.ts';
 import type { Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, join } from '../../core/path.ts';
 import { ownerOf, placesIn } from '../../core/spec/wishes.ts';
+import { PLACE } from '../../core/survey/flakes.ts';
 import type { Spec } from '../../schemas/spec.gen.ts';
 
 /**
@@ -34,6 +35,24 @@ export function chooseLooker(host: BorderedHost, spec: Spec, caller: Person, isR
   if (isRunning && isRoots) host.computeAs(nobody(names));
   if (isRunning || caller.uid === 0) return person === undefined ? caller : idsOf(person, isRunning);
   return caller;
+}
+
+/**
+ * The same where there is no spec: sets and returns the person whose home is searched, with their rights. The caller; for root
+ * itself, the owner of the configuration, or the first ordinary user.
+ */
+export function lookWithoutSpec(host: BorderedHost, caller: Person): Person {
+  host.grant([PLACE, absolute('/root/.local/state/nix')]);
+  host.lookAs(caller);
+  if (caller.uid !== 0) return caller;
+  const names = people(host);
+  const holder = host.holder(follow(host, PLACE).path);
+  const ordinary = names.users.find(({ uid }) => uid >= 1000 && uid < 60_000)?.uid;
+  const person = names.user(holder ?? ordinary ?? 0);
+  if (person === undefined || person.uid === 0) return caller;
+  // A user of another machine has no name here.
+  host.lookAs({ ...person, name: String(person.uid) });
+  return person;
 }
 
 /**

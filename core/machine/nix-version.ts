@@ -12,6 +12,8 @@ export interface NixRelease {
   readonly isLix: boolean;
   /** Nix is there and fails, as it does if it refuses a nix.conf, so its version is unknown. */
   readonly isStopped?: true;
+  /** As Nix says it: `2.34.8`. Absent: it is missing, or fails. */
+  readonly version?: string;
 }
 
 /** The Nix of this machine; asked once, at the first call. */
@@ -59,11 +61,13 @@ async function askRelease(person: Person, reader: Reader): Promise<NixRelease> {
     outputs: [],
     as: person,
   });
-  const found = result.status === 'done' ? /(\d+)\.(\d+)[^ ]*\s*$/.exec(result.stdout) : null;
+  const found = result.status === 'done' ? /(\d+)\.(\d+)\S*(?=\s*$)/.exec(result.stdout) : null;
   const [major, minor] = [Number(found?.[1]), Number(found?.[2])];
   const newest = { rules: defaultNix, minor: Infinity, isLix: false };
   if (result.status === 'failed') return { ...newest, isStopped: true };
-  if (found === null || major !== 2) return newest;
-  if (minor >= 90) return { rules: '2.8', minor: 18, isLix: true };
-  return { rules: minor >= 29 ? '2.34' : minor >= 26 ? '2.26' : '2.8', minor, isLix: false };
+  if (found === null) return newest;
+  const [version] = found;
+  if (major !== 2) return { ...newest, version };
+  if (minor >= 90) return { rules: '2.8', minor: 18, isLix: true, version };
+  return { rules: minor >= 29 ? '2.34' : minor >= 26 ? '2.26' : '2.8', minor, isLix: false, version };
 }

@@ -147,6 +147,10 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
     }
     case 'diagnostic':
       return { type: 'diagnostic', diagnostic: say(event.diagnostic) };
+    case 'examined': {
+      const { path, advice: _advice, ...told } = event;
+      return path === undefined || mayRead(path) ? event : { ...told, path, saw: withheld(path) };
+    }
     case 'diagnostics':
       return { type: 'diagnostics', diagnostics: event.diagnostics.map(say) };
     case 'ended':

@@ -37,19 +37,19 @@ export function hindrancesTo(
 
 function hindersMove({ from, to }: Move, reader: Looks): readonly (Diagnostic | undefined)[] {
   return [
-    wordsOf(reader.hindrance(from, 'name')),
-    wordsOf(reader.hindrance(to, 'name')),
-    ...reader.mounts(from).map((at) => wordsOf({ kind: 'mounted', at })),
+    hindranceProblem(reader.hindrance(from, 'name')),
+    hindranceProblem(reader.hindrance(to, 'name')),
+    ...reader.mounts(from).map((at) => hindranceProblem({ kind: 'mounted', at })),
   ];
 }
 
 function hindersPut(put: Put, reader: Looks): Diagnostic | undefined {
   const { path } = put;
-  if (kindOf(put) === 'metadata') return wordsOf(reader.hindrance(path, 'inode'));
+  if (kindOf(put) === 'metadata') return hindranceProblem(reader.hindrance(path, 'inode'));
   const lock = below(parent(path), `${basename(path)}.lock`);
   // git creates index.lock to keep others from the index while it writes.
   if (basename(path) === 'index' && reader.stat(lock).type !== 'absent') return gitAtWork(lock);
-  return wordsOf(reader.hindrance(path, 'name'));
+  return hindranceProblem(reader.hindrance(path, 'name'));
 }
 
 /** Compares contents, rounded up to blocks, with the free room. Of a quota it sees only what statfs(2) tells. */
@@ -86,7 +86,8 @@ function* fullVolumes(
 
 const BLOCK = 4096;
 
-function wordsOf(hindrance: Hindrance | undefined): Diagnostic | undefined {
+/** What the hindrance keeps from being written, in words; undefined where there is none. */
+export function hindranceProblem(hindrance: Hindrance | undefined): Diagnostic | undefined {
   if (hindrance === undefined) return undefined;
   const { kind, at } = hindrance;
   const [code, summary, hint] = WORDS[kind](at);

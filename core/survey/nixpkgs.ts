@@ -13,8 +13,9 @@ export interface Nixpkgs extends Fact {
   readonly url: string;
 }
 
-/** The directory of root's channels, and the places of its list of channels in older and newer Nix. */
-const CHANNEL_LISTS = ['/root/.nix-channels', '/root/.local/state/nix/channels'].map(absolute);
+/** The places of root's list of channels in older and newer Nix. */
+export const CHANNEL_LISTS = ['/root/.nix-channels', '/root/.local/state/nix/channels'].map(absolute);
+/** Where nix-channel unpacks what root follows. */
 const CHANNELS = absolute('/nix/var/nix/profiles/per-user/root/channels');
 const STORE = absolute('/nix/store');
 
@@ -56,14 +57,18 @@ function fromChannelList(reader: Reader): Nixpkgs | undefined {
   return undefined;
 }
 
-/** The url of the channel `nixos`, which NIX_PATH names. */
-function channelIn(list: string): string | undefined {
-  const channels = list.split('\n').flatMap((line) => {
+/** The channels that a list of nix-channel names. */
+export const channelsIn = (list: string): readonly { readonly url: string; readonly name: string }[] =>
+  list.split('\n').flatMap((line) => {
     const [url = '', name = ''] = line.trim().split(/\s+/);
     if (url === '' || url.startsWith('#')) return [];
     // nix-channel gives this name to a channel without one.
     return [{ url, name: name || url.replace(/\/+$/, '').replace(/^.*\//, '') }];
   });
+
+/** The url of the channel `nixos`, which NIX_PATH names. */
+function channelIn(list: string): string | undefined {
+  const channels = channelsIn(list);
   const named = (pattern: RegExp): string | undefined => channels.find(({ name }) => pattern.test(name))?.url;
   return named(/^nixos$/) ?? named(/^nixos-/) ?? named(/^nixpkgs(-|$)/);
 }

@@ -42,7 +42,7 @@ function reflake(...words: readonly string[]): { readonly code: number | null; r
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
   for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
-  expect(lines[0]).toEqual({ type: 'version', format: '2.0' });
+  expect(lines[0]).toEqual({ type: 'version', format: '2.1' });
   expect(lines.at(-1)).toMatchObject({ type: 'ended', exit: ran.status });
   expect(lines.filter(({ type }) => type === 'ended')).toHaveLength(1);
   return { code: ran.status, lines };
@@ -66,6 +66,7 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['init', '--spec', 'newer.yaml'], 1, ['version', 'surveyed', 'diagnostic', 'ended']],
   [['ack', '--all', '--reason', 'baseline', ...SPEC], 0, ['version', 'acknowledged', 'ended']],
   [['ack', 'abc', ...SPEC], 64, ['version', 'ended']],
+  [['doctor'], 0, ['version', 'examined', 'ended']],
   [['history'], 0, ['version', 'history', 'ended']],
   [['show'], 64, ['version', 'diagnostic', 'ended']],
   [['recover'], 0, ['version', 'ended']],

@@ -41,6 +41,10 @@ export interface NixConf {
   readonly requestedFeatures: readonly string[];
   /** The last line that assigns features without `extra-`: the one whose file wins. */
   readonly winner: FeatureLine | undefined;
+  /** The lines in force: the winner, and those that add to it. */
+  readonly featureLines: readonly FeatureLine[];
+  /** `trusted-users`: names, `@` and the name of a group, or `*`. */
+  readonly trustedUsers: readonly string[];
   /** The files that Nix loads as it starts: where one is missing, every command fails. A relative path is one of its cwd. */
   readonly plugins: readonly (ConfPlace & { readonly file: string })[];
   readonly error: ConfError | undefined;
@@ -55,7 +59,14 @@ export function evaluateNixConf(
   readInclude: ReadInclude,
   nix: NixVersion = '2.34',
 ): NixConf {
-  const state: State = { nix, requested: new Set(), winner: undefined, plugins: [] };
+  const state: State = {
+    nix,
+    requested: new Set(),
+    winner: undefined,
+    featureLines: [],
+    trustedUsers: ['root'],
+    plugins: [],
+  };
   let error: ConfError | undefined;
   for (const source of sources) {
     const collected: Assignment[] = [];
@@ -63,8 +74,8 @@ export function evaluateNixConf(
     error = applyAll(collected, state, error);
     if (error) break;
   }
-  const { requested, winner, plugins } = state;
-  return { requestedFeatures: [...requested].toSorted(), winner, plugins, error };
+  const { requested, winner, featureLines, trustedUsers, plugins } = state;
+  return { requestedFeatures: [...requested].toSorted(), winner, featureLines, trustedUsers, plugins, error };
 }
 
 interface Assignment extends ConfPlace {
@@ -76,6 +87,8 @@ interface State {
   readonly nix: NixVersion;
   requested: ReadonlySet<string>;
   winner: FeatureLine | undefined;
+  featureLines: NixConf['featureLines'];
+  trustedUsers: NixConf['trustedUsers'];
   plugins: NixConf['plugins'];
 }
 
@@ -148,6 +161,7 @@ function applyAll(all: readonly Assignment[], state: State, parseError: ConfErro
 }
 
 const FEATURES = /^(extra-)?experimental-features$/;
+const TRUSTED = /^(extra-)?trusted-users$/;
 
 function firstError(all: readonly Assignment[], state: State): ConfError | undefined {
   for (const one of all) {
@@ -163,7 +177,13 @@ function apply(one: Assignment, state: State): ConfError | undefined {
   if (FEATURES.test(name)) {
     const append = name !== 'experimental-features';
     state.requested = new Set(append ? [...state.requested, ...words] : words);
-    if (!append) state.winner = { path, line, features: words };
+    const told = { path, line, features: words };
+    if (!append) state.winner = told;
+    state.featureLines = append ? [...state.featureLines, told] : [told];
+    return undefined;
+  }
+  if (TRUSTED.test(name)) {
+    state.trustedUsers = name.startsWith('extra-') ? [...state.trustedUsers, ...words] : words;
     return undefined;
   }
   const exact = lookupSetting(name, state.nix);

@@ -20,6 +20,36 @@ const REMOTE: ReadonlyMap<number, string> = new Map([
 
 const OVERLAY = 0x794c7630;
 
+/** Those that are known to keep names, owners, modes and flushes; of RAM; and without owners. */
+const LOCAL: ReadonlyMap<number, readonly [name: string, keeps: 'all' | 'until-boot' | 'no-owners']> = new Map([
+  [0xef53, ['ext4', 'all']],
+  [0x9123683e, ['btrfs', 'all']],
+  [0x58465342, ['XFS', 'all']],
+  [0x2fc12fc1, ['ZFS', 'all']],
+  [0xca451a4e, ['bcachefs', 'all']],
+  [0xf2f52010, ['F2FS', 'all']],
+  [OVERLAY, ['overlayfs', 'all']],
+  [0x01021994, ['tmpfs', 'until-boot']],
+  [0x858458f6, ['ramfs', 'until-boot']],
+  [0x4d44, ['FAT', 'no-owners']],
+  [0x2011bab0, ['exFAT', 'no-owners']],
+]);
+
+/** The file system that the path is, or will be, on; undefined where a link of somebody else's hides it. */
+export function fileSystemOf(
+  held: Host['held'],
+  path: AbsPath,
+):
+  | { readonly name: string; readonly keeps: 'all' | 'until-boot' | 'as-its-server' | 'no-owners' | 'other' }
+  | undefined {
+  const magic = unlessTheirLink(() => fileSystemAt(held, path));
+  if (magic === undefined) return undefined;
+  const remote = REMOTE.get(magic);
+  if (remote !== undefined) return { name: remote, keeps: 'as-its-server' };
+  const [name, keeps] = LOCAL.get(magic) ?? [`file system 0x${magic.toString(16)}`, 'other' as const];
+  return { name, keeps };
+}
+
 /** Those of `paths` that are, or will be, on a network or FUSE file system; one path for each kind. */
 export function remotePlaces(
   held: Host['held'],

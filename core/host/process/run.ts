@@ -34,10 +34,10 @@ export interface RunOptions {
   readonly limit?: Limit;
 }
 
-/** The time limit of a program. Nix may fetch for hours, and prints as it does; all others are quick. */
+/** The time limit of a program. Nix may fetch for hours, and prints as it does; its version, its store and all others are quick. */
 export function limitOf([program, first]: Argv): Limit {
   if (program !== 'nix') return { whole: 60 };
-  return first === '--version' ? { whole: 30 } : { silent: 600 };
+  return first === '--version' || first === 'store' ? { whole: 30 } : { silent: 600 };
 }
 
 /**
