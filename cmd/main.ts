@@ -86,6 +86,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),
   recover: writing('recover'),
+  status: reading('status', async () => (await import('./commands/status.ts')).statusCommand),
   doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),
   validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
   schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),

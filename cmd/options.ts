@@ -238,6 +238,11 @@ export const COMMANDS = {
     examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
+  status: {
+    describe: 'one screen: where the configuration is, what holds, the last apply, what runs against the flake',
+    options: { ...EVALUATE },
+    examples: [['$0 status --evaluate never', 'at once, without Nix']],
+  },
   doctor: {
     describe: 'look at all that reflake stands on, and say what to do; exit 1 where something is to be mended',
     examples: [['$0 doctor -q', 'only what is not as it should be']],

@@ -12,7 +12,6 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   diff: 'plan --diff',
   preview: 'plan',
   'dry-run': 'plan',
-  status: 'check',
   drift: 'check',
   verify: 'check',
   test: 'check',

@@ -3,7 +3,7 @@
 
 import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import type { Digest, Edit, Finding, Outcome, Plan } from './model.ts';
+import type { Answer, Digest, Edit, Finding, Outcome, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
 import type { Counts } from './verdict.ts';
 
@@ -43,6 +43,30 @@ export interface Examined {
   readonly advice?: string;
   /** The file of the machine that `saw` tells of. */
   readonly path?: AbsPath;
+}
+
+/** How a machine stands. Systems are store paths, and left out where there is none, or where it is no system of this machine. */
+export interface MachineStatus {
+  readonly host: string;
+  readonly system: string;
+  readonly spec: string;
+  /** Of the configuration; `place` as its reader types it, quoted for a shell where it has to be. */
+  readonly path: AbsPath;
+  readonly place: string;
+  readonly isFlake: boolean;
+  readonly isRepository: boolean;
+  /** In nixosConfigurations. */
+  readonly attribute: string;
+  readonly answers: readonly Answer[];
+  readonly lastApply?: PastApply;
+  readonly running?: string;
+  readonly boots?: string;
+  /** The number of the one that boots. */
+  readonly generation?: number;
+  readonly builds:
+    | { readonly kind: 'evaluated'; readonly system: string }
+    | { readonly kind: 'not asked'; readonly why: string }
+    | { readonly kind: 'failed'; readonly why: string };
 }
 
 export type Event =
@@ -85,6 +109,7 @@ export type Event =
     }
   /** doctor: each subject as soon as it was examined. */
   | ({ readonly type: 'examined' } & Examined)
+  | ({ readonly type: 'status' } & MachineStatus)
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
   /** `page`: if a single code was asked for. */

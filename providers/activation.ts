@@ -3,11 +3,12 @@
 
 import { failureIn } from '../core/formats/tool-hints.ts';
 import type { JobResult } from '../core/machine/job.ts';
-import { activeSystem, type Reader } from '../core/machine/reader.ts';
+import { activeSystem, bootDefaultOf } from '../core/machine/reader.ts';
 import type { ActivationMode, ActiveSystem, Finding, Person } from '../core/model.ts';
-import { type AbsPath, absolute } from '../core/path.ts';
+import type { AbsPath } from '../core/path.ts';
 import { installableOf, type MayWrite } from '../core/plan/places.ts';
 import { barred, IN_SYNC, provider } from '../core/plan/provider.ts';
+import { type BuiltSystem, systemIn, systemJob } from '../core/plan/system.ts';
 
 interface Desired {
   readonly mode: ActivationMode;
@@ -27,11 +28,7 @@ interface Observed {
   readonly bootDefault: string | undefined;
   /** The system that the flake builds; `pending` if the flake is about to change, so that only a build will tell. */
   readonly wanted: /** The machine gets another name, and its configuration is edited as well. */
-    | { readonly kind: 'renamed' }
-    | { readonly kind: 'settled' }
-    | { readonly kind: 'pending' }
-    | { readonly kind: 'evaluated'; readonly system: string }
-    | { readonly kind: 'failed'; readonly result: JobResult };
+  { readonly kind: 'renamed' } | { readonly kind: 'settled' } | { readonly kind: 'pending' } | BuiltSystem;
 }
 
 export const activation = provider<Desired, Observed>({
@@ -46,36 +43,15 @@ export const activation = provider<Desired, Observed>({
     const isRename = reader.facts.name !== '' && shortName(reader.facts.name) !== shortName(desired.name);
     if (desired.isRunning && isRename && reader.planned(desired.dir))
       return { active, bootDefault: undefined, wanted: { kind: 'renamed' } };
-    const bootDefault = active.profile && linkAt(reader, `/nix/var/nix/profiles/${active.profile}`);
+    const bootDefault = bootDefaultOf(active, reader);
     if (!desired.isRunning || reader.planned(desired.dir)) return { active, bootDefault, wanted: { kind: 'pending' } };
     // Nothing is to be activated, and a build only to compare would take long.
     if (desired.mode === 'build') return { active, bootDefault, wanted: { kind: 'settled' } };
     // What may not be read, no program is to read either: this throws.
     documents.flake();
     documents.lock();
-    const result = await reader.compute({
-      label: 'evaluating the system',
-      purpose: 'answer',
-      files: [],
-      from: [],
-      argv: [
-        'nix',
-        '--extra-experimental-features',
-        'nix-command flakes',
-        'eval',
-        '--raw',
-        '--no-update-lock-file',
-        ...(desired.offline ? ['--offline', '--option', 'download-attempts', '1'] : []),
-        `${installableOf(desired.dir, desired.host)}.outPath`,
-      ],
-      outputs: [],
-      offline: desired.offline,
-      as: desired.person,
-    });
-    const wanted =
-      result.status === 'done'
-        ? { kind: 'evaluated' as const, system: result.stdout.trim() }
-        : { kind: 'failed' as const, result };
+    const { dir, host, person, offline } = desired;
+    const wanted = systemIn(await reader.compute(systemJob(dir, host, person, offline)));
     return { active, bootDefault, wanted };
   },
   reconcile(desired, { active, bootDefault, wanted }) {
@@ -134,11 +110,6 @@ function isActive(
 
 const bootOrRun = (mode: ActivationMode, { running }: ActiveSystem, bootDefault: string | undefined): string =>
   (mode === 'boot' ? bootDefault : running) ?? 'nothing';
-
-function linkAt(reader: Reader, path: string): string | undefined {
-  const entry = reader.stat(absolute(path));
-  return entry.type === 'link' ? entry.target : undefined;
-}
 
 const about = (code: Finding['code'], because: string, hint: string): Finding => ({
   code,

@@ -116,5 +116,6 @@ async function showPlan(options: ShowOptions, file: string, io: Io, reporting: R
   return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };
 }
 
-const published = ({ number, transaction, finishedAt, undone }: RecordedApply): PastApply =>
+/** As it is told. */
+export const published = ({ number, transaction, finishedAt, undone }: RecordedApply): PastApply =>
   rowOf(number, transaction, finishedAt, undone);

@@ -12,6 +12,7 @@ import { acknowledgedLines, applyRow, codeText, historyLine, initialisedLine, su
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import type { Screen } from './screen.ts';
+import { statusLog, statusScreen } from './status.ts';
 import { truncate } from './width.ts';
 
 /** Prints nothing before the first event, and leaves no half-drawn line after `ended` or `planned`. */
@@ -202,6 +203,8 @@ export function humanReporter(options: Screen): Reporter {
         examined.push(event);
         if (quiet && event.state === 'good') return;
         return out((tty.out ? examinedRow : examinedLine)(event, looks.out));
+      case 'status':
+        return out((tty.out ? statusScreen : statusLog)(event, looks.out));
       case 'validated':
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
       case 'schema':

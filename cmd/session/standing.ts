@@ -64,7 +64,7 @@ function flakesIn(host: Session['host'], home: string): boolean | undefined {
 }
 
 /** `~` stands for the home of who types it, before sudo sees it. */
-function shortPlace(dir: AbsPath, home: string): string {
+export function shortPlace(dir: AbsPath, home: string): string {
   const isBelow = home.startsWith('/') && home !== '/' && dir !== home && isWithin(dir, absolute(home));
   return isBelow ? `~/${quoted(dir.slice(absolute(home).length + 1))}` : quoted(dir);
 }

@@ -60,13 +60,18 @@ export interface Reader {
 
 /** The active system, from the machine's links. */
 export function activeSystem(reader: Reader): ActiveSystem {
-  const target = (path: AbsPath): string | undefined => {
-    const entry = reader.stat(path);
-    return entry.type === 'link' ? entry.target : undefined;
-  };
-  const running = target(absolute('/run/current-system'));
-  const profile = target(absolute('/nix/var/nix/profiles/system'));
+  const running = targetOf(absolute('/run/current-system'), reader);
+  const profile = targetOf(absolute('/nix/var/nix/profiles/system'), reader);
   return { ...(running && { running }), ...(profile && { profile }) };
+}
+
+/** The store path of the system that boots by default; undefined if there is no profile. */
+export const bootDefaultOf = ({ profile }: ActiveSystem, reader: Reader): string | undefined =>
+  profile && targetOf(absolute(`/nix/var/nix/profiles/${profile}`), reader);
+
+function targetOf(path: AbsPath, reader: Reader): string | undefined {
+  const entry = reader.stat(path);
+  return entry.type === 'link' ? entry.target : undefined;
 }
 
 const UNREADABLE = Symbol('unreadable');

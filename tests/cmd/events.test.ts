@@ -66,6 +66,7 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['init', '--spec', 'newer.yaml'], 1, ['version', 'surveyed', 'diagnostic', 'ended']],
   [['ack', '--all', '--reason', 'baseline', ...SPEC], 0, ['version', 'acknowledged', 'ended']],
   [['ack', 'abc', ...SPEC], 64, ['version', 'ended']],
+  [['status', ...SPEC], 0, ['version', 'status', 'ended']],
   [['doctor'], 0, ['version', 'examined', 'ended']],
   [['history'], 0, ['version', 'history', 'ended']],
   [['show'], 64, ['version', 'diagnostic', 'ended']],

@@ -81,7 +81,6 @@ describe('what was probably meant', () => {
   test.each([
     ['undo', 'unknown command "undo"; did you mean rollback?'],
     ['diff', 'unknown command "diff"; did you mean plan --diff?'],
-    ['status', 'unknown command "status"; did you mean check?'],
     ['verify', 'unknown command "verify"; did you mean check?'],
     ['drift', 'unknown command "drift"; did you mean check?'],
     ['switch', 'unknown command "switch"; did you mean apply?'],
