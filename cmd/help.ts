@@ -26,7 +26,7 @@ export function askedFor(argv: readonly string[]): Asked | undefined {
 /** Options of one letter, alone or several in one word. */
 const BUNDLE = /^-[hqvVy]+$/;
 
-const SENTENCE =
+export const SENTENCE =
   'Takes a NixOS machine from the installer’s channel configuration to a pure flake, and keeps it there.';
 
 /** Without a command. */
@@ -56,7 +56,8 @@ const SHORT = `reflake ${VERSION}: takes a NixOS machine to a pure flake, and ke
 
 All commands and options: reflake --help`;
 
-const COMMON = [
+/** What every command answers besides its options. */
+export const COMMON = [
   ['-h, --help', 'the short help; the whole of it'],
   ['-V, --version', 'the version; with -v those of Node, Nix and git too'],
 ] as const;
@@ -93,7 +94,7 @@ const optionRows = (options: Options): readonly (readonly [string, string])[] =>
   });
 
 /** With the default, where it is a word that can be typed. */
-const describedBy = ({ describe = '', default: by }: Option): string =>
+export const describedBy = ({ describe = '', default: by }: Option): string =>
   typeof by === 'string' ? `${describe}${describe === '' ? '' : '; '}${by} by default` : describe;
 
 /** Two columns, each line within `columns`; where the left one is wide, the right one begins below it. */

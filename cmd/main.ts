@@ -31,6 +31,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
   try {
     refuseForeignCode(io.env);
+    if (argv[0] === '__complete') return await (await import('./completion.ts')).answerShell(argv.slice(1), io);
     const typed = readArguments(argv);
     if (typed !== undefined) return await RUN[typed.command](typed.options, io);
     const asked = askedFor(argv);
@@ -90,6 +91,8 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),
   validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
   schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),
+  completion: reading('completion', async () => (await import('./completion.ts')).completionCommand),
+  man: reading('man', async () => (await import('./man-page.ts')).manCommand),
   explain: reading('explain', async () => (await import('./commands/reference.ts')).explainCommand),
 };
 

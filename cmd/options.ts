@@ -14,7 +14,21 @@ export interface Option {
   readonly describe?: string;
   /** What its value is called in the help. */
   readonly argument?: string;
+  /** What its value may be, for the completion of shells; choices say it themselves. */
+  readonly completes?: Completes;
 }
+
+export type Completes =
+  | 'file'
+  | 'directory'
+  | 'apply'
+  | 'apply or file'
+  | 'host'
+  | 'user'
+  | 'code'
+  | 'format'
+  | 'part'
+  | 'command';
 
 export type Options = Readonly<Record<string, Option>>;
 
@@ -33,27 +47,37 @@ export const GLOBAL_OPTIONS = {
   spec: {
     type: 'string',
     argument: 'FILE',
+    completes: 'file',
     describe: 'the spec; else $REFLAKE_SPEC, ./reflake.yaml, upwards, /etc/nixos',
     requiresArg: true,
   },
   'trust-spec-of': {
     type: 'string',
     argument: 'USER',
+    completes: 'user',
     describe: 'as root: the spec may be this user’s, for what is theirs; USER:all without limits',
     requiresArg: true,
   },
   root: {
     type: 'string',
     argument: 'DIR',
+    completes: 'directory',
     default: '/',
     describe: 'treat this directory as the machine',
     requiresArg: true,
   },
-  state: { type: 'string', argument: 'DIR', describe: 'where journal and history are kept', requiresArg: true },
+  state: {
+    type: 'string',
+    argument: 'DIR',
+    completes: 'directory',
+    describe: 'where journal and history are kept',
+    requiresArg: true,
+  },
   format: {
     type: 'string',
     array: true,
     requiresArg: true,
+    completes: 'format',
     describe: `FORMAT, or FORMAT=FILE, and several of them: ${FORMATS.join(', ')}; human by default`,
   },
   'allow-downgrade': {
@@ -72,6 +96,7 @@ export const GLOBAL_OPTIONS = {
     argument: 'PART',
     array: true,
     requiresArg: true,
+    completes: 'part',
     describe: 'look only at this: a word of the spec (features, config.owner) or a provider (may be repeated)',
   },
   skip: {
@@ -79,6 +104,7 @@ export const GLOBAL_OPTIONS = {
     argument: 'PART',
     array: true,
     requiresArg: true,
+    completes: 'part',
     describe: 'leave this out (may be repeated)',
   },
   input: { type: 'boolean', default: true, describe: 'never ask: fail where a question is open' },
@@ -128,13 +154,14 @@ export const COMMANDS = {
     describe: 'look at this machine and write the spec that describes it',
     options: {
       ...YES,
-      name: { type: 'string', describe: 'host name' },
+      name: { type: 'string', completes: 'host', describe: 'host name' },
       system: { type: 'string', describe: 'x86_64-linux, aarch64-linux, …' },
       release: { type: 'string', describe: 'NixOS release: 24.05, unstable, 24.05-small' },
-      user: { type: 'string', describe: 'owner of the configuration' },
+      user: { type: 'string', completes: 'user', describe: 'owner of the configuration' },
       path: {
         type: 'string',
         argument: 'DIR',
+        completes: 'directory',
         describe: 'where the configuration is to live; a flake that is there is adopted',
       },
       nixpkgs: {
@@ -155,7 +182,13 @@ export const COMMANDS = {
     options: {
       ...EVALUATE,
       diff: { type: 'boolean', default: false, describe: 'show the bytes' },
-      out: { type: 'string', argument: 'FILE', requiresArg: true, describe: 'save the plan to this file; -: print it' },
+      out: {
+        type: 'string',
+        argument: 'FILE',
+        completes: 'file',
+        requiresArg: true,
+        describe: 'save the plan to this file; -: print it',
+      },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
     },
     examples: [
@@ -165,7 +198,7 @@ export const COMMANDS = {
   },
   apply: {
     describe: 'make it so, or leave the machine exactly as it was',
-    positional: { name: 'plan', type: 'string', describe: 'a saved plan' },
+    positional: { name: 'plan', type: 'string', completes: 'file', describe: 'a saved plan' },
     options: {
       ...YES,
       ...WAIT,
@@ -209,7 +242,12 @@ export const COMMANDS = {
   },
   rollback: {
     describe: 'undo an apply; repeated, back to the first machine',
-    positional: { name: 'apply', type: 'number', describe: 'the apply to undo; the newest by default' },
+    positional: {
+      name: 'apply',
+      type: 'number',
+      completes: 'apply',
+      describe: 'the apply to undo; the newest by default',
+    },
     options: {
       ...YES,
       ...WAIT,
@@ -217,6 +255,7 @@ export const COMMANDS = {
       to: {
         type: 'number',
         argument: 'NUMBER',
+        completes: 'apply',
         requiresArg: true,
         describe: 'undo everything after this apply; 0: all',
       },
@@ -233,7 +272,12 @@ export const COMMANDS = {
   history: { describe: 'past applies' },
   show: {
     describe: 'one apply, or a saved plan',
-    positional: { name: 'what', type: 'string', describe: 'number of an apply, or file of a plan' },
+    positional: {
+      name: 'what',
+      type: 'string',
+      completes: 'apply or file',
+      describe: 'number of an apply, or file of a plan',
+    },
     options: { diff: { type: 'boolean', default: false, describe: 'show the bytes of a saved plan' } },
     examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
   },
@@ -250,11 +294,29 @@ export const COMMANDS = {
   validate: { describe: 'check the spec alone' },
   schema: {
     describe: 'print a JSON schema',
-    positional: { name: 'name', choices: ['spec', 'plan', 'event'], default: 'spec' },
+    positional: {
+      name: 'name',
+      choices: ['spec', 'plan', 'event'],
+      default: 'spec',
+      describe: 'of the spec, a saved plan, or the events of --format json',
+    },
   },
   explain: {
     describe: 'the page of a diagnostic, such as RF2003',
-    positional: { name: 'code', type: 'string' },
+    positional: { name: 'code', type: 'string', completes: 'code', describe: 'all, where none is named' },
+  },
+  completion: {
+    describe: 'print the script that completes command lines in a shell',
+    positional: { name: 'shell', choices: ['bash', 'zsh', 'fish'], default: 'bash', describe: 'the shell' },
+    examples: [
+      ['source <($0 completion bash)', 'in ~/.bashrc; zsh is alike'],
+      ['$0 completion fish | source', 'in ~/.config/fish/config.fish'],
+    ],
+  },
+  man: {
+    describe: 'print a manual page, as man(1) takes it',
+    positional: { name: 'command', type: 'string', completes: 'command', describe: 'of this command; else of all' },
+    examples: [['$0 man apply | man -l -', 'read the page of apply']],
   },
 } as const satisfies Readonly<Record<string, Command>>;
 

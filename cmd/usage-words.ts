@@ -34,7 +34,6 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   abort: 'recover',
   resume: 'recover',
   why: 'explain',
-  man: 'help',
 };
 
 const OPTION_SYNONYMS: Readonly<Record<string, string>> = {

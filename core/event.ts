@@ -112,6 +112,8 @@ export type Event =
   | ({ readonly type: 'status' } & MachineStatus)
   | { readonly type: 'validated'; readonly file: string }
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
+  /** A text for another program: the completion of a shell, a manual page. */
+  | { readonly type: 'text'; readonly name: string; readonly text: string }
   /** `page`: if a single code was asked for. */
   | { readonly type: 'code'; readonly code: Code; readonly title: string; readonly page?: string }
   /**

@@ -62,6 +62,7 @@ mkdirSync(`${root}dist`, { recursive: true });
 // scripts/start.cjs takes no cache from a directory that its group can write.
 chmodSync(`${root}dist`, 0o755);
 put('reflake.cjs', text, 0o755);
+pages();
 const cache = compiled();
 if (cache === undefined) rmSync(`${root}dist/reflake.cache`, { force: true });
 else put('reflake.cache', cache, 0o644);
@@ -192,6 +193,21 @@ function put(name, content, mode) {
   writeFileSync(temporary, content);
   chmodSync(temporary, mode);
   renameSync(temporary, `${root}dist/${name}`);
+}
+
+/** dist/man/man1: the manual pages, as the program itself prints them. npm installs those that package.json names. */
+function pages() {
+  const print = (...words) => {
+    const argv = [`${root}dist/reflake.cjs`, ...words];
+    const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  mkdirSync(`${root}dist/man/man1`, { recursive: true });
+  const text = print('man');
+  put('man/man1/reflake.1', text, 0o644);
+  for (const [, command] of text.matchAll(/^\.It Cm (\w+)$/gm))
+    put(`man/man1/reflake-${command}.1`, print('man', command), 0o644);
 }
 
 /**

@@ -33,6 +33,10 @@ lack git git
 lack promtool prometheus
 lack xmllint libxml2-utils
 lack strace strace
+lack zsh zsh
+lack fish fish
+lack man man-db
+lack mandoc mandoc
 lack script bsdutils
 lack setsid util-linux
 lack unshare util-linux

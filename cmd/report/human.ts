@@ -209,6 +209,8 @@ export function humanReporter(options: Screen): Reporter {
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
       case 'schema':
         return out(JSON.stringify(event.schema, null, 2));
+      case 'text':
+        return out(event.text.trimEnd());
       case 'code':
         return out(codeText(event));
       case 'ended':
