@@ -66,6 +66,9 @@ export function start(): void {
       err: isErr,
     },
     columns: (isErr && process.stderr.columns) || (isOut && process.stdout.columns) || undefined,
+    get rows() {
+      return isOut ? process.stdout.rows : undefined;
+    },
     umask,
     // Not performance.now(), which loads a dozen modules of Node at its first call.
     now: () => Number(process.hrtime.bigint()) / 1e6,

@@ -6,19 +6,20 @@ import { EXIT_MEANINGS } from './session/exit.ts';
 import { VERSION } from './version.ts';
 
 export type Asked =
-  | { readonly kind: 'help'; readonly whole: boolean; readonly words: readonly string[] }
+  | { readonly kind: 'help'; readonly whole: boolean; readonly words: readonly string[]; readonly plain: boolean }
   | { readonly kind: 'version'; readonly verbose: boolean };
 
-/** What a command line asks for instead of running a command; undefined: nothing of it. `words`: what is no option. */
+/** What a command line asks for instead of running a command; undefined: nothing of it. `words`: what is no option; `plain`: without a pager. */
 export function askedFor(argv: readonly string[]): Asked | undefined {
   const end = argv.indexOf('--');
   const typed = end === -1 ? argv : argv.slice(0, end);
   const has = (long: string, short: string): boolean =>
     typed.some((word) => word === `--${long}` || (BUNDLE.test(word) && word.includes(short)));
   const words = typed.filter((word) => !word.startsWith('-'));
-  if (typed[0] === 'help') return { kind: 'help', whole: !typed.includes('-h'), words: words.slice(1) };
-  if (typed.includes('--help')) return { kind: 'help', whole: true, words };
-  if (has('help', 'h')) return { kind: 'help', whole: false, words };
+  const plain = typed.includes('--no-pager');
+  if (typed[0] === 'help') return { kind: 'help', whole: !typed.includes('-h'), words: words.slice(1), plain };
+  if (typed.includes('--help')) return { kind: 'help', whole: true, words, plain };
+  if (has('help', 'h')) return { kind: 'help', whole: false, words, plain };
   if (has('version', 'V')) return { kind: 'version', verbose: has('verbose', 'v') };
   return undefined;
 }

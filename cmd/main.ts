@@ -68,8 +68,13 @@ const reading =
       const signal = io.stopped();
       return signal === undefined ? end : { ...end, exit: exitOfSignal(signal) };
     };
-    return run(verb, ending, options as Options, io);
+    const typed = options as Options;
+    return await onTerminal(verb, typed, io, async (given) => await run(verb, ending, typed, given));
   };
+
+/** Only a terminal needs the module, and every start that loads it is slower. */
+const onTerminal: typeof import('./paging.ts').paging = async (verb, wishes, io, act) =>
+  io.tty.out ? await (await import('./paging.ts')).paging(verb, wishes, io, act) : await act(io);
 
 const writing =
   (verb: 'apply' | 'rollback' | 'recover'): Run =>
@@ -107,8 +112,11 @@ async function answer(asked: Asked, io: Io): Promise<number> {
   const name = asked.words.find((word): word is CommandName => Object.hasOwn(COMMANDS, word));
   const first = asked.words.find((word) => word !== 'help');
   if (name === undefined && first !== undefined) throw { usage: unknownCommand(first) } satisfies Usage;
-  io.out(`${name === undefined ? programHelp(asked.whole, columns) : commandHelp(name, asked.whole, columns)}\n`);
-  return EXIT.ok;
+  const text = name === undefined ? programHelp(asked.whole, columns) : commandHelp(name, asked.whole, columns);
+  return await onTerminal('help', { pager: !asked.plain }, io, async ({ out }) => {
+    out(`${text}\n`);
+    return EXIT.ok;
+  });
 }
 
 /** Runs yargs: for every mistake, and correct lines that the quick reader gives up on. */

@@ -109,6 +109,7 @@ export const GLOBAL_OPTIONS = {
   },
   input: { type: 'boolean', default: true, describe: 'never ask: fail where a question is open' },
   color: { choices: ['auto', 'always', 'never'], default: 'auto', describe: 'colours on the terminal' },
+  pager: { type: 'boolean', default: true, describe: 'never show long output in a pager' },
   ascii: { type: 'boolean', describe: 'plain ASCII symbols' },
   quiet: { alias: 'q', type: 'boolean', default: false, describe: 'only results and problems' },
   verbose: { alias: 'v', type: 'boolean', default: false, describe: 'say more' },

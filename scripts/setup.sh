@@ -34,6 +34,7 @@ lack promtool prometheus
 lack xmllint libxml2-utils
 lack strace strace
 lack zsh zsh
+lack less less
 lack fish fish
 lack man man-db
 lack mandoc mandoc

@@ -9,6 +9,8 @@ export interface Io {
   readonly cwd: string;
   readonly tty: { readonly in: boolean; readonly out: boolean; readonly err: boolean };
   readonly columns: number | undefined;
+  /** Of the terminal on standard output; undefined: not known. */
+  readonly rows?: number | undefined;
   /** Of who called: this process has its own. */
   readonly umask: number;
   /** Milliseconds, only ever growing. */
@@ -50,6 +52,7 @@ export interface GlobalOptions {
   readonly input: boolean;
   readonly color: 'auto' | 'always' | 'never';
   readonly ascii?: boolean | undefined;
+  readonly pager?: boolean | undefined;
   readonly quiet: boolean;
   readonly verbose: boolean;
   /** Of plan alone: the file that it is saved to; `-`: standard output, where nothing else goes then. */
