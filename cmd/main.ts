@@ -98,7 +98,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),
   completion: reading('completion', async () => (await import('./completion.ts')).completionCommand),
   man: reading('man', async () => (await import('./man-page.ts')).manCommand),
-  explain: reading('explain', async () => (await import('./commands/reference.ts')).explainCommand),
+  explain: reading('explain', async () => (await import('./commands/explain.ts')).explainCommand),
 };
 
 /** Of words that are no command the first is told of, as where it is run. */

@@ -304,7 +304,12 @@ export const COMMANDS = {
   },
   explain: {
     describe: 'the page of a diagnostic, such as RF2003',
-    positional: { name: 'code', type: 'string', completes: 'code', describe: 'all, where none is named' },
+    positional: {
+      name: 'code',
+      type: 'string',
+      completes: 'code',
+      describe: 'or words to look for; all by theme, where none is named',
+    },
   },
   completion: {
     describe: 'print the script that completes command lines in a shell',

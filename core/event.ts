@@ -7,6 +7,13 @@ import type { Answer, Digest, Edit, Finding, Outcome, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
 import type { Counts } from './verdict.ts';
 
+/** What provokes a code. `text`: a spec that does; `says`: what is then said of it. */
+export interface CodeExample {
+  readonly about: string;
+  readonly text?: string;
+  readonly says: string;
+}
+
 /** One apply or rollback of the past. `undone`: a later rollback undid it. */
 export interface PastApply {
   readonly number: number;
@@ -114,8 +121,16 @@ export type Event =
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
   /** A text for another program: the completion of a shell, a manual page. */
   | { readonly type: 'text'; readonly name: string; readonly text: string }
-  /** `page`: if a single code was asked for. */
-  | { readonly type: 'code'; readonly code: Code; readonly title: string; readonly page?: string }
+  /** `page`, with `example` and `related`: if a single code was asked for. */
+  | {
+      readonly type: 'code';
+      readonly code: Code;
+      readonly theme: string;
+      readonly title: string;
+      readonly page?: string;
+      readonly example?: CodeExample;
+      readonly related?: readonly { readonly code: Code; readonly title: string }[];
+    }
   /**
    * The last event of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. `cancelled`:
    * the person who was asked left or said no, and nothing was changed.

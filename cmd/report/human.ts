@@ -32,6 +32,7 @@ export function humanReporter(options: Screen): Reporter {
   /** After a plan somebody may think about it for an hour: the clock starts again with the next event. */
   let waiting = false;
   let saidInSync = false;
+  let theme = '';
   let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
   const undone: Edit[] = [];
   const examined: Examined[] = [];
@@ -212,7 +213,10 @@ export function humanReporter(options: Screen): Reporter {
       case 'text':
         return out(event.text.trimEnd());
       case 'code':
-        return out(codeText(event));
+        // The codes of a theme follow each other.
+        if (event.page === undefined && event.theme !== theme) out(`${theme === '' ? '' : '\n'}About ${event.theme}:`);
+        ({ theme } = event);
+        return out(codeText(event, looks.out.columns));
       case 'ended':
         return ended(event);
     }

@@ -1,8 +1,9 @@
 // Texts of the commands that neither plan nor write: history, show, init, validate, schema and explain.
 
-import type { Event } from '../../core/event.ts';
+import type { CodeExample, Event } from '../../core/event.ts';
 import type { Edit } from '../../core/model.ts';
 import { escapeLine } from './escape.ts';
+import { wrap } from './width.ts';
 
 type Said<T extends Event['type']> = Extract<Event, { readonly type: T }>;
 
@@ -64,5 +65,29 @@ export function acknowledgedLines({ file, findings, until }: Said<'acknowledged'
 export const initialisedLine = ({ file, firstPlan }: Said<'initialised'>): string =>
   `Wrote ${escapeLine(file)}. Nothing else was changed. ${FIRST_PLAN[firstPlan]}`;
 
-export const codeText = ({ code, title, page }: Said<'code'>): string =>
-  page === undefined ? `${code}  ${title}` : `${code}: ${title}\n\n${page}`;
+/** A line of a list, or a page. */
+export function codeText({ code, title, page, example, related = [] }: Said<'code'>, columns: number): string {
+  if (page === undefined) return `  ${code}  ${title}`;
+  const folded = (text: string, indent = ''): string =>
+    wrap(text, columns - indent.length)
+      .map((line) => indent + line)
+      .join('\n');
+  return [
+    `${code}: ${title}`,
+    folded(page),
+    ...(example === undefined ? [] : [exampleText(example, folded)]),
+    ...(related.length === 0 ? [] : [`See also:\n${related.map((one) => `  ${one.code}  ${one.title}`).join('\n')}`]),
+  ].join('\n\n');
+}
+
+const exampleText = ({ about, text, says }: CodeExample, folded: (text: string, indent: string) => string): string =>
+  [
+    `For example: ${about}`,
+    ...(text === undefined
+      ? []
+      : text
+          .trimEnd()
+          .split('\n')
+          .map((line) => `  | ${line}`)),
+    folded(`→ ${says}`, '  '),
+  ].join('\n');

@@ -1,0 +1,273 @@
+// Generated from tests/cases by tests/explain.test.ts (UPDATE_EXAMPLES=1). Do not edit.
+
+import type { Code } from '../../core/codes.ts';
+import type { CodeExample } from '../../core/event.ts';
+
+export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
+  "RF1002": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux\n",
+    "says": "reflake.yaml:3:1: flow map in block collection must be sufficiently indented and end with a }"
+  },
+  "RF1003": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs: { nixpkgs: github:NixOS/nixpkgs/nixos-26.05 }\nfeature: [flakes]\n",
+    "says": "reflake.yaml:4:1: unknown key \"feature\" (did you mean \"features\"?)"
+  },
+  "RF1004": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { system: x86_64-linux }\n",
+    "says": "reflake.yaml:1:1: missing key inputs (add inputs)"
+  },
+  "RF1005": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ngit: maybe\ninputs: {}\n",
+    "says": "reflake.yaml:3:6: unknown value \"maybe\" for git"
+  },
+  "RF1006": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86-linux }\ninputs: {}\n",
+    "says": "reflake.yaml:2:31: unknown system \"x86-linux\" (did you mean \"i686-linux\"?)"
+  },
+  "RF1007": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs: { nixpkgs: \"github:NixOS/nixpkgs?rev=abc\" }\n",
+    "says": "reflake.yaml:3:20: \"github:NixOS/nixpkgs?rev=abc\" is not a flake reference: hash 'abc' has wrong length for hash algorithm 'sha1'"
+  },
+  "RF1008": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs: { dots: \"path:~/dots\" }\n",
+    "says": "reflake.yaml:3:17: \"path:~/dots\" does not mean the home directory: Nix never expands \"~\" (write the absolute path)"
+  },
+  "RF1009": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  nixpkgs: github:NixOS/nixpkgs/nixos-26.05\n  home-manager: { url: github:nix-community/home-manager, follows: { nixpkgs: nixpkg } }\n",
+    "says": "reflake.yaml:5:79: follows names no input: \"nixpkg\" (did you mean \"nixpkgs\"?)"
+  },
+  "RF1013": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  a: { url: \"github:a/b\", follows: { b: c }, inputs: { b: { follows: c } } }\n  c: github:c/d\n",
+    "says": "reflake.yaml:4:38: inputs.a.follows.b and inputs.a.inputs.b.follows are both written: they are one wish (remove one of them)"
+  },
+  "RF1015": {
+    "about": "a spec that says",
+    "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\nfeatures: [flake]\ninputs: {}\n",
+    "says": "reflake.yaml:3:12: unknown experimental feature \"flake\" (did you mean \"flakes\"?)"
+  },
+  "RF2002": {
+    "about": "The running machine has another processor.",
+    "says": "this machine is x86_64-linux, and the spec is for aarch64-linux (run this on the machine that the spec names, or write a spec for this one: reflake init)"
+  },
+  "RF2003": {
+    "about": "The new place is a file.",
+    "says": "\"/home/srid/nixos-config\" is not a directory (choose another path, or move it away)"
+  },
+  "RF2004": {
+    "about": "A wished module is not there.",
+    "says": "the module \"host.nix\" is not there (mend config.modules, or put the file in its place)"
+  },
+  "RF2006": {
+    "about": "flake.nix does not parse.",
+    "says": "flake.nix cannot be read: the file ends where ';' is expected (mend the file at the place shown)"
+  },
+  "RF2007": {
+    "about": "The hosts stand in another file, and one module is missing there.",
+    "says": "the modules of 'nixos' are not a list of their own"
+  },
+  "RF2008": {
+    "about": "flake.nix is a directory.",
+    "says": "\"/home/srid/nixos-config/flake.nix\" is a directory (put a regular text file in its place)"
+  },
+  "RF2009": {
+    "about": "A module does not parse.",
+    "says": "unexpected ';', expected an expression (mend the file at the place shown)"
+  },
+  "RF2010": {
+    "about": "home-manager makes the file that decides.",
+    "says": "\"/home/srid/.config/nix/nix.conf\" is made by home-manager and does not enable nix-command, flakes"
+  },
+  "RF2011": {
+    "about": "A line that Nix stops at.",
+    "says": "syntax error in configuration line 'sandbox false' in \"/etc/nix/nix.conf\" (mend the line: every nix command fails until then)"
+  },
+  "RF2013": {
+    "about": "Conflict markers: what both sides agree on stays.",
+    "says": "flake.lock has merge conflicts; locked again: nixpkgs (after the apply, tell git that they are resolved: git add flake.lock)"
+  },
+  "RF2014": {
+    "about": "Neither is allowed.",
+    "says": "input \"nixpkgs\" comes from \"https://releases.nixos.org/nixos/24.05/x/nixexprs.tar.xz\" (by way of \"https://channels.nixos.org/nixos-24.05/nixexprs.tar.xz\"), which is not allowed (change the input, or add its source to lock.allow)"
+  },
+  "RF2015": {
+    "about": "A rule would hide a file that the flake needs from a repository that has still to be made.",
+    "says": "\"hardware-configuration.nix\" is needed by the flake, and git ignores it: \"hardware-*.nix\" (/home/srid/nixos-config/.gitignore:1) (change the rule, or add the file by hand: git add --force hardware-configuration.nix)"
+  },
+  "RF2016": {
+    "about": "A sparse index, which git reads for Nix 2.8, and which is not written.",
+    "says": "the git index cannot be edited: the git index needs the extension 'sdir' understood (make the files visible by hand: git add --intent-to-add FILE…)"
+  },
+  "RF2017": {
+    "about": "What has the name .git is a FIFO: Nix looks no further up.",
+    "says": "\".git\" is a fifo (move it out of the configuration)"
+  },
+  "RF2018": {
+    "about": "A module with another name outside is not given other bytes.",
+    "says": "\"/home/srid/nixos-config/configuration.nix\" has other names too, and would no longer be the same file (make it a file of its own: cp --remove-destination)"
+  },
+  "RF2020": {
+    "about": "A system can be activated on the machine itself only.",
+    "says": "a system can be activated only on the machine itself, not under --root (write activate: none, or run reflake on the machine)"
+  },
+  "RF2021": {
+    "about": "The old place is a link to somewhere else.",
+    "says": "\"/etc/nixos\" is a link to \"/srv/config\" (remove the link, or make config.path the directory that it leads to)"
+  },
+  "RF2022": {
+    "about": "The lock takes an input for a flake that flake.nix says is none.",
+    "says": "input \"dots\" is no flake in flake.nix and a flake in the lock, which Nix goes by"
+  },
+  "RF2023": {
+    "about": "A path input is not what was locked.",
+    "says": "input \"dots\": the tree at \"/home/srid/nixos-config/dots\" is not what was locked"
+  },
+  "RF2024": {
+    "about": "Git shows the lock and not flake.nix.",
+    "says": "flake.nix is not in git's index, so Nix takes it as missing (write git: track, or run: git add --intent-to-add flake.nix)"
+  },
+  "RF2025": {
+    "about": "A node of the lock that nothing refers to.",
+    "says": "1 input of an input is the same as an input of the flake: \"nixpkgs\" once"
+  },
+  "RF2026": {
+    "about": "An input that newer Nix refuses.",
+    "says": "input \"other\" has a reference and follows \"nixpkgs\" (remove one of them: Nix 2.30 refuses both, older Nix ignores the reference)"
+  },
+  "RF2027": {
+    "about": "An input follows one that is not there.",
+    "says": "input \"home\" follows a non-existent input \"none\" (declare the input that is followed, or correct its name)"
+  },
+  "RF2028": {
+    "about": "To Nix 2.8 a url without the ending of a tarball is none.",
+    "says": "the Nix of this machine (2.8) refuses flake.nix: input \"nixpkgs\": input 'https://flakehub.com/f/NixOS/nixpkgs/0.1' is unsupported (update Nix, or write it in a way that this one takes)"
+  },
+  "RF2029": {
+    "about": "A layout that is not edited: a snippet is shown.",
+    "says": "could not be checked: the hosts can't be read: outputs returns the result of `mkFlake` of flake-parts, with a path"
+  },
+  "RF2030": {
+    "about": "A follows without a target.",
+    "says": "input \"home/nixpkgs\" is to follow \"nixpkgz\", but there is no input \"nixpkgz\" (declare inputs.nixpkgz or correct the name)"
+  },
+  "RF2031": {
+    "about": "A computed list is not edited.",
+    "says": "whether nix-command, flakes are enabled is not known: it is the result of `splitString`, not a list that the text shows"
+  },
+  "RF2032": {
+    "about": "The policy is about a lock that has still to be made, and there is no Nix.",
+    "says": "lock.maxAge cannot be judged: flake.lock has still to be made (reflake plan makes the lock, in a scratch directory, and judges it)"
+  },
+  "RF2033": {
+    "about": "Nothing has changed, and it is not built again only to see that it builds.",
+    "says": "whether the system builds is not known: nothing has changed, so it is not built again (build it: nix build)"
+  },
+  "RF2034": {
+    "about": "A path input that this machine does not hold: the image may be for one that does.",
+    "says": "input \"dots\": there is nothing at \"/srv/dots\" (put it back, or change the url)"
+  },
+  "RF2035": {
+    "about": "An input of an input is a local tree, and has changed since.",
+    "says": "input \"data\" of an input: the tree at \"/srv/data\" is not what was locked (lock it again in the flake that declares it, or let it follow an input of yours)"
+  },
+  "RF2036": {
+    "about": "A node of the lock that nothing refers to.",
+    "says": "node \"left\" of the lock belongs to no input (run \"nix flake lock\" when an input changes; it drops the node)"
+  },
+  "RF2041": {
+    "about": "A directory of root's in their tree that they could not read: nothing in it is looked at.",
+    "says": "\"secret\" belongs to root:root, and is closed to srid:users, so it is not given to them (move it out of the configuration, or look at it and run: sudo chown -R -h 1000:100 -- '/home/srid/nixos-config/secret')"
+  },
+  "RF2044": {
+    "about": "What the running system says of itself comes first.",
+    "says": "the spec wishes nixpkgs 24.05, and the running system is 25.05 (name release 25.05, or go back on purpose: --allow-downgrade)"
+  },
+  "RF2050": {
+    "about": "A directory is handed to a function: whether its other files are needed is not known.",
+    "says": "whether the flake needs modules/ssh.nix is not known, and git does not show it to Nix: the directory \"modules\" is handed on whole (show what is needed: git add --intent-to-add FILE…; ignore the rest in .gitignore)"
+  },
+  "RF2051": {
+    "about": "What has the name .git is a FIFO: Nix looks no further up.",
+    "says": "Nix cannot use the git repository at \"/home/srid/nixos-config\": its .git is neither a directory nor a file (move .git out of the way, or put the repository back that belongs there)"
+  },
+  "RF2052": {
+    "about": "Its refs are in a reftable, and the Nix of the machine runs git.",
+    "says": "whether Nix can use the git repository at \"/home/srid/nixos-config\" depends on its git: its format has the extension \"refstorage\" (git refs migrate --ref-format=files, then git config --unset extensions.refstorage)"
+  },
+  "RF2053": {
+    "about": "The same, and flake.nix asks for submodules; the index of this one has nothing.",
+    "says": "\"sub/m.nix\" is needed by the flake, and \"sub\" is a submodule, whose index does not have it (git -C sub add --intent-to-add m.nix)"
+  },
+  "RF2054": {
+    "about": "A git command is at work on the index.",
+    "says": "a git command is at work in the repository: there is \"/home/srid/nixos-config/.git/index.lock\" (wait until it is done; if no git runs, remove the file)"
+  },
+  "RF2055": {
+    "about": "An import through a link that leads out of the flake.",
+    "says": "\"configuration.nix\" reaches what is no part of the flake: \"users.nix\" is an absolute link, to \"/srv/users.nix\" (put the file itself there, or a relative link to a file of the configuration)"
+  },
+  "RF2056": {
+    "about": "What only comes to something else is advice.",
+    "says": "\"configuration.nix\" asks the environment (getEnv \"HOME\"), which is empty in a flake (write the value out, or make it an option)"
+  },
+  "RF2057": {
+    "about": "A wished module that is a link out of the flake.",
+    "says": "the module \"configuration.nix\" cannot be reached in a flake: \"configuration.nix\" is an absolute link, to \"/srv/configuration.nix\" (put the file itself there, or a relative link to a file of the configuration)"
+  },
+  "RF2058": {
+    "about": "A flake.nix that another tool makes is not edited: the finding names the tool, and what is wished.",
+    "says": "flake.nix says inputs.nixpkgs.url is github:NixOS/nixpkgs/nixos-23.11, and it is not edited: it is made by github:vic/flake-file (say it where the file is made from, then: nix run .#write-flake)"
+  },
+  "RF2064": {
+    "about": "A file that others may not read lies among files that they may.",
+    "says": "\"modules/wifi.txt\" would be readable for everybody in the store, and holds what is meant for few: a file that others may not read (move it out of the configuration, encrypt it (sops, age), ignore it in .gitignore, or acknowledge the finding (ack))"
+  },
+  "RF2065": {
+    "about": "Passwords as strings are advice, one line a file; a file with them elsewhere, a comment and what nothing refers to are none.",
+    "says": "\"configuration.nix\" holds psk, and the store shows it to everybody on the machine (put it into a file that the flake does not hold (hashedPasswordFile, sops, age))"
+  },
+  "RF2101": {
+    "about": "Directories on the way are made, for the owner of the one above.",
+    "says": "the configuration (3 entries) is still at \"/etc/nixos\""
+  },
+  "RF2102": {
+    "about": "The name aside is taken already.",
+    "says": "\"/etc/nixos\" is back with 1 entries, and the configuration lives at \"/home/srid/nixos-config\""
+  },
+  "RF2103": {
+    "about": "A wished module is not there.",
+    "says": "flake.nix does not declare nixosConfigurations.nixos.modules"
+  },
+  "RF2104": {
+    "about": "NixOS makes nix.conf: the features belong into the configuration.",
+    "says": "NixOS makes nix.conf from the configuration, and \"configuration.nix\" does not enable nix-command, flakes"
+  },
+  "RF2105": {
+    "about": "A copy of the configuration cannot be made by a flake.",
+    "says": "\"configuration.nix\" asks for a copy of the configuration, which a flake cannot give: it does not evaluate"
+  },
+  "RF2106": {
+    "about": "Overrides of the spec are written as deep as it says them, each with its own leaf; a follows of the top level takes the place of a url.",
+    "says": "input \"a\" is not in flake.lock"
+  },
+  "RF2107": {
+    "about": "What is encrypted may be shown.",
+    "says": "configuration.nix, flake.lock, flake.nix and 4 more files are not in git's index, so Nix does not see them"
+  },
+  "RF2108": {
+    "about": "Directories on the way are made, for the owner of the one above.",
+    "says": "4 paths belong to root:root"
+  },
+  "RF2109": {
+    "about": "Paths of root that their new owner can read already, a link and a read-only file among them.",
+    "says": "its owner can not read and write \"configuration.nix\""
+  }
+};
