@@ -58,6 +58,12 @@ export const GLOBAL_OPTIONS = {
     describe: 'as root: the spec may be this user’s, for what is theirs; USER:all without limits',
     requiresArg: true,
   },
+  host: {
+    type: 'string',
+    argument: 'NAME',
+    requiresArg: true,
+    describe: 'which host of a spec with several; all: only what is of the repository',
+  },
   root: {
     type: 'string',
     argument: 'DIR',

@@ -2,6 +2,7 @@
 
 import { entryOf } from './codes.ts';
 import type { Diagnostic, JsonPointer } from './diagnostic.ts';
+import { isOfRepository, keyOf } from './leaf.ts';
 import type { Change, Finding, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
 import { type Counts, countsOf } from './verdict.ts';
@@ -22,21 +23,37 @@ export const isBar = (finding: Finding): boolean => severityOf(finding) === 'err
 
 /** For the screens and lists that diagnostics have: a finding that the plan does not mend is shown as one. */
 export function asDiagnostic(finding: Finding): Diagnostic {
-  const { code, wish, because, at, path, remedy, evidence } = finding;
+  const { code, because, at, path, remedy, evidence } = finding;
+  const [pointer] = wishesIn(finding);
   // A note is short; the plan has all of the evidence.
   const log = severityOf(finding) === 'note' ? undefined : evidence?.map(({ saw }) => saw).join('\n');
   const snippet = remedy.by === 'paste' ? remedy.snippet : log;
   return {
     severity: severityOf(finding),
     code,
-    summary: because,
+    summary: `${because}${hostsWords(finding)}`,
     ...(remedy.by !== 'plan' && remedy.hint !== '' && { hint: remedy.hint }),
-    ...(wish !== undefined && { pointer: wish }),
+    ...(pointer !== undefined && { pointer }),
     ...(at && { at }),
     ...(path !== undefined && { path }),
     ...(snippet && { snippet }),
   };
 }
+
+/** The wishes that a finding decides, by `keyOf`: of several hosts one for each. None: advice. */
+export const wishesIn = ({ wish, hosts }: Pick<Finding, 'wish' | 'hosts'>): readonly JsonPointer[] =>
+  wish === undefined ? [] : hosts === undefined ? [wish] : hosts.map((host) => keyOf({ wish, host }));
+
+/** ` (of web, db and 3 more)`: the hosts that share what was found in the repository; empty where the words name them. */
+function hostsWords({ wish, hosts = [], because }: Finding): string {
+  const [first] = hosts;
+  if (first === undefined || wish === undefined || !isOfRepository(wish)) return '';
+  if (hosts.length === 1 && because.split(/[^\w.-]+/).includes(first)) return '';
+  const shown = hosts.slice(0, hosts.length > MOST_HOSTS + 1 ? MOST_HOSTS : hosts.length);
+  const others = hosts.length - shown.length;
+  return ` (of ${shown.join(', ')}${others === 0 ? '' : ` and ${others} more`})`;
+}
+const MOST_HOSTS = 5;
 
 /** A diagnostic as a finding of the provider that met it. */
 export const asFinding = (

@@ -124,7 +124,8 @@ export interface Finding {
   readonly code: Code;
   /** The wish that it decides. None: advice. */
   readonly wish?: JsonPointer;
-  readonly host?: string;
+  /** Of a spec with several hosts: those whose wish it decides. Left out: all that have it. */
+  readonly hosts?: readonly string[];
   /** Its subject in the user's words: `inputs.nixpkgs.url`, `owner`, `nix.settings.experimental-features`. */
   readonly subject: string;
   /** If the plan mends it, the path that it writes; else the present path, before any move. */
@@ -181,7 +182,7 @@ export interface Plan {
   /** Compared once more before the first write. */
   readonly readSet: readonly Reading[];
   readonly steps: readonly Omit<Step, 'blobs'>[];
-  /** Wishes that --only and --skip leave out: no provider looked. */
+  /** Wishes that --only and --skip leave out: no provider looked. Those of one of several hosts lie below /hosts/NAME. */
   readonly leftOut: readonly JsonPointer[];
   /** Wishes that stay as they are, since all their findings are acknowledged: in no step. */
   readonly acknowledged?: readonly Acknowledged[];
@@ -191,6 +192,7 @@ export interface Plan {
 /** A wish whose findings are all acknowledged. */
 export interface Acknowledged {
   readonly wish: JsonPointer;
+  readonly host?: string;
   readonly findings: readonly Finding[];
   readonly reason: string;
   /** The last day on which it counts: `2027-03-01`. */

@@ -34,6 +34,7 @@ interface Observed {
 export const activation = provider<Desired, Observed>({
   name: 'activation',
   answers: ['/activate'],
+  ofMachine: true,
   codes: ['RF2020', 'RF2033', 'RF2045', 'RF2110', 'RF4001', 'RF4006'],
   mayWrite: (edit, ground) => isActivation(edit, ground),
   desire: ({ activate, dir, host, person, isRunning, offline }) =>

@@ -40,6 +40,7 @@ interface Observed {
 export const location = provider<Desired, Observed>({
   name: 'location',
   answers: ['/config/path', '/config/from'],
+  ofMachine: true,
   codes: ['RF2003', 'RF2004', 'RF2021', 'RF2042', 'RF2101', 'RF2102'],
   mayWrite: (edit, ground) =>
     edit.op === 'move' ? isMove(edit, ground) : edit.op === 'put' && isNewParent(edit, ground),
@@ -110,7 +111,7 @@ function moveTo({ dir }: Desired, from: AbsPath, { parents, parentOwner, from: p
     remedy: { by: 'plan', action: 'move' },
   };
   const edits: readonly Edit[] = [...made, { op: 'move', from, to: dir }];
-  return { findings: [finding], edits, rest: { verdict: 'differs', by: finding.code } };
+  return { findings: [finding], edits, rest: [{ verdict: 'differs', by: finding.code }] };
 }
 
 const newDir = (path: AbsPath, owner: Owner, mode: number): Edit => ({
@@ -179,7 +180,7 @@ function missingParents(dir: AbsPath, reader: Reader): readonly AbsPath[] {
 const inTheWay = (finding: Finding): Difference => ({
   findings: [finding],
   edits: [],
-  rest: { verdict: entryOf(finding.code).verdict ?? 'blocked', by: finding.code },
+  rest: [{ verdict: entryOf(finding.code).verdict ?? 'blocked', by: finding.code }],
 });
 
 const occupied = (dir: AbsPath, from: AbsPath, entries: number): Finding => ({

@@ -33,6 +33,7 @@ interface Observed {
 export const machine = provider<Desired, Observed>({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
+  ofMachine: true,
   codes: ['RF2002', 'RF2044'],
   desire: ({ host, isRunning, recorded, allow, dir, from, modules, inputs }) => {
     const nixpkgs = inputs.find(({ name }) => name === 'nixpkgs');

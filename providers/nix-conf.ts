@@ -51,6 +51,7 @@ interface Observed {
 export const nixConf = provider<Desired, Observed>({
   name: 'nix-conf',
   answers: ['/features'],
+  ofMachine: true,
   codes: ['RF2010', 'RF2011', 'RF2104'],
   mayWrite: puts((put, ground) => ground.wishes.features !== undefined && isNixConf(put, ground)),
   desire: ({ features, person, owner, people }) =>

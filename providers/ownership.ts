@@ -25,6 +25,7 @@ interface Observed {
 export const ownership = provider<Desired, Observed>({
   name: 'ownership',
   answers: ['/config/owner'],
+  ofMachine: true,
   codes: ['RF2004', 'RF2017', 'RF2018', 'RF2041', 'RF2042', 'RF2108', 'RF2109'],
   // Any path in the tree may change owner.
   mayWrite: puts(

@@ -1,6 +1,42 @@
 // Generated from spec.schema.json by scripts/gen.mjs. Do not edit.
 
 /**
+ * The host name of the machine, and of its configuration where `attribute` says no other.
+ */
+export type HostName = string;
+/**
+ * The name in `nixosConfigurations`, where it is another one than the host's.
+ */
+export type HostAttribute = string;
+/**
+ * Nix's word for processor and kernel. `nix eval --impure --expr builtins.currentSystem` prints that of a machine.
+ */
+export type HostSystem = string;
+/**
+ * What one of several machines should be, over what stands at the top; `null`: it is gone.
+ */
+export type MachineWish = {
+  host: OneOfMany;
+  config?: ConfigWish;
+  features?: Features;
+  channels?: Channels;
+  activate?: Activate;
+} | null;
+/**
+ * Experimental features of Nix that are to be enabled permanently. On NixOS this is `nix.settings.experimental-features` of the configuration, elsewhere the nix.conf that wins. Features that are enabled already stay.
+ *
+ * Items: Name of an experimental feature.
+ */
+export type Features = string[];
+/**
+ * `keep`: channels are not looked at. `retire`: no channel of root or of a user, and no stale NIX_PATH, is left.
+ */
+export type Channels = 'keep' | 'retire';
+/**
+ * What becomes of the system that the flake describes. `none`: nothing is built. `build`: it must build. `test`: it runs, and the boot default stays. `boot`: it is the boot default. `switch`: both.
+ */
+export type Activate = 'none' | 'build' | 'test' | 'boot' | 'switch';
+/**
  * A flake reference, or an object where more than the url is to be said.
  */
 export type InputWish =
@@ -47,14 +83,20 @@ export type OverrideWish =
     };
 
 /**
- * What a NixOS machine should be. A wish that is not written is not reconciled: reflake never undoes what it was not asked about.
+ * What a NixOS machine should be, or each of several that share one flake. A wish that is not written is not reconciled: reflake never undoes what it was not asked about.
  */
-export interface Spec {
+export interface WrittenSpec {
   /**
    * The version of this format.
    */
   version: 1;
-  host: HostWish;
+  host?: HostWish;
+  /**
+   * Instead of `host`, several machines that share this flake, by name. What stands beside it at the top (`config`, `features`, `channels`, `activate`) holds for each of them: objects merge over it, lists and words replace it. `null`: there is no such host any more, and flake.nix is to have none.
+   */
+  hosts?: {
+    [k: string]: MachineWish;
+  };
   config?: ConfigWish;
   /**
    * The inputs of the flake, by name: a flake reference, or an object where more than the url is to be said. `flake.nix` declares each of them; inputs that are not named here are left alone.
@@ -71,46 +113,34 @@ export interface Spec {
      */
     [k: string]: string;
   };
-  /**
-   * Experimental features of Nix that are to be enabled permanently. On NixOS this is `nix.settings.experimental-features` of the configuration, elsewhere the nix.conf that wins. Features that are enabled already stay.
-   *
-   * Items: Name of an experimental feature.
-   */
-  features?: string[];
+  features?: Features;
   lock?: LockWish;
   /**
    * `track`: a repository is there (made if need be), and the files that the flake refers to are visible to Nix, as tracked or as intent to add; never `git add .`, never a commit. `off`: git is not looked at.
    */
   git?: 'track' | 'off';
-  /**
-   * `keep`: channels are not looked at. `retire`: no channel of root or of a user, and no stale NIX_PATH, is left.
-   */
-  channels?: 'keep' | 'retire';
+  channels?: Channels;
   /**
    * Findings that are known and accepted: a wish whose every finding is acknowledged is counted apart, changes no exit code, and apply leaves it alone. Each is named by its id (`reflake check -v`), and counts until its date.
    */
   ack?: Acknowledgement[];
-  /**
-   * What becomes of the system that the flake describes. `none`: nothing is built. `build`: it must build. `test`: it runs, and the boot default stays. `boot`: it is the boot default. `switch`: both.
-   */
-  activate?: 'none' | 'build' | 'test' | 'boot' | 'switch';
+  activate?: Activate;
 }
 /**
  * The one machine that this spec is about. A machine of another name or system is refused.
  */
 export interface HostWish {
-  /**
-   * The host name of the machine, and of its configuration where `attribute` says no other.
-   */
-  name: string;
-  /**
-   * The name in `nixosConfigurations`, where it is another one than the host's.
-   */
-  attribute?: string;
-  /**
-   * Nix's word for processor and kernel. `nix eval --impure --expr builtins.currentSystem` prints that of a machine.
-   */
-  system: string;
+  name: HostName;
+  attribute?: HostAttribute;
+  system: HostSystem;
+}
+/**
+ * The machine by which it is known, and its configuration in flake.nix.
+ */
+export interface OneOfMany {
+  name?: HostName;
+  attribute?: HostAttribute;
+  system: HostSystem;
 }
 /**
  * The directory that holds the configuration.

@@ -11,13 +11,15 @@ import { diffLines } from 'diff';
 import fc from 'fast-check';
 import { digestOf } from '../core/canonical.ts';
 import { CODES, type Code, entryOf } from '../core/codes.ts';
-import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty } from '../core/finding.ts';
+import { changesOf, findingsOf, isBar, isBlocked, isChange, isEmpty, wishesIn } from '../core/finding.ts';
+import { keyOf } from '../core/leaf.ts';
 import type { Host } from '../core/machine/host.ts';
 import { matches, type Plan } from '../core/model.ts';
 import { absolute } from '../core/path.ts';
 import { editsOf } from '../core/plan/edits.ts';
 import { isIntact, plan as planOf } from '../core/plan/planner.ts';
-import { leavesOf } from '../core/spec/leaves.ts';
+import { hostsOf } from '../core/spec/hosts.ts';
+import { wishesOf } from '../core/spec/leaves.ts';
 import { loadSpec } from '../core/spec/load.ts';
 import { resolve } from '../core/spec/wishes.ts';
 import { execute } from '../core/transaction/executor.ts';
@@ -36,6 +38,7 @@ import {
   undoable,
 } from './support/faults.ts';
 import {
+  aboutOf,
   BASES,
   machineOf,
   type NamedCase,
@@ -159,7 +162,7 @@ describe('where nothing is there to look at, nothing holds', () => {
     const spec = { config: { owner: null }, git: 'track', activate: 'switch', lock: { maxAge: '30d', allow: ['x:*'] } };
     const { host } = memoryScene({}, toolsOf({ tools: 'none' }), { name: '', system: '', machineId: '' }).open();
     const loaded = await loadSpec('spec.json', specOf({ spec }));
-    const resolved = loaded.ok ? resolve(loaded.spec, host, { ...RUN, caller: SRID_HIMSELF }) : loaded;
+    const resolved = loaded.ok ? resolve(loaded.hosts.views[0].spec, host, { ...RUN, caller: SRID_HIMSELF }) : loaded;
     if (!loaded.ok || !resolved.ok) throw new Error(JSON.stringify(resolved));
     const { plan } = await planOf(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, {
       isSelected: (name) => names.includes(name),
@@ -221,9 +224,12 @@ const quiet = ({ steps }: Plan): readonly string[] =>
   });
 
 /** Each wish of the spec has one answer, in one step. */
-function answered(one: Drawn, { steps, leftOut }: Plan): readonly string[] {
-  const wished = leavesOf(JSON.parse(specOf(one)));
-  const given = [...steps.flatMap(({ verdicts }) => verdicts.map(({ wish }) => wish)), ...leftOut];
+function answered(one: Drawn, { steps, leftOut, host }: Plan): readonly string[] {
+  const hosts = hostsOf(JSON.parse(specOf(one)));
+  const { spec, run } = aboutOf(hosts, { facts: host }, one.run)!;
+  const about = { spec, hosts: hosts.views, gone: hosts.gone, isMachine: run.isMachine ?? true };
+  const wished = wishesOf({ ...about, ...(run.key !== undefined && { key: run.key }) }).map(keyOf);
+  const given = [...steps.flatMap(({ verdicts }) => verdicts.map(keyOf)), ...leftOut];
   return [
     ...wished.filter((wish) => !given.includes(wish)).map((wish) => `${wish} is not answered`),
     ...given.filter((wish) => !wished.includes(wish)).map((wish) => `${wish} was not wished`),
@@ -237,9 +243,12 @@ function answered(one: Drawn, { steps, leftOut }: Plan): readonly string[] {
 function told(plan: Plan): readonly string[] {
   const findings = findingsOf(plan);
   return plan.steps.flatMap(({ verdicts }) =>
-    verdicts.flatMap(({ wish, verdict, by }) => {
+    verdicts.flatMap(({ verdict, by, ...leaf }) => {
+      const wish = keyOf(leaf);
       const against = findings.filter(
-        (finding) => finding.wish === wish && entryOf(finding.code).verdict !== undefined,
+        (finding) =>
+          (finding.hosts === undefined ? finding.wish === leaf.wish : wishesIn(finding).includes(wish)) &&
+          entryOf(finding.code).verdict !== undefined,
       );
       if (verdict === 'holds')
         return against.length === 0 ? [] : [`${wish} holds, and ${against.map(({ code }) => code).join(' ')} is told`];
@@ -443,10 +452,30 @@ function drawn(): fc.Arbitrary<Drawn> {
           },
           { requiredKeys: [] },
         ),
+        others: fc.constantFrom(undefined, undefined, 0, 1, 2, 12),
+        isMachine: fc.constantFrom(true, true, true, false),
+        gone: fc.constantFrom([], ['other'], ['never-was']),
       })
       .map(
-        ({ configuration, flakeNix, lock, conf, userConf, extra, sub, hard, git, repository, back, spec }): Drawn => ({
+        ({
+          configuration,
+          flakeNix,
+          lock,
+          conf,
+          userConf,
+          extra,
+          sub,
+          hard,
+          git,
+          repository,
+          back,
+          spec,
+          others,
+          isMachine,
+          gone,
+        }): Drawn => ({
           base: chosen,
+          run: { isMachine },
           machine: Object.fromEntries([
             ...(chosen === 'empty' ? [] : place(`${dir}/configuration.nix`, configuration)),
             ...(chosen === 'empty' ? [] : place(`${dir}/flake.nix`, flakeNix)),
@@ -467,6 +496,7 @@ function drawn(): fc.Arbitrary<Drawn> {
             ...(back && chosen === 'settled' ? ([['/etc/nixos/configuration.nix', '{ }\n']] as [string, Leaf][]) : []),
           ]),
           spec: {
+            ...(others !== undefined && manyHosts(others, gone)),
             ...(git && { git }),
             ...(spec.features !== undefined && { features: spec.features }),
             ...(spec.inputs && { inputs: { nixpkgs: spec.inputs } }),
@@ -475,6 +505,19 @@ function drawn(): fc.Arbitrary<Drawn> {
         }),
       );
   });
+}
+
+/** A patch that makes the machine of the spec one of several: a second one of its modules, others of files that are not there. */
+function manyHosts(others: number, gone: readonly string[]): object {
+  const host = (number: number): object => ({
+    host: { system: number % 2 === 0 ? 'x86_64-linux' : 'aarch64-linux' },
+    ...(number > 0 && { config: { modules: number === 1 ? ['./configuration.nix'] : [`./extra-${number % 3}.nix`] } }),
+  });
+  const names = Array.from({ length: others + 1 }, (_, number) => [
+    number === 0 ? 'nixos' : `h${number}`,
+    host(number),
+  ]);
+  return { host: null, hosts: { ...Object.fromEntries(names), ...Object.fromEntries(gone.map((one) => [one, null])) } };
 }
 
 function update(one: NamedCase, found: ReturnType<typeof summaryOf>): void {

@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Event, Reporter } from '../../core/event.ts';
+import { wishesIn } from '../../core/finding.ts';
 import type { Finding } from '../../core/model.ts';
 import { jsonLine } from './escape.ts';
 import type { About, Screen } from './screen.ts';
@@ -28,7 +29,7 @@ function published(event: Event, about: About): readonly object[] {
       const { blobs: _blobs, readSet: _readSet, steps, id, ...plan } = event.plan;
       const shown = steps.map((step) => ({
         ...step,
-        findings: step.findings.map((finding): Finding => placed(finding, finding.wish, about)),
+        findings: step.findings.map((finding): Finding => placed(finding, wishesIn(finding)[0], about)),
       }));
       return [{ type: 'planned', plan: { ...plan, ...(!event.isPartial && { id }), steps: shown } }];
     }

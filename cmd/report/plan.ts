@@ -1,8 +1,9 @@
 // Draws a plan for people: the changes, grouped by file, each with the wish that it is for.
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import { findingsOf, isBar, isChange, tallyOf } from '../../core/finding.ts';
+import { findingsOf, isBar, isChange, tallyOf, wishesIn } from '../../core/finding.ts';
 import { fromPointer, pointerWords, toPointer } from '../../core/formats/json-pointer.ts';
+import { keyOf } from '../../core/leaf.ts';
 import type { Change, Edit, Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { Style, Theme } from './colour.ts';
@@ -49,7 +50,8 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
   const rows = rowsOf(plan);
   const lines = plan.steps.flatMap(({ provider, findings }) =>
     findings.filter(isChange).map((change) => {
-      const place = change.wish === undefined ? undefined : words.locate?.(change.wish);
+      const [wish] = wishesIn(change);
+      const place = wish === undefined ? undefined : words.locate?.(wish);
       const value = valueWords(change, isSecretName(change.subject), (text) => JSON.stringify(text), theme);
       const facts = [
         'change',
@@ -58,7 +60,7 @@ export function planLog(plan: Plan, words: PlanWords, theme: Theme): string {
         theme.show(nameOf(change.path, words)),
         theme.show(change.subject),
         value,
-        change.wish === undefined ? '' : theme.show(`spec:${change.wish}`),
+        wish === undefined ? '' : theme.show(`spec:${wish}`),
         place === undefined ? '' : theme.show(`${place.file}:${place.line}`),
         // The reason too, for a reader who has only the log of a nightly check.
         `# ${isSecretName(change.subject) ? '' : `${theme.show(change.because)} `}[${change.code}]`,
@@ -93,9 +95,9 @@ export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: The
     return `${head} ${theme.show(plan.host.name)} matches ${theme.show(spec)} ${time}.`;
   const open = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict !== 'holds'));
   const named =
-    open.length === 0 ? '' : `; undecided: ${open.map(({ wish }) => theme.show(pointerWords(wish))).join(', ')}`;
+    open.length === 0 ? '' : `; undecided: ${open.map((one) => theme.show(pointerWords(keyOf(one)))).join(', ')}`;
   const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
-  const known = (plan.acknowledged ?? []).map(({ wish }) => theme.show(pointerWords(wish)));
+  const known = (plan.acknowledged ?? []).map((one) => theme.show(pointerWords(keyOf(one))));
   const left = known.length === 0 ? '' : `; acknowledged: ${known.join(', ')}`;
   const all = wishes + leftOut + acknowledged;
   return `${theme.paint('bold', 'No changes:')} ${hold} of ${all} wishes hold ${time}${named}${out}${left}.`;
@@ -104,8 +106,10 @@ export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: The
 /** `acknowledged until 2027-03-01: features (vendor pin)`, one line for each wish. */
 export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>
   acknowledged
-    .map(({ wish, reason, until }) =>
-      theme.show(`acknowledged${until === undefined ? '' : ` until ${until}`}: ${pointerWords(wish)} (${reason})`),
+    .map(({ reason, until, ...leaf }) =>
+      theme.show(
+        `acknowledged${until === undefined ? '' : ` until ${until}`}: ${pointerWords(keyOf(leaf))} (${reason})`,
+      ),
     )
     .join('\n');
 
@@ -192,13 +196,13 @@ const labelOf = ({ remedy: { action }, subject }: Change): string => (action ===
 
 /** For a file the wishes behind it; for an aspect how much it concerns. */
 function rightOf(row: Row): string {
-  const wishes = row.changes.flatMap(({ wish }) => wish ?? []);
+  const wishes = row.changes.flatMap(wishesIn);
   if (row.kind === 'file') return wishes.length === 0 ? '' : `spec:${commonPointer(wishes)}`;
   const [change] = row.changes;
   if (change.remedy.action === 'activate') return 'asks first';
   if (row.changes.length > 1) return `${row.changes.length} paths`;
   const count = /\b\d+ (?:paths?|files?|entry|entries|inputs?)\b/.exec(change.because)?.[0];
-  return count ?? (change.wish === undefined ? '' : `spec:${change.wish}`);
+  return count ?? (wishes[0] === undefined ? '' : `spec:${wishes[0]}`);
 }
 
 /** The prefix that all pointers share; where they share none, the beginning of the first. */

@@ -40,6 +40,8 @@ export interface Io {
 export interface GlobalOptions {
   readonly spec?: string | undefined;
   readonly trustSpecOf?: string | undefined;
+  /** The host of a spec with several; `all`: only the repository. */
+  readonly host?: string | undefined;
   readonly root: string;
   readonly state?: string | undefined;
   /** Each `FORMAT` or `FORMAT=FILE`. */

@@ -7,9 +7,9 @@ import { type People, people } from '../../core/machine/people.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
 import type { Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, join } from '../../core/path.ts';
+import type { Spec } from '../../core/spec/hosts.ts';
 import { ownerOf, placesIn } from '../../core/spec/wishes.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
-import type { Spec } from '../../schemas/spec.gen.ts';
 
 /**
  * Sets that user on the host, and returns the user that programs run as. Under --root that is the caller, since users of the

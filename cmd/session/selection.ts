@@ -1,9 +1,10 @@
 // --only and --skip: chooses the providers that look, by their names and by words of the spec. Pure.
 
 import type { JsonPointer } from '../../core/diagnostic.ts';
+import { toPointer } from '../../core/formats/json-pointer.ts';
 import type { Descriptor } from '../../core/plan/provider.ts';
+import type { Spec } from '../../core/spec/hosts.ts';
 import { isAnyMatch, isUnder, leavesOf } from '../../core/spec/leaves.ts';
-import type { Spec } from '../../schemas/spec.gen.ts';
 import type { GlobalOptions, Usage } from './io.ts';
 
 export interface Selected {
@@ -20,8 +21,9 @@ export function selectionOf(
   { only = [], skip = [] }: Pick<GlobalOptions, 'only' | 'skip'>,
   spec: Spec,
   providers: readonly Descriptor[],
+  gone: readonly string[] = [],
 ): Selected {
-  const leaves = leavesOf(spec);
+  const leaves = [...leavesOf(spec), ...gone.map((name) => toPointer(['hosts', name]))];
   const names = providers.map(({ name }) => name);
   for (const word of [...only, ...skip])
     if (!names.includes(word) && !leaves.some((leaf) => isUnder(leaf, word))) throw noWish(word, leaves, names);

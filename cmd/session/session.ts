@@ -11,6 +11,7 @@ import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
 import { stateDirsToCome } from '../../core/host/state-place.ts';
 import { findSpec, isDirectory, rootsState, stateDir, systemUser, trustedBy } from '../../core/host/surroundings.ts';
+import { leafFrom, underHost } from '../../core/leaf.ts';
 import type { Host } from '../../core/machine/host.ts';
 import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
@@ -23,11 +24,12 @@ import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
-import { IMPLIED, leavesOf } from '../../core/spec/leaves.ts';
+import type { Spec } from '../../core/spec/hosts.ts';
+import { IMPLIED, wishesOf } from '../../core/spec/leaves.ts';
 import { loadSpec } from '../../core/spec/load.ts';
+import { chooseHost } from '../../core/spec/which-host.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { PROVIDERS } from '../../providers/index.ts';
-import type { Spec } from '../../schemas/spec.gen.ts';
 import { type End, exitOfProblems } from './exit.ts';
 import { filesFor } from './files.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
@@ -122,11 +124,15 @@ export async function sessionOf(
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
   const isRunning = place.root === '/';
   const now = Math.floor(Date.now() / 1000);
-  const person = await personFor(place.host, spec.spec, caller, isRunning);
+  const choice = chooseHost(spec.hosts, place.host.facts, isRunning, options.host);
+  if (choice.kind === 'open') throw { usage: choice.why } satisfies Usage;
+  const { view, isMachine } = choice;
+  const person = await personFor(place.host, view.spec, caller, isRunning);
   const recorded = recordedMachine(options, place);
   const allow = { downgrade: options.allowDowngrade, rename: options.allowRename };
-  const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow };
-  const { isSelected, spec: selected } = selectionOf(options, spec.spec, PROVIDERS);
+  const about = { hosts: spec.hosts, key: view.key, isMachine };
+  const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow, ...about };
+  const { isSelected, spec: selected } = selectionOf(options, view.spec, PROVIDERS, spec.hosts.gone);
   const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(resolved.diagnostics, sources, reporting);
@@ -141,7 +147,7 @@ export async function sessionOf(
   learn({
     spec: file,
     source: (name) => (name === file ? text : textOf(shown, name, mayRead)),
-    locate: (pointer) => spec.locate(pointer) ?? spec.locate(IMPLIED[pointer] ?? pointer),
+    locate: locateIn(spec),
     dir: wishes.dir,
     base: baseOf(wishes.dir, io.cwd, isRunning),
     mayRead,
@@ -155,7 +161,7 @@ export async function sessionOf(
     wishes,
     shown,
     warnings: [...spec.diagnostics, ...resolved.diagnostics],
-    locate: spec.locate,
+    locate: locateIn(spec),
     mayRead,
     report,
     // Of a part of the wishes nothing says that an acknowledgement is idle.
@@ -164,12 +170,22 @@ export async function sessionOf(
       place.host.refresh();
       const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());
       const { evaluate = 'never' } = options;
-      const selection = { isSelected, leaves: leavesOf(spec.spec), presumed, evaluate, ...how };
+      const selection = { isSelected, leaves: wishesOf({ ...wishes, spec: view.spec }), presumed, evaluate, ...how };
       return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
     },
   };
   return { ok: true, session };
 }
+
+/** The place of a wish; of an implied one that of what implies it, and of a host's without a word of it that of its name. */
+const locateIn =
+  ({ locate }: Pick<Loaded, 'locate'>): Session['locate'] =>
+  (pointer) => {
+    const { host, wish } = leafFrom(pointer);
+    const implied = IMPLIED[wish] ?? wish;
+    if (host === undefined) return locate(pointer) ?? locate(implied);
+    return locate(pointer) ?? locate(underHost(host, implied)) ?? locate(underHost(host, ''), 'key');
+  };
 
 /** Who runs it above the configuration, as in a repository of several, reads names from there. */
 const baseOf = (dir: AbsPath, cwd: string, isRunning: boolean): AbsPath => {

@@ -10,7 +10,7 @@ import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
-import { type HostModule, hostModulesIn, modulesNamedBy } from './host-modules.ts';
+import { type HostModule, type HostRoots, hostModulesIn, modulesNamedBy } from './host-modules.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
@@ -25,7 +25,7 @@ export interface Documents {
   readonly nix: (path: AbsPath) => NixFile;
   /** The files that the flake refers to, and the doubts: places that may refer to more. */
   readonly modules: () => ModuleGraph;
-  /** The modules of the host that are files. */
+  /** The modules of the hosts that are files. */
   readonly hostModules: () => readonly HostModule[];
   /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
@@ -44,19 +44,22 @@ export interface Documents {
 /** Where the documents are. */
 export interface Located {
   readonly dir: AbsPath;
-  /** The attribute of nixosConfigurations. */
-  readonly host: string;
-  /** Relative to `dir`. Left out: those that flake.nix names. */
-  readonly modules?: readonly string[] | undefined;
+  readonly hosts: readonly HostRoots[];
   /** The home of the person whose Nix and git read the configuration. */
   readonly home: string;
 }
 
-export function documentsOf({ dir, host, modules, home }: Located, reader: Reader): Documents {
+export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Documents {
   const repository = lazily(() => repositoryOf(dir, reader));
   const flakePath = join(dir, './flake.nix');
   const flake = (): NixFile => nixFile(reader, flakePath);
-  const named = lazily(() => modules ?? modulesNamedBy(flake(), wholeFlake(), host));
+  const named = lazily(() => {
+    const file = flake();
+    return hosts.map(({ attribute, modules }) => ({
+      attribute,
+      named: modules ?? modulesNamedBy(file, wholeFlake(), attribute),
+    }));
+  });
   const ignored = (path: AbsPath): string | undefined => {
     const found = repository() ?? { top: dir, gitDir: join(dir, './.git') };
     return ignoredBy(found, path, home, reader);
@@ -65,7 +68,7 @@ export function documentsOf({ dir, host, modules, home }: Located, reader: Reade
   const roots = (): Roots => ({
     dir,
     within: within(),
-    entries: ['flake.nix', 'flake.lock', ...(named() ?? [])],
+    entries: [...new Set(['flake.nix', 'flake.lock', ...named().flatMap((host) => host.named ?? [])])],
     isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
   const allMentioned = lazily(() => mentioned(roots(), reader));

@@ -1,16 +1,27 @@
-// Finds the modules of the host: those of the spec, else those that flake.nix names, else those that a new flake gets.
+// Finds the modules of the hosts: of each those of the spec, else those that flake.nix names, else those that a new flake gets.
 
 import type { OpenedFlake } from '../formats/flake/flake.ts';
 import { DEFAULT_MODULES } from '../formats/flake/wish.ts';
+import type { HostDecl } from '../formats/flake-hosts/host.ts';
 import type { Reader } from '../machine/reader.ts';
+import { oncePer } from '../once.ts';
 import { type AbsPath, join } from '../path.ts';
 import type { ModuleGraph, Roots } from './graph.ts';
 import { type ModuleFile, moduleFile } from './module-file.ts';
 import type { NixFile } from './nix-text.ts';
 
-/** `named`: the path in the spec or in flake.nix. */
+/** A host whose modules are looked at. */
+export interface HostRoots {
+  /** In nixosConfigurations. */
+  readonly attribute: string;
+  /** Relative to the flake. Left out: those that flake.nix names. */
+  readonly modules?: readonly string[] | undefined;
+}
+
+/** `named`: the path in the spec or in flake.nix. `hosts`: the attributes of those that have it. */
 export interface HostModule {
   readonly named: AbsPath;
+  readonly hosts: readonly string[];
   readonly file: ModuleFile;
 }
 
@@ -24,7 +35,7 @@ export function modulesNamedBy(
   if (!opened?.ok) return undefined;
   const { hosts } = opened.flake.outputs;
   if (hosts.kind === 'opaque') return undefined;
-  const found = hosts.kind === 'static' ? hosts.hosts.find(({ name }) => name === host) : undefined;
+  const found = hosts.kind === 'static' ? byName(hosts.hosts).get(host) : undefined;
   // A host that is not declared yet gets the modules of a new flake.
   if (found === undefined) return hosts.kind === 'static' && !hosts.complete ? undefined : DEFAULT_MODULES;
   if (found.kind === 'opaque') return undefined;
@@ -34,14 +45,27 @@ export function modulesNamedBy(
   return paths.length === 0 && found.modules.some(({ kind }) => kind === 'unknown') ? undefined : paths;
 }
 
-/** `named` undefined: no text names them; then the installers' modules, if the flake refers to them. Throws `unreadable`. */
+const byName = oncePer((hosts: readonly HostDecl[]) => new Map(hosts.map((host) => [host.name, host])));
+
+/** A host and the modules that are named for it. */
+export interface NamedModules {
+  readonly attribute: string;
+  /** Undefined: no text names them; then it has the installers' modules, if the flake refers to them. */
+  readonly named: readonly string[] | undefined;
+}
+
+/** Each module once, with its hosts. Throws `unreadable`. */
 export function hostModulesIn(
-  named: readonly string[] | undefined,
+  hosts: readonly NamedModules[],
   graph: () => ModuleGraph,
   { dir, within }: Roots,
   reader: Reader,
 ): readonly HostModule[] {
-  const paths = (named ?? DEFAULT_MODULES).map((path) => join(dir, path));
-  const known = named === undefined ? paths.filter((path) => graph().files.has(path)) : paths;
-  return known.map((path) => ({ named: path, file: moduleFile(path, within, reader) }));
+  const found = new Map<AbsPath, string[]>();
+  for (const { attribute, named } of hosts) {
+    const paths = (named ?? DEFAULT_MODULES).map((path) => join(dir, path));
+    const known = named === undefined ? paths.filter((path) => graph().files.has(path)) : paths;
+    for (const path of known) found.set(path, [...(found.get(path) ?? []), attribute]);
+  }
+  return [...found].map(([named, all]) => ({ named, hosts: all, file: moduleFile(named, within, reader) }));
 }

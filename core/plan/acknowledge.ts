@@ -4,6 +4,7 @@
 import { digestOfJson } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
 import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
+import { keyOf } from '../leaf.ts';
 import type { Acknowledged, Digest, Finding, Plan } from '../model.ts';
 import { type AbsPath, isWithin, relativeTo } from '../path.ts';
 import type { Wishes } from '../spec/wishes.ts';
@@ -17,15 +18,14 @@ export const withId = (finding: Finding, dir: AbsPath): Finding =>
 /**
  * All that says what was found, its words too: a second source that is not allowed is another finding than the first. Whoever finds
  * the same once more finds it under the same id, on another machine and on another day: paths are relative to the configuration,
- * and ages and dates are left out.
+ * and ages, dates and hosts are left out: what several of them share is one thing.
  */
-function idOf({ code, wish, host, subject, path, from, to, because }: Finding, dir: AbsPath): Digest {
+function idOf({ code, wish, subject, path, from, to, because }: Finding, dir: AbsPath): Digest {
   const place = path === undefined ? undefined : isWithin(path, dir) ? relativeTo(path, dir) : path;
   return digestOfJson({
     code,
     wish: wish ?? '',
     subject,
-    ...(host !== undefined && { host }),
     ...(place !== undefined && { path: place }),
     because: lasting(because.replaceAll(dir, '.')),
     ...(from !== undefined && { from: lasting(from) }),
@@ -49,26 +49,31 @@ export function acknowledgedIn(
   if (valid.length === 0) return [];
   const findings = steps.flatMap((step) => step.findings).filter(({ id }) => id !== undefined);
   const open = steps.flatMap(({ verdicts }) => verdicts).filter(({ verdict }) => verdict !== 'holds');
-  return open.flatMap(({ wish }): Acknowledged[] => {
-    const own = findings.filter((finding) => finding.wish === wish);
+  return open.flatMap(({ wish, host }): Acknowledged[] => {
+    const own = findings.filter(
+      (finding) => finding.wish === wish && (host === undefined || (finding.hosts?.includes(host) ?? true)),
+    );
     const acks = own.map(({ id }) => valid.find(({ finding }) => id!.startsWith(finding)));
     const [first] = acks;
     // A wish that another wish's finding bars has no finding of its own.
     if (first === undefined || acks.some((one) => one === undefined)) return [];
     const { reason, until } = first;
-    return [{ wish, findings: own, reason, ...(until !== undefined && { until }) }];
+    return [
+      { wish, ...(host !== undefined && { host }), findings: own, reason, ...(until !== undefined && { until }) },
+    ];
   });
 }
 
 /** The findings that could be acknowledged and are not: each has an id, and its wish does not hold. */
 export function openIn({ steps, acknowledged = [] }: Pick<Plan, 'steps' | 'acknowledged'>): readonly Identified[] {
-  const known = new Set(acknowledged.map(({ wish }) => wish));
-  const open = new Set(
-    steps.flatMap(({ verdicts }) => verdicts.flatMap(({ wish, verdict }) => (verdict === 'holds' ? [] : [wish]))),
-  );
+  const known = new Set(acknowledged.map(keyOf));
+  const open = steps
+    .flatMap(({ verdicts }) => verdicts)
+    .filter((one) => one.verdict !== 'holds' && !known.has(keyOf(one)));
+  const concerns = ({ wish, hosts }: Finding): boolean =>
+    open.some((one) => one.wish === wish && (one.host === undefined || (hosts?.includes(one.host) ?? true)));
   const found = steps.flatMap(({ findings }) => findings).filter(isIdentified);
-  const unknown = found.filter(({ wish }) => open.has(wish) && !known.has(wish));
-  return [...new Map(unknown.map((finding) => [finding.id, finding])).values()];
+  return [...new Map(found.filter(concerns).map((finding) => [finding.id, finding])).values()];
 }
 
 export type Identified = Finding & { readonly id: Digest; readonly wish: JsonPointer };
@@ -105,7 +110,8 @@ const dayOf = (now: number): string => new Date(now * 1000).toISOString().slice(
 export const leaving = ({ features, ...wishes }: Wishes, leftAlone: ReadonlySet<JsonPointer>): Wishes => ({
   ...wishes,
   leftAlone,
-  ...(features && !leftAlone.has('/features') && { features }),
+  ...(features &&
+    !leftAlone.has(keyOf({ wish: '/features', ...(wishes.key && { host: wishes.key }) })) && { features }),
   lock: {
     ...(wishes.lock.maxAgeSeconds !== undefined &&
       !leftAlone.has('/lock/maxAge') && { maxAgeSeconds: wishes.lock.maxAgeSeconds }),

@@ -97,13 +97,13 @@ const NAMES_ONLY: ReadonlySet<string> = new Set([
 const SHOWN: ReadonlySet<string> = new Set(['owner', 'mode', 'config.path', 'config.from', 'git', 'activate']);
 
 function discreetFinding(finding: Finding, mayRead: MayRead): Finding {
-  const { code, wish, host, subject, path, at, remedy } = finding;
+  const { code, wish, hosts, subject, path, at, remedy } = finding;
   const isShown =
     remedy.by === 'plan' ? SHOWN.has(subject) : NAMES_ONLY.has(code) && at === undefined && remedy.by === 'you';
   if (isShown && finding.evidence === undefined) return finding;
   const closed = closedPlace(finding, mayRead);
   if (closed === undefined) return finding;
-  const kept = { code, subject, ...(wish !== undefined && { wish }), ...(host !== undefined && { host }) };
+  const kept = { code, subject, ...(wish !== undefined && { wish }), ...(hosts !== undefined && { hosts }) };
   if (remedy.by === 'plan') return { ...kept, ...(path && { path }), because: withheld(closed), remedy };
   return {
     ...kept,

@@ -33,9 +33,7 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
     found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
   );
   // Nix is not asked after a guard has ended the look, or where an error bars a wish.
-  const isBarred = looked.some(
-    ({ found }) => found === undefined || found.rest?.verdict === 'blocked' || found.findings.some(isBlocking),
-  );
+  const isBarred = looked.some(({ found }) => found === undefined || isBarring(found, wishes.key));
   if (policy === 'never' || asked.length === 0 || isBarred) return looked;
   const besides = [...new Set(asked.flatMap((asks) => asks.besides ?? []))];
   const question = { host: wishes.host.attribute, toplevel: asked.some(({ toplevel }) => toplevel) };
@@ -52,7 +50,7 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
   if (said === undefined) return withFailure(looked, failed(whole, wishes));
   const withBesides = besides.length > 0 ? evaluatedIn((await ask(besides)).whole) : undefined;
   const answer = (asks: Asks): Decided => asks.decide(said, withBesides);
-  return looked.map((one) => ({ ...one, found: one.found && settledBy(one.found, answer) }));
+  return looked.map((one) => ({ ...one, found: one.found && settledBy(one.found, answer, wishes.key) }));
 }
 
 /** Adds the finding to the provider that answers its wish; one without a wish to the first provider that asked. */
@@ -66,6 +64,16 @@ function withFailure(looked: readonly Looked[], finding: Finding): readonly Look
   );
 }
 
+/** True for what is of the repository, or of this machine's host: Nix is asked about that one alone. */
+const ofHost =
+  (key: string | undefined) =>
+  ({ hosts }: { readonly hosts?: readonly string[] }): boolean =>
+    hosts === undefined || key === undefined || hosts.includes(key);
+
+/** True if an error bars a wish; that of another host bars nothing here. */
+const isBarring = ({ rest = [], findings }: Difference, key: string | undefined): boolean =>
+  [...rest.filter(({ verdict }) => verdict === 'blocked'), ...findings.filter(isBlocking)].some(ofHost(key));
+
 const isBlocking = ({ code, wish }: Finding): boolean => wish !== undefined && entryOf(code).verdict === 'blocked';
 
 const isOpen = ({ code }: Finding): boolean => entryOf(code).verdict === 'undecided';
@@ -76,20 +84,22 @@ const evaluatedIn = (evaluation: Evaluation | undefined): Evaluated | undefined 
 type Decided = ReturnType<Asks['decide']>;
 
 /** Findings that the texts gave for certain stay, and are not repeated. Nix sees edits of the plan as done. */
-function settledBy(found: Difference, answer: (asks: Asks) => Decided): Difference {
-  const { asks, rest, ...others } = found;
+function settledBy(found: Difference, answer: (asks: Asks) => Decided, key: string | undefined): Difference {
+  const { asks, rest = [], ...others } = found;
   if (asks === undefined) return found;
-  const certain = found.findings.filter((one) => !isOpen(one));
+  const isAsked = ofHost(key);
+  const certain = found.findings.filter((one) => !isOpen(one) || !isAsked(one));
   const wishes = new Set(
     certain.flatMap(({ wish, remedy }) => (remedy.by === 'plan' || wish === undefined ? [] : [wish])),
   );
   const answered = answer(asks);
   const news = answered.findings.filter(({ wish }) => wish === undefined || !wishes.has(wish));
-  const left = rest?.verdict === 'undecided' ? answered.rest : rest;
+  const open = rest.filter((one) => one.verdict === 'undecided' && isAsked(one));
+  const left = [...rest.filter((one) => !open.includes(one)), ...(open.length > 0 ? (answered.rest ?? []) : [])];
   return {
     ...others,
     findings: [...certain, ...news],
-    ...(left && { rest: left }),
+    ...(left.length > 0 && { rest: left }),
   };
 }
 

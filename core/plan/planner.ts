@@ -3,10 +3,10 @@
 
 import { digestOf } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
-import type { JsonPointer } from '../diagnostic.ts';
 import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { Reporter } from '../event.ts';
 import { asFinding } from '../finding.ts';
+import { isOfHost, isOfRepository, keyOf, type Leaf } from '../leaf.ts';
 import type { Blobs } from '../machine/host.ts';
 import { below, type Stray, settle } from '../machine/links.ts';
 import type { People } from '../machine/people.ts';
@@ -14,8 +14,8 @@ import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.
 import { strayLink } from '../machine/stray-links.ts';
 import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
 import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
-import { isAnyMatch, leavesOf } from '../spec/leaves.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import { isAnyMatch, wishesOf } from '../spec/leaves.ts';
+import { attributeOf, type Wishes } from '../spec/wishes.ts';
 import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { STATE } from './aside.ts';
@@ -30,7 +30,7 @@ export interface Selection {
   /** True if the provider is to look. Default: all are. */
   readonly isSelected?: (name: string) => boolean;
   /** All wishes that are counted, with those that no selected provider looks at. Default: those of the spec in `wishes`. */
-  readonly leaves?: readonly JsonPointer[];
+  readonly leaves?: readonly Leaf[];
   /** When Nix is asked about what the texts leave open. Default: never. */
   readonly evaluate?: EvaluatePolicy;
   /** Puts that are taken as done before the first look, and are in no edit. */
@@ -58,8 +58,8 @@ export async function plan(
   const acknowledged = acknowledgedIn(whole.plan, wishes);
   if (acknowledged.length === 0) return whole;
   // Acknowledged wishes get no edits, and others may have planned on top of such edits: so all is planned once more.
-  const left = new Set(acknowledged.map(({ wish }) => wish));
-  const leaves = (selection.leaves ?? leavesOf(wishes.spec)).filter((leaf) => !left.has(leaf));
+  const left = new Set(acknowledged.map(keyOf));
+  const leaves = (selection.leaves ?? wishesOf(wishes)).filter((leaf) => !left.has(keyOf(leaf)));
   const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
   const { id: _id, evidence: _evidence, ...body } = others.plan;
   return { ...others, plan: withIds({ ...body, acknowledged }) };
@@ -71,13 +71,7 @@ async function planOnce(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  {
-    isSelected = () => true,
-    bytes = true,
-    leaves = leavesOf(wishes.spec),
-    presumed = [],
-    evaluate = 'never',
-  }: Selection,
+  { isSelected = () => true, bytes = true, leaves = wishesOf(wishes), presumed = [], evaluate = 'never' }: Selection,
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
@@ -89,10 +83,12 @@ async function planOnce(
   let documents = documentsFor(wishes, stage);
   let guard: Finding | undefined;
   const isLeftAlone = ({ answers, concerns = [] }: AnyProvider): boolean => {
-    const own = leavesOf(wishes.spec).filter((leaf) => isAnyMatch(leaf, [...answers, ...concerns]));
-    return own.length > 0 && own.every((leaf) => wishes.leftAlone.has(leaf));
+    if (wishes.leftAlone.size === 0) return false;
+    const own = wishesOf(wishes).filter(({ wish }) => isAnyMatch(wish, [...answers, ...concerns]));
+    return own.length > 0 && own.every((leaf) => wishes.leftAlone.has(keyOf(leaf)));
   };
-  for (const provider of providers.filter((one) => isSelected(one.name) && !isLeftAlone(one))) {
+  const isMeant = (one: AnyProvider): boolean => wishes.isMachine || !one.ofMachine;
+  for (const provider of providers.filter((one) => isSelected(one.name) && isMeant(one) && !isLeftAlone(one))) {
     if (guard !== undefined) {
       looked.push({ provider, found: undefined });
       continue;
@@ -100,7 +96,7 @@ async function planOnce(
     report({ type: 'progress', text: provider.name });
     const seen = await lookOrSay(provider, wishes, stage, documents);
     if (seen === undefined) continue;
-    const difference = besides(wishes.leftAlone, withoutConsequences(seen, looked));
+    const difference = besides(wishes.leftAlone, withoutConsequences(ofItsHost(seen, provider, wishes), looked));
     const { blobs: contents = {} } = difference;
     const { edits, strays } = settled(difference, stage, wishes.people);
     const found = [
@@ -122,7 +118,7 @@ async function planOnce(
   // With bytes withheld the planned tree is not known, so Nix can't evaluate it.
   const policy = isPartial ? 'never' : evaluate;
   const last = await decided(looked, { policy, wishes, documents, reader: stage, report });
-  const answers: Answers = answersTo(leaves, last, guard?.code);
+  const answers: Answers = answersTo(leaves, last, guard?.code, isOwn(wishes));
   const moves = [...settledEdits.values()].flatMap((edits) => edits.filter((edit) => edit.op === 'move'));
   // Several providers find the same broken flake.nix; it is told once.
   const told: Finding[] = [];
@@ -145,13 +141,36 @@ async function planOnce(
   return { plan: made, isPartial };
 }
 
+/** True for a wish of this machine's host, or of none in particular. */
+const isOwn =
+  ({ isMachine, key }: Wishes) =>
+  ({ wish, host }: Leaf): boolean =>
+    host === undefined ? isMachine || !isOfHost(wish) : isMachine && host === key;
+
+/** Names this machine's host in findings about what is its own. */
+function ofItsHost(difference: Difference, { ofMachine }: AnyProvider, { key }: Wishes): Difference {
+  if (key === undefined) return difference;
+  const isTheirs = ({ wish, hosts }: Finding): boolean =>
+    hosts === undefined && wish !== undefined && isOfHost(wish) && (ofMachine === true || !isOfRepository(wish));
+  return {
+    ...difference,
+    findings: difference.findings.map((one) => (isTheirs(one) ? { ...one, hosts: [key] } : one)),
+  };
+}
+
 /** Drops the findings of acknowledged wishes: they were told, and bar nothing. */
 function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {
   if (leftAlone.size === 0) return difference;
-  const findings = difference.findings.filter(({ wish }) => wish === undefined || !leftAlone.has(wish));
-  const { rest, ...others } = difference;
-  const isTold = rest === undefined || findings.some(({ code }) => code === rest.by);
-  return { ...others, findings, ...(rest !== undefined && isTold && { rest }) };
+  const findings = difference.findings.flatMap((finding): Finding[] => {
+    const { wish, hosts } = finding;
+    if (wish === undefined) return [finding];
+    if (hosts === undefined) return leftAlone.has(wish) ? [] : [finding];
+    const left = hosts.filter((host) => !leftAlone.has(keyOf({ wish, host })));
+    return left.length === 0 ? [] : [{ ...finding, hosts: left }];
+  });
+  const { rest = [], ...others } = difference;
+  const told = rest.filter(({ by }) => findings.some(({ code }) => code === by));
+  return { ...others, findings, ...(told.length > 0 && { rest: told }) };
 }
 
 const isSameThing = (one: Finding, other: Finding): boolean =>
@@ -166,16 +185,22 @@ const isSameThing = (one: Finding, other: Finding): boolean =>
  * that it bars are then barred by the code of the other finding.
  */
 function withoutConsequences(found: Difference, looked: readonly Looked[]): Difference {
-  const { rest } = found;
+  const [rest] = found.rest ?? [];
   const bar = rest && found.findings.find(({ code, remedy }) => code === rest.by && remedy.by !== 'plan');
   const { wish } = bar ?? {};
   if (rest === undefined || wish === undefined) return found;
   const answerer = looked.find(({ provider }) => isAnyMatch(wish, provider.answers));
-  const { by } = (answerer?.found && answerIn(wish, answerer.found, answerer.provider)) ?? {};
+  const [host] = bar?.hosts ?? [];
+  const leaf: Leaf = { wish, ...(host !== undefined && { host }) };
+  const { by } = (answerer?.found && answerIn(leaf, answerer.found, answerer.provider)) ?? {};
   // A finding that the plan mends is no trouble for the next provider.
   const cause = answerer?.found?.findings.find(({ code, remedy }) => code === by && remedy.by !== 'plan');
   if (by === undefined || cause === undefined || by === rest.by) return found;
-  return { ...found, findings: found.findings.filter((one) => one !== bar), rest: { ...rest, by } };
+  return {
+    ...found,
+    findings: found.findings.filter((one) => one !== bar),
+    rest: found.rest!.map((one) => (one === rest ? { ...one, by } : one)),
+  };
 }
 
 /** A finding that the plan does not mend names the present path: the plan's moves may never be made. */
@@ -198,10 +223,13 @@ export function isIntact(made: Plan): boolean {
 }
 
 /** The wish that an edit is for: that of a finding about its path, else that of any finding that the plan mends. */
-function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<Finding, 'wish' | 'subject'> {
+function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<Finding, 'wish' | 'hosts' | 'subject'> {
   const changes = findings.filter(({ remedy, wish }) => remedy.by === 'plan' && wish !== undefined);
-  const { wish, subject } = changes.find((one) => one.path === path) ?? changes[0] ?? { subject: path ?? '' };
-  return { subject, ...(wish !== undefined && { wish }) };
+  const { wish, hosts, subject }: Pick<Finding, 'wish' | 'hosts' | 'subject'> = changes.find(
+    (one) => one.path === path,
+  ) ??
+    changes[0] ?? { subject: path ?? '' };
+  return { subject, ...(wish !== undefined && { wish }), ...(hosts && { hosts }) };
 }
 
 /** Findings for files with hard links: a new content comes as a new inode, and the other names would keep the old bytes. */
@@ -227,8 +255,8 @@ function hindered(
   if (edits.length === 0) return [];
   return hindrancesTo(edits, stage, { ...before.blobs, ...difference.blobs }, before.edits).map(({ problem, edit }) => {
     const path = edit.op === 'put' ? edit.path : edit.op === 'move' ? edit.from : undefined;
-    const { wish, subject } = wishBehind(difference, path);
-    return asFinding(problem, subject, wish);
+    const { wish, subject, hosts } = wishBehind(difference, path);
+    return { ...asFinding(problem, subject, wish), ...(hosts && { hosts }) };
   });
 }
 
@@ -264,8 +292,11 @@ function settled(
     return path === edit.path ? edit : { ...edit, path };
   });
   if (strays.size > 0) {
-    const { wish, subject } = wishBehind(difference, undefined);
-    const said = [...strays.values()].map((one) => asFinding(strayLink(one, people), subject, wish));
+    const { wish, subject, hosts } = wishBehind(difference, undefined);
+    const said = [...strays.values()].map((one) => ({
+      ...asFinding(strayLink(one, people), subject, wish),
+      ...(hosts && { hosts }),
+    }));
     return { edits: [], strays: said };
   }
   return { edits: isMoved ? found : edits, strays: [] };
@@ -282,9 +313,13 @@ function settledOr(stage: Reader, path: AbsPath): ReturnType<typeof settle> {
 }
 
 /** The documents of the wished configuration, read with the git and Nix settings of its present or future owner. */
-export const documentsFor = ({ dir, host, modules, owner, person, people }: Wishes, reader: Reader): Documents =>
+export const documentsFor = ({ dir, hosts, owner, person, people }: Wishes, reader: Reader): Documents =>
   documentsOf(
-    { dir, host: host.attribute, modules, home: (owner && people.user(owner.uid)?.home) ?? person.home },
+    {
+      dir,
+      hosts: hosts.map(({ spec }) => ({ attribute: attributeOf(spec), modules: spec.config?.modules })),
+      home: (owner && people.user(owner.uid)?.home) ?? person.home,
+    },
     reader,
   );
 
@@ -298,8 +333,8 @@ async function lookOrSay(
     return await provider.look(wishes, stage, documents);
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
-    const wish = leavesOf(wishes.spec).find((leaf) => isAnyMatch(leaf, provider.answers));
-    return barred(asFinding(unreadableProblem(thrown), provider.name, wish));
+    const first = wishesOf(wishes).find(({ wish }) => isAnyMatch(wish, provider.answers));
+    return barred(asFinding(unreadableProblem(thrown), provider.name, first?.wish));
   }
 }
 

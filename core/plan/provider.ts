@@ -19,7 +19,8 @@ export interface Difference {
   readonly edits: readonly Edit[];
   /** The contents that edits name; left out where none does. */
   readonly blobs?: Blobs;
-  readonly rest?: Rest;
+  /** The verdicts of wishes that no finding names; the first that is about a wish counts. */
+  readonly rest?: readonly Rest[];
   readonly asks?: Asks;
   /** Wishes for which there is nothing to look at here: another provider that concerns them decides, if it looks. */
   readonly defers?: readonly Pattern[];
@@ -44,6 +45,8 @@ export interface Rest {
   readonly by: Code;
   /** The wishes; default: all that the provider answers or concerns. */
   readonly of?: readonly Pattern[];
+  /** Of several hosts, those whose wishes; default: all. */
+  readonly hosts?: readonly string[];
 }
 
 /** The facts of a provider before it looks. */
@@ -54,6 +57,10 @@ export interface Descriptor {
   readonly answers: readonly Pattern[];
   /** Wishes that another one answers, and that it may have findings about. */
   readonly concerns?: readonly Pattern[];
+  /** True: of several hosts it looks at this machine's alone, and answers no wish of another. */
+  readonly ofMachine?: true;
+  /** Wishes that such a provider answers for this machine's host, and this one for every other. */
+  readonly answersElsewhere?: readonly Pattern[];
   /** The codes of its findings. The planner adds some: of paths that can't be read, are hard-linked, or behind a stray link. */
   readonly codes: readonly Code[];
   /** The edits it may make. A saved plan may make an edit only if some provider may. Left out: it never edits. */
@@ -93,5 +100,5 @@ export const IN_SYNC: Difference = { findings: [], edits: [] };
 export const barred = (finding: Finding, of?: readonly Pattern[]): Difference => ({
   findings: [finding],
   edits: [],
-  rest: { verdict: 'blocked', by: finding.code, ...(of && { of }) },
+  rest: [{ verdict: 'blocked', by: finding.code, ...(of && { of }), ...(finding.hosts && { hosts: finding.hosts }) }],
 });

@@ -1,9 +1,10 @@
 // Checks that a schema can't express: systems that Nix knows, references that parse, follows that lead somewhere.
 
-import type { Spec } from '../../schemas/spec.gen.ts';
+import type { ConfigWish, WrittenSpec } from '../../schemas/spec.gen.ts';
+import type { JsonPointer } from '../diagnostic.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
-import { pointerWords } from '../formats/json-pointer.ts';
+import { fromPointer, pointerWords, toPointer } from '../formats/json-pointer.ts';
 import { FEATURES } from '../formats/nix-conf/feature-names.ts';
 import { isId, LARGEST_ID, MOST } from '../limits.ts';
 import { absolute, depth, isPossible } from '../path.ts';
@@ -15,18 +16,17 @@ import {
   type Override,
   type Placed,
 } from './inputs.ts';
-import { quote, type SpecProblem } from './schema-errors.ts';
+import { missingKey, quote, type SpecProblem } from './schema-errors.ts';
 import { closest } from './suggest.ts';
 
 /** Every problem of a spec that its schema accepts. */
-export function checkSpec(spec: Spec): readonly SpecProblem[] {
+export function checkSpec(spec: WrittenSpec): readonly SpecProblem[] {
   const inputs = inputsOf(spec);
   const following = followingInputsOf(spec);
   const names = new Set([...inputs, ...following].map(({ name }) => name));
   return [
-    ...checkSystem(spec.host.system),
-    ...checkOwner(spec.config?.owner ?? ''),
-    ...(['path', 'from'] as const).flatMap((key) => checkPlace(key, spec.config?.[key] ?? '/')),
+    ...checkMachine(spec, ''),
+    ...Object.entries(spec.hosts ?? {}).flatMap(([key, one]) => checkMachine(one ?? {}, toPointer(['hosts', key]))),
     ...inputs.flatMap((input) => [
       ...checkUrl(input.url, input.flake, input.urlPointer),
       ...input.overrides.flatMap(({ url, flake, follows, path }) => [
@@ -36,7 +36,110 @@ export function checkSpec(spec: Spec): readonly SpecProblem[] {
       ...saidTwice(input),
     ]),
     ...checkFollowing(following, inputs, names),
-    ...(spec.features ?? []).flatMap(checkFeature),
+    ...checkHosts(spec),
+  ];
+}
+
+/** Problems of the whole that the schema leaves to us: told together with its own. `value`: any. */
+export function checkShape(value: unknown): readonly SpecProblem[] {
+  if (!isObject(value)) return [];
+  const { host, hosts } = value;
+  const which =
+    host !== undefined && hosts !== undefined
+      ? bothPlaces(
+          { value: host, pointer: '/host' },
+          { value: hosts, pointer: '/hosts' },
+          'a spec is about one machine, or about several',
+        )
+      : host === undefined && hosts === undefined
+        ? [missingKey('host', '')]
+        : [];
+  const machines = isObject(hosts) ? Object.keys(hosts).map((key) => toPointer(['hosts', key])) : [''];
+  return [...which, ...machines.flatMap((at) => fromWithoutPath(value, at))];
+}
+
+/** The default of `from` with a path of the host is as good as both together. `at`: of the host. */
+function fromWithoutPath(value: unknown, at: JsonPointer): readonly SpecProblem[] {
+  const said = (key: string): JsonPointer | undefined =>
+    [at, ''].find((place) => memberAt(value, `${place}/config/${key}`) !== undefined);
+  const from = said('from');
+  if (from === undefined || said('path') !== undefined) return [];
+  const config = `${from}/config`;
+  return [missingKey(`${pointerWords(config)}.path`, config, `, which ${pointerWords(config)}.from needs`)];
+}
+
+const memberAt = (value: unknown, pointer: JsonPointer): unknown =>
+  fromPointer(pointer).reduce(
+    (at: unknown, key) => (isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined),
+    value,
+  );
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Names and attributes of several hosts: each has its own in flake.nix, and none is both there and gone. */
+function checkHosts(spec: WrittenSpec): readonly SpecProblem[] {
+  const hosts = Object.entries(spec.hosts ?? {});
+  const attributes = new Map<string, JsonPointer>();
+  const problems = hosts.flatMap(([key, machine]): readonly SpecProblem[] => {
+    const at = toPointer(['hosts', key]);
+    const { name = key, attribute = name } = machine?.host ?? {};
+    const said = (['attribute', 'name'] as const).find((one) => machine?.host[one] !== undefined);
+    const pointer = said === undefined ? at : `${at}/host/${said}`;
+    const other = attributes.get(attribute);
+    attributes.set(attribute, pointer);
+    return [
+      ...(key === 'all' ? [theWordForAll(at)] : []),
+      ...(machine !== null && machine.host.name === undefined && !HOST_NAME.test(key) ? [notAName(key, at)] : []),
+      ...(other === undefined
+        ? []
+        : bothPlaces(
+            { value: '', pointer: other },
+            { value: '', pointer },
+            `flake.nix has one host ${quote(attribute)}`,
+          )),
+    ];
+  });
+  if (hosts.length === 0 || hosts.some(([, machine]) => machine !== null)) return problems;
+  const summary = 'hosts has no machine that is there';
+  const hint = 'write at least one with its host.system';
+  return [...problems, { severity: 'error', code: 'RF1005', summary, hint, pointer: '/hosts', part: 'key' }];
+}
+
+/** As the schema has it for `host.name`. */
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/;
+
+const theWordForAll = (pointer: JsonPointer): SpecProblem => ({
+  severity: 'error',
+  code: 'RF1005',
+  summary: '"all" cannot be the name of a host: --host all means every one',
+  hint: 'choose another name; host.name and host.attribute may be all',
+  pointer,
+  part: 'key',
+});
+
+const notAName = (key: string, pointer: JsonPointer): SpecProblem => ({
+  severity: 'error',
+  code: 'RF1005',
+  summary: `${quote(key)} cannot be the name of a machine`,
+  hint: `write ${pointerWords(pointer)}.host.name, and there the name without its domain`,
+  pointer,
+  part: 'key',
+});
+
+/** What stands at the top, or of one of several hosts: each value is judged where it is written. */
+interface Machine {
+  readonly host?: { readonly system: string };
+  readonly config?: ConfigWish;
+  readonly features?: readonly string[];
+}
+
+function checkMachine({ host, config, features = [] }: Machine, at: JsonPointer): readonly SpecProblem[] {
+  return [
+    ...(host ? checkSystem(host.system, `${at}/host/system`) : []),
+    ...checkOwner(config?.owner ?? '', `${at}/config/owner`),
+    ...(['path', 'from'] as const).flatMap((key) => checkPlace(config?.[key] ?? '/', `${at}/config/${key}`)),
+    ...features.flatMap((name, index) => checkFeature(name, `${at}/features/${index}`)),
   ];
 }
 
@@ -75,7 +178,7 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   x86: 'i686',
 };
 
-function checkSystem(system: string): readonly SpecProblem[] {
+function checkSystem(system: string, pointer: JsonPointer): readonly SpecProblem[] {
   if (SYSTEMS.includes(system)) return [];
   const near = likeliestSystem(system.toLowerCase());
   return [
@@ -84,7 +187,7 @@ function checkSystem(system: string): readonly SpecProblem[] {
       code: 'RF1006',
       summary: `unknown system ${quote(system)}`,
       expected: `expected ${SYSTEMS.slice(0, 2).join(', ')}, …`,
-      pointer: '/host/system',
+      pointer,
       part: 'value',
       ...(near === undefined
         ? { hint: 'print that of the machine: nix eval --impure --expr builtins.currentSystem' }
@@ -100,7 +203,7 @@ function likeliestSystem(system: string): string | undefined {
 }
 
 /** Refuses a path that no directory can have, and one so deep that to make its parents would take minutes. */
-function checkPlace(key: 'path' | 'from', place: string): readonly SpecProblem[] {
+function checkPlace(place: string, pointer: JsonPointer): readonly SpecProblem[] {
   const path = absolute(`/${place}`);
   const isTooDeep = depth(path) > MOST.pathNames;
   if (!isTooDeep && isPossible(path)) return [];
@@ -108,11 +211,11 @@ function checkPlace(key: 'path' | 'from', place: string): readonly SpecProblem[]
     ? `expected at most ${MOST.pathNames} names`
     : `expected names of at most ${MOST.nameBytes} bytes`;
   const summary = `${quote(place)} is ${isTooDeep ? 'too deep' : 'a path that no directory can have'}`;
-  return [{ severity: 'error', code: 'RF1005', summary, expected, pointer: `/config/${key}`, part: 'value' }];
+  return [{ severity: 'error', code: 'RF1005', summary, expected, pointer, part: 'value' }];
 }
 
 /** Refuses ids that are too large, which the schema's pattern can't tell. */
-function checkOwner(owner: string): readonly SpecProblem[] {
+function checkOwner(owner: string, pointer: JsonPointer): readonly SpecProblem[] {
   return owner
     .split(':')
     .filter((part) => /^\d+$/.test(part) && !isId(part))
@@ -121,13 +224,13 @@ function checkOwner(owner: string): readonly SpecProblem[] {
       code: 'RF1005',
       summary: `${quote(id)} is not the id of a user or group`,
       expected: `expected a number from 0 to ${LARGEST_ID}`,
-      pointer: '/config/owner',
+      pointer,
       part: 'value',
     }));
 }
 
 /** A name close to a known one is a slip; any other may be a feature of a newer Nix. */
-function checkFeature(name: string, index: number): readonly SpecProblem[] {
+function checkFeature(name: string, pointer: JsonPointer): readonly SpecProblem[] {
   if (FEATURES.includes(name)) return [];
   const near = closest(name, FEATURES);
   return [
@@ -136,7 +239,7 @@ function checkFeature(name: string, index: number): readonly SpecProblem[] {
       code: 'RF1015',
       summary: `unknown experimental feature ${quote(name)}`,
       hint: near === undefined ? 'a Nix that does not know it drops it with a warning' : `did you mean ${quote(near)}?`,
-      pointer: `/features/${index}`,
+      pointer,
       part: 'value',
     },
   ];

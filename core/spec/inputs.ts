@@ -1,6 +1,6 @@
 // The inputs of a spec in one shape, however they are written.
 
-import type { OverrideWish, Spec } from '../../schemas/spec.gen.ts';
+import type { OverrideWish, WrittenSpec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { toPointer } from '../formats/json-pointer.ts';
 
@@ -40,7 +40,7 @@ export interface FollowingInput {
 }
 
 /** The inputs in the order of the spec. */
-export const inputsOf = (spec: Spec): readonly InputWishes[] =>
+export const inputsOf = (spec: Pick<WrittenSpec, 'inputs' | 'follows'>): readonly InputWishes[] =>
   Object.entries(spec.inputs).map(([name, wish]) => {
     const keys = ['inputs', name];
     const pointer = toPointer(keys);
@@ -84,5 +84,5 @@ function overridesIn(
 }
 
 /** Those of the top level. */
-export const followingInputsOf = (spec: Spec): readonly FollowingInput[] =>
+export const followingInputsOf = (spec: Pick<WrittenSpec, 'inputs' | 'follows'>): readonly FollowingInput[] =>
   Object.entries(spec.follows ?? {}).map(([name, target]) => ({ name, target, pointer: toPointer(['follows', name]) }));

@@ -1,9 +1,10 @@
 // The wishes of a spec, one by one: every leaf by its JSON pointer, and those that are implied. Pure.
 // The descriptor of a provider says which wishes it answers; a test compares both with the schema.
 
-import type { Spec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, toPointer } from '../formats/json-pointer.ts';
+import { isOfHost, isOfRepository, type Leaf } from '../leaf.ts';
+import type { HostView, Spec } from './hosts.ts';
 
 /** A pointer in which a `*` stands for one key, and a `**` at its end for one or more. */
 export type Pattern = string;
@@ -43,6 +44,35 @@ export function leavesOf(spec: Spec): readonly JsonPointer[] {
   visit(spec, []);
   for (const pointer of Object.keys(IMPLIED)) found.add(pointer);
   return [...found];
+}
+
+/** The hosts that a run is about. */
+export interface Among {
+  /** The spec of this machine's host. */
+  readonly spec: Spec;
+  /** Its name among several. */
+  readonly key?: string;
+  readonly hosts: readonly HostView[];
+  readonly gone: readonly string[];
+  /** False: no wish of a machine is looked at. */
+  readonly isMachine: boolean;
+}
+
+/** The wishes of a run: those of this machine and of the repository, of other hosts what the repository has of them. */
+export function wishesOf({ spec, key, hosts, gone, isMachine }: Among): readonly Leaf[] {
+  if (hosts.every((one) => one.key === undefined))
+    return leavesOf(spec).flatMap((wish) => (isMachine || isOfRepository(wish) ? [{ wish }] : []));
+  const theirs = hosts.flatMap((one): readonly Leaf[] => {
+    const isOwn = isMachine && one.key === key;
+    const own = leavesOf(isOwn ? spec : one.spec).filter((wish) => isOfHost(wish) && (isOwn || isOfRepository(wish)));
+    return own.map((wish) => ({ wish, ...(one.key !== undefined && { host: one.key }) }));
+  });
+  const shared = leavesOf(spec).filter((wish) => !isOfHost(wish));
+  return [
+    ...theirs,
+    ...gone.map((name) => ({ wish: toPointer(['hosts', name]) })),
+    ...shared.map((wish) => ({ wish })),
+  ];
 }
 
 export function isMatch(pointer: JsonPointer, pattern: Pattern): boolean {

@@ -1,6 +1,6 @@
 // Reads a spec: text to a checked value with a digest, and the place of every wish in the text.
 
-import type { Spec } from '../../schemas/spec.gen.ts';
+import type { WrittenSpec } from '../../schemas/spec.gen.ts';
 import { validate } from '../../schemas/validate-spec.gen.mjs';
 import { digestOfJson } from '../canonical.ts';
 import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from '../diagnostic.ts';
@@ -9,21 +9,24 @@ import { fromPointer } from '../formats/json-pointer.ts';
 import type { PlacedText, Span } from '../formats/placed-text.ts';
 import { parsePlainYaml } from '../formats/plain-yaml.ts';
 import { parseYaml } from '../formats/yaml.ts';
+import { isOfHost, leafFrom } from '../leaf.ts';
 import { MOST } from '../limits.ts';
 import type { Digest } from '../model.ts';
-import { checkSpec } from './checks.ts';
+import { checkShape, checkSpec } from './checks.ts';
+import { type Hosts, hostsOf } from './hosts.ts';
 import { problemsOf, type SpecProblem } from './schema-errors.ts';
 
-export type { Spec };
-
-/** The place of a wish, by default of its value; undefined where the spec has no such member. */
+/**
+ * The place of a wish, by default of its value; undefined where the spec has no such member. What one of several hosts does not
+ * say itself is a default: its place is there.
+ */
 export type Locate = (pointer: JsonPointer, what?: 'key' | 'value') => SourceRange | undefined;
 
 /** `diagnostics` of a good spec are warnings; sorted by place, each once. `digest` ignores comments and layout. */
 export type LoadedSpec =
   | {
       readonly ok: true;
-      readonly spec: Spec;
+      readonly hosts: Hosts;
       readonly digest: Digest;
       readonly locate: Locate;
       readonly diagnostics: readonly Diagnostic[];
@@ -77,19 +80,23 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
     return unparsable('the spec is empty', { start: 0, end: 0 }, 'run reflake init to write one');
 
   const locate = locator(parsed, at);
-  if (!validate(parsed.value)) {
-    const problems = problemsOf((validate.errors ?? []).slice(0, MOST_FAILURES));
+  const shape = checkShape(parsed.value);
+  if (!validate(parsed.value) || shape.length > 0) {
+    const problems = [...shape, ...problemsOf((validate.errors ?? []).slice(0, MOST_FAILURES))];
     return { ok: false, diagnostics: tidy(problems.map((problem) => placed(problem, locate))) };
   }
-  const spec = parsed.value as Spec;
+  const spec = parsed.value as WrittenSpec;
   const diagnostics = tidy(checkSpec(spec).map((problem) => placed(problem, locate)));
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
-  return { ok: true, spec, digest: digestOfJson(spec), locate, diagnostics };
+  return { ok: true, hosts: hostsOf(spec), digest: digestOfJson(spec), locate, diagnostics };
 }
 
 function locator(parsed: Extract<PlacedText, { ok: true }>, at: (span: Span) => SourceRange): Locate {
   return (pointer, what = 'value') => {
-    const place = parsed.placeOf(fromPointer(pointer));
+    const { host, wish } = leafFrom(pointer);
+    const place =
+      parsed.placeOf(fromPointer(pointer)) ??
+      (host === undefined || !isOfHost(wish) ? undefined : parsed.placeOf(fromPointer(wish)));
     return place === undefined ? undefined : at(what === 'key' ? (place.key ?? place.value) : place.value);
   };
 }

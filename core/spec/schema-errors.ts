@@ -4,6 +4,7 @@ import type { Failure } from '../../schemas/validate-spec.gen.mjs';
 import type { Code } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, pointerWords, toPointer } from '../formats/json-pointer.ts';
+import { leafFrom } from '../leaf.ts';
 import { closest } from './suggest.ts';
 
 /** A diagnostic before it has a place: `pointer` leads to it, `part` says which half of the member is meant. */
@@ -49,33 +50,25 @@ function problemOf(failure: Failure): SpecProblem {
         ...wrong,
         pointer: `${pointer}${toPointer([name])}`,
         part: 'key',
-        summary: `${quote(name)} cannot be the name of an input`,
-        expected: 'letters, digits, _ and -',
+        ...(pointer === '/hosts'
+          ? { summary: `${quote(name)} cannot be the name of a host` }
+          : { summary: `${quote(name)} cannot be the name of an input`, expected: 'letters, digits, _ and -' }),
         ...(name === 'self' ? { hint: 'self is the flake itself: choose another name' } : {}),
       };
     }
     case 'required':
-    case 'dependentRequired': {
-      const name = String(params.missingProperty);
-      const key = pointerWords(`${pointer}${toPointer([name])}`);
-      const because =
-        keyword === 'required' ? '' : `, which ${pointerWords(`${pointer}/${String(params.property)}`)} needs`;
-      return {
-        severity: 'error',
-        code: 'RF1004',
-        pointer,
-        part: 'key',
-        summary: `missing key ${key}${because}`,
-        hint: `add ${key}`,
-      };
-    }
+      return missingKey(pointerWords(`${pointer}${toPointer([String(params.missingProperty)])}`), pointer);
     case 'type':
       return { ...wrong, ...wrongType(failure, words) };
     case 'const':
     case 'enum':
       return { ...wrong, ...wrongValue(failure, words) };
     case 'minProperties':
-      return { ...wrong, summary: `${words} is empty`, hint: 'write a url, or what it follows' };
+      return {
+        ...wrong,
+        summary: `${words} is empty`,
+        hint: pointer === '/hosts' ? 'write at least one host' : 'write a url, or what it follows',
+      };
     case 'uniqueItems': {
       const twice = `${pointer}/${Math.max(Number(params.i), Number(params.j))}`;
       return { ...wrong, pointer: twice, summary: `${words} holds the same item twice`, hint: 'remove one' };
@@ -89,6 +82,16 @@ function problemOf(failure: Failure): SpecProblem {
       };
   }
 }
+
+/** `key`: its words. `pointer`: what lacks it. */
+export const missingKey = (key: string, pointer: JsonPointer, because = ''): SpecProblem => ({
+  severity: 'error',
+  code: 'RF1004',
+  pointer,
+  part: 'key',
+  summary: `missing key ${key}${because}`,
+  hint: `add ${key}`,
+});
 
 function wrongType(
   { params, parentSchema, data }: Failure,
@@ -134,18 +137,21 @@ function unknownKey({ instancePath, parentSchema, data }: Failure, name: string)
     part: 'key',
     summary: `unknown key ${quote(name)}${instancePath === '' ? '' : ` in ${pointerWords(instancePath)}`}`,
     expected: `expected ${known.join(', ')}`,
-    ...(name === 'hosts' && instancePath === ''
-      ? { hint: 'write one spec for each machine: several machines in one spec are not supported yet' }
-      : near === undefined
-        ? {}
-        : { hint: `did you mean ${quote(near)}?` }),
+    ...(near !== undefined
+      ? { hint: `did you mean ${quote(near)}?` }
+      : /^\/hosts\/[^/]+$/.test(instancePath) && ONLY_AT_THE_TOP.includes(name)
+        ? { hint: `${name} is of all hosts: write it at the top` }
+        : {}),
   };
 }
+
+/** Members of the spec that its hosts share. */
+const ONLY_AT_THE_TOP = ['inputs', 'follows', 'lock', 'git', 'ack', 'expect'];
 
 /** A hint for the usual mistakes in these fields. */
 function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: string } {
   if (typeof data !== 'string') return {};
-  const key = fromPointer(pointer).slice(0, 2).join('.');
+  const key = fromPointer(leafFrom(pointer).wish).slice(0, 2).join('.');
   if (key === 'host.name' && data.includes('.'))
     return { hint: `use the name without its domain: ${quote(data.split('.')[0])}; the whole may be host.attribute` };
   if (key === 'config.path' || key === 'config.from')

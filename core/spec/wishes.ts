@@ -1,7 +1,6 @@
 // Resolves a spec against the machine: users become numbers, `~` a home, defaults values.
 // Providers get the result, so that none of them looks a name up again.
 
-import type { Spec } from '../../schemas/spec.gen.ts';
 import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { isId, MOST } from '../limits.ts';
 import { follow, type Stray, settle, strayed } from '../machine/links.ts';
@@ -10,11 +9,21 @@ import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import type { ActivationMode, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute, depth, isPossible, ROOT } from '../path.ts';
+import { alone, type Hosts, type HostView, type Spec } from './hosts.ts';
 import { type FollowingInput, followingInputsOf, type InputWishes, inputsOf } from './inputs.ts';
 
 export interface Wishes {
+  /** The spec of this machine's host. */
   readonly spec: Spec;
   readonly host: Required<Spec['host']>;
+  /** The name of this machine's host among several; undefined: the spec is about one, or no machine is looked at. */
+  readonly key?: string;
+  /** All hosts of the repository, this machine's among them. */
+  readonly hosts: readonly HostView[];
+  /** Attributes that flake.nix is to have no more. */
+  readonly gone: readonly string[];
+  /** False: only wishes of the repository are looked at. */
+  readonly isMachine: boolean;
   /** The directory of the configuration. */
   readonly dir: AbsPath;
   readonly from?: AbsPath;
@@ -31,7 +40,7 @@ export interface Wishes {
   readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
   readonly git: boolean;
   readonly activate?: ActivationMode;
-  /** Wishes that are acknowledged not to hold: nobody edits for them. */
+  /** Wishes that are acknowledged not to hold, by `keyOf`: nobody edits for them. */
   readonly leftAlone: ReadonlySet<JsonPointer>;
   readonly offline: boolean;
   /** The id of the machine that the history here was made on; undefined: none is recorded. */
@@ -52,6 +61,12 @@ export interface Allowed {
 
 /** Facts of a run that are not in the spec. */
 export interface Run {
+  /** The hosts that share the repository. Default: the one of the spec. */
+  readonly hosts?: Hosts;
+  /** The name of the spec's host among them. */
+  readonly key?: string | undefined;
+  /** False: only wishes of the repository are looked at. Default: true. */
+  readonly isMachine?: boolean;
   readonly recorded?: string | undefined;
   readonly allow: Allowed;
   readonly caller: Person;
@@ -77,7 +92,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   if (userName && user === undefined) problems.push(unknown('user', userName, names));
   const gid = groupName ? names.groupId(groupName) : user?.gid;
   if (groupName && gid === undefined) problems.push(unknown('group', groupName, names));
-  const { person } = run;
+  const { person, isMachine = true } = run;
+  const { views, gone } = run.hosts ?? alone(spec);
   const homeless = [user ?? run.caller, person].find(({ home }) => !isHome(home));
   if (homeless !== undefined) return { ok: false, diagnostics: [...problems, oddHome(homeless)] };
   const named = placesIn(spec, user, run.caller);
@@ -95,7 +111,11 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
     diagnostics: [],
     wishes: {
       spec,
-      host: { ...spec.host, attribute: spec.host.attribute ?? spec.host.name },
+      host: { ...spec.host, attribute: attributeOf(spec) },
+      ...(isMachine && run.key !== undefined && { key: run.key }),
+      hosts: views,
+      gone,
+      isMachine,
       ...(run.recorded && { recorded: run.recorded }),
       allow: run.allow,
       dir,
@@ -121,6 +141,9 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
     },
   };
 }
+
+/** Its name in nixosConfigurations. */
+export const attributeOf = ({ host }: Spec): string => host.attribute ?? host.name;
 
 /** The owner that the spec wishes; undefined: none, or a user that this machine does not know. */
 export function ownerOf(spec: Spec, names: People): Person | undefined {

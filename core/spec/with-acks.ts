@@ -5,7 +5,7 @@ import { digestOfJson } from '../canonical.ts';
 import { parseJson } from '../formats/json.ts';
 import type { PlacedText, Span } from '../formats/placed-text.ts';
 import { parseYaml } from '../formats/yaml.ts';
-import type { Spec } from './load.ts';
+import type { Spec } from './hosts.ts';
 
 export type Ack = NonNullable<Spec['ack']>[number];
 

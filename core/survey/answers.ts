@@ -2,7 +2,8 @@
 
 import { isError } from '../diagnostic.ts';
 import type { People } from '../machine/people.ts';
-import { loadSpec, type Spec } from '../spec/load.ts';
+import type { Spec } from '../spec/hosts.ts';
+import { loadSpec } from '../spec/load.ts';
 import { nixpkgsNamed } from './nixpkgs.ts';
 
 export type Answered = 'name' | 'system' | 'release' | 'user' | 'path';

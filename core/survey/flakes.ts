@@ -27,7 +27,7 @@ export function flakeAt(place: AbsPath, reader: Reader, home: string): FlakeAt {
   const { path, entry } = follow(reader, join(place, './flake.nix'));
   if (entry.type === 'absent') return undefined;
   if (isWithin(path, STORE)) return { place, problem: 'it leads into the Nix store, where nothing can be changed' };
-  const documents = documentsOf({ dir: parent(path), host: '', modules: [], home }, reader);
+  const documents = documentsOf({ dir: parent(path), hosts: [], home }, reader);
   const file = documents.flake();
   if (file.kind === 'absent') return undefined;
   if (file.kind === 'odd') return { place, problem: `it ${file.problem}` };

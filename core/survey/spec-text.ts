@@ -1,6 +1,6 @@
 // Writes a spec as text: YAML with comments that help to change it, and with left-out wishes as comments; or JSON.
 
-import type { Spec } from '../spec/load.ts';
+import type { Spec } from '../spec/hosts.ts';
 
 /** A wish that is not written, because it differs today and was not asked for. */
 export interface LeftOut {

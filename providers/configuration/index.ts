@@ -11,16 +11,17 @@ import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { attributeOf } from '../../core/spec/wishes.ts';
 import { runningRelease } from '../../core/survey/release.ts';
 import { enable, enabledBy, enabledIn, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
-import { isModule, type Module, type Modules, modulesOf } from './modules.ts';
+import { type Hosts, isModule, type Module, type Modules, modulesOf } from './modules.ts';
 
 interface Desired {
   readonly dir: AbsPath;
   readonly from?: AbsPath;
-  readonly host: string;
-  /** True if the spec names the modules of the host. */
-  readonly saysModules: boolean;
+  readonly hosts: Hosts;
+  /** This machine's host among several; undefined: the spec is about one, or no machine is looked at. */
+  readonly key?: string;
   readonly features: readonly string[];
 }
 
@@ -39,27 +40,46 @@ export const configuration = provider<Desired, Observed>({
   concerns: ['/features'],
   codes: ['RF2004', 'RF2008', 'RF2009', 'RF2031', 'RF2057', 'RF2061', 'RF2062', 'RF2063', 'RF2104', 'RF2105'],
   mayWrite: puts((put, ground) => isModule(put, ground) && isTextOf(put, ground)),
-  desire: ({ dir, from, host, modules, features }) => ({
-    dir,
-    host: host.attribute,
-    saysModules: modules !== undefined,
-    ...(from && { from }),
-    features: features ?? [],
-  }),
-  async observe({ dir, host, saysModules, features }, reader, documents) {
+  desire: ({ dir, from, host, hosts, key, isMachine, features }) => {
+    const all = hosts.map(({ key: name, spec }) => ({ name, attribute: attributeOf(spec), spec }));
+    return {
+      dir,
+      hosts: {
+        own: host.attribute,
+        said: new Set(all.flatMap(({ attribute, spec }) => (spec.config?.modules === undefined ? [] : [attribute]))),
+        keys: new Map(all.flatMap(({ name, attribute }) => (name === undefined ? [] : [[attribute, name] as const]))),
+      },
+      ...(key !== undefined && { key }),
+      ...(from && { from }),
+      features: isMachine ? (features ?? []) : [],
+    };
+  },
+  async observe({ dir, hosts, features }, reader, documents) {
     const housed = reader.stat(dir).type === 'dir';
-    const found = housed ? modulesOf(dir, host, saysModules, reader, documents) : NONE;
+    const found = housed ? modulesOf(dir, hosts, reader, documents) : NONE;
     const { bySystem } = documents.nixConf();
     const option = bySystem && features.length > 0 ? optionOf(reader, documents) : 'settings';
     return { ...found, bySystem, housed, born: ownerIn(reader, dir), option, flake: documents.flakePath };
   },
   reconcile(desired, observed) {
-    const { modules, bySystem, housed, broken, born, option, flake } = observed;
+    const { bySystem, housed, broken: all, born, option, flake } = observed;
     // If NixOS makes nix.conf, these modules alone decide the features.
     const asked = bySystem ? undefined : ['/config/modules'];
     if (!housed) return barred(noConfiguration(desired.dir, desired.from), asked);
-    const [first] = broken;
-    if (first !== undefined) return { ...barred(first, asked), findings: broken };
+    // What is broken of other hosts bars theirs alone.
+    const isOurs = ({ hosts }: Finding): boolean =>
+      hosts === undefined || (desired.key !== undefined && hosts.includes(desired.key));
+    const edited = (module: Module, enabling = unchanged(module)): Difference => {
+      const file = { ...module.file, text: enabling.text };
+      return asDifference(module, [enabling, removeCopy({ ...module, file }, desired)], born);
+    };
+    const first = all.find(isOurs);
+    if (first !== undefined) {
+      const theirs = joinDifferences(observed.modules.filter(({ isOwn }) => !isOwn).map((one) => edited(one)));
+      const { rest } = barred(first, asked);
+      return { ...theirs, findings: [...all, ...theirs.findings], ...(rest && { rest }) };
+    }
+    const modules = observed.modules.filter(({ isOwn }) => isOwn);
     const enabled = enabledBy(modules, observed.unknown);
     const missing = bySystem ? desired.features.filter((feature) => !enabled.known.has(feature)) : [];
     const wish = { ...desired, option };
@@ -70,15 +90,10 @@ export const configuration = provider<Desired, Observed>({
         : [unknown ? undecided(unknown, missing, wish) : nowhere(flake, missing, wish)];
     const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(wish, said) : [] }) };
     const joined = joinDifferences([
-      { findings: besides, edits: [] },
-      ...modules.map((module) => {
+      { findings: [...all, ...besides], edits: [] },
+      ...observed.modules.map((module) => {
         const isTarget = module === target && missing.length > 0 && unknown === undefined;
-        const enabling = isTarget ? enable(module, enabled, missing, wish) : unchanged(module);
-        return asDifference(
-          module,
-          [enabling, removeCopy({ ...module, file: { ...module.file, text: enabling.text } }, desired)],
-          born,
-        );
+        return edited(module, isTarget ? enable(module, enabled, missing, wish) : unchanged(module));
       }),
     ]);
     return { ...joined, asks };
@@ -118,10 +133,17 @@ function removeCopy(module: Module, { dir }: Desired): TextEdit {
     kept === undefined
       ? removeBinding(file.text, ['system', 'copySystemConfiguration'])
       : ({ ok: false, reason: `system.copySystemConfiguration is set, and ${kept}`, at: copies.span } as const);
-  if (!edited.ok) return { ...unchanged(module), findings: [uneditable(path, file.text, edited, '/config/modules')] };
+  if (!edited.ok)
+    return {
+      ...unchanged(module),
+      findings: [
+        { ...uneditable(path, file.text, edited, '/config/modules'), ...(module.hosts && { hosts: module.hosts }) },
+      ],
+    };
   const finding: Finding = {
     code: 'RF2105',
     wish: '/config/modules',
+    ...(module.hosts && { hosts: module.hosts }),
     subject: 'system.copySystemConfiguration',
     path,
     from: 'true',

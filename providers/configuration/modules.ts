@@ -23,6 +23,10 @@ export interface Module {
   readonly facts: Facts | undefined;
   /** The reason its text is not edited, as a clause; undefined if it may be. */
   readonly kept: string | undefined;
+  /** False for a module of other hosts alone: it enables nothing for this machine. */
+  readonly isOwn: boolean;
+  /** Of a spec with several hosts: those that have it as a module; undefined where it is imported. */
+  readonly hosts?: readonly string[];
 }
 
 /** A part of the features that the text does not tell. */
@@ -33,8 +37,18 @@ export interface Unknown {
   readonly at: Span;
 }
 
+/** The hosts whose modules are looked at. */
+export interface Hosts {
+  /** The attribute of this machine's. */
+  readonly own: string;
+  /** Attributes of those whose modules the spec names, so that it may be what is wrong. */
+  readonly said: ReadonlySet<string>;
+  /** The name in the spec of each host, by its attribute; none of a spec about one. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
 export interface Modules {
-  /** Those of the host first, then what they import, and what flake.nix says itself. */
+  /** Those of the hosts first, then what they import, and what flake.nix says itself. */
   readonly modules: readonly Module[];
   readonly unknown: readonly Unknown[];
   readonly broken: readonly Finding[];
@@ -43,45 +57,60 @@ export interface Modules {
 /** A text without any of these words sets neither features nor options that fail in a flake. */
 export const TELLING = /experimental-features|extraOptions|copySystemConfiguration/;
 
-/** `saysModules`: the spec does, so it may be what is wrong. Throws `unreadable`. */
-export function modulesOf(
-  dir: AbsPath,
-  host: string,
-  saysModules: boolean,
-  reader: Reader,
-  documents: Documents,
-): Modules {
-  const own = documents.hostModules();
-  const broken = own.flatMap((one) => brokenModule(one, dir, saysModules));
-  const files = own.flatMap(({ file }) => (file.kind === 'file' ? [file.path] : []));
+/** Throws `unreadable`. */
+export function modulesOf(dir: AbsPath, hosts: Hosts, reader: Reader, documents: Documents): Modules {
+  const named = documents.hostModules();
+  const broken = named.flatMap((one) => brokenModule(one, dir, hosts));
+  const byPath = new Map<AbsPath, readonly string[]>();
+  for (const { file, hosts: attributes } of named)
+    if (file.kind === 'file') byPath.set(file.path, [...(byPath.get(file.path) ?? []), ...attributes]);
   const modules: Module[] = [];
-  for (const path of new Set([...files, ...importedThatMatter(files, reader, documents)])) {
+  for (const path of new Set([...byPath.keys(), ...importedThatMatter(byPath, reader, documents)])) {
+    const attributes = byPath.get(path);
+    const whose = namedIn(hosts, attributes ?? []);
     const file = documents.nix(path);
-    if (file.kind === 'odd') broken.push(oddFile(path, file, '/config/modules'));
+    if (file.kind === 'odd') broken.push({ ...oddFile(path, file, '/config/modules'), ...whose });
     if (file.kind !== 'text') continue;
     const facts = file.nix.module();
+    const isSaid = attributes?.some((one) => hosts.said.has(one)) ?? false;
     // Not every file is a module that can be read; but every file must parse.
-    if (!facts.ok && !file.nix.parsed().ok) broken.push(unparsable(path, file.text, facts));
-    else modules.push({ path, file, facts: facts.ok ? facts : undefined, kept: keptBy(path, dir, files, saysModules) });
+    if (!facts.ok && !file.nix.parsed().ok) broken.push({ ...unparsable(path, file.text, facts), ...whose });
+    else
+      modules.push({
+        path,
+        file,
+        facts: facts.ok ? facts : undefined,
+        kept: keptBy(path, dir, isSaid),
+        isOwn: attributes?.includes(hosts.own) ?? true,
+        ...whose,
+      });
   }
-  const inline = inlineOf(dir, host, documents);
+  const inline = inlineOf(dir, hosts.own, documents);
   return { modules: [...modules, ...inline.modules], unknown: inline.unknown, broken };
 }
 
-function keptBy(path: AbsPath, dir: AbsPath, own: readonly AbsPath[], saysModules: boolean): string | undefined {
+/** `hosts` of a finding about a module of some hosts, by their names in the spec. */
+function namedIn({ keys }: Hosts, attributes: readonly string[]): { readonly hosts?: readonly string[] } {
+  const named = attributes.flatMap((attribute) => keys.get(attribute) ?? []);
+  return named.length === 0 ? {} : { hosts: named };
+}
+
+/** `isSaid`: the spec names it. */
+function keptBy(path: AbsPath, dir: AbsPath, isSaid: boolean): string | undefined {
   if (!isWithin(path, dir)) return `"${path}" is not in the configuration`;
-  if (path.endsWith('.nix') || (saysModules && own.includes(path))) return undefined;
+  if (path.endsWith('.nix') || isSaid) return undefined;
   return `"${relativeTo(path, dir)}" is not called .nix, and the spec does not name it`;
 }
 
 /** True for an existing Nix file of the tree, or a wished module of any name; for no file of git's own. */
-export function isModule({ path, before }: Put, { wishes: { dir, modules = [] }, reader, moves }: Ground): boolean {
+export function isModule({ path, before }: Put, { wishes: { dir, hosts }, reader, moves }: Ground): boolean {
   if (before.type === 'absent' || !isWithin(path, dir) || /(^|\/)\.git\//.test(`${relativeTo(path, dir)}/`))
     return false;
   if (path.endsWith('.nix')) return true;
   const move = moves.find(({ to }) => to === dir);
   const now = move?.from ?? dir;
-  return modules.some((module) => {
+  const modules = new Set(hosts.flatMap(({ spec }) => spec.config?.modules ?? []));
+  return [...modules].some((module) => {
     const file = moduleFile(join(now, module), now, reader);
     return file.kind === 'file' && rebase(file.path, now, dir) === path;
   });
@@ -91,9 +120,13 @@ export function isModule({ path, before }: Put, { wishes: { dir, modules = [] },
  * The imported modules whose text holds such a word. A name in a comment proves nothing, so if there is such a text, the real
  * imports are found by parsing.
  */
-function importedThatMatter(own: readonly AbsPath[], reader: Reader, documents: Documents): readonly AbsPath[] {
+function importedThatMatter(
+  own: ReadonlyMap<AbsPath, unknown>,
+  reader: Reader,
+  documents: Documents,
+): readonly AbsPath[] {
   const matters = (path: AbsPath): boolean =>
-    !own.includes(path) && TELLING.test(Buffer.from(nixBytes(reader, path) ?? []).toString('latin1'));
+    !own.has(path) && TELLING.test(Buffer.from(nixBytes(reader, path) ?? []).toString('latin1'));
   const among = (files: ReturnType<Documents['mentioned']>): AbsPath[] =>
     [...files].flatMap(([path, { isNix }]) => (isNix && path !== documents.flakePath ? [path] : []));
   if (!among(documents.mentioned()).some(matters)) return [];
@@ -113,19 +146,21 @@ function inlineOf(dir: AbsPath, host: string, documents: Documents): Pick<Module
       path,
       file,
       facts: { features: one, copySystemConfiguration: { kind: 'absent' } },
+      isOwn: true,
       kept: `they are set in "${relativeTo(path, dir)}" itself`,
     })),
     unknown: open === undefined ? [] : [{ path, text: file.text, reason, at: open }],
   };
 }
 
-function brokenModule({ named, file }: HostModule, dir: AbsPath, saysModules: boolean): Finding[] {
+function brokenModule({ named, hosts: attributes, file }: HostModule, dir: AbsPath, hosts: Hosts): Finding[] {
   if (file.kind === 'file') return [];
   const name = relativeTo(named, dir);
-  const where = saysModules ? 'config.modules' : 'flake.nix';
+  const where = attributes.some((one) => hosts.said.has(one)) ? 'config.modules' : 'flake.nix';
   const found = (code: Finding['code'], because: string, hint: string): Finding => ({
     code,
     wish: '/config/modules',
+    ...namedIn(hosts, attributes),
     subject: 'config.modules',
     because,
     path: file.path,

@@ -22,10 +22,14 @@ import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
-import type { Wishes } from '../../core/spec/wishes.ts';
-import { leavesOf, wishFor, withoutLeft } from './wish.ts';
+import { attributeOf, type Wishes } from '../../core/spec/wishes.ts';
+import { type LeafOf, leavesOf, wishFor, withoutLeft } from './wish.ts';
 
 interface Desired {
+  /** The name in the spec of each host, by its attribute; none of a spec about one. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** The attribute of this machine's host. */
+  readonly own: string;
   /** Parts of the wish that are to stay as flake.nix has them. */
   readonly leftAlone: Wishes['leftAlone'];
   readonly path: AbsPath;
@@ -34,7 +38,7 @@ interface Desired {
   readonly owner?: Owner;
   readonly from?: AbsPath;
   /** The leaf of the spec that a pointer of the editor means: an input that is a word has its url there itself. */
-  readonly leafOf: (pointer: string) => string;
+  readonly leafOf: LeafOf;
 }
 
 interface Observed {
@@ -46,25 +50,29 @@ interface Observed {
   readonly housed: boolean;
 }
 
+const INPUTS = [
+  '/inputs/*',
+  '/inputs/*/url',
+  '/inputs/*/flake',
+  '/inputs/*/follows/*',
+  '/inputs/*/inputs/**',
+  '/follows/*',
+] as const;
+
 /** The host's wishes for a spec that names no modules: those in flake.nix stay. */
 const NAMED = ['/host/name', '/host/attribute', '/host/system'] as const;
 const HOST = [...NAMED, '/config/modules'] as const;
 
 export const flake = provider<Desired, Observed>({
   name: 'flake',
-  answers: [
-    '/host/attribute',
-    '/inputs/*',
-    '/inputs/*/url',
-    '/inputs/*/flake',
-    '/inputs/*/follows/*',
-    '/inputs/*/inputs/**',
-    '/follows/*',
-  ],
+  answers: ['/host/attribute', ...INPUTS, '/hosts/*'],
+  answersElsewhere: ['/host/name', '/host/system'],
   concerns: ['/host/name', '/host/system', '/config/modules'],
   codes: ['RF2004', 'RF2006', 'RF2007', 'RF2008', 'RF2029', 'RF2058', 'RF2061', 'RF2063', 'RF2103'],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.nix') && isTextOf(put, ground)),
-  desire: ({ dir, from, inputs, follows, host, modules, owner, spec, leftAlone }) => ({
+  desire: ({ dir, from, inputs, follows, host, hosts, gone, owner, spec, leftAlone }) => ({
+    keys: new Map(hosts.flatMap((one) => (one.key === undefined ? [] : [[attributeOf(one.spec), one.key] as const]))),
+    own: host.attribute,
     leftAlone,
     path: join(dir, 'flake.nix'),
     dir,
@@ -73,9 +81,14 @@ export const flake = provider<Desired, Observed>({
         ...inputs.map((input) => wishFor(input, spec)),
         ...follows.map(({ name, target }) => ({ name, target })),
       ],
-      host: { name: host.attribute, system: host.system, ...(modules && { modules }) },
+      hosts: hosts.map(({ spec: { host: one, config }, spec: whole }) => ({
+        name: attributeOf(whole),
+        system: one.system,
+        ...(config?.modules && { modules: config.modules }),
+      })),
+      gone,
     },
-    leafOf: leavesOf(inputs, follows, spec),
+    leafOf: leavesOf(inputs, follows, hosts),
     ...(owner && { owner }),
     ...(from && { from }),
   }),
@@ -90,11 +103,11 @@ export const flake = provider<Desired, Observed>({
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
       const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', desired.wish.inputs[0]?.name ?? ''])));
-      return { findings: [finding], edits: [], rest: { verdict: 'differs', by: finding.code } };
+      return { findings: [finding], edits: [], rest: [{ verdict: 'differs', by: finding.code }] };
     }
     if (file.kind === 'absent') return create(desired, born);
     const opened = read ?? file.nix.flake();
-    const wish = withoutLeft(desired.wish, desired.leftAlone, desired.leafOf, opened);
+    const wish = withoutLeft(desired, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
     // Hosts that helpers make can't be read or edited; the inputs beside them can.
     const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
@@ -115,34 +128,62 @@ export const flake = provider<Desired, Observed>({
     }
     const { edit, blobs } = putText(path, file, edited.text, born);
     const changes = edited.changes.map(
-      ({ subject, pointer, from: declared, to, line }): Finding => ({
+      ({ subject, pointer, host, from: declared, to, line }): Finding => ({
         code: 'RF2103',
-        wish: desired.leafOf(pointer),
+        ...whose(desired, pointer, host),
         subject,
         path,
         at: { file: path, line, column: 1, endLine: line, endColumn: 1 },
         ...(declared !== undefined && { from: declared }),
-        to,
-        because:
-          declared === undefined ? `flake.nix does not declare ${subject}` : `flake.nix says ${subject} is ${declared}`,
-        remedy: { by: 'plan', action: declared === undefined ? 'add' : 'change' },
+        ...(to !== undefined && { to }),
+        because: differenceWords({ subject, from: declared, to }),
+        remedy: { by: 'plan', action: to === undefined ? 'remove' : declared === undefined ? 'add' : 'change' },
       }),
     );
     // Differences in inputs are edited all the same.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
     // A missing host has no system and no modules either.
-    const isNewHost = changes.some(({ wish: leaf }) => leaf === desired.leafOf('/host/name'));
-    const rest: Rest | undefined = isNewHost ? { verdict: 'differs', by: 'RF2103', of: HOST } : refused?.rest;
-    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest && { rest }) };
+    const isNewHost = edited.changes.flatMap(({ pointer, host }) => (pointer === '/host/name' && host ? [host] : []));
+    const rest: Rest[] = [...(refused?.rest ?? [])];
+    if (isNewHost.length > 0)
+      rest.unshift({ verdict: 'differs', by: 'RF2103', of: HOST, ...hostsNamed(desired, isNewHost) });
+    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest.length > 0 && { rest }) };
   },
 });
 
-/** The findings where evaluation gives another host than wished. */
-function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
+/** `hosts` of a finding or a rest about some of several hosts, by their names in the spec. */
+function hostsNamed({ keys }: Desired, attributes: readonly string[]): { readonly hosts?: readonly string[] } {
+  const named = attributes.flatMap((attribute) => keys.get(attribute) ?? []);
+  return named.length === 0 ? {} : { hosts: named };
+}
+
+/** The wish that a part of flake.nix is for. `host`: the attribute of its host, if it is about one. */
+const whose = (desired: Desired, pointer: string, host: string | undefined): Pick<Finding, 'wish' | 'hosts'> => ({
+  wish: desired.leafOf(pointer, host),
+  ...(host !== undefined && hostsNamed(desired, [host])),
+});
+
+const differenceWords = ({
+  subject,
+  from,
+  to,
+}: Pick<Change, 'subject'> & { readonly from?: string | undefined; readonly to?: string | undefined }): string =>
+  to === undefined
+    ? `flake.nix still has ${subject}, and the spec says that it is gone`
+    : from === undefined
+      ? `flake.nix does not declare ${subject}`
+      : `flake.nix says ${subject} is ${from}`;
+
+/** The findings where evaluation gives another host than wished. Nix is asked about this machine's. */
+function evaluatedOf(desired: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
+  const { path, own, wish: wished } = desired;
+  const host = wished.hosts.find(({ name }) => name === own)!;
+  const named = hostsNamed(desired, [own]);
   const at = `nixosConfigurations.${host.name}`;
   const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
     code: 'RF2061',
     wish,
+    ...named,
     subject,
     path,
     ...ends,
@@ -152,11 +193,15 @@ function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: E
   if (said === undefined) {
     const listed = names.length === 0 ? 'none' : names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
     const because = `evaluation finds no ${at}; there ${names.length === 1 ? 'is' : 'are'} ${listed}`;
-    return { findings: [found('/host/name', at, because)], rest: { verdict: 'differs', by: 'RF2061', of: HOST } };
+    return {
+      findings: [found('/host/name', at, because)],
+      rest: [{ verdict: 'differs', by: 'RF2061', of: HOST, ...named }],
+    };
   }
   const open = (wish: string, what: string): Finding => ({
     code: 'RF2029',
     wish,
+    ...named,
     subject: at,
     path,
     because: `evaluation does not tell ${what} either`,
@@ -173,12 +218,12 @@ function evaluatedOf({ path, wish: { host } }: Desired, { names, host: said }: E
               to: host.system,
             }),
           ];
-  const wished = (host.modules ?? []).map((module) => relativeTo(join(ROOT, module), ROOT));
+  const modulesWished = (host.modules ?? []).map((module) => relativeTo(join(ROOT, module), ROOT));
   const isModule = (module: string): boolean =>
     (said.modules ?? []).some(
       (one) => one === module || one === `${module}/default.nix` || (module === '.' && one === 'default.nix'),
     );
-  const missing = wished.filter((module) => !isModule(module));
+  const missing = modulesWished.filter((module) => !isModule(module));
   const modules =
     missing.length === 0
       ? []
@@ -209,8 +254,9 @@ function attrsOf(url: string): Attrs | undefined {
   return parsed.ok ? parsed.ref.attrs : undefined;
 }
 
-function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
-  const text = newFlake(wish, { description: `NixOS configuration of ${wish.host.name}` });
+function create(desired: Desired, born: Owner): Difference {
+  const { path, wish, leafOf } = desired;
+  const text = newFlake(wish);
   const { edit, blobs } = putText(path, { kind: 'absent' }, text, born);
   const added = (subject: string, to: string, leaf: string): Finding => ({
     code: 'RF2103',
@@ -244,27 +290,32 @@ function create({ path, wish, leafOf }: Desired, born: Owner): Difference {
       ),
     ),
   ]);
-  const host = added(nixAttrPath(['nixosConfigurations', wish.host.name]), `${wish.host.system}`, leafOf('/host/name'));
-  return { findings: [...inputs, host], edits: [edit], blobs, rest: { verdict: 'differs', by: host.code } };
+  const hosts = wish.hosts.map(({ name, system }) => ({
+    ...added(nixAttrPath(['nixosConfigurations', name]), `${system}`, leafOf('/host/name', name)),
+    ...hostsNamed(desired, [name]),
+  }));
+  // A host that is to be gone is gone.
+  const of = [...INPUTS, ...HOST];
+  return { findings: [...inputs, ...hosts], edits: [edit], blobs, rest: [{ verdict: 'differs', by: 'RF2103', of }] };
 }
 
 /** The finding for a generated flake.nix, in which an edit would be lost. */
 function madeElsewhere(
-  { subject, pointer, from, to }: Change,
+  { subject, pointer, host, from, to }: Change,
   { by, again, at }: GeneratedFlake,
-  { path, leafOf }: Desired,
+  desired: Desired,
   text: string,
 ): Finding {
-  const what = from === undefined ? `does not declare ${subject}` : `says ${subject} is ${from}`;
+  const { path } = desired;
   return {
     code: 'RF2058',
-    wish: leafOf(pointer),
+    ...whose(desired, pointer, host),
     subject,
     path,
     at: rangeOf(path, text, at),
     ...(from !== undefined && { from }),
-    to,
-    because: `flake.nix ${what}, and it is not edited: ${by === undefined ? 'it says that it is generated' : `it is made by ${by}`}`,
+    ...(to !== undefined && { to }),
+    because: `${differenceWords({ subject, from, to })}, and it is not edited: ${by === undefined ? 'it says that it is generated' : `it is made by ${by}`}`,
     remedy: {
       by: 'you',
       hint: `say it where the file is made from${again === undefined ? ', and make it anew' : `, then: ${again}`}`,
@@ -274,10 +325,11 @@ function madeElsewhere(
 
 /** Findings for parts that can't be edited or read, and for the other differences: all is edited at once, or nothing. */
 function refuse(
-  { path, dir, leafOf, wish }: Desired,
+  desired: Desired,
   text: string,
   { problems, besides }: Pick<Extract<ReturnType<typeof editFlake>, { ok: false }>, 'problems' | 'besides'>,
 ): Difference {
+  const { path, dir, leafOf, wish } = desired;
   const broken = problems.find(
     ({ kind, snippet, pointer }) => kind === 'unreadable' && snippet === '' && pointer === '',
   );
@@ -288,13 +340,13 @@ function refuse(
     const leaf = leafOf(toPointer(['inputs', wish.inputs[0]?.name ?? '']));
     return barred({ code: 'RF2006', wish: leaf, subject: 'flake.nix', because, remedy, at, path });
   }
-  const findings = problems.map(({ kind, message, at, in: elsewhere, snippet, pointer }): Finding => {
+  const findings = problems.map(({ kind, message, at, in: elsewhere, snippet, pointer, host }): Finding => {
     // The wish is undecided: told, and left to --strict. An error would bar all other wishes.
     const isUnknown = kind === 'unreadable';
     const hint = snippet === '' ? 'mend the file at the place shown' : 'if it is not there yet, paste the snippet';
     return {
       code: isUnknown ? 'RF2029' : 'RF2007',
-      wish: leafOf(pointer),
+      ...whose(desired, pointer, host),
       subject: pointer,
       because: isUnknown ? `could not be checked: ${message}` : message,
       at: elsewhere ? rangeOf(join(dir, elsewhere.path), elsewhere.text, at) : rangeOf(path, text, at),
@@ -303,24 +355,29 @@ function refuse(
     };
   });
   const others = besides.map(
-    ({ subject, pointer, from, to }): Finding => ({
+    ({ subject, pointer, host, from, to }): Finding => ({
       code: 'RF2007',
-      wish: leafOf(pointer),
+      ...whose(desired, pointer, host),
       subject,
       path,
       ...(from !== undefined && { from }),
-      to,
-      because: from === undefined ? `flake.nix does not declare ${subject}` : `flake.nix says ${subject} is ${from}`,
+      ...(to !== undefined && { to }),
+      because: differenceWords({ subject, from, to }),
       remedy: { by: 'you', hint: 'mend what else is said of flake.nix first: all of it is edited at once' },
     }),
   );
   // A host that can't be read tells nothing of its system and modules.
-  const hidden = findings.find(({ code, wish: leaf }) => code === 'RF2029' && leaf === leafOf('/host/name'));
-  return {
-    findings: [...findings, ...others],
-    edits: [],
-    ...(hidden && {
-      rest: { verdict: 'undecided', by: hidden.code, of: wish.host.modules === undefined ? NAMED : HOST },
-    }),
-  };
+  const hidden = problems.flatMap(({ kind, pointer, host }) =>
+    kind === 'unreadable' && pointer === '/host/name' && host !== undefined ? [host] : [],
+  );
+  const says = (name: string): boolean => wish.hosts.find((one) => one.name === name)?.modules !== undefined;
+  const rest = (
+    [
+      [HOST, hidden.filter(says)],
+      [NAMED, hidden.filter((name) => !says(name))],
+    ] as const
+  ).flatMap(([of, names]): Rest[] =>
+    names.length === 0 ? [] : [{ verdict: 'undecided', by: 'RF2029', of, ...hostsNamed(desired, names) }],
+  );
+  return { findings: [...findings, ...others], edits: [], ...(rest.length > 0 && { rest }) };
 }

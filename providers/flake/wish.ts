@@ -2,10 +2,11 @@
 
 import type { JsonPointer } from '../../core/diagnostic.ts';
 import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
-import type { FlakeWish, InputWish } from '../../core/formats/flake/wish.ts';
+import type { FlakeWish, HostWish, InputWish } from '../../core/formats/flake/wish.ts';
 import { toPointer } from '../../core/formats/json-pointer.ts';
+import { keyOf } from '../../core/leaf.ts';
+import type { HostView, Spec } from '../../core/spec/hosts.ts';
 import type { FollowingInput, InputWishes } from '../../core/spec/inputs.ts';
-import type { Spec } from '../../core/spec/load.ts';
 
 /** The wish for one input, as far as the spec states it: `flake` is reconciled only if it is written. */
 export function wishFor({ name, url, overrides }: InputWishes, spec: Spec): InputWish {
@@ -26,13 +27,17 @@ export function wishFor({ name, url, overrides }: InputWishes, spec: Spec): Inpu
   };
 }
 
+interface Left {
+  readonly wish: Required<FlakeWish>;
+  /** By `keyOf`. */
+  readonly leftAlone: ReadonlySet<JsonPointer>;
+  readonly leafOf: LeafOf;
+  /** The name in the spec of each host, by its attribute; none of a spec about one. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
 /** The wish without acknowledged parts: such a url is wished as declared, and an input that is not declared is not wished. */
-export function withoutLeft(
-  wish: Required<FlakeWish>,
-  leftAlone: ReadonlySet<JsonPointer>,
-  leafOf: LeafOf,
-  opened: OpenedFlake,
-): FlakeWish {
+export function withoutLeft({ wish, leftAlone, leafOf, keys }: Left, opened: OpenedFlake): FlakeWish {
   if (leftAlone.size === 0) return wish;
   const isLeft = (...keys: readonly string[]): boolean => leftAlone.has(leafOf(toPointer(keys)));
   const inputs = wish.inputs.flatMap(({ flake, follows = {}, overrides = {}, ...input }): InputWish[] => {
@@ -57,26 +62,34 @@ export function withoutLeft(
       },
     ];
   });
-  if (leftAlone.has('/host/name')) return { inputs };
-  const { name, system, modules } = wish.host;
-  return {
-    inputs,
-    host: {
-      name,
-      ...(system !== undefined && !leftAlone.has('/host/system') && { system }),
-      ...(modules && !leftAlone.has('/config/modules') && { modules }),
-    },
-  };
+  const hosts = wish.hosts.flatMap(({ name, system, modules }): HostWish[] => {
+    const key = keys.get(name);
+    const isHostsLeft = (leaf: JsonPointer): boolean =>
+      leftAlone.has(keyOf({ wish: leaf, ...(key !== undefined && { host: key }) }));
+    if (isHostsLeft('/host/name')) return [];
+    return [
+      {
+        name,
+        ...(system !== undefined && !isHostsLeft('/host/system') && { system }),
+        ...(modules && !isHostsLeft('/config/modules') && { modules }),
+      },
+    ];
+  });
+  return { inputs, hosts, gone: wish.gone.filter((name) => !leftAlone.has(toPointer(['hosts', name]))) };
 }
 
-/** The leaf of the spec that a pointer of the editor means. */
-export type LeafOf = (pointer: string) => JsonPointer;
+/** The leaf of the spec that a pointer of the editor means. `host`: the attribute of the host that it is about. */
+export type LeafOf = (pointer: string, host?: string) => JsonPointer;
 
 /** The pointers into the spec for the editor's pointers; the spec may spell one part in several ways. */
-export function leavesOf(inputs: readonly InputWishes[], follows: readonly FollowingInput[], spec: Spec): LeafOf {
+export function leavesOf(
+  inputs: readonly InputWishes[],
+  follows: readonly FollowingInput[],
+  hosts: readonly HostView[],
+): LeafOf {
   const leaves = new Map(follows.map(({ name, pointer }) => [toPointer(['inputs', name]), pointer]));
   // The host's name in flake.nix is wished by host.attribute if that is written, else by host.name.
-  if (spec.host.attribute !== undefined) leaves.set('/host/name', '/host/attribute');
+  const attributes = new Set(hosts.flatMap(({ spec }) => spec.host.attribute ?? []));
   for (const { name, pointer, urlPointer, overrides } of inputs) {
     leaves.set(pointer, urlPointer);
     for (const { path, url, flake: isFlake, follows: followed } of overrides) {
@@ -86,5 +99,8 @@ export function leavesOf(inputs: readonly InputWishes[], follows: readonly Follo
       if (followed) leaves.set(toPointer(['inputs', name, 'follows', key]), followed.pointer);
     }
   }
-  return (pointer) => leaves.get(pointer) ?? pointer;
+  return (pointer, host) =>
+    pointer === '/host/name' && host !== undefined && attributes.has(host)
+      ? '/host/attribute'
+      : (leaves.get(pointer) ?? pointer);
 }

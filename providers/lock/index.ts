@@ -122,7 +122,7 @@ export const lock = provider<Desired, Observed>({
     if (observed.kind === 'barred') return barred(observed.finding);
     if (observed.kind === 'needed') return install(desired, observed);
     const { findings, bar } = observed.need;
-    return { findings, edits: [], ...(bar && { rest: { verdict: 'blocked', by: bar } }) };
+    return { findings, edits: [], ...(bar && { rest: [{ verdict: 'blocked', by: bar }] }) };
   },
 });
 

@@ -6,9 +6,9 @@ import type { Entry } from '../../core/model.ts';
 import { type AbsPath, absolute, fromBytes, parent, toBytes } from '../../core/path.ts';
 import { documentsFor } from '../../core/plan/planner.ts';
 import { IN_SYNC } from '../../core/plan/provider.ts';
+import type { Spec } from '../../core/spec/hosts.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { nixConf } from '../../providers/nix-conf.ts';
-import type { Spec } from '../../schemas/spec.gen.ts';
 import { carryOut } from '../support/carry-out.ts';
 import { memoryHost, type Paths } from '../support/memory-host.ts';
 

@@ -15,7 +15,7 @@ async function look(files: Literal) {
     Object.entries({ 'flake.nix': FLAKE, ...files }).map(([name, leaf]) => [`${DIR}/${name}`, leaf]),
   );
   const reader = memoryScene(literal).open().host;
-  const documents = documentsOf({ dir: DIR, host: 'n', home: '/root' }, reader);
+  const documents = documentsOf({ dir: DIR, hosts: [{ attribute: 'n' }], home: '/root' }, reader);
   const found = await purity.look({ dir: DIR } as never, reader, documents);
   return { found: found! };
 }

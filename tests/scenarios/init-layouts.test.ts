@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { loadSpec, type Spec } from '../../core/spec/load.ts';
+import type { Spec } from '../../core/spec/hosts.ts';
+import { loadSpec } from '../../core/spec/load.ts';
 import { BASES } from '../support/plan-cases.ts';
 import { type Leaf, type Literal, layOut, rowsOfDisk, temporary } from '../support/trees.ts';
 
@@ -199,7 +200,7 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
 async function specNow(): Promise<Spec> {
   const loaded = await loadSpec('reflake.yaml', readFileSync(`${dir}/reflake.yaml`, 'utf8'));
   expect(loaded.diagnostics).toEqual([]);
-  return (loaded as { readonly spec: Spec }).spec;
+  return (loaded as Extract<typeof loaded, { ok: true }>).hosts.views[0].spec;
 }
 
 describe('what is there is stated, and the first plan is empty', () => {

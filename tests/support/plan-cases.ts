@@ -6,12 +6,15 @@ import { fileURLToPath } from 'node:url';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import { changesOf, problemsOf } from '../../core/finding.ts';
 import { compute } from '../../core/host/process/scratch.ts';
+import { keyOf } from '../../core/leaf.ts';
 import type { Blobs, Host } from '../../core/machine/host.ts';
 import type { Job, JobResult } from '../../core/machine/job.ts';
 import type { Edit, Entry, Plan } from '../../core/model.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import { plan } from '../../core/plan/planner.ts';
+import type { Hosts, Spec } from '../../core/spec/hosts.ts';
 import { loadSpec } from '../../core/spec/load.ts';
+import { chooseHost } from '../../core/spec/which-host.ts';
 import { type Run, resolve } from '../../core/spec/wishes.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import { PROVIDERS } from '../../providers/index.ts';
@@ -85,6 +88,8 @@ function patched(target: unknown, patch: unknown): unknown {
   const result: Record<string, unknown> = { ...(typeof target === 'object' ? target : {}) };
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
+    // Of a host that is gone `null` is the value.
+    else if (key === 'hosts') result[key] = value;
     else result[key] = patched(result[key], value);
   }
   return result;
@@ -144,11 +149,25 @@ export interface Planned {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What a run on this machine is about; undefined: it is none of the hosts. */
+export function aboutOf(
+  hosts: Hosts,
+  { facts }: Pick<Host, 'facts'>,
+  run: Partial<Run> = {},
+): { readonly spec: Spec; readonly run: Partial<Run> } | undefined {
+  const choice = chooseHost(hosts, facts, run.isRunning ?? RUN.isRunning, run.isMachine === false ? 'all' : undefined);
+  if (choice.kind === 'open') return undefined;
+  const { view, isMachine } = choice;
+  return { spec: view.spec, run: { hosts, key: view.key, isMachine } };
+}
+
 /** The plan, or the diagnostics that bar it. */
 export async function planFor(one: Pick<PlanCase, 'spec' | 'run'>, host: Host): Promise<Planned> {
   const loaded = await loadSpec('spec.json', specOf(one));
   if (!loaded.ok) return { plan: undefined, diagnostics: loaded.diagnostics };
-  const resolved = resolve(loaded.spec, host, { ...RUN, ...one.run });
+  const about = aboutOf(loaded.hosts, host, one.run);
+  if (about === undefined) return { plan: undefined, diagnostics: [] };
+  const resolved = resolve(about.spec, host, { ...RUN, ...one.run, ...about.run });
   if (!resolved.ok) return { plan: undefined, diagnostics: resolved.diagnostics };
   const { plan: made } = await plan(resolved.wishes, loaded.digest, host, PROVIDERS, () => {});
   return { plan: made, diagnostics: problemsOf(made) };
@@ -183,7 +202,7 @@ export const summaryOf = ({
   verdicts: (made?.steps ?? [])
     .flatMap(({ verdicts }) => verdicts)
     .filter(({ verdict }) => verdict !== 'holds')
-    .map(({ wish, verdict, by }) => `${wish} ${verdict} ${by}`),
+    .map(({ verdict, by, ...leaf }) => `${keyOf(leaf)} ${verdict} ${by}`),
 });
 
 function lineOf(edit: Edit): string {

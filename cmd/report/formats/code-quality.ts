@@ -2,6 +2,7 @@
 
 import { digestOfJson } from '../../../core/canonical.ts';
 import type { Reporter } from '../../../core/event.ts';
+import { keyOf } from '../../../core/leaf.ts';
 import { escapeLine, jsonLine } from '../escape.ts';
 import type { Screen } from '../screen.ts';
 import type { Item } from './item.ts';
@@ -39,7 +40,7 @@ export function issuesOf(report: Report): readonly Issue[] {
     (one): Issue => ({
       description: `acknowledged: ${acknowledgedWords(one)}`,
       check_name: 'acknowledged',
-      fingerprint: digestOfJson(['acknowledged', report.host ?? '', one.wish]).slice('sha256:'.length),
+      fingerprint: digestOfJson(['acknowledged', report.host ?? '', keyOf(one)]).slice('sha256:'.length),
       severity: 'info',
       location: { path: spec, lines: { begin: 1 } },
     }),

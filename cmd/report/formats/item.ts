@@ -3,7 +3,7 @@
 import { digestOfJson } from '../../../core/canonical.ts';
 import { CODES, type Code, entryOf } from '../../../core/codes.ts';
 import type { Diagnostic, JsonPointer } from '../../../core/diagnostic.ts';
-import { asDiagnostic, isChange } from '../../../core/finding.ts';
+import { asDiagnostic, isChange, wishesIn } from '../../../core/finding.ts';
 import type { Finding } from '../../../core/model.ts';
 import { escapeLine, escapeText } from '../escape.ts';
 import type { About, Screen } from '../screen.ts';
@@ -30,6 +30,8 @@ export interface Item {
   readonly hint?: string;
   readonly snippet?: string;
   readonly wish?: JsonPointer;
+  /** Of a finding that several hosts share, the wish of each. */
+  readonly wishes: readonly JsonPointer[];
   /** Where it lies; else where its wish stands in the spec. */
   readonly place?: Place;
   /** Where its wish stands, where that is another place. */
@@ -58,6 +60,7 @@ export function itemOf(finding: Finding, around: Around): Item {
   );
   return {
     ...item,
+    wishes: wishesIn(finding),
     kind,
     level: levelOf(kind, item.level, around),
     subject: escapeLine(subject),
@@ -85,6 +88,7 @@ export function itemOfDiagnostic(diagnostic: Diagnostic, around: Around): Item {
     ...(hint !== undefined && { hint: escapeLine(hint) }),
     ...(snippet !== undefined && { snippet: masked(escapeText(snippet.trimEnd())) }),
     ...(pointer !== undefined && { wish: pointer }),
+    wishes: pointer === undefined ? [] : [pointer],
     ...(place && { place }),
     ...(wished && wished !== place && { wished }),
     fingerprint: fingerprintOf([code, pointer, summary, at && own?.file, path && nameOf(path, around)]),

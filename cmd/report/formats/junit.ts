@@ -1,6 +1,7 @@
 // JUnit XML as GitLab, Jenkins and others read it: a suite for the host, a case for each wish.
 
 import type { Reporter } from '../../../core/event.ts';
+import { keyOf } from '../../../core/leaf.ts';
 import type { Answer } from '../../../core/model.ts';
 import { escapeLine } from '../escape.ts';
 import type { Screen } from '../screen.ts';
@@ -25,11 +26,11 @@ interface Case {
 export function junitOf(report: Report): string {
   const { host, verb, seconds, endedAt, acknowledged, leftOut } = report;
   const told = new Map<string, Item[]>();
-  for (const item of report.items) told.set(item.wish ?? '', [...(told.get(item.wish ?? '') ?? []), item]);
-  const wishes = new Set(report.answers.map(({ wish }) => wish));
+  for (const item of report.items) for (const wish of item.wishes) told.set(wish, [...(told.get(wish) ?? []), item]);
+  const wishes = new Set(report.answers.map(keyOf));
   const cases: readonly Case[] = [
-    ...report.answers.map((answer) => caseOf(answer, told.get(answer.wish) ?? [], report)),
-    ...acknowledged.map((one) => skipped('acknowledged', one.wish, `acknowledged: ${acknowledgedWords(one)}`)),
+    ...report.answers.map((answer) => caseOf(answer, told.get(keyOf(answer)) ?? [], report)),
+    ...acknowledged.map((one) => skipped('acknowledged', keyOf(one), `acknowledged: ${acknowledgedWords(one)}`)),
     ...leftOut.map((wish) => skipped('left out', wish, 'left out by --only or --skip')),
     // What ended the command, or belongs to no wish that was answered, and is an error.
     ...report.items
@@ -56,7 +57,7 @@ export function junitOf(report: Report): string {
 }
 
 function caseOf(answer: Report['answers'][number], items: readonly Item[], { strict }: Report): Case {
-  const { wish, verdict, provider, by } = answer;
+  const { verdict, provider, by } = answer;
   const worst = items.filter(({ kind }) => kind !== 'advice');
   const message =
     verdict === 'holds'
@@ -66,7 +67,7 @@ function caseOf(answer: Report['answers'][number], items: readonly Item[], { str
         : `${verdict}${by === undefined ? '' : ` by ${by}`}`;
   return {
     group: provider,
-    name: wish,
+    name: keyOf(answer),
     verdict: verdictOf(verdict, strict),
     message,
     text: items.map(line).join('\n'),

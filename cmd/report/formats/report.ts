@@ -3,6 +3,7 @@
 import type { Reporter } from '../../../core/event.ts';
 import { findingsOf } from '../../../core/finding.ts';
 import { pointerWords } from '../../../core/formats/json-pointer.ts';
+import { keyOf } from '../../../core/leaf.ts';
 import type { Acknowledged, Answer, Plan } from '../../../core/model.ts';
 import { type Counts, tallyWords } from '../../../core/verdict.ts';
 import { escapeLine } from '../escape.ts';
@@ -111,8 +112,8 @@ export const headline = (report: Report): string =>
   report.counts === undefined ? verdictLine(report) : `${verdictLine(report)} ${tallyWords(report.counts)}`;
 
 /** `features: vendor pin (until 2027-03-01)`, on one line. */
-export const acknowledgedWords = ({ wish, reason, until }: Acknowledged): string =>
-  escapeLine(`${pointerWords(wish)}: ${reason}${until === undefined ? '' : ` (until ${until})`}`);
+export const acknowledgedWords = ({ reason, until, ...leaf }: Acknowledged): string =>
+  escapeLine(`${pointerWords(keyOf(leaf))}: ${reason}${until === undefined ? '' : ` (until ${until})`}`);
 
 /** `old → new`, or the one of them that there is; empty for none. */
 export const valueWords = ({ values: { from, to } }: Item): string =>

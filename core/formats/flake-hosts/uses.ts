@@ -1,5 +1,6 @@
 // Counts the uses of a variable: text that several places use does not belong to one host alone.
 
+import { oncePer } from '../../once.ts';
 import { type Bound, frameOf, type Scope } from '../nix/scope.ts';
 import type { Binding, Expr, Span } from '../nix/syntax.ts';
 import { walk } from '../nix/walk.ts';
@@ -8,15 +9,25 @@ import { settle } from '../nix-value/constant.ts';
 /** The variable around `at` that is used more than once; undefined if there is none. */
 export function sharedVariable(root: Expr, at: Span): string | undefined {
   let shared: string | undefined;
-  walk(root, (expr) => {
-    const isScope = expr.kind === 'let' || expr.kind === 'letAttrs' || (expr.kind === 'attrs' && expr.rec);
-    if (!isScope || !encloses(expr, at)) return;
+  for (const expr of scopesIn(root)) {
+    if (!encloses(expr, at)) continue;
     const name = expr.bindings.find((binding) => encloses(binding, at) && nameOf(binding) !== undefined);
     const variable = name && nameOf(name);
     if (variable !== undefined && usesOf(variable, expr) > 1) shared = variable;
-  });
+  }
   return shared;
 }
+
+type Scoped = Expr & { readonly kind: 'let' | 'letAttrs' | 'attrs' };
+
+/** What binds variables, each before what is in it. */
+const scopesIn = oncePer((root: Expr): readonly Scoped[] => {
+  const scopes: Scoped[] = [];
+  walk(root, (expr) => {
+    if (expr.kind === 'let' || expr.kind === 'letAttrs' || (expr.kind === 'attrs' && expr.rec)) scopes.push(expr);
+  });
+  return scopes;
+});
 
 const encloses = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
 
@@ -26,18 +37,21 @@ function nameOf(binding: Binding): string | undefined {
 }
 
 /** Uses of a name in an expression, those of another variable of the name among them. */
-function usesOf(name: string, root: Expr): number {
-  let uses = 0;
+const usesOf = (name: string, root: Expr): number => allUses(root).get(name) ?? 0;
+
+const allUses = oncePer((root: Expr): ReadonlyMap<string, number> => {
+  const uses = new Map<string, number>();
+  const add = (name: string): void => void uses.set(name, (uses.get(name) ?? 0) + 1);
   walk(root, (expr) => {
-    if (expr.kind === 'var' && expr.name === name) uses++;
+    if (expr.kind === 'var') add(expr.name);
     if (expr.kind !== 'let' && expr.kind !== 'attrs' && expr.kind !== 'letAttrs') return;
     for (const binding of expr.bindings) {
       if (binding.kind !== 'inherit' || binding.from !== undefined) continue;
-      uses += binding.names.filter((one) => one.kind === 'static' && one.name === name).length;
+      for (const one of binding.names) if (one.kind === 'static') add(one.name);
     }
   });
   return uses;
-}
+});
 
 /** True if an argument of a function is used in one place of its body only, and is the text `wanted` itself. */
 export function isPassedOnce({ expr, scope }: Bound, wanted: Expr): boolean {

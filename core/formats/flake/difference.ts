@@ -9,17 +9,20 @@ import type { OpenFlake } from './flake.ts';
 export interface Change {
   /** Its subject: `inputs.nixpkgs.url`, `nixosConfigurations.nixos.modules`. */
   readonly subject: string;
-  /** JSON pointer into the spec. */
+  /** JSON pointer into the spec; of a host, into the spec of that host. */
   readonly pointer: string;
+  /** The attribute of the host that it is about. */
+  readonly host?: string;
   readonly from?: string;
-  readonly to: string;
+  /** Left out: it goes. */
+  readonly to?: string;
   /** 1-based, in the text after the edit. */
   readonly line: number;
 }
 
 /** Wishes that are not granted yet, and the one edit that grants them. */
 export interface Difference {
-  /** Differences about inputs are independent of each other. */
+  /** Differences about inputs are independent of each other, and so are those about hosts. */
   readonly about: 'input' | 'host';
   readonly changes: readonly (Omit<Change, 'line'> & { readonly locate: Locate })[];
   readonly fix: Fix;
@@ -49,4 +52,6 @@ export interface Problem {
   /** The text to paste, with a comment that names the place; empty if pasting does not help. */
   readonly snippet: string;
   readonly pointer: string;
+  /** The attribute of the host that it is about. */
+  readonly host?: string;
 }

@@ -1,4 +1,4 @@
-// Compares the wished host with nixosConfigurations, and makes the splices that add or complete it.
+// Compares the wished hosts with nixosConfigurations, and makes the splices that add, complete or remove one.
 // The only place that edits outputs.
 
 import { type OpenHost, openHost } from '../flake-hosts/host.ts';
@@ -8,10 +8,10 @@ import { sharedVariable } from '../flake-hosts/uses.ts';
 import { toPointer } from '../json-pointer.ts';
 import { spanOf } from '../nix/describe.ts';
 import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } from '../nix/print.ts';
-import { frameOf, type Source } from '../nix/scope.ts';
-import type { Splice } from '../nix/splice.ts';
+import { type Bound, frameOf, type Source } from '../nix/scope.ts';
+import { type Splice, withItsGap } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
-import { insertArgument, insertBindings, insertItems } from './bindings.ts';
+import { insertArgument, insertBindings, insertItems, removeBindings } from './bindings.ts';
 import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
 import { strangeness, styleOfHosts } from './siblings.ts';
@@ -26,13 +26,32 @@ import {
   nixpkgsInput,
 } from './wish.ts';
 
-/** The differences between `wish.host` and the host that `open` declares. */
-export function hostDifferences(open: OpenFlake, wish: WithHost): Difference[] {
-  const { host } = wish;
+/** The differences between the hosts of the wish and those that `open` declares. */
+export function hostDifferences(open: OpenFlake, wish: FlakeWish): Difference[] {
+  const { hosts = [], gone = [] } = wish;
+  if (hosts.length === 0 && gone.length === 0) return [];
   const place = hostsPlace(open.lambda, open.scope);
-  if (place.kind === 'opaque') return [refuse(open, wish, place, `the hosts can't be read: ${place.reason}`, place)];
-  const value = place.kind === 'hosts' ? place.hosts.get(host.name) : undefined;
-  if (!value) return [addHost(open, wish, place)];
+  if (place.kind === 'opaque') {
+    const message = `the hosts can't be read: ${place.reason}`;
+    return [
+      ...hosts.map((host) => refuse(open, { ...wish, host }, place, message, place)),
+      ...gone.map((name) => keep(name, message, place, 'unreadable')),
+    ];
+  }
+  const there = place.kind === 'hosts' ? place.hosts : new Map<string, Bound>();
+  const missing = hosts.filter(({ name }) => !there.has(name));
+  return [
+    ...hosts.flatMap((host) => {
+      const value = there.get(host.name);
+      return value === undefined ? [] : hostDifference(open, { ...wish, host }, place, value);
+    }),
+    ...(missing.length > 0 ? addHosts(open, wish, missing, place) : []),
+    ...gone.flatMap((name) => removeHost(open, name, place)),
+  ];
+}
+
+function hostDifference(open: OpenFlake, wish: WithHost, place: HostsPlace, value: Bound): Difference[] {
+  const { host } = wish;
   const opened = openHost(host.name, value);
   if (opened.kind === 'opaque') {
     const message = `the host '${host.name}' can't be read: ${opened.decl.reason}`;
@@ -53,7 +72,7 @@ function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: S
   const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
   const problem = (kind: Problem['kind'], message: string): Fix => ({
     kind: kind === 'unreadable' ? 'open' : 'refuse',
-    problem: { kind, message, at: system.span, ...(system.in && { in: system.in }), snippet, pointer },
+    problem: { kind, message, at: system.span, ...(system.in && { in: system.in }), snippet, pointer, host: host.name },
   });
   const isHelped = system.kind === 'static' && !system.shared && call === undefined;
   const shared = isHelped ? sharedVariable(open.lambda.body, system.span) : undefined;
@@ -72,7 +91,9 @@ function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: S
   return [
     {
       about: 'host',
-      changes: [{ subject, pointer, ...from, to: host.system, locate: locateHost(host.name, 'system') }],
+      changes: [
+        { subject, pointer, host: host.name, ...from, to: host.system, locate: locateHost(host.name, 'system') },
+      ],
       fix,
     },
   ];
@@ -91,6 +112,7 @@ function modulesDifference(open: OpenFlake, host: HostWish, opened: StaticHost):
         {
           subject: nixAttrPath(['nixosConfigurations', host.name, 'modules']),
           pointer: toPointer(['config', 'modules']),
+          host: host.name,
           to: missing.join(' '),
           locate: locateHost(host.name, 'modules'),
         },
@@ -112,7 +134,7 @@ function addModules(
     const pointer = toPointer(['config', 'modules']);
     return {
       kind: kind === 'unreadable' ? 'open' : 'refuse',
-      problem: { kind, message, ...placed(at), snippet, pointer },
+      problem: { kind, message, ...placed(at), snippet, pointer, host: host.name },
     };
   };
   const edit = (one: Splice): Fix => ({ kind: 'edit', splices: [one] });
@@ -131,13 +153,20 @@ function addModules(
   return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl);
 }
 
-function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference {
-  const { host } = wish;
+/** All new hosts with one edit, or the reason for none at each of them. */
+function addHosts(
+  open: OpenFlake,
+  wish: FlakeWish,
+  missing: readonly HostWish[],
+  place: HostsPlace & { kind: 'hosts' | 'body' },
+): Difference[] {
+  const refuseAll = (why: (host: HostWish) => string, at: Place, kind?: Problem['kind']): Difference[] =>
+    missing.map((host) => refuse(open, { ...wish, host }, place, why(host), at, kind));
   if (place.kind === 'hosts' && place.unknown[0]) {
     const { expr, reason, scope } = place.unknown[0];
     const why =
       place.of === 'flake-parts' ? `other modules may hold hosts: ${reason}` : `nixosConfigurations has ${reason}`;
-    return refuse(open, wish, place, `there may be other hosts: ${why}`, { span: spanOf(expr), ...inFile(scope) });
+    return refuseAll(() => `there may be other hosts: ${why}`, { span: spanOf(expr), ...inFile(scope) });
   }
   const siblings = place.kind === 'hosts' ? [...place.hosts].map(([name, value]) => openHost(name, value)) : [];
   const strange = strangeness(siblings);
@@ -145,20 +174,98 @@ function addHost(open: OpenFlake, wish: WithHost, place: HostsPlace & { kind: 'h
   if (strange || !at) {
     const span = strange?.at ?? open.flake.outputs.span;
     const why = strange?.message ?? 'the set of hosts is not written out in flake.nix';
-    return refuse(open, wish, place, `there is no host '${host.name}', and ${why}`, { span }, 'uneditable');
+    return refuseAll(({ name }) => `there is no host '${name}', and ${why}`, { span }, 'uneditable');
   }
-  const { isTight, ...style } = styleOfHosts(open, siblings, host);
   const reach = reachNixpkgs(open, wish, place);
-  if (!reach && style.fn === undefined) {
+  // Hosts of one system have one style.
+  const styles = new Map<string | undefined, ReturnType<typeof styleOfHosts>>();
+  const styleOf = (host: HostWish): ReturnType<typeof styleOfHosts> => {
+    const known = styles.get(host.system) ?? styleOfHosts(open, siblings, host);
+    styles.set(host.system, known);
+    return known;
+  };
+  const { fn } = styleOf(missing[0]!);
+  if (!reach && fn === undefined) {
     const why = nixpkgsName(open, wish) === undefined ? 'no input is nixpkgs' : "nixpkgs can't be named there";
     const { span } = open.flake.outputs;
-    return refuse(open, wish, place, `the host '${host.name}' can't be added: ${why}`, { span }, 'uneditable');
+    return refuseAll(({ name }) => `the host '${name}' can't be added: ${why}`, { span }, 'uneditable');
   }
-  const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
-  const layout = hostLayout(host, reach?.scope ?? { nixpkgs: '' }, { ...style, isTight });
-  const binding = insertBindings(open, at, [{ path, value: layout }]);
-  const splices = style.fn === undefined ? (reach?.splices ?? []) : [];
-  return { about: 'host', changes: [hostChange(host)], fix: { kind: 'edit', splices: [...splices, binding] } };
+  const bindings = missing.map((host) => {
+    const { isTight, ...style } = styleOf(host);
+    const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
+    return { path, value: hostLayout(host, reach?.scope ?? { nixpkgs: '' }, { ...style, isTight }) };
+  });
+  const splices = fn === undefined ? (reach?.splices ?? []) : [];
+  return [
+    {
+      about: 'host',
+      changes: missing.map(hostChange),
+      fix: { kind: 'edit', splices: [...splices, insertBindings(open, at, bindings)] },
+    },
+  ];
+}
+
+/** Takes a host out where it is written by itself in flake.nix and nothing there refers to it. */
+function removeHost(open: OpenFlake, name: string, place: HostsPlace & { kind: 'hosts' | 'body' }): Difference[] {
+  if (place.kind === 'body') return [];
+  const value = place.hosts.get(name);
+  if (value === undefined) {
+    const [unknown] = place.unknown;
+    if (unknown === undefined) return [];
+    const at = { span: spanOf(unknown.expr), ...inFile(unknown.scope) };
+    return [keep(name, `'${name}' may be among other hosts: ${unknown.reason}`, at, 'unreadable')];
+  }
+  const node = place.at?.children.get(name);
+  const binding = node?.occurrences[0]?.binding;
+  const span = spanOf(value.expr);
+  const here = { span, ...inFile(value.scope) };
+  const isAlone = binding?.kind === 'bind' || binding?.names.length === 1;
+  if (node?.kind !== 'leaf' || !isAlone)
+    return [keep(name, `the host '${name}' is not written by itself in flake.nix`, here, 'uneditable')];
+  const { start, end } = binding;
+  const uses = usesOfHost(open.text, name).filter((at) => at < start || end <= at);
+  if (uses[0] !== undefined) {
+    const used = { span: { start: uses[0], end: uses[0] + 1 } };
+    return [keep(name, `the host '${name}' is to go, and flake.nix refers to it here`, used, 'uneditable')];
+  }
+  const { kind } = openHost(name, value);
+  return [
+    {
+      about: 'host',
+      changes: [
+        {
+          ...goneChange(name),
+          from: kind === 'static' ? 'a NixOS system' : 'a host',
+          locate: ({ flake }) => flake.outputs.span.start,
+        },
+      ],
+      fix: { kind: 'edit', splices: removeBindings(open, [node]).map((cut) => withItsGap(open, cut)) },
+    },
+  ];
+}
+
+/** Where the text names `nixosConfigurations.<name>`. */
+function usesOfHost(text: string, name: string): readonly number[] {
+  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const named = new RegExp(`nixosConfigurations\\s*\\.\\s*(?:"${escaped}"|${escaped}(?![\\w'-]))`, 'g');
+  return [...text.matchAll(named)].map(({ index }) => index);
+}
+
+const goneChange = (name: string) =>
+  ({
+    subject: nixAttrPath(['nixosConfigurations', name]),
+    pointer: toPointer(['hosts', name]),
+  }) as const;
+
+/** The reason a host that is to go stays. */
+function keep(name: string, message: string, at: Place, kind: Problem['kind']): Difference {
+  const change = goneChange(name);
+  const problem: Problem = { kind, message, ...placed(at), snippet: '', pointer: change.pointer };
+  return {
+    about: 'host',
+    changes: [{ ...change, locate: () => undefined }],
+    fix: { kind: kind === 'unreadable' ? 'open' : 'refuse', problem },
+  };
 }
 
 /**
@@ -200,6 +307,7 @@ function hostChange(host: HostWish): Difference['changes'][number] {
   return {
     subject: nixAttrPath(['nixosConfigurations', host.name]),
     pointer: toPointer(['host', 'name']),
+    host: host.name,
     to,
     locate: locateHost(host.name),
   };
@@ -215,7 +323,7 @@ function refuse(
 ): Difference {
   const change = hostChange(wish.host);
   const snippet = snippetFor(open, wish, place);
-  const problem: Problem = { kind, message, ...placed(at), snippet, pointer: change.pointer };
+  const problem: Problem = { kind, message, ...placed(at), snippet, pointer: change.pointer, host: wish.host.name };
   return { about: 'host', changes: [change], fix: { kind: kind === 'unreadable' ? 'open' : 'refuse', problem } };
 }
 

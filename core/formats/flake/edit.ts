@@ -11,7 +11,7 @@ import { hostDifferences } from './edit-host.ts';
 import { inputDifferences } from './edit-input.ts';
 import { type Flake, type InputDecl, type OpenedFlake, type OpenFlake, openFlake } from './flake.ts';
 import type { RefRules } from './reference.ts';
-import { type FlakeWish, pathTokens } from './wish.ts';
+import { type FlakeWish, type HostWish, pathTokens } from './wish.ts';
 
 export type FlakeEdit =
   /**
@@ -33,7 +33,7 @@ type Unplaced = Omit<Change, 'line'>;
 /**
  * The text with `wish` granted. What the wish does not mention stays: other inputs, hosts, attributes, follows.
  * An attribute set reference becomes a url unless the same attributes can say it (`rules.attrsOf`).
- * All or nothing: a wish without `host` edits the inputs of a flake whose hosts can't be read. `before`: the text as it was
+ * All or nothing: a wish without hosts edits the inputs of a flake whose hosts can't be read. `before`: the text as it was
  * read.
  */
 export function editFlake(
@@ -50,7 +50,9 @@ export function editFlake(
   /** The place in the text that was given. */
   const placed = (problem: Problem): Problem => {
     const known = all.flatMap(({ fix }) =>
-      fix.kind === 'open' && fix.problem.pointer === problem.pointer ? [fix.problem] : [],
+      fix.kind === 'open' && fix.problem.pointer === problem.pointer && fix.problem.host === problem.host
+        ? [fix.problem]
+        : [],
     );
     return known[0] ?? (problem.in ? problem : { ...problem, at: before.flake.outputs.span });
   };
@@ -66,7 +68,9 @@ export function editFlake(
     undecided = found.flatMap(({ fix }) => (fix.kind === 'open' ? [fix.problem] : []));
     const left = found.filter(({ fix }) => fix.kind !== 'open');
     if (left.length === 0) break;
-    const granted = grant(open, left, sizeOf(round)) ?? grant(open, left, 1);
+    // Hosts take nothing over from hosts that are new with them.
+    const size = left[0]!.about === 'host' ? left.length : sizeOf(round);
+    const granted = grant(open, left, size) ?? grant(open, left, 1);
     if (granted === undefined) {
       const { fix } = left[0]!;
       return refused([fix.kind === 'refuse' ? fix.problem : unproved(before, left[0])], all);
@@ -104,9 +108,9 @@ function grant(
   left: readonly Difference[],
   size: number,
 ): { readonly after: OpenFlake; readonly changes: Difference['changes'] } | undefined {
-  // Those about the host build on the inputs.
-  const inputs = left.findIndex(({ about }) => about === 'host');
-  const batch = left.slice(0, Math.max(1, Math.min(size, inputs === -1 ? left.length : inputs)));
+  // Those about hosts build on the inputs.
+  const alike = left.findIndex(({ about }) => about !== left[0]!.about);
+  const batch = left.slice(0, Math.min(size, alike === -1 ? left.length : alike));
   const splices: Splice[] = [];
   for (const { fix } of batch) {
     if (fix.kind !== 'edit') return undefined;
@@ -122,10 +126,9 @@ function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Differe
   const names = [...flake.inputs, ...wish.inputs].map((input) => input.name);
   const known = new Set(names);
   for (const name of flake.implicit) known.add(name);
-  const { host } = wish;
   return [
     ...wish.inputs.flatMap((input) => inputDifferences(open, input, known, rules)),
-    ...(host ? hostDifferences(open, { ...wish, host }) : []),
+    ...hostDifferences(open, wish),
   ];
 }
 
@@ -133,8 +136,12 @@ function differences(open: OpenFlake, wish: FlakeWish, rules: RefRules): Differe
 function damageBy(before: OpenFlake, after: OpenFlake, wish: FlakeWish): string | undefined {
   if (commentsOf(before) !== commentsOf(after)) return 'the edit would have lost a comment';
   const { hosts } = before.flake.outputs;
-  const isNew = hosts.kind !== 'static' || !hosts.hosts.some((host) => host.name === wish.host?.name);
-  if (restOf(before, wish, isNew) !== restOf(after, wish, isNew))
+  const wished = new Map((wish.hosts ?? []).map((host) => [host.name, host]));
+  const there = new Set(hosts.kind === 'static' ? hosts.hosts.map(({ name }) => name) : []);
+  const isChanging = (name: string): boolean =>
+    (wish.gone ?? []).includes(name) || (wished.has(name) && !there.has(name));
+  const others = (host: HostDecl): unknown => (isChanging(host.name) ? undefined : otherModules(host, wished));
+  if (restOf(before, wish, others) !== restOf(after, wish, others))
     return 'the edit would have changed more than was asked';
   return undefined;
 }
@@ -144,14 +151,13 @@ function commentsOf({ text, comments }: OpenFlake): string {
 }
 
 /** The reading of a flake without the parts that the wish names and without offsets. */
-function restOf({ flake, root }: OpenFlake, wish: FlakeWish, isNew: boolean): string {
+function restOf({ flake, root }: OpenFlake, wish: FlakeWish, others: (host: HostDecl) => unknown): string {
   const { hosts } = flake.outputs;
   const rest = {
     description: flake.description,
     self: flake.self,
     inputs: flake.inputs.map((input) => unwished(input, wish)).filter((input) => input !== undefined),
-    hosts:
-      hosts.kind === 'static' ? hosts.hosts.map((host) => otherModules(host, wish, isNew)).filter((host) => host) : [],
+    hosts: hosts.kind === 'static' ? hosts.hosts.map(others).filter((host) => host) : [],
     top: [...root.children.keys()].filter((name) => name !== 'inputs'),
   };
   return JSON.stringify(rest, (key, value) => (key === 'span' || key === 'in' ? undefined : value));
@@ -181,10 +187,10 @@ function overrideLines(
   return silent ? inner : [{ path: path.join('/'), said }, ...inner];
 }
 
-/** A host without the parts that the wish names; undefined for the wished one if it is new. */
-function otherModules(host: HostDecl, { host: wished }: FlakeWish, isNew: boolean): unknown {
-  if (host.name !== wished?.name || host.kind === 'opaque') return host;
-  if (isNew) return undefined;
+/** A host without the parts that the wish names. */
+function otherModules(host: HostDecl, hosts: ReadonlyMap<string, HostWish>): unknown {
+  const wished = hosts.get(host.name);
+  if (wished === undefined || host.kind === 'opaque') return host;
   const wishes = new Set((wished.modules ?? []).map(plainModule));
   const others = host.modules.filter((module) => module.kind !== 'path' || !wishes.has(plainModule(module.path)));
   return { name: host.name, others };
@@ -198,5 +204,6 @@ function unproved(before: OpenFlake, difference: Difference | undefined): Proble
     at: { start: 0, end: Math.min(1, before.text.length) },
     snippet: '',
     pointer: change?.pointer ?? '',
+    ...(change?.host !== undefined && { host: change.host }),
   };
 }

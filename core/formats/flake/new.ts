@@ -11,20 +11,23 @@ import { bindingLayout, type FlakeWish, hostLayout, inputBindings, inputOf, nixp
 export function newFlake(wish: FlakeWish, options: { readonly description?: string } = {}): string {
   const nixpkgs = nixpkgsInput(wish.inputs) ?? 'nixpkgs';
   const direct = isIdentifier(nixpkgs);
-  const { host } = wish;
-  const description = options.description ?? (host ? `NixOS configuration of ${host.name}` : 'NixOS configuration');
+  const { hosts = [] } = wish;
+  const [only, ...others] = hosts;
+  const isOne = only !== undefined && others.length === 0;
+  const description = options.description ?? (isOne ? `NixOS configuration of ${only.name}` : 'NixOS configuration');
   const inputs: Layout = { head: 'inputs = {', items: wish.inputs.flatMap(inputLayouts), tail: '};' };
-  const hostBinding =
-    host &&
-    bindingLayout(
-      nixAttrPath(['nixosConfigurations', host.name]),
-      hostLayout(host, { nixpkgs: direct ? nixpkgs : inputOf('inputs', nixpkgs), inputs: 'inputs' }),
-    );
+  const scope = { nixpkgs: direct ? nixpkgs : inputOf('inputs', nixpkgs), inputs: 'inputs' };
+  const bindings = hosts.map((host): Layout => {
+    const path = isOne ? ['nixosConfigurations', host.name] : [host.name];
+    return bindingLayout(nixAttrPath(path), hostLayout(host, scope));
+  });
+  const all: readonly Layout[] =
+    hosts.length > 1 ? [{ head: 'nixosConfigurations = {', items: bindings, tail: '};' }] : bindings;
   const outputs: Layout = {
     head: 'outputs =',
     items: [
       direct ? `{ self, ${nixpkgs}, ... }@inputs:` : '{ self, ... }@inputs:',
-      hostBinding ? { head: '{', items: [hostBinding], tail: '};' } : '{ };',
+      all.length > 0 ? { head: '{', items: [...all], tail: '};' } : '{ };',
     ],
   };
   const items = [`description = ${nixString(description)};`, ...(wish.inputs.length > 0 ? [inputs] : []), outputs];

@@ -5,7 +5,9 @@ import { type Layout, nixAttrName, nixPath, nixString } from '../nix/print.ts';
 /** The wished content of flake.nix. Parts left out are not reconciled. */
 export interface FlakeWish {
   readonly inputs: readonly InputWish[];
-  readonly host?: HostWish;
+  readonly hosts?: readonly HostWish[];
+  /** Names in nixosConfigurations that are to be there no more. */
+  readonly gone?: readonly string[];
 }
 
 export interface InputWish {

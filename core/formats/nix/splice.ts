@@ -58,8 +58,10 @@ export function insertAfter(
   if (indent === undefined || (end === undefined && !closes))
     return insertion(anchor.end, layouts.map((layout) => ' ' + flat(layout)).join(''));
   const { eol, unit } = styleOf(page);
-  const block = layouts.flatMap((layout) => lines(layout, indent, unit)).join(eol);
   const before = gap === 'none' ? eol : eol + eol;
+  const block = layouts
+    .map((layout) => lines(layout, indent, unit).join(eol))
+    .join(gap === 'before' && layouts.some((layout) => typeof layout !== 'string') ? before : eol);
   const after = end !== undefined && gap === 'around' && !isGapAfter(text, end) ? eol : '';
   return insertion(end ?? anchor.end, before + block + after);
 }
@@ -116,6 +118,14 @@ export function removal(page: Page, { start, end }: Span, comment: 'stays' | 'go
   const eol = past === undefined ? null : /^(\r?\n|\r|$)/.exec(text.slice(past));
   if (past === undefined || eol === null) return { start, end: gap, text: '' };
   return { start: start - indent.length, end: past + eol[0].length, text: '' };
+}
+
+/** A removal of lines, with the empty line before them where one follows them too, or the bracket that closes the set. */
+export function withItsGap({ text }: Page, cut: Splice): Splice {
+  const above = /(?:^|\r?\n)([ \t]*\r?\n)$/.exec(text.slice(0, cut.start))?.[1];
+  const isLines = cut.text === '' && lineStart(text, cut.start) === cut.start;
+  if (!isLines || above === undefined || !/^\s*?(\r?\n|[}\])])/.test(text.slice(cut.end))) return cut;
+  return { ...cut, start: cut.start - above.length };
 }
 
 /** How a file is written: its line ends, one level of indentation, whether it has more than one line. */

@@ -356,6 +356,7 @@ describe('2,000 findings', () => {
     values: { from: 'a'.repeat(300), to: 'b```'.repeat(60) },
     hint: 'write it out',
     fingerprint: String(number),
+    wishes: [],
   });
   const report: Report = {
     verb: 'check',

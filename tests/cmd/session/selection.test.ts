@@ -3,12 +3,12 @@ import { describe, expect, test } from '@jest/globals';
 import { selectionOf } from '../../../cmd/session/selection.ts';
 import { tallyOf } from '../../../core/finding.ts';
 import { plan } from '../../../core/plan/planner.ts';
-import { leavesOf } from '../../../core/spec/leaves.ts';
+import type { Spec } from '../../../core/spec/hosts.ts';
+import { wishesOf } from '../../../core/spec/leaves.ts';
 import { loadSpec } from '../../../core/spec/load.ts';
 import { resolve } from '../../../core/spec/wishes.ts';
 import type { Counts } from '../../../core/verdict.ts';
 import { PROVIDERS } from '../../../providers/index.ts';
-import type { Spec } from '../../../schemas/spec.gen.ts';
 import { memoryScene } from '../../support/faults.ts';
 import { machineOf, type PlanCase, RUN, specOf, toolsOf } from '../../support/plan-cases.ts';
 
@@ -71,10 +71,10 @@ async function tallyFor(only: readonly string[], machine: NonNullable<PlanCase['
   const loaded = await loadSpec('spec.json', specOf({}));
   if (!loaded.ok) throw new Error('bad spec');
   const { host } = memoryScene(machineOf({ base: 'settled', machine }), toolsOf({})).open();
-  const { isSelected, spec } = selectionOf({ only }, loaded.spec, PROVIDERS);
+  const { isSelected, spec } = selectionOf({ only }, loaded.hosts.views[0].spec, PROVIDERS);
   const resolved = resolve(spec, host, RUN);
   if (!resolved.ok) throw new Error('not resolved');
-  const how = { isSelected, leaves: leavesOf(loaded.spec) };
+  const how = { isSelected, leaves: wishesOf(resolved.wishes) };
   const { plan: made } = await plan(resolved.wishes, loaded.digest, host, PROVIDERS, () => {}, how);
   return tallyOf(made);
 }

@@ -10,7 +10,7 @@ const DIR = absolute('/home/srid/nixos-config');
 
 const documents = (files: Readonly<Record<string, Leaf>>, modules = ['./configuration.nix']) =>
   documentsOf(
-    { dir: DIR, host: 'nixos', modules, home: '/home/srid' },
+    { dir: DIR, hosts: [{ attribute: 'nixos', modules }], home: '/home/srid' },
     memoryScene(Object.fromEntries(Object.entries(files).map(([name, leaf]) => [`${DIR}/${name}`, leaf]))).open().host,
   );
 
@@ -184,7 +184,11 @@ test('a flake below the top of its repository refers to files above it', () => {
     '/home/srid/outside.nix': '{ }',
   }).open().host;
   const found = documentsOf(
-    { dir: absolute(`${DIR}/host`), host: 'nixos', modules: ['./configuration.nix'], home: '/home/srid' },
+    {
+      dir: absolute(`${DIR}/host`),
+      hosts: [{ attribute: 'nixos', modules: ['./configuration.nix'] }],
+      home: '/home/srid',
+    },
     reader,
   );
   expect(named(found.modules().files.keys())).toEqual(['common.nix', 'host/configuration.nix', 'host/flake.nix']);

@@ -80,6 +80,7 @@ describe('the id of a finding', () => {
   test('is the same on another day, at another place, with another remedy', () => {
     expect(id({ from: 'a, locked 2026-02-01, 40 days ago' })).toBe(id({}));
     expect(id({ remedy: { by: 'you', hint: '' } })).toBe(id({}));
+    expect(id({ hosts: ['a', 'b'] })).toBe(id({ hosts: ['c'] }));
     expect(id({ because: 'locked 3 days ago' })).toBe(id({ because: 'locked 40 days ago' }));
     expect(id({ because: `"${DIR}/a"` })).toBe(
       id({ because: '"/etc/nixos/a"', path: absolute('/etc/nixos/flake.nix') }, absolute('/etc/nixos')),
@@ -89,7 +90,6 @@ describe('the id of a finding', () => {
   test.each<Partial<Finding>>([
     { code: 'RF2007' },
     { wish: '/host/name' },
-    { host: 'a' },
     { because: 'y' },
     { from: 'github:a/b/2024-01-01' },
     { from: 'c' },

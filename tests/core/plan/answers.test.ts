@@ -22,7 +22,7 @@ const z = (found: Partial<Difference> | undefined): Looked => ({
   found: found && { findings: [], edits: [], ...found },
 });
 const answerTo = (wish: string, looked: readonly Looked[], guard?: Code): Omit<Answer, 'wish'> | 'left out' => {
-  const answers = answersTo([wish], looked, guard);
+  const answers = answersTo([{ wish }], looked, guard);
   const [found] = [...answers.of('a'), ...answers.of('z')];
   if (found === undefined) return answers.leftOut.includes(wish) ? 'left out' : { verdict: 'holds' };
   const { wish: _, ...rest } = found;
@@ -51,11 +51,11 @@ describe('the weightiest finding decides', () => {
 });
 
 test('the rest: what no finding names', () => {
-  const rest = { verdict: 'blocked', by: 'RF2006' } as const;
+  const rest = [{ verdict: 'blocked', by: 'RF2006' }] as const;
   const found = { findings: [finding('RF2103', '/a')], rest };
   expect(answerTo('/a', [a(found)])).toEqual({ verdict: 'differs', by: 'RF2103' });
   expect(answerTo('/b', [a(found)])).toEqual({ verdict: 'blocked', by: 'RF2006' });
-  expect(answerTo('/b', [a({ rest: { ...rest, of: ['/a'] } })])).toEqual({ verdict: 'holds' });
+  expect(answerTo('/b', [a({ rest: [{ ...rest[0], of: ['/a'] }] })])).toEqual({ verdict: 'holds' });
   expect(answerTo('/a', [a({}), z({ rest })])).toEqual({ verdict: 'blocked', by: 'RF2006' });
 });
 
@@ -71,4 +71,46 @@ test('left out: nobody looked who answers, unless one with a say in it tells som
   expect(answerTo('/a', [z({ findings: [finding('RF2103', '/a')] })])).toEqual({ verdict: 'differs', by: 'RF2103' });
   expect(answerTo('/a', [a({ defers: ['/a'] })])).toBe('left out');
   expect(answerTo('/a', [a({ defers: ['/a'] }), z({})])).toEqual({ verdict: 'holds' });
+});
+
+describe('of several hosts', () => {
+  /** `machine` looks at this machine's host alone, `flake` at all. */
+  const machine = (found: Partial<Difference> = {}): Looked => ({
+    provider: { name: 'machine', answers: ['/host/name'], codes: [], ofMachine: true },
+    found: { findings: [], edits: [], ...found },
+  });
+  const flake = (found: Partial<Difference> = {}): Looked => ({
+    provider: { name: 'flake', answers: ['/config/modules'], answersElsewhere: ['/host/name'], codes: [] },
+    found: { findings: [], edits: [], ...found },
+  });
+  const said = (wish: string, host: string, looked: readonly Looked[]): string => {
+    const answers = answersTo([{ wish, host }], looked, undefined, (leaf) => leaf.host === 'own');
+    const found = ['machine', 'flake'].flatMap((name) => answers.of(name).map((one) => `${name}: ${one.verdict}`));
+    return [...found, ...answers.leftOut].join(' ');
+  };
+
+  test('the machine answers for its own host, the repository for every other', () => {
+    const looked = [machine({ findings: [finding('RF2002', '/host/name')] }), flake()];
+    expect(said('/host/name', 'own', looked)).toBe('machine: blocked');
+    expect(said('/host/name', 'web', looked)).toBe('flake: holds');
+    expect(said('/host/name', 'web', [machine()])).toBe('/hosts/web/host/name');
+    expect(said('/host/name', 'own', [flake()])).toBe('/hosts/own/host/name');
+  });
+  test('a finding decides for the hosts that it names, for all where it names none', () => {
+    const found = { ...finding('RF2103', '/config/modules'), hosts: ['web', 'db'] };
+    expect(said('/config/modules', 'web', [flake({ findings: [found] })])).toBe('flake: differs');
+    expect(said('/config/modules', 'own', [flake({ findings: [found] })])).toBe('flake: holds');
+    expect(said('/config/modules', 'own', [flake({ findings: [finding('RF2103', '/config/modules')] })])).toBe(
+      'flake: differs',
+    );
+  });
+  test('the rest of some hosts is not that of others', () => {
+    const rest = [
+      { verdict: 'differs', by: 'RF2103', hosts: ['web'] },
+      { verdict: 'undecided', by: 'RF2029', hosts: ['db'] },
+    ] as const;
+    expect(said('/config/modules', 'web', [flake({ rest })])).toBe('flake: differs');
+    expect(said('/config/modules', 'db', [flake({ rest })])).toBe('flake: undecided');
+    expect(said('/config/modules', 'own', [flake({ rest })])).toBe('flake: holds');
+  });
 });

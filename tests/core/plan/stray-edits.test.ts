@@ -31,7 +31,7 @@ async function make(one: NamedCase): Promise<Made | undefined> {
   const edits = editsOf(plan?.steps ?? []);
   if (plan === undefined || edits.length === 0) return undefined;
   const loaded = await loadSpec('spec.json', specOf(one));
-  const resolved = loaded.ok && resolve(loaded.spec, host, { ...RUN, ...one.run });
+  const resolved = loaded.ok && resolve(loaded.hosts.views[0].spec, host, { ...RUN, ...one.run });
   return resolved !== false && resolved.ok
     ? { name: one.name, edits, blobs: plan.blobs, wishes: resolved.wishes, host }
     : undefined;

@@ -27,11 +27,12 @@ function patternsOf(schema: Schema, above: string): readonly Pattern[] {
   const members = Object.entries(properties).flatMap(([key, one]) => patternsOf(one, `${above}/${key}`));
   const others = typeof additionalProperties === 'object' ? patternsOf(additionalProperties, `${above}/*`) : [];
   const below = [...members, ...others];
-  const isAlsoWord = Array.isArray(type) && type.includes('string');
+  const isAlsoWord = Array.isArray(type) && (type.includes('string') || type.includes('null'));
   return below.length === 0 || isAlsoWord ? [above, ...below] : below;
 }
 
-const schemas = patternsOf(SPEC, '');
+/** A wish of one of several hosts is the wish of the only one. */
+const schemas = [...new Set(patternsOf(SPEC, '').map((pattern) => pattern.replace(/^\/hosts\/\*(?=\/)/, '')))];
 /** Members that are no wish with any value that the schema allows. */
 const never = Object.keys(NO_WISH).filter((pointer) => NO_WISH[pointer] === 'always' || pointer === '/channels');
 const answering = (pattern: Pattern, providers: readonly AnyProvider[] = PROVIDERS) =>

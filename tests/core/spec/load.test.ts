@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CODES } from '../../../core/codes.ts';
+import { hostsOf } from '../../../core/spec/hosts.ts';
 import { inputsOf } from '../../../core/spec/inputs.ts';
 import { type LoadedSpec, loadSpec } from '../../../core/spec/load.ts';
 
@@ -51,6 +52,10 @@ inputs:
     inputs:
 `;
 
+/** A spec with several hosts. */
+const MANY = (hosts: string): string =>
+  `version: 1\nhosts: ${hosts}\ninputs: { nixpkgs: "github:NixOS/nixpkgs/nixos-23.11" }\n`;
+
 /** Text after GOOD (or a whole one), and the lines that are said: `line:column-endColumn code summary | expected | hint`. */
 const CASES: readonly (readonly [name: string, text: string, ...said: string[]])[] = [
   ['nothing', '', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
@@ -74,12 +79,81 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
     '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow | did you mean "maxAge"?',
-    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "features"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "features"?',
   ],
   [
-    'several machines',
-    `${GOOD}hosts: {}\n`,
-    '4:1-6 error RF1003 unknown key "hosts" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | write one spec for each machine: several machines in one spec are not supported yet',
+    'host beside hosts',
+    `${GOOD}hosts: { web: { host: { system: x86_64-linux } } }\n`,
+    '2:1-5 error RF1013 host and hosts are both written: a spec is about one machine, or about several | remove one of them',
+    '4:1-6 error RF1013 hosts and host are both written: a spec is about one machine, or about several | remove one of them',
+  ],
+  ['hosts without any', MANY('{}'), '2:8-10 error RF1005 hosts is empty | write at least one host'],
+  [
+    'hosts that are all gone',
+    MANY('{ web: null }'),
+    '2:1-6 error RF1005 hosts has no machine that is there | write at least one with its host.system',
+  ],
+  [
+    'a host without a system, and one without anything, beside one that is well',
+    MANY('\n  web: { host: { name: w } }\n  db: {}\n  ok: { host: { system: x86_64-linux } }'),
+    '3:10-14 error RF1004 missing key hosts.web.host.system | add hosts.web.host.system',
+    '4:3-5 error RF1004 missing key hosts.db.host | add hosts.db.host',
+  ],
+  [
+    'two hosts of one attribute, by name, by attribute, and one that is gone',
+    MANY(
+      '\n  a: { host: { system: x86_64-linux } }\n  b: { host: { name: x, attribute: a, system: x86_64-linux } }\n  x: null\n  c: { host: { name: x, system: x86_64-linux } }',
+    ),
+    '3:3-4 error RF1013 hosts.a and hosts.b.host.attribute are both written: flake.nix has one host "a" | remove one of them',
+    '4:25-34 error RF1013 hosts.b.host.attribute and hosts.a are both written: flake.nix has one host "a" | remove one of them',
+    '5:3-4 error RF1013 hosts.x and hosts.c.host.name are both written: flake.nix has one host "x" | remove one of them',
+    '6:16-20 error RF1013 hosts.c.host.name and hosts.x are both written: flake.nix has one host "x" | remove one of them',
+  ],
+  [
+    'names of hosts',
+    MANY(
+      '\n  web.example.org: { host: { system: x86_64-linux } }\n  all: { host: { system: x86_64-linux } }\n  "a/b": { host: { name: a, system: x86_64-linux } }',
+    ),
+    '5:3-8 error RF1005 "a/b" cannot be the name of a host',
+  ],
+  [
+    'names of hosts that the schema takes',
+    MANY('\n  web.example.org: { host: { system: x86_64-linux } }\n  all: { host: { system: x86_64-linux } }'),
+    '3:3-18 error RF1005 "web.example.org" cannot be the name of a machine | write hosts.web.example.org.host.name, and there the name without its domain',
+    '4:3-6 error RF1005 "all" cannot be the name of a host: --host all means every one | choose another name; host.name and host.attribute may be all',
+  ],
+  [
+    'what all hosts share, in one of them',
+    MANY('\n  web: { host: { system: x86_64-linux }, inputs: {}, git: track, lock: {}, activat: none }'),
+    '3:42-48 error RF1003 unknown key "inputs" in hosts.web | expected host, config, features, channels, activate | inputs is of all hosts: write it at the top',
+    '3:54-57 error RF1003 unknown key "git" in hosts.web | expected host, config, features, channels, activate | git is of all hosts: write it at the top',
+    '3:66-70 error RF1003 unknown key "lock" in hosts.web | expected host, config, features, channels, activate | lock is of all hosts: write it at the top',
+    '3:76-83 error RF1003 unknown key "activat" in hosts.web | expected host, config, features, channels, activate | did you mean "activate"?',
+  ],
+  [
+    'a wrong default, told once, and a wrong value of one host',
+    MANY(
+      '\n  web: { host: { system: x86_64-linux }, config: { path: nixos } }\n  db: { host: { system: amd64-linux } }\n  mail: { host: { system: x86_64-linux }, config: { modules: [x.nix] } }\nconfig: { owner: "a b" }',
+    ),
+    '3:58-63 error RF1005 hosts.web.config.path cannot be "nixos" | such as ~/nixos-config, /etc/nixos | write an absolute path, or one that begins with ~/',
+    '5:63-68 error RF1005 hosts.mail.config.modules[0] cannot be "x.nix" | such as ./configuration.nix | write a path below the configuration, beginning with ./',
+    '6:18-23 error RF1005 config.owner cannot be "a b" | such as alice, alice:users',
+  ],
+  [
+    'systems and features of hosts and of the default',
+    MANY(
+      '\n  web: { host: { system: x86_64-linux }, features: [flaks] }\n  db: { host: { system: amd64-linux } }\nfeatures: [nix-comand]',
+    ),
+    '3:53-58 error RF1015 unknown experimental feature "flaks" | did you mean "flakes"?',
+    '4:25-36 error RF1006 unknown system "amd64-linux" | expected x86_64-linux, aarch64-linux, … | did you mean "x86_64-linux"?',
+    '5:12-22 error RF1015 unknown experimental feature "nix-comand" | did you mean "nix-command"?',
+  ],
+  [
+    'from without path: the default of one host has it, the other nothing',
+    MANY(
+      '\n  web: { host: { system: x86_64-linux }, config: { path: /srv } }\n  db: { host: { system: x86_64-linux } }\n  mail: { host: { system: x86_64-linux }, config: { path: /srv, from: /a } }\nconfig: { from: /etc/nixos }',
+    ),
+    '6:1-7 error RF1004 missing key config.path, which config.from needs | add config.path',
   ],
   [
     'wrong words',
@@ -244,12 +318,12 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-    '1:79-83 error RF1003 unknown key "gt" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "git"?',
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "git"?',
   ],
   [
     '__proto__ is a key like any other',
     '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
-    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, config, inputs, follows, features, lock, git, channels, ack, activate',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate',
   ],
   ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
 ];
@@ -289,15 +363,15 @@ describe('what is said about a spec', () => {
 
 describe('a good spec', () => {
   test('is the value that was written', async () => {
-    const { spec, diagnostics } = good(await loadSpec('reflake.yaml', CONTRACT));
+    const { hosts, diagnostics } = good(await loadSpec('reflake.yaml', CONTRACT));
     expect(diagnostics).toEqual([]);
-    expect(spec).toMatchObject({
+    expect(hosts.views[0].spec).toMatchObject({
       version: 1,
       config: { path: '~/nixos-config' },
       git: 'track',
       lock: { maxAge: '30d' },
     });
-    expect(inputsOf(spec)).toEqual([
+    expect(inputsOf(hosts.views[0].spec)).toEqual([
       {
         name: 'nixpkgs',
         url: 'github:NixOS/nixpkgs/nixos-23.11',
@@ -328,8 +402,8 @@ describe('a good spec', () => {
   });
 
   test('off is a word, also under %YAML 1.1', async () => {
-    const { spec } = good(await loadSpec('reflake.yaml', `%YAML 1.1\n---\n${GOOD}git: off\n`));
-    expect(spec.git).toBe('off');
+    const { hosts } = good(await loadSpec('reflake.yaml', `%YAML 1.1\n---\n${GOOD}git: off\n`));
+    expect(hosts.views[0].spec.git).toBe('off');
   });
 
   test('its digest knows no comments, order or format', async () => {
@@ -372,8 +446,11 @@ inputs:
   c: &c github:x/c
   d: *c
 `;
-    const { spec, locate } = good(await loadSpec('reflake.yaml', text));
-    expect(spec.inputs).toMatchObject({ b: { url: 'github:x/b', follows: { nixpkgs: 'c' } }, d: 'github:x/c' });
+    const { hosts, locate } = good(await loadSpec('reflake.yaml', text));
+    expect(hosts.views[0].spec.inputs).toMatchObject({
+      b: { url: 'github:x/b', follows: { nixpkgs: 'c' } },
+      d: 'github:x/c',
+    });
     expect(locate('/inputs/b/follows/nixpkgs')).toMatchObject({ line: 4, column: 50 });
     expect(locate('/inputs/b/url')).toMatchObject({ line: 5, column: 21 });
     expect(locate('/inputs/d')).toMatchObject({ line: 7, column: 6 });
@@ -489,3 +566,77 @@ function saidOf(loaded: LoadedSpec): string[] {
       .join(' | ');
   });
 }
+
+describe('hosts over what they share', () => {
+  const TEXT = `version: 1
+hosts:
+  web:
+    host: { system: x86_64-linux }
+    config: { modules: [./web.nix] }
+    features: [flakes]
+  db: { host: { name: db-1, attribute: db.example.org, system: aarch64-linux }, activate: none }
+  old: null
+config: { path: /srv, owner: root, modules: [./common.nix, ./all.nix] }
+features: [nix-command, flakes]
+activate: switch
+inputs: { nixpkgs: "github:NixOS/nixpkgs" }
+`;
+
+  test('objects merge, lists and words replace; what is of the repository is of each', async () => {
+    const { hosts } = good(await loadSpec('reflake.yaml', TEXT));
+    const inputs = { nixpkgs: 'github:NixOS/nixpkgs' };
+    expect(hosts).toEqual({
+      views: [
+        {
+          key: 'web',
+          spec: {
+            version: 1,
+            host: { name: 'web', system: 'x86_64-linux' },
+            config: { path: '/srv', owner: 'root', modules: ['./web.nix'] },
+            features: ['flakes'],
+            activate: 'switch',
+            inputs,
+          },
+        },
+        {
+          key: 'db',
+          spec: {
+            version: 1,
+            host: { name: 'db-1', attribute: 'db.example.org', system: 'aarch64-linux' },
+            config: { path: '/srv', owner: 'root', modules: ['./common.nix', './all.nix'] },
+            features: ['nix-command', 'flakes'],
+            activate: 'none',
+            inputs,
+          },
+        },
+      ],
+      gone: ['old'],
+    });
+  });
+
+  test.each([
+    ['what a host says itself', '/hosts/web/config/modules/0', 5, 25],
+    ['what it takes from the default', '/hosts/web/config/path', 9, 17],
+    ['a whole list of the default', '/hosts/db/features', 10, 11],
+    ['a word over the default', '/hosts/db/activate', 7, 91],
+    ['the default itself', '/features/1', 10, 25],
+    ['what is of the repository', '/inputs/nixpkgs', 12, 20],
+  ])('%s has its place where it was said', async (_what, pointer, line, column) => {
+    const { locate } = good(await loadSpec('reflake.yaml', TEXT));
+    expect(locate(pointer)).toMatchObject({ line, column });
+  });
+
+  test('no host has what only the top may have', async () => {
+    const { locate } = good(await loadSpec('reflake.yaml', TEXT));
+    expect(locate('/hosts/web/inputs/nixpkgs')).toBeUndefined();
+    expect(locate('/hosts/web/host/name')).toBeUndefined();
+  });
+
+  test('one host alone in `hosts` is the same spec as in `host`', () => {
+    const inputs = {};
+    const config = { path: '/srv', modules: ['./a.nix'] };
+    const host = { name: 'n', system: 'x86_64-linux' };
+    const [one] = hostsOf({ version: 1, hosts: { n: { host, config } }, inputs }).views;
+    expect(one.spec).toEqual(hostsOf({ version: 1, host, config, inputs }).views[0].spec);
+  });
+});

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { people } from '../../../core/machine/people.ts';
-import { loadSpec, type Spec } from '../../../core/spec/load.ts';
+import type { Spec } from '../../../core/spec/hosts.ts';
+import { loadSpec } from '../../../core/spec/load.ts';
 import { problemWith } from '../../../core/survey/answers.ts';
 import { leaveOut } from '../../../core/survey/draft.ts';
 import { branchOfVersion, nixpkgsNamed, nixpkgsOf, ofChannel } from '../../../core/survey/nixpkgs.ts';
@@ -201,7 +202,10 @@ describe('a spec as text', () => {
           activate: 'switch',
         };
         const loaded = await loadSpec(file, specText(file, spec, [{ wish: 'features: [a]\nb: c', because: 'no: #' }]));
-        expect([loaded.diagnostics.map(({ summary }) => summary), loaded.ok && loaded.spec]).toEqual([[], spec]);
+        expect([loaded.diagnostics.map(({ summary }) => summary), loaded.ok && loaded.hosts.views[0].spec]).toEqual([
+          [],
+          spec,
+        ]);
       }
     },
   );

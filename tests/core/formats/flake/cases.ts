@@ -109,22 +109,25 @@ export function inputsAsValue(inputs: readonly InputDecl[]): Record<string, unkn
 export interface WishText {
   readonly inputs: Readonly<Record<string, string | Omit<FlakeWish['inputs'][number], 'name'>>>;
   readonly host?: HostWish;
+  readonly hosts?: readonly HostWish[];
+  readonly gone?: readonly string[];
 }
 
 /** A wish from its section. */
-export function wishOf({ inputs, host }: WishText): FlakeWish {
+export function wishOf({ inputs, host, hosts = host ? [host] : [], gone }: WishText): FlakeWish {
   return {
     inputs: Object.entries(inputs).map(([name, input]) => ({
       name,
       ...(typeof input === 'string' ? { url: input } : input),
     })),
-    ...(host ? { host } : {}),
+    ...(hosts.length > 0 ? { hosts } : {}),
+    ...(gone ? { gone } : {}),
   };
 }
 
 /** `line: subject: from -> to` for each change. */
 export function projectChanges(changes: readonly Change[]): string[] {
   return changes.map(
-    ({ line, subject, from, to }) => `${line}: ${subject}: ${from === undefined ? '' : `${from} -> `}${to}`,
+    ({ line, subject, from, to = 'gone' }) => `${line}: ${subject}: ${from === undefined ? '' : `${from} -> `}${to}`,
   );
 }

@@ -160,7 +160,7 @@ describe('editing', () => {
   test.each(edits)('$name', ({ wish, before, after, changes, problems }) => {
     const result = editFlake(before, wish);
     const told = result.ok ? result.open : result.problems;
-    const shown = told.map(({ at, snippet, in: _, ...problem }) => ({
+    const shown = told.map(({ at, snippet, in: _, host: _of, ...problem }) => ({
       ...problem,
       at: before.slice(at.start, at.end),
       ...(snippet === '' ? {} : { snippet }),
@@ -171,7 +171,7 @@ describe('editing', () => {
     expect(result.text).toBe(after ?? before);
     expect(projectChanges(result.changes)).toEqual(changes ?? []);
     expect(readFlake(result.text)).toEqual(result.flake);
-    for (const change of result.changes) expect(change.pointer).toMatch(/^\/(inputs|host|config)\//);
+    for (const change of result.changes) expect(change.pointer).toMatch(/^\/(inputs|host|hosts|config)\//);
   });
 
   test.each(granted)('again changes nothing: $name', ({ wish, after }) => {
@@ -273,12 +273,23 @@ describe('a new flake', () => {
   const wishes = [
     { name: 'all of it', wish: full },
     { name: 'no host', wish: { inputs: full.inputs } },
-    { name: 'no inputs', wish: { inputs: [], host: full.host! } },
+    { name: 'no inputs', wish: { inputs: [], hosts: full.hosts! } },
     {
       name: 'names that need quotes',
       wish: wishOf({
         inputs: { 'nixpkgs-24.05': 'github:NixOS/nixpkgs/nixos-24.05', '2': { url: 'path:./"${2}"', flake: false } },
         host: { name: 'web.1', system: 'aarch64-linux', modules: ['./my ${module}.nix', 'hosts/web'] },
+      }),
+    },
+    {
+      name: 'several hosts',
+      wish: wishOf({
+        inputs: { nixpkgs: 'github:NixOS/nixpkgs' },
+        hosts: [
+          { name: 'web', system: 'x86_64-linux', modules: ['./web.nix'] },
+          { name: 'db.example.org', system: 'aarch64-linux', modules: ['./db.nix', './common.nix'] },
+        ],
+        gone: ['old'],
       }),
     },
     { name: 'no modules, no system', wish: wishOf({ inputs: {}, host: { name: 'a', modules: [] } }) },

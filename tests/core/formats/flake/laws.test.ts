@@ -47,9 +47,10 @@ describe('an edit of a random flake', () => {
         if (!edit.ok) throw new Error('refused');
         const wished = new Set(wish.inputs.map((input) => input.name));
         const others = (flake: Flake) => withoutSpans(flake.inputs.filter(({ name }) => !wished.has(name)));
+        const named = new Set([...(wish.hosts ?? []).map((host) => host.name), ...(wish.gone ?? [])]);
         const hosts = ({ outputs }: Flake) =>
           outputs.hosts.kind === 'static'
-            ? withoutSpans(outputs.hosts.hosts.filter(({ name }) => name !== wish.host?.name))
+            ? withoutSpans(outputs.hosts.hosts.filter((host) => !named.has(host.name)))
             : [];
         const before = read(text);
         const after = read(edit.text);
@@ -75,10 +76,15 @@ describe('an edit of a random flake', () => {
           wished.length > 0 && /inputs|url|flake|follows|type|owner|repo|=/.test(line) && at < text.indexOf('outputs');
         const inArguments = (line: string, at: number) =>
           at + line.length >= text.indexOf('outputs = ') && at < text.indexOf('packages');
+        const { hosts } = read(text).outputs;
+        const going = hosts.kind === 'static' ? hosts.hosts.filter(({ name }) => wish.gone?.includes(name)) : [];
+        // A host goes with its lines.
+        const goes = (line: string, at: number) =>
+          going.some(({ span }) => at < span.end + 2 && at + line.length >= span.start);
         let from = 0;
         let at = 0;
         for (const line of text.split('\n')) {
-          if (!touched(line, at) && !inArguments(line, at) && !/system = |modules = /.test(line)) {
+          if (!touched(line, at) && !inArguments(line, at) && !goes(line, at) && !/system = |modules = /.test(line)) {
             const found = edit.text.indexOf(line.trimEnd(), from);
             expect({ line, kept: found >= 0 }).toEqual({ line, kept: true });
             from = found + line.trimEnd().length;

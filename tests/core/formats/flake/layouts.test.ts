@@ -87,7 +87,7 @@ describe('by real Nix', () => {
       edited.map(({ files }) => files),
     ).map(plain);
     edited.forEach(({ wish, files }, index) => {
-      const { name, system, modules = [] } = wish.host!;
+      const { name, system, modules = [] } = wish.hosts![0]!;
       const [was, is] = [before[index]![name], after[index]![name]!];
       const others = (all: Evaluated): unknown => ({ ...all, [name]: undefined });
       expect({ flake: files['flake.nix'], rest: others(after[index]!) }).toMatchObject({
@@ -120,9 +120,9 @@ function wishFor(name: string, index: number): FlakeWish {
   if (index % 4 === 3)
     return {
       inputs: [],
-      host: { name: 'new', system: 'x86_64-linux', modules: ['./extra.nix'], ...wanted[index % 3] },
+      hosts: [{ name: 'new', system: 'x86_64-linux', modules: ['./extra.nix'], ...wanted[index % 3] }],
     };
-  return { inputs: [], host: { name, ...wanted[index % 3] } };
+  return { inputs: [], hosts: [{ name, ...wanted[index % 3] }] };
 }
 
 function sorted(value: object): object {

@@ -106,16 +106,20 @@ export function notGranted(wish: FlakeWish, { inputs, implicit, hosts }: Observe
       if (!right) missing.push(`${name}: ${key} does not follow ${target}`);
     }
   }
-  if (!wish.host) return missing;
-  const { name, system, modules = [] } = wish.host;
-  const host = hosts[name];
-  if (!host) return [...missing, `no host ${name}`];
-  if (system !== undefined && host.system !== null && host.system !== system) missing.push(`system is ${host.system}`);
-  for (const module of modules) {
-    if (!host.modules.some((path) => plainModule(path) === plainModule(resolve(dir, module))))
-      missing.push(`no module ${module}`);
+  for (const { name, system, modules = [] } of wish.hosts ?? []) {
+    const host = hosts[name];
+    if (!host) {
+      missing.push(`no host ${name}`);
+      continue;
+    }
+    if (system !== undefined && host.system !== null && host.system !== system)
+      missing.push(`system of ${name} is ${host.system}`);
+    for (const module of modules) {
+      if (!host.modules.some((path) => plainModule(path) === plainModule(resolve(dir, module))))
+        missing.push(`no module ${module} in ${name}`);
+    }
   }
-  return missing;
+  return [...missing, ...(wish.gone ?? []).filter((name) => hosts[name]).map((name) => `${name} is not gone`)];
 }
 
 /** The values of `url` that mean a wished one: a path literal is an absolute path, no url at all is `flake:NAME`. */

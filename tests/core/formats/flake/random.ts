@@ -104,14 +104,15 @@ const wish = fc.record({
     }),
     { selector: (input) => input.name, maxLength: 4 },
   ),
-  host: fc.option(
+  hosts: fc.uniqueArray(
     fc.record({
-      name: fc.constantFrom('nixos', 'web.1'),
+      name: fc.constantFrom('nixos', 'web.1', 'db', 'mail'),
       system: fc.constantFrom(undefined, 'x86_64-linux', 'riscv64-linux'),
       modules: fc.constantFrom(undefined, ['./configuration.nix'], ['./configuration.nix', './a b.nix']),
     }),
-    { nil: undefined },
+    { selector: (one) => one.name, maxLength: 4 },
   ),
+  gone: fc.subarray(['nixos', 'web.1', 'mail']),
 });
 
 /** Draws a file and a wish. Every file declares nixpkgs, so that everything can follow it. */
@@ -207,11 +208,16 @@ function formalsText(style: string, inputs: readonly string[]): string {
 }
 
 /** Without the `undefined` values that a spec would not have. */
-function tidy(drawn: { inputs: readonly object[]; host: object | undefined }): FlakeWish {
+function tidy(drawn: {
+  inputs: readonly object[];
+  hosts: readonly { readonly name: string }[];
+  gone: readonly string[];
+}): FlakeWish {
   const defined = (from: object) => Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined));
   return {
     inputs: drawn.inputs.map((input) => defined(input) as unknown as InputWish),
-    ...(drawn.host ? { host: defined(drawn.host) as unknown as HostWish } : {}),
+    hosts: drawn.hosts.map((host) => defined(host) as unknown as HostWish),
+    gone: drawn.gone.filter((name) => drawn.hosts.every((host) => host.name !== name)),
   };
 }
 
