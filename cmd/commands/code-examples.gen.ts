@@ -63,16 +63,16 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "\"/home/srid/nixos-config\" is not a directory (choose another path, or move it away)"
   },
   "RF2004": {
-    "about": "A wished module is not there.",
-    "says": "the module \"host.nix\" is not there (mend config.modules, or put the file in its place)"
+    "about": "A module of one host does not parse, one of two others is missing: told once for both, and the others hold.",
+    "says": "the module \"gone.nix\" is not there (mend config.modules, or put the file in its place)"
   },
   "RF2006": {
     "about": "flake.nix does not parse.",
     "says": "flake.nix cannot be read: the file ends where ';' is expected (mend the file at the place shown)"
   },
   "RF2007": {
-    "about": "The hosts stand in another file, and one module is missing there.",
-    "says": "the modules of 'nixos' are not a list of their own"
+    "about": "A host that is to go is built elsewhere in flake.nix.",
+    "says": "the host 'old' is to go, and flake.nix refers to it here (mend the file at the place shown)"
   },
   "RF2008": {
     "about": "flake.nix is a directory.",
@@ -251,8 +251,8 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "NixOS makes nix.conf from the configuration, and \"configuration.nix\" does not enable nix-command, flakes"
   },
   "RF2105": {
-    "about": "A copy of the configuration cannot be made by a flake.",
-    "says": "\"configuration.nix\" asks for a copy of the configuration, which a flake cannot give: it does not evaluate"
+    "about": "A module that two hosts share and a module of another host cannot be in a flake.",
+    "says": "\"common.nix\" asks for a copy of the configuration, which a flake cannot give: it does not evaluate"
   },
   "RF2106": {
     "about": "Overrides of the spec are written as deep as it says them, each with its own leaf; a follows of the top level takes the place of a url.",
