@@ -1,7 +1,9 @@
 // The first thread: streams, signals and the exit code around main.
 
 import { isTerminal, writeNow } from '../core/host/disk/write-all.ts';
+import { closeInherited } from '../core/host/process/inherited.ts';
 import { passSignalsOn } from '../core/host/process/run.ts';
+import { isRoot } from '../core/host/process/trusted.ts';
 import { failure, isSaidBySystem, wordsOf } from '../core/machine/failure.ts';
 import type { Signal } from '../core/model.ts';
 import { main } from './main.ts';
@@ -12,6 +14,7 @@ import type { Io } from './session/io.ts';
 
 /** Runs what the command line says, and ends the process. */
 export function start(): void {
+  if (isRoot()) closeInherited();
   // The caller's umask must not change programs that we run. Our own files get their mode explicitly.
   const umask = process.umask(0o022);
   let signal: ReturnType<Io['stopped']>;

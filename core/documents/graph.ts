@@ -5,8 +5,9 @@ import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import type { Span } from '../formats/nix/syntax.ts';
 import type { Reference } from '../formats/nix-value/references.ts';
-import type { Named, Reader } from '../machine/reader.ts';
-import { type AbsPath, basename, byteOrder, isPossible, isWithin, join, parent } from '../path.ts';
+import { MOST } from '../limits.ts';
+import { type Named, type Reader, tooDeep } from '../machine/reader.ts';
+import { type AbsPath, basename, byteOrder, depth, isPossible, isWithin, join, parent } from '../path.ts';
 import { type ModuleFile, throughLinks, type Way } from './module-file.ts';
 import { type NixText, nixBytes, nixFile } from './nix-text.ts';
 
@@ -209,6 +210,7 @@ export function* meantBy({ path, suffix }: Doubt, roots: Roots, reader: Reader):
 }
 
 function* filesBelow(dir: AbsPath, roots: Pick<Roots, 'within' | 'isHidden'>, reader: Reader): Generator<AbsPath> {
+  if (depth(dir) > depth(roots.within) + MOST.treeDepth) throw tooDeep(dir);
   for (const { name, entry } of ownEntries(dir, roots.within, reader)) {
     const path = join(dir, `./${name}`);
     if (entry.type === 'dir' && !roots.isHidden(path)) yield* filesBelow(path, roots, reader);

@@ -4,8 +4,8 @@ import type { Documents } from '../documents/documents.ts';
 import { parseLock } from '../formats/lock/parse-lock.ts';
 import { MOST } from '../limits.ts';
 import type { ScratchFile } from '../machine/job.ts';
-import type { Reader } from '../machine/reader.ts';
-import { type AbsPath, join, relativeTo } from '../path.ts';
+import { type Reader, tooDeep } from '../machine/reader.ts';
+import { type AbsPath, depth, join, relativeTo } from '../path.ts';
 import type { Tree } from './evaluate.ts';
 
 export type TreeRead = { readonly ok: true; readonly tree: Tree } | { readonly ok: false; readonly why: string };
@@ -52,10 +52,11 @@ function fileAt(path: AbsPath, name: string, reader: Reader): ScratchFile | unde
   };
 }
 
-function* filesBelow(dir: AbsPath, reader: Reader): Generator<AbsPath> {
+function* filesBelow(dir: AbsPath, reader: Reader, deepest = depth(dir) + MOST.treeDepth): Generator<AbsPath> {
+  if (depth(dir) > deepest) throw tooDeep(dir);
   for (const { name, entry } of reader.entries(dir)) {
     const path = join(dir, `./${name}`);
-    if (entry.type === 'dir' && name !== '.git') yield* filesBelow(path, reader);
+    if (entry.type === 'dir' && name !== '.git') yield* filesBelow(path, reader, deepest);
     if (entry.type === 'file' || entry.type === 'link') yield path;
   }
 }

@@ -25,7 +25,7 @@ export function failure(what: string, thrown: unknown): Diagnostic {
   if (!isSaidBySystem(thrown)) return internalError(what, thrown);
   const { message, syscall } = thrown as NodeJS.ErrnoException;
   const code = codeOf(thrown);
-  const summary = `${what}: ${code ? `${ERRNO[code] ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
+  const summary = `${what}: ${code ? `${inWords(code, syscall) ?? code}${syscall ? ` (${syscall})` : ''}: ${message}` : message}`;
   return { severity: 'error', code: 'RF3004', summary, ...(HINT[code ?? ''] && { hint: HINT[code ?? '']! }) };
 }
 
@@ -44,9 +44,13 @@ export const isError = (thrown: unknown): thrown is Error =>
 export function wordsOf(thrown: unknown): string {
   if (isError(thrown) && 'why' in thrown) return String(thrown.why);
   const code = codeOf(thrown);
-  const words = ERRNO[code ?? ''];
+  const words = inWords(code, (thrown as NodeJS.ErrnoException).syscall);
   return words === undefined ? (code ?? String(thrown)) : `${words} (${code})`;
 }
+
+/** open(2) with O_NONBLOCK fails with EAGAIN where another process holds a lease on the file (fcntl(2), F_SETLEASE). */
+const inWords = (code: string | undefined, syscall: string | undefined): string | undefined =>
+  code === 'EAGAIN' && syscall === 'open' ? 'another process holds a lease on the file' : ERRNO[code ?? ''];
 
 /** The name of the errno; undefined if the error has none. */
 function codeOf(thrown: unknown): string | undefined {

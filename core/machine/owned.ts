@@ -80,7 +80,8 @@ function withheldFrom(
   const isSetId = entry.type === 'file' && (entry.mode & 0o6000) !== 0;
   if (entry.owner.uid === party.uid) return undefined;
   if (isSetId) return 'set-id';
-  if (isClean()) return undefined;
+  // What is root's, only root can have put there for the owner; what is a third user's root gives nobody.
+  if (entry.owner.uid === 0 && isClean()) return undefined;
   const bits = entry.type === 'link' ? 0 : entry.type === 'dir' ? 5 : 4;
   return way().isOpen && hasBits(entry, party, bits) ? undefined : 'closed';
 }

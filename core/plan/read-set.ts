@@ -37,7 +37,7 @@ export function recording(base: Reader): Recording {
       },
       read(path, most) {
         const known = contents.get(path);
-        if (known !== undefined) return known;
+        if (known !== undefined || absent.has(path)) return known;
         const bytes = base.read(path, most);
         if (bytes === undefined) absent.add(path);
         else contents.set(path, bytes);

@@ -136,7 +136,17 @@ export async function recover(around: Surroundings): Promise<Outcome | undefined
   try {
     return await undoUnfinished(around);
   } catch (thrown) {
+    if (!isUnfinished(around.store)) return { status: 'refused', cause: [failure('nothing can be looked at', thrown)] };
     return { status: 'stuck', cause: [failure('what a crash left cannot be looked at', thrown)], conflicts: [] };
+  }
+}
+
+/** True if a crash left something, or if that cannot be told. */
+function isUnfinished(store: StateStore): boolean {
+  try {
+    return ['journal', 'journal.new'].some((dir) => store.list(dir).length > 0);
+  } catch {
+    return true;
   }
 }
 

@@ -518,3 +518,16 @@ test('each edit is reported as it is done, and as it is undone, with its number'
 test('the inverse of the inverse is the edit', () => {
   for (const edit of EDITS) expect(undoOf(undoOf(edit))).toEqual(edit);
 });
+
+test('where nothing can be looked at and nothing was left, no crash is told of', async () => {
+  const { host, store } = memoryScene({ '/a': 'x' }).open();
+  const blind = {
+    ...host,
+    refresh() {
+      throw Object.assign(new Error('gone'), { code: 'EIO', syscall: 'open' });
+    },
+  };
+  expect(await recover(around({ host: blind, store }))).toMatchObject({ status: 'refused' });
+  store.write('journal/begin', Buffer.from('x'));
+  expect(await recover(around({ host: blind, store }))).toMatchObject({ status: 'stuck' });
+});
