@@ -3,12 +3,14 @@
 
 import { oncePer } from '../../once.ts';
 import type { LeafNode, Occurrence, SetNode } from '../flake-hosts/tree.ts';
+import { orderOf } from '../nix/order.ts';
 import { type Layout, nixAttrPath } from '../nix/print.ts';
 import type { Lambda, ListExpr } from '../nix/scope.ts';
 import {
   endOfLine,
   indentOfLine,
   insertAfter,
+  insertBefore,
   insertFirst,
   insertion,
   insertLast,
@@ -28,12 +30,51 @@ import { bindingLayout, type NewBinding } from './wish.ts';
  */
 export function insertBindings(open: OpenFlake, set: SetNode, bindings: readonly NewBinding[], roomy = false): Splice {
   const literal = set.literals.at(-1);
-  const prefix = literal ? '' : prefixOf(open, lastOccurrence(set));
-  const layouts = bindings.map(({ path, value }) => bindingLayout(prefix + nixAttrPath(path), value));
+  const layouts = layoutsIn(open, set, bindings);
   if (!literal) return insertAfter(open, lastOccurrence(set).binding, layouts);
   const gap = blankBefore(open, set, layouts) ? ({ gap: 'before' } as const) : {};
   return insertLast(open, literal, literal.bindings.at(-1), layouts, { roomy, ...gap });
 }
+
+/**
+ * The same for a set that is a list of names, hosts or inputs: where so many or more are sorted (`least`), or stand in a keep-sorted
+ * block, each new one goes to its place. `groups`: the bindings of one name each. `roomy` as above.
+ */
+export function insertInOrder(
+  open: OpenFlake,
+  set: SetNode,
+  groups: readonly (readonly NewBinding[])[],
+  least: number,
+  roomy = false,
+): Splice[] {
+  const literal = set.literals.at(-1);
+  const there = literal?.bindings ?? set.occurrences.map(({ binding }) => binding);
+  const depth = literal ? 0 : lastOccurrence(set).depth;
+  const order = orderOf(open, there, depth, least);
+  if (order === undefined) return [insertBindings(open, set, groups.flat(), roomy)];
+  const { among, from, compare, before } = order;
+  const [first, second] = among;
+  // As far apart from its neighbours as they are.
+  const isGap = second !== undefined && /\n[ \t]*\r?\n/.test(open.text.slice(first!.end, second.start));
+  return groups
+    .map((group) => ({ key: keyIn(open, set, group), layouts: layoutsIn(open, set, group) }))
+    .toSorted((one, other) => compare(one.key, other.key))
+    .map(({ key, layouts }) => {
+      const after = before(key);
+      if (after === undefined) return insertBefore(open, first!, layouts, from, isGap);
+      return insertAfter(open, after, layouts, isGap ? 'around' : 'none');
+    });
+}
+
+const keyIn = (open: OpenFlake, set: SetNode, [first]: readonly NewBinding[]): string =>
+  prefixIn(open, set) + nixAttrPath(first!.path.slice(0, 1));
+
+const layoutsIn = (open: OpenFlake, set: SetNode, bindings: readonly NewBinding[]): readonly Layout[] =>
+  bindings.map(({ path, value }) => bindingLayout(prefixIn(open, set) + nixAttrPath(path), value));
+
+/** What a path in the set begins with: nothing between its braces. */
+const prefixIn = (open: OpenFlake, set: SetNode): string =>
+  set.literals.length > 0 ? '' : prefixOf(open, lastOccurrence(set));
 
 /** Puts a block of its own near the top of the file: behind the description, else at the very start of the set. */
 export function insertAtTop(open: OpenFlake, layout: Layout): Splice {

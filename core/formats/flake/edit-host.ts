@@ -11,7 +11,7 @@ import { isIdentifier, type Layout, lines, nixAttrPath, nixPath, nixString } fro
 import { type Bound, frameOf, type Source } from '../nix/scope.ts';
 import { type Splice, withItsGap } from '../nix/splice.ts';
 import type { Span } from '../nix/syntax.ts';
-import { insertArgument, insertBindings, insertItems, removeBindings } from './bindings.ts';
+import { insertArgument, insertBindings, insertInOrder, insertItems, removeBindings } from './bindings.ts';
 import type { Difference, Fix, Locate, Problem } from './difference.ts';
 import type { OpenFlake } from './flake.ts';
 import { strangeness, styleOfHosts } from './siblings.ts';
@@ -19,6 +19,7 @@ import {
   bindingLayout,
   type FlakeWish,
   type HostScope,
+  type HostStyle,
   type HostWish,
   hostLayout,
   inputOf,
@@ -153,6 +154,9 @@ function addModules(
   return refusal('uneditable', `the modules of '${host.name}' are not a list of their own`, decl);
 }
 
+/** So many hosts, in order, are taken for sorted. */
+const SORTED = 2;
+
 /** All new hosts with one edit, or the reason for none at each of them. */
 function addHosts(
   open: OpenFlake,
@@ -178,11 +182,11 @@ function addHosts(
   }
   const reach = reachNixpkgs(open, wish, place);
   // Hosts of one system have one style.
-  const styles = new Map<string | undefined, ReturnType<typeof styleOfHosts>>();
-  const styleOf = (host: HostWish): ReturnType<typeof styleOfHosts> => {
-    const known = styles.get(host.system) ?? styleOfHosts(open, siblings, host);
+  const styles = new Map<string | undefined, (name: string) => HostStyle>();
+  const styleOf = (host: HostWish): HostStyle => {
+    const known = styles.get(host.system) ?? styleOfHosts(open, siblings, host.system);
     styles.set(host.system, known);
-    return known;
+    return known(host.name);
   };
   const { fn } = styleOf(missing[0]!);
   if (!reach && fn === undefined) {
@@ -191,16 +195,17 @@ function addHosts(
     return refuseAll(({ name }) => `the host '${name}' can't be added: ${why}`, { span }, 'uneditable');
   }
   const bindings = missing.map((host) => {
-    const { isTight, ...style } = styleOf(host);
     const path = place.kind === 'hosts' ? [host.name] : ['nixosConfigurations', host.name];
-    return { path, value: hostLayout(host, reach?.scope ?? { nixpkgs: '' }, { ...style, isTight }) };
+    return { path, value: hostLayout(host, reach?.scope ?? { nixpkgs: '' }, styleOf(host)) };
   });
   const splices = fn === undefined ? (reach?.splices ?? []) : [];
+  const groups = bindings.map((one) => [one]);
+  const added = place.kind === 'hosts' ? insertInOrder(open, at, groups, SORTED) : [insertBindings(open, at, bindings)];
   return [
     {
       about: 'host',
       changes: missing.map(hostChange),
-      fix: { kind: 'edit', splices: [...splices, insertBindings(open, at, bindings)] },
+      fix: { kind: 'edit', splices: [...splices, ...added] },
     },
   ];
 }

@@ -5,7 +5,7 @@ import { oncePer } from '../../once.ts';
 import { type AttrNode, type LeafNode, nodeAt, type SetNode } from '../flake-hosts/tree.ts';
 import { flat, type Layout, nixAttrPath, nixString } from '../nix/print.ts';
 import { type Splice, styleOf } from '../nix/splice.ts';
-import { insertAtTop, insertBindings, removeBindings, renameBinding, replaceValue } from './bindings.ts';
+import { insertAtTop, insertBindings, insertInOrder, removeBindings, renameBinding, replaceValue } from './bindings.ts';
 import type { InputRef, OpenFlake } from './flake.ts';
 import { attrValue, type RefRules, sameKeys } from './reference.ts';
 import { bindingLayout, type InputWish, inputBindings, type NewBinding } from './wish.ts';
@@ -105,6 +105,9 @@ const habitsOf = oncePer((open: OpenFlake) => {
   };
 });
 
+/** As many are not in order by chance, and nixpkgs comes first for most people. */
+const SORTED = 3;
+
 /** Declares a new input in the way of its neighbours. */
 export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undefined {
   const bindings = inputBindings(wish);
@@ -118,8 +121,9 @@ export function declareInput(open: OpenFlake, wish: InputWish): Splice[] | undef
   if (inputs.kind !== 'set') return undefined;
   const { someBlock, allBlocks, oneLine, somePlain, noDottedGroups } = habitsOf(open);
   const asBlock = bindings.length > 1 ? someBlock || noDottedGroups : allBlocks && somePlain;
-  if (!asBlock) return [insertBindings(open, inputs, dotted, true)];
-  return [insertBindings(open, inputs, [oneLine ? { ...block, value: flat(block.value) } : block], true)];
+  if (!asBlock) return insertInOrder(open, inputs, [dotted], SORTED, true);
+  const one = oneLine ? { ...block, value: flat(block.value) } : block;
+  return insertInOrder(open, inputs, [[one]], SORTED, true);
 }
 
 function newInputs(open: OpenFlake, bindings: readonly NewBinding[]): Layout {

@@ -3,49 +3,74 @@
 
 import type { OpenHost } from '../flake-hosts/host.ts';
 import { describe } from '../nix/describe.ts';
-import type { Layout } from '../nix/print.ts';
+import { type Layout, nixString } from '../nix/print.ts';
 import type { Binding, Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { HostWish } from './wish.ts';
+import type { HostStyle } from './wish.ts';
 
 type Called = OpenHost & { readonly kind: 'static' };
 
-/** A member is undefined if the siblings differ in it, or have none. */
-export interface Style {
-  /** `nixpkgs.lib.nixosSystem`, `lib.nixosSystem`. */
-  readonly fn?: string;
-  /** `specialArgs = { … };` */
-  readonly specialArgs?: Layout;
-  /** `inherit system;`, where it means the wished one. */
-  readonly system?: string;
-  /** `[./x]` and not `[ ./x ]`. */
-  readonly isTight: boolean;
-}
-
-/** The style of the hosts that call nixosSystem themselves, in flake.nix. */
-export function styleOfHosts(open: OpenFlake, hosts: readonly OpenHost[], wish: HostWish): Style {
+/**
+ * The style of the hosts that call nixosSystem themselves, in flake.nix, for a new one of this system; then for its name, which the
+ * arguments of modules may say.
+ */
+export function styleOfHosts(
+  open: OpenFlake,
+  hosts: readonly OpenHost[],
+  wished: string | undefined,
+): (name: string) => HostStyle {
   const called = hosts.filter((host): host is Called => host.kind === 'static' && host.call !== undefined);
   // Inside `let … in` a name may have another meaning than outside.
   const isOutside = called.every(({ value, call }) => value.expr.kind === 'apply' && value.expr.fn === call?.fn);
-  if (called.length === 0 || !isOutside) return { isTight: false };
+  if (called.length === 0 || !isOutside) return () => ({});
   const text = ({ start, end }: Span): string => open.text.slice(start, end);
   const fn = same(called.map(({ call }) => call && text(call.fn)));
   const handed = called.map((host) => bindingsOf(host, 'specialArgs'));
-  const special = same(handed.map((bindings) => bindings.map(text).join('\n')));
-  const isCommon = !called.some(({ decl }) => special !== undefined && mentions(special, decl.name));
+  const special = specialArgsOf(
+    called.map(({ decl: { name } }, at) => ({ name, text: handed[at]!.map(text).join('\n') })),
+  );
   const hasComment = handed
     .flat()
     .some(({ start, end }) => open.comments.some((one) => start < one.end && one.start < end));
   const system = same(called.map((host) => bindingsOf(host, 'system').map(text).join('\n')));
-  const isWished = called.every((host) => host.decl.system.kind === 'static' && host.decl.system.value === wish.system);
-  const lists = called.flatMap(({ list }) => (list && list.items.length > 0 ? [text(list)] : []));
-  return {
+  const isWished = called.every((host) => host.decl.system.kind === 'static' && host.decl.system.value === wished);
+  const lists = called.flatMap(({ list }) =>
+    list && list.items.length > 0 ? [{ text: text(list), items: list.items.length }] : [],
+  );
+  const style = {
     ...(fn !== undefined && { fn }),
-    ...(special !== undefined && special !== '' && isCommon && !hasComment && { specialArgs: laidOut(special) }),
     ...(system === 'inherit system;' && isWished && { system }),
-    isTight: lists.length > 0 && lists.every((one) => /^\[\S/.test(one)),
+    isTight: lists.length > 0 && lists.every((one) => /^\[\S/.test(one.text)),
+    ...listStyle(lists),
   };
+  if (special === undefined || special === '' || hasComment) return () => style;
+  return (name) => ({ ...style, specialArgs: laidOut(special.replaceAll(OWN_NAME, nixString(name))) });
 }
+
+/** Several items that are one a line say nothing of a single one; a single item says nothing of several on one line. */
+function listStyle(lists: readonly ListText[]): Pick<HostStyle, 'list'> {
+  const isTall = ({ text }: ListText): boolean => text.includes('\n');
+  if (lists.length > 0 && lists.every(isTall)) return lists.some(({ items }) => items === 1) ? { list: 'tall' } : {};
+  return !lists.some(isTall) && lists.some(({ items }) => items > 1) ? { list: 'flat' } : {};
+}
+
+interface ListText {
+  readonly text: string;
+  readonly items: number;
+}
+
+/**
+ * The text that all of them have, or have but for their own names, as strings; OWN_NAME stands for these. Undefined: they differ, or
+ * one names itself otherwise.
+ */
+function specialArgsOf(hosts: readonly { readonly name: string; readonly text: string }[]): string | undefined {
+  const common = same(hosts.map(({ text }) => text));
+  const found = common ?? same(hosts.map(({ name, text }) => text.replaceAll(nixString(name), OWN_NAME)));
+  return found === undefined || hosts.some(({ name }) => mentions(found, name)) ? undefined : found;
+}
+
+/** Stands in no text of Nix. */
+const OWN_NAME = '"\u0000"';
 
 const same = (all: readonly (string | undefined)[]): string | undefined =>
   all.every((one) => one === all[0]) ? all[0] : undefined;

@@ -94,7 +94,10 @@ export interface HostStyle {
   readonly fn?: string;
   readonly specialArgs?: Layout;
   readonly system?: string;
+  /** `[./x]` and not `[ ./x ]`. */
   readonly isTight?: boolean;
+  /** A list of modules on one line, or with one a line. Undefined: several get lines of their own. */
+  readonly list?: 'flat' | 'tall';
 }
 
 /** `nixpkgs.lib.nixosSystem { … }`, with the inputs as an argument of the modules, which have no other way to them. */
@@ -110,10 +113,11 @@ export function hostLayout(wish: HostWish, scope: HostScope, style: HostStyle = 
 }
 
 /** A list of module paths. */
-export function modulesLayout(modules: readonly string[], { isTight = false }: HostStyle = {}): Layout {
+export function modulesLayout(modules: readonly string[], { isTight = false, list }: HostStyle = {}): Layout {
   const paths = modules.map(nixPath);
-  if (paths.length >= 2) return { head: '[', items: paths, tail: ']' };
-  return isTight && paths.length === 1 ? `[${paths[0]}]` : ['[', ...paths, ']'].join(' ');
+  if (paths.length > 0 && (list === 'tall' || (paths.length >= 2 && list === undefined)))
+    return { head: '[', items: paths, tail: ']' };
+  return isTight && paths.length > 0 ? `[${paths.join(' ')}]` : ['[', ...paths, ']'].join(' ');
 }
 
 /** The input that makes hosts: called nixpkgs, else named after it, else with a url that names it. */

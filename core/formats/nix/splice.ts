@@ -78,6 +78,32 @@ export function insertFirst(page: Page, { open, close }: Brackets, first: Span, 
   return insertion(end, eol + block + (isGapAfter(text, end) ? '' : eol));
 }
 
+/**
+ * Puts text before a neighbour and the comments directly above it, but behind `from`: on lines of its own if the neighbour begins
+ * one, with an empty line behind it if `isGap`.
+ */
+export function insertBefore(
+  page: Page,
+  anchor: Span,
+  layouts: readonly Layout[],
+  from: number,
+  isGap: boolean,
+): Splice {
+  const { text } = page;
+  const indent = indentOfLine(page, anchor.start);
+  if (indent === undefined) return insertion(anchor.start, layouts.map((layout) => `${flat(layout)} `).join(''));
+  const { eol, unit } = styleOf(page);
+  let at = lineStart(text, anchor.start);
+  for (;;) {
+    const above = lineStart(text, at - (/\r?\n$|\r$/.exec(text.slice(Math.max(0, at - 2), at))?.[0].length ?? 0));
+    const isComment = above < at && above >= from && /^[ \t]*#/.test(text.slice(above, at));
+    if (!isComment) break;
+    at = above;
+  }
+  const block = layouts.flatMap((layout) => lines(layout, indent, unit)).join(eol);
+  return insertion(at, block + eol + (isGap ? eol : ''));
+}
+
 /** Puts text between brackets that hold nothing, or only comments. `roomy`: over several lines, if the file is. */
 function fill(page: Page, { open, close }: Brackets, layouts: readonly Layout[], roomy = false): Splice {
   const { text } = page;
