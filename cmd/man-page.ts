@@ -30,7 +30,8 @@ const DATE = 'November 30, 2026';
 const pageName = (command: CommandName | undefined): string =>
   command === undefined ? 'reflake' : `reflake-${command}`;
 
-function programPage(): string {
+/** The page of the program itself. */
+export function programPage(): string {
   const commands = Object.entries<Command>(COMMANDS);
   return page(undefined, 'take a NixOS machine to a pure flake, and keep it there', [
     ...synopsis('reflake', [

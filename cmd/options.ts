@@ -163,7 +163,7 @@ export const COMMANDS = {
       ...YES,
       name: { type: 'string', completes: 'host', describe: 'host name' },
       system: { type: 'string', describe: 'x86_64-linux, aarch64-linux, …' },
-      release: { type: 'string', describe: 'NixOS release: 24.05, unstable, 24.05-small' },
+      release: { type: 'string', describe: 'NixOS release: 26.05, unstable, 26.05-small' },
       user: { type: 'string', completes: 'user', describe: 'owner of the configuration' },
       path: {
         type: 'string',

@@ -195,7 +195,7 @@ function put(name, content, mode) {
   renameSync(temporary, `${root}dist/${name}`);
 }
 
-/** dist/man/man1: the manual pages, as the program itself prints them. npm installs those that package.json names. */
+/** dist/man/man1: the manual pages, as the program itself prints them, for who makes a package of it. */
 function pages() {
   const print = (...words) => {
     const argv = [`${root}dist/reflake.cjs`, ...words];

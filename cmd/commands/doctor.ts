@@ -129,7 +129,7 @@ async function groundOf(place: Place, options: GlobalOptions, io: Io, { learn }:
       caller,
       person: wishes.person,
       spec: { state: 'good', saw: `${found.file}, of host ${wishes.host.name}` },
-      ...configurationOf(place, wishes.dir, wishes.from),
+      ...configurationOf(place, wishes.dir, wishes.from, true),
       wishesFlakes: wishes.features?.includes('flakes') === true,
       specText: found.text,
     };
@@ -164,17 +164,18 @@ async function groundOf(place: Place, options: GlobalOptions, io: Io, { learn }:
             advice: 'name it in a spec: reflake init --path DIR',
           },
         }
-      : configurationOf(place, dir, undefined)),
+      : configurationOf(place, dir, undefined, false)),
     wishesFlakes: false,
     specText: '',
   };
 }
 
-/** `from`: where the spec says that it is to be moved from. */
+/** `from`: where the spec says that it is to be moved from. `hasSpec`: there is one that can be read. */
 function configurationOf(
   { host }: Place,
   dir: AbsPath,
   from: AbsPath | undefined,
+  hasSpec: boolean,
 ): Pick<Ground, 'configuration' | 'dir' | 'hasFlake'> {
   const typeAt = (path: AbsPath): string | undefined => unlessUnreadable(() => host.stat(path).type);
   const flake = typeAt(join(dir, './flake.nix'));
@@ -185,7 +186,12 @@ function configurationOf(
     hasFlake: flake === 'file',
   });
   if (flake === 'file') return told('good', `${dir}, a flake`);
-  if (isThere) return told('doubtful', `${dir}, which is no flake yet`, 'see what makes it one: reflake plan');
+  if (isThere)
+    return told(
+      'doubtful',
+      `${dir}, which is no flake yet`,
+      hasSpec ? 'see what makes it one: reflake plan' : 'let a spec be written: reflake init',
+    );
   if (from !== undefined && typeAt(from) === 'dir')
     return told('doubtful', `${from}, still to be moved to ${dir}`, 'see how: reflake plan');
   if (typeAt(dir) === undefined)

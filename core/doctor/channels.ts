@@ -32,7 +32,7 @@ export function nixPath(reader: Reader, value: string | undefined): Observation 
   const gone = entriesOf(value)
     .map((entry) => entry.replace(/^[^=]*=/, ''))
     .filter((place) => place.startsWith('/') && !isThere(reader, place));
-  if (gone.length === 0) return { state: 'good', saw: value };
+  if (gone.length === 0) return { state: 'good', saw: entriesOf(value).join(', ') };
   return {
     state: 'doubtful',
     saw: `it names what is not there: ${gone.join(', ')}`,
@@ -55,13 +55,21 @@ const SCHEME = /^(?:[^=]*=)?(?:https?|file|flake|channel)$/;
 
 const isThere = (reader: Reader, place: string): boolean => follow(reader, absolute(place)).entry.type !== 'absent';
 
-/** `now`: seconds since 1970. A release gets updates until a month after the next one: .05 to December, .11 to June. */
+/**
+ * The last day (`2026-12-31`) on which a release gets updates: a month after the next one. Undefined: no release has such a number.
+ */
+export function endOfLife(release: string): string | undefined {
+  const [year, month] = release.split('.').map(Number) as [number, number];
+  if (month === 5) return `20${year}-12-31`;
+  return month === 11 ? `20${year + 1}-06-30` : undefined;
+}
+
+/** `now`: seconds since 1970. */
 export function release(reader: Reader, now: number): Observation {
   const running = runningRelease(reader);
   if (running === undefined) return { state: 'unknown', saw: 'no file of this machine says that it is NixOS' };
   const { value, source } = running;
-  const [year, month] = value.split('.').map(Number) as [number, number];
-  const end = month === 5 ? `20${year}-12-31` : month === 11 ? `20${year + 1}-06-30` : undefined;
+  const end = endOfLife(value);
   if (end === undefined || now <= Date.parse(`${end}T23:59:59Z`) / 1000)
     return { state: 'good', saw: `${value}, by ${source}${end === undefined ? '' : `; it gets updates until ${end}`}` };
   return {
