@@ -97,11 +97,14 @@ export const mentioned = (roots: Roots, reader: Reader): ModuleGraph['files'] =>
     const text = Buffer.from(nixBytes(reader, path) ?? []).toString('latin1');
     const named = (text.match(PATH_LIKE) ?? []).map((one) => ({ base: 'file', path: one }) as const);
     const top = ANY_OF_THE_FLAKE.test(text) ? [{ base: 'flake', path: '.' } as const] : [];
-    return [...named, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
+    const behind = [...text.matchAll(BEHIND_A_VALUE)].map(([, one]) => ({ base: 'flake', path: `.${one}` }) as const);
+    return [...named, ...behind, ...top].map((one) => ({ ...one, means: 'tree', span: { start: 0, end: 0 } }));
   }).files;
 
 /** A run of Nix's path characters with a slash, not absolute: every relative path literal is within one. */
 const PATH_LIKE = /(?<![\w.+\-/~])[\w.+-]+(?:\/[\w.+-]*)+/g;
+/** `"${x}/a/b"`, `x + "/a/b"`, `x + /a/b`: a path behind a value that may be the flake. */
+const BEHIND_A_VALUE = /["}+]\s*(\/[\w.+-]+(?:\/[\w.+-]*)*)/g;
 /** Signs of paths from the top of the flake, or up from a path in a variable. */
 const ANY_OF_THE_FLAKE = /\bself\b|\/\.\.|path:[\w-]/;
 
@@ -184,12 +187,12 @@ function gather({ dir, within, entries, isHidden }: Roots, reader: Reader, isNix
     // One that was reached by name has been followed.
     if (entry.type === 'link' && !reached.isNamed) visit(file, 'tree', reached.by);
     if (entry.type !== 'file' || !reached.isNix) continue;
-    for (const { base, path, means, span, suffix } of edges(file)) {
+    for (const { base, path, means, span, suffix, isGuess } of edges(file)) {
       const by: Origin = { file, span };
       const start = base === 'flake' ? dir : parent(file);
       const named = join(start, `./${path}`);
       if (means !== 'pattern') visit(named, means, by);
-      else if (isPossible(named)) {
+      else if (isPossible(named) && (!isGuess || reader.stat(named).type !== 'absent')) {
         // `join` drops a slash at the end, without which the prefix `a/` would match `ab`.
         const isDirectory = path.endsWith('/') || reader.stat(named).type === 'dir';
         const prefix = (isDirectory ? `${named}/` : named) as AbsPath;

@@ -23,6 +23,8 @@ export interface Reference {
   readonly means: 'module' | 'file' | 'tree' | 'handed' | 'pattern';
   /** Of a pattern. */
   readonly suffix?: string;
+  /** Of a pattern: an unknown value stands before it, which may be the flake itself. Such a path counts only if it is there. */
+  readonly isGuess?: true;
 }
 
 /** Every such place, in the order of the text, each place once. */
@@ -33,6 +35,8 @@ export function referencesIn(root: Expr): readonly Reference[] {
     const { expr, scope, means } = place;
     const named = pathOf(expr, scope, MOST_STEPS);
     if (named === undefined) {
+      const guess = guessOf(expr, scope);
+      if (guess) found.push({ ...guess, base: 'flake', span: spanOf(expr), means: 'pattern', isGuess: true });
       waiting.push(...partsOf(place));
       continue;
     }
@@ -112,6 +116,24 @@ function throughCall(expr: Expr & { kind: 'apply' }, scope: Scope | undefined, s
 }
 
 type Parts = readonly StringPart[];
+
+/** `"${root}/modules"`, `root + "/modules"` with an unknown `root`, which may be the flake that was handed to a function. */
+function guessOf(expr: Expr, scope: Scope | undefined): Required<Pick<Reference, 'path' | 'suffix'>> | undefined {
+  const parts =
+    expr.kind === 'string'
+      ? expr.parts
+      : expr.kind === 'binary' && expr.op === '+'
+        ? [expr.left, expr.right].map((one): StringPart => ({ kind: 'interpolation', expr: one, start: 0, end: 0 }))
+        : [];
+  const [first, ...rest] = parts;
+  if (first?.kind !== 'interpolation' || rest.length === 0 || isPackage(first.expr)) return undefined;
+  const { path, suffix = '' } = joined({ ...TOP, path: '' }, rest, scope);
+  return /^\/+[^/]/.test(path) ? { path: `.${path}`, suffix } : undefined;
+}
+
+/** `pkgs.hello`: a path in the store. */
+const isPackage = (expr: Expr): boolean =>
+  expr.kind === 'select' && expr.target.kind === 'var' && expr.target.name === 'pkgs';
 
 /** Keeps the known beginning in `path` and the known end in `suffix`. */
 function joined(head: Named, parts: Parts, scope: Scope | undefined): Named {

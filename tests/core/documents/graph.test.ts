@@ -93,6 +93,14 @@ const CASES: readonly (readonly [string, readonly string[], (readonly string[])?
   ['{ name, ... }: { imports = [ (./. + "/mods/s${name}") ]; }', [], ['mods/ssh.nix', 'mods/sub/deep.nix']],
   ['{ self, name, ... }: { imports = [ (self + "/mods/${name}/deep.nix") ]; }', [], ['mods/sub/deep.nix']],
   ['{ pkgs, ... }: { a = pkgs.lib.cleanSource ./plain; }', PLAIN, PLAIN],
+  // Behind a value that may be the flake, as it is handed to a function.
+  ['{ root, ... }: { imports = [ "${root}/x.nix" ]; }', [], ['x.nix']],
+  ['{ root, ... }: { imports = [ (root + "/mods/ssh.nix") ]; }', [], ['mods/ssh.nix']],
+  ['{ root, ... }: { imports = [ (root + /mods/ssh.nix) ]; }', [], ['mods/ssh.nix']],
+  ['args: { a = args.lib.mine.all "${args.root}/mods"; }', [], MODS],
+  ['{ root, name, ... }: { imports = [ "${root}/mods/${name}/deep.nix" ]; }', [], ['mods/sub/deep.nix']],
+  ['{ root, ... }: { a = "${root}/none"; b = "${root}/"; c = "${root}x.nix"; }', []],
+  ['{ pkgs, ... }: { a = "${pkgs.hello}/mods"; }', []],
 ];
 
 const named = (paths: Iterable<string>): readonly string[] =>
