@@ -285,8 +285,11 @@ export const COMMANDS = {
       completes: 'apply or file',
       describe: 'number of an apply, or file of a plan',
     },
-    options: { diff: { type: 'boolean', default: false, describe: 'show the bytes of a saved plan' } },
-    examples: [['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte']],
+    options: { diff: { type: 'boolean', default: false, describe: 'show the bytes, before and after' } },
+    examples: [
+      ['$0 show plan.json --diff', 'a saved plan as it was shown, and every byte'],
+      ['$0 show 3 --diff', 'what apply 3 changed, from the history'],
+    ],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
   status: {

@@ -4,17 +4,18 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { PastApply } from '../../core/event.ts';
 import { tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
+import { people } from '../../core/machine/people.ts';
 import type { Owner } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import { rowOf } from '../../core/transaction/apply-index.ts';
 import { goneThrough, past, type RecordedApply } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import { filesFor } from '../session/files.ts';
-import type { GlobalOptions, Io, Usage } from '../session/io.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
 import { loadPlan } from '../session/plan-file.ts';
 import { closedHistory, rootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
-import { openSession, placeOf } from '../session/session.ts';
+import { listenerFor, openSession, type Place, placeOf } from '../session/session.ts';
 
 export async function historyCommand(options: GlobalOptions, io: Io, { report }: Reporting): Promise<End> {
   const place = await placeOf(options, io);
@@ -52,7 +53,7 @@ export function noSuchApply(number: number | undefined, applies: readonly Record
 
 export interface ShowOptions extends GlobalOptions {
   readonly what?: string | undefined;
-  /** Shows the bytes of a saved plan. */
+  /** Shows the bytes: of a saved plan, or that an apply changed. */
   readonly diff: boolean;
 }
 
@@ -61,10 +62,6 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
   const { report } = reporting;
   const { what } = options;
   if (what !== undefined && !/^\d+$/.test(what)) return await showPlan(options, what, io, reporting);
-  if (options.diff)
-    throw {
-      usage: 'show has --diff for a saved plan; what undoing an apply would bring back: reflake rollback --diff',
-    } satisfies Usage;
   const place = await placeOf(options, io);
   const history = past(place.store);
   if (!history.ok) {
@@ -87,8 +84,31 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
     report({ type: 'diagnostic', diagnostic });
     return { exit: EXIT.usage };
   }
+  if (options.diff) await learnDiff(found, applies, place, io, reporting);
   report({ type: 'apply', ...published(found), edits: found.transaction.batches.flat() });
   return { exit: EXIT.ok };
+}
+
+/** The bytes come from the record: the caller is shown those of files that they can read now, and could before and after. */
+async function learnDiff(
+  { number, transaction: { batches }, blobs }: RecordedApply,
+  applies: readonly RecordedApply[],
+  { host }: Place,
+  io: Io,
+  { learn }: Reporting,
+): Promise<void> {
+  const { planDiff } = await import('../report/diff.ts');
+  const { readableThen } = await import('../../core/plan/caller-may-read.ts');
+  const names = people(host);
+  const listener = listenerFor(names, callerOf(io.env));
+  const later = applies.filter((one) => one.number > number).flatMap(({ transaction }) => transaction.batches);
+  // Batch by batch: two of them may write one path.
+  const told = batches.map((edits, at) => {
+    const since = [...batches.slice(at + 1), ...later].flat();
+    const mayRead = readableThen({ ...host, ...host.held }, edits, since, listener);
+    return { made: { steps: [{ edits }], blobs }, words: { contentOf: () => undefined, nameOf: names.name, mayRead } };
+  });
+  learn({ pastDiff: (theme) => told.map(({ made, words }) => planDiff(made, words, theme)).join('\n') });
 }
 
 async function showPlan(options: ShowOptions, file: string, io: Io, reporting: Reporting): Promise<End> {

@@ -39,7 +39,7 @@ import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { missingRights } from '../session/rights.ts';
 import { hasRootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
-import { aboutMachine, type Place, placeOf } from '../session/session.ts';
+import { aboutMachine, listenerFor, type Place, placeOf } from '../session/session.ts';
 import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { noSuchApply } from './history.ts';
@@ -133,9 +133,7 @@ async function learnDiff(plan: Plan, { host }: Place, io: Io, { learn }: Reporti
   const { planDiff } = await import('../report/diff.ts');
   const { readableBoth } = await import('../../core/plan/caller-may-read.ts');
   const names = people(host);
-  const caller = callerOf(io.env);
-  const listener = { uid: isRoot() ? caller.uid : 0, gids: [caller.gid, ...names.groupsOf(caller.uid)] };
-  const mayRead = readableBoth({ ...host, ...host.held }, plan, listener);
+  const mayRead = readableBoth({ ...host, ...host.held }, plan, listenerFor(names, callerOf(io.env)));
   const contentOf = (path: AbsPath): Uint8Array | undefined => (mayRead(path) ? host.held.read(path) : undefined);
   learn({ diff: (made, theme) => planDiff(made, { contentOf, nameOf: names.name, mayRead }, theme) });
 }

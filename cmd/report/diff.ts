@@ -1,4 +1,4 @@
-// The bytes that a plan would write, as unified diffs in the manner of git. Loads the package `diff` when it is loaded itself.
+// The bytes that a plan would write, or a past apply wrote, as unified diffs in the manner of git. Loads the package `diff` when it is loaded itself.
 
 import { structuredPatch } from 'diff';
 import { digestOf } from '../../core/canonical.ts';
@@ -11,12 +11,18 @@ import {
   type Plan,
   type Put,
   type Puttable,
+  type Step,
 } from '../../core/model.ts';
 import { type AbsPath, byteOrder, rebase } from '../../core/path.ts';
 import { beforeMoves, type MayRead, SEES_ALL, withheld } from '../../core/plan/caller-may-read.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import type { Theme } from './colour.ts';
 import { holdsKey, isPrivate, secret, secretsIn } from './secrets.ts';
+
+/** What the diff needs of a plan; the edits of a past apply have it as well. */
+export interface Bytes extends Pick<Plan, 'blobs'> {
+  readonly steps: readonly Pick<Step, 'edits'>[];
+}
 
 /** `contentOf` reads what is at a path of the machine now; `nameOf` says an owner as `srid:users`. */
 export interface DiffWords {
@@ -30,7 +36,7 @@ export interface DiffWords {
  * The diff of every edit; paths that only change owner or mode, and git's own files, last and in groups. Without a line end
  * after the last line.
  */
-export function planDiff(plan: Plan, words: DiffWords, theme: Theme): string {
+export function planDiff(plan: Bytes, words: DiffWords, theme: Theme): string {
   const edits = editsOf(plan.steps);
   const moves = edits.filter((edit): edit is Move => edit.op === 'move');
   const bytesOf = (put: Put, which: 'before' | 'after'): Uint8Array | undefined => {

@@ -188,8 +188,11 @@ export function humanReporter(options: Screen): Reporter {
         return problems(event.diagnostics, MOST);
       case 'history':
         return out(historyLine(event));
-      case 'apply':
-        return out(applyRow(event));
+      case 'apply': {
+        out(applyRow(event));
+        const { pastDiff } = options.about();
+        return event.edits !== undefined && pastDiff !== undefined ? out(`\n${pastDiff(looks.out)}`) : undefined;
+      }
       case 'surveyed':
         return quiet ? undefined : err(surveyLines(event));
       case 'initialised':

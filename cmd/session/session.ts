@@ -19,7 +19,7 @@ import type { StateStore } from '../../core/machine/state-store.ts';
 import type { Digest, Owner, Person, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { idleIn } from '../../core/plan/acknowledge.ts';
-import { type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
+import { type Listener, type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
@@ -205,10 +205,15 @@ async function personFor(host: Host | BorderedHost, spec: Spec, caller: Person, 
   return chooseLooker(host, spec, caller, isRunning);
 }
 
-/** Root sees more than its caller; an ordinary user's process sees no more than the user. */
+/** Who reads the output. Root sees more than its caller; an ordinary user's process sees no more than the user. */
+export const listenerFor = (names: People, caller: Person): Listener => ({
+  uid: isRoot() ? caller.uid : 0,
+  gids: [caller.gid, ...names.groupsOf(caller.uid)],
+});
+
 export function callersEyes(host: Host, names: People, caller: Person): MayRead {
-  if (!isRoot() || caller.uid === 0) return SEES_ALL;
-  return mayReadOn(host, { uid: caller.uid, gids: [caller.gid, ...names.groupsOf(caller.uid)] });
+  const listener = listenerFor(names, caller);
+  return listener.uid === 0 ? SEES_ALL : mayReadOn(host, listener);
 }
 
 type Loaded = Awaited<ReturnType<typeof loadSpec>> & { ok: true };

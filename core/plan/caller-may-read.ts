@@ -6,10 +6,10 @@ import type { Diagnostic } from '../diagnostic.ts';
 import type { Event, Reporter } from '../event.ts';
 import { follow } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
-import type { Entry, Finding, Move, Plan } from '../model.ts';
+import { type Edit, type Entry, type Finding, type Move, type Plan, type Put, undoOf } from '../model.ts';
 import { type AbsPath, absolute, parent, ROOT, rebase } from '../path.ts';
 import { editsOf } from './edits.ts';
-import { overlay } from './overlay.ts';
+import { type Overlay, overlay } from './overlay.ts';
 
 /** The reader of the output, with the ids of the machine. */
 export interface Listener {
@@ -56,6 +56,11 @@ function above(path: AbsPath): readonly AbsPath[] {
   const dirs: AbsPath[] = [];
   for (let dir = path; dir !== ROOT; dirs.push(dir)) dir = parent(dir);
   return dirs;
+}
+
+/** What is needed of a plan's steps, so that the edits of a past apply are judged in the same way. */
+interface Edits {
+  readonly steps: readonly Pick<Plan['steps'][number], 'edits'>[];
 }
 
 export const withheld = (path: AbsPath): string => `(withheld: only root can read ${path})`;
@@ -163,7 +168,7 @@ function discreetEvent(event: Event, mayRead: MayRead): Event {
 }
 
 /** The same judgement for paths as a plan names them: a path that the plan moves is judged at its present place. */
-export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRead {
+export function beforeMoves(plan: Edits, mayRead: MayRead): MayRead {
   if (mayRead === SEES_ALL) return SEES_ALL;
   const before = placeBefore(movesOf(plan));
   const known = new Map<AbsPath, boolean>();
@@ -175,13 +180,20 @@ export function beforeMoves(plan: Pick<Plan, 'steps'>, mayRead: MayRead): MayRea
   };
 }
 
-const movesOf = ({ steps }: Pick<Plan, 'steps'>): readonly Move[] =>
-  editsOf(steps).filter((edit): edit is Move => edit.op === 'move');
+const isMove = (edit: Edit): edit is Move => edit.op === 'move';
+
+const movesOf = ({ steps }: Edits): readonly Move[] => editsOf(steps).filter(isMove);
 
 const placeBefore =
   (moves: readonly Move[]) =>
   (path: AbsPath): AbsPath =>
     moves.map(({ from, to }) => rebase(path, to, from)).find((old) => old !== undefined) ?? path;
+
+/** Through moves that follow each other. */
+const placeAfter =
+  (moves: readonly Move[]) =>
+  (path: AbsPath): AbsPath =>
+    moves.reduce((at, { from, to }) => rebase(at, from, to) ?? at, path);
 
 /** A path that the listener can't read, although the plan holds its text or words about it. */
 export function closedIn(plan: Plan, mayRead: MayRead): AbsPath | undefined {
@@ -220,4 +232,50 @@ export function readableBoth(reader: Reader, plan: Pick<Plan, 'steps' | 'blobs'>
     [...origins].filter(([path, origin]) => !now(origin) || !then(path)).map(([path]) => before(path)),
   );
   return (path) => now(path) && !closed.has(path);
+}
+
+/**
+ * For edits of the past, whose bytes come from a record: true only if the listener can read the file where it lies now, and could
+ * read it just before and just after. The machine of those moments is made again by undoing what was recorded: `since`, the
+ * edits that came later, and then `edits`; a way that is not found there is closed. Takes the path before `edits`, as
+ * `beforeMoves` does.
+ */
+export function readableThen(
+  reader: Reader,
+  edits: readonly Edit[],
+  since: readonly Edit[],
+  listener: Listener,
+): MayRead {
+  if (listener.uid === 0) return SEES_ALL;
+  const stage = overlay(reader);
+  const before = placeBefore(edits.filter(isMove));
+  const puts = edits.filter((edit): edit is Put => edit.op === 'put');
+  const closed = new Set<AbsPath>();
+  const close = (isOpen: (put: Put) => boolean): void => {
+    for (const put of puts) if (!isOpen(put)) closed.add(before(put.path));
+  };
+  const now = mayReadOn(reader, listener);
+  close(({ path }) => now(placeAfter(since.filter(isMove))(path)));
+  undoOn(stage, since);
+  close(({ path, after }) => isFound(stage, path, after, listener));
+  undoOn(stage, edits);
+  close(({ path, before: old }) => isFound(stage, before(path), old, listener));
+  return (path) => !closed.has(path);
+}
+
+function undoOn(stage: Overlay, edits: readonly Edit[]): void {
+  for (const edit of edits.toReversed().map((one) => undoOf(one))) if (edit.op !== 'activate') stage.apply(edit, {});
+}
+
+/** The judgement on an entry that a record tells; the directories on the way to it are those of the reader. */
+function isFound(reader: Pick<Reader, 'stat'>, path: AbsPath, entry: Entry, listener: Listener): boolean {
+  if (entry.type === 'absent') return true;
+  try {
+    const dir = parent(path);
+    const { path: end, entry: last } = follow(reader, dir);
+    const way = [...above(dir), end, ...above(end)].map((one) => follow(reader, one).entry);
+    return last.type === 'dir' && way.every(({ type }) => type !== 'absent') && isReadable(way, entry, listener);
+  } catch {
+    return false;
+  }
 }

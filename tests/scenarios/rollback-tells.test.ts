@@ -49,6 +49,32 @@ test('the caller is shown no bytes that only root could read before the apply', 
   expect((await machine.enter(['reflake', 'rollback', '--diff', '--force'])).stdout).toContain('rollback');
 });
 
+test('nor of a past apply that wrote a file which they can not read', async () => {
+  await machine.sh('chmod 700 /etc/nix; echo "# hunter2" > /etc/nix/nix.conf');
+  expectCode(await machine.enter(['reflake', 'apply', '--yes', '--only', 'features']), 0);
+  const [whole, past] = [await machine.enter(['reflake', 'show', '2', '--diff']), await reflake('show', '2', '--diff')];
+  expect(whole.stdout).toMatch(/^ # hunter2\n\+experimental-features/m);
+  expectCode(past, 0);
+  expect(past.stdout + past.stderr).not.toContain('hunter2');
+  expect(past.stdout).toContain('(withheld: only root can read /etc/nix/nix.conf)');
+});
+
+test('a past apply is shown with before and after of every byte, from its record alone', async () => {
+  const [past, whole] = [await reflake('show', '1', '--diff'), await machine.enter(['reflake', 'show', '1', '--diff'])];
+  expectCode(past, 0);
+  expect(past.stdout).toContain('+    nixpkgs.url = "path:/opt/reflake/tests/fixtures/nixpkgs";');
+  expect(past.stdout).toContain('rename from /etc/nixos');
+  expect(whole.stdout).toBe(past.stdout);
+  // What was changed by hand since, and a rollback, change nothing of what was.
+  await machine.sh(`echo '# by hand' >> ${TREE}/flake.nix`, { user: 'srid' });
+  expect((await reflake('show', '1', '--diff')).stdout).toBe(past.stdout);
+  expectCode(await reflake('rollback', '--yes', '--force'), 0);
+  const [first, undo] = [await reflake('show', '1', '--diff'), await reflake('show', '2', '--diff')];
+  expect(first.stdout.replace('  (undone)', '')).toBe(past.stdout);
+  expect(undo.stdout).toContain('-# by hand');
+  expect(undo.stdout).toContain('rename to /etc/nixos');
+});
+
 test('out of order it is refused, and says which is to be undone first', async () => {
   writeFileSync(`${machine.dir}/etc/nix/nix.conf`, '');
   expectCode(await reflake('apply', '--yes'), 0);

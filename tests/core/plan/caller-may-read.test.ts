@@ -3,9 +3,19 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
 import type { Event } from '../../../core/event.ts';
-import type { Entry, Plan } from '../../../core/model.ts';
-import { absolute } from '../../../core/path.ts';
-import { closedIn, discreet, discreetly, isReadable, mayReadOn } from '../../../core/plan/caller-may-read.ts';
+import type { Edit, Entry, Plan, Puttable } from '../../../core/model.ts';
+import { type AbsPath, absolute } from '../../../core/path.ts';
+import {
+  closedIn,
+  discreet,
+  discreetly,
+  isReadable,
+  mayReadOn,
+  readableThen,
+  SEES_ALL,
+} from '../../../core/plan/caller-may-read.ts';
+import { FACTS } from '../../support/faults.ts';
+import { memoryHost } from '../../support/memory-host.ts';
 
 const ROOT = { uid: 0, gid: 0 };
 const dir = (mode: number, owner = ROOT): Entry => ({ type: 'dir', mode, owner });
@@ -169,4 +179,129 @@ test('a plan that tells of a closed file', () => {
   expect(closedIn(planOf('/etc/shadow'), mayRead)).toBe('/etc/shadow');
   expect(closedIn(planOf('/home/srid/file', true), mayRead)).toBe('/home/srid/file');
   expect(closedIn(planOf('/etc/open'), mayRead)).toBeUndefined();
+});
+
+describe('the edits of a past apply', () => {
+  const SRIDS = { uid: 1000, gid: 100 };
+  const [OLD, TREE] = [absolute('/etc/nixos'), absolute('/home/srid/c')];
+  const at = (name: string): AbsPath => absolute(`${TREE}/${name}`);
+  const put = (path: AbsPath, before: Puttable, after: Puttable): Edit => ({ op: 'put', path, before, after });
+  const ours = (mode: number): Puttable => ({ type: 'file', mode, owner: SRIDS });
+  const roots = (mode: number): Puttable => ({ type: 'file', mode, owner: ROOT });
+  const move: Edit = { op: 'move', from: OLD, to: TREE };
+  const back: Edit = { op: 'move', from: TREE, to: OLD };
+  const nothing: Puttable = { type: 'absent' };
+
+  interface Case {
+    readonly edits: readonly Edit[];
+    readonly since?: readonly Edit[];
+    /** The machine now, besides its directories that are open to all. */
+    readonly now: Readonly<Record<string, Entry>>;
+    readonly asked: AbsPath;
+    readonly readable: boolean;
+  }
+  const there = { [TREE]: dir(0o755, SRIDS) };
+  const closing = put(at('a'), ours(0o644), roots(0o600));
+  test.each<[string, Case]>([
+    [
+      'open all the time',
+      {
+        edits: [put(at('a'), ours(0o644), ours(0o600))],
+        now: { ...there, [at('a')]: ours(0o600) },
+        asked: at('a'),
+        readable: true,
+      },
+    ],
+    [
+      'closed before',
+      {
+        edits: [put(at('a'), roots(0o600), ours(0o644))],
+        now: { ...there, [at('a')]: ours(0o644) },
+        asked: at('a'),
+        readable: false,
+      },
+    ],
+    ['closed after', { edits: [closing], now: { ...there, [at('a')]: roots(0o600) }, asked: at('a'), readable: false }],
+    [
+      'closed after, and opened by a later apply',
+      {
+        edits: [closing],
+        since: [put(at('a'), roots(0o600), ours(0o644))],
+        now: { ...there, [at('a')]: ours(0o644) },
+        asked: at('a'),
+        readable: false,
+      },
+    ],
+    ['closed after, and removed by hand', { edits: [closing], now: there, asked: at('a'), readable: false }],
+    [
+      'closed since, by hand',
+      {
+        edits: [put(at('a'), ours(0o644), ours(0o644))],
+        now: { ...there, [at('a')]: roots(0o600) },
+        asked: at('a'),
+        readable: false,
+      },
+    ],
+    [
+      'made new, and open',
+      {
+        edits: [put(at('a'), nothing, ours(0o644))],
+        now: { ...there, [at('a')]: ours(0o644) },
+        asked: at('a'),
+        readable: true,
+      },
+    ],
+    [
+      'moved out of an open directory',
+      {
+        edits: [move, put(at('a'), roots(0o644), ours(0o644))],
+        now: { ...there, [at('a')]: ours(0o644) },
+        asked: absolute(`${OLD}/a`),
+        readable: true,
+      },
+    ],
+    [
+      'moved out of a closed directory',
+      {
+        edits: [
+          move,
+          put(TREE, { type: 'dir', mode: 0o700, owner: ROOT }, { type: 'dir', mode: 0o755, owner: SRIDS }),
+          put(at('a'), roots(0o644), ours(0o644)),
+        ],
+        now: { ...there, [at('a')]: ours(0o644) },
+        asked: absolute(`${OLD}/a`),
+        readable: false,
+      },
+    ],
+    [
+      'moved, and moved back since into what was closed by hand',
+      {
+        edits: [move, put(at('a'), roots(0o644), ours(0o644))],
+        since: [put(at('a'), ours(0o644), roots(0o644)), back],
+        now: { [OLD]: dir(0o700), [`${OLD}/a`]: roots(0o644) },
+        asked: absolute(`${OLD}/a`),
+        readable: false,
+      },
+    ],
+    [
+      'moved, and moved back since',
+      {
+        edits: [move, put(at('a'), roots(0o644), ours(0o644))],
+        since: [put(at('a'), ours(0o644), roots(0o644)), back],
+        now: { [OLD]: dir(0o755), [`${OLD}/a`]: roots(0o644) },
+        asked: absolute(`${OLD}/a`),
+        readable: true,
+      },
+    ],
+    [
+      'with its whole directory gone by hand',
+      { edits: [put(at('a'), ours(0o644), ours(0o600))], now: {}, asked: at('a'), readable: false },
+    ],
+  ])('%s', (_what, { edits, since = [], now, asked, readable }) => {
+    const open = ['/', '/etc', '/home', '/home/srid'].map((path) => [absolute(path), { entry: dir(0o755) }] as const);
+    const those = Object.entries(now).map(([path, entry]) => [absolute(path), { entry }] as const);
+    const host = memoryHost(new Map([...open, ...those]), FACTS);
+    expect(readableThen(host, edits, since, SRID)(asked)).toBe(readable);
+    expect(readableThen(host, edits, since, { uid: 0, gids: [0] })).toBe(SEES_ALL);
+  });
 });
