@@ -51,7 +51,7 @@ test('the caller is shown no bytes that only root could read before the apply', 
 
 test('nor of a past apply that wrote a file which they can not read', async () => {
   await machine.sh('chmod 700 /etc/nix; echo "# hunter2" > /etc/nix/nix.conf');
-  expectCode(await machine.enter(['reflake', 'apply', '--yes', '--only', 'features']), 0);
+  expectCode(await reflake('apply', '--yes', '--only', 'features'), 0);
   const [whole, past] = [await machine.enter(['reflake', 'show', '2', '--diff']), await reflake('show', '2', '--diff')];
   expect(whole.stdout).toMatch(/^ # hunter2\n\+experimental-features/m);
   expectCode(past, 0);
