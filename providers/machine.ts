@@ -1,7 +1,6 @@
 // The guard: a spec is for one machine, and any other is left alone. Host name, system, machine-id, the name in the
 // configuration and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
 
-import type { Documents } from '../core/documents/documents.ts';
 import { modulesNamedBy } from '../core/documents/host-modules.ts';
 import { moduleFile } from '../core/documents/module-file.ts';
 import { nixFile } from '../core/documents/nix-text.ts';
@@ -11,8 +10,8 @@ import { readModule } from '../core/formats/module/module.ts';
 import { textAt } from '../core/machine/links.ts';
 import { type Reader, unlessUnreadable } from '../core/machine/reader.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
-import { type AbsPath, join, parent } from '../core/path.ts';
-import { type Asks, provider } from '../core/plan/provider.ts';
+import { type AbsPath, join } from '../core/path.ts';
+import { provider } from '../core/plan/provider.ts';
 import type { Wishes } from '../core/spec/wishes.ts';
 import type { Fact } from '../core/survey/fact.ts';
 import { runningRelease } from '../core/survey/release.ts';
@@ -26,8 +25,6 @@ interface Observed {
   readonly facts: HostFacts;
   /** The name that the configuration gives the machine, if the text has one. */
   readonly configured?: { readonly name: string; readonly path: AbsPath };
-  /** A file that may give it one that the text does not tell. */
-  readonly untold?: AbsPath;
   /** A host of flake.nix for the same machine, under another name than the spec's. */
   readonly attribute?: { readonly name: string; readonly path: AbsPath };
   readonly running: Fact | undefined;
@@ -37,7 +34,7 @@ export const machine = provider<Desired, Observed>({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
   ofMachine: true,
-  codes: ['RF2002', 'RF2029', 'RF2044'],
+  codes: ['RF2002', 'RF2044'],
   desire: ({ host, isRunning, recorded, allow, dir, from, modules, inputs }) => {
     const nixpkgs = inputs.find(({ name }) => name === 'nixpkgs');
     return {
@@ -51,12 +48,12 @@ export const machine = provider<Desired, Observed>({
       ...(nixpkgs && { nixpkgs: nixpkgs.url }),
     };
   },
-  observe: async (desired, reader, documents) => ({
+  observe: async (desired, reader) => ({
     facts: reader.facts,
     running: unlessUnreadable(() => runningRelease(reader)),
-    ...unlessUnreadable(() => namesIn(desired, reader, documents)),
+    ...unlessUnreadable(() => namesIn(desired, reader)),
   }),
-  reconcile({ host, isRunning, recorded, allow, nixpkgs }, { facts, configured, untold, attribute, running }) {
+  reconcile({ host, isRunning, recorded, allow, nixpkgs }, { facts, configured, attribute, running }) {
     const findings: Finding[] = [];
     const defers: string[] = [];
     const refuse = (member: 'name' | 'system' | 'attribute', because: string, hint: string, path?: AbsPath): void => {
@@ -75,16 +72,12 @@ export const machine = provider<Desired, Observed>({
         isRenamed ? RENAME : ELSEWHERE,
       );
     if (configured !== undefined && !isSame(configured.name, host.name))
-      findings.push(namedOtherwise(configured.name, host.name, configured.path));
-    if (untold !== undefined)
-      findings.push({
-        code: 'RF2029',
-        wish: '/host/name',
-        subject: 'networking.hostName',
-        because: 'the text does not tell which name the configuration gives the machine',
-        path: untold,
-        remedy: { by: 'you', hint: 'write networking.hostName out in a module of the host' },
-      });
+      refuse(
+        'name',
+        `the configuration names the machine "${configured.name}", and the spec is for "${host.name}"`,
+        'write one name in both; to rename the machine, the new one in both, and --allow-rename',
+        configured.path,
+      );
     if (recorded !== undefined && facts.machineId !== '' && recorded !== facts.machineId)
       refuse(
         'name',
@@ -113,83 +106,33 @@ export const machine = provider<Desired, Observed>({
         because: `the spec wishes nixpkgs ${wished}, and ${running.source} is ${running.value}`,
         remedy: { by: 'you', hint: `name release ${running.value}, or go back on purpose: --allow-downgrade` },
       });
-    const asks: Asks = {
-      toplevel: false,
-      decide({ host: said }) {
-        // An empty host name leaves the name to DHCP.
-        const { hostName = '' } = said ?? {};
-        return {
-          findings: hostName === '' || isSame(hostName, host.name) ? [] : [namedOtherwise(hostName, host.name)],
-        };
-      },
-    };
-    return { findings, edits: [], defers, asks };
+    return { findings, edits: [], defers };
   },
-});
-
-const namedOtherwise = (configured: string, wished: string, path?: AbsPath): Finding => ({
-  code: 'RF2002',
-  wish: '/host/name',
-  subject: 'host.name',
-  because: `the configuration names the machine "${configured}", and the spec is for "${wished}"`,
-  remedy: {
-    by: 'you',
-    hint: 'write one name in both; to rename the machine, the new one in both, and --allow-rename',
-  },
-  ...(path && { path }),
 });
 
 const ELSEWHERE = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
 const RENAME = 'the configuration has that name already: to rename this machine, add --allow-rename';
 
-/** Read from the text alone. */
-function namesIn(
-  { dir, from, modules, host }: Desired,
-  reader: Reader,
-  documents: Documents,
-): Pick<Observed, 'configured' | 'untold' | 'attribute'> {
+/** Read from the text alone; a name that it does not tell is not compared. */
+function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Observed, 'configured' | 'attribute'> {
   const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
   const flake = join(tree, 'flake.nix');
   const other = otherAttribute(textAt(reader, flake), host);
   const file = nixFile(reader, flake);
   const opened = file.kind === 'text' ? file.nix.flake() : undefined;
   const named = modules ?? modulesNamedBy(file, opened, host.attribute) ?? DEFAULT_MODULES;
-  const own = named
+  const configured = named
     .filter((name) => name.startsWith('./'))
     .flatMap((name) => {
       const file = moduleFile(join(tree, name), tree, reader);
       return file.kind === 'file' ? [file.path] : [];
-    });
-  const configured = nameAmong(own, tree, host.name, reader);
-  const untold =
-    configured === undefined && file.kind === 'text' && tree === dir ? mayName(documents, reader) : undefined;
+    })
+    .map((path) => ({ path, name: hostNameIn(textAt(reader, path), host.name) }))
+    .find((one) => one.name !== undefined);
   return {
-    ...(configured && { configured }),
-    ...(untold !== undefined && { untold }),
+    ...(configured?.name !== undefined && { configured: { path: configured.path, name: configured.name } }),
     ...(other !== undefined && { attribute: { name: other, path: flake } }),
   };
-}
-
-/** The first name that one of the modules tells, or one that they import. */
-function nameAmong(own: readonly AbsPath[], tree: AbsPath, wished: string, reader: Reader): Observed['configured'] {
-  const seen = new Set(own);
-  for (const path of seen) {
-    const text = textAt(reader, path);
-    const name = hostNameIn(text, wished);
-    if (name !== undefined) return { path, name };
-    const module = /\bimports\b/.test(text) ? readModule(text) : undefined;
-    for (const one of module?.ok ? module.imports : []) {
-      const file = one.kind === 'relative' ? moduleFile(join(parent(path), one.path), tree, reader) : undefined;
-      if (file?.kind === 'file') seen.add(file.path);
-    }
-  }
-  return undefined;
-}
-
-/** A file of the flake that says something of the host name. */
-function mayName(documents: Documents, reader: Reader): AbsPath | undefined {
-  const isNaming = (path: AbsPath): boolean => /\bhostName\b/.test(textAt(reader, path));
-  return [...documents.mentioned()].find(([path, { isNix }]) => isNix && isNaming(path))?.[0];
 }
 
 /** The host name in a text. Most texts have the wished name literally, and then nothing is parsed. */
@@ -208,10 +151,7 @@ function otherAttribute(text: string, { name, attribute }: Desired['host']): str
   if (text === '' || new RegExp(`(?<![\\w-])${escaped}(?![\\w.-])`).test(text)) return undefined;
   const flake = readFlake(text);
   if (!flake.ok || flake.outputs.hosts.kind !== 'static') return undefined;
-  const { hosts, complete } = flake.outputs.hosts;
-  // The attribute may be put together in the text, or be among the computed ones.
-  if (!complete || hosts.some((one) => one.name === attribute)) return undefined;
-  return hosts.map((one) => one.name).find((one) => isSame(one, name));
+  return flake.outputs.hosts.hosts.map((one) => one.name).find((one) => isSame(one, name));
 }
 
 const isSame = (a: string, b: string): boolean => shortName(a) === shortName(b);
