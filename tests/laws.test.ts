@@ -337,12 +337,21 @@ function lossless(plan: Plan, host: Host): readonly string[] {
     const lost = comments.filter((comment) => !next.includes(comment));
     const gone = lost.length > removals ? lost.map((comment) => `${edit.path}: lost ${comment}`) : [];
     const removed = diffLines(old, next).reduce((sum, part) => sum + (part.removed ? (part.count ?? 0) : 0), 0);
-    const told = changes.filter(({ path }) => path === edit.path).length;
+    const told = changes
+      .filter(({ path }) => path === edit.path)
+      .reduce((sum, { subject, remedy }) => sum + (remedy.action === 'remove' ? linesOf(subject, old) : 1), 0);
     // No wish changes the stateVersion, whatever release it wants.
     const born = (text: string): string => (text.match(/.*stateVersion.*/g) ?? []).join('\n');
     if (born(old) !== born(next)) gone.push(`${edit.path}: stateVersion was edited`);
     return removed > told ? [...gone, `${edit.path}: ${removed} lines changed for ${told} changes`] : gone;
   });
+}
+
+/** The lines of a host that goes, with the blank one behind it; 1 for anything else. */
+function linesOf(subject: string, text: string): number {
+  const name = /^nixosConfigurations\.([\w-]+)$/.exec(subject)?.[1];
+  const block = name && new RegExp(`^( *)${name} = [\\s\\S]*?^\\1\\};\\n`, 'm').exec(text)?.[0];
+  return block ? block.split('\n').length : 1;
 }
 
 /** After the apply, a new plan is empty; after its rollback, the machine is as before. */
