@@ -121,6 +121,10 @@ export async function runCommand(
   });
   clearInterval(watch);
   process.off('exit', leave);
+  // Ctrl-C goes to every process of the group: the program may be dead before we hear of the signal.
+  if (typeof ended === 'string' && /^killed by SIG(INT|TERM|HUP)$/.test(ended))
+    for (let waited = 0; waited < DRAIN && stopped() === undefined; waited += WATCH)
+      await new Promise((resume) => setTimeout(resume, WATCH));
   let drained: NodeJS.Timeout | undefined;
   await Promise.race([
     Promise.all([out.closed, err.closed]),
