@@ -66,7 +66,7 @@ test('credentials in a url are never printed', async () => {
       const ran = await machine.sh(`reflake ${words} 2>&1`, { sudo: 'srid' });
       expect([words, ran.stdout.match(/hunter\d/g)]).toEqual([words, null]);
     }
-    const terminal = await machine.sh(`script -qec 'reflake plan --diff' /dev/null`, {
+    const terminal = await machine.sh(`script -qec 'reflake plan --diff --no-pager' /dev/null`, {
       sudo: 'srid',
       env: { COLUMNS: '50' },
     });
