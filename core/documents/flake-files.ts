@@ -3,6 +3,7 @@
 import type { FlakeFile, FlakeFiles } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
+import { oncePer } from '../once.ts';
 import { type AbsPath, isPossible, isWithin, join, relativeTo } from '../path.ts';
 import type { Roots } from './graph.ts';
 import { moduleFile } from './module-file.ts';
@@ -35,12 +36,14 @@ export function flakeFiles(
         return { ok: false, reason: thrown.why };
       }
     },
-    matching: (pattern) =>
+    // Each host asks the same.
+    matching: oncePer((pattern) =>
       named().flatMap((path) => {
         const isNix = path.endsWith('.nix') && isWithin(path, dir);
         const text = isNix ? Buffer.from(reader.read(path, MOST.textBytes) ?? []).toString('utf8') : '';
         return pattern.test(text) ? [fromTop(path)] : [];
       }),
+    ),
   };
 }
 

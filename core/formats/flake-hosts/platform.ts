@@ -1,9 +1,11 @@
 // Finds the system of a host: from `nixpkgs.hostPlatform` and its older spellings in its modules, which override the argument
 // `system`. Definitions count as in the module system; text that may hide one is reported.
 
+import { oncePer } from '../../once.ts';
 import { describe, spanOf } from '../nix/describe.ts';
-import { type Bound, type Source, sourceOf } from '../nix/scope.ts';
+import { type Bound, type Source, sourceOf, type Tree } from '../nix/scope.ts';
 import type { Expr, Span } from '../nix/syntax.ts';
+import { walk } from '../nix/walk.ts';
 import { attributesOf, callIn, constantOf, settle } from '../nix-value/constant.ts';
 import { priorityOf } from '../nix-value/library.ts';
 import * as made from '../nix-value/made.ts';
@@ -146,14 +148,93 @@ const WHOLE: Expr = { kind: 'var', name: '', start: 0, end: 0 };
 function lookInFiles(search: Search, scope: Bound['scope']): void {
   const source = sourceOf(scope);
   if (source === undefined) return;
-  for (const path of source.tree.matching(DEFINES)) {
-    if (path === FLAKE || search.seen.has(path)) continue;
-    const opened = source.tree.nix(path);
-    const at: Bound = { expr: WHOLE, scope };
-    if (opened.ok) lookInFile(search, path, opened.root, true);
-    else search.hidden.push({ ...at, why: `${path} can't be read: ${opened.reason}`, how: 'surely' });
-  }
+  const definers = definersIn(source.tree);
+  const own = search.isDeep ? definers.files : lookInShared(search, definers);
+  for (const { path, root } of own) if (!search.seen.has(path)) lookInFile(search, path, root, true);
+  for (const { path, reason } of definers.closed)
+    if (!search.seen.has(path))
+      search.hidden.push({ expr: WHOLE, scope, why: `${path} can't be read: ${reason}`, how: 'surely' });
 }
+
+interface DefiningFile {
+  readonly path: string;
+  readonly root: Bound;
+}
+
+/** The files whose text may define a platform. */
+interface Definers {
+  readonly files: readonly DefiningFile[];
+  readonly closed: readonly { readonly path: string; readonly reason: string }[];
+  /** Those with a function that takes an argument of the name. */
+  readonly taking: ReadonlyMap<string, readonly DefiningFile[]>;
+  /** What files say together of a host, by what it gives to their functions. */
+  readonly shared: WeakMap<object, Map<string, Pick<Search, 'said' | 'hidden'>>>;
+}
+
+const definersIn = oncePer((tree: Tree): Definers => {
+  const files: DefiningFile[] = [];
+  const closed: { path: string; reason: string }[] = [];
+  const taking = new Map<string, DefiningFile[]>();
+  for (const path of tree.matching(DEFINES)) {
+    if (path === FLAKE) continue;
+    const opened = tree.nix(path);
+    if (!opened.ok) closed.push({ path, reason: opened.reason });
+    else {
+      const file = { path, root: opened.root };
+      files.push(file);
+      for (const name of formalsIn(file.root.expr)) taking.set(name, [...(taking.get(name) ?? []), file]);
+    }
+  }
+  return { files, closed, taking, shared: new WeakMap() };
+});
+
+/**
+ * Files whose imports are not followed say the same of every host that gives their functions the same variables: so many hosts
+ * read many files once, and not each of them all. The files that are left are given something of this host's own.
+ */
+function lookInShared(search: Search, { files, taking, shared }: Definers): readonly DefiningFile[] {
+  const given = [...search.special].filter(([name]) => taking.has(name));
+  const scope = given.find(([, { expr }]) => expr.kind === 'var')?.[1].scope;
+  const isVariable = ([, value]: readonly [string, Bound]): boolean =>
+    value.expr.kind === 'var' && value.scope === scope;
+  const own = new Set(given.filter((one) => !isVariable(one)).flatMap(([name]) => taking.get(name) ?? []));
+  const key = JSON.stringify(given.map(([name, { expr }]) => [name, expr.kind === 'var' ? expr.name : 0]));
+  const known = shared.get(scope ?? NO_SCOPE) ?? new Map<string, Pick<Search, 'said' | 'hidden'>>();
+  shared.set(scope ?? NO_SCOPE, known);
+  const found =
+    known.get(key) ??
+    readTogether(
+      search,
+      files.filter((file) => !own.has(file)),
+    );
+  known.set(key, found);
+  search.said.push(...found.said);
+  search.hidden.push(...found.hidden);
+  return [...own];
+}
+
+const NO_SCOPE = {};
+
+/** Of definitions that only may count the first of each value is enough, and of hidden text that which may tell something. */
+function readTogether(search: Search, files: readonly DefiningFile[]): Pick<Search, 'said' | 'hidden'> {
+  const all: Search = { ...search, said: [], hidden: [], seen: new Map(), steps: 0 };
+  for (const { path, root } of files) {
+    all.steps = 0;
+    lookInFile(all, path, root, true);
+  }
+  const values = new Set<string | undefined>();
+  const said = all.said.filter(({ value }) => !values.has(value) && values.add(value));
+  return { said, hidden: all.hidden.filter(mayTell) };
+}
+
+/** The names of the arguments of all functions in the text. */
+const formalsIn = oncePer((root: Expr): ReadonlySet<string> => {
+  const names = new Set<string>();
+  walk(root, (expr) => {
+    if (expr.kind === 'lambda') for (const { name } of expr.formals?.formals ?? []) names.add(name);
+  });
+  return names;
+});
 
 /** An expression, and whether it may not count. */
 interface Perhaps extends Bound {
