@@ -20,7 +20,7 @@ import {
   skipBlank,
   styleOf,
 } from '../nix/splice.ts';
-import type { Comment } from '../nix/syntax.ts';
+import type { Comment, Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
 import { bindingLayout, type NewBinding } from './wish.ts';
 
@@ -96,15 +96,23 @@ export function removeBindings(open: OpenFlake, leaves: readonly LeafNode[]): Sp
   }
   return runs.map(({ start, end }) => {
     const kept = open.comments.filter((comment) => start < comment.start && comment.end < end);
-    if (kept.length > 0) return { start, end, text: keepComments(open, kept) };
+    if (kept.length > 0) return { start, end, text: keepComments(open, { start, end }, kept) };
     return removal(open, { start, end }, 'stays');
   });
 }
 
-/** The comments inside the removed text. */
-function keepComments(open: OpenFlake, comments: readonly Comment[]): string {
+/** The comments inside the removed text, each on a line of its own where they end one. */
+function keepComments(open: OpenFlake, removed: Span, comments: readonly Comment[]): string {
   const { eol } = styleOf(open);
-  return comments.map(({ start, end, kind }) => open.text.slice(start, end) + (kind === 'line' ? eol : ' ')).join('');
+  const indent = indentOfLine(open, removed.start) ?? '';
+  const isLineOver = /^[ \t]*(\r?\n|$)/.test(open.text.slice(removed.end, removed.end + 200));
+  return comments
+    .map(({ start, end, kind }, at) => {
+      const isLast = at === comments.length - 1;
+      const behind = kind !== 'line' ? ' ' : !isLast ? eol + indent : isLineOver ? '' : eol;
+      return open.text.slice(start, end) + behind;
+    })
+    .join('');
 }
 
 /** Replaces the value of an attribute; parentheses around it stay. */
