@@ -95,6 +95,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   status: reading('status', async () => (await import('./commands/status.ts')).statusCommand),
   doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),
   validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
+  hosts: reading('hosts', async () => (await import('./commands/hosts.ts')).hostsCommand),
   schema: reading('schema', async () => (await import('./commands/reference.ts')).schemaCommand),
   completion: reading('completion', async () => (await import('./completion.ts')).completionCommand),
   man: reading('man', async () => (await import('./man-page.ts')).manCommand),

@@ -302,6 +302,10 @@ export const COMMANDS = {
     examples: [['$0 doctor -q', 'only what is not as it should be']],
   },
   validate: { describe: 'check the spec alone' },
+  hosts: {
+    describe: 'list the hosts of the spec, and what the repository grants each',
+    examples: [['$0 hosts --format json', 'a line for each, for a matrix']],
+  },
   schema: {
     describe: 'print a JSON schema',
     positional: {

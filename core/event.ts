@@ -37,6 +37,20 @@ export interface SurveyedFact {
   readonly source?: string;
 }
 
+/** A host of the spec. */
+export interface ListedHost {
+  /** In the spec; of a spec about one machine its host name. */
+  readonly name: string;
+  readonly hostName: string;
+  readonly system: string;
+  /** In nixosConfigurations. */
+  readonly attribute: string;
+  /** As the spec names them, relative to the flake; left out: it names none. */
+  readonly modules?: readonly string[];
+  /** The wishes that the repository grants it. */
+  readonly verdicts: Counts;
+}
+
 /**
  * One subject that doctor examined. `bad`: reflake fails on it, or loses what it promises. `doubtful`: it works, and perhaps not as
  * one expects. `unknown`: it could not be looked at; `saw` says why.
@@ -118,6 +132,7 @@ export type Event =
   | ({ readonly type: 'examined' } & Examined)
   | ({ readonly type: 'status' } & MachineStatus)
   | { readonly type: 'validated'; readonly file: string }
+  | ({ readonly type: 'host' } & ListedHost)
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }
   /** A text for another program: the completion of a shell, a manual page. */
   | { readonly type: 'text'; readonly name: string; readonly text: string }

@@ -8,7 +8,7 @@ import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Theme, themeOf } from './colour.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { examinedCount, examinedLine, examinedRow } from './examined.ts';
-import { acknowledgedLines, applyRow, codeText, historyLine, initialisedLine, surveyLines } from './others.ts';
+import { acknowledgedLines, applyRow, codeText, historyLine, hostRow, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import type { Screen } from './screen.ts';
@@ -211,6 +211,8 @@ export function humanReporter(options: Screen): Reporter {
         return out((tty.out ? statusScreen : statusLog)(event, looks.out));
       case 'validated':
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
+      case 'host':
+        return out(hostRow(event));
       case 'schema':
         return out(JSON.stringify(event.schema, null, 2));
       case 'text':

@@ -1,7 +1,8 @@
-// Texts of the commands that neither plan nor write: history, show, init, validate, schema and explain.
+// Texts of the commands that neither plan nor write: history, show, init, validate, hosts, schema and explain.
 
 import type { CodeExample, Event } from '../../core/event.ts';
 import type { Edit } from '../../core/model.ts';
+import { tallyWords } from '../../core/verdict.ts';
 import { escapeLine } from './escape.ts';
 import { wrap } from './width.ts';
 
@@ -64,6 +65,17 @@ export function acknowledgedLines({ file, findings, until }: Said<'acknowledged'
 
 export const initialisedLine = ({ file, firstPlan }: Said<'initialised'>): string =>
   `Wrote ${escapeLine(file)}. Nothing else was changed. ${FIRST_PLAN[firstPlan]}`;
+
+/** `web  web  x86_64-linux  ./web.nix  3 wishes: 3 hold`, in columns. */
+export function hostRow({ name, hostName, system, attribute, modules, verdicts }: Said<'host'>): string {
+  const names = [
+    name,
+    ...(hostName === name ? [] : [`is ${hostName}`]),
+    ...(attribute === name ? [] : [`#${attribute}`]),
+  ];
+  const facts = [names.join(' ').padEnd(20), system.padEnd(14), (modules ?? ['modules not said']).join(' ')];
+  return `${escapeLine(facts.join('  '))}  ${tallyWords(verdicts)}`;
+}
 
 /** A line of a list, or a page. */
 export function codeText({ code, title, page, example, related = [] }: Said<'code'>, columns: number): string {

@@ -58,6 +58,7 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['validate', ...SPEC], 0, ['version', 'validated', 'ended']],
   [['validate', '--spec', 'broken.json'], 65, ['version', 'diagnostic', 'ended']],
   [['validate', '--spec', 'none.json'], 1, ['version', 'diagnostic', 'ended']],
+  [['hosts', ...SPEC], 0, ['version', 'host', 'ended']],
   [['schema', 'event'], 0, ['version', 'schema', 'ended']],
   [['explain'], 0, ['version', 'code', 'ended']],
   [['explain', 'RF2002'], 0, ['version', 'code', 'ended']],
