@@ -1,5 +1,7 @@
 // Escapes text from outside before it is shown: control characters that a terminal would obey are written out.
 
+import { UNSAFE } from '../../core/formats/unsafe.ts';
+
 /**
  * One line of harmless text. Control characters become `\e`, `\n`, `\x07`; raw bytes of names (U+DC80..U+DCFF, see
  * core/path.ts) become `\x80`..`\xff`; marks that turn or hide text, and lone surrogates, become `\u{202e}`.
@@ -15,10 +17,6 @@ export const jsonLine = (value: unknown): string =>
   JSON.stringify(value).replace(UNSAFE, (char) =>
     Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
   );
-
-// C0 and C1 controls, line separators, zero-width and bidirectional marks, tag characters, lone surrogates.
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e', '\0': '\\0' };
 

@@ -1,5 +1,6 @@
 // Writes a spec as text: YAML with comments that help to change it, and with left-out wishes as comments; or JSON.
 
+import { UNSAFE } from '../formats/unsafe.ts';
 import type { Spec } from '../spec/hosts.ts';
 
 /** A wish that is not written, because it differs today and was not asked for. */
@@ -89,7 +90,7 @@ export const scalar = (text: string): string =>
   !/^(true|false|yes|no|on|off|y|n|null|nan|inf)$/i.test(text) &&
   !text.endsWith(':')
     ? text
-    : JSON.stringify(text);
+    : JSON.stringify(text).replace(UNSAFE, (char) => `\\U${char.codePointAt(0)!.toString(16).padStart(8, '0')}`);
 
-/** A comment that stays one line, whatever line ends the text has. */
-const commented = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
+/** A comment that stays one line and hides nothing, whatever characters the text has. */
+const commented = (text: string): string => text.replace(UNSAFE, ' ');

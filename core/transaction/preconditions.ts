@@ -138,8 +138,8 @@ const READING_WORDS = {
 /** Says in words what is there instead of what was expected. */
 function differenceOf(expected: Entry, there: Entry): string {
   if (there.type === 'absent') return 'is not there any more';
-  if (expected.type === 'absent') return `is there by now (a ${there.type})`;
-  if (expected.type !== there.type) return `is a ${there.type} by now, no ${expected.type}`;
+  if (expected.type === 'absent') return `is there by now (${NAMES[there.type]})`;
+  if (expected.type !== there.type) return `is ${NAMES[there.type]} by now, not ${NAMES[expected.type]}`;
   if (!matches({ ...expected, owner: there.owner } as Entry, there)) {
     if (expected.type === 'link') return 'leads elsewhere by now';
     const sameMode = 'mode' in expected && 'mode' in there && expected.mode === there.mode;
@@ -147,3 +147,11 @@ function differenceOf(expected: Entry, there: Entry): string {
   }
   return 'has another owner by now';
 }
+
+const NAMES = {
+  absent: 'absent',
+  file: 'a file',
+  dir: 'a directory',
+  link: 'a link',
+  other: 'a special file',
+} as const satisfies Record<Entry['type'], string>;

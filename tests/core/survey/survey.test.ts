@@ -1,6 +1,7 @@
 // What a look at a machine says before a spec is written: which nixpkgs, which name, which text.
 
 import { describe, expect, test } from '@jest/globals';
+import { parseYaml } from '../../../core/formats/yaml.ts';
 import { people } from '../../../core/machine/people.ts';
 import type { Spec } from '../../../core/spec/hosts.ts';
 import { loadSpec } from '../../../core/spec/load.ts';
@@ -209,6 +210,14 @@ describe('a spec as text', () => {
       }
     },
   );
+
+  test('characters that turn or hide text stand nowhere in it', async () => {
+    const odd = '\u202egithub:a/a\u{e0041}\u200b';
+    const spec: Spec = { version: 1, host: { name: 'x', system: 'x86_64-linux' }, inputs: { a: odd } };
+    const text = specText('reflake.yaml', spec, [{ wish: `inputs.b: ${odd}`, because: `"${odd}" is open` }]);
+    expect(text).not.toMatch(/[\u202e\u200b\u{e0041}]/u);
+    expect((await parseYaml(text)).ok && (await parseYaml(text))).toMatchObject({ value: { inputs: { a: odd } } });
+  });
 
   test('what is left out takes with it what follows it', () => {
     const spec: Spec = {
