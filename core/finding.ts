@@ -85,10 +85,24 @@ export const problemsOf = (plan: Pick<Plan, 'steps'>): readonly Diagnostic[] =>
 export const isEmpty = (plan: Pick<Plan, 'steps'>): boolean =>
   plan.steps.every(({ findings, edits }) => edits.length === 0 && !findings.some(isChange));
 
-/** True if an error, or a wish that it bars, keeps the plan from being applied. */
-export const isBlocked = (plan: Pick<Plan, 'steps'>): boolean =>
-  findingsOf(plan).some(isBar) ||
-  plan.steps.some(({ verdicts }) => verdicts.some(({ verdict }) => verdict === 'blocked'));
+/**
+ * The errors that keep the plan from being applied on its machine. One about other hosts alone does not: their wishes stay
+ * blocked, and this machine's are answered without them.
+ */
+export const barsOf = (plan: Pick<Plan, 'steps' | 'machine'>): readonly Finding[] =>
+  findingsOf(plan).filter((finding) => isBar(finding) && isHere(plan, finding.hosts));
+
+/** True if an error, or a wish that it bars, keeps the plan from being applied on its machine. */
+export const isBlocked = (plan: Pick<Plan, 'steps' | 'machine'>): boolean =>
+  barsOf(plan).length > 0 ||
+  plan.steps.some(({ verdicts }) =>
+    verdicts.some(
+      ({ verdict, host }) => verdict === 'blocked' && isHere(plan, host === undefined ? undefined : [host]),
+    ),
+  );
+
+const isHere = ({ machine }: Pick<Plan, 'machine'>, hosts: readonly string[] | undefined): boolean =>
+  machine === undefined || hosts === undefined || hosts.includes(machine);
 
 export const tallyOf = ({
   steps,

@@ -179,6 +179,8 @@ export interface Plan {
   readonly evidence: Digest;
   readonly spec: Digest;
   readonly host: HostFacts;
+  /** Of a spec with several hosts: the one that this machine is. Absent: the plan is for the repository alone, or for the only host. */
+  readonly machine?: string;
   /** Compared once more before the first write. */
   readonly readSet: readonly Reading[];
   readonly steps: readonly Omit<Step, 'blobs'>[];

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
-import { changesOf, findingsOf, isBar, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
+import { barsOf, changesOf, isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { type Concerned, stateInTheWay } from '../../core/host/state-place.ts';
@@ -92,7 +92,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
     report({ type: 'planned', plan });
     const verdicts = tallyOf(plan);
-    if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+    if (isBlocked(plan)) return { exit: exitOfProblems(barsOf(plan)), verdicts };
     if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };
     if (saved || isRoot()) {
       const stray = strayFrom(plan, session);

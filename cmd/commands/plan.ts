@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
-import { findingsOf, isBar, isBlocked, isEmpty, tallyOf } from '../../core/finding.ts';
+import { barsOf, isBlocked, isEmpty, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isDirectory, rootsState } from '../../core/host/surroundings.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
@@ -76,7 +76,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
   report({ type: 'planned', plan });
   const verdicts = tallyOf(plan);
-  if (isBlocked(plan)) return { exit: exitOfProblems(findingsOf(plan).filter(isBar)), verdicts };
+  if (isBlocked(plan)) return { exit: exitOfProblems(barsOf(plan)), verdicts };
   return { exit: options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok, verdicts };
 }
 

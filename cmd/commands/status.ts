@@ -3,7 +3,7 @@
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { MachineStatus, PastApply } from '../../core/event.ts';
-import { findingsOf, isBar, isBlocked, tallyOf } from '../../core/finding.ts';
+import { barsOf, isBlocked, tallyOf } from '../../core/finding.ts';
 import { failureIn } from '../../core/formats/tool-hints.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { lastLines } from '../../core/machine/failure.ts';
@@ -68,7 +68,7 @@ async function builtBy(
   if (!wishes.isRunning) return { kind: 'not asked', why: 'under --root no system of this machine is looked at' };
   if (evaluate === 'never') return { kind: 'not asked', why: 'as --evaluate never says' };
   if (isBlocked(plan)) {
-    const bar = findingsOf(plan).find(isBar);
+    const [bar] = barsOf(plan);
     return { kind: 'not asked', why: `${bar?.code ?? 'an error'} bars the look: reflake plan` };
   }
   const job = systemJob(wishes.dir, wishes.host.attribute, wishes.person, wishes.offline);

@@ -1,11 +1,12 @@
 // Draws a plan for people: the changes, grouped by file, each with the wish that it is for.
 
 import type { JsonPointer, SourceRange } from '../../core/diagnostic.ts';
-import { findingsOf, isBar, isChange, tallyOf, wishesIn } from '../../core/finding.ts';
+import { barsOf, isChange, tallyOf, wishesIn } from '../../core/finding.ts';
 import { fromPointer, pointerWords, toPointer } from '../../core/formats/json-pointer.ts';
 import { keyOf } from '../../core/leaf.ts';
 import type { Change, Edit, Plan } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
+import type { Verdict } from '../../core/verdict.ts';
 import type { Style, Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
 import { countWords, type Row, rowsOf, SIGN_OF, type Sign } from './plan-rows.ts';
@@ -93,9 +94,12 @@ export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: The
   const head = theme.paint('done', 'No changes:');
   if (hold === wishes && leftOut === 0 && acknowledged === 0)
     return `${head} ${theme.show(plan.host.name)} matches ${theme.show(spec)} ${time}.`;
-  const open = plan.steps.flatMap(({ verdicts }) => verdicts.filter(({ verdict }) => verdict !== 'holds'));
-  const named =
-    open.length === 0 ? '' : `; undecided: ${open.map((one) => theme.show(pointerWords(keyOf(one)))).join(', ')}`;
+  const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
+  const those = (verdict: Verdict): string => {
+    const wanted = answers.filter((one) => one.verdict === verdict).map((one) => theme.show(pointerWords(keyOf(one))));
+    return wanted.length === 0 ? '' : `; ${verdict}: ${wanted.join(', ')}`;
+  };
+  const named = `${those('undecided')}${those('blocked')}`;
   const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
   const known = (plan.acknowledged ?? []).map((one) => theme.show(pointerWords(keyOf(one))));
   const left = known.length === 0 ? '' : `; acknowledged: ${known.join(', ')}`;
@@ -216,7 +220,7 @@ function commonPointer(pointers: readonly JsonPointer[]): JsonPointer {
 const nameOf = (path: AbsPath, { dir }: PlanWords): string => nameIn(path, dir);
 
 function footer(plan: Plan, rows: readonly Row[], words: PlanWords, theme: Theme): readonly string[] {
-  const errors = findingsOf(plan).filter(isBar).length;
+  const errors = barsOf(plan).length;
   const counts = countWords(rows) || describeEdits(editsIn(plan));
   const id = shortId(plan);
   const head = words.isPartial ? `Found: ${counts}.` : `Plan ${id}: ${counts}.`;

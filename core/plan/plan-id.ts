@@ -20,9 +20,10 @@ export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
 const idOf = ({ version, spec, host, readSet, steps, blobs }: Omit<Plan, 'id' | 'evidence'>): Plan['id'] =>
   digestOfJson({ version, spec, host, readSet, edits: steps.flatMap(({ edits }) => edits), blobs });
 
-const evidenceOf = ({ steps, leftOut, acknowledged }: Omit<Plan, 'id' | 'evidence'>): Plan['evidence'] =>
+const evidenceOf = ({ steps, leftOut, acknowledged, machine }: Omit<Plan, 'id' | 'evidence'>): Plan['evidence'] =>
   digestOfJson({
     steps: steps.map(({ provider, verdicts, findings }) => ({ provider, verdicts, findings })),
     leftOut,
     ...(acknowledged && { acknowledged }),
+    ...(machine !== undefined && { machine }),
   });

@@ -101,9 +101,11 @@ async function planOnce(
     const { edits, strays } = settled(difference, stage, wishes.people);
     const found = [
       ...difference.findings,
-      ...sharedFiles(difference, edits, stage),
-      ...hindered(difference, edits, stage, { edits: [...settledEdits.values()].flat(), blobs }),
-      ...strays,
+      ...[
+        ...sharedFiles(difference, edits, stage),
+        ...hindered(difference, edits, stage, { edits: [...settledEdits.values()].flat(), blobs }),
+        ...strays,
+      ].map((one) => alsoHere(one, wishes)),
     ];
     looked.push({ provider, found: { ...difference, findings: found } });
     Object.assign(blobs, contents);
@@ -137,7 +139,16 @@ async function planOnce(
   // Reflake's own state is no part of the machine; edits there carry their own `before`.
   const readSet = isEdited ? recorded.readSet().filter(({ path }) => !isWithin(path, STATE)) : [];
   const { leftOut } = answers;
-  const made = withIds({ version: 2, spec, host: reader.facts, readSet, steps, leftOut, blobs });
+  const made = withIds({
+    version: 2,
+    spec,
+    host: reader.facts,
+    ...(wishes.key !== undefined && { machine: wishes.key }),
+    readSet,
+    steps,
+    leftOut,
+    blobs,
+  });
   return { plan: made, isPartial };
 }
 
@@ -157,6 +168,12 @@ function ofItsHost(difference: Difference, { ofMachine }: AnyProvider, { key }: 
     findings: difference.findings.map((one) => (isTheirs(one) ? { ...one, hosts: [key] } : one)),
   };
 }
+
+/** What bars an edit bars it on this machine, which would make it, whichever hosts the edit is for. */
+const alsoHere = (finding: Finding, { key }: Wishes): Finding =>
+  finding.hosts === undefined || key === undefined || finding.hosts.includes(key)
+    ? finding
+    : { ...finding, hosts: [...finding.hosts, key] };
 
 /** Drops the findings of acknowledged wishes: they were told, and bar nothing. */
 function besides(leftAlone: Wishes['leftAlone'], difference: Difference): Difference {

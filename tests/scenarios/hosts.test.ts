@@ -163,6 +163,25 @@ test('what two hosts share and is broken is told once, with its place and both n
   expect(['web', 'a', 'b'].map(of)).toEqual(['holds', 'blocked', 'blocked']);
 });
 
+test('a broken host keeps no other machine from applying, and check still tells it', () => {
+  const broken = { host: { system: 'x86_64-linux' }, config: { modules: ['./gone.nix'] } };
+  writeSpec({ ...SPEC, hosts: { ...SPEC.hosts, broken } });
+  const planned = on('web', 'plan', '--out', 'web.plan');
+  expect([planned.code, planned.err]).toEqual([0, expect.stringContaining('gone.nix')]);
+  expect(on('web', 'apply', 'web.plan', '--yes')).toMatchObject({ code: 0 });
+  expect(read('web/srv/config/flake.nix')).toMatch(/\n {8}db = nixpkgs/);
+  const again = on('web', 'apply', '--yes');
+  expect([again.code, again.out]).toEqual([
+    0,
+    expect.stringMatching(/No changes: \d+ of \d+ wishes hold .*; blocked: hosts\.broken\.config\.modules/),
+  ]);
+  expect(on('web', 'check')).toMatchObject({ code: 1 });
+  // The broken one itself is refused.
+  writeFileSync(`${dir}/laptop/etc/hostname`, 'broken\n');
+  share('web', 'laptop');
+  expect(on('laptop', 'apply', '--yes')).toMatchObject({ code: 1 });
+});
+
 test('hosts lists them, on every machine', () => {
   share('web', 'laptop');
   const listed = on('laptop', 'hosts');
