@@ -11,9 +11,10 @@ import { compare, median, runOnce } from './measure.mjs';
 import { narTables } from './nar.mjs';
 import { onEachNode } from './nodes.mjs';
 import { ansible, nix, terraform } from './others.mjs';
+import { comparisons, PROOF } from './proof.mjs';
 
 const args = process.argv.slice(2);
-const ONLY = ['nar', 'nodes', 'evaluated'].find((one) => one === args[0]);
+const ONLY = ['nar', 'nodes', 'evaluated', 'proof'].find((one) => one === args[0]);
 const [of = '15', ofApply = ONLY ? '0' : '5'] = ONLY ? args.slice(1) : args;
 // 0: none of the others.
 const ROUNDS = Number(of);
@@ -34,6 +35,7 @@ console.log(
 );
 if (ONLY === 'nodes') nodes();
 else if (ONLY === 'evaluated') evaluated();
+else if (ONLY === 'proof') await proof();
 else if (ONLY === 'nar') {
   await narHashes(makeMachine(fresh('large'), 10_000));
 } else if (ROUNDS > 0) {
@@ -43,6 +45,7 @@ else if (ONLY === 'nar') {
   await large();
   sizes();
   await parser();
+  await proof();
 }
 if (Number(ofApply) > 0) for (const [title, rows] of applyRows(temporary, Number(ofApply))) print(title, rows);
 
@@ -162,6 +165,15 @@ async function parser() {
   }
   print(`The parser of Nix expressions, warm, over ${(bytes / 1e6).toFixed(1)} MB of modules; MB/s`, [
     ['parseNix', undefined, median(rates)],
+  ]);
+}
+
+/** The comparison of two systems, in this process. */
+async function proof() {
+  const times = comparisons(await import(await bundled('proof', PROOF)), ROUNDS);
+  print('Two systems of 2,000 derivations of which 50 differ, compared; ms', [
+    ['the first', undefined, times[0], 100],
+    ['median', undefined, median(times), 100],
   ]);
 }
 
