@@ -1,7 +1,7 @@
 // Reads ordinary command lines without yargs, whose loading and setup cost as much as a small plan. It gives what yargs would
 // give, or gives up where it is not sure.
 
-import { COMMANDS, type CommandName, memberOf, type Option, optionsOf } from './options.ts';
+import { COMMANDS, type Command, type CommandName, memberOf, type Option, optionsOf } from './options.ts';
 
 /** `options` has every option of the command, under the names that the commands read. */
 export interface Typed {
@@ -13,6 +13,9 @@ export interface Typed {
 export function readArguments(argv: readonly string[]): Typed | undefined {
   const [command, ...words] = argv;
   if (command === undefined || !Object.hasOwn(COMMANDS, command)) return undefined;
+  const { positional } = COMMANDS[command as CommandName] as Command;
+  // Words are left to yargs, and where there are several they are the point.
+  if (positional?.array) return undefined;
   const known = optionsOf(command as CommandName);
   const given: Record<string, unknown> = {};
   for (let at = 0; at < words.length; at++) {

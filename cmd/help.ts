@@ -66,7 +66,7 @@ export const COMMON = [
 /** Of one command: its own options first. `whole`: those of every command and the exit codes too. */
 export function commandHelp(name: CommandName, whole: boolean, columns: number): string {
   const { describe, positional, options = {}, examples = [] } = COMMANDS[name] as Command;
-  const word = positional === undefined ? '' : ` [${positional.name.toUpperCase()}]`;
+  const word = positional === undefined ? '' : ` [${positional.name.toUpperCase()}${positional.array ? '…' : ''}]`;
   const own = [
     ...(positional === undefined ? [] : [[positional.name.toUpperCase(), describedBy(positional)] as const]),
     ...optionRows(options),

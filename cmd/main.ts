@@ -85,6 +85,8 @@ const writing =
 const RUN: Readonly<Record<CommandName, Run>> = {
   init: reading('init', async () => (await import('./commands/init.ts')).initCommand),
   plan: reading('plan', async () => (await import('./commands/plan.ts')).planCommand),
+  prove: reading('prove', async () => (await import('./commands/prove.ts')).proveCommand),
+  same: reading('same', async () => (await import('./commands/same.ts')).sameCommand),
   apply: writing('apply'),
   check: reading('check', async () => (await import('./commands/check.ts')).checkCommand),
   ack: reading('ack', async () => (await import('./commands/ack.ts')).ackCommand),
@@ -163,7 +165,7 @@ export async function commandLine(argv: readonly string[], act: Called): Promise
 function addCommand(cli: Argv, name: CommandName, act: Called): void {
   const { describe, positional, options = {}, problem } = COMMANDS[name] as Command;
   cli.command({
-    command: positional ? `${name} [${positional.name}]` : name,
+    command: positional ? `${name} [${positional.name}${positional.array ? '..' : ''}]` : name,
     describe,
     builder: (command) => {
       if (positional) command.positional(positional.name, forYargs(positional) as PositionalOptions);

@@ -34,7 +34,7 @@ export type Options = Readonly<Record<string, Option>>;
 
 export interface Command {
   readonly describe: string;
-  /** One optional word behind the command. */
+  /** One optional word behind the command; with `array` several. */
   readonly positional?: Option & { readonly name: string };
   readonly options?: Options;
   /** The problem of options that are each right, but not together. */
@@ -197,10 +197,35 @@ export const COMMANDS = {
         describe: 'save the plan to this file; -: print it',
       },
       'detailed-exitcode': { type: 'boolean', default: false, describe: 'exit 2 where something would change' },
+      prove: {
+        type: 'boolean',
+        default: false,
+        describe: 'prove that it is the same system, or show in what it differs',
+      },
     },
     examples: [
       ['$0 plan --diff', 'every byte that would be written'],
       ['$0 plan --out plan.json', 'a plan to be applied exactly'],
+    ],
+  },
+  prove: {
+    describe: 'is the planned system the one that is there? evaluates both, builds nothing',
+    examples: [['$0 prove', 'before a channel becomes a flake, or after an edit']],
+  },
+  same: {
+    describe: 'are two configurations the same system? --host all: on every host',
+    positional: {
+      name: 'systems',
+      type: 'string',
+      array: true,
+      describe: 'two of: a git revision, ., a flake reference, a generation, a store path, running, booted',
+    },
+    options: {
+      channel: { type: 'boolean', default: false, describe: 'the channel is the first of the two' },
+    },
+    examples: [
+      ['$0 same HEAD . --host all', 'what a change of the flake changes, on every host'],
+      ['$0 same running .', 'is what runs what the files say?'],
     ],
   },
   apply: {

@@ -5,6 +5,7 @@ import type { Code } from './codes.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Answer, Digest, Edit, Finding, Outcome, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
+import type { Compared, Proof } from './proven.ts';
 import type { Counts } from './verdict.ts';
 
 /** What provokes a code. `text`: a spec that does; `says`: what is then said of it. */
@@ -131,6 +132,10 @@ export type Event =
   /** doctor: each subject as soon as it was examined. */
   | ({ readonly type: 'examined' } & Examined)
   | ({ readonly type: 'status' } & MachineStatus)
+  /** prove, and same for one host. `seconds`: what each evaluation took, by the clock. */
+  | { readonly type: 'proved'; readonly proof: Proof; readonly seconds?: readonly [first: number, second: number] }
+  /** same, for several hosts. */
+  | ({ readonly type: 'compared' } & Compared)
   | { readonly type: 'validated'; readonly file: string }
   | ({ readonly type: 'host' } & ListedHost)
   | { readonly type: 'schema'; readonly name: string; readonly schema: unknown }

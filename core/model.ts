@@ -4,6 +4,7 @@
 import type { Code } from './codes.ts';
 import type { Diagnostic, JsonPointer, SourceRange } from './diagnostic.ts';
 import type { AbsPath } from './path.ts';
+import type { Proof } from './proven.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Numeric owner of a path, as the machine's own passwd and group files number them. */
@@ -189,6 +190,8 @@ export interface Plan {
   /** Wishes that stay as they are, since all their findings are acknowledged: in no step. */
   readonly acknowledged?: readonly Acknowledged[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
+  /** That the planned configuration is the same system as the present one, or not; only where it was asked. */
+  readonly proof?: Proof;
 }
 
 /** A wish whose findings are all acknowledged. */

@@ -1,7 +1,5 @@
 // The words of a proof that two systems are the same, as data: what was evaluated, the verdict, the causes of a difference.
 
-import type { Digest } from './model.ts';
-
 /** Lines that are on one side alone. `more`: how many such lines are not listed. */
 export interface ChangedLines {
   readonly went: readonly string[];
@@ -48,7 +46,7 @@ export type ProofVerdict =
   /** `id` names the difference, for --accept-difference. */
   | {
       readonly kind: 'differs';
-      readonly id: Digest;
+      readonly id: `sha256:${string}`;
       readonly causes: readonly Cause[];
       readonly options: readonly ForcedOption[];
     }
@@ -59,3 +57,53 @@ export type ProofVerdict =
       readonly hint: string;
       readonly log?: string;
     };
+
+/** One of the two systems: what was evaluated, and to what. Members are missing where it was not asked or failed. */
+export interface ProvenSide {
+  /** `~/nixos-config#nixos`, `<nixpkgs/nixos>, channel nixos-26.05 at 4c1018d`. */
+  readonly label: string;
+  /** NAR hash (SRI) of the files that were evaluated, or the locked reference; a channel has neither. */
+  readonly tree?: string;
+  /** Store paths of derivation and system, as the configuration says it. */
+  readonly plain?: ProvenSystem;
+  /** The same with the normaliser. */
+  readonly forced?: ProvenSystem;
+}
+
+export interface ProvenSystem {
+  /** Unknown of a system that was built elsewhere. */
+  readonly drv?: string;
+  readonly out: string;
+}
+
+/** A verdict with its evidence. Depends on nothing but the two configurations and Nix. */
+export interface Proof {
+  /** The attribute of nixosConfigurations. */
+  readonly host: string;
+  readonly first: ProvenSide;
+  readonly second: ProvenSide;
+  /** Version of Nix; undefined: it does not say. */
+  readonly nix?: string;
+  /** The module that gives both sides the same value of an option; left out where it was not needed. */
+  readonly normaliser?: string;
+  readonly verdict: ProofVerdict;
+}
+
+/** A cause, a forced option, or a reason for no proof; and the hosts that have it. */
+export type ComparedRow =
+  | {
+      readonly kind: 'cause';
+      readonly hosts: readonly string[];
+      readonly way: readonly string[];
+      readonly change: Change;
+    }
+  | { readonly kind: 'option'; readonly hosts: readonly string[]; readonly option: ForcedOption }
+  | { readonly kind: 'not proven'; readonly hosts: readonly string[]; readonly why: string; readonly hint: string };
+
+/** Several hosts of two worlds. */
+export interface Compared {
+  readonly same: readonly string[];
+  readonly differ: readonly string[];
+  readonly notProven: readonly string[];
+  readonly rows: readonly ComparedRow[];
+}

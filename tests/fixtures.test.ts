@@ -342,7 +342,7 @@ describe('nixos-rebuild and switch-to-configuration', () => {
     );
     expect(ran).toMatchObject({ code: 0 });
     expect(ran.stdout).toMatch(
-      /^\/nix\/store\/.*\ntimeout 5\ndefault nixos-generation-1.conf\nNIXOS\nhostname\nnix\nos-release\nstatic\n$/,
+      /^\/nix\/store\/.*\ntimeout 5\ndefault nixos-generation-1.conf\nNIXOS\nhostname\nnix\nos-release\nset-environment\nstatic\n$/,
     );
   });
 });

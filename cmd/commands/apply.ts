@@ -91,6 +91,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
     for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
     report({ type: 'planned', plan });
+    if (plan.proof) report({ type: 'proved', proof: plan.proof });
     const verdicts = tallyOf(plan);
     if (isBlocked(plan)) return { exit: exitOfProblems(barsOf(plan)), verdicts };
     if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };
@@ -120,6 +121,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       dirs,
       spec: basename(session.specFile),
       active: activeSystem(session.host),
+      ...(plan.proof && { proof: plan.proof }),
       batches: [edits],
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);

@@ -86,6 +86,8 @@ export async function showCommand(options: ShowOptions, io: Io, reporting: Repor
   }
   if (options.diff) await learnDiff(found, applies, place, io, reporting);
   report({ type: 'apply', ...published(found), edits: found.transaction.batches.flat() });
+  const { proof } = found.transaction;
+  if (proof !== undefined) report({ type: 'proved', proof });
   return { exit: EXIT.ok };
 }
 
@@ -133,6 +135,7 @@ async function showPlan(options: ShowOptions, file: string, io: Io, reporting: R
     reporting.learn({ diff: (made, theme) => planDiff(made, words, theme) });
   }
   report({ type: 'planned', plan: loaded.plan });
+  if (loaded.plan.proof) report({ type: 'proved', proof: loaded.plan.proof });
   return { exit: EXIT.ok, verdicts: tallyOf(loaded.plan) };
 }
 

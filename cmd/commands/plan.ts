@@ -5,10 +5,13 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import { barsOf, isBlocked, isEmpty, tallyOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isDirectory, rootsState } from '../../core/host/surroundings.ts';
+import type { Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
 import { closedIn } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
-import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
+import { withProof } from '../../core/plan/plan-id.ts';
+import type { Proved } from '../../core/proof/prove.ts';
+import { type End, EXIT, exitOfProblems, exitOfProof } from '../session/exit.ts';
 import { filesFor } from '../session/files.ts';
 import type { GlobalOptions, Io, Usage } from '../session/io.ts';
 import { outputsOf } from '../session/outputs.ts';
@@ -19,6 +22,7 @@ export interface PlanOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
   readonly diff: boolean;
   readonly detailedExitcode: boolean;
+  readonly prove: boolean;
 }
 
 export async function planCommand(options: PlanOptions, io: Io, reporting: Reporting): Promise<End> {
@@ -32,7 +36,16 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   const { report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   noteUnfinished(session);
-  let { plan } = await session.plan(report);
+  let seconds: Proved['seconds'] | undefined;
+  const make = async (): Promise<Plan> => {
+    const planned = await session.plan(report);
+    if (!options.prove || isBlocked(planned.plan)) return planned.plan;
+    const { provePlan } = await import('../proving/planned.ts');
+    const proved = await provePlan(planned, session, io);
+    seconds = proved.seconds;
+    return withProof(planned.plan, proved.proof);
+  };
+  let plan = await make();
   if (options.out === '-' && !isBlocked(plan)) {
     const { planText } = await import('../session/plan-file.ts');
     const closed = closedIn(plan, session.mayRead);
@@ -55,7 +68,7 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
     let saved = save();
     if (saved.problem === undefined && isAbout(session, resolve(io.cwd, out))) {
       // The file lies in the configuration: a plan made before it existed would be stale at once.
-      ({ plan } = await session.plan(report));
+      plan = await make();
       saved = save();
     }
     if (saved.closed !== undefined) report({ type: 'diagnostic', diagnostic: rootsPlan(out, saved.closed) });
@@ -75,9 +88,11 @@ export async function planCommand(options: PlanOptions, io: Io, reporting: Repor
   }
   for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
   report({ type: 'planned', plan });
+  if (plan.proof) report({ type: 'proved', proof: plan.proof, ...(seconds && { seconds }) });
   const verdicts = tallyOf(plan);
   if (isBlocked(plan)) return { exit: exitOfProblems(barsOf(plan)), verdicts };
-  return { exit: options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok, verdicts };
+  const exit = options.detailedExitcode && !isEmpty(plan) ? EXIT.drift : EXIT.ok;
+  return { exit: plan.proof === undefined ? exit : exitOfProof(plan.proof) || exit, verdicts };
 }
 
 /** True if the file lies where the configuration is, or will be. */

@@ -6,11 +6,13 @@ import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
 import { type Theme, themeOf } from './colour.ts';
+import { comparedLog, comparedScreen } from './compared.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { examinedCount, examinedLine, examinedRow } from './examined.ts';
 import { acknowledgedLines, applyRow, codeText, historyLine, hostRow, initialisedLine, surveyLines } from './others.ts';
 import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
+import { proofLog, proofScreen } from './proof.ts';
 import type { Screen } from './screen.ts';
 import { statusLog, statusScreen } from './status.ts';
 import { truncate } from './width.ts';
@@ -209,6 +211,13 @@ export function humanReporter(options: Screen): Reporter {
         return out((tty.out ? examinedRow : examinedLine)(event, looks.out));
       case 'status':
         return out((tty.out ? statusScreen : statusLog)(event, looks.out));
+      case 'proved': {
+        const { proof, seconds } = event;
+        const words = { verbose, isPlanned: options.verb !== 'same', ...(seconds && { seconds }) };
+        return out(tty.out ? `${proofScreen(proof, words, looks.out)}\n` : proofLog(proof, looks.out));
+      }
+      case 'compared':
+        return out(tty.out ? `${comparedScreen(event, looks.out)}\n` : comparedLog(event, looks.out));
       case 'validated':
         return quiet ? undefined : out(`${looks.out.show(event.file)} is valid.`);
       case 'host':

@@ -2,6 +2,7 @@
 
 import { type Code, type Ending, entryOf } from '../../core/codes.ts';
 import type { Answer, Outcome, Signal } from '../../core/model.ts';
+import type { Proof } from '../../core/proven.ts';
 import type { Counts } from '../../core/verdict.ts';
 
 export const EXIT = {
@@ -18,9 +19,9 @@ export const EXIT = {
 } as const;
 
 export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
-  ['0', 'in sync, or applied'],
-  ['1', 'error: could not plan, or an internal error'],
-  ['2', 'drift (check always; plan with --detailed-exitcode)'],
+  ['0', 'in sync, or applied; prove, same: the same system'],
+  ['1', 'error: could not plan, or an internal error; prove, same: not proven'],
+  ['2', 'drift (check always; plan with --detailed-exitcode); prove, same: they differ'],
   ['3', 'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written'],
   ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
@@ -59,6 +60,12 @@ export function exitOfAnswers(answers: readonly Answer[], strict: boolean): numb
   const isDrift = ({ verdict }: Answer): boolean =>
     verdict === 'differs' || verdict === 'blocked' || (strict && verdict === 'undecided');
   return answers.some(isDrift) ? EXIT.drift : EXIT.ok;
+}
+
+/** 0: the same system; 2: it differs; 1: not proven. */
+export function exitOfProof({ verdict }: Pick<Proof, 'verdict'>): number {
+  if (verdict.kind === 'not proven') return EXIT.error;
+  return verdict.kind === 'differs' ? EXIT.drift : EXIT.ok;
 }
 
 /** The exit code of a command that a signal ended before anything was written. */

@@ -120,7 +120,8 @@ function withoutCredentialsIn(event: Event): Event {
   if (event.type !== 'planned') return dataWithoutCredentials(event);
   const steps = event.plan.steps.map((step) => ({ ...step, findings: dataWithoutCredentials(step.findings) }));
   const acknowledged = event.plan.acknowledged && dataWithoutCredentials(event.plan.acknowledged);
-  return { ...event, plan: { ...event.plan, steps, ...(acknowledged && { acknowledged }) } };
+  const proof = event.plan.proof && dataWithoutCredentials(event.plan.proof);
+  return { ...event, plan: { ...event.plan, steps, ...(acknowledged && { acknowledged }), ...(proof && { proof }) } };
 }
 
 /** Recognised by its properties: an error from a thread loses its class. */

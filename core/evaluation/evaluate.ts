@@ -63,10 +63,7 @@ function jobFor(
     isKept: true,
     argv: [
       'nix',
-      ...['--extra-experimental-features', 'nix-command flakes'],
-      ...['--store', '{store}'],
-      ...(offline ? ['--offline'] : []),
-      ...SETTINGS.flatMap(([name, value]) => ['--option', name, value]),
+      ...flakeFlags(offline),
       'eval',
       '--json',
       ...['--no-update-lock-file', '--no-write-lock-file'],
@@ -79,6 +76,14 @@ function jobFor(
   };
 }
 
+/** Flags of `nix` for a flake in the private store. */
+export const flakeFlags = (offline: boolean): readonly string[] => [
+  ...['--extra-experimental-features', 'nix-command flakes'],
+  ...['--store', '{store}'],
+  ...(offline ? ['--offline'] : []),
+  ...SETTINGS.flatMap(([name, value]) => ['--option', name, value]),
+];
+
 /** Settings of Nix: no builds, short network timeouts, no `nixConfig` of the flake. */
 const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['allow-import-from-derivation', 'false'],
@@ -90,8 +95,14 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['connect-timeout', '10'],
 ];
 
+/** Flags of the older commands, which know no flakes. */
+export const oldFlags: readonly string[] = [
+  ...['--store', '{store}'],
+  ...SETTINGS.filter(([name]) => name !== 'accept-flake-config').flatMap(([name, value]) => ['--option', name, value]),
+];
+
 /** The sources of the lock that this machine's store has, so that Nix need not fetch them. */
-function sourcesOf(lock: Lock, reader: Reader): readonly AbsPath[] {
+export function sourcesOf(lock: Lock, reader: Reader): readonly AbsPath[] {
   const paths = [...lock.nodes.values()].flatMap(({ locked }) => {
     const path = typeof locked?.narHash === 'string' ? sourcePath(locked.narHash) : undefined;
     return path === undefined ? [] : [absolute(path)];
@@ -100,20 +111,22 @@ function sourcesOf(lock: Lock, reader: Reader): readonly AbsPath[] {
 }
 
 function evaluationOf(result: JobResult): Evaluation {
+  if (result.status === 'failed') return { kind: 'failed', failure: failureIn(result.stderr) };
+  if (result.status !== 'done') return { kind: 'impossible', why: whyNotRun(result) };
+  const evaluated = answerIn(result.stdout);
+  return evaluated === undefined
+    ? { kind: 'failed', failure: { of: 'surroundings', summary: 'the answer of Nix cannot be read', log: '' } }
+    : { kind: 'done', evaluated };
+}
+
+/** Why the program of a job was not started. */
+export function whyNotRun(result: Exclude<JobResult, { status: 'done' | 'failed' }>): string {
   switch (result.status) {
     case 'missing':
-      return { kind: 'impossible', why: `${result.tool} is not installed` };
+      return `${result.tool} is not installed`;
     case 'closed':
-      return { kind: 'impossible', why: `"${result.path}" can only be read by root` };
+      return `"${result.path}" can only be read by root`;
     case 'withheld':
-      return { kind: 'impossible', why: 'no program is run here' };
-    case 'failed':
-      return { kind: 'failed', failure: failureIn(result.stderr) };
-    case 'done': {
-      const evaluated = answerIn(result.stdout);
-      return evaluated === undefined
-        ? { kind: 'failed', failure: { of: 'surroundings', summary: 'the answer of Nix cannot be read', log: '' } }
-        : { kind: 'done', evaluated };
-    }
+      return 'no program is run here';
   }
 }

@@ -2,6 +2,7 @@
 
 import { digestOfJson } from '../canonical.ts';
 import type { Plan } from '../model.ts';
+import type { Proof } from '../proven.ts';
 
 /** The plan with both digests. */
 export const withIds = (body: Omit<Plan, 'id' | 'evidence'>): Plan => ({
@@ -9,6 +10,10 @@ export const withIds = (body: Omit<Plan, 'id' | 'evidence'>): Plan => ({
   id: idOf(body),
   evidence: evidenceOf(body),
 });
+
+/** The plan with a proof: only its evidence is another one. */
+export const withProof = ({ id: _id, evidence: _evidence, ...body }: Plan, proof: Proof): Plan =>
+  withIds({ ...body, proof });
 
 export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
   idOf(body) === id && evidenceOf(body) === evidence;
@@ -20,10 +25,17 @@ export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
 const idOf = ({ version, spec, host, readSet, steps, blobs }: Omit<Plan, 'id' | 'evidence'>): Plan['id'] =>
   digestOfJson({ version, spec, host, readSet, edits: steps.flatMap(({ edits }) => edits), blobs });
 
-const evidenceOf = ({ steps, leftOut, acknowledged, machine }: Omit<Plan, 'id' | 'evidence'>): Plan['evidence'] =>
+const evidenceOf = ({
+  steps,
+  leftOut,
+  acknowledged,
+  machine,
+  proof,
+}: Omit<Plan, 'id' | 'evidence'>): Plan['evidence'] =>
   digestOfJson({
     steps: steps.map(({ provider, verdicts, findings }) => ({ provider, verdicts, findings })),
     leftOut,
     ...(acknowledged && { acknowledged }),
     ...(machine !== undefined && { machine }),
+    ...(proof && { proof }),
   });

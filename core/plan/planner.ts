@@ -39,10 +39,15 @@ export interface Selection {
   readonly bytes?: boolean;
 }
 
-/** `isPartial`: bytes were withheld, so an apply would do more, and the id names nothing. */
+/**
+ * `isPartial`: bytes were withheld, so an apply would do more, and the id names nothing. `stage`: the machine as it will be, and
+ * `documents` of the configuration on it.
+ */
 export interface Planned {
   readonly plan: Plan;
   readonly isPartial: boolean;
+  readonly stage: Reader;
+  readonly documents: Documents;
 }
 
 /** `spec` is the digest of the spec. */
@@ -149,7 +154,7 @@ async function planOnce(
     leftOut,
     blobs,
   });
-  return { plan: made, isPartial };
+  return { plan: made, isPartial, stage, documents };
 }
 
 /** True for a wish of this machine's host, or of none in particular. */

@@ -4,6 +4,7 @@
 import { LARGEST_ID } from '../limits.ts';
 import type { ActiveSystem, Digest, Edit, Entry, HostFacts, Party, Puttable } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
+import type { Proof } from '../proven.ts';
 
 /** A transaction as it is recorded. Its `batches` run in order; within one, each path occurs once. */
 export interface Transaction {
@@ -34,6 +35,8 @@ export interface Transaction {
   readonly spec?: string;
   /** The system that was active when it began. Earlier versions did not write it. */
   readonly active?: ActiveSystem;
+  /** The proof that its plan carried. */
+  readonly proof?: Proof;
   readonly batches: readonly (readonly Edit[])[];
 }
 

@@ -78,6 +78,11 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['rollback', '--yes'], 0, ['version', 'ended']],
   [['check', ...SPEC], 0, ['version', 'planned', 'ended']],
   [['check', ...SPEC, '--only', 'nothing'], 64, ['version', 'ended']],
+  // Offline nothing evaluates here.
+  [['prove', '--offline', ...SPEC], 1, ['version', 'proved', 'ended']],
+  [['same', '.', '.', '--offline', ...SPEC], 1, ['version', 'proved', 'ended']],
+  [['same', '.', '.', '--offline', '--host', 'all', ...SPEC], 1, ['version', 'compared', 'ended']],
+  [['same', '.', ...SPEC], 64, ['version', 'ended']],
   [['plan', ...SPEC, '--diff'], 0, ['version', 'planned', 'ended']],
 ];
 

@@ -19,11 +19,6 @@ export const withoutHashes = (text: string, shown: (name: string) => string): st
 const OUTPUT = /\/[0-9a-z]{52}(?![0-9A-Za-z])/;
 const OUTPUTS = new RegExp(OUTPUT.source, 'g');
 
-/** The store paths that the text names, without a path below them. */
-export const storePathsIn = (text: string): readonly string[] => [
-  ...new Set(Array.from(text.matchAll(IN_TEXT), ([path]) => path)),
-];
-
 export interface Versioned {
   readonly name: string;
   readonly version: string;

@@ -36,7 +36,7 @@ export interface RunOptions {
 
 /** The time limit of a program. Nix may fetch for hours, and prints as it does; its version, its store and all others are quick. */
 export function limitOf([program, first]: Argv): Limit {
-  if (program !== 'nix') return { whole: 60 };
+  if (program !== 'nix' && program !== 'nix-instantiate') return { whole: 60 };
   return first === '--version' || first === 'store' ? { whole: 30 } : { silent: 600 };
 }
 

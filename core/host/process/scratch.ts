@@ -38,8 +38,8 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
   const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
   if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
-  const isPrivate = job.isKept || job.sources !== undefined;
-  const cache = isPrivate ? cacheHome() : undefined;
+  const isStored = job.argv.some((word) => word.includes('{store}'));
+  const cache = job.isKept || isStored ? cacheHome() : undefined;
   const kept = job.isKept ? keptFor(job, cache) : undefined;
   if (kept?.answer !== undefined) return { status: 'done', files: [], stdout: kept.answer, stderr: '' };
   const scratch = temporaryIn(temporaryDirectory());
@@ -47,10 +47,11 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     const work = `${scratch}/work`;
     mkdirSync(work, 0o755);
     for (const file of job.files) lay(work, file);
-    const store = job.argv.includes('{store}') ? privateStore(cache ?? scratch) : '';
+    // Whoever has no home still finds in the next job what this one stored.
+    const store = isStored ? privateStore(cache ?? cacheDir(scratch)) : '';
     if (job.sources !== undefined) await bring(missingIn(store, job.sources), store, work);
     const argv = job.argv.map((word) =>
-      word === '{store}' ? store : word.replaceAll('{scratch}', work),
+      word.replaceAll('{store}', store).replaceAll('{scratch}', work),
     ) as unknown as Argv;
     const result = await run(argv, {
       cwd: work,

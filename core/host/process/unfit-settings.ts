@@ -12,7 +12,7 @@ type Environment = Readonly<Record<string, string>>;
 /** Says in words the first settings file at which this program would hang; undefined if there is none. */
 export function unfitSettings(program: string, env: Environment): string | undefined {
   const seen = reading();
-  if (program === 'nix') lookAtNix(env, seen);
+  if (/^nix(-|$)/.test(program)) lookAtNix(env, seen);
   if (program === 'git') for (const path of gitConfigs(env)) seen.text(path);
   return seen.unfit() === undefined ? undefined : `${seen.unfit()}: ${program} would wait there`;
 }
