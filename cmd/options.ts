@@ -209,7 +209,7 @@ export const COMMANDS = {
     ],
   },
   prove: {
-    describe: 'is the planned system the one that is there? evaluates both, builds nothing',
+    describe: 'is the planned system the one that is there? builds nothing',
     examples: [['$0 prove', 'before a channel becomes a flake, or after an edit']],
   },
   same: {

@@ -25,13 +25,13 @@ import { waypoint } from './disk/way.ts';
 import { writeAll } from './disk/write-all.ts';
 import { isRoot } from './process/trusted.ts';
 
-/** True if the path is a directory of this disk, or a link to one. */
 /** Bytes that programs can still take, without swapping; undefined: the kernel does not say. */
 export function availableMemory(): number | undefined {
   const kib = /^MemAvailable: *(\d+) kB$/m.exec(textOf('/proc/meminfo'))?.[1];
   return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
+/** True if the path is a directory of this disk, or a link to one. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -4,10 +4,10 @@ import { digestOfJson } from '../canonical.ts';
 import { byteOrder } from '../path.ts';
 import type { Cause, Change } from '../proven.ts';
 import { changesIn, type SourceText } from './changes.ts';
-import { type Derivations, type DifferentPair, differentPairs, type Pair } from './graph.ts';
+import { buildSame, type Derivations, type DifferentPair, differentPairs, type Pair } from './graph.ts';
 
 /**
- * The causes of the difference of two systems, at least one if they differ; none if they are one derivation. A cause that
+ * The causes of the difference of two systems, at least one if they differ; none if they are one derivation or build the same. A cause that
  * stands in several derivations is told once.
  */
 export function causesOf(
@@ -15,7 +15,7 @@ export function causesOf(
   derivations: Derivations,
   sourceText: SourceText = () => undefined,
 ): readonly Cause[] {
-  if (top.from === top.to) return [];
+  if (top.from === top.to || buildSame(top, derivations)) return [];
   const pairs = differentPairs(top, derivations);
   const found = new Map<string, { readonly change: Change; readonly at: number[] }>();
   const tell = (change: Change, index: number): void => {

@@ -66,6 +66,13 @@ function pairAt(pair: Pair, names: readonly string[], derivations: Derivations):
   return { pair, names, neededBy: [], ...(both && { both }) };
 }
 
+/** True if both build what is in one place: of a file with a fixed hash only the address is another one. */
+export function buildSame({ from, to }: Pair, derivations: Derivations): boolean {
+  const [olds, news] = [derivations(from)?.outputs, derivations(to)?.outputs];
+  if (olds === undefined || news === undefined || olds.size !== news.size) return false;
+  return [...olds].every(([name, { path }]) => path !== '' && path === news.get(name)?.path);
+}
+
 /**
  * Inputs of one name are a pair where one is left on each side; of several those that are most alike. One that is left over is
  * a new version where exactly one of its name without version is left on the other side.
@@ -78,7 +85,7 @@ function needsOf(from: Derivation, to: Derivation, derivations: Derivations): Ne
   for (const [name, olds] of left) {
     const news = right.get(name) ?? [];
     const matched = matches(olds, news, derivations);
-    pairs.push(...matched);
+    pairs.push(...matched.filter((pair) => !buildSame(pair, derivations)));
     for (const _ of olds.slice(matched.length)) went.push(name);
     for (const _ of news.slice(matched.length)) came.push(name);
   }

@@ -3,9 +3,13 @@
 /** A store path in a text: its hash, then its name. */
 const IN_TEXT = /\/nix\/store\/[0-9a-z]{32}-([0-9A-Za-z+\-._?=]+)/g;
 
+/** Letters of a hash in a store path. */
+const HASH_LENGTH = 32;
+
 /** `etc` of `/nix/store/…-etc.drv` and of `/nix/store/…-etc`. */
 export function storeName(path: string): string {
-  const name = path.slice(path.lastIndexOf('/') + 1).replace(/^[0-9a-z]{32}-/, '');
+  const base = path.slice(path.lastIndexOf('/') + 1);
+  const name = base[HASH_LENGTH] === '-' ? base.slice(HASH_LENGTH + 1) : base;
   return name.endsWith('.drv') ? name.slice(0, -'.drv'.length) : name;
 }
 

@@ -236,6 +236,18 @@ describe('what a cause says', () => {
     expect(cause).toMatchObject({ change: { member: 'env.hash', lines: { went: ['1'], came: ['2'] } }, places: 2 });
   });
 
+  test('a file from another address with the same hash is no difference, and hides none', () => {
+    const from = (url: string, motd: string): System =>
+      systemOf([
+        { name: 'hello.tar.gz', needs: [], env: { url }, fixed: '01' },
+        { name: 'hello', needs: ['hello.tar.gz'], env: {} },
+        { name: 'top', needs: ['hello', 'hello.tar.gz'], env: { motd } },
+      ]);
+    expect(from('a', '').top).not.toBe(from('b', '').top);
+    expect(causes(from('a', ''), from('b', ''))).toEqual([]);
+    expect(causes(from('a', '1'), from('b', '2'))).toMatchObject([{ change: { member: 'env.motd' }, way: [] }]);
+  });
+
   test('a derivation that was not read is unknown, not the same', () => {
     const [one, other] = [systemOf(base), systemOf(changed(base, 1, (some) => ({ ...some, env: { text: '' } })))];
     const without = readerOf(other);

@@ -9,6 +9,8 @@ export interface Planned {
   readonly needs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly sources?: readonly string[];
+  /** The hash of its content, which is known beforehand: then nothing else decides its place. */
+  readonly fixed?: string;
 }
 
 const escaped = (text: string): string =>
@@ -39,13 +41,16 @@ export interface System {
 /** The .drv files of a system; every one stands behind those that it needs, the last is the top. */
 export function systemOf(planned: readonly Planned[]): System {
   const paths = new Map<string, string>();
+  const outs = new Map<string, string>();
   const texts = new Map<string, string>();
-  for (const { name: id, needs, env, sources = [] } of planned) {
+  for (const { name: id, needs, env, sources = [], fixed = '' } of planned) {
     const name = id.replace(/#.*/, '');
     const inputs = needs.map((need): [string, readonly string[]] => [paths.get(need)!, ['out']]);
-    const out = `/nix/store/${hashOf(JSON.stringify([name, inputs, env, sources]))}-${name}`;
+    const made = fixed || [needs.map((need) => outs.get(need)), env, sources];
+    const out = `/nix/store/${hashOf(JSON.stringify([name, made]))}-${name}`;
+    outs.set(id, out);
     const text = printDerivation({
-      outputs: new Map([['out', { path: out, algorithm: '', hash: '' }]]),
+      outputs: new Map([['out', { path: out, algorithm: fixed && 'sha256', hash: fixed }]]),
       inputs: new Map(inputs.toSorted()),
       sources,
       system: 'x86_64-linux',
@@ -56,7 +61,7 @@ export function systemOf(planned: readonly Planned[]): System {
           ...env,
           name,
           out,
-          needs: inputs.map(([path]) => path.replace(/\.drv$/, '')).join(' '),
+          needs: needs.map((need) => outs.get(need)).join(' '),
         }).sort(),
       ),
     });
