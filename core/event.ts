@@ -91,6 +91,16 @@ export interface MachineStatus {
     | { readonly kind: 'failed'; readonly why: string };
 }
 
+/** What a program is doing at this moment, as far as it says. */
+export interface Doing {
+  /** In its own words: `downloading 'https://…'`, `building 'nixos-system-…'`. */
+  readonly what: string;
+  /** Of all downloads so far; `of` is absent while a server has not said how many will come. */
+  readonly bytes?: { readonly done: number; readonly of?: number };
+  /** Derivations that are built, or store paths that are copied. */
+  readonly parts?: { readonly done: number; readonly of: number };
+}
+
 export type Event =
   /** `isPartial`: bytes were withheld, so it is not what an apply would do, and its id names nothing. */
   | { readonly type: 'planned'; readonly plan: Plan; readonly isPartial?: boolean }
@@ -98,8 +108,8 @@ export type Event =
   | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
   /** Problems of one text: people are shown the worst of them. */
   | { readonly type: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] }
-  /** A long step: `text` says what is being done now. */
-  | { readonly type: 'progress'; readonly text: string }
+  /** A long step: `text` says what is being done now, `doing` what the program that does it says. Told again as that changes. */
+  | { readonly type: 'progress'; readonly text: string; readonly doing?: Doing }
   /**
    * How many applies are kept in the state directory `where`, and how many older ones are gone; each kept one follows as
    * `apply`. `isRoots`: only root can undo them, and whoever runs this is not root.

@@ -13,6 +13,7 @@ import type { Plan } from '../../core/model.ts';
 import { join } from '../../core/path.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { systemIn, systemJob } from '../../core/plan/system.ts';
+import { telling } from '../../core/plan/telling.ts';
 import { past } from '../../core/transaction/history.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
@@ -72,8 +73,7 @@ async function builtBy(
     return { kind: 'not asked', why: `${bar?.code ?? 'an error'} bars the look: reflake plan` };
   }
   const job = systemJob(wishes.dir, wishes.host.attribute, wishes.person, wishes.offline);
-  report({ type: 'progress', text: job.label });
-  const built = systemIn(await host.compute(job));
+  const built = systemIn(await telling(host, report).compute(job));
   return built.kind === 'evaluated' ? built : { kind: 'failed', why: whyNot(built.result) };
 }
 

@@ -5,17 +5,17 @@ import type { Event, Examined, Reporter } from '../../core/event.ts';
 import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
-import { type Theme, themeOf } from './colour.ts';
+import { themeOf } from './colour.ts';
 import { comparedLog, comparedScreen } from './compared.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { examinedCount, examinedLine, examinedRow } from './examined.ts';
+import { liveLine } from './live.ts';
 import { acknowledgedLines, applyRow, codeText, historyLine, hostRow, initialisedLine, surveyLines } from './others.ts';
-import { doneRow, durationOf, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
+import { doneRow, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import { proofLog, proofScreen } from './proof.ts';
 import type { Screen } from './screen.ts';
 import { statusLog, statusScreen } from './status.ts';
-import { truncate } from './width.ts';
 
 /** Prints nothing before the first event, and leaves no half-drawn line after `ended` or `planned`. */
 export function humanReporter(options: Screen): Reporter {
@@ -28,7 +28,16 @@ export function humanReporter(options: Screen): Reporter {
     source: (file) => options.about().source(file),
     locate: (pointer) => options.about().locate?.(pointer),
   };
-  const live = liveLine(print.err, tty.err && !quiet, looks.err, now);
+  let hasWritten = false;
+  const leaving = (): string =>
+    options.verb === 'recover'
+      ? 'Ctrl-C stops; reflake recover goes on.'
+      : hasWritten
+        ? 'Ctrl-C stops, and undoes what was done.'
+        : 'Ctrl-C leaves; nothing is changed.';
+  const live = liveLine(options, print.err, tty.err && !quiet, looks.err, leaving);
+  /** What was told last with -v. */
+  let told = '';
   let begun = now();
   let last = begun;
   /** After a plan somebody may think about it for an hour: the clock starts again with the next event. */
@@ -76,6 +85,11 @@ export function humanReporter(options: Screen): Reporter {
     buckets = new Map();
   };
 
+  const said = (text: string): void => {
+    if (text !== told) err(looks.err.paint('dim', looks.err.show(text)));
+    told = text;
+  };
+
   const planned = (plan: Plan, isPartial: boolean): void => {
     const { spec, dir, saved, locate, diff } = options.about();
     const words = {
@@ -89,6 +103,7 @@ export function humanReporter(options: Screen): Reporter {
       ...(locate && { locate }),
     };
     const empty = isEmpty(plan);
+    live.clear();
     if (!empty && !quiet) out(tty.out ? `${planScreen(plan, words, looks.out)}\n` : planLog(plan, words, looks.out));
     // Whoever is asked about a plan, or wanted it written, knows that there is one.
     else if (!empty && quiet && !words.isApplying) out(driftLine(plan, words, looks.out));
@@ -106,6 +121,7 @@ export function humanReporter(options: Screen): Reporter {
   };
 
   const wrote = ({ edit, index, total }: Extract<Event, { type: 'edited' | 'undone' }>): void => {
+    hasWritten = true;
     const kind = rowKind(edit);
     if (kind === 'move' || kind === 'activate') rows();
     if (!tty.err && !quiet && (verbose || kind !== 'owner'))
@@ -115,7 +131,7 @@ export function humanReporter(options: Screen): Reporter {
     bucket.seconds += elapsed();
     buckets.set(kind, bucket);
     if (kind === 'move' || kind === 'activate' || index + 1 === total) rows();
-    else live.draw(() => `${editWords(edit, looks.err)} (${index + 1}/${total})`);
+    else live.draw(() => ({ text: `${editWords(edit, looks.err)} (${index + 1}/${total})` }));
   };
 
   const finished = (outcome: Outcome, verdicts: Counts | undefined): void => {
@@ -178,13 +194,14 @@ export function humanReporter(options: Screen): Reporter {
         undone.push(event.edit);
         if (!tty.err && !quiet && (verbose || rowKind(event.edit) !== 'owner'))
           err(`undo ${editWords(event.edit, looks.err)}`);
-        else if (!quiet) live.draw(() => `undo ${editWords(event.edit, looks.err)}`);
+        else if (!quiet) live.draw(() => ({ text: `undo ${editWords(event.edit, looks.err)}` }));
         return;
       case 'diagnostic':
         return problem(event.diagnostic);
       case 'progress':
-        if (verbose && !quiet) return err(looks.err.paint('dim', looks.err.show(event.text)));
-        if (!quiet) live.draw(() => looks.err.show(event.text));
+        if (quiet) return;
+        if (verbose) said(event.doing?.what ?? event.text);
+        live.draw(() => event);
         return;
       case 'diagnostics':
         return problems(event.diagnostics, MOST);
@@ -239,49 +256,3 @@ export function humanReporter(options: Screen): Reporter {
 
 /** Nobody reads more mistakes of one text at once. */
 const MOST = 10;
-
-const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-const ASCII_FRAMES = ['|', '/', '-', '\\'];
-const REDRAW_MS = 80;
-const HEARTBEAT_MS = 30_000;
-
-/**
- * One line that is drawn over and over on a terminal; in a log, a line now and then where nothing else was said. Asked for its
- * text only when it is shown.
- */
-function liveLine(
-  print: (text: string) => void,
-  terminal: boolean,
-  theme: Theme,
-  now: () => number,
-): { draw(text: () => string): void; clear(): void } {
-  const frames = theme.ascii ? ASCII_FRAMES : FRAMES;
-  let frame = 0;
-  let drawn = false;
-  let spoken = now();
-  let begun = now();
-  return {
-    draw(text) {
-      const time = now();
-      if (!terminal) {
-        if (time - spoken < HEARTBEAT_MS) return;
-        print(`... ${text()} (${durationOf((time - begun) / 1000)})\n`);
-        spoken = time;
-        return;
-      }
-      if (drawn && time - spoken < REDRAW_MS) return;
-      if (!drawn) begun = time;
-      const seconds = durationOf((time - begun) / 1000);
-      const line = truncate(text(), theme.columns - seconds.length - 4, theme.show('…'));
-      print(`\r\u001b[K${frames[frame++ % frames.length]} ${line} ${theme.paint('dim', seconds)}`);
-      drawn = true;
-      spoken = time;
-    },
-    clear() {
-      if (drawn) print('\r\u001b[K');
-      drawn = false;
-      spoken = now();
-      if (!terminal) begun = now();
-    },
-  };
-}

@@ -10,11 +10,25 @@ import type { About, Screen } from './screen.ts';
 /** Of the lines: minor is additive, major is breaking. */
 const EVENT_FORMAT = '2.1';
 
+/** Between two tellings of how far a step is. */
+const PROGRESS_MS = 1000;
+
 /** Prints the version line before the first event. What only points into the spec gets its place. */
-export function jsonReporter({ print, about }: Pick<Screen, 'print' | 'about'>): Reporter {
+export function jsonReporter({ print, about, now }: Pick<Screen, 'print' | 'about' | 'now'>): Reporter {
   let begun = false;
+  let last: { readonly text: string; readonly what: string | undefined; readonly at: number } | undefined;
   const line = (value: object): void => print.out(`${jsonLine(value)}\n`);
+  /** True where the same step was told a moment ago and says no new thing. */
+  const isTooSoon = (event: Event): boolean => {
+    if (event.type !== 'progress') return false;
+    const { text, doing } = event;
+    const isSame = text === last?.text && (doing === undefined || doing.what === last.what);
+    if (last !== undefined && isSame && now() - last.at < PROGRESS_MS) return true;
+    last = { text, what: doing?.what, at: now() };
+    return false;
+  };
   return (event) => {
+    if (isTooSoon(event)) return;
     if (!begun) line({ type: 'version', format: EVENT_FORMAT });
     begun = true;
     for (const one of published(event, about())) line(one);

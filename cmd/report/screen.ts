@@ -44,6 +44,8 @@ export interface Screen {
   readonly quiet: boolean;
   /** Milliseconds, only ever growing. */
   readonly now: () => number;
+  /** Calls `act` each so many milliseconds, whenever nothing else runs; until the returned function is called. */
+  readonly every: (milliseconds: number, act: () => void) => () => void;
   /** Seconds since 1970. */
   readonly epoch: () => number;
   /** The working directory of who called. */

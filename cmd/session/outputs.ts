@@ -70,7 +70,9 @@ export async function openOutputs(outputs: readonly Output[], screen: Screen, io
       const none = { out: false, err: false };
       // Programs that read json read nothing else.
       const streams = { out: print, err: format === 'human' ? print : () => {} };
-      const blank = { ...screen, print: streams, tty: none, colour: none, columns: undefined };
+      // A report that is written at the end has no signs of life.
+      const every = (): (() => void) => () => {};
+      const blank = { ...screen, print: streams, tty: none, colour: none, columns: undefined, every };
       return { format, file, pieces, reporter: (await REPORTERS[format]())(blank) };
     }),
   );

@@ -71,6 +71,11 @@ async function open(verb: string, options: GlobalOptions, io: Io): Promise<Open>
     verbose: options.verbose,
     quiet: options.quiet,
     now: io.now,
+    every(milliseconds, act) {
+      // It keeps no process from ending.
+      const timer = setInterval(act, milliseconds).unref();
+      return () => clearInterval(timer);
+    },
     epoch: () => Date.now() / 1000,
     cwd: io.cwd,
     strict: 'strict' in options && options.strict === true,

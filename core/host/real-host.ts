@@ -3,6 +3,7 @@
 
 import { realpathSync } from 'node:fs';
 import { digestOf } from '../canonical.ts';
+import { listener } from '../formats/nix-log.ts';
 import type { Host } from '../machine/host.ts';
 import { below, textThroughLinks } from '../machine/links.ts';
 import type { HostFacts } from '../model.ts';
@@ -33,7 +34,7 @@ export function realHost(root: AbsPath): Host {
     room: held.room,
     origin: (path) => path,
     held,
-    compute,
+    compute: (job, tell) => compute(job, tell && listener(tell)),
     work: (edits, tx, by) => realWork(root, where, edits, tx, by),
     refresh() {
       where.forget();

@@ -1,6 +1,7 @@
 // The interface to a machine for writing: a Host, and the means to carry out one transaction's edits. Interfaces only;
 // core/host/ implements them on a disk; the tests have one in memory.
 
+import type { Doing } from '../event.ts';
 import type { Activate, Digest, Edit, Entry, Kept, Party } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Reader } from './reader.ts';
@@ -107,7 +108,7 @@ export interface UndoneEdit {
 
 /** `begins` is called once, after the build and before anything of the running system is touched. */
 export interface ActivationTold {
-  readonly progress: (text: string) => void;
+  readonly progress: (text: string, doing?: Doing | undefined) => void;
   readonly begins: () => void;
 }
 

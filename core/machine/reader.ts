@@ -2,6 +2,7 @@
 // cannot be read; core/host/ implements it on a disk, and core/plan/overlay.ts is one that already shows planned edits.
 
 import type { Diagnostic } from '../diagnostic.ts';
+import type { Doing } from '../event.ts';
 import { MOST } from '../limits.ts';
 import type { ActiveSystem, Entry, HostFacts, Owner } from '../model.ts';
 import { type AbsPath, absolute, isPossible, join } from '../path.ts';
@@ -45,7 +46,8 @@ export interface Reader {
    * `Error & NarProblem` if it has no hash.
    */
   treeHash(path: AbsPath): string | undefined;
-  compute(job: Job): Promise<JobResult>;
+  /** Does the job. `tell` hears of its program while it goes on, as often as that says something; undefined: it says no more. */
+  compute(job: Job, tell?: (doing: Doing | undefined) => void): Promise<JobResult>;
   /** What would hinder a change at the path, of its name or of owner and mode. Asked only of what is to be edited. */
   hindrance(path: AbsPath, changed: Changed): Hindrance | undefined;
   /** The room that is left in the directory, or where it will be made; undefined if the file system does not say. */

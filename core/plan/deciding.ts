@@ -6,7 +6,6 @@ import type { Documents } from '../documents/documents.ts';
 import { type Asked, type Evaluation, evaluate } from '../evaluation/evaluate.ts';
 import type { Evaluated } from '../evaluation/question.ts';
 import { shownTree } from '../evaluation/tree.ts';
-import type { Reporter } from '../event.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import type { Finding } from '../model.ts';
 import type { AbsPath } from '../path.ts';
@@ -23,12 +22,11 @@ interface Deciding {
   readonly wishes: Wishes;
   readonly documents: Documents;
   readonly reader: Reader;
-  readonly report: Reporter;
 }
 
 /** The same looks, their open findings decided as far as Nix tells; where it tells nothing, with the reason. */
 export async function decided(looked: readonly Looked[], deciding: Deciding): Promise<readonly Looked[]> {
-  const { policy, wishes, report, reader } = deciding;
+  const { policy, wishes, reader } = deciding;
   const asked = looked.flatMap(({ found }) =>
     found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
   );
@@ -40,7 +38,6 @@ export async function decided(looked: readonly Looked[], deciding: Deciding): Pr
   const ask = async (files: readonly AbsPath[]): Promise<Asked> => {
     const read = treeWith(files, deciding);
     if (!read.ok) return { whole: { kind: 'impossible', why: read.why } };
-    report({ type: 'progress', text: `evaluating nixosConfigurations.${question.host}` });
     return await evaluate(read.tree, question, wishes, reader);
   };
   const { whole, names } = await ask([]);

@@ -25,6 +25,7 @@ import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
 import { recording } from './read-set.ts';
+import { telling } from './telling.ts';
 
 export interface Selection {
   /** True if the provider is to look. Default: all are. */
@@ -59,13 +60,14 @@ export async function plan(
   report: Reporter,
   selection: Selection = {},
 ): Promise<Planned> {
-  const whole = await planOnce(wishes, spec, reader, providers, report, selection);
+  const machine = telling(reader, report);
+  const whole = await planOnce(wishes, spec, machine, providers, report, selection);
   const acknowledged = acknowledgedIn(whole.plan, wishes);
   if (acknowledged.length === 0) return whole;
   // Acknowledged wishes get no edits, and others may have planned on top of such edits: so all is planned once more.
   const left = new Set(acknowledged.map(keyOf));
   const leaves = (selection.leaves ?? wishesOf(wishes)).filter((leaf) => !left.has(keyOf(leaf)));
-  const others = await planOnce(leaving(wishes, left), spec, reader, providers, () => {}, { ...selection, leaves });
+  const others = await planOnce(leaving(wishes, left), spec, machine, providers, () => {}, { ...selection, leaves });
   const { id: _id, evidence: _evidence, ...body } = others.plan;
   return { ...others, plan: withIds({ ...body, acknowledged }) };
 }
@@ -124,7 +126,7 @@ async function planOnce(
   const isPartial = sparing?.hasWithheld() ?? false;
   // With bytes withheld the planned tree is not known, so Nix can't evaluate it.
   const policy = isPartial ? 'never' : evaluate;
-  const last = await decided(looked, { policy, wishes, documents, reader: stage, report });
+  const last = await decided(looked, { policy, wishes, documents, reader: stage });
   const answers: Answers = answersTo(leaves, last, guard?.code, isOwn(wishes));
   const moves = [...settledEdits.values()].flatMap((edits) => edits.filter((edit) => edit.op === 'move'));
   // Several providers find the same broken flake.nix; it is told once.

@@ -270,7 +270,7 @@ const staleDiagnostic = (
 
 async function activation(edit: Activate, { host, store, report }: Surroundings): Promise<Diagnostic | undefined> {
   const result = await host.activate(edit, {
-    progress: (text) => report({ type: 'progress', text }),
+    progress: (text, doing) => report({ type: 'progress', text, ...(doing && { doing }) }),
     // Durable before anything touches the running system: from then on, undo activates the old system again.
     begins: () => noteActivation(store),
   });

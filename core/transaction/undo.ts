@@ -146,7 +146,7 @@ async function undoActivation(edit: Activate, { host, store, report }: Surroundi
   // things.
   if (!activationBegun(store)) return UNTOUCHED;
   const result = await host.activate(undoOf(edit, activeSystem(host)) as Activate, {
-    progress: (text) => report({ type: 'progress', text }),
+    progress: (text, doing) => report({ type: 'progress', text, ...(doing && { doing }) }),
     begins: () => {},
   });
   if (result.status === 'failed') throw systemFailed(lastLines(result.log, 5));

@@ -3,6 +3,7 @@
 import { compareFlakeEdits, compareInputs, compareRefusals } from './flake-files.ts';
 import { compareGitTrees } from './git-trees.ts';
 import { compareHandLocks, compareLockVectors, compareRandomLocks } from './locks.ts';
+import { compareLog } from './log.ts';
 import { compareFacts, compareModuleEdits } from './modules.ts';
 import { compareNar } from './nar.ts';
 import { compareNixConf } from './nix-conf.ts';
@@ -29,6 +30,7 @@ const areas: Readonly<Record<string, (tally: Tally, real: RealNix, some: Some) =
   'nix.conf: features, errors': compareNixConf,
   'NAR hashes': compareNar,
   'Git work trees: the files of a flake': compareGitTrees,
+  'Its log as data: messages, a download with name and bytes': compareLog,
 };
 
 async function main(): Promise<void> {

@@ -53,6 +53,8 @@ test.each([
   const ran = await reflake('apply', '--yes');
   expectCode(ran, 4);
   expect(ran.stdout + ran.stderr).toContain(code);
+  // What the build itself said, which Nix leaves out of its log as data.
+  if (code === 'RF4006') expect(ran.stderr).toMatch(/last (\d+ )?log lines:[\s|]+> /);
   expect(state()).toEqual(before);
   expect((await reflake('history')).stdout).toMatch(/No apply yet/);
 });

@@ -2,6 +2,7 @@
 // that root alone controls; everything else is looked at with the rights of the person whose words lead there. Used by
 // root only: other users have no rights to give away.
 
+import { listener } from '../../formats/nix-log.ts';
 import type { Host } from '../../machine/host.ts';
 import type { Job, JobResult } from '../../machine/job.ts';
 import { below } from '../../machine/links.ts';
@@ -171,7 +172,7 @@ export function bordered(root: AbsPath): BorderedHost {
     stamp: () => undefined,
     treeHash: (path) =>
       isRootsFile(path) || isRootsDirectory(path) ? hashThrough(reader, path) : theirs(path).treeHash(path),
-    compute: (job) => computeFor(job),
+    compute: (job, tell) => computeFor(job, tell && listener(tell)),
     mounts: own.mounts,
     hindrance: (path, changed) =>
       closed.place(path) === undefined && person !== undefined
@@ -190,11 +191,11 @@ export function bordered(root: AbsPath): BorderedHost {
    * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as
    * `closed`.
    */
-  const computeFor = async (job: Job): Promise<JobResult> => {
+  const computeFor = async (job: Job, onLine?: (line: string) => void): Promise<JobResult> => {
     const as = computing ?? job.as;
-    if (as.uid === 0) return await compute(job);
+    if (as.uid === 0) return await compute(job, onLine);
     const shut = job.from.find((path) => isRootsFile(path) && !isToldBy(as, path));
-    return shut === undefined ? await computeAs({ ...job, as }) : { status: 'closed', path: shut };
+    return shut === undefined ? await computeAs({ ...job, as }, onLine) : { status: 'closed', path: shut };
   };
 
   /**

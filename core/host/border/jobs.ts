@@ -2,25 +2,30 @@
 // runs the program, reads the results and removes the directory. Root touches none of it, and gets the result as data.
 
 import { closeSync } from 'node:fs';
+import { nixLog } from '../../formats/nix-log.ts';
 import type { Job, JobResult, ScratchFile } from '../../machine/job.ts';
 import { runCommand } from '../process/run.ts';
 import { startAs } from './start-as.ts';
 import { isName, isNumber, type SentJob, sentFile } from './wire.ts';
 
-/** Does the job with the ids of `job.as`. Never throws because of what the child does. */
-export async function computeAs(job: Job): Promise<JobResult> {
+/** Does the job with the ids of `job.as`. `onLine` as in scratch.ts. Never throws because of what the child does. */
+export async function computeAs(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   const start = startAs('job', job.as, '/');
   if ('missing' in start) return { status: 'missing', tool: 'setpriv' };
   try {
     const input = JSON.stringify(sent(job));
     const lent = ['ignore' as const, 'ignore' as const, ...start.open];
-    const ended = await runCommand(start, { cwd: start.cwd, limit: { silent: SILENCE }, input, lent });
+    const limit = { silent: SILENCE };
+    const ended = await runCommand(start, { cwd: start.cwd, limit, input, lent, words, ...(onLine && { onLine }) });
     const result = ended.status === 'done' ? resultIn(ended.stdout, job) : undefined;
     return result ?? { status: 'failed', stderr: ended.stderr || `the process of ${job.as.name} gave no sense` };
   } finally {
     for (const fd of start.open) closeSync(fd);
   }
 }
+
+/** The child passes on what its program writes; what is left is its own. */
+const words = (line: string): string | undefined => nixLog().read(line);
 
 /** Seconds without output after which we end the child: more than its own program may be silent. */
 const SILENCE = 660;

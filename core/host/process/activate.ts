@@ -3,6 +3,7 @@
 // NixOS makes an activation idempotent but not reversible, so the undo activates the system that was active before.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { listener } from '../../formats/nix-log.ts';
 import type { ActivationResult, ActivationTold } from '../../machine/host.ts';
 import type { Argv } from '../../machine/job.ts';
 import type { Activate, ActivationMode, ActiveSystem, Signal } from '../../model.ts';
@@ -45,13 +46,15 @@ export async function activate(
 
 type Told = Beside & Pick<ActivationTold, 'progress'>;
 
+const BUILDING = 'building the system';
+
 /** Builds the system and returns its store path. */
 async function build(
   edit: Activate,
   installable: string,
   { progress, offline }: Told,
 ): Promise<string | ActivationResult> {
-  progress('building the system');
+  progress(BUILDING);
   const words = [
     'build',
     '--no-link',
@@ -63,7 +66,7 @@ async function build(
   ];
   const built = await run(['nix', ...FLAKE_FLAGS, ...words], {
     cwd: '/',
-    onLine: progress,
+    onLine: listener((doing) => progress(BUILDING, doing)),
     as: edit.as,
     ...(offline && { env: OFFLINE }),
     // One package may build for hours and print nothing.

@@ -4,6 +4,7 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
+import { LOG_OPTIONS, nixLog } from '../../formats/nix-log.ts';
 import type { Argv } from '../../machine/job.ts';
 import type { Person, Signal } from '../../model.ts';
 import { callerOf } from './caller.ts';
@@ -28,7 +29,7 @@ export interface RunOptions {
   /** Run with this person's rights if we are root and they are not. */
   readonly as?: Person;
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with each line of standard error. */
+  /** Called with each line of standard error as the program wrote it; of Nix that is its log as data (core/formats/nix-log.ts). */
   readonly onLine?: (line: string) => void;
   /** Default: `limitOf(argv)`. */
   readonly limit?: Limit;
@@ -46,9 +47,12 @@ export function limitOf([program, first]: Argv): Limit {
  * the program does.
  */
 export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
-  const command = commandOf(argv, options.as);
+  const [program, first, ...rest] = argv;
+  const isLogged = program === 'nix' && first !== undefined && first !== '--version';
+  const command = commandOf(isLogged ? [program, ...LOG_OPTIONS, first, ...rest] : argv, options.as);
   if ('missing' in command) return { status: 'missing', tool: command.missing };
-  return await runCommand(command, { limit: limitOf(argv), ...options });
+  const words = isLogged ? nixLog().read : undefined;
+  return await runCommand(command, { limit: limitOf(argv), ...options, ...(words && { words }) });
 }
 
 /**
@@ -59,6 +63,8 @@ export async function runCommand(
   command: Command,
   options: Omit<RunOptions, 'as' | 'limit'> & {
     readonly limit: Limit;
+    /** What the result is to have of a line of standard error; undefined: nothing. Default: the line. */
+    readonly words?: (line: string) => string | undefined;
     readonly input?: string;
     readonly lent?: readonly (number | 'ignore')[];
   },
@@ -85,7 +91,7 @@ export async function runCommand(
     return { status: 'failed', exitCode: undefined, stdout: '', stderr: originalMessage };
   }
   const out = collector(child.stdout);
-  const err = collector(child.stderr, options.onLine);
+  const err = collector(child.stderr, options);
   const begun = now();
   let stop: { readonly why: string; readonly at: number } | undefined;
   const end = (why: string): void => {
@@ -164,22 +170,32 @@ function tell(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Collects a stream as text; `onLine` gets each line. */
-function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => void) {
+/** Collects a stream as text. */
+function collector(
+  stream: NodeJS.ReadableStream,
+  { onLine, words }: Pick<Parameters<typeof runCommand>[1], 'onLine' | 'words'> = {},
+) {
   const chunks: Buffer[] = [];
   const decoder = new StringDecoder('utf8');
   let size = 0;
   let heard = 0;
   let rest = '';
+  let said = '';
+  const take = (line: string): void => {
+    onLine?.(line);
+    const kept = words?.(line);
+    if (kept !== undefined) said += `${kept}\n`;
+    if (said.length > 2 * MOST_WORDS) said = said.slice(-MOST_WORDS);
+  };
   stream.on('data', (chunk: Buffer) => {
     heard = now();
     size += chunk.length;
     // The next check stops a program that writes too much; until then, memory stays bounded.
-    if (size <= MOST_OUTPUT) chunks.push(chunk);
-    if (onLine === undefined) return;
+    if (words === undefined && size <= MOST_OUTPUT) chunks.push(chunk);
+    if (onLine === undefined && words === undefined) return;
     const parts = (rest + decoder.write(chunk)).split('\n');
     rest = parts.pop()!.slice(-LONGEST_LINE);
-    for (const line of parts) onLine(line);
+    for (const line of parts) take(line);
   });
   const closed = new Promise<void>((resolve) => {
     stream.once('close', resolve);
@@ -189,11 +205,18 @@ function collector(stream: NodeJS.ReadableStream, onLine?: (line: string) => voi
     closed,
     size: () => size,
     heard: () => heard,
-    text: () => Buffer.concat(chunks).toString('utf8'),
+    text() {
+      if (words === undefined) return Buffer.concat(chunks).toString('utf8');
+      if (rest !== '') take(rest);
+      rest = '';
+      return said;
+    },
   };
 }
 
-const LONGEST_LINE = 1 << 16;
+/** Characters. */
+const LONGEST_LINE = 1 << 20;
+const MOST_WORDS = 1 << 20;
 
 let stopped: () => Signal | undefined = () => undefined;
 

@@ -22,7 +22,7 @@ import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
 import { unfitSettings } from './unfit-settings.ts';
 
-/** `onLine` gets each line of the program's standard error. */
+/** `onLine` gets each line of the program's standard error, as it wrote it but for the scratch directory, which is `.` there. */
 export async function compute(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   try {
     return await inScratch(job, onLine);
@@ -49,14 +49,15 @@ async function inScratch(job: Job, onLine?: (line: string) => void): Promise<Job
     for (const file of job.files) lay(work, file);
     // Whoever has no home still finds in the next job what this one stored.
     const store = isStored ? privateStore(cache ?? cacheDir(scratch)) : '';
-    if (job.sources !== undefined) await bring(missingIn(store, job.sources), store, work);
+    const hear = onLine && ((line: string): void => onLine(line.replaceAll(work, '.')));
+    if (job.sources !== undefined) await bring(missingIn(store, job.sources), store, work, hear);
     const argv = job.argv.map((word) =>
       word.replaceAll('{store}', store).replaceAll('{scratch}', work),
     ) as unknown as Argv;
     const result = await run(argv, {
       cwd: work,
       env: { XDG_CACHE_HOME: cacheDir(scratch), ...(job.offline && OFFLINE) },
-      ...(onLine && { onLine }),
+      ...(hear && { onLine: hear }),
     });
     if (result.status === 'missing') return result;
     if (result.status === 'failed')
@@ -86,12 +87,18 @@ function opened(dir: string): void {
 }
 
 /** Copies paths from the machine's store, without network. If that fails, the program itself will say it better. */
-async function bring(paths: readonly string[], store: string, cwd: string): Promise<void> {
+async function bring(
+  paths: readonly string[],
+  store: string,
+  cwd: string,
+  onLine: ((line: string) => void) | undefined,
+): Promise<void> {
   if (paths.length === 0) return;
   const features = ['--extra-experimental-features', 'nix-command'];
   await run(['nix', ...features, '--offline', 'copy', '--no-check-sigs', '--to', store, ...paths], {
     cwd,
     env: OFFLINE,
+    ...(onLine && { onLine }),
   });
 }
 

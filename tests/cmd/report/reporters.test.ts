@@ -7,7 +7,7 @@ import { jsonReporter } from '../../../cmd/report/json.ts';
 import { shortId } from '../../../cmd/report/plan.ts';
 import type { Screen } from '../../../cmd/report/screen.ts';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
-import type { Event } from '../../../core/event.ts';
+import type { Event, Reporter } from '../../../core/event.ts';
 import { tallyOf } from '../../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../../core/model.ts';
 import { absolute } from '../../../core/path.ts';
@@ -135,26 +135,18 @@ const RUNS: readonly (readonly [name: string, verb: string, events: readonly Eve
 
 const eventsOf = (wanted: string): readonly Event[] => RUNS.find(([name]) => name === wanted)![2];
 
-/** Runs events through a reporter, each 0.3 s after the one before; what was printed, with its stream. */
-function run(events: readonly Event[], more: Partial<Screen> = {}, step = 300): { out: string; err: string } {
-  const printed = { out: '', err: '' };
-  let time = 0;
-  const report = humanReporter({
-    print: {
-      out: (text) => {
-        printed.out += text;
-      },
-      err: (text) => {
-        printed.err += text;
-      },
-    },
+/** The reporter for a terminal of 80 columns. */
+const reporterWith = (more: Partial<Screen>): Reporter =>
+  humanReporter({
+    print: { out: () => {}, err: () => {} },
     tty: { out: true, err: true },
     colour: { out: false, err: false },
     ascii: false,
     columns: 80,
     verbose: false,
     quiet: false,
-    now: () => time,
+    now: () => 0,
+    every: () => () => {},
     epoch: () => 0,
     cwd: '/',
     strict: false,
@@ -162,6 +154,20 @@ function run(events: readonly Event[], more: Partial<Screen> = {}, step = 300): 
     about: () => ({ spec: 'reflake.yaml', source, locate, dir: DIR }),
     ...more,
   });
+
+/** Runs events through a reporter, each 0.3 s after the one before; what was printed, with its stream. */
+function run(events: readonly Event[], more: Partial<Screen> = {}, step = 300): { out: string; err: string } {
+  const printed = { out: '', err: '' };
+  let time = 0;
+  const print = {
+    out: (text: string) => {
+      printed.out += text;
+    },
+    err: (text: string) => {
+      printed.err += text;
+    },
+  };
+  const report = reporterWith({ print, now: () => time, ...more });
   for (const event of events) {
     time += step;
     report(event);
@@ -221,26 +227,100 @@ describe('for people', () => {
   test('in a log a long step says every 30 s that it is alive', () => {
     const events = Array.from({ length: 100 }, (): Event => ({ type: 'progress', text: 'building' }));
     expect(run(events, { tty: { out: false, err: false } }, 1000).err).toBe(
-      '... building (30s)\n... building (1m00s)\n... building (1m30s)\n',
+      '... building (30s)\n... building (1m00s)\n' +
+        'hint: this takes more than a minute. Ctrl-C leaves; nothing is changed.\n... building (1m30s)\n',
     );
+  });
+
+  /** A run in which time passes between the events, and the clock ticks. */
+  function waiting(more: Partial<Screen>, ...acts: readonly (Event | { readonly seconds: number })[]): string {
+    let time = 0;
+    const ticks = new Set<{ readonly every: number; readonly act: () => void; next: number }>();
+    const every = (milliseconds: number, act: () => void): (() => void) => {
+      const tick = { every: milliseconds, act, next: time + milliseconds };
+      ticks.add(tick);
+      return () => void ticks.delete(tick);
+    };
+    let err = '';
+    const print = {
+      out: () => {},
+      err: (text: string) => {
+        err += text;
+      },
+    };
+    const report = reporterWith({ ...more, print, now: () => time, every });
+    for (const act of acts) {
+      if ('type' in act) {
+        report(act);
+        continue;
+      }
+      for (const until = time + act.seconds * 1000; time < until; time += 10)
+        for (const tick of ticks) {
+          if (time < tick.next) continue;
+          tick.next = time + tick.every;
+          tick.act();
+        }
+    }
+    return err;
+  }
+  const step = (done: number, of?: number): Event => ({
+    type: 'progress',
+    text: 'locking the inputs with Nix',
+    doing: {
+      what: "downloading 'https://github.com/NixOS/nixpkgs/archive/d02d818f22c777aa4e854efc3242ec451e5d462a.tar.gz'",
+      bytes: of === undefined ? { done } : { done, of },
+    },
+  });
+  const LOG = { tty: { out: false, err: false } };
+
+  test('a live line is redrawn while nothing arrives, with names, bytes and time, and fits the width', () => {
+    const drawn = waiting({}, step(1_300_000, 42_000_000), { seconds: 3 }).split('\r\u001b[K').slice(1);
+    expect(drawn.length).toBeGreaterThan(25);
+    expect(drawn.at(-1)?.slice(1)).toBe(
+      " downloading 'https://github.com/NixOS/nixpkgs/arch…  1.2 MiB of 40.1 MiB 3.0s",
+    );
+    expect(new Set(drawn.map((line) => line[0])).size).toBe(10);
+    for (const columns of [40, 60, 80, 100])
+      for (const line of waiting({ columns }, step(1e9, 1e12), { seconds: 2 }).split('\r\u001b[K'))
+        expect(line.length).toBeLessThan(columns);
+  });
+
+  test('nothing is drawn after the line was cleared, and nothing with -q', () => {
+    const err = waiting({}, step(1), { seconds: 1 }, { type: 'planned', plan: EMPTY }, { seconds: 200 });
+    expect(err.endsWith('\r\u001b[K')).toBe(true);
+    expect(waiting({ quiet: true }, step(1), { seconds: 200 })).toBe('');
+  });
+
+  test('in a log a silent step is told every 30 s, with names and bytes, and after a minute what can be done', () => {
+    expectScreen(
+      'waiting-log.txt',
+      waiting(LOG, step(700), { seconds: 31 }, step(1_300_000), { seconds: 100 }).trimEnd(),
+    );
+  });
+
+  test('after a minute a hint says what Ctrl-C would do, once', () => {
+    const hints = (...acts: Parameters<typeof waiting>[1][]): readonly string[] =>
+      waiting({ columns: 200 }, ...acts).match(/hint: [^\n]*/g) ?? [];
+    const news = Array.from({ length: 130 }, (_, at) => [step(at, 200), { seconds: 1 }]).flat();
+    expect(hints(step(0), { seconds: 59 })).toEqual([]);
+    expect(hints(step(0), { seconds: 300 })).toEqual([
+      'hint: nothing arrives; look at the network. Ctrl-C leaves; nothing is changed.',
+    ]);
+    expect(hints(...news)).toEqual([
+      'hint: a slow network? What has arrived whole is kept for the next run. Ctrl-C leaves; nothing is',
+    ]);
+    expect(hints(...edited(1), { type: 'progress', text: 'building' }, { seconds: 70 })).toEqual([
+      'hint: this takes more than a minute. Ctrl-C stops, and undoes what was done.',
+    ]);
   });
 
   test('thinking about a plan does not count as time of the apply', () => {
     const printed: string[] = [];
     let time = 0;
-    const report = humanReporter({
+    const report = reporterWith({
       print: { out: (text) => printed.push(text), err: () => {} },
       tty: { out: false, err: false },
-      colour: { out: false, err: false },
-      ascii: false,
-      columns: 80,
-      verbose: false,
-      quiet: false,
       now: () => time,
-      epoch: () => 0,
-      cwd: '/',
-      strict: false,
-      verb: 'apply',
       about: () => ({ spec: 'reflake.yaml', source }),
     });
     report({ type: 'planned', plan: EXAMPLE });
@@ -273,7 +353,7 @@ describe('for people', () => {
   test('-v says why, and what is being done', () => {
     const { out, err } = run(eventsOf('planned'), { verbose: true });
     expect(out).toMatch(/no file enables nix-command and\s+flakes \[RF2103\]/);
-    expect(err).toBe('flake\n');
+    expect(settled(err)).toBe('flake\n');
   });
 });
 
@@ -287,10 +367,13 @@ describe('for programs', () => {
     { type: 'diagnostic', diagnostic: problem('RF2007', 'x', { pointer: '/inputs' }) } as const,
   ];
 
-  function linesOf(events: readonly Event[]): Record<string, unknown>[] {
+  /** `step`: milliseconds between two events. */
+  function linesOf(events: readonly Event[], step = 0): Record<string, unknown>[] {
     let text = '';
+    let time = 0;
     const report = jsonReporter({
       about: () => ({ spec: 'reflake.yaml', source, locate }),
+      now: () => time,
       print: {
         out: (line) => {
           text += line;
@@ -298,7 +381,10 @@ describe('for programs', () => {
         err: () => {},
       },
     });
-    for (const event of events) report(event);
+    for (const event of events) {
+      time += step;
+      report(event);
+    }
     return text
       .split('\n')
       .slice(0, -1)
@@ -312,6 +398,18 @@ describe('for programs', () => {
     for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
     expect(isEvent({ type: 'planned', plan: { id: 'x' } })).toBe(false);
     expect(isEvent({ type: 'progress', text: 'x', more: 1 })).toBe(false);
+  });
+
+  test('how far a step is comes at most once a second, each new step at once', () => {
+    const doing = (text: string, done: number): Event => ({
+      type: 'progress',
+      text,
+      doing: { what: 'downloading', bytes: { done } },
+    });
+    const events = Array.from({ length: 50 }, (_, at) => doing('locking', at));
+    const lines = linesOf([{ type: 'progress', text: 'lock' }, ...events, doing('evaluating', 0)], 100);
+    for (const line of lines) expect([line, isEvent(line)]).toEqual([line, true]);
+    expect(lines.map(({ text }) => text)).toEqual([undefined, 'lock', ...Array(5).fill('locking'), 'evaluating']);
   });
 
   test('the bytes of a plan are not in it, places of wishes are', () => {
