@@ -180,9 +180,17 @@ export const COMMANDS = {
         choices: ['none', 'build', 'test', 'boot', 'switch'],
         describe: 'what apply does with the system; nothing by default',
       },
+      add: {
+        type: 'boolean',
+        default: false,
+        describe: 'add this machine to the hosts of the spec that is there; its modules are named as the others’ are',
+      },
       force: { type: 'boolean', default: false, describe: 'overwrite the spec that is there' },
     },
-    examples: [['$0 init --yes', 'write ./reflake.yaml from what is found']],
+    examples: [
+      ['$0 init --yes', 'write ./reflake.yaml from what is found'],
+      ['$0 init --add --yes', 'one machine more in a spec with several'],
+    ],
   },
   plan: {
     describe: 'show what would change, and why; changes nothing',

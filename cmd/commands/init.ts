@@ -28,7 +28,10 @@ import { askYes, DECLINED, LEFT } from '../session/question.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, aboutSpec, callersEyes, type Place, placeOf } from '../session/session.ts';
 
-export async function initCommand(options: InitOptions, io: Io, { report, learn }: Reporting): Promise<End> {
+export async function initCommand(options: InitOptions, io: Io, reporting: Reporting): Promise<End> {
+  const { report, learn } = reporting;
+  if (options.add && options.force)
+    throw { usage: '--add overwrites nothing, so --force has no meaning' } satisfies Usage;
   const file = options.spec ?? (io.env.REFLAKE_SPEC || 'reflake.yaml');
   const target = resolve(io.cwd, file);
   const caller = callerOf(io.env);
@@ -37,6 +40,13 @@ export async function initCommand(options: InitOptions, io: Io, { report, learn 
     report({ type: 'diagnostic', diagnostic: problem });
     return { exit: EXIT.error };
   };
+  if (options.add) {
+    const { addHost } = await import('../init/add-host.ts');
+    const place = await placeOf(options, io);
+    await checkFlags(options, place.host);
+    if ('lookAs' in place.host) lookWithoutSpec(place.host, caller);
+    return await addHost(survey(place.host, caller, undefined, place.root === ROOT), place, options, io, reporting);
+  }
   const other = otherSpec(file, io, caller, files);
   const there = files.waypoint(target).type === 'absent' ? other : file;
   if (there !== undefined && (there === file || !there.includes('/')) && !options.force) return refuse(isThere(there));

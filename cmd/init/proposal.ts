@@ -22,6 +22,8 @@ export interface InitOptions extends GlobalOptions {
   readonly nixpkgs?: string | undefined;
   readonly activate?: NonNullable<Spec['activate']> | undefined;
   readonly force: boolean;
+  /** Add this machine to the hosts of a spec that is there. */
+  readonly add: boolean;
   readonly yes: boolean;
 }
 

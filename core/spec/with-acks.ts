@@ -1,50 +1,34 @@
 // Adds acknowledgements to the text of a spec, and changes nothing else of it: one line for each, in the style of the list.
 // Pure.
 
-import { digestOfJson } from '../canonical.ts';
-import { parseJson } from '../formats/json.ts';
-import type { PlacedText, Span } from '../formats/placed-text.ts';
-import { parseYaml } from '../formats/yaml.ts';
+import type { Span } from '../formats/placed-text.ts';
 import type { Spec } from './hosts.ts';
+import { edited, flowOf, isJsonName } from './spec-edit.ts';
 
 export type Ack = NonNullable<Spec['ack']>[number];
 
 /** The new text; undefined where an edit would change more than the list. `file`: JSON if it ends in .json, else YAML. */
 export async function withAcks(file: string, text: string, added: readonly Ack[]): Promise<string | undefined> {
-  const isJson = file.toLowerCase().endsWith('.json');
-  const parse = async (one: string): Promise<PlacedText> => (isJson ? parseJson(one) : await parseYaml(one));
-  const before = await parse(text);
-  if (!before.ok || !isMap(before.value)) return undefined;
-  const { ack = [] } = before.value;
-  if (!Array.isArray(ack)) return undefined;
-  const list = before.placeOf(['ack'])?.value;
-  const last = ack.length === 0 ? undefined : before.placeOf(['ack', String(ack.length - 1)])?.value;
-  const made =
-    list === undefined
-      ? asMember(text, added, isJson)
-      : last === undefined
-        ? inEmpty(text, list, added, isJson)
-        : behind(text, list, last, added, isJson);
-  if (made === undefined) return undefined;
-  const after = await parse(made);
-  const due = { ...before.value, ack: [...ack, ...added] };
-  return after.ok && digestOfJson(after.value) === digestOfJson(due) ? made : undefined;
+  const isJson = isJsonName(file);
+  return await edited(
+    file,
+    text,
+    ({ ack = [] }, placeOf) => {
+      if (!Array.isArray(ack)) return undefined;
+      const list = placeOf(['ack'])?.value;
+      const last = ack.length === 0 ? undefined : placeOf(['ack', String(ack.length - 1)])?.value;
+      if (list === undefined) return asMember(text, added, isJson);
+      return last === undefined ? inEmpty(text, list, added, isJson) : behind(text, list, last, added, isJson);
+    },
+    (value) => ({ ...value, ack: [...((value.ack as readonly unknown[] | undefined) ?? []), ...added] }),
+  );
 }
 
 /** The lines to paste where the text is not edited. */
 export const ackLines = (added: readonly Ack[]): string => `ack:\n${blockOf(added, '  ')}`;
 
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A flow map in one line. YAML reads strings as JSON does. */
-const flowOf = (one: Ack, isJson = false): string =>
-  `{ ${Object.entries(one)
-    .map(([key, value]) => `${isJson ? JSON.stringify(key) : key}: ${JSON.stringify(value)}`)
-    .join(', ')} }`;
-
 const blockOf = (added: readonly Ack[], indent: string): string =>
-  added.map((one) => `${indent}- ${flowOf(one)}\n`).join('');
+  added.map((one) => `${indent}- ${flowOf(one, false)}\n`).join('');
 
 /** As the last member of the whole. */
 function asMember(text: string, added: readonly Ack[], isJson: boolean): string | undefined {

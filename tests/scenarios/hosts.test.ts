@@ -182,6 +182,60 @@ test('a broken host keeps no other machine from applying, and check still tells 
   expect(on('laptop', 'apply', '--yes')).toMatchObject({ code: 1 });
 });
 
+test('init --add adds this machine as its siblings are, and what bars it is told', () => {
+  share('web', 'laptop');
+  const yaml = (): string => readFileSync(`${dir}/reflake.yaml`, 'utf8');
+  const SPEC_TEXT = `version: 1
+hosts:
+  web: { host: { system: x86_64-linux }, config: { modules: [./web.nix] } } # the first
+  db: { host: { system: x86_64-linux }, config: { modules: [./db.nix] } }
+
+config: { path: /srv/config }
+inputs: { nixpkgs: github:NixOS/nixpkgs/nixos-24.05 }
+`;
+  writeFileSync(`${dir}/reflake.yaml`, SPEC_TEXT);
+  const add = (...words: readonly string[]): Ran => {
+    const at = ['--root', `${dir}/laptop`, '--state', `${dir}/state-laptop`, '--skip', 'lock'];
+    const ran = spawnSync(process.execPath, [PROGRAM, 'init', '--add', ...words, ...at], {
+      cwd: dir,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, HOME: '/root' },
+    });
+    return { code: ran.status, out: ran.stdout, err: ran.stderr };
+  };
+  const nobody = add();
+  expect([nobody.code, nobody.err, yaml()]).toEqual([1, expect.stringContaining('--yes'), SPEC_TEXT]);
+  const added = add('--yes', '--system', 'x86_64-linux');
+  expect([added.code, added.out]).toEqual([0, expect.stringContaining('Wrote reflake.yaml')]);
+  // Its module is not there yet, and the spec says where it is to be.
+  expect(added.err).toMatch(/laptop\.nix" is not there/);
+  expect(yaml()).toBe(
+    SPEC_TEXT.replace(
+      '[./db.nix] } }\n',
+      '[./db.nix] } }\n  laptop: { host: { system: "x86_64-linux" }, config: { modules: ["./laptop.nix"] } }\n',
+    ),
+  );
+  const twice = add('--yes');
+  expect([twice.code, twice.err]).toEqual([1, expect.stringMatching(/"laptop" is one of its hosts already/)]);
+  expect(add('--yes', '--force')).toMatchObject({ code: 64 });
+  writeFileSync(`${dir}/laptop/srv/config/laptop.nix`, '{ networking.hostName = "laptop"; }\n');
+  const listed = spawnSync(
+    process.execPath,
+    [PROGRAM, 'apply', '--yes', '--root', `${dir}/laptop`, '--state', `${dir}/st`, '--skip', 'lock'],
+    { cwd: dir, encoding: 'utf8' },
+  );
+  expect([listed.status, read('laptop/srv/config/flake.nix')]).toEqual([
+    0,
+    expect.stringMatching(/\n {8}laptop = nixpkgs/),
+  ]);
+  writeFileSync(
+    `${dir}/reflake.yaml`,
+    'version: 1\nhost: { name: a, system: x86_64-linux }\ninputs: { nixpkgs: github:a/b }\n',
+  );
+  const single = add('--yes');
+  expect([single.code, single.err]).toEqual([1, expect.stringMatching(/is about one machine.*hosts:/s)]);
+});
+
 test('hosts lists them, on every machine', () => {
   share('web', 'laptop');
   const listed = on('laptop', 'hosts');
