@@ -10,7 +10,14 @@ import { readUtf8, type TextFile } from '../machine/texts.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import { flakeFiles } from './flake-files.ts';
 import { type Doubt, type ModuleGraph, meantBy, mentioned, moduleGraph, type Roots } from './graph.ts';
-import { type HostModule, type HostRoots, hostModulesIn, modulesNamedBy } from './host-modules.ts';
+import {
+  type HostModule,
+  type HostRoots,
+  hostModulesIn,
+  modulesNamedBy,
+  type UntoldModules,
+  untoldModules,
+} from './host-modules.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
@@ -27,6 +34,8 @@ export interface Documents {
   readonly modules: () => ModuleGraph;
   /** The modules of the hosts that are files. */
   readonly hostModules: () => readonly HostModule[];
+  /** The place that may give the host of this attribute more of them; undefined: there is none. */
+  readonly untoldModules: (attribute: string) => UntoldModules | undefined;
   /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
@@ -86,6 +95,7 @@ export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Docu
     nix: (path) => nixFile(reader, path),
     modules: graph,
     hostModules: lazily(() => hostModulesIn(named(), graph, roots(), reader)),
+    untoldModules: (attribute) => untoldModules(flake(), wholeFlake(), attribute),
     mentioned: allMentioned,
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,

@@ -3,6 +3,8 @@
 import type { OpenedFlake } from '../formats/flake/flake.ts';
 import { DEFAULT_MODULES } from '../formats/flake/wish.ts';
 import type { HostDecl } from '../formats/flake-hosts/host.ts';
+import type { Source } from '../formats/nix/scope.ts';
+import type { Span } from '../formats/nix/syntax.ts';
 import type { Reader } from '../machine/reader.ts';
 import { oncePer } from '../once.ts';
 import { type AbsPath, join } from '../path.ts';
@@ -43,6 +45,42 @@ export function modulesNamedBy(
     module.kind === 'path' && !/^[/~]/.test(module.path) ? [module.path] : [],
   );
   return paths.length === 0 && found.modules.some(({ kind }) => kind === 'unknown') ? undefined : paths;
+}
+
+/**
+ * A place that may give the host more modules than the text tells. `reason`: a clause. `isWhole`: of no file is it certain that
+ * it is a module of the host. `in`: the file of the place, where it is not flake.nix.
+ */
+export interface UntoldModules {
+  readonly isWhole: boolean;
+  readonly reason: string;
+  readonly span: Span;
+  readonly in?: Source;
+}
+
+/** Undefined where flake.nix tells all modules of the host, as far as they belong to this flake. */
+export function untoldModules(
+  flake: NixFile,
+  opened: OpenedFlake | undefined,
+  host: string,
+): UntoldModules | undefined {
+  if (flake.kind === 'absent') return undefined;
+  if (!opened?.ok) return { isWhole: true, reason: 'flake.nix cannot be read', span: { start: 0, end: 0 } };
+  const { hosts, span } = opened.flake.outputs;
+  if (hosts.kind === 'opaque')
+    return { isWhole: true, reason: `the hosts can't be read: ${hosts.reason}`, span: hosts.span };
+  const found = hosts.kind === 'static' ? hosts.hosts.find(({ name }) => name === host) : undefined;
+  if (found === undefined)
+    return hosts.kind === 'static' && !hosts.complete
+      ? { isWhole: true, reason: 'the host may be among those with computed names', span }
+      : undefined;
+  if (found.kind === 'opaque')
+    return {
+      ...{ isWhole: true, reason: `the host can't be read: ${found.reason}`, span: found.span },
+      ...(found.in && { in: found.in }),
+    };
+  const part = found.modules.find(({ kind }) => kind === 'unknown');
+  return part && { isWhole: false, reason: 'the text does not tell all modules of the host', ...part };
 }
 
 const byName = oncePer((hosts: readonly HostDecl[]) => new Map(hosts.map((host) => [host.name, host])));

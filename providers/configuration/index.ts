@@ -62,7 +62,7 @@ export const configuration = provider<Desired, Observed>({
     return { ...found, bySystem, housed, born: ownerIn(reader, dir), option, flake: documents.flakePath };
   },
   reconcile(desired, observed) {
-    const { bySystem, housed, broken: all, born, option, flake } = observed;
+    const { areCertain, bySystem, housed, broken: all, born, option, flake } = observed;
     // If NixOS makes nix.conf, these modules alone decide the features.
     const asked = bySystem ? undefined : ['/config/modules'];
     if (!housed) return barred(noConfiguration(desired.dir, desired.from), asked);
@@ -81,7 +81,8 @@ export const configuration = provider<Desired, Observed>({
     }
     const modules = observed.modules.filter(({ isOwn }) => isOwn);
     const enabled = enabledBy(modules, observed.unknown);
-    const missing = bySystem ? desired.features.filter((feature) => !enabled.known.has(feature)) : [];
+    const isKnown = (feature: string): boolean => areCertain && enabled.known.has(feature);
+    const missing = bySystem ? desired.features.filter((feature) => !isKnown(feature)) : [];
     const wish = { ...desired, option };
     const { target, unknown } = enabled;
     const besides =
@@ -100,7 +101,7 @@ export const configuration = provider<Desired, Observed>({
   },
 });
 
-const NONE: Modules = { modules: [], unknown: [], broken: [] };
+const NONE: Modules = { modules: [], unknown: [], areCertain: true, broken: [] };
 
 /** An older nixpkgs fails at `nix.settings`. The release comes from its reference, else from the running system. */
 function optionOf(reader: Reader, documents: Documents): FeatureOption {

@@ -11,7 +11,7 @@ import type { Span } from '../../core/formats/nix/syntax.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { oddFile, type TextFile } from '../../core/machine/texts.ts';
 import type { Finding, Put } from '../../core/model.ts';
-import { type AbsPath, isWithin, join, rebase, relativeTo } from '../../core/path.ts';
+import { type AbsPath, basename, isWithin, join, rebase, relativeTo } from '../../core/path.ts';
 import type { Ground } from '../../core/plan/places.ts';
 
 type Facts = Pick<ModuleFacts, 'features' | 'copySystemConfiguration'>;
@@ -51,6 +51,8 @@ export interface Modules {
   /** Those of the hosts first, then what they import, and what flake.nix says itself. */
   readonly modules: readonly Module[];
   readonly unknown: readonly Unknown[];
+  /** The text tells that these are modules of the host; else they only may be. */
+  readonly areCertain: boolean;
   readonly broken: readonly Finding[];
 }
 
@@ -65,7 +67,8 @@ export function modulesOf(dir: AbsPath, hosts: Hosts, reader: Reader, documents:
   for (const { file, hosts: attributes } of named)
     if (file.kind === 'file') byPath.set(file.path, [...(byPath.get(file.path) ?? []), ...attributes]);
   const modules: Module[] = [];
-  for (const path of new Set([...byPath.keys(), ...importedThatMatter(byPath, reader, documents)])) {
+  const imported = importedThatMatter(byPath, reader, documents);
+  for (const path of new Set([...byPath.keys(), ...imported.files])) {
     const attributes = byPath.get(path);
     const whose = namedIn(hosts, attributes ?? []);
     const file = documents.nix(path);
@@ -86,7 +89,13 @@ export function modulesOf(dir: AbsPath, hosts: Hosts, reader: Reader, documents:
       });
   }
   const inline = inlineOf(dir, hosts.own, documents);
-  return { modules: [...modules, ...inline.modules], unknown: inline.unknown, broken };
+  const unknown = [...inline.unknown, ...untoldIn(dir, hosts.own, documents), ...imported.open];
+  return {
+    modules: [...modules, ...inline.modules],
+    unknown,
+    areCertain: documents.untoldModules(hosts.own)?.isWhole !== true,
+    broken,
+  };
 }
 
 /** `hosts` of a finding about a module of some hosts, by their names in the spec. */
@@ -117,20 +126,37 @@ export function isModule({ path, before }: Put, { wishes: { dir, hosts }, reader
 }
 
 /**
- * The imported modules whose text holds such a word. A name in a comment proves nothing, so if there is such a text, the real
- * imports are found by parsing.
+ * The imported modules whose text holds such a word, and the places that may import another one. A name in a comment proves
+ * nothing, so if there is such a text, the real imports are found by parsing.
  */
 function importedThatMatter(
   own: ReadonlyMap<AbsPath, unknown>,
   reader: Reader,
   documents: Documents,
-): readonly AbsPath[] {
+): { readonly files: readonly AbsPath[]; readonly open: readonly Unknown[] } {
   const matters = (path: AbsPath): boolean =>
     !own.has(path) && TELLING.test(Buffer.from(nixBytes(reader, path) ?? []).toString('latin1'));
   const among = (files: ReturnType<Documents['mentioned']>): AbsPath[] =>
     [...files].flatMap(([path, { isNix }]) => (isNix && path !== documents.flakePath ? [path] : []));
-  if (!among(documents.mentioned()).some(matters)) return [];
-  return among(documents.modules().files).filter(matters);
+  if (!among(documents.mentioned()).some(matters)) return { files: [], open: [] };
+  const { files, doubts } = documents.modules();
+  const open = doubts.flatMap((doubt): Unknown[] => {
+    const one = documents.meantBy(doubt).find((path) => path.endsWith('.nix') && !files.has(path) && matters(path));
+    const origin = one && documents.nix(doubt.by.file);
+    if (one === undefined || origin?.kind !== 'text') return [];
+    const reason = `"${basename(one)}" may be imported here, and says something of them`;
+    return [{ path: doubt.by.file, text: origin.text, reason, at: doubt.by.span }];
+  });
+  return { files: among(files).filter(matters), open };
+}
+
+/** The place that may give the host modules which the text does not tell. */
+function untoldIn(dir: AbsPath, host: string, documents: Documents): readonly Unknown[] {
+  const untold = documents.untoldModules(host);
+  const file = documents.flake();
+  const source = untold?.in ? { path: join(dir, untold.in.path), text: untold.in.text } : undefined;
+  const { path, text } = source ?? { path: documents.flakePath, text: file.kind === 'text' ? file.text : '' };
+  return untold === undefined ? [] : [{ path, text, reason: untold.reason, at: untold.span }];
 }
 
 /** The features in inline modules of flake.nix. */

@@ -199,14 +199,51 @@ describe('modules that the spec does not name', () => {
     expect([plan.verdicts, plan.edits]).toEqual([['/features differs RF2008'], []]);
   });
 
-  test('a helper hides them: the default is one, if the flake refers to it', async () => {
+  test('a helper hides them: nothing is told of the features, and no file that may be no module is edited', async () => {
     const helper = (module: string) =>
       `{ inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-24.05"; outputs = { nixpkgs, ... }@inputs: { nixosConfigurations.nixos = (import ./lib.nix inputs) ${module}; }; }`;
     const lib = { 'lib.nix': 'inputs: module: throw ""' };
     const named = await planned({ ...lib, 'flake.nix': helper('./configuration.nix') }, spec);
-    expect([named.path, named.verdicts.includes('/features differs RF2104')]).toEqual(['configuration.nix', true]);
-    const other = await planned({ ...lib, 'flake.nix': helper('./x.nix'), 'x.nix': '{ }' }, spec);
-    expect([other.path, other.verdicts.includes('/features differs RF2008')]).toEqual([undefined, true]);
+    expect([named.path, named.verdicts.includes('/features undecided RF2031')]).toEqual([undefined, true]);
+    const other = await planned({ ...lib, 'flake.nix': helper('./x.nix'), 'x.nix': ENABLED }, spec);
+    expect([other.path, other.verdicts.includes('/features undecided RF2031')]).toEqual([undefined, true]);
+  });
+
+  test.each([
+    ['modules of flake-parts', { 'parts/nix.nix': '{ flake.nixosModules.nix = { nix.settings.cores = 2; }; }' }],
+    ['a module that no host has', { 'parts/nix.nix': ENABLED }],
+  ])('of hosts that are found by a list of files, %s tell nothing', async (_, files) => {
+    const flake = `{
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-24.05";
+  outputs = inputs@{ flake-parts, nixpkgs, ... }: let
+    files = nixpkgs.lib.sort (a: b: toString a < toString b) (nixpkgs.lib.filesystem.listFilesRecursive ./parts);
+  in flake-parts.lib.mkFlake { inherit inputs; } { imports = files; };
+}
+`;
+    for (const named of [spec, modules('./parts/nix.nix')]) {
+      const plan = await planned({ ...files, 'flake.nix': flake }, named);
+      expect([plan.path, plan.verdicts.filter((one) => one.startsWith('/features'))]).toEqual([
+        undefined,
+        ['/features undecided RF2031'],
+      ]);
+    }
+  });
+
+  test('may hold one in a directory that a function lists: nothing is missing for certain', async () => {
+    const listing = `{ lib, ... }: let
+  top = ./.;
+  scan = path: lib.flatten (lib.mapAttrsToList (name: _: path + "/\${name}") (builtins.readDir path));
+in { imports = scan top; }
+`;
+    const files = { 'modules/default.nix': listing, 'modules/nix.nix': ENABLED };
+    const plan = await planned({ ...files, 'flake.nix': FLAKE('./configuration.nix ./modules') }, spec);
+    expect([plan.path, plan.verdicts]).toEqual([undefined, ['/features undecided RF2031']]);
+  });
+
+  test('may come from an inline module whose imports the text does not tell', async () => {
+    const imports = '{ imports = builtins.attrValues (import ./all.nix); }';
+    const files = { 'all.nix': 'throw ""', 'flake.nix': FLAKE(`./configuration.nix ${imports}`) };
+    expect((await planned(files, spec)).verdicts).toEqual(['/features undecided RF2031']);
   });
 
   test('of another host count for it alone', async () => {

@@ -58,7 +58,7 @@ test('hosts that a function makes are as wished, once Nix was asked', async () =
   await write('flake.nix', ONE);
   const open = await reflake('check', '--evaluate', 'never');
   expectCode(open, 0);
-  expect(said(open)).toContain('3 undecided');
+  expect(said(open)).toContain('4 undecided');
   const before = machineLines(machine);
   const check = await reflake('check');
   expectCode(check, 0);
@@ -128,7 +128,7 @@ describe('where Nix cannot be asked', () => {
     const check = await withPath(machine, withGit, ['check']);
     expectCode(check, 0);
     expect(said(check)).toContain('Nix could not be asked about what is open: nix is not installed');
-    expect(said(check)).toContain('3 undecided');
+    expect(said(check)).toContain('4 undecided');
     expectCode(await withPath(machine, withGit, ['check', '--strict']), 2);
   });
 
@@ -137,7 +137,7 @@ describe('where Nix cannot be asked', () => {
     await write('flake.nix', text);
     const check = await reflake('check');
     expectCode(check, 0);
-    expect(said(check)).toContain('3 undecided');
+    expect(said(check)).toContain('4 undecided');
     expect(said(check)).toContain('RF2063');
   });
 });

@@ -21,7 +21,7 @@ type ModuleRead = {
   | { readonly kind: 'path'; readonly path: string }
   /** A module that is no path of this flake. */
   | { readonly kind: 'other' }
-  /** A part of the list that can't be read: it may be, or hold, any module. */
+  /** A part of the list that can't be read, or of an inline module's `imports`: it may be, or hold, any module. */
   | { readonly kind: 'unknown' }
 );
 
@@ -157,5 +157,5 @@ function readModule(item: Bound, walk: Walk): ModuleRead[] {
   const imports = attributesOf({ expr, scope })?.entries.get('imports');
   const parts = imports ? listParts(imports.expr, imports.scope) : [];
   const imported = parts.flatMap((part) => readPart(part, walk));
-  return [{ kind: 'other', ...place }, ...imported.filter((module) => module.kind === 'path')];
+  return [{ kind: 'other', ...place }, ...imported.filter((module) => module.kind !== 'other')];
 }
