@@ -87,9 +87,13 @@ export function editFlake(
   return { ok: true, text: open.text, changes, flake: open.flake, open: undecided.map(placed) };
 }
 
+/** With the problems come the parts that can't be read, and as `besides` the other differences: none of them is forgotten. */
 const refused = (problems: readonly Problem[], all: readonly Difference[] = []): FlakeEdit => ({
   ok: false,
-  problems,
+  problems: [
+    ...problems,
+    ...all.flatMap(({ fix }) => (fix.kind === 'open' && !problems.includes(fix.problem) ? [fix.problem] : [])),
+  ],
   besides: all.flatMap(({ fix, changes }) =>
     fix.kind === 'edit' ? changes.map(({ locate: _locate, ...change }) => change) : [],
   ),
