@@ -5,7 +5,7 @@ export interface EvaluatedHost {
   /** Nix's system: `x86_64-linux`. */
   readonly system?: string;
   readonly hostName?: string;
-  /** The features that `nix.settings` enables in nix.conf of the built system. */
+  /** The features that `nix.settings` enables in nix.conf of the built system, under both names of the setting. */
   readonly features?: readonly string[];
   /** Lines of `nix.extraOptions`, which come after the settings. */
   readonly extraOptions?: string;
@@ -40,11 +40,12 @@ export function questionText({ host, toplevel }: Question): string {
   host = if !(cs ? ${name}) then null else let
     c = cs.${name};
     config = c.config or { };
+    setting = name: let v = config.nix.settings.${'$'}{name} or [ ]; in if builtins.isList v then v else [ v ];
     inFlake = m: if builtins.isPath m || builtins.isString m then toString m else null;
   in {
     system = c.pkgs.stdenv.hostPlatform.system or config.nixpkgs.hostPlatform.system or config.nixpkgs.system or null;
     hostName = config.networking.hostName or null;
-    features = config.nix.settings.experimental-features or null;
+    features = if (config.nix or { }) ? settings then setting "experimental-features" ++ setting "extra-experimental-features" else null;
     extraOptions = config.nix.extraOptions or null;
     modules = map inFlake (c._module.args.modules or config._module.args.modules or [ ]) ++ ${definers()};
     toplevel = ${toplevel ? 'config.system.build.toplevel.drvPath or null' : 'null'};
@@ -90,11 +91,13 @@ function hostIn({
   modules,
   toplevel,
 }: Record<string, unknown>): EvaluatedHost {
-  const enabled = typeof features === 'string' ? features.split(/\s+/).filter((one) => one !== '') : features;
+  const enabled = isTexts(features)
+    ? features.flatMap((one) => one.split(/\s+/)).filter((one) => one !== '')
+    : undefined;
   return {
     ...(typeof system === 'string' && { system }),
     ...(typeof hostName === 'string' && { hostName }),
-    ...(isTexts(enabled) && { features: enabled }),
+    ...(enabled && { features: enabled }),
     ...(typeof extraOptions === 'string' && { extraOptions }),
     ...(Array.isArray(modules) && { modules: [...new Set(modules.flatMap((one) => inTree(one)))] }),
     ...(typeof toplevel === 'string' && { toplevel }),

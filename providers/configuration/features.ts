@@ -106,11 +106,25 @@ export function enable(module: Module, enabled: Enabled, missing: readonly strin
   return { text: edited.text, findings: [finding] };
 }
 
-/** The features that the built nix.conf enables: the lines of nix.extraOptions come after the settings. */
+/**
+ * The features that the built nix.conf enables: the lines of nix.extraOptions come after the settings. Settings that name no
+ * features enable none; a host without these options tells nothing.
+ */
 export function enabledIn({ features, dir, option }: FeatureWish, { host }: Evaluated): readonly Finding[] {
-  const { features: settings, extraOptions = '' } = host ?? {};
-  if (settings === undefined && extraOptions === '') return [];
-  const text = `experimental-features = ${(settings ?? []).join(' ')}\n${extraOptions}\n`;
+  if (host === undefined || features.length === 0) return [];
+  const { features: settings, extraOptions } = host;
+  if (settings === undefined && extraOptions === undefined)
+    return [
+      {
+        code: 'RF2031',
+        wish: '/features',
+        subject: SUBJECT,
+        because: `evaluation does not tell whether ${features.join(', ')} ${features.length === 1 ? 'is' : 'are'} enabled either`,
+        path: dir,
+        remedy: { by: 'paste', snippet: featuresBinding(features, option), hint: 'write the features out' },
+      },
+    ];
+  const text = `experimental-features = ${(settings ?? []).join(' ')}\n${extraOptions ?? ''}\n`;
   const { requestedFeatures } = evaluateNixConf([{ path: '/etc/nix/nix.conf', text }], () => undefined);
   const missing = features.filter((feature) => !requestedFeatures.includes(feature));
   if (missing.length === 0) return [];

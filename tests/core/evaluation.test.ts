@@ -17,7 +17,7 @@ test('an answer', () => {
     host: {
       system: 'x86_64-linux',
       hostName: 'a',
-      features: 'nix-command  flakes',
+      features: ['nix-command  flakes'],
       extraOptions: null,
       modules: [
         null,

@@ -100,6 +100,24 @@ describe('another end than the wished one', () => {
     expect(said(check)).toContain('RF2061');
   });
 
+  test.each([
+    ['none', '', 2, 'evaluation says nix-command, flakes are not enabled'],
+    [
+      'other ones',
+      'nix.settings.experimental-features = [ "flakes" ];',
+      2,
+      'evaluation says nix-command is not enabled',
+    ],
+    ['all, as extra ones', 'nix.settings.extra-experimental-features = "nix-command flakes";', 0, '10 wishes: 10 hold'],
+  ])('of features: %s', async (_, features, code, words) => {
+    await write('flake.nix', ONE);
+    await write('configuration.nix', `{ networking.hostName = "nixos"; ${features} system.stateVersion = "23.11"; }`);
+    const check = await reflake('check');
+    await root(`cp /root/configuration.nix ${TREE}/configuration.nix`);
+    expectCode(check, code);
+    expect(said(check)).toContain(words);
+  });
+
   test('no host of the name', async () => {
     await write('flake.nix', ONE.replace('"nixos"', '"laptop"'));
     const check = await reflake('check');
