@@ -151,7 +151,10 @@ function otherAttribute(text: string, { name, attribute }: Desired['host']): str
   if (text === '' || new RegExp(`(?<![\\w-])${escaped}(?![\\w.-])`).test(text)) return undefined;
   const flake = readFlake(text);
   if (!flake.ok || flake.outputs.hosts.kind !== 'static') return undefined;
-  return flake.outputs.hosts.hosts.map((one) => one.name).find((one) => isSame(one, name));
+  const { hosts, complete } = flake.outputs.hosts;
+  // The attribute may be put together in the text, or be among the computed ones.
+  if (!complete || hosts.some((one) => one.name === attribute)) return undefined;
+  return hosts.map((one) => one.name).find((one) => isSame(one, name));
 }
 
 const isSame = (a: string, b: string): boolean => shortName(a) === shortName(b);
