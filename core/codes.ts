@@ -110,7 +110,7 @@ export const CODES = {
   },
   RF2002: {
     title: 'another machine',
-    page: 'The spec names one machine and this is another one. Host name, system, the machine-id of the history, `networking.hostName` of the configuration (where the text says it) and the attribute in flake.nix must agree; what does not is said with both values, and nothing is changed. `host.attribute` may be another name than `host.name`. A machine is renamed by a plan of its own: the new name in spec and configuration, and --allow-rename.',
+    page: 'The spec names one machine and this is another one. Host name, system, the machine-id of the history, `networking.hostName` of the configuration (as the text says it, or evaluation) and the attribute in flake.nix must agree; what does not is said with both values, and nothing is changed. `host.attribute` may be another name than `host.name`. A machine is renamed by a plan of its own: the new name in spec and configuration, and --allow-rename.',
     verdict: 'blocked',
     endsLook: true,
     exit: 'refused',

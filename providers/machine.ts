@@ -1,17 +1,15 @@
 // The guard: a spec is for one machine, and any other is left alone. Host name, system, machine-id, the name in the
 // configuration and the attribute in flake.nix must agree, and nixpkgs goes no release back. It never edits.
 
-import { modulesNamedBy } from '../core/documents/host-modules.ts';
-import { moduleFile } from '../core/documents/module-file.ts';
-import { nixFile } from '../core/documents/nix-text.ts';
+import { rangeOf, type SourceRange } from '../core/diagnostic.ts';
+import type { Documents } from '../core/documents/documents.ts';
 import { readFlake } from '../core/formats/flake/flake.ts';
-import { DEFAULT_MODULES } from '../core/formats/flake/wish.ts';
-import { readModule } from '../core/formats/module/module.ts';
+import type { HostNameRead } from '../core/formats/flake-hosts/host-name.ts';
 import { textAt } from '../core/machine/links.ts';
 import { type Reader, unlessUnreadable } from '../core/machine/reader.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
-import { provider } from '../core/plan/provider.ts';
+import { type Asks, provider } from '../core/plan/provider.ts';
 import type { Wishes } from '../core/spec/wishes.ts';
 import type { Fact } from '../core/survey/fact.ts';
 import { runningRelease } from '../core/survey/release.ts';
@@ -23,18 +21,23 @@ interface Desired extends Pick<Wishes, 'host' | 'isRunning' | 'recorded' | 'allo
 
 interface Observed {
   readonly facts: HostFacts;
-  /** The name that the configuration gives the machine, if the text has one. */
-  readonly configured?: { readonly name: string; readonly path: AbsPath };
+  readonly configured?: Configured;
   /** A host of flake.nix for the same machine, under another name than the spec's. */
   readonly attribute?: { readonly name: string; readonly path: AbsPath };
   readonly running: Fact | undefined;
 }
 
+/** The name that the configuration gives the machine, or why the text does not tell it. `at`: where it stands. */
+type Configured = (
+  | { readonly kind: 'static'; readonly name: string }
+  | { readonly kind: 'open'; readonly reason: string }
+) & { readonly path: AbsPath; readonly at?: SourceRange };
+
 export const machine = provider<Desired, Observed>({
   name: 'machine',
   answers: ['/host/name', '/host/system'],
   ofMachine: true,
-  codes: ['RF2002', 'RF2044'],
+  codes: ['RF2002', 'RF2029', 'RF2044'],
   desire: ({ host, isRunning, recorded, allow, dir, from, modules, inputs }) => {
     const nixpkgs = inputs.find(({ name }) => name === 'nixpkgs');
     return {
@@ -48,10 +51,10 @@ export const machine = provider<Desired, Observed>({
       ...(nixpkgs && { nixpkgs: nixpkgs.url }),
     };
   },
-  observe: async (desired, reader) => ({
+  observe: async (desired, reader, documents) => ({
     facts: reader.facts,
     running: unlessUnreadable(() => runningRelease(reader)),
-    ...unlessUnreadable(() => namesIn(desired, reader)),
+    ...unlessUnreadable(() => namesIn(desired, reader, documents)),
   }),
   reconcile({ host, isRunning, recorded, allow, nixpkgs }, { facts, configured, attribute, running }) {
     const findings: Finding[] = [];
@@ -62,7 +65,7 @@ export const machine = provider<Desired, Observed>({
       findings.push({ ...said, remedy: { by: 'you', hint }, ...(path && { path }) });
     };
     const isRenamed =
-      configured !== undefined && !isSame(configured.name, facts.name) && isSame(configured.name, host.name);
+      configured?.kind === 'static' && !isSame(configured.name, facts.name) && isSame(configured.name, host.name);
     // A machine without a name (an image that never booted) is not compared by name.
     if (facts.name === '') defers.push('/host/name');
     else if (!isSame(facts.name, host.name) && !(allow.rename && isRenamed))
@@ -71,13 +74,9 @@ export const machine = provider<Desired, Observed>({
         `this machine is "${facts.name}", and the spec is for "${host.name}"`,
         isRenamed ? RENAME : ELSEWHERE,
       );
-    if (configured !== undefined && !isSame(configured.name, host.name))
-      refuse(
-        'name',
-        `the configuration names the machine "${configured.name}", and the spec is for "${host.name}"`,
-        'write one name in both; to rename the machine, the new one in both, and --allow-rename',
-        configured.path,
-      );
+    if (configured?.kind === 'open') findings.push(notTold(configured));
+    else if (configured === undefined) defers.push('/host/name');
+    else if (isOther(configured.name, host.name)) findings.push(namedOtherwise(configured.name, host.name, configured));
     if (recorded !== undefined && facts.machineId !== '' && recorded !== facts.machineId)
       refuse(
         'name',
@@ -106,44 +105,93 @@ export const machine = provider<Desired, Observed>({
         because: `the spec wishes nixpkgs ${wished}, and ${running.source} is ${running.value}`,
         remedy: { by: 'you', hint: `name release ${running.value}, or go back on purpose: --allow-downgrade` },
       });
-    return { findings, edits: [], defers };
+    const asks: Asks = {
+      toplevel: false,
+      decide: ({ host: said }) =>
+        said?.hostName !== undefined && isOther(said.hostName, host.name)
+          ? { findings: [namedOtherwise(said.hostName, host.name)] }
+          : { findings: [] },
+    };
+    return { findings, edits: [], defers, asks };
   },
 });
 
 const ELSEWHERE = 'run this on the machine that the spec names, or write a spec for this one: reflake init';
 const RENAME = 'the configuration has that name already: to rename this machine, add --allow-rename';
 
-/** Read from the text alone; a name that it does not tell is not compared. */
-function namesIn({ dir, from, modules, host }: Desired, reader: Reader): Pick<Observed, 'configured' | 'attribute'> {
+/** An empty name leaves it to DHCP. */
+const isOther = (configured: string, wished: string): boolean => configured !== '' && !isSame(configured, wished);
+
+const namedOtherwise = (configured: string, wished: string, where?: Pick<Configured, 'path' | 'at'>): Finding => ({
+  code: 'RF2002',
+  wish: '/host/name',
+  subject: 'host.name',
+  because: `the configuration names the machine "${configured}", and the spec is for "${wished}"`,
+  remedy: {
+    by: 'you',
+    hint: 'write one name in both; to rename the machine, the new one in both, and --allow-rename',
+  },
+  ...(where && { path: where.path, ...(where.at && { at: where.at }) }),
+});
+
+const notTold = ({ reason, path, at }: Configured & { readonly kind: 'open' }): Finding => ({
+  code: 'RF2029',
+  wish: '/host/name',
+  subject: 'networking.hostName',
+  because: `the text does not tell which name the configuration gives the machine: ${reason}`,
+  path,
+  ...(at && { at }),
+  remedy: { by: 'you', hint: 'write networking.hostName out in a module of the host' },
+});
+
+/** Read from the text alone. */
+function namesIn(
+  { dir, from, modules, host }: Desired,
+  reader: Reader,
+  documents: Documents,
+): Pick<Observed, 'configured' | 'attribute'> {
   const tree = from !== undefined && reader.stat(dir).type === 'absent' ? from : dir;
-  const flake = join(tree, 'flake.nix');
-  const other = otherAttribute(textAt(reader, flake), host);
-  const file = nixFile(reader, flake);
-  const opened = file.kind === 'text' ? file.nix.flake() : undefined;
-  const named = modules ?? modulesNamedBy(file, opened, host.attribute) ?? DEFAULT_MODULES;
-  const configured = named
-    .filter((name) => name.startsWith('./'))
-    .flatMap((name) => {
-      const file = moduleFile(join(tree, name), tree, reader);
-      return file.kind === 'file' ? [file.path] : [];
-    })
-    .map((path) => ({ path, name: hostNameIn(textAt(reader, path), host.name) }))
-    .find((one) => one.name !== undefined);
+  const other = otherAttribute(textAt(reader, join(tree, 'flake.nix')), host);
+  const there = documents.at(tree);
+  const configured = configuredName(host, modules, tree, there);
   return {
-    ...(configured?.name !== undefined && { configured: { path: configured.path, name: configured.name } }),
-    ...(other !== undefined && { attribute: { name: other, path: flake } }),
+    ...(configured && { configured }),
+    ...(other !== undefined && { attribute: { name: other, path: there.flakePath } }),
   };
 }
 
-/** The host name in a text. Most texts have the wished name literally, and then nothing is parsed. */
-function hostNameIn(text: string, wished: string): string | undefined {
-  const literal = /\bhostName\s*=\s*"([^"$\\]*)"/.exec(text)?.[1];
-  if (literal === undefined ? !/\bhostName\b/.test(text) : isSame(literal, wished)) return literal;
-  const module = readModule(text);
-  if (!module.ok || module.hostName.kind !== 'static') return undefined;
-  // An empty host name leaves the name to DHCP.
-  return module.hostName.value === '' ? undefined : module.hostName.value;
+/** Undefined where there is no configuration, or its flake.nix is broken: of that the other providers speak. */
+function configuredName(
+  host: Desired['host'],
+  modules: Desired['modules'],
+  tree: AbsPath,
+  documents: Documents,
+): Configured | undefined {
+  const path = documents.flakePath;
+  const isThere = (): boolean =>
+    documents.flake().kind !== 'absent' || documents.hostModules().some(({ file }) => file.kind === 'file');
+  const read = unlessUnreadable(() =>
+    isThere() ? { name: documents.hostName({ attribute: host.attribute, modules }) } : {},
+  );
+  if (read === undefined) return { kind: 'open', reason: 'a file cannot be read', path };
+  if (read.name === undefined) return undefined;
+  if (read.name.kind === 'unset')
+    return isSame(NIXOS, host.name) ? { kind: 'static', name: NIXOS, path } : { kind: 'open', reason: UNSET, path };
+  return placed(read.name, tree, documents);
 }
+
+function placed(read: Exclude<HostNameRead, { kind: 'unset' }>, tree: AbsPath, documents: Documents): Configured {
+  const path = read.in ? join(tree, read.in.path) : documents.flakePath;
+  const file = documents.nix(path);
+  const at = file.kind === 'text' ? { at: rangeOf(path, file.text, read.span) } : {};
+  return read.kind === 'static'
+    ? { kind: 'static', name: read.value, path, ...at }
+    : { kind: 'open', reason: read.reason, path, ...at };
+}
+
+/** The name of a machine whose configuration gives it none. */
+const NIXOS = 'nixos';
+const UNSET = 'no module says networking.hostName, and NixOS takes "nixos" where none does';
 
 /** The one host with the machine's name and another domain, if no host has the spec's attribute. */
 function otherAttribute(text: string, { name, attribute }: Desired['host']): string | undefined {

@@ -151,8 +151,8 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "the Nix of this machine (2.8) refuses flake.nix: input \"nixpkgs\": input 'https://flakehub.com/f/NixOS/nixpkgs/0.1' is unsupported (update Nix, or write it in a way that this one takes)"
   },
   "RF2029": {
-    "about": "A layout that is not edited: a snippet is shown.",
-    "says": "could not be checked: the hosts can't be read: outputs returns the result of `mkFlake` of flake-parts, with a path"
+    "about": "A module does not parse.",
+    "says": "the text does not tell which name the configuration gives the machine: the module ./configuration.nix can't be read: unexpected ';', expected an expression (write networking.hostName out in a module of the host)"
   },
   "RF2030": {
     "about": "A follows without a target.",

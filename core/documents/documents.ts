@@ -2,6 +2,7 @@
 // is read and parsed once, when a provider first asks for it.
 
 import { type OpenedFlake, openFlake } from '../formats/flake/flake.ts';
+import type { HostNameRead } from '../formats/flake-hosts/host-name.ts';
 import { MOST } from '../limits.ts';
 import type { Job, ScratchFile } from '../machine/job.ts';
 import type { Reader } from '../machine/reader.ts';
@@ -18,6 +19,7 @@ import {
   type UntoldModules,
   untoldModules,
 } from './host-modules.ts';
+import { hostNameIn } from './host-name.ts';
 import { type NixConfFiles, nixConfOf } from './nix-conf-files.ts';
 import { type NixFile, nixFile } from './nix-text.ts';
 
@@ -36,6 +38,10 @@ export interface Documents {
   readonly hostModules: () => readonly HostModule[];
   /** The place that may give the host of this attribute more of them; undefined: there is none. */
   readonly untoldModules: (attribute: string) => UntoldModules | undefined;
+  /** The name that the modules of the host give the machine, those of `modules` among them. Undefined: flake.nix is broken. */
+  readonly hostName: (host: HostRoots) => HostNameRead | undefined;
+  /** The documents of a configuration at another place. */
+  readonly at: (dir: AbsPath) => Documents;
   /** A superset of the graph's files and of those that its doubts may mean, found without parsing. */
   readonly mentioned: () => ModuleGraph['files'];
   /** The files that a doubt of the graph may mean. */
@@ -81,13 +87,14 @@ export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Docu
     isHidden: (path) => repository() !== undefined && ignored(path) !== undefined,
   });
   const allMentioned = lazily(() => mentioned(roots(), reader));
+  const files = lazily(() => flakeFiles({ dir, within: within() }, reader, () => [...allMentioned().keys()]));
   const wholeFlake = lazily(() => {
     const file = flake();
-    const files = flakeFiles({ dir, within: within() }, reader, () => [...allMentioned().keys()]);
-    return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files) : undefined;
+    return file.kind === 'text' ? openFlake(file.text, file.nix.parsed(), files()) : undefined;
   });
+  const untold = (attribute: string): UntoldModules | undefined => untoldModules(flake(), wholeFlake(), attribute);
   const graph = lazily(() => moduleGraph(roots(), reader));
-  return {
+  const documents: Documents = {
     flakePath,
     flake,
     wholeFlake,
@@ -95,7 +102,12 @@ export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Docu
     nix: (path) => nixFile(reader, path),
     modules: graph,
     hostModules: lazily(() => hostModulesIn(named(), graph, roots(), reader)),
-    untoldModules: (attribute) => untoldModules(flake(), wholeFlake(), attribute),
+    untoldModules: untold,
+    hostName: (host) =>
+      flake().kind === 'absent' || wholeFlake()?.ok === true
+        ? hostNameIn(wholeFlake(), untold(host.attribute), files(), host)
+        : undefined,
+    at: (other) => (other === dir ? documents : documentsOf({ dir: other, hosts, home }, reader)),
     mentioned: allMentioned,
     meantBy: (doubt) => [...meantBy(doubt, roots(), reader)],
     ignoredBy: ignored,
@@ -106,6 +118,7 @@ export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Docu
       return { files, from: files.flatMap(({ path, type }) => (type === 'file' ? [join(dir, `./${path}`)] : [])) };
     },
   };
+  return documents;
 }
 
 function* scratchFiles(path: AbsPath, dir: AbsPath, reader: Reader): Generator<ScratchFile> {

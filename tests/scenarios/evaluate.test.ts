@@ -118,6 +118,18 @@ describe('another end than the wished one', () => {
     expect(said(check)).toContain(words);
   });
 
+  test('another name of the machine', async () => {
+    await write('flake.nix', ONE);
+    await write(
+      'configuration.nix',
+      '{ networking.hostName = builtins.concatStringsSep "" [ "desk" "top" ]; nix.settings.experimental-features = [ "nix-command" "flakes" ]; system.stateVersion = "23.11"; }',
+    );
+    const check = await reflake('check');
+    await root(`cp /root/configuration.nix ${TREE}/configuration.nix`);
+    expectCode(check, 6);
+    expect(said(check)).toContain('the configuration names the machine "desktop", and the spec is for "nixos"');
+  });
+
   test('no host of the name', async () => {
     await write('flake.nix', ONE.replace('"nixos"', '"laptop"'));
     const check = await reflake('check');

@@ -8,6 +8,7 @@ import { attributesOf, callIn, settle } from '../nix-value/constant.ts';
 import * as made from '../nix-value/made.ts';
 import { listParts } from '../nix-value/read.ts';
 import type { Resolved } from '../nix-value/static.ts';
+import { type HostNameRead, hostNameOf } from './host-name.ts';
 import { inFile, isForeign, isHere, moduleBody, modulePath } from './module-item.ts';
 import { platformOf, type SystemRead } from './platform.ts';
 import { mergeAttrs, type SetNode } from './tree.ts';
@@ -50,6 +51,8 @@ export type OpenHost =
       readonly decl: HostDecl & { readonly kind: 'static' };
       /** As its modules say it too, those in other files among them. */
       readonly platform: (wished?: string) => SystemRead;
+      /** As its modules say it. */
+      readonly hostName: () => HostNameRead;
       /** The function that makes it, as it stands in flake.nix, and its argument; undefined where a helper calls it. */
       readonly call?: { readonly fn: Expr; readonly args: SetNode };
       /** The list literal in `modules` that belongs to this host alone. */
@@ -93,6 +96,7 @@ export function openHost(name: string, value: Bound): OpenHost {
       isHere(part.scope) &&
       (literal ? part.direct : isOwn(part) && modules !== undefined && isPassedOnce(modules, part.expr)),
   );
+  const isWhole = own.source?.tree.isWhole === true;
   const platform = (isDeep: boolean, wished?: string): SystemRead =>
     platformOf({ argument, args: args.entries, special, parts, isOwn, isDeep }, wished);
   return {
@@ -104,7 +108,8 @@ export function openHost(name: string, value: Bound): OpenHost {
       modules: parts.flatMap((part) => readPart(part, walk)),
       ...place,
     },
-    platform: (wished) => platform(own.source?.tree.isWhole === true, wished),
+    platform: (wished) => platform(isWhole, wished),
+    hostName: () => hostNameOf({ special, parts, isDeep: isWhole }),
     ...(call && literal && { call: { fn: call.fn, args: mergeAttrs(literal, settled.scope) } }),
     ...(list && { list: list.expr }),
     value,

@@ -15,7 +15,9 @@ const scratch = newScratch();
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** What is read; undefined members where the text does not tell. */
-function readHosts(files: Files): Record<string, { system?: string; modules?: readonly string[] } | undefined> {
+function readHosts(
+  files: Files,
+): Record<string, { system?: string; hostName?: string; modules?: readonly string[] } | undefined> {
   const open = openFiles(files);
   if (!open.ok) throw new Error(open.error.message);
   const place = hostsPlace(open.lambda, open.scope);
@@ -33,16 +35,25 @@ function readHosts(files: Files): Record<string, { system?: string; modules?: re
       }
       const isOpen = host.decl.modules.some(({ kind }) => kind === 'unknown');
       const modules = host.decl.modules.flatMap((one) => (one.kind === 'path' ? [plainModule(one.path)] : []));
-      return [name, { ...(system.kind === 'static' && { system: system.value }), ...(!isOpen && { modules }) }];
+      const named = host.hostName();
+      const hostName = named.kind === 'unset' ? 'nixos' : named.kind === 'static' ? named.value : undefined;
+      return [
+        name,
+        {
+          ...(hostName !== undefined && { hostName }),
+          ...(system.kind === 'static' && { system: system.value }),
+          ...(!isOpen && { modules }),
+        },
+      ];
     }),
   );
 }
 
 const plain = (evaluated: Evaluated): Evaluated =>
   Object.fromEntries(
-    Object.entries(evaluated).map(([name, { system, modules }]) => [
+    Object.entries(evaluated).map(([name, { modules, ...host }]) => [
       name,
-      { system, modules: modules.map(plainModule) },
+      { ...host, modules: modules.map(plainModule) },
     ]),
   );
 

@@ -16,7 +16,11 @@ interface Host {
   /** Who says the system. */
   readonly by: 'argument' | 'hardware' | 'inline' | 'both' | 'forced' | 'special';
   readonly extra: boolean;
+  /** Who says the host name, which is that of the host or another one. */
+  readonly named: (typeof NAMINGS)[number];
 }
+
+const NAMINGS = ['own', 'default', 'let', 'special', 'inline', 'forced', 'none'] as const;
 
 const SYSTEMS = ['x86_64-linux', 'aarch64-linux'] as const;
 
@@ -25,6 +29,7 @@ const host: fc.Arbitrary<Host> = fc.record({
   system: fc.constantFrom(...SYSTEMS),
   by: fc.constantFrom('argument', 'hardware', 'inline', 'both', 'forced', 'special'),
   extra: fc.boolean(),
+  named: fc.constantFrom(...NAMINGS),
 });
 
 const other = (system: string): string => (system === SYSTEMS[0] ? SYSTEMS[1] : SYSTEMS[0]);
@@ -33,12 +38,23 @@ const other = (system: string): string => (system === SYSTEMS[0] ? SYSTEMS[1] : 
 const argumentOf = ({ by, system }: Host): string | undefined =>
   by === 'argument' ? system : by === 'forced' ? other(system) : by === 'both' ? system : undefined;
 
+/** The definition in the host's own module. */
+const NAMED: Readonly<Record<Host['named'], (name: string) => string>> = {
+  own: (name) => `networking.hostName = "${name}";`,
+  default: (name) => `networking = { hostName = lib.mkDefault "${name}"; };`,
+  let: () => 'networking.hostName = "${who}";',
+  special: () => 'networking = { hostName = "on-${platform}"; };',
+  forced: (name) => `networking.hostName = "${name}";`,
+  inline: () => '',
+  none: () => '',
+};
+
 const filesOf = (hosts: readonly Host[]): Files =>
   Object.fromEntries(
-    hosts.flatMap(({ name, by, system }) => [
+    hosts.flatMap(({ name, by, system, named }) => [
       [
         `hosts/${name}/default.nix`,
-        `{ lib, ... }: { imports = [ ./hardware.nix ../../common.nix ]; networking.hostName = "${name}"; }`,
+        `{ lib, platform, ... }: ${named === 'let' ? `let who = "the-${name}"; in ` : ''}{ imports = [ ./hardware.nix ../../common.nix ]; ${NAMED[named](name)} }`,
       ],
       [
         `hosts/${name}/hardware.nix`,
@@ -58,8 +74,10 @@ const systemText = (one: Host): string => {
   const system = argumentOf(one);
   return system === undefined ? '' : `system = "${system}"; `;
 };
-const moreModules = ({ by, system, extra }: Host): string =>
-  `${by === 'inline' ? `{ nixpkgs.hostPlatform = "${system}"; } ` : ''}${extra ? './extra.nix ' : ''}`;
+const moreModules = ({ name, by, system, extra, named }: Host): string =>
+  `${by === 'inline' ? `{ nixpkgs.hostPlatform = "${system}"; } ` : ''}${extra ? './extra.nix ' : ''}${
+    named === 'inline' ? `{ networking.hostName = "in-${name}"; } ` : ''
+  }${named === 'forced' ? `({ lib, ... }: { networking.hostName = lib.mkForce "f-${name}"; }) ` : ''}`;
 
 const call = (one: Host, fn = 'nixpkgs.lib.nixosSystem'): string =>
   `${fn} { ${systemText(one)}specialArgs = { platform = "${one.system}"; }; modules = [ ./hosts/${one.name} ${moreModules(one)}]; }`;
@@ -200,8 +218,10 @@ export function filesIn(files: Files): FlakeFiles {
 
 export const openFiles = (files: Files): OpenedFlake => openFlake(files['flake.nix']!, undefined, filesIn(files));
 
-/** What Nix evaluates: of each host the system, and those of its modules that are paths, from the top of the flake. */
-export type Evaluated = Readonly<Record<string, { readonly system: string; readonly modules: readonly string[] }>>;
+/** What Nix evaluates: of each host system and name, and those of its modules that are paths, from the top of the flake. */
+export type Evaluated = Readonly<
+  Record<string, { readonly system: string; readonly hostName: string; readonly modules: readonly string[] }>
+>;
 
 const NIXPKGS = fileURLToPath(new URL('../../../fixtures/nixpkgs', import.meta.url));
 
@@ -243,6 +263,7 @@ export function evaluateFlakes(scratch: string, folder: string, flakes: readonly
           outputs = flake.outputs inputs;
         in builtins.mapAttrs (_: host: {
           system = platform host.config.nixpkgs.hostPlatform;
+          inherit (host.config.networking) hostName;
           modules = builtins.concatLists (map (show dir) host._module.args.modules);
         }) outputs.nixosConfigurations;
     in map observe [ ${dirs.join(' ')} ]`
