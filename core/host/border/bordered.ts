@@ -167,7 +167,7 @@ export function bordered(root: AbsPath): BorderedHost {
             () => listOfTheirs(path).map((name): Named => ({ name, entry: stat(below(path, name)) })),
           ),
     isOwned: (path, owner) => person !== undefined && lookerOf(person).isOwned(path, owner),
-    writtenAt: (path) => (isRootsFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
+    writtenAt: (path) => (isRootsFile(path) || isNoFile(path) ? own.writtenAt(path) : theirs(path).writtenAt(path)),
     // Another person's stamps are their word, and their answers are kept with their own rights: bytes are compared.
     stamp: () => undefined,
     treeHash: (path) =>
