@@ -171,17 +171,34 @@ function addCommand(cli: Argv, name: CommandName, act: Called): void {
       if (positional) command.positional(positional.name, forYargs(positional) as PositionalOptions);
       for (const [option, how] of Object.entries(options)) command.option(option, forYargs(how));
       return command.check((args) => {
-        const why = problem?.(args);
+        const why = givenTwice(name, args) ?? problem?.(args);
         if (why !== undefined) throw { usage: why } satisfies Usage;
         return true;
       });
     },
     handler: (args) => {
       const members = Object.keys(optionsOf(name)).map(memberOf);
-      return act(name, Object.fromEntries(members.map((member) => [member, args[member]])));
+      return act(
+        name,
+        Object.fromEntries(members.map((member) => [member, lastOf(args[member], isList(name, member))])),
+      );
     },
   });
 }
+
+/** The problem of an option that has one value and is given several; a switch may be repeated. */
+function givenTwice(command: CommandName, args: Readonly<Record<string, unknown>>): string | undefined {
+  const found = Object.entries(optionsOf(command)).find(
+    ([name, { array, type }]) => !array && type !== 'boolean' && Array.isArray(args[name]),
+  );
+  return found && `--${found[0]} is given more than once, and has one value`;
+}
+
+const isList = (command: CommandName, member: string): boolean =>
+  Object.entries(optionsOf(command)).some(([name, { array }]) => array === true && memberOf(name) === member);
+
+/** yargs makes a list of a switch that is repeated. */
+const lastOf = (value: unknown, list: boolean): unknown => (Array.isArray(value) && !list ? value.at(-1) : value);
 
 /** A copy: the types of yargs have no read-only lists. */
 const forYargs = (option: Option): YargsOptions =>

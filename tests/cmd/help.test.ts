@@ -102,6 +102,8 @@ describe('what was probably meant', () => {
     ['plan --colour always', 'unknown option --colour; did you mean --color?'],
     ['-x plan', 'unknown option -x\n'],
     ['plan -x', 'unknown option -x\n'],
+    ['check --spec a --spec b', '--spec is given more than once, and has one value\n'],
+    ['rollback --to 1 --to 2', '--to is given more than once, and has one value\n'],
     ['plan extra', 'unknown argument "extra": reflake help plan'],
   ])('%s', async (line, words) => {
     const { code, err } = await type(...line.split(' '));
