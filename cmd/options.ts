@@ -258,7 +258,20 @@ export const COMMANDS = {
   },
   check: {
     describe: 'the drift check for CI: exit 0 in sync, 2 drift',
-    options: { ...EVALUATE, strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' } },
+    options: {
+      ...EVALUATE,
+      strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' },
+      repo: {
+        type: 'boolean',
+        default: false,
+        describe:
+          'only the checkout that the spec lies in: no machine, Nix (but with --evaluate always), network or root',
+      },
+    },
+    examples: [
+      ['$0 check --repo --format github', 'on a pull request: files, hosts, lock and git'],
+      ['$0 check --repo --host web', 'of one host of a spec with several'],
+    ],
   },
   ack: {
     describe: 'accept what check finds: adds it to the spec',

@@ -107,12 +107,14 @@ const isHere = ({ machine }: Pick<Plan, 'machine'>, hosts: readonly string[] | u
 export const tallyOf = ({
   steps,
   leftOut,
+  notChecked = [],
   acknowledged = [],
-}: Pick<Plan, 'steps' | 'leftOut' | 'acknowledged'>): Counts =>
+}: Pick<Plan, 'steps' | 'leftOut' | 'notChecked' | 'acknowledged'>): Counts =>
   countsOf(
     steps.flatMap(({ verdicts }) => verdicts.map(({ verdict }) => verdict)),
     leftOut.length,
     acknowledged.length,
+    notChecked.length,
   );
 
 /** The finding of several providers for a missing configuration: the same words, so that it is told once. */

@@ -187,6 +187,8 @@ export interface Plan {
   readonly steps: readonly Omit<Step, 'blobs'>[];
   /** Wishes that --only and --skip leave out: no provider looked. Those of one of several hosts lie below /hosts/NAME. */
   readonly leftOut: readonly JsonPointer[];
+  /** Wishes of a machine, where only a checkout was looked at; in no step. Left out: none. */
+  readonly notChecked?: readonly JsonPointer[];
   /** Wishes that stay as they are, since all their findings are acknowledged: in no step. */
   readonly acknowledged?: readonly Acknowledged[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;

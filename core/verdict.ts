@@ -14,11 +14,13 @@ export interface Counts {
   readonly undecided: number;
   readonly blocked: number;
   readonly leftOut: number;
+  /** Wishes of a machine, where only a checkout was looked at; in no other number. Left out: none. */
+  readonly notChecked?: number;
   /** Wishes whose findings the spec acknowledges (`ack`); in no other number either. Left out: none. */
   readonly acknowledged?: number;
 }
 
-export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowledged = 0): Counts {
+export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowledged = 0, notChecked = 0): Counts {
   const number = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
   return {
     wishes: verdicts.length,
@@ -27,12 +29,14 @@ export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowle
     undecided: number('undecided'),
     blocked: number('blocked'),
     leftOut,
+    ...(notChecked > 0 && { notChecked }),
     ...(acknowledged > 0 && { acknowledged }),
   };
 }
 
 /** `9 wishes: 8 hold, 1 undecided`; `3 wishes: 3 hold; 6 left out`. */
-export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut, acknowledged = 0 }: Counts): string {
+export function tallyWords(counts: Counts): string {
+  const { wishes, hold, differ, undecided, blocked, leftOut, notChecked = 0, acknowledged = 0 } = counts;
   const parts = [
     [hold, hold === 1 ? 'holds' : 'hold'],
     [differ, differ === 1 ? 'differs' : 'differ'],
@@ -42,6 +46,7 @@ export function tallyWords({ wishes, hold, differ, undecided, blocked, leftOut, 
   const told = parts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`);
   const all = `${wishes} ${wishes === 1 ? 'wish' : 'wishes'}`;
   const rest = leftOut === 0 ? '' : `; ${leftOut} left out`;
+  const blind = notChecked === 0 ? '' : `; ${notChecked} not checked`;
   const known = acknowledged === 0 ? '' : `; ${acknowledged} acknowledged`;
-  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}${known}`;
+  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}${blind}${known}`;
 }

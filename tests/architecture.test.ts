@@ -16,6 +16,7 @@ const FLOORS = [
   'cmd/commands',
   'cmd/init',
   'cmd/proving',
+  'cmd/applying',
   'cmd/session',
   'cmd/report/formats',
   'cmd/report',

@@ -23,19 +23,19 @@ import { execute } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
 import type { Counts } from '../../core/verdict.ts';
 import { PROVIDERS } from '../../providers/index.ts';
-import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../applying/apply-mutex.ts';
+import { onceGitRests } from '../applying/git-rests.ts';
+import { type KeepOptions, keepWithin, limitsOf } from '../applying/keep.ts';
+import { missingRights } from '../applying/rights.ts';
+import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../applying/transaction.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import { filesFor } from '../session/files.ts';
-import { onceGitRests } from '../session/git-rests.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
-import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
 import { loadPlan, sameId } from '../session/plan-file.ts';
 import { DECLINED, LEFT } from '../session/question.ts';
-import { missingRights } from '../session/rights.ts';
 import type { Reporting } from '../session/run.ts';
 import { openSession, type Session } from '../session/session.ts';
 import { standingAfter } from '../session/standing.ts';
-import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { authorOf, doubtAbout } from '../session/trust.ts';
 
 export interface ApplyOptions extends GlobalOptions, MutexOptions, KeepOptions {

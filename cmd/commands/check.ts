@@ -11,6 +11,8 @@ export interface CheckOptions extends GlobalOptions {
   readonly evaluate: EvaluatePolicy;
   /** Undecided wishes count as drift too. */
   readonly strict: boolean;
+  /** Looks at the checkout alone. */
+  readonly repo: boolean;
 }
 
 export async function checkCommand(options: CheckOptions, io: Io, reporting: Reporting): Promise<End> {
@@ -21,7 +23,8 @@ export async function checkCommand(options: CheckOptions, io: Io, reporting: Rep
   for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
   const { plan, isPartial } = await session.plan(session.report, { bytes: false });
   for (const diagnostic of session.idleAcks(plan)) session.report({ type: 'diagnostic', diagnostic });
-  session.report({ type: 'planned', plan, isPartial });
+  // A plan without a machine is nothing that could be applied.
+  session.report({ type: 'planned', plan, isPartial: isPartial || options.repo });
   const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
   return { exit: exitOfAnswers(answers, options.strict), verdicts: tallyOf(plan) };
 }

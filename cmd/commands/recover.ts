@@ -3,12 +3,12 @@
 import { stoppedBy } from '../../core/machine/failure.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
 import type { Outcome } from '../../core/model.ts';
-import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../applying/apply-mutex.ts';
+import { endOf, surroundings, undoUnfinished } from '../applying/transaction.ts';
 import { type End, EXIT, exitOfOutcome } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, placeOf } from '../session/session.ts';
-import { endOf, surroundings, undoUnfinished } from '../session/transaction.ts';
 
 /** An undone apply is success here. */
 const exitOf = (outcome: Outcome): number => (exitOfOutcome(outcome) === EXIT.stuck ? EXIT.stuck : EXIT.ok);

@@ -32,15 +32,15 @@ import {
 } from '../../core/transaction/history.ts';
 import { checkPreconditions } from '../../core/transaction/preconditions.ts';
 import { rollbackPlan } from '../../core/transaction/rollback-plan.ts';
-import { dirsOf, type MutexOptions, underMutex } from '../session/apply-mutex.ts';
+import { dirsOf, type MutexOptions, underMutex } from '../applying/apply-mutex.ts';
+import { type KeepOptions, keepWithin, limitsOf } from '../applying/keep.ts';
+import { missingRights } from '../applying/rights.ts';
+import { endOf, recoverFirst, surroundings, unlessStopped } from '../applying/transaction.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
-import { type KeepOptions, keepWithin, limitsOf } from '../session/keep.ts';
-import { missingRights } from '../session/rights.ts';
 import { hasRootsApplies, rootsOwn } from '../session/roots-applies.ts';
 import type { Reporting } from '../session/run.ts';
 import { aboutMachine, listenerFor, type Place, placeOf } from '../session/session.ts';
-import { endOf, recoverFirst, surroundings, unlessStopped } from '../session/transaction.ts';
 import { confirm, stamp, unconfirmed } from './apply.ts';
 import { noSuchApply } from './history.ts';
 

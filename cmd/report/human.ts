@@ -151,6 +151,7 @@ export function humanReporter(options: Screen): Reporter {
       verdicts !== undefined &&
       verdicts.hold === verdicts.wishes &&
       verdicts.leftOut === 0 &&
+      verdicts.notChecked === undefined &&
       verdicts.acknowledged === undefined &&
       !('kept' in outcome);
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';

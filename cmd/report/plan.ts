@@ -39,7 +39,8 @@ const STYLE: Readonly<Record<Sign, Style>> = { '+': 'add', '~': 'change', '-': '
 export function planScreen(plan: Plan, words: PlanWords, theme: Theme): string {
   const rows = rowsOf(plan);
   const dot = theme.show(' · ');
-  const head = theme.paint('bold', [plan.host.name, plan.host.system, words.spec].map(theme.show).join(dot));
+  const title = [plan.host.name, plan.host.system, words.spec].filter((word) => word !== '');
+  const head = theme.paint('bold', title.map(theme.show).join(dot));
   const rights = rows.map((row) => (theme.columns < ROOMY ? '' : theme.show(rightOf(row))));
   const rightWidth = Math.max(0, ...rights.map(stringWidth));
   const body = rows.flatMap((row, at) => rowLines(row, rights[at]!, theme.columns - rightWidth, words, theme));
@@ -89,10 +90,10 @@ export const shortId = (plan: Pick<Plan, 'id'>): string => plan.id.slice('sha256
  * `No changes: 8 of 9 wishes hold (0.04 s); undecided: features.`
  */
 export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: Theme): string {
-  const { wishes, hold, leftOut, acknowledged = 0 } = tallyOf(plan);
+  const { wishes, hold, leftOut, notChecked = 0, acknowledged = 0 } = tallyOf(plan);
   const time = `(${seconds.toFixed(2)} s)`;
   const head = theme.paint('done', 'No changes:');
-  if (hold === wishes && leftOut === 0 && acknowledged === 0)
+  if (hold === wishes && leftOut === 0 && notChecked === 0 && acknowledged === 0)
     return `${head} ${theme.show(plan.host.name)} matches ${theme.show(spec)} ${time}.`;
   const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
   const those = (verdict: Verdict): string => {
@@ -101,11 +102,20 @@ export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: The
   };
   const named = `${those('undecided')}${those('blocked')}`;
   const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
+  const blind = notChecked === 0 ? '' : `; not checked: ${notCheckedWords(plan, theme)}`;
   const known = (plan.acknowledged ?? []).map((one) => theme.show(pointerWords(keyOf(one))));
   const left = known.length === 0 ? '' : `; acknowledged: ${known.join(', ')}`;
-  const all = wishes + leftOut + acknowledged;
-  return `${theme.paint('bold', 'No changes:')} ${hold} of ${all} wishes hold ${time}${named}${out}${left}.`;
+  const all = wishes + leftOut + notChecked + acknowledged;
+  return `${theme.paint('bold', 'No changes:')} ${hold} of ${all} wishes hold ${time}${named}${out}${blind}${left}.`;
 }
+
+/** `config.path, features (without a machine)`; of many only how many. */
+function notCheckedWords({ notChecked = [] }: Plan, theme: Theme): string {
+  const named =
+    notChecked.length > MOST_NAMED ? `${notChecked.length} wishes` : notChecked.map(pointerWords).join(', ');
+  return theme.show(`${named} (without a machine)`);
+}
+const MOST_NAMED = 6;
 
 /** `acknowledged until 2027-03-01: features (vendor pin)`, one line for each wish. */
 export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>

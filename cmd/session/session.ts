@@ -16,20 +16,21 @@ import type { Host } from '../../core/machine/host.ts';
 import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { StateStore } from '../../core/machine/state-store.ts';
-import type { Digest, Owner, Person, Plan } from '../../core/model.ts';
-import { type AbsPath, absolute, isWithin, ROOT } from '../../core/path.ts';
+import type { Digest, HostFacts, Owner, Person, Plan } from '../../core/model.ts';
+import { type AbsPath, absolute, isWithin, parent, ROOT } from '../../core/path.ts';
 import { idleIn } from '../../core/plan/acknowledge.ts';
 import { type Listener, type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
-import { IMPLIED, wishesOf } from '../../core/spec/leaves.ts';
+import type { Hosts, Spec } from '../../core/spec/hosts.ts';
+import { IMPLIED, machineWishesOf, wishesOf } from '../../core/spec/leaves.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { chooseHost } from '../../core/spec/which-host.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { PROVIDERS } from '../../providers/index.ts';
+import { atCheckout, checkoutOf, withoutMachine } from './checkout.ts';
 import { type End, exitOfProblems } from './exit.ts';
 import { filesFor } from './files.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
@@ -97,9 +98,15 @@ async function hostAt(root: AbsPath): Promise<Host | BorderedHost> {
   return bordered(root);
 }
 
+interface SessionOptions extends GlobalOptions {
+  readonly evaluate?: EvaluatePolicy;
+  /** The checkout is the configuration, and no machine is looked at. */
+  readonly repo?: boolean;
+}
+
 /** Reads and checks the spec; says what is wrong with it. */
 export async function openSession(
-  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
+  options: SessionOptions,
   io: Io,
   reporting: Reporting,
   saved?: string,
@@ -113,8 +120,8 @@ export async function openSession(
 /** A session with a spec that was read, or that is still to be written. */
 export async function sessionOf(
   { spec, file, text, limits }: FoundAndLoaded,
-  place: Place,
-  options: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
+  opened: Place,
+  options: SessionOptions,
   io: Io,
   reporting: Reporting,
   saved?: string,
@@ -122,22 +129,28 @@ export async function sessionOf(
   const { report, learn } = reporting;
   // Wishes of another user's spec are limited to that user's rights.
   const caller = limits !== undefined && isRoot() ? limits : callerOf(io.env);
-  const isRunning = place.root === '/';
+  const isRunning = opened.root === '/';
   const now = Math.floor(Date.now() / 1000);
-  const choice = chooseHost(spec.hosts, place.host.facts, isRunning, options.host);
-  if (choice.kind === 'open') throw { usage: choice.why } satisfies Usage;
-  const { view, isMachine } = choice;
-  const person = await personFor(place.host, view.spec, caller, isRunning);
+  const specDir = parent(absolute(resolvePath(io.cwd, file)));
+  const checkout = options.repo ? checkoutOf(options, spec.hosts, specDir, opened.host) : undefined;
+  const place = checkout === undefined ? opened : { ...opened, host: withoutMachine(opened.host, checkout) };
+  const choice = checkout ?? machineChosen(spec.hosts, place.host.facts, isRunning, options.host);
+  const { hosts, view } = choice;
+  const isMachine = 'isMachine' in choice && choice.isMachine;
+  const here = (one: Spec): Spec => (checkout === undefined ? one : atCheckout(one, checkout));
+  const person = await personFor(place.host, here(view.spec), caller, isRunning);
   const recorded = recordedMachine(options, place);
   const allow = { downgrade: options.allowDowngrade, rename: options.allowRename };
-  const about = { hosts: spec.hosts, key: view.key, isMachine };
+  // What is of a machine can't be chosen where there is none.
+  const providers = checkout === undefined ? PROVIDERS : PROVIDERS.filter(({ ofMachine }) => !ofMachine);
+  const about = { hosts, key: view.key, isMachine };
   const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow, ...about };
-  const { isSelected, spec: selected } = selectionOf(options, view.spec, PROVIDERS, spec.hosts.gone);
+  const { isSelected, spec: selected } = selectionOf(options, here(view.spec), providers, hosts.gone);
   const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };
   if (!resolved.ok) return say(resolved.diagnostics, sources, reporting);
   const { wishes } = resolved;
-  const beyond = limits === undefined ? [] : beyondLimits(wishes, limits, place.host);
+  const beyond = limits === undefined || checkout !== undefined ? [] : beyondLimits(wishes, limits, place.host);
   if (beyond.length > 0) return say(beyond, sources, reporting);
   const shown =
     'seenBy' in place.host && caller.uid !== 0
@@ -165,16 +178,25 @@ export async function sessionOf(
     mayRead,
     report,
     // Of a part of the wishes nothing says that an acknowledgement is idle.
-    idleAcks: (plan) => (options.only || options.skip ? [] : idleIn(plan, wishes)),
+    idleAcks: (plan) => (options.only || options.skip ? [] : idleIn(plan, wishes, checkout !== undefined)),
     plan: async (told, how) => {
       place.host.refresh();
       const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());
-      const { evaluate = 'never' } = options;
-      const selection = { isSelected, leaves: wishesOf({ ...wishes, spec: view.spec }), presumed, evaluate, ...how };
-      return await plan(wishes, spec.digest, place.host, PROVIDERS, told, selection);
+      const { evaluate = 'never' } = checkout ?? options;
+      const leaves = wishesOf({ ...wishes, spec: view.spec });
+      const notChecked = checkout === undefined ? [] : machineWishesOf(hosts.views);
+      const selection = { isSelected, leaves, notChecked, presumed, evaluate, ...how };
+      return await plan(wishes, spec.digest, place.host, providers, told, selection);
     },
   };
   return { ok: true, session };
+}
+
+/** Throws usage where no host of the spec is clearly meant. */
+function machineChosen(hosts: Hosts, facts: HostFacts, isRunning: boolean, wanted: string | undefined) {
+  const choice = chooseHost(hosts, facts, isRunning, wanted);
+  if (choice.kind === 'open') throw { usage: choice.why } satisfies Usage;
+  return { ...choice, hosts };
 }
 
 /** The place of a wish; of an implied one that of what implies it, and of a host's without a word of it that of its name. */

@@ -83,18 +83,19 @@ const isIdentified = (finding: Finding): finding is Identified =>
 
 /**
  * Warnings for acknowledgements that do nothing: nothing like it is found any more, or its last day is over and the
- * finding is still there. `plan`: of all wishes.
+ * finding is still there. `plan`: of all wishes; where it is not (`isPart`), nothing says that the first is so.
  */
 export function idleIn(
   { steps, acknowledged = [] }: Pick<Plan, 'steps' | 'acknowledged'>,
   { spec: { ack = [] }, now }: Pick<Wishes, 'spec' | 'now'>,
+  isPart = false,
 ): readonly Diagnostic[] {
   const today = dayOf(now);
   const all = [...steps.flatMap(({ findings }) => findings), ...acknowledged.flatMap(({ findings }) => findings)];
   return ack.flatMap(({ finding, reason, until }, index): Diagnostic[] => {
     const isFound = all.some(({ id }) => id?.startsWith(finding));
     const isOver = until !== undefined && until < today;
-    if (isFound && !isOver) return [];
+    if (isFound ? !isOver : isPart) return [];
     const name = `the acknowledgement "${reason}"`;
     const [summary, hint] = isFound
       ? [`${name} ended on ${until}, and what it is about is still there`, 'mend it, or give a later day']

@@ -28,6 +28,7 @@ const idOf = ({ version, spec, host, readSet, steps, blobs }: Omit<Plan, 'id' | 
 const evidenceOf = ({
   steps,
   leftOut,
+  notChecked,
   acknowledged,
   machine,
   proof,
@@ -35,6 +36,7 @@ const evidenceOf = ({
   digestOfJson({
     steps: steps.map(({ provider, verdicts, findings }) => ({ provider, verdicts, findings })),
     leftOut,
+    ...(notChecked && { notChecked }),
     ...(acknowledged && { acknowledged }),
     ...(machine !== undefined && { machine }),
     ...(proof && { proof }),

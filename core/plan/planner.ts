@@ -3,6 +3,7 @@
 
 import { digestOf } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
+import type { JsonPointer } from '../diagnostic.ts';
 import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { Reporter } from '../event.ts';
 import { asFinding } from '../finding.ts';
@@ -32,6 +33,8 @@ export interface Selection {
   readonly isSelected?: (name: string) => boolean;
   /** All wishes that are counted, with those that no selected provider looks at. Default: those of the spec in `wishes`. */
   readonly leaves?: readonly Leaf[];
+  /** Wishes that can't be looked at here, to be told with the plan. Default: none. */
+  readonly notChecked?: readonly JsonPointer[];
   /** When Nix is asked about what the texts leave open. Default: never. */
   readonly evaluate?: EvaluatePolicy;
   /** Puts that are taken as done before the first look, and are in no edit. */
@@ -78,7 +81,14 @@ async function planOnce(
   reader: Reader,
   providers: readonly AnyProvider[],
   report: Reporter,
-  { isSelected = () => true, bytes = true, leaves = wishesOf(wishes), presumed = [], evaluate = 'never' }: Selection,
+  {
+    isSelected = () => true,
+    bytes = true,
+    leaves = wishesOf(wishes),
+    notChecked = [],
+    presumed = [],
+    evaluate = 'never',
+  }: Selection,
 ): Promise<Planned> {
   const sparing = bytes ? undefined : withoutBytes(reader);
   const recorded = recording(sparing?.reader ?? reader);
@@ -154,6 +164,7 @@ async function planOnce(
     readSet,
     steps,
     leftOut,
+    ...(notChecked.length > 0 && { notChecked }),
     blobs,
   });
   return { plan: made, isPartial, stage, documents };

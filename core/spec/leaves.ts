@@ -3,7 +3,7 @@
 
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, toPointer } from '../formats/json-pointer.ts';
-import { isOfHost, isOfRepository, type Leaf } from '../leaf.ts';
+import { isOfHost, isOfRepository, keyOf, type Leaf } from '../leaf.ts';
 import type { HostView, Spec } from './hosts.ts';
 
 /** A pointer in which a `*` stands for one key, and a `**` at its end for one or more. */
@@ -74,6 +74,14 @@ export function wishesOf({ spec, key, hosts, gone, isMachine }: Among): readonly
     ...shared.map((wish) => ({ wish })),
   ];
 }
+
+/** What a checkout can't tell of these hosts: the wishes of their machines, by `keyOf`. */
+export const machineWishesOf = (hosts: readonly HostView[]): readonly JsonPointer[] =>
+  hosts.flatMap(({ key, spec }) =>
+    leavesOf(spec)
+      .filter((wish) => !isOfRepository(wish))
+      .map((wish) => keyOf({ wish, ...(key !== undefined && { host: key }) })),
+  );
 
 export function isMatch(pointer: JsonPointer, pattern: Pattern): boolean {
   const [keys, wanted] = [fromPointer(pointer), fromPointer(pattern)];

@@ -21,7 +21,9 @@ export function chooseHost(hosts: Hosts, facts: HostFacts, isRunning: boolean, w
   const isSeveral = only.key !== undefined;
   if (wanted !== undefined && wanted !== ALL) {
     const named = views.find((view) => nameOf(view) === wanted);
-    return named === undefined ? unknown(wanted, hosts) : { kind: 'chosen', view: named, isMachine: true };
+    return named === undefined
+      ? { kind: 'open', why: unknownWords(wanted, hosts) }
+      : { kind: 'chosen', view: named, isMachine: true };
   }
   if (!isSeveral) return { kind: 'chosen', view: only, isMachine: wanted === undefined };
   const matching = matches(views, facts, isRunning);
@@ -42,6 +44,18 @@ export function chooseHost(hosts: Hosts, facts: HostFacts, isRunning: boolean, w
         ? `this machine, ${machineWords(facts)}, is none of the hosts of the spec: ${listed(views)}; say which it is to be: --host NAME, or look only at the repository: --host all`
         : `this machine, ${machineWords(facts)}, may be any of ${listed(matching)}; say which: --host NAME`,
   };
+}
+
+/** Without a machine: the host that --host names, or all of them. Those that are gone belong to all. */
+export function hostsNamed(
+  hosts: Hosts,
+  wanted = ALL,
+): { readonly ok: true; readonly hosts: Hosts } | { readonly ok: false; readonly why: string } {
+  if (wanted === ALL) return { ok: true, hosts };
+  const named = hosts.views.find((view) => nameOf(view) === wanted);
+  return named === undefined
+    ? { ok: false, why: unknownWords(wanted, hosts) }
+    : { ok: true, hosts: { views: [named], gone: [] } };
 }
 
 /** The hosts of the machine's name; where several are, those of its system. */
@@ -69,9 +83,9 @@ function listed(views: readonly HostView[]): string {
   return views.length > MOST_NAMES ? `${some}, …` : some;
 }
 
-function unknown(wanted: string, { views, gone }: Hosts): Choice {
+function unknownWords(wanted: string, { views, gone }: Hosts): string {
   const near = closest(wanted, views.map(nameOf));
   const what = gone.includes(wanted) ? 'the spec says that it is gone' : 'the spec has no such host';
   const hint = near === undefined ? `its hosts are ${listed(views)}` : `did you mean ${JSON.stringify(near)}?`;
-  return { kind: 'open', why: `--host ${JSON.stringify(wanted)}: ${what}; ${hint}` };
+  return `--host ${JSON.stringify(wanted)}: ${what}; ${hint}`;
 }

@@ -42,7 +42,7 @@ function reflake(...words: readonly string[]): { readonly code: number | null; r
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
   for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
-  expect(lines[0]).toEqual({ type: 'version', format: '2.1' });
+  expect(lines[0]).toEqual({ type: 'version', format: '2.2' });
   expect(lines.at(-1)).toMatchObject({ type: 'ended', exit: ran.status });
   expect(lines.filter(({ type }) => type === 'ended')).toHaveLength(1);
   return { code: ran.status, lines };

@@ -22,9 +22,12 @@ interface Case {
   readonly text: string;
 }
 
-/** What differs is a failure; what could not be looked at an error; what is undecided, acknowledged or left out is skipped. */
+/**
+ * What differs is a failure; what could not be looked at an error; what is undecided, acknowledged, left out or not
+ * checked is skipped.
+ */
 export function junitOf(report: Report): string {
-  const { host, verb, seconds, endedAt, acknowledged, leftOut } = report;
+  const { host, verb, seconds, endedAt, acknowledged, leftOut, notChecked } = report;
   const told = new Map<string, Item[]>();
   for (const item of report.items) for (const wish of item.wishes) told.set(wish, [...(told.get(wish) ?? []), item]);
   const wishes = new Set(report.answers.map(keyOf));
@@ -32,6 +35,9 @@ export function junitOf(report: Report): string {
     ...report.answers.map((answer) => caseOf(answer, told.get(keyOf(answer)) ?? [], report)),
     ...acknowledged.map((one) => skipped('acknowledged', keyOf(one), `acknowledged: ${acknowledgedWords(one)}`)),
     ...leftOut.map((wish) => skipped('left out', wish, 'left out by --only or --skip')),
+    ...notChecked.map((wish) =>
+      skipped('not checked', wish, 'not checked: a wish of the machine, and this is a checkout'),
+    ),
     // What ended the command, or belongs to no wish that was answered, and is an error.
     ...report.items
       .filter(({ level, wish }) => level === 'error' && !(wish !== undefined && wishes.has(wish)))

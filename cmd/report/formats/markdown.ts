@@ -82,6 +82,7 @@ function headOf(report: Report): string {
     counts.undecided,
     counts.blocked,
     counts.leftOut,
+    counts.notChecked ?? 0,
     counts.acknowledged ?? 0,
   ];
   return [
@@ -91,8 +92,8 @@ function headOf(report: Report): string {
     ...(numbers === undefined
       ? []
       : [
-          '| host | wishes | hold | differ | undecided | blocked | left out | acknowledged |',
-          '|---|--:|--:|--:|--:|--:|--:|--:|',
+          '| host | wishes | hold | differ | undecided | blocked | left out | not checked | acknowledged |',
+          '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
           `| ${prose(escapeLine(host ?? ''))} | ${numbers.join(' | ')} |`,
           '',
         ]),

@@ -19,6 +19,7 @@ export function metricsOf(report: Report): string {
     undecided: counts.undecided,
     blocked: counts.blocked,
     left_out: counts.leftOut,
+    not_checked: counts.notChecked ?? 0,
     acknowledged: counts.acknowledged ?? 0,
   };
   const levels = { error: 0, warning: 0, note: 0 };

@@ -26,6 +26,8 @@ export interface Report {
   readonly answers: readonly (Answer & { readonly provider: string })[];
   readonly acknowledged: readonly Acknowledged[];
   readonly leftOut: readonly string[];
+  /** Wishes of a machine, where only a checkout was looked at. */
+  readonly notChecked: readonly string[];
   /** How many findings the plan mends in which way. */
   readonly actions: Readonly<Record<string, number>>;
   /** Of the plan, where it is what an apply would do. */
@@ -78,6 +80,7 @@ function reportOf(
     answers: (plan?.steps ?? []).flatMap(({ provider, verdicts: all }) => all.map((one) => ({ ...one, provider }))),
     acknowledged: plan?.acknowledged ?? [],
     leftOut: plan?.leftOut ?? [],
+    notChecked: plan?.notChecked ?? [],
     actions,
     ...(plan && { host: plan.host.name }),
     ...(verdicts && { counts: verdicts }),
@@ -95,12 +98,12 @@ export function stateOf({ counts, exit }: Pick<Report, 'counts' | 'exit'>): 'in 
 
 /** `nixos differs from reflake.yaml.`, on one line. */
 export function verdictLine(report: Report): string {
-  const { host, spec, exit, verb } = report;
+  const { host, spec, exit, verb, counts } = report;
   const name = escapeLine(host ?? 'the machine');
   const file = escapeLine(spec === '' ? 'the spec' : spec);
   if (verb === 'validate') return exit === 0 ? `${file} is valid.` : `${file} is not valid.`;
   return {
-    'in sync': `${name} matches ${file}.`,
+    'in sync': `${name} matches ${file}${counts?.notChecked ? ', as far as a checkout tells' : ''}.`,
     drift: `${name} differs from ${file}.`,
     open: `${name}: nothing is known to differ from ${file}, but not all is known to match.`,
     failed: `${name} could not be checked against ${file} (exit ${exit}).`,

@@ -4,8 +4,8 @@ import type { Reporter } from '../../core/event.ts';
 import type { Plan } from '../../core/model.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { editsOf } from '../../core/plan/edits.ts';
-import type { Io } from './io.ts';
-import type { Session } from './session.ts';
+import type { Io } from '../session/io.ts';
+import type { Session } from '../session/session.ts';
 
 /**
  * The plan to carry out, made anew by `again` if it met a git at work that has ended since. A git that goes on is a hindrance

@@ -1,6 +1,6 @@
 // An apply that meets a running git waits a little and plans again, or reports it.
 import { describe, expect, test } from '@jest/globals';
-import { onceGitRests } from '../../../cmd/session/git-rests.ts';
+import { onceGitRests } from '../../../cmd/applying/git-rests.ts';
 import type { Io } from '../../../cmd/session/io.ts';
 import type { Session } from '../../../cmd/session/session.ts';
 import { ABSENT, type Edit, type Entry, type Finding, type Plan } from '../../../core/model.ts';

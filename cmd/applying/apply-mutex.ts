@@ -11,9 +11,9 @@ import type { Held, Mutex, StateStore } from '../../core/machine/state-store.ts'
 import { type AbsPath, absolute } from '../../core/path.ts';
 import type { RecordedApply } from '../../core/transaction/history.ts';
 import { load } from '../../core/transaction/journal.ts';
-import { type End, EXIT } from './exit.ts';
-import type { Io, Usage } from './io.ts';
-import type { Place } from './session.ts';
+import { type End, EXIT } from '../session/exit.ts';
+import type { Io, Usage } from '../session/io.ts';
+import type { Place } from '../session/session.ts';
 import { endOf, now } from './transaction.ts';
 
 /** How long to wait for another apply, as typed: `60s`, `5m`. */

@@ -1,8 +1,8 @@
 // A command that needs root says so before it writes anything; to move another user's tree needs root too.
 import { expect, test } from '@jest/globals';
-import { missingRights } from '../../cmd/session/rights.ts';
-import type { Edit, Entry, Owner } from '../../core/model.ts';
-import { absolute } from '../../core/path.ts';
+import { missingRights } from '../../../cmd/applying/rights.ts';
+import type { Edit, Entry, Owner } from '../../../core/model.ts';
+import { absolute } from '../../../core/path.ts';
 
 const ME: Owner = { uid: 1234, gid: 1234 };
 const ROOT: Owner = { uid: 0, gid: 0 };

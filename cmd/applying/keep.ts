@@ -5,7 +5,7 @@ import type { Outcome } from '../../core/model.ts';
 import { publishIndex } from '../../core/transaction/apply-index.ts';
 import type { Surroundings } from '../../core/transaction/execution.ts';
 import { LIMITS, type Limits, prune } from '../../core/transaction/retention.ts';
-import type { Usage } from './io.ts';
+import type { Usage } from '../session/io.ts';
 
 /** As typed. */
 export interface KeepOptions {

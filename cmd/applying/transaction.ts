@@ -7,10 +7,10 @@ import type { Outcome } from '../../core/model.ts';
 import type { Surroundings } from '../../core/transaction/execution.ts';
 import { recover } from '../../core/transaction/executor.ts';
 import { activationBegun, activationEnded, load, noteActivated } from '../../core/transaction/journal.ts';
-import { type End, EXIT, exitOfOutcome } from './exit.ts';
-import type { GlobalOptions, Io } from './io.ts';
+import { type End, EXIT, exitOfOutcome } from '../session/exit.ts';
+import type { GlobalOptions, Io } from '../session/io.ts';
+import type { Place, Session } from '../session/session.ts';
 import { keepIndex } from './keep.ts';
-import type { Place, Session } from './session.ts';
 
 /** The executor's surroundings. A signal that comes during the last look is heard before the commit. */
 export function surroundings(
