@@ -20,6 +20,14 @@ export type Change =
   /** The derivation differs, and what was read does not tell in what. */
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** Where a module sets an option. `file` is its path in the tree; line and column count from 1. */
+export interface OptionPlace {
+  readonly option: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 /** A change and where it is. */
 export interface Cause {
   readonly change: Change;
@@ -29,6 +37,8 @@ export interface Cause {
   readonly places: number;
   /** How many of the derivations that differ stand on it, themselves included. */
   readonly reach: number;
+  /** The option whose name or value stands in the change; a hint, where exactly one does. */
+  readonly told?: OptionPlace;
 }
 
 /** An option that both sides were given alike, and its value on each; `null`: it has none there. */
@@ -96,6 +106,7 @@ export type ComparedRow =
       readonly hosts: readonly string[];
       readonly way: readonly string[];
       readonly change: Change;
+      readonly told?: OptionPlace;
     }
   | { readonly kind: 'option'; readonly hosts: readonly string[]; readonly option: ForcedOption }
   | { readonly kind: 'not proven'; readonly hosts: readonly string[]; readonly why: string; readonly hint: string };

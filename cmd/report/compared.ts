@@ -2,7 +2,7 @@
 
 import type { Compared, ComparedRow } from '../../core/proven.ts';
 import type { Theme } from './colour.ts';
-import { changeText, counted, optionText, wayText } from './proof.ts';
+import { causeText, counted, optionText, wayText } from './proof.ts';
 import { padEnd, wrap } from './width.ts';
 
 export function comparedScreen(compared: Compared, theme: Theme): string {
@@ -44,7 +44,7 @@ function hostsText({ hosts }: ComparedRow): string {
 function rowText(row: ComparedRow): string {
   switch (row.kind) {
     case 'cause':
-      return `${wayText(row)}: ${changeText(row.change)}`;
+      return `${wayText(row)}: ${causeText(row)}`;
     case 'option':
       return `the same but for ${optionText(row.option)}`;
     case 'not proven':

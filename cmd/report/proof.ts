@@ -1,6 +1,6 @@
 // The screen of a proof, and its lines for a log: both sides, the verdict, the options that were forced alike, the causes.
 
-import type { Cause, Change, ChangedLines, ForcedOption, Proof } from '../../core/proven.ts';
+import type { Cause, Change, ChangedLines, ForcedOption, OptionPlace, Proof } from '../../core/proven.ts';
 import type { Theme } from './colour.ts';
 import { shortSystem } from './names.ts';
 import { padEnd, truncate, wrap } from './width.ts';
@@ -49,7 +49,7 @@ export function proofLog({ verdict, host, first, second }: Proof, theme: Theme):
       return [
         line(`${head}: ${counted(verdict.causes.length, 'cause')}, ${verdict.id.slice(7, 15)} (${sides})`),
         ...verdict.options.map((one) => line(`proof ${host}: option ${optionText(one)}`)),
-        ...verdict.causes.map((cause) => line(`proof ${host}: ${wayText(cause)}: ${changeText(cause.change)}`)),
+        ...verdict.causes.map((cause) => line(`proof ${host}: ${wayText(cause)}: ${causeText(cause)}`)),
       ].join('\n');
     case 'not proven':
       return line(`${head}: ${failedLabel(verdict.side, first.label, second.label)}: ${verdict.why}; ${verdict.hint}`);
@@ -117,11 +117,12 @@ function optionLines(options: readonly ForcedOption[], theme: Theme): readonly s
 }
 
 function causeLines(cause: Cause, number: number, theme: Theme): readonly string[] {
-  const { change, places, reach } = cause;
+  const { change, places, reach, told } = cause;
   const also = places > 1 ? ` and ${places - 1} more` : '';
   const standing = reach > 1 ? theme.paint('dim', theme.show(`  ${reach} derivations stand on it`)) : '';
   const head = `  ${String(number).padStart(2)}  ${theme.paint('bold', theme.show(`${wayText(cause)}${also}`))}${standing}`;
-  return [head, ...changeLines(change, theme).map((line) => `      ${line}`)];
+  const place = told === undefined ? [] : [theme.paint('dim', theme.show(toldText(told)))];
+  return [head, ...[...changeLines(change, theme), ...place].map((line) => `      ${line}`)];
 }
 
 function changeLines(change: Change, theme: Theme): readonly string[] {
@@ -160,6 +161,14 @@ function linesOf(
 /** `etc › unit-sshd.service › sshd_config`. */
 export const wayText = ({ way }: Pick<Cause, 'way'>): string =>
   way.length === 0 ? 'the system itself' : way.join(' › ');
+
+/** Where the configuration names what changed. */
+export const toldText = ({ option, file, line, column }: OptionPlace): string =>
+  `see ${option}, ${file}:${line}:${column}`;
+
+/** In one line, with the place. */
+export const causeText = ({ change, told }: Pick<Cause, 'change' | 'told'>): string =>
+  told === undefined ? changeText(change) : `${changeText(change)} (${toldText(told)})`;
 
 /** In one line. */
 export function changeText(change: Change): string {

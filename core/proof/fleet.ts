@@ -9,7 +9,8 @@ export function comparedIn(proofs: readonly Proof[]): Compared {
   const rows = new Map<string, { readonly row: ComparedRow; readonly hosts: string[] }>();
   for (const { host, verdict } of proofs) {
     for (const row of rowsOf(verdict)) {
-      const key = digestOfJson(row);
+      // What is told about it is a hint, and may be another one on another host.
+      const key = digestOfJson({ ...row, told: null });
       const known = rows.get(key);
       if (known === undefined) rows.set(key, { row: { ...row, hosts: [] }, hosts: [host] });
       else known.hosts.push(host);
@@ -35,7 +36,7 @@ function rowsOf(verdict: Proof['verdict']): readonly Row[] {
       return verdict.options.map((option) => ({ kind: 'option', option }));
     case 'differs':
       return [
-        ...verdict.causes.map(({ way, change }): Row => ({ kind: 'cause', way, change })),
+        ...verdict.causes.map(({ way, change, told }): Row => ({ kind: 'cause', way, change, ...(told && { told }) })),
         ...verdict.options.map((option): Row => ({ kind: 'option', option })),
       ];
     case 'not proven':

@@ -5,9 +5,11 @@ import { digestOfJson } from '../canonical.ts';
 import type { Evaluating } from '../evaluation/evaluate.ts';
 import { nixRelease } from '../machine/nix-version.ts';
 import type { Reader } from '../machine/reader.ts';
+import { fromBytes } from '../path.ts';
 import type { Cause, ForcedOption, Proof, ProofVerdict, ProvenSide, ProvenSystem } from '../proven.ts';
 import { causesOf, sourcesToRead } from './compare.ts';
 import { derivationsThatDiffer, deriverOf, type InStore, sourceTexts } from './derivations.ts';
+import { type ModuleText, optionFinder } from './option-of.ts';
 import { type Ask, NORMALISER } from './question.ts';
 import { type Answered, ask, type World } from './world.ts';
 
@@ -202,7 +204,22 @@ async function causes(
   const top = { from: from.drv, to: to.drv };
   const sources = sourcesToRead(top, derivations);
   const texts = await sourceTexts(sources, [from.store, to.store], how.person, reader);
-  return causesOf(top, derivations, (path) => texts.get(path));
+  const optionOf = optionFinder(modulesOf(worlds));
+  return causesOf(top, derivations, (path) => texts.get(path)).map((cause): Cause => {
+    const told = optionOf(cause);
+    return told === undefined ? cause : { ...cause, told };
+  });
+}
+
+/** The Nix files of the second world, or of the first where that one has none. */
+function modulesOf([first, second]: Both<World>): readonly ModuleText[] {
+  const world = second.kind === 'tree' ? second : first;
+  if (world.kind !== 'tree') return [];
+  return world.tree.files.flatMap((file) =>
+    file.type === 'file' && file.path.endsWith('.nix')
+      ? [{ name: file.path, text: fromBytes(Buffer.from(file.content)) }]
+      : [],
+  );
 }
 
 const unknown = (why: string): Cause => ({ change: { kind: 'unknown', why }, way: [], places: 1, reach: 1 });

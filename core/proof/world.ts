@@ -175,8 +175,11 @@ function answered(result: JobResult, tree?: string): Answered {
 function failed(result: Exclude<JobResult, { status: 'done' }>): Answered & { kind: 'failed' } {
   if (result.status !== 'failed') return { kind: 'failed', why: whyNotRun(result), hint: 'a proof needs Nix' };
   const { summary, log } = failureIn(result.stderr);
-  return { kind: 'failed', ...reasonFor(summary, result.stderr), ...(log !== '' && { log }) };
+  return { kind: 'failed', ...reasonFor(inTree(summary), result.stderr), ...(log !== '' && { log }) };
 }
+
+/** A place in the copy of a flake that Nix made in its store, as a place in the flake. */
+const inTree = (text: string): string => text.replace(/(\/[^\s'`"]*)?\/nix\/store\/[0-9a-z]{32}-source\//g, './');
 
 /** The NAR hash (SRI) of files as they lie in a scratch directory. */
 export function hashOfFiles(files: readonly ScratchFile[]): string {

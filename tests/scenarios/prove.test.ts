@@ -49,7 +49,9 @@ describe('a machine with a channel', () => {
     await putBack();
     expectCode(proved, 2);
     expect(said(proved)).toContain('proof nixos: differs: 1 cause');
-    expect(said(proved)).toContain('proof nixos: etc: a: yes → no');
+    expect(said(proved)).toMatch(
+      /^proof nixos: etc: a: yes → no \(see environment\.etc\.a\.text, configuration\.nix:\d+:3\)$/m,
+    );
     expectCode(json, 2);
     const events = json.stdout
       .trim()
