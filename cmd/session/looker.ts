@@ -55,6 +55,14 @@ export function lookWithoutSpec(host: BorderedHost, caller: Person): Person {
   return person;
 }
 
+/** The same for a checkout, before it is known which directory that is: the caller; for root itself, who holds the directory. */
+export function lookAround(host: BorderedHost, dir: AbsPath, caller: Person): void {
+  const holder = host.holder(dir);
+  const person =
+    caller.uid !== 0 || holder === undefined ? caller : personOf({ uid: holder, gid: holder }, people(host));
+  if (person.uid !== 0) host.lookAs(person);
+}
+
 /**
  * The user `nobody`, for programs on a configuration that stays root's. The caller must not be able to change their output, and
  * root must not read with its rights the paths that inputs name.

@@ -132,6 +132,7 @@ export async function sessionOf(
   const isRunning = opened.root === '/';
   const now = Math.floor(Date.now() / 1000);
   const specDir = parent(absolute(resolvePath(io.cwd, file)));
+  if (options.repo && 'lookAs' in opened.host) (await import('./looker.ts')).lookAround(opened.host, specDir, caller);
   const checkout = options.repo ? checkoutOf(options, spec.hosts, specDir, opened.host) : undefined;
   const place = checkout === undefined ? opened : { ...opened, host: withoutMachine(opened.host, checkout) };
   const choice = checkout ?? machineChosen(spec.hosts, place.host.facts, isRunning, options.host);

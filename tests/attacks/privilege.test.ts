@@ -21,6 +21,22 @@ const TOOLS = [
   'getfattr',
   'setfacl',
 ];
+/** Each names something of the tree, its repository or its Nix. */
+const LOOKS = [
+  'status',
+  'doctor',
+  'hosts',
+  'validate',
+  'check --evaluate always',
+  'plan --diff -v',
+  'prove',
+  'plan --prove',
+  'same HEAD .',
+  'same . running',
+  'check --repo',
+  'ack --all --reason baseline',
+  'init --add --yes --name other',
+];
 const KEPT = ['etc', 'home', 'var'];
 
 let machine: Machine;
@@ -222,6 +238,23 @@ describe('the repository of the tree', () => {
       expectCode(await reflake(words), 0);
     expect(asRoot()).toEqual([]);
     // Nothing in the repository became root's.
+    expect((await root('find /home/srid/nixos-config -uid 0')).stdout).toBe('');
+  });
+
+  test('the commands that only look', async () => {
+    await repository();
+    expectCode(await reflake('apply --yes'), 0);
+    await machine.sh(
+      `cd ~/nixos-config; cp ../reflake.yaml .
+      set -- -c core.fsmonitor=false -c core.hooksPath=/ -c filter.evil.process= -c filter.evil.clean= -c filter.evil.required=false
+      git "$@" add -A; git "$@" -c user.name=s -c user.email=s commit -qm one`,
+      { user: 'srid' },
+    );
+    for (const words of LOOKS) {
+      const ran = await reflake(words, 'cd /home/srid/nixos-config');
+      expect([words, ran.stdout + ran.stderr]).toEqual([words, expect.not.stringContaining('internal error')]);
+      expect([words, asRoot()]).toEqual([words, []]);
+    }
     expect((await root('find /home/srid/nixos-config -uid 0')).stdout).toBe('');
   });
 });
