@@ -96,6 +96,13 @@ export const GLOBAL_OPTIONS = {
     default: false,
     describe: 'give the machine the new name that spec and configuration say',
   },
+  eol: {
+    type: 'string',
+    argument: 'FILE',
+    completes: 'file',
+    requiresArg: true,
+    describe: 'when releases of NixOS end, for lock.eol; instead of the dates that are built in',
+  },
   offline: { type: 'boolean', default: false, describe: 'never use the network' },
   only: {
     type: 'string',

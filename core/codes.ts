@@ -97,6 +97,11 @@ export const CODES = {
     title: 'the acknowledgements could not be written',
     page: 'reflake adds to the list `ack` of the spec, and changes nothing else of its text. Where the text has a form in which that is not safe, it writes nothing and shows the lines to add by hand.',
   },
+  RF1018: {
+    title: 'the dates of ends of support cannot be used',
+    page: 'The file of --eol is a map with `asOf`, the day on which somebody looked, and `releases`, the last day of each: { "asOf": "2026-12-01", "releases": { "26.05": "2026-12-31" } }, in JSON or YAML. A day that there is not, an unknown key or a name that is no release is an error, and nothing is looked at.',
+    exit: 'spec',
+  },
   RF1015: {
     title: 'unknown experimental feature',
     page: 'No Nix that reflake knows has a feature of this name, and a Nix drops what it does not know with a warning: nothing would be enabled. A name that is nearly a known one is an error, any other a warning, since a newer Nix may have it.',
@@ -172,8 +177,43 @@ export const CODES = {
     severity: 'warning',
   },
   RF2014: {
-    title: 'a locked input breaks the policy',
-    page: 'The lock policy of the spec (lock.maxAge, lock.allow) is not met.',
+    title: 'a locked input is too old',
+    page: 'lock.maxAge, or that of the first condition that names the input, is exceeded: the date of the locked revision counts. With error (the default) the input is locked again; a condition with `severity: warning` or `note` only tells. An input without a date, or dated in the future, cannot be judged and counts as too old.',
+    verdict: 'differs',
+  },
+  RF2071: {
+    title: 'a locked input comes from elsewhere',
+    page: 'lock.allow, or that of the first condition that names the input, does not list its source. The locked source counts, without and with its branch (`github:NixOS/nixpkgs/nixos-*`); a tarball is also known by the url that flake.nix asks for (`https://channels.nixos.org/**`). Change the input, or add its source.',
+    verdict: 'differs',
+  },
+  RF2072: {
+    title: 'nixpkgs is past its end of support',
+    page: 'lock.eol: the release of nixpkgs that is locked gets no updates any more, security fixes among them. The release is told by branch, tag, channel url or FlakeHub’s version; branches without releases (nixos-unstable) have no end. The dates are built in (`--eol FILE` has others) and say of which day they are.',
+    verdict: 'differs',
+  },
+  RF2073: {
+    title: 'whether nixpkgs still gets updates is not known',
+    page: 'lock.eol: the input is nixpkgs, and only a revision is named, or a release that the dates do not know. Name a branch (`github:NixOS/nixpkgs/nixos-26.05`), or give newer dates: `--eol FILE`.',
+    verdict: 'undecided',
+  },
+  RF2074: {
+    title: 'the dates of ends of support are old',
+    page: 'A release of NixOS comes every six months, so dates that are older miss one: a release may have ended that they do not know of. Update reflake, or give newer dates: `--eol FILE`, a map with `asOf` and `releases`.',
+    severity: 'warning',
+  },
+  RF2075: {
+    title: 'a registry decides an input',
+    page: 'lock.indirect: the input is named, and not placed (`nixpkgs`, `flake:nixpkgs`). Each user and machine has a registry of their own, so the next who locks it may get another source. Write where it comes from: `github:NixOS/nixpkgs/nixos-26.05`.',
+    verdict: 'differs',
+  },
+  RF2076: {
+    title: 'a locked tree has no hash',
+    page: 'lock.narHash: the node of the lock has no narHash, so that nothing says which tree was meant; whoever can answer for the source can change it. Lock the input again with a Nix that writes hashes: `nix flake update INPUT`.',
+    verdict: 'differs',
+  },
+  RF2077: {
+    title: 'nixpkgs is locked several times',
+    page: 'lock.duplicates: inputs bring a nixpkgs of their own, of whatever branch. Each costs a download and an evaluation, and what is built of one does not get the fixes of another. Let them follow yours: `inputs.home.inputs.nixpkgs.follows = "nixpkgs";`, or `follows` in the spec.',
     verdict: 'differs',
   },
   RF2015: {

@@ -13,7 +13,7 @@ export const isChange = (finding: Finding): finding is Change =>
 
 function severityOf(finding: Finding): Diagnostic['severity'] {
   const { verdict, severity } = entryOf(finding.code);
-  if (finding.wish === undefined || verdict === undefined) return severity ?? 'note';
+  if (finding.wish === undefined || verdict === undefined) return finding.severity ?? severity ?? 'note';
   if (verdict === 'undecided') return severity ?? 'warning';
   return isChange(finding) ? 'note' : 'error';
 }

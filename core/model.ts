@@ -138,6 +138,8 @@ export interface Finding {
   /** One lower-case clause: what was found. User text is quoted. */
   readonly because: string;
   readonly evidence?: readonly Evidence[];
+  /** Of advice, where the spec says how bad it is; else its code does. */
+  readonly severity?: 'warning' | 'note';
   readonly remedy: Remedy;
 }
 

@@ -81,6 +81,36 @@ export type OverrideWish =
       follows?: string;
       inputs?: Overrides;
     };
+/**
+ * An input whose locked revision is older than this is drift. A number and s, m, h, d, w or y (365 days).
+ */
+export type Age = string;
+/**
+ * Sources that inputs may be locked to, with * for any characters. Any other source is drift.
+ *
+ * Items: Pattern of flake references.
+ */
+export type Sources = string[];
+/**
+ * A nixpkgs of a release that gets no updates any more.
+ */
+export type Level = 'error' | 'warning' | 'note' | 'off';
+/**
+ * An input that a registry decides (`nixpkgs` without a place to fetch it from).
+ */
+export type Level1 = 'error' | 'warning' | 'note' | 'off';
+/**
+ * A locked tree without a hash, of inputs of inputs too.
+ */
+export type Level2 = 'error' | 'warning' | 'note' | 'off';
+/**
+ * Several nixpkgs in one lock.
+ */
+export type Level3 = 'error' | 'warning' | 'note' | 'off';
+/**
+ * How bad it is: `error` is drift, `warning` and `note` are told and change no exit code, `off` is not looked at.
+ */
+export type Level4 = 'error' | 'warning' | 'note' | 'off';
 
 /**
  * What a NixOS machine should be, or each of several that share one flake. A wish that is not written is not reconciled: reflake never undoes what it was not asked about.
@@ -175,16 +205,33 @@ export interface Overrides {
  * What flake.lock must satisfy besides flake.nix.
  */
 export interface LockWish {
+  maxAge?: Age;
+  allow?: Sources;
+  eol?: Level;
+  indirect?: Level1;
+  narHash?: Level2;
+  duplicates?: Level3;
   /**
-   * An input whose locked revision is older than this is drift. A number and s, m, h, d, w or y (365 days).
-   */
-  maxAge?: string;
-  /**
-   * Sources that inputs may be locked to, with * for any characters. Any other source is drift.
+   * Rules for the inputs that a pattern names. For each rule the first that names the input and has the rule counts, before those above.
    *
-   * Items: Pattern of flake references.
+   * @minItems 1
    */
-  allow?: string[];
+  conditions?: LockCondition[];
+}
+export interface LockCondition {
+  /**
+   * Names of inputs, with * for any characters but /, and ** for any: nixpkgs*, home/nixpkgs, **.
+   */
+  input: string;
+  maxAge?: Age;
+  allow?: Sources;
+  eol?: Level4;
+  indirect?: Level4;
+  narHash?: Level4;
+  /**
+   * How bad it is where maxAge or allow of this condition is not met; error by default.
+   */
+  severity?: 'error' | 'warning' | 'note';
 }
 export interface Acknowledgement {
   /**

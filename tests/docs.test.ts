@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { programPage } from '../cmd/man-page.ts';
-import { endOfLife } from '../core/doctor/channels.ts';
+import { BUILT_IN, endOfSupport } from '../core/formats/end-of-support.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const textOf = (file: string): string => readFileSync(ROOT + file, 'utf8');
@@ -27,7 +27,8 @@ test('no release in the README, the tutorial or the glossary was without updates
       ([, release]) => release!,
     );
     expect([page, releases.length > 0]).toEqual([page, true]);
-    for (const release of releases) expect([page, release, endOfLife(release)! >= day]).toEqual([page, release, true]);
+    for (const release of releases)
+      expect([page, release, endOfSupport(BUILT_IN, release)! >= day]).toEqual([page, release, true]);
   }
 });
 

@@ -95,8 +95,8 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "flake.lock has merge conflicts; locked again: nixpkgs (after the apply, tell git that they are resolved: git add flake.lock)"
   },
   "RF2014": {
-    "about": "Neither is allowed.",
-    "says": "input \"nixpkgs\" comes from \"https://releases.nixos.org/nixos/24.05/x/nixexprs.tar.xz\" (by way of \"https://channels.nixos.org/nixos-24.05/nixexprs.tar.xz\"), which is not allowed (change the input, or add its source to lock.allow)"
+    "about": "A condition is stricter than the rule at the top, for the inputs that it names.",
+    "says": "input \"nixpkgs\" is 173 days old, more than 14 days: 0123456789ab… (2024-07-03)"
   },
   "RF2015": {
     "about": "A rule would hide a file that the flake needs from a repository that has still to be made.",
@@ -233,6 +233,34 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2065": {
     "about": "Passwords as strings are advice, one line a file; a file with them elsewhere, a comment and what nothing refers to are none.",
     "says": "\"configuration.nix\" holds psk, and the store shows it to everybody on the machine (put it into a file that the flake does not hold (hashedPasswordFile, sops, age))"
+  },
+  "RF2071": {
+    "about": "Sources of all inputs, those of inputs too.",
+    "says": "input \"home/lib\" comes from \"github:a/b\", which is not allowed (change the input, or add its source to lock.allow)"
+  },
+  "RF2072": {
+    "about": "The dates of ends are older than a release takes.",
+    "says": "input \"nixpkgs\" is nixpkgs 24.05, which has had no updates since 2024-12-31 (name a newer release, once its release notes are read)"
+  },
+  "RF2073": {
+    "about": "A nixpkgs of which only the revision is said.",
+    "says": "input \"nixpkgs\" is a nixpkgs of which no release is told (name a branch with a release, or give newer dates: --eol FILE)"
+  },
+  "RF2074": {
+    "about": "The dates of ends are older than a release takes.",
+    "says": "the dates of ends of support are of 2026-12-01 (built in), and a release may have ended since (update reflake, or give newer dates: --eol FILE)"
+  },
+  "RF2075": {
+    "about": "An input that the registry decides.",
+    "says": "input \"nixpkgs\" is \"flake:nixpkgs\", which the registry of whoever locks it decides (write where it comes from: github:NixOS/nixpkgs/nixos-26.05)"
+  },
+  "RF2076": {
+    "about": "A locked tree without a hash, of an input of an input.",
+    "says": "input \"home/lib\" has no narHash in the lock, so nothing says which tree it is (lock it again: nix flake update)"
+  },
+  "RF2077": {
+    "about": "Two nixpkgs of different branches.",
+    "says": "nixpkgs is locked 2 times: \"nixpkgs\" 0123456789ab… (2024-07-03), \"home/nixpkgs\" 0123456789ab… (2024-07-03) (let the others follow yours: write follows in the spec)"
   },
   "RF2101": {
     "about": "Directories on the way are made, for the owner of the one above.",

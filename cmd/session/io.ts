@@ -48,6 +48,8 @@ export interface GlobalOptions {
   readonly format?: readonly string[] | undefined;
   readonly allowDowngrade: boolean;
   readonly allowRename: boolean;
+  /** The file with ends of support. */
+  readonly eol?: string | undefined;
   readonly offline: boolean;
   readonly only?: readonly string[] | undefined;
   readonly skip?: readonly string[] | undefined;

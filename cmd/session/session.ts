@@ -31,6 +31,7 @@ import { chooseHost } from '../../core/spec/which-host.ts';
 import { resolve, type Wishes } from '../../core/spec/wishes.ts';
 import { PROVIDERS } from '../../providers/index.ts';
 import { atCheckout, checkoutOf, withoutMachine } from './checkout.ts';
+import { endsIn } from './ends.ts';
 import { type End, exitOfProblems } from './exit.ts';
 import { filesFor } from './files.ts';
 import type { GlobalOptions, Io, Usage } from './io.ts';
@@ -144,7 +145,9 @@ export async function sessionOf(
   const allow = { downgrade: options.allowDowngrade, rename: options.allowRename };
   // What is of a machine can't be chosen where there is none.
   const providers = checkout === undefined ? PROVIDERS : PROVIDERS.filter(({ ofMachine }) => !ofMachine);
-  const about = { hosts, key: view.key, isMachine };
+  const ends = options.eol === undefined ? undefined : await endsIn(options.eol, io.cwd, await filesFor(caller));
+  if (ends?.ok === false) return say(ends.diagnostics, { file: options.eol!, text: ends.text }, reporting);
+  const about = { hosts, key: view.key, isMachine, ...(ends && { ends: ends.table }) };
   const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow, ...about };
   const { isSelected, spec: selected } = selectionOf(options, here(view.spec), providers, hosts.gone);
   const resolved = resolve(selected, place.host, run);

@@ -1,6 +1,7 @@
 // Examines where a nixpkgs comes from that no flake names: root's channels, NIX_PATH; and whether the release that runs still
 // gets updates.
 
+import { BUILT_IN, endOfSupport } from '../formats/end-of-support.ts';
 import { follow, textThroughLinks } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { absolute } from '../path.ts';
@@ -55,21 +56,12 @@ const SCHEME = /^(?:[^=]*=)?(?:https?|file|flake|channel)$/;
 
 const isThere = (reader: Reader, place: string): boolean => follow(reader, absolute(place)).entry.type !== 'absent';
 
-/**
- * The last day (`2026-12-31`) on which a release gets updates: a month after the next one. Undefined: no release has such a number.
- */
-export function endOfLife(release: string): string | undefined {
-  const [year, month] = release.split('.').map(Number) as [number, number];
-  if (month === 5) return `20${year}-12-31`;
-  return month === 11 ? `20${year + 1}-06-30` : undefined;
-}
-
 /** `now`: seconds since 1970. */
 export function release(reader: Reader, now: number): Observation {
   const running = runningRelease(reader);
   if (running === undefined) return { state: 'unknown', saw: 'no file of this machine says that it is NixOS' };
   const { value, source } = running;
-  const end = endOfLife(value);
+  const end = endOfSupport(BUILT_IN, value);
   if (end === undefined || now <= Date.parse(`${end}T23:59:59Z`) / 1000)
     return { state: 'good', saw: `${value}, by ${source}${end === undefined ? '' : `; it gets updates until ${end}`}` };
   return {

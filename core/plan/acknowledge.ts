@@ -113,9 +113,4 @@ export const leaving = ({ features, ...wishes }: Wishes, leftAlone: ReadonlySet<
   leftAlone,
   ...(features &&
     !leftAlone.has(keyOf({ wish: '/features', ...(wishes.key && { host: wishes.key }) })) && { features }),
-  lock: {
-    ...(wishes.lock.maxAgeSeconds !== undefined &&
-      !leftAlone.has('/lock/maxAge') && { maxAgeSeconds: wishes.lock.maxAgeSeconds }),
-    ...(wishes.lock.allow && !leftAlone.has('/lock/allow') && { allow: wishes.lock.allow }),
-  },
 });

@@ -19,6 +19,8 @@ export const IMPLIED: Readonly<Record<JsonPointer, JsonPointer>> = {
   '/lock': '/inputs',
 };
 
+const TOLD = ['warning', 'note', 'off'] as const;
+
 /** Members that are no wish: about the format, or values that ask for nothing. */
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
   '/version': 'always',
@@ -26,6 +28,11 @@ export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],
+  // Told, and no drift.
+  '/lock/eol': TOLD,
+  '/lock/indirect': TOLD,
+  '/lock/narHash': TOLD,
+  '/lock/duplicates': TOLD,
 };
 
 /** In the order of the spec, the implied ones behind what is written beside them. */

@@ -1,7 +1,10 @@
 // Resolves a spec against the machine: users become numbers, `~` a home, defaults values.
 // Providers get the result, so that none of them looks a name up again.
 
+import type { LockWish } from '../../schemas/spec.gen.ts';
 import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
+import { BUILT_IN, type SupportTable } from '../formats/end-of-support.ts';
+import type { LockPolicy } from '../formats/lock/policy.ts';
 import { isId, MOST } from '../limits.ts';
 import { follow, type Stray, settle, strayed } from '../machine/links.ts';
 import { type People, people } from '../machine/people.ts';
@@ -37,7 +40,9 @@ export interface Wishes {
   readonly inputs: readonly InputWishes[];
   readonly follows: readonly FollowingInput[];
   readonly features?: readonly string[];
-  readonly lock: { readonly maxAgeSeconds?: number; readonly allow?: readonly string[] };
+  readonly lock: LockPolicy;
+  /** When releases of NixOS end. */
+  readonly ends: SupportTable;
   readonly git: boolean;
   readonly activate?: ActivationMode;
   /** Wishes that are acknowledged not to hold, by `keyOf`: nobody edits for them. */
@@ -75,6 +80,8 @@ export interface Run {
   readonly offline: boolean;
   readonly now: number;
   readonly isRunning: boolean;
+  /** When releases of NixOS end. Default: the dates that are built in. */
+  readonly ends?: SupportTable;
 }
 
 export type Resolved =
@@ -105,7 +112,6 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   if (left?.stray) problems.push({ ...strayLink(left.stray, names), pointer: '/config/from' });
   problems.push(...notYet(spec));
   if (problems.length > 0) return { ok: false, diagnostics: problems };
-  const maxAge = spec.lock?.maxAge;
   return {
     ok: true,
     diagnostics: [],
@@ -127,10 +133,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       inputs: inputsOf(spec),
       follows: followingInputsOf(spec),
       ...(spec.features && { features: spec.features }),
-      lock: {
-        ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),
-        ...(spec.lock?.allow && { allow: spec.lock.allow }),
-      },
+      lock: lockPolicyOf(spec.lock ?? {}),
+      ends: run.ends ?? BUILT_IN,
       git: spec.git === 'track',
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
       leftAlone: new Set(),
@@ -222,6 +226,19 @@ const placeOf = (path: string, home: string): AbsPath =>
   absolute(path.startsWith('~') ? `${isHome(home) ? home : ROOT}/${path.slice(1)}` : path);
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
+
+function lockPolicyOf({ maxAge, conditions, ...rules }: LockWish): LockPolicy {
+  return {
+    ...rules,
+    ...(maxAge !== undefined && { maxAgeSeconds: secondsOf(maxAge) }),
+    ...(conditions && {
+      conditions: conditions.map(({ maxAge: age, ...one }) => ({
+        ...one,
+        ...(age !== undefined && { maxAgeSeconds: secondsOf(age) }),
+      })),
+    }),
+  };
+}
 
 const secondsOf = (age: string): number => Number(age.slice(0, -1)) * (SECONDS[age.slice(-1)] ?? 1);
 

@@ -41,7 +41,16 @@ type Observed =
 
 export const lock = provider<Desired, Observed>({
   name: 'lock',
-  answers: ['/lock', '/lock/maxAge', '/lock/allow'],
+  answers: [
+    '/lock',
+    '/lock/maxAge',
+    '/lock/allow',
+    '/lock/eol',
+    '/lock/indirect',
+    '/lock/narHash',
+    '/lock/duplicates',
+    '/lock/conditions',
+  ],
   codes: [
     'RF1008',
     'RF2004',
@@ -66,18 +75,41 @@ export const lock = provider<Desired, Observed>({
     'RF2036',
     'RF2051',
     'RF2052',
+    'RF2071',
+    'RF2072',
+    'RF2073',
+    'RF2074',
+    'RF2075',
+    'RF2076',
+    'RF2077',
     'RF2106',
     'RF4001',
     'RF4002',
     'RF4005',
   ],
   mayWrite: puts((put, ground) => put.path === join(ground.wishes.dir, 'flake.lock') && isTextOf(put, ground)),
-  desire: ({ dir, from, owner, person, offline, now, lock: policy, inputs, git, isRunning, people }) => ({
+  desire: ({
+    dir,
+    from,
+    owner,
+    person,
+    offline,
+    now,
+    lock: policy,
+    inputs,
+    git,
+    isRunning,
+    people,
+    ends,
+    leftAlone,
+  }) => ({
     dir,
     person,
     offline,
     now,
     policy,
+    ends,
+    leftAlone,
     urls: inputs.flatMap(({ url, overrides }) => [url, ...overrides.flatMap((one) => one.url?.value ?? [])]),
     git,
     isRunning,
@@ -171,7 +203,9 @@ function install(desired: Desired, { file, need, result, born }: Observed & { ki
   const path = join(desired.dir, 'flake.lock');
   const existed = file.kind === 'text';
   // An input that is too old is already among the reasons.
-  const policy = policyProblems(need.old, desired).filter(({ wish }) => !need.reasons.some((one) => one.wish === wish));
+  const policy = policyProblems(need.old, desired).filter(
+    ({ wish, because }) => !need.reasons.some((one) => one.wish === wish && one.text === because),
+  );
   const unmade = (problems: readonly Finding[]): Difference => ({
     findings: [...reasonChanges(path, need, existed), ...need.findings, ...problems, ...policy],
     edits: [],

@@ -7,7 +7,7 @@ import type { NixText } from '../../core/documents/nix-text.ts';
 import type { LockReason } from '../../core/formats/lock/compare.ts';
 import type { LockInput } from '../../core/formats/lock/inputs.ts';
 import { type Lock, rootNode, showPath } from '../../core/formats/lock/model.ts';
-import { lockPolicy, type PolicyViolation } from '../../core/formats/lock/policy.ts';
+import { isTableStale, lockPolicy, type PolicyViolation } from '../../core/formats/lock/policy.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
 import { type LockVerdict, lockVerdict } from '../../core/formats/lock/verdict.ts';
 import { localTrees } from '../../core/machine/local-trees.ts';
@@ -26,6 +26,9 @@ import { flakeTraps } from './traps.ts';
 export interface LockWish {
   readonly dir: AbsPath;
   readonly policy: Wishes['lock'];
+  readonly ends: Wishes['ends'];
+  /** Acknowledged wishes: what breaks them is not told, and nothing is locked for them. */
+  readonly leftAlone: Wishes['leftAlone'];
   /** Seconds since 1970. */
   readonly now: number;
   readonly isRunning: boolean;
@@ -112,41 +115,86 @@ const mended = (inputs: readonly LockInput[], { reasons, start, findings }: Mend
 export function policyProblems(lock: Lock | undefined, { dir, ...wish }: LockWish): readonly Finding[] {
   const path = join(dir, 'flake.lock');
   if (lock === undefined) return unjudged(wish.policy, path);
-  return violations(lock, wish).map(({ kind, text }): Finding => {
-    const member = kind === 'not-allowed' ? 'allow' : 'maxAge';
+  const broken = violations(lock, wish).map((one): Finding => {
+    const { kind, text, severity } = one;
     return {
-      code: 'RF2014',
-      wish: `/lock/${member}`,
-      subject: `lock.${member}`,
+      code: CODE_OF[kind],
+      ...(severity === 'error' ? { wish: wishOf(one) } : { severity }),
+      subject: `lock.${one.rule}`,
       because: text,
       path,
       remedy: { by: 'you', hint: HINTS[kind] },
     };
   });
+  if (!isTableStale(wish.policy, wish.ends, wish.now)) return broken;
+  const { asOf, file } = wish.ends;
+  const stale: Finding = {
+    code: 'RF2074',
+    subject: 'lock.eol',
+    because: `the dates of ends of support are of ${asOf}${file === undefined ? ' (built in)' : ''}, and a release may have ended since`,
+    remedy: { by: 'you', hint: 'update reflake, or give newer dates: --eol FILE' },
+  };
+  return [...broken, stale];
 }
+
+/** The place in the spec that asks for it. */
+const wishOf = ({ rule, isConditional }: PolicyViolation): JsonPointer =>
+  isConditional ? '/lock/conditions' : `/lock/${rule}`;
+
+const CODE_OF: Readonly<Record<PolicyViolation['kind'], Code>> = {
+  'too-old': 'RF2014',
+  ahead: 'RF2014',
+  'no-date': 'RF2014',
+  'not-allowed': 'RF2071',
+  'past-end': 'RF2072',
+  'end-unknown': 'RF2073',
+  indirect: 'RF2075',
+  'no-hash': 'RF2076',
+  twice: 'RF2077',
+};
 
 const HINTS: Readonly<Record<PolicyViolation['kind'], string>> = {
   'not-allowed': 'change the input, or add its source to lock.allow',
   'too-old': 'update the input, or raise lock.maxAge',
   'no-date': 'update the input, or raise lock.maxAge',
   ahead: 'look at the clock of the machine, or lock the input again: nix flake update',
+  'past-end': 'name a newer release, once its release notes are read',
+  'end-unknown': 'name a branch with a release, or give newer dates: --eol FILE',
+  indirect: 'write where it comes from: github:NixOS/nixpkgs/nixos-26.05',
+  'no-hash': 'lock it again: nix flake update',
+  twice: 'let the others follow yours: write follows in the spec',
 };
 
 /** The findings for a policy without a lock to judge. */
 const unjudged = (policy: LockWish['policy'], path: AbsPath): readonly Finding[] =>
-  [...(policy.maxAgeSeconds === undefined ? [] : ['maxAge']), ...(policy.allow === undefined ? [] : ['allow'])].map(
-    (member) => ({
-      code: 'RF2032',
-      wish: `/lock/${member}`,
-      subject: `lock.${member}`,
-      because: `lock.${member} cannot be judged: flake.lock has still to be made`,
-      path,
-      remedy: { by: 'you', hint: 'reflake plan makes the lock, in a scratch directory, and judges it' },
-    }),
+  Object.entries({
+    maxAge: policy.maxAgeSeconds !== undefined,
+    allow: policy.allow !== undefined,
+    eol: policy.eol === 'error',
+    indirect: policy.indirect === 'error',
+    narHash: policy.narHash === 'error',
+    duplicates: policy.duplicates === 'error',
+    conditions: policy.conditions !== undefined,
+  }).flatMap(([member, isAsked]): Finding[] =>
+    isAsked
+      ? [
+          {
+            code: 'RF2032',
+            wish: `/lock/${member}`,
+            subject: `lock.${member}`,
+            because: `lock.${member} cannot be judged: flake.lock has still to be made`,
+            path,
+            remedy: { by: 'you', hint: 'reflake plan makes the lock, in a scratch directory, and judges it' },
+          },
+        ]
+      : [],
   );
 
-const violations = (lock: Lock, { now, policy }: Pick<LockWish, 'now' | 'policy'>): readonly PolicyViolation[] =>
-  lockPolicy(lock, { now, ...policy });
+const violations = (
+  lock: Lock,
+  { now, policy, ends, leftAlone }: Pick<LockWish, 'now' | 'policy' | 'ends' | 'leftAlone'>,
+): readonly PolicyViolation[] =>
+  lockPolicy(lock, { now, ends, ...policy }).filter((one) => one.severity !== 'error' || !leftAlone.has(wishOf(one)));
 
 /** The first finding bars the look. */
 const hopeless = (findings: readonly [Finding, ...Finding[]]): LockNeed => ({
@@ -223,10 +271,13 @@ async function judge(
   const wrong = nowhereIn(verdict, source);
   if (wrong !== undefined) return hopeless(wrong);
   const audit = auditOf({ source, inputs, lock, verdict, trees, reader, isRunning: wish.isRunning });
-  const old = violations(lock, wish).filter(({ kind }) => kind === 'too-old');
+  // Only an input of the flake itself can be locked again by itself.
+  const old = violations(lock, wish).filter(
+    ({ kind, severity, isDirect }) => kind === 'too-old' && severity === 'error' && isDirect,
+  );
   const again: readonly (Reason & { readonly input: string })[] = [
     ...audit.relock.map((one) => ({ ...one, wish: FRESH.wish })),
-    ...old.map(({ input, text: why }) => ({ input, text: why, code: 'RF2014', wish: '/lock/maxAge' }) as const),
+    ...old.map((one) => ({ input: one.input, text: one.text, code: 'RF2014', wish: wishOf(one) }) as const),
   ];
   const stale = verdict.verdict === 'stale' ? verdict.reasons.filter(isDecided) : [];
   const start = without(

@@ -155,6 +155,19 @@ test('the configuration is the flake above the spec, in the same repository; els
   });
 });
 
+test('rules about the lock: dates of a file take the place of those built in, and a wrong one is told with its place', () => {
+  writeSpec({ ...SPEC, lock: { eol: 'error', duplicates: 'error', conditions: [{ input: '**', maxAge: '9y' }] } });
+  expect(check()).toEqual({ code: 2, said: expect.stringMatching(/no updates since 2024-12-31.*RF2072/) });
+  writeFileSync(`${dir}/ends.yaml`, 'asOf: "2999-01-01"\nreleases:\n  "24.05": "2999-12-31"\n');
+  expect(check('--eol', 'ends.yaml')).toMatchObject({ code: 0 });
+  writeFileSync(`${dir}/ends.yaml`, 'asOf: "2999-01-01"\nreleases:\n  "24.05": "2999-02-31"\n');
+  expect(check('--eol', 'ends.yaml')).toEqual({
+    code: 65,
+    said: expect.stringMatching(/^ends\.yaml:3:12: error: the end of 24\.05 is no day.*\[RF1018\]\n$/),
+  });
+  expect(check('--eol', 'none.yaml')).toEqual({ code: 65, said: expect.stringMatching(/none\.yaml.*RF1018/) });
+});
+
 test.each([
   [['--root', '/srv'], /--repo looks at no machine/],
   [['--only', 'features'], /no wish of the spec falls under "features"/],

@@ -1,7 +1,9 @@
 // The locks of tests/vectors/handlocks.json, which somebody edited by hand; and the lock provider's answer about a
 // flake, in the words in which Nix judges.
+
 import { readFileSync } from 'node:fs';
 import { documentOf } from '../../core/documents/nix-text.ts';
+import { BUILT_IN } from '../../core/formats/end-of-support.ts';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { MOST } from '../../core/limits.ts';
 import type { Reader } from '../../core/machine/reader.ts';
@@ -53,7 +55,18 @@ export async function plannedVerdict(machine: Reader, dir: string, release: stri
   const flake = readText(reader, join(top, 'flake.nix'));
   if (lock.kind === 'odd' || flake.kind !== 'text') throw new Error('texts are looked for');
   const person = { name: 'root', home: '/root', uid: 0, gid: 0 };
-  const wish = { dir: top, policy: {}, now: 0, isRunning: true, urls: [], git: false, home: '/root', person };
+  const wish = {
+    dir: top,
+    policy: {},
+    ends: BUILT_IN,
+    leftAlone: new Set<string>(),
+    now: 0,
+    isRunning: true,
+    urls: [],
+    git: false,
+    home: '/root',
+    person,
+  };
   const need = await lockNeed(documentOf(flake.text), lock, wish, reader);
   const codes = need.findings.map(({ code }) => code);
   const verdict =

@@ -77,8 +77,8 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
   [
     'misspelt keys',
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
-    '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow | did you mean "allow"?',
-    '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow | did you mean "maxAge"?',
+    '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "allow"?',
+    '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "maxAge"?',
     '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "features"?',
   ],
   [

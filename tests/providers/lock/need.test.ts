@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { digestOf } from '../../../core/canonical.ts';
 import { documentOf } from '../../../core/documents/nix-text.ts';
 import { asDiagnostic } from '../../../core/finding.ts';
+import { BUILT_IN } from '../../../core/formats/end-of-support.ts';
 import { MOST } from '../../../core/limits.ts';
 import { readText } from '../../../core/machine/texts.ts';
 import { type AbsPath, absolute, parent } from '../../../core/path.ts';
@@ -38,6 +39,8 @@ function machine(files: Readonly<Record<string, string>>, nix?: string) {
 const WISH = {
   dir: DIR,
   policy: {},
+  ends: BUILT_IN,
+  leftAlone: new Set<string>(),
   now: 1_700_000_000,
   isRunning: true,
   urls: [] as readonly string[],

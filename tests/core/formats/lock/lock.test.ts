@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { BUILT_IN } from '../../../../core/formats/end-of-support.ts';
 import { LENIENT, parseJson } from '../../../../core/formats/json.ts';
 import { describeLocked } from '../../../../core/formats/lock/describe.ts';
 import { findInput } from '../../../../core/formats/lock/find-input.ts';
@@ -440,6 +441,68 @@ describe('lockPolicy', () => {
       kinds({ now: 0, allow: ['github:NixOS/nixpkgs/nixos-24.*', '**://**', 'path:**', 'github:evil/nixpkgs'] }),
     ).toEqual(['not-allowed nixpkgs nixpkgs_2', 'not-allowed same nixpkgs_2']);
     expect(kinds({ now: 0, allow: [] })).toHaveLength(5);
+  });
+
+  const registry = read(
+    text({
+      root: { inputs: { nixpkgs: 'n', hub: 'h', old: 'o', home: 'm' } },
+      n: { ...github('NixOS'), original: { type: 'indirect', id: 'nixpkgs' } },
+      h: {
+        locked: {
+          type: 'tarball',
+          url: 'https://api.flakehub.com/f/pinned/NixOS/nixpkgs/0.2311.559232/x/source.tar.gz',
+          narHash: sri,
+        },
+        original: { type: 'tarball', url: 'https://flakehub.com/f/NixOS/nixpkgs/0.2311.*.tar.gz' },
+      },
+      o: {
+        locked: { type: 'git', url: 'https://github.com/NixOS/nixpkgs.git', rev, ref: 'release-09.09' },
+        original: { type: 'git', url: 'https://github.com/NixOS/nixpkgs.git', ref: 'release-09.09' },
+      },
+      m: { ...github('me', 'nixos-23.11'), inputs: { nixpkgs: 'x', same: ['nixpkgs'] } },
+      x: github('NixOS', 'nixos-23.11'),
+    }),
+  );
+  const broken = (rules: Omit<Parameters<typeof lockPolicy>[1], 'now' | 'ends'>): readonly string[] =>
+    lockPolicy(registry, { now: Date.parse('2024-07-01') / 1000, ends: BUILT_IN, ...rules }).map(
+      ({ kind, input, severity }) => `${kind} ${input} ${severity}`,
+    );
+
+  test('ends of support: branches, tags of FlakeHub, git; what was never known ended before', () => {
+    expect(broken({ eol: 'error' })).toEqual(['past-end hub error', 'end-unknown nixpkgs error', 'past-end old error']);
+    expect(broken({ conditions: [{ input: 'home/*', eol: 'note' }] })).toEqual(['past-end home/nixpkgs note']);
+    expect(
+      broken({
+        eol: 'error',
+        conditions: [
+          { input: 'n*', eol: 'off' },
+          { input: '?', eol: 'error' },
+          { input: '*', eol: 'off' },
+        ],
+      }),
+    ).toEqual([]);
+  });
+
+  test('registries, hashes, and one nixpkgs', () => {
+    expect(broken({ indirect: 'warning' })).toEqual(['indirect nixpkgs warning']);
+    expect(broken({ narHash: 'note' })).toEqual(['no-hash old note']);
+    expect(broken({ duplicates: 'error' })).toEqual(['twice hub error']);
+    expect(lockPolicy(registry, { now: 0, duplicates: 'error' })[0]?.text).toMatch(
+      /^nixpkgs is locked \d times: "hub" /,
+    );
+  });
+
+  test('of conditions the first that names an input and has the rule counts, before the rule at the top', () => {
+    const conditions = [
+      { input: 'n*', indirect: 'off' },
+      { input: '**', maxAgeSeconds: 1, severity: 'note' },
+    ] as const;
+    expect(broken({ indirect: 'error', maxAgeSeconds: 1e12, conditions })).toEqual([
+      'too-old home note',
+      'no-date hub note',
+      'too-old nixpkgs note',
+      'too-old home/nixpkgs note',
+    ]);
   });
 
   test('without rules there is nothing to break', () => {
