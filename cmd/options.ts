@@ -136,6 +136,12 @@ const EVALUATE = {
   },
 } as const;
 
+const REPO = {
+  type: 'boolean',
+  default: false,
+  describe: 'only the checkout that the spec lies in: no machine, Nix (but with --evaluate always), network or root',
+} as const satisfies Option;
+
 const WAIT = {
   wait: {
     type: 'string',
@@ -268,12 +274,7 @@ export const COMMANDS = {
     options: {
       ...EVALUATE,
       strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' },
-      repo: {
-        type: 'boolean',
-        default: false,
-        describe:
-          'only the checkout that the spec lies in: no machine, Nix (but with --evaluate always), network or root',
-      },
+      repo: REPO,
     },
     examples: [
       ['$0 check --repo --format github', 'on a pull request: files, hosts, lock and git'],
@@ -285,6 +286,7 @@ export const COMMANDS = {
     positional: { name: 'finding', type: 'string', describe: 'its id, or the first digits: reflake check -v' },
     options: {
       ...EVALUATE,
+      repo: REPO,
       all: { type: 'boolean', default: false, describe: 'everything that is found' },
       reason: { type: 'string', argument: 'TEXT', requiresArg: true, describe: 'why it is accepted' },
       until: {

@@ -91,7 +91,15 @@ export const CODES = {
   },
   RF1016: {
     title: 'an acknowledgement does nothing',
-    page: 'An entry of `ack` names a finding that is not there (it was mended, or it changed and is another one now), or its last day is over: then the finding counts as before. Remove the entry, or acknowledge what is found now: `reflake ack`.',
+    page: 'An entry of `ack` names a finding that is not there (it was mended, or it changed and is another one now). Remove the entry, or acknowledge what is found now: `reflake ack`.',
+  },
+  RF1019: {
+    title: 'an acknowledgement has ended',
+    page: 'The last day of an entry of `ack` is over, and what it is about is still there: it counts as before, and `check` fails, even where the finding alone would not make it fail. Mend it, or give a later day.',
+  },
+  RF1020: {
+    title: 'an expectation does nothing',
+    page: 'An entry of `expect` names no wish of the spec, or its time is over: what differs counts as ever. Remove the entry.',
   },
   RF1017: {
     title: 'the acknowledgements could not be written',

@@ -104,18 +104,16 @@ export const isBlocked = (plan: Pick<Plan, 'steps' | 'machine'>): boolean =>
 const isHere = ({ machine }: Pick<Plan, 'machine'>, hosts: readonly string[] | undefined): boolean =>
   machine === undefined || hosts === undefined || hosts.includes(machine);
 
-export const tallyOf = ({
-  steps,
-  leftOut,
-  notChecked = [],
-  acknowledged = [],
-}: Pick<Plan, 'steps' | 'leftOut' | 'notChecked' | 'acknowledged'>): Counts =>
-  countsOf(
-    steps.flatMap(({ verdicts }) => verdicts.map(({ verdict }) => verdict)),
+export function tallyOf(plan: Pick<Plan, 'steps' | 'leftOut' | 'notChecked' | 'expected' | 'acknowledged'>): Counts {
+  const { steps, leftOut, notChecked = [], expected = [], acknowledged = [] } = plan;
+  const may = new Set(expected.map(keyOf));
+  const counted = steps.flatMap(({ verdicts }) => verdicts).filter((one) => !may.has(keyOf(one)));
+  return countsOf(
+    counted.map(({ verdict }) => verdict),
     leftOut.length,
-    acknowledged.length,
-    notChecked.length,
+    { acknowledged: acknowledged.length, notChecked: notChecked.length, expected: expected.length },
   );
+}
 
 /** The finding of several providers for a missing configuration: the same words, so that it is told once. */
 export const noConfiguration = (dir: AbsPath, from: AbsPath | undefined): Finding => ({

@@ -191,11 +191,20 @@ export interface Plan {
   readonly leftOut: readonly JsonPointer[];
   /** Wishes of a machine, where only a checkout was looked at; in no step. Left out: none. */
   readonly notChecked?: readonly JsonPointer[];
+  /** Wishes that differ and may for a time (`expect`): they keep their answers, and change no exit code. Left out: none. */
+  readonly expected?: readonly Expected[];
   /** Wishes that stay as they are, since all their findings are acknowledged: in no step. */
   readonly acknowledged?: readonly Acknowledged[];
   readonly blobs: Readonly<Record<Digest, Uint8Array>>;
   /** That the planned configuration is the same system as the present one, or not; only where it was asked. */
   readonly proof?: Proof;
+}
+
+/** A wish that may differ until `to` (RFC 3339), since a change is planned. */
+export interface Expected {
+  readonly wish: JsonPointer;
+  readonly host?: string;
+  readonly to: string;
 }
 
 /** A wish whose findings are all acknowledged. */

@@ -16,11 +16,19 @@ export interface Counts {
   readonly leftOut: number;
   /** Wishes of a machine, where only a checkout was looked at; in no other number. Left out: none. */
   readonly notChecked?: number;
+  /** Wishes that differ and may for a time (`expect`); in no other number either. Left out: none. */
+  readonly expected?: number;
   /** Wishes whose findings the spec acknowledges (`ack`); in no other number either. Left out: none. */
   readonly acknowledged?: number;
 }
 
-export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowledged = 0, notChecked = 0): Counts {
+/** `apart`: how many are in no verdict, and why. */
+export function countsOf(
+  verdicts: readonly Verdict[],
+  leftOut: number,
+  apart: Partial<Pick<Counts, 'acknowledged' | 'notChecked' | 'expected'>> = {},
+): Counts {
+  const { acknowledged = 0, notChecked = 0, expected = 0 } = apart;
   const number = (verdict: Verdict): number => verdicts.filter((one) => one === verdict).length;
   return {
     wishes: verdicts.length,
@@ -30,13 +38,14 @@ export function countsOf(verdicts: readonly Verdict[], leftOut: number, acknowle
     blocked: number('blocked'),
     leftOut,
     ...(notChecked > 0 && { notChecked }),
+    ...(expected > 0 && { expected }),
     ...(acknowledged > 0 && { acknowledged }),
   };
 }
 
 /** `9 wishes: 8 hold, 1 undecided`; `3 wishes: 3 hold; 6 left out`. */
 export function tallyWords(counts: Counts): string {
-  const { wishes, hold, differ, undecided, blocked, leftOut, notChecked = 0, acknowledged = 0 } = counts;
+  const { wishes, hold, differ, undecided, blocked, leftOut, notChecked = 0, expected = 0, acknowledged = 0 } = counts;
   const parts = [
     [hold, hold === 1 ? 'holds' : 'hold'],
     [differ, differ === 1 ? 'differs' : 'differ'],
@@ -47,6 +56,7 @@ export function tallyWords(counts: Counts): string {
   const all = `${wishes} ${wishes === 1 ? 'wish' : 'wishes'}`;
   const rest = leftOut === 0 ? '' : `; ${leftOut} left out`;
   const blind = notChecked === 0 ? '' : `; ${notChecked} not checked`;
+  const due = expected === 0 ? '' : `; ${expected} expected to differ`;
   const known = acknowledged === 0 ? '' : `; ${acknowledged} acknowledged`;
-  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}${blind}${known}`;
+  return `${all}${told.length === 0 ? '' : `: ${told.join(', ')}`}${rest}${blind}${due}${known}`;
 }

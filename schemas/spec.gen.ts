@@ -111,6 +111,10 @@ export type Level3 = 'error' | 'warning' | 'note' | 'off';
  * How bad it is: `error` is drift, `warning` and `note` are told and change no exit code, `off` is not looked at.
  */
 export type Level4 = 'error' | 'warning' | 'note' | 'off';
+/**
+ * A moment in RFC 3339, seconds may be left out.
+ */
+export type Time = string;
 
 /**
  * What a NixOS machine should be, or each of several that share one flake. A wish that is not written is not reconciled: reflake never undoes what it was not asked about.
@@ -154,6 +158,10 @@ export interface WrittenSpec {
    * Findings that are known and accepted: a wish whose every finding is acknowledged is counted apart, changes no exit code, and apply leaves it alone. Each is named by its id (`reflake check -v`), and counts until its date.
    */
   ack?: Acknowledgement[];
+  /**
+   * Changes that are planned: within its time a wish may differ, which is counted apart and changes no exit code. apply grants it as ever.
+   */
+  expect?: Expectation[];
   activate?: Activate;
 }
 /**
@@ -250,4 +258,16 @@ export interface Acknowledgement {
    * The last day on which it counts.
    */
   until?: string;
+}
+export interface Expectation {
+  /**
+   * A place in the spec (/inputs/nixpkgs, /hosts/web/config): the wishes at it and below it, of every host where none is named.
+   */
+  wish: string;
+  from: Time;
+  to: Time;
+  /**
+   * Why it is expected.
+   */
+  reason?: string;
 }

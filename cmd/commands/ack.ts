@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
+import { isDay } from '../../core/formats/end-of-support.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { type Identified, openIn } from '../../core/plan/acknowledge.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
@@ -17,6 +18,8 @@ export interface AckOptions extends GlobalOptions {
   /** The id of a finding, or its first digits. */
   readonly finding?: string | undefined;
   readonly all: boolean;
+  /** What is found in the checkout alone. */
+  readonly repo: boolean;
   readonly reason?: string | undefined;
   readonly until?: string | undefined;
   readonly by?: string | undefined;
@@ -70,9 +73,7 @@ const wholeOf = (typed: string): string => (typed.startsWith('sha256:') ? typed 
 
 /** Throws usage unless there is such a day, and it is not over. */
 function mustBeDay(until: string): void {
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(until) && !Number.isNaN(Date.parse(until));
-  // Date.parse takes 2027-02-31 for a day in March.
-  if (!isDay || new Date(until).toISOString().slice(0, 10) !== until)
+  if (!isDay(until))
     throw { usage: `--until: ${JSON.stringify(until)} is no day; write it as 2027-03-01` } satisfies Usage;
   if (until < new Date().toISOString().slice(0, 10)) throw { usage: `--until: ${until} is over` } satisfies Usage;
 }

@@ -1,8 +1,11 @@
 // reflake check: the drift check for CI. Exit 0 if every wish holds, 2 on drift, another code on any error.
 
+import type { Code } from '../../core/codes.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
 import { tallyOf } from '../../core/finding.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
-import { type End, exitOfAnswers } from '../session/exit.ts';
+import { unexpected } from '../../core/plan/expect.ts';
+import { type End, EXIT, exitOfAnswers } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { openSession } from '../session/session.ts';
@@ -22,9 +25,17 @@ export async function checkCommand(options: CheckOptions, io: Io, reporting: Rep
   io.loaded?.();
   for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
   const { plan, isPartial } = await session.plan(session.report, { bytes: false });
-  for (const diagnostic of session.idleAcks(plan)) session.report({ type: 'diagnostic', diagnostic });
+  const idle = session.idleAcks(plan);
+  // What was accepted until a day fails after it, whatever it is.
+  const hasEnded = idle.some(({ code }) => code === ENDED);
+  for (const one of idle) {
+    const diagnostic: Diagnostic = one.code === ENDED ? { ...one, severity: 'error' } : one;
+    session.report({ type: 'diagnostic', diagnostic });
+  }
   // A plan without a machine is nothing that could be applied.
   session.report({ type: 'planned', plan, isPartial: isPartial || options.repo });
-  const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
-  return { exit: exitOfAnswers(answers, options.strict), verdicts: tallyOf(plan) };
+  const exit = exitOfAnswers(unexpected(plan), options.strict);
+  return { exit: exit === EXIT.ok && hasEnded ? EXIT.drift : exit, verdicts: tallyOf(plan) };
 }
+
+const ENDED: Code = 'RF1019';

@@ -152,6 +152,7 @@ export function humanReporter(options: Screen): Reporter {
       verdicts.hold === verdicts.wishes &&
       verdicts.leftOut === 0 &&
       verdicts.notChecked === undefined &&
+      verdicts.expected === undefined &&
       verdicts.acknowledged === undefined &&
       !('kept' in outcome);
     const good = outcome.status === 'unchanged' || outcome.status === 'applied';

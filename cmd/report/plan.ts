@@ -117,14 +117,16 @@ function notCheckedWords({ notChecked = [] }: Plan, theme: Theme): string {
 }
 const MOST_NAMED = 6;
 
-/** `acknowledged until 2027-03-01: features (vendor pin)`, one line for each wish. */
-export const knownLines = ({ acknowledged = [] }: Plan, theme: Theme): string =>
-  acknowledged
-    .map(({ reason, until, ...leaf }) =>
-      theme.show(
-        `acknowledged${until === undefined ? '' : ` until ${until}`}: ${pointerWords(keyOf(leaf))} (${reason})`,
-      ),
-    )
+/** `acknowledged until 2027-03-01: features (vendor pin)`, `expected to differ until …`; one line for each wish. */
+export const knownLines = ({ acknowledged = [], expected = [] }: Plan, theme: Theme): string =>
+  [
+    ...acknowledged.map(({ reason, until, ...leaf }) => {
+      const when = until === undefined ? '' : ` until ${until}`;
+      return `acknowledged${when}: ${pointerWords(keyOf(leaf))} (${reason})`;
+    }),
+    ...expected.map(({ to, ...leaf }) => `expected to differ until ${to}: ${pointerWords(keyOf(leaf))}`),
+  ]
+    .map(theme.show)
     .join('\n');
 
 /** The ids of findings, which an acknowledgement in the spec names. */

@@ -11,7 +11,7 @@ import { realHost } from '../../core/host/real-host.ts';
 import { diskStore } from '../../core/host/state-directory.ts';
 import { stateDirsToCome } from '../../core/host/state-place.ts';
 import { findSpec, isDirectory, rootsState, stateDir, systemUser, trustedBy } from '../../core/host/surroundings.ts';
-import { leafFrom, underHost } from '../../core/leaf.ts';
+import { keyOf, leafFrom, underHost } from '../../core/leaf.ts';
 import type { Host } from '../../core/machine/host.ts';
 import type { People } from '../../core/machine/people.ts';
 import type { Reader } from '../../core/machine/reader.ts';
@@ -21,6 +21,7 @@ import { type AbsPath, absolute, isWithin, parent, ROOT } from '../../core/path.
 import { idleIn } from '../../core/plan/acknowledge.ts';
 import { type Listener, type MayRead, mayReadOn, SEES_ALL } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
+import { idleWindows } from '../../core/plan/expect.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import { type Planned, plan } from '../../core/plan/planner.ts';
 import { beyondLimits } from '../../core/spec/author-limits.ts';
@@ -57,8 +58,8 @@ export interface Session extends Place {
   readonly locate: (pointer: JsonPointer) => SourceRange | undefined;
   /** True if the caller may be shown the content of a file of the machine. */
   readonly mayRead: MayRead;
-  /** Warnings for acknowledgements of the spec that do nothing. */
-  readonly idleAcks: (plan: Pick<Plan, 'steps' | 'acknowledged'>) => readonly Diagnostic[];
+  /** Warnings for acknowledgements and expectations of the spec that do nothing, or have ended. */
+  readonly idleAcks: (plan: Pick<Plan, 'steps' | 'acknowledged' | 'notChecked'>) => readonly Diagnostic[];
   readonly report: Reporter;
   /** Reads only files that the caller could read without root. */
   readonly shown: Pick<Reader, 'read'>;
@@ -182,7 +183,11 @@ export async function sessionOf(
     mayRead,
     report,
     // Of a part of the wishes nothing says that an acknowledgement is idle.
-    idleAcks: (plan) => (options.only || options.skip ? [] : idleIn(plan, wishes, checkout !== undefined)),
+    idleAcks: (plan) => {
+      if (options.only || options.skip) return [];
+      const leaves = [...wishesOf({ ...wishes, spec: view.spec }).map(keyOf), ...(plan.notChecked ?? [])];
+      return [...idleIn(plan, wishes, checkout !== undefined), ...idleWindows(wishes, leaves)];
+    },
     plan: async (told, how) => {
       place.host.refresh();
       const presumed = stateDirsToCome(place.root, stateOfPlan(options, place), place.host, isRunning ? ROOTS : me());

@@ -97,10 +97,13 @@ export function idleIn(
     const isOver = until !== undefined && until < today;
     if (isFound ? !isOver : isPart) return [];
     const name = `the acknowledgement "${reason}"`;
-    const [summary, hint] = isFound
-      ? [`${name} ended on ${until}, and what it is about is still there`, 'mend it, or give a later day']
-      : [`${name} is about nothing that is found here`, 'remove it; a finding that changed is another one'];
-    return [{ severity: 'warning', code: 'RF1016', summary, hint, pointer: `/ack/${index}/finding` }];
+    const pointer = `/ack/${index}/finding`;
+    const ended = `${name} ended on ${until}, and what it is about is still there`;
+    if (isFound)
+      return [{ severity: 'warning', code: 'RF1019', summary: ended, hint: 'mend it, or give a later day', pointer }];
+    const idle = `${name} is about nothing that is found here`;
+    const hint = 'remove it; a finding that changed is another one';
+    return [{ severity: 'warning', code: 'RF1016', summary: idle, hint, pointer }];
   });
 }
 

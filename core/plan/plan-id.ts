@@ -30,6 +30,7 @@ const evidenceOf = ({
   leftOut,
   notChecked,
   acknowledged,
+  expected,
   machine,
   proof,
 }: Omit<Plan, 'id' | 'evidence'>): Plan['evidence'] =>
@@ -38,6 +39,7 @@ const evidenceOf = ({
     leftOut,
     ...(notChecked && { notChecked }),
     ...(acknowledged && { acknowledged }),
+    ...(expected && { expected }),
     ...(machine !== undefined && { machine }),
     ...(proof && { proof }),
   });

@@ -21,6 +21,7 @@ import { acknowledgedIn, leaving, withId } from './acknowledge.ts';
 import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { STATE } from './aside.ts';
 import { decided, type EvaluatePolicy } from './deciding.ts';
+import { expectedIn } from './expect.ts';
 import { hindrancesTo } from './hindrances.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { isIdentified, withIds } from './plan-id.ts';
@@ -62,6 +63,22 @@ export async function plan(
   providers: readonly AnyProvider[],
   report: Reporter,
   selection: Selection = {},
+): Promise<Planned> {
+  const planned = await planKnown(wishes, spec, reader, providers, report, selection);
+  const expected = expectedIn(planned.plan, wishes);
+  if (expected.length === 0) return planned;
+  const { id: _id, evidence: _evidence, ...body } = planned.plan;
+  return { ...planned, plan: withIds({ ...body, expected }) };
+}
+
+/** Leaves acknowledged wishes as they are. */
+async function planKnown(
+  wishes: Wishes,
+  spec: Digest,
+  reader: Reader,
+  providers: readonly AnyProvider[],
+  report: Reporter,
+  selection: Selection,
 ): Promise<Planned> {
   const machine = telling(reader, report);
   const whole = await planOnce(wishes, spec, machine, providers, report, selection);

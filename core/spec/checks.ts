@@ -2,6 +2,7 @@
 
 import type { ConfigWish, WrittenSpec } from '../../schemas/spec.gen.ts';
 import type { JsonPointer } from '../diagnostic.ts';
+import { isDay } from '../formats/end-of-support.ts';
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
 import { type RefTrap, refTraps } from '../formats/flake-ref/traps.ts';
 import { fromPointer, pointerWords, toPointer } from '../formats/json-pointer.ts';
@@ -37,6 +38,38 @@ export function checkSpec(spec: WrittenSpec): readonly SpecProblem[] {
     ]),
     ...checkFollowing(following, inputs, names),
     ...checkHosts(spec),
+    ...checkTimes(spec),
+  ];
+}
+
+/** Days and moments that there are, and windows that end after they begin. */
+function checkTimes({ ack = [], expect = [] }: WrittenSpec): readonly SpecProblem[] {
+  const wrong = (pointer: JsonPointer, summary: string, hint: string): SpecProblem => ({
+    severity: 'error',
+    code: 'RF1005',
+    summary,
+    hint,
+    pointer,
+    part: 'value',
+  });
+  const noDay = (text: string, pointer: JsonPointer): readonly SpecProblem[] =>
+    isDay(text.slice(0, 10)) && (text.length === 10 || !Number.isNaN(Date.parse(text)))
+      ? []
+      : [
+          wrong(
+            pointer,
+            `there is no such ${text.length === 10 ? 'day' : 'moment'}: ${quote(text)}`,
+            'look at the calendar',
+          ),
+        ];
+  return [
+    ...ack.flatMap(({ until }, at) => (until === undefined ? [] : noDay(until, `/ack/${at}/until`))),
+    ...expect.flatMap(({ from, to }, at) => {
+      const times = [...noDay(from, `/expect/${at}/from`), ...noDay(to, `/expect/${at}/to`)];
+      return times.length > 0 || Date.parse(from) < Date.parse(to)
+        ? times
+        : [wrong(`/expect/${at}/to`, 'it ends before it begins', `write a moment after ${from}`)];
+    }),
   ];
 }
 

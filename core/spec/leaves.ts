@@ -25,6 +25,7 @@ const TOLD = ['warning', 'note', 'off'] as const;
 export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'>> = {
   '/version': 'always',
   '/ack': 'always',
+  '/expect': 'always',
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],

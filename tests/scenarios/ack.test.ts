@@ -83,3 +83,68 @@ test('a text that cannot be extended safely is left alone, and the lines are sho
   expect(reflake('ack', '--all', '--reason', 'x', '--spec', 'link.yaml').code).toBe(1);
   expect(lstatSync(`${dir}/link.yaml`).isSymbolicLink()).toBe(true);
 });
+
+test('after its day an acknowledgement fails; a day that there is not is a mistake of the spec', () => {
+  reflake('ack', '--all', '--reason', 'baseline', '--until', '2999-01-01');
+  expect(reflake('check').code).toBe(0);
+  const acknowledged = spec();
+  writeFileSync(`${dir}/reflake.yaml`, acknowledged.replaceAll('2999-01-01', '2020-01-01'));
+  expect(reflake('check')).toEqual({ code: 2, said: expect.stringMatching(/error: .*ended on 2020-01-01.*RF1019/) });
+  expect(reflake('plan').said).toMatch(/warning: .*ended on 2020-01-01.*RF1019/);
+  writeFileSync(`${dir}/reflake.yaml`, acknowledged.replaceAll('2999-01-01', '2999-02-31'));
+  expect(reflake('check')).toEqual({ code: 65, said: expect.stringMatching(/no such day: "2999-02-31"/) });
+});
+
+test('after its day it fails even where the finding alone would not: what is undecided', () => {
+  const lock = { eol: 'error' };
+  const inputs = { nixpkgs: `github:NixOS/nixpkgs/${'0123456789abcdef'.repeat(2)}01234567` };
+  const host = { name: 'nixos', system: 'x86_64-linux' };
+  const config = { path: '/home/srid/nixos-config' };
+  const write = (ack: readonly object[]): void =>
+    writeFileSync(`${dir}/reflake.yaml`, JSON.stringify({ version: 1, host, config, inputs, lock, ack }));
+  const flake = `${dir}/machine/home/srid/nixos-config`;
+  for (const name of ['flake.nix', 'flake.lock'])
+    writeFileSync(
+      `${flake}/${name}`,
+      readFileSync(`${flake}/${name}`, 'utf8')
+        .replace('nixpkgs/nixos-24.05', inputs.nixpkgs.slice('github:NixOS/'.length))
+        .replace(/"ref": "nixos-24\.05"/, `"rev": "${inputs.nixpkgs.split('/')[2]}"`),
+    );
+  write([]);
+  const found = reflake('check', '-v');
+  expect([found.code, found.said]).toEqual([0, expect.stringMatching(/RF2073/)]);
+  const [id] = /\bsha256:[0-9a-f]{64}(?= \[RF2073\])/.exec(found.said)!;
+  write([{ finding: id, reason: 'x', until: '2020-01-01' }]);
+  expect(reflake('check')).toEqual({ code: 2, said: expect.stringMatching(/RF1019/) });
+});
+
+test('a window in which a wish may differ: counted apart, applied as ever, and over afterwards', () => {
+  const expecting = (wish: string, from: string, to: string): void =>
+    writeFileSync(`${dir}/reflake.yaml`, `${SPEC}expect:\n  - { wish: ${wish}, from: ${from}, to: ${to} }\n`);
+  expecting('/features', '2020-01-01T00:00Z', '2999-01-01T00:00Z');
+  const during = reflake('check');
+  expect(during.code).toBe(0);
+  expect(during.said).toContain('expected to differ until 2999-01-01T00:00Z: features');
+  expect(during.said).toContain('; 1 expected to differ');
+  expect(reflake('plan', '--detailed-exitcode')).toMatchObject({ code: 2 });
+  expect(reflake('check', '--format', 'junit').said).toMatch(
+    /name="\/features">\s*<skipped>expected to differ until 2999/,
+  );
+  expect(reflake('check', '--format', 'github').said).not.toMatch(/^::(error|warning)/m);
+  expecting('/inputs', '2020-01-01T00:00Z', '2999-01-01T00:00Z');
+  expect(reflake('check').code).toBe(2);
+  expecting('/features', '2020-01-01T00:00Z', '2020-01-01T04:00+02:00');
+  expect(reflake('check')).toEqual({
+    code: 2,
+    said: expect.stringMatching(/is over since 2020-01-01T04:00\+02:00.*RF1020/),
+  });
+  expecting('/featurs', '2020-01-01T00:00Z', '2999-01-01T00:00Z');
+  expect(reflake('check')).toEqual({
+    code: 2,
+    said: expect.stringMatching(/no wish of the spec is at "\/featurs".*RF1020/),
+  });
+  expecting('/features', '2020-01-01T04:00Z', '2020-01-01T02:00Z');
+  expect(reflake('check')).toEqual({ code: 65, said: expect.stringContaining('it ends before it begins') });
+  expecting('/features', '2020-02-30T04:00Z', '2020-03-01T02:00Z');
+  expect(reflake('check')).toEqual({ code: 65, said: expect.stringContaining('no such moment') });
+});

@@ -40,7 +40,12 @@ export interface Item {
   readonly fingerprint: string;
 }
 
-type Around = Pick<Screen, 'cwd' | 'strict'> & { readonly about: About; readonly isFailing: boolean };
+type Around = Pick<Screen, 'cwd' | 'strict'> & {
+  readonly about: About;
+  readonly isFailing: boolean;
+  /** Wishes that differ and may for a time, by `keyOf`: what is found about them alone is a note. */
+  readonly expected: ReadonlySet<JsonPointer>;
+};
 
 export function itemOf(finding: Finding, around: Around): Item {
   const { subject, from, to, id, code, path, wish } = finding;
@@ -51,6 +56,8 @@ export function itemOf(finding: Finding, around: Around): Item {
     : wish !== undefined && entryOf(code).verdict === 'undecided'
       ? 'doubt'
       : kindOf(diagnostic);
+  const wishes = wishesIn(finding);
+  const isExpected = wishes.length > 0 && wishes.every((one) => around.expected.has(one));
   const isHidden = isSecretName(subject);
   const shown = (text: string): string => (isHidden || holdsKey(text) ? secret() : escapeLine(text));
   const item = itemOfDiagnostic(
@@ -60,9 +67,9 @@ export function itemOf(finding: Finding, around: Around): Item {
   );
   return {
     ...item,
-    wishes: wishesIn(finding),
+    wishes,
     kind,
-    level: levelOf(kind, item.level, around),
+    level: isExpected ? 'note' : levelOf(kind, item.level, around),
     subject: escapeLine(subject),
     because: isHidden ? `it is not as wished ${secret('changed')}` : item.because,
     values: { ...(from !== undefined && { from: shown(from) }), ...(to !== undefined && { to: shown(to) }) },

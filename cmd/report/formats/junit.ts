@@ -23,16 +23,22 @@ interface Case {
 }
 
 /**
- * What differs is a failure; what could not be looked at an error; what is undecided, acknowledged, left out or not
- * checked is skipped.
+ * What differs is a failure; what could not be looked at an error; what is undecided, acknowledged, left out, not checked
+ * or expected is skipped.
  */
 export function junitOf(report: Report): string {
-  const { host, verb, seconds, endedAt, acknowledged, leftOut, notChecked } = report;
+  const { host, verb, seconds, endedAt, acknowledged, expected, leftOut, notChecked } = report;
   const told = new Map<string, Item[]>();
   for (const item of report.items) for (const wish of item.wishes) told.set(wish, [...(told.get(wish) ?? []), item]);
   const wishes = new Set(report.answers.map(keyOf));
+  const due = new Map(expected.map((one) => [keyOf(one), one]));
   const cases: readonly Case[] = [
-    ...report.answers.map((answer) => caseOf(answer, told.get(keyOf(answer)) ?? [], report)),
+    ...report.answers.map((answer) => {
+      const may = due.get(keyOf(answer));
+      return may === undefined
+        ? caseOf(answer, told.get(keyOf(answer)) ?? [], report)
+        : skipped(answer.provider, keyOf(answer), `expected to differ until ${may.to}`);
+    }),
     ...acknowledged.map((one) => skipped('acknowledged', keyOf(one), `acknowledged: ${acknowledgedWords(one)}`)),
     ...leftOut.map((wish) => skipped('left out', wish, 'left out by --only or --skip')),
     ...notChecked.map((wish) =>

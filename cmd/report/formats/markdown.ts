@@ -83,6 +83,7 @@ function headOf(report: Report): string {
     counts.blocked,
     counts.leftOut,
     counts.notChecked ?? 0,
+    counts.expected ?? 0,
     counts.acknowledged ?? 0,
   ];
   return [
@@ -92,8 +93,8 @@ function headOf(report: Report): string {
     ...(numbers === undefined
       ? []
       : [
-          '| host | wishes | hold | differ | undecided | blocked | left out | not checked | acknowledged |',
-          '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
+          '| host | wishes | hold | differ | undecided | blocked | left out | not checked | expected | acknowledged |',
+          '|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|',
           `| ${prose(escapeLine(host ?? ''))} | ${numbers.join(' | ')} |`,
           '',
         ]),

@@ -20,6 +20,7 @@ export function metricsOf(report: Report): string {
     blocked: counts.blocked,
     left_out: counts.leftOut,
     not_checked: counts.notChecked ?? 0,
+    expected: counts.expected ?? 0,
     acknowledged: counts.acknowledged ?? 0,
   };
   const levels = { error: 0, warning: 0, note: 0 };

@@ -4,7 +4,7 @@ import type { Reporter } from '../../../core/event.ts';
 import { findingsOf } from '../../../core/finding.ts';
 import { pointerWords } from '../../../core/formats/json-pointer.ts';
 import { keyOf } from '../../../core/leaf.ts';
-import type { Acknowledged, Answer, Plan } from '../../../core/model.ts';
+import type { Acknowledged, Answer, Expected, Plan } from '../../../core/model.ts';
 import { type Counts, tallyWords } from '../../../core/verdict.ts';
 import { escapeLine } from '../escape.ts';
 import type { Screen } from '../screen.ts';
@@ -25,6 +25,8 @@ export interface Report {
   readonly items: readonly Item[];
   readonly answers: readonly (Answer & { readonly provider: string })[];
   readonly acknowledged: readonly Acknowledged[];
+  /** Wishes that differ and may for a time. */
+  readonly expected: readonly Expected[];
   readonly leftOut: readonly string[];
   /** Wishes of a machine, where only a checkout was looked at. */
   readonly notChecked: readonly string[];
@@ -61,7 +63,8 @@ function reportOf(
   { verb, strict, now, epoch, cwd, about: ask }: Screen,
 ): Report {
   const about = ask();
-  const around = { about, strict, cwd, isFailing: exit !== 0 };
+  const expected = new Set((plan?.expected ?? []).map(keyOf));
+  const around = { about, strict, cwd, isFailing: exit !== 0, expected };
   const items = [
     ...problems.map((problem) => itemOfDiagnostic(problem, around)),
     ...(plan === undefined ? [] : findingsOf(plan).map((finding) => itemOf(finding, around))),
@@ -79,6 +82,7 @@ function reportOf(
     items: items.sort((a, b) => WEIGHT[a.level] - WEIGHT[b.level]),
     answers: (plan?.steps ?? []).flatMap(({ provider, verdicts: all }) => all.map((one) => ({ ...one, provider }))),
     acknowledged: plan?.acknowledged ?? [],
+    expected: plan?.expected ?? [],
     leftOut: plan?.leftOut ?? [],
     notChecked: plan?.notChecked ?? [],
     actions,
@@ -93,7 +97,9 @@ export function stateOf({ counts, exit }: Pick<Report, 'counts' | 'exit'>): 'in 
   if (counts === undefined) return exit === 0 ? 'in sync' : 'failed';
   if (counts.blocked > 0 && exit !== 2) return 'failed';
   if (counts.differ > 0 || counts.blocked > 0 || exit === 2) return 'drift';
-  return counts.hold === counts.wishes && counts.leftOut === 0 && !counts.acknowledged ? 'in sync' : 'open';
+  return counts.hold === counts.wishes && counts.leftOut === 0 && !counts.acknowledged && !counts.expected
+    ? 'in sync'
+    : 'open';
 }
 
 /** `nixos differs from reflake.yaml.`, on one line. */

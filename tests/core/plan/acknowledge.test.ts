@@ -148,7 +148,7 @@ describe('an acknowledgement that does nothing is told', () => {
       'one whose day is over',
       { until: '2026-11-29' },
       [
-        'warning RF1016 /ack/0/finding the acknowledgement "pin" ended on 2026-11-29, and what it is about is still there',
+        'warning RF1019 /ack/0/finding the acknowledgement "pin" ended on 2026-11-29, and what it is about is still there',
       ],
     ],
     [

@@ -79,7 +79,7 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "allow"?',
     '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "maxAge"?',
-    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "features"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate | did you mean "features"?',
   ],
   [
     'host beside hosts',
@@ -318,12 +318,12 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-    '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate | did you mean "git"?',
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate | did you mean "git"?',
   ],
   [
     '__proto__ is a key like any other',
     '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
-    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, activate',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate',
   ],
   ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
 ];
