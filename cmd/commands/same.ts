@@ -1,5 +1,6 @@
 // reflake same A B: are two configurations, or systems, the same? For one host, or for all that the flakes have.
 
+import { telling } from '../../core/plan/telling.ts';
 import { comparedIn } from '../../core/proof/fleet.ts';
 import { prove } from '../../core/proof/prove.ts';
 import { hostsIn, type World } from '../../core/proof/world.ts';
@@ -30,18 +31,19 @@ export async function sameCommand(options: SameOptions, io: Io, reporting: Repor
   const { host, wishes, report } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const how = provingOf(session, io);
+  const machine = telling(host, report);
   const configured = configuredIn(session, io);
   const named = async (word: string, attribute: string): Promise<World> =>
     await worldNamed(word, { ...configured, attribute }, host, wishes.isRunning);
   if (wishes.isMachine) {
     const { attribute } = wishes.host;
-    const { proof, seconds } = await prove(await named(a, attribute), await named(b, attribute), how, host);
+    const { proof, seconds } = await prove(await named(a, attribute), await named(b, attribute), how, machine);
     report({ type: 'proved', proof, seconds });
     return { exit: exitOfProof(proof) };
   }
   const names = new Set<string>();
   for (const word of [a, b]) {
-    const found = await hostsIn(await named(word, ''), how, host);
+    const found = await hostsIn(await named(word, ''), how, machine);
     if (found.kind === 'failed') {
       const diagnostic = {
         severity: 'error',
@@ -60,7 +62,7 @@ export async function sameCommand(options: SameOptions, io: Io, reporting: Repor
     for (let attribute = open.shift(); attribute !== undefined; attribute = open.shift()) {
       report({ type: 'progress', text: `comparing ${attribute}` });
       const worlds = [await named(a, attribute), await named(b, attribute)] as const;
-      proofs.push((await prove(...worlds, { ...how, host: attribute }, host)).proof);
+      proofs.push((await prove(...worlds, { ...how, host: attribute }, machine)).proof);
     }
   };
   // Each comparison has two evaluations.

@@ -4,6 +4,7 @@ import { callerOf } from '../../core/host/process/caller.ts';
 import { availableMemory } from '../../core/host/surroundings.ts';
 import { join } from '../../core/path.ts';
 import { documentsFor, type Planned } from '../../core/plan/planner.ts';
+import { telling } from '../../core/plan/telling.ts';
 import { type Proved, type Proving, prove } from '../../core/proof/prove.ts';
 import { type Configured, presentWorld, treeWorld } from '../../core/proof/worlds.ts';
 import type { Io } from '../session/io.ts';
@@ -24,7 +25,13 @@ export async function provePlan({ stage, documents }: Planned, session: Session,
   };
   const planned: Configured = { ...configuredIn(session, io), documents, reader: stage };
   report({ type: 'progress', text: 'proving that it is the same system' });
-  return await prove(await presentWorld(present, wishes.isRunning), treeWorld(planned), provingOf(session, io), host);
+  const machine = telling(host, report);
+  return await prove(
+    await presentWorld(present, wishes.isRunning),
+    treeWorld(planned),
+    provingOf(session, io),
+    machine,
+  );
 }
 
 /** The configuration of the session as it lies now. */

@@ -41,6 +41,9 @@ export function limitOf([program, first]: Argv): Limit {
   return first === '--version' || first === 'store' ? { whole: 30 } : { silent: 600 };
 }
 
+/** Programs that write their log as data where they are asked to. */
+const LOGGED = ['nix', 'nix-instantiate'];
+
 /**
  * Runs a program until it ends, until this process gets a signal (which it passes on), or until the limit. At the
  * limit, the program and its process group get SIGTERM, and SIGKILL if they do not end. Never throws because of what
@@ -48,7 +51,7 @@ export function limitOf([program, first]: Argv): Limit {
  */
 export async function run(argv: Argv, options: RunOptions): Promise<RunResult> {
   const [program, first, ...rest] = argv;
-  const isLogged = program === 'nix' && first !== undefined && first !== '--version';
+  const isLogged = LOGGED.includes(program) && first !== undefined && first !== '--version';
   const command = commandOf(isLogged ? [program, ...LOG_OPTIONS, first, ...rest] : argv, options.as);
   if ('missing' in command) return { status: 'missing', tool: command.missing };
   const words = isLogged ? nixLog().read : undefined;
