@@ -17,6 +17,7 @@ import {
   type Override,
   type Placed,
 } from './inputs.ts';
+import { meantRef } from './meant-ref.ts';
 import { missingKey, quote, type SpecProblem } from './schema-errors.ts';
 import { closest } from './suggest.ts';
 
@@ -283,9 +284,10 @@ function checkUrl(url: string, flake: boolean, pointer: string): readonly SpecPr
   const parsed = parseFlakeRef(url, { context: flake ? 'input' : 'input-nonflake' });
   if (!parsed.ok) {
     const words = parsed.error.split('\n')[0]!;
-    return [
-      { ...there, severity: 'error', code: 'RF1007', summary: `${quote(url)} is not a flake reference: ${words}` },
-    ];
+    const meant = meantRef(url);
+    const summary = `${quote(url)} is not a flake reference: ${words}`;
+    const hint = meant === undefined ? {} : { hint: `did you mean ${quote(meant)}?` };
+    return [{ ...there, severity: 'error', code: 'RF1007', summary, ...hint }];
   }
   return refTraps(url).map(
     (trap): SpecProblem => ({
@@ -300,7 +302,7 @@ function checkUrl(url: string, flake: boolean, pointer: string): readonly SpecPr
 
 /** A reference that can't be meant so is an error; one that works, but not as it looks, is a warning. */
 const severityOf = ({ kind }: RefTrap): SpecProblem['severity'] =>
-  kind === 'mistyped-url' || kind === 'tilde' ? 'error' : 'warning';
+  ['mistyped-url', 'tilde', 'web-page', 'no-host'].includes(kind) ? 'error' : 'warning';
 
 /** Up to this many names are searched for one like a wrong one, and shown. */
 const SUGGESTED_FROM = 500;

@@ -6,7 +6,7 @@ import { digestOfJson } from '../canonical.ts';
 import { type Diagnostic, isError, type JsonPointer, rangeOf, type SourceRange } from '../diagnostic.ts';
 import { parseJson } from '../formats/json.ts';
 import { fromPointer } from '../formats/json-pointer.ts';
-import type { PlacedText, Span } from '../formats/placed-text.ts';
+import type { ParseProblem, PlacedText, Span } from '../formats/placed-text.ts';
 import { parsePlainYaml } from '../formats/plain-yaml.ts';
 import { parseYaml } from '../formats/yaml.ts';
 import { isOfHost, leafFrom } from '../leaf.ts';
@@ -15,6 +15,7 @@ import type { Digest } from '../model.ts';
 import { checkShape, checkSpec } from './checks.ts';
 import { type Hosts, hostsOf } from './hosts.ts';
 import { problemsOf, type SpecProblem } from './schema-errors.ts';
+import { mended, type Slip, slipsIn } from './slips.ts';
 
 /**
  * The place of a wish, by default of its value; undefined where the spec has no such member. What one of several hosts does not
@@ -51,9 +52,7 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
   const at = (span: Span): SourceRange => rangeOf(file, content, span);
   const unparsable = (summary: string, span: Span, hint?: string): LoadedSpec => ({
     ok: false,
-    diagnostics: [
-      { severity: 'error', code: 'RF1002', summary, at: at(span), ...(hint === undefined ? {} : { hint }) },
-    ],
+    diagnostics: [parseProblem({ message: summary, span, ...(hint === undefined ? {} : { hint }) }, at)],
   });
 
   if (content.length > MOST.specLength) return unparsable('the spec is larger than 256 KiB', { start: 0, end: 0 });
@@ -63,21 +62,65 @@ export async function loadSpec(file: string, text: string): Promise<LoadedSpec> 
     return unparsable(`control character U+${name}`, { start: control, end: control + 1 }, 'remove it');
   }
 
-  const parsed = file.toLowerCase().endsWith('.json') ? parseJson(content) : await readYaml(content);
+  const isJson = file.toLowerCase().endsWith('.json');
+  /** The text as it is, or with slips mended; each place is where it stands in the text as it is. */
+  const read = async (slips: readonly Slip[]): Promise<LoadedSpec> => {
+    const meant = mended(content, slips);
+    const there = ({ start, end }: Span): SourceRange => at({ start: meant.origin(start), end: meant.origin(end) });
+    return await readSpec(meant.text, isJson, there);
+  };
+  const asItIs = await readSpec(content, isJson, at);
+  const maybe = asItIs.ok ? [] : slipsIn(content, isJson);
+  if (maybe.length === 0) return asItIs;
+  const slips = await realSlips(maybe, read);
+  if (slips.length === 0) return asItIs;
+  const { diagnostics } = await read(slips);
+  return { ok: false, diagnostics: tidy([...slips.map((slip) => parseProblem(slip, at)), ...diagnostics]) };
+}
+
+/** Those without which, left as they are, the text has more mistakes. */
+async function realSlips(
+  maybe: readonly Slip[],
+  read: (mended: readonly Slip[]) => Promise<LoadedSpec>,
+): Promise<readonly Slip[]> {
+  const mistakes = async (slips: readonly Slip[]): Promise<number> => {
+    const { diagnostics } = await read(slips);
+    // What can't be parsed was not looked at: it has more mistakes than any that could.
+    return diagnostics.length + (diagnostics.some(({ code }) => code === 'RF1002') ? MOST_FAILURES : 0);
+  };
+  const least = await mistakes(maybe);
+  if (maybe.length > MOST_SLIPS) return least < (await mistakes([])) ? maybe : [];
+  const real: Slip[] = [];
+  for (const slip of maybe) if ((await mistakes(maybe.filter((other) => other !== slip))) > least) real.push(slip);
+  return real;
+}
+
+/** So many are tried one by one. */
+const MOST_SLIPS = 8;
+
+const parseProblem = ({ message, hint, span }: ParseProblem, at: (span: Span) => SourceRange): Diagnostic => ({
+  severity: 'error',
+  code: 'RF1002',
+  summary: message,
+  at: at(span),
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** `at`: the place of a span of `text`. */
+async function readSpec(text: string, isJson: boolean, at: (span: Span) => SourceRange): Promise<LoadedSpec> {
+  const parsed = isJson ? parseJson(text) : await readYaml(text);
   if (!parsed.ok) {
-    const diagnostics = parsed.problems.map(
-      ({ message, hint, span }): Diagnostic => ({
-        severity: 'error',
-        code: 'RF1002',
-        summary: message,
-        at: at(span),
-        ...(hint === undefined ? {} : { hint }),
-      }),
-    );
-    return { ok: false, diagnostics: tidy(diagnostics) };
+    const diagnostics = tidy(parsed.problems.map((problem) => parseProblem(problem, at)));
+    // After a mistake the parser goes on in the same line, and what it finds there follows from it.
+    return {
+      ok: false,
+      diagnostics: diagnostics.filter((one, index) => one.at?.line !== diagnostics[index - 1]?.at?.line),
+    };
   }
-  if (parsed.value === null || parsed.value === undefined)
-    return unparsable('the spec is empty', { start: 0, end: 0 }, 'run reflake init to write one');
+  if (parsed.value === null || parsed.value === undefined) {
+    const problem = { message: 'the spec is empty', span: { start: 0, end: 0 }, hint: 'run reflake init to write one' };
+    return { ok: false, diagnostics: [parseProblem(problem, at)] };
+  }
 
   const locate = locator(parsed, at);
   const shape = checkShape(parsed.value);

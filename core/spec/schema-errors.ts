@@ -94,7 +94,7 @@ export const missingKey = (key: string, pointer: JsonPointer, because = ''): Spe
 });
 
 function wrongType(
-  { params, parentSchema, data }: Failure,
+  { instancePath: pointer, params, parentSchema, data }: Failure,
   words: string,
 ): Pick<SpecProblem, 'summary' | 'expected' | 'hint'> {
   const types = [params.type].flat().map(String);
@@ -104,8 +104,11 @@ function wrongType(
       : `${words} must be ${types.map((type) => TYPES[type] ?? type).join(' or ')}, not ${typeOf(data)}`;
   if (types.includes('boolean') && typeof data === 'string' && /^(yes|no|on|off)$/i.test(data))
     return { summary, hint: `write ${/^(yes|on)$/i.test(data)}` };
+  const such = suchAs(listOf(parentSchema.examples));
+  const age = unitHint(pointer, data);
+  if (age !== undefined) return { summary, ...such, hint: age };
   if (types.includes('string') && typeof data === 'number') return { summary, hint: 'put it in quotes' };
-  return { summary, ...suchAs(listOf(parentSchema.examples)) };
+  return { summary, ...such };
 }
 
 function wrongValue(
@@ -150,6 +153,8 @@ const ONLY_AT_THE_TOP = ['inputs', 'follows', 'lock', 'git', 'ack', 'expect'];
 
 /** A hint for the usual mistakes in these fields. */
 function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: string } {
+  const age = unitHint(pointer, data);
+  if (age !== undefined) return { hint: age };
   if (typeof data !== 'string') return {};
   const key = fromPointer(leafFrom(pointer).wish).slice(0, 2).join('.');
   if (key === 'host.name' && data.includes('.'))
@@ -159,6 +164,10 @@ function patternHint(pointer: JsonPointer, data: unknown): { readonly hint?: str
   if (key === 'config.modules') return { hint: 'write a path below the configuration, beginning with ./' };
   return {};
 }
+
+/** A number that lacks its unit, in quotes or not. */
+const unitHint = (pointer: JsonPointer, data: unknown): string | undefined =>
+  pointer === '/lock/maxAge' && /^\d{1,9}$/.test(String(data)) ? `add its unit: ${data}d is so many days` : undefined;
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',

@@ -3,12 +3,14 @@
 import type { NixVersion } from '../nix-version.ts';
 import { isIndirect, isRelativePath, textAttr } from './model.ts';
 import { parseFlakeRef } from './parse-ref.ts';
-import { parseUrl } from './url.ts';
+import { parseUrl, splitScheme } from './url.ts';
 
 /** A warning about a reference: what is wrong, in one clause, and what to do, as an imperative. */
 export type RefTrap =
   | { readonly kind: 'mistyped-url'; readonly message: string; readonly hint: string; readonly suggestion?: string }
   | { readonly kind: 'submodules-true'; readonly parameter: string; readonly message: string; readonly hint: string }
+  | { readonly kind: 'web-page'; readonly message: string; readonly hint: string; readonly suggestion: string }
+  | { readonly kind: 'no-host'; readonly message: string; readonly hint: string }
   | { readonly kind: 'tilde'; readonly message: string; readonly hint: string }
   | { readonly kind: 'indirect'; readonly id: string; readonly message: string; readonly hint: string };
 
@@ -18,14 +20,68 @@ export function refTraps(text: string, nix?: NixVersion): readonly RefTrap[] {
   if (!parsed.ok) return [];
   const { attrs } = parsed.ref;
   const path = textAttr(attrs, 'path') ?? '';
+  const page = pageOf(text);
+  if (page !== undefined && text.includes('://')) return [webPage(text, page)];
   if (attrs.type === 'path' && path.startsWith('~')) return [tilde(text)];
-  if (isRelativePath(attrs) && (path.includes(':') || misreadId.test(text))) return [mistyped(text)];
+  const looksElse = path.includes(':') || misreadId.test(text) || page !== undefined || lostColon.test(text);
+  if (isRelativePath(attrs) && looksElse) return [mistyped(text)];
+  if (lacksHost(text)) return [noHost(text)];
   if (isIndirect(attrs)) return [indirect(textAttr(attrs, 'id') ?? '')];
   return attrs.type === 'git' ? falseFlags(text) : [];
 }
 
 // `nixpkgs?dir=x` and `nixpkgs/x?dir=y` look like registry names, but a query makes them paths.
 const misreadId = /^[a-zA-Z][a-zA-Z0-9_-]*(?:\/[^./][^/]*)?\?/;
+
+const lostColon = /^((?:git\+|tarball\+|file\+)?(?:https?|ssh))(?=\/\/)/;
+
+/** The reference that is meant by the web page of a repository, with or without `https://`. */
+function pageOf(text: string): string | undefined {
+  const [, host = '', owner, repo, branch] = PAGE.exec(text) ?? [];
+  if (owner === undefined || repo === undefined) return undefined;
+  const forge = FORGES[host];
+  const fix =
+    forge === undefined
+      ? `git+https://${host}/${owner}/${repo}${branch === undefined ? '' : `?ref=${branch}`}`
+      : `${forge}:${owner}/${repo}${branch === undefined ? '' : `/${branch}`}`;
+  return parses(fix) ? fix : undefined;
+}
+
+const FORGES: Readonly<Record<string, string>> = {
+  'github.com': 'github',
+  'gitlab.com': 'gitlab',
+  'git.sr.ht': 'sourcehut',
+};
+
+/** A repository, or a branch of it; no archive, which Nix can fetch. */
+const PAGE =
+  /^(?:https?:\/\/)?(?:www\.)?(github\.com|gitlab\.com|git\.sr\.ht|codeberg\.org)\/([^/?#]+)\/([^/?#]+?)(?:\.git)?(?:\/(?:-\/)?(?:tree|src\/branch)\/([^?#]+?))?\/?$/;
+
+/** True of a reference that Nix takes for more than a path. */
+export const parses = (text: string): boolean => {
+  const parsed = parseFlakeRef(text, { context: 'input' });
+  return parsed.ok && parsed.ref.attrs.type !== 'path';
+};
+
+const webPage = (text: string, suggestion: string): RefTrap => ({
+  kind: 'web-page',
+  message: `"${text}" is a web page, not the source`,
+  hint: `write "${suggestion}"`,
+  suggestion,
+});
+
+function lacksHost(text: string): boolean {
+  const url = parseUrl(text, '2.34');
+  if (!url.ok) return false;
+  const transport = splitScheme(url.value.scheme).transport;
+  return ['http', 'https', 'ssh'].includes(transport) && (url.value.authority ?? '') === '';
+}
+
+const noHost = (text: string): RefTrap => ({
+  kind: 'no-host',
+  message: `"${text}" names no host`,
+  hint: `write it between // and the path: ${text.slice(0, text.indexOf(':'))}://HOST/…`,
+});
 
 function mistyped(text: string): RefTrap {
   const message = `"${text}" is read as a relative path, not as a URL`;
@@ -45,7 +101,9 @@ function repair(text: string): string | undefined {
         ? `${forge[1]}:${forge[2]}`
         : bare !== text
           ? bare
-          : encodeSpaces(text);
+          : lostColon.test(text)
+            ? text.replace(lostColon, '$1:')
+            : (pageOf(text) ?? encodeSpaces(text));
   const parsed = fix === undefined || fix === text ? undefined : parseFlakeRef(fix, { context: 'input' });
   return parsed?.ok === true && parsed.ref.attrs.type !== 'path' ? fix : undefined;
 }

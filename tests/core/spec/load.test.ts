@@ -256,7 +256,7 @@ inputs:
     'overrides and inputs that follow',
     `${OVERRIDES}      a: { follows: nixpkgs }
       b: { url: github:b/b, follows: nixpkgs, inputs: { c: { inputs: { d: { follows: nowhere } } } } }
-      e: "https//foo"
+      e: "./foo"
       f: github:f/f
 follows: { nixpkgs: hm/nixpkgs, x: y, y: x, z: hm/z, w: w, v: nope }
 `,
@@ -274,7 +274,138 @@ follows: { nixpkgs: hm/nixpkgs, x: y, y: x, z: hm/z, w: w, v: nope }
   ],
   ['duplicate key', `${GOOD}"git": off\ngit: off\n`, '5:1-4 error RF1002 duplicate key "git"'],
   ['two documents', `${GOOD}---\nb: 2`, '4:1-5 error RF1002 more than one document | remove everything from "---" on'],
-  ['tab', 'a:\n\t- b', '2:1-2 error RF1002 tab in the indentation | indent with spaces'],
+  ['a tab', `${GOOD}lock:\n\tmaxAge: 30d\n`, '5:1-2 error RF1002 tab in the indentation | indent with spaces'],
+  [
+    'a text that is indented with tabs throughout, and another mistake',
+    GOOD.replace('host: {', 'host:\n\t{').replace('inputs: {', 'inputs:\n\t  \t{').replace('nixos,', 'n.o,'),
+    '3:1-2 error RF1002 tab in the indentation | indent with spaces, here and in 1 more line',
+    '3:10-13 error RF1005 host.name cannot be "n.o" | such as nixos, web-1 | use the name without its domain: "n"; the whole may be host.attribute',
+  ],
+  [
+    'a list item after a tab',
+    `${GOOD}features:\n  - flakes\n\t- nix-command\n`,
+    '6:1-2 error RF1002 tab in the indentation | indent with spaces',
+  ],
+  [
+    'a merge that conflicts, with a mistake on the first side',
+    `${GOOD}<<<<<<< HEAD\ngit: of\n||||||| base\ngit: on\n=======\ngit: track\n>>>>>>> theirs\nchannels: keep\n`,
+    '4:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
+    '5:6-8 error RF1005 unknown value "of" for git | expected track, off | did you mean "off"?',
+  ],
+  [
+    'two merges that conflict',
+    `<<<<<<< HEAD\nversion: 1\n=======\n>>>>>>> b\n${GOOD.replace('version: 1\n', '')}<<<<<<<\n=======\ngit: off\n>>>>>>>\n`,
+    '1:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
+    '7:1-8 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
+  ],
+  [
+    'no space after the first colon',
+    GOOD.replace('version: 1', 'version:1'),
+    '1:1-9 error RF1002 no space after "version:" | put one after the colon',
+  ],
+  [
+    'no space after a colon: first, last and only member, in braces and after a dash',
+    `version: 1
+host:
+  name:nixos
+  system:x86_64-linux
+inputs:
+  nixpkgs:github:NixOS/nixpkgs/nixos-23.11
+config: {owner:srid, path:/srv/c}
+lock: {maxAge:30d}
+features:
+  - flakes
+`,
+    '3:3-8 error RF1002 no space after "name:" | put one after the colon',
+    '4:3-10 error RF1002 no space after "system:" | put one after the colon',
+    '6:3-11 error RF1002 no space after "nixpkgs:" | put one after the colon',
+    '7:10-16 error RF1002 no space after "owner:" | put one after the colon',
+    '7:22-27 error RF1002 no space after "path:" | put one after the colon',
+    '8:8-15 error RF1002 no space after "maxAge:" | put one after the colon',
+  ],
+  [
+    'colons that need no space beside one that does, and a mistake behind it',
+    `version:1 # not:this
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  nixpkgs:
+    github:NixOS/nixpkgs/nixos-23.11
+  a:github:a/a#b
+lock: { allow: [github:a/*, path:*] }
+`,
+    '1:1-9 error RF1002 no space after "version:" | put one after the colon',
+    '6:3-5 error RF1002 no space after "a:" | put one after the colon',
+    "6:5-17 error RF1007 \"github:a/a#b\" is not a flake reference: unexpected fragment 'b' in flake reference 'github:a/a#b'",
+  ],
+  [
+    'of one line only its first mistake is told: the others follow from it',
+    `${GOOD}git: [x\nchannels: keep\n`,
+    '5:1-2 error RF1002 flow sequence in block collection must be sufficiently indented and end with a ]',
+  ],
+  [
+    'ages without a unit',
+    `${GOOD}lock: { maxAge: 30 }\n`,
+    '4:17-19 error RF1005 lock.maxAge must be text, not the number 30 | such as 30d, 12h | add its unit: 30d is so many days',
+  ],
+  [
+    'an age in quotes without a unit, one in words, and a version that is text',
+    `${GOOD.replace('1', '"1"')}lock: { maxAge: "30" }\n`,
+    '1:10-13 error RF1005 unknown value "1" for version | expected 1 | remove the quotes',
+    '4:17-21 error RF1005 lock.maxAge cannot be "30" | such as 30d, 12h | add its unit: 30d is so many days',
+  ],
+  [
+    'numbers where text is meant',
+    GOOD.replace('name: nixos', 'name: 7'),
+    '2:15-16 error RF1005 host.name must be text, not the number 7 | put it in quotes',
+  ],
+  [
+    'forges, misspelt and as web pages',
+    `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  a: gihub:NixOS/nixpkgs/nixos-26.05
+  b: https://github.com/NixOS/nixpkgs
+  c: https://github.com/NixOS/nixpkgs/tree/nixos-26.05
+  d: "http://www.gitlab.com/a/b/"
+  e: https://codeberg.org/a/b
+  f: github.com/NixOS/nixpkgs
+  g: github/NixOS/nixpkgs
+  h: https://github.com/NixOS/nixpkgs/archive/nixos-26.05.tar.gz
+  i: gti+https://example.org/x
+  j: https://github.com/a/b.git
+  k: { url: "https://github.com/a/b", flake: false }
+  l: https://flakehub.com/f/NixOS/nixpkgs/*
+`,
+    '4:6-37 error RF1007 "gihub:NixOS/nixpkgs/nixos-26.05" is not a flake reference: input \'gihub:NixOS/nixpkgs/nixos-26.05\' is unsupported | did you mean "github:NixOS/nixpkgs/nixos-26.05"?',
+    '5:6-38 error RF1008 "https://github.com/NixOS/nixpkgs" is a web page, not the source | write "github:NixOS/nixpkgs"',
+    '6:6-55 error RF1008 "https://github.com/NixOS/nixpkgs/tree/nixos-26.05" is a web page, not the source | write "github:NixOS/nixpkgs/nixos-26.05"',
+    '7:6-34 error RF1008 "http://www.gitlab.com/a/b/" is a web page, not the source | write "gitlab:a/b"',
+    '8:6-30 error RF1008 "https://codeberg.org/a/b" is a web page, not the source | write "git+https://codeberg.org/a/b"',
+    '9:6-30 error RF1008 "github.com/NixOS/nixpkgs" is read as a relative path, not as a URL | write "github:NixOS/nixpkgs"',
+    '10:6-26 error RF1007 "github/NixOS/nixpkgs" is not a flake reference: in flake URL \'flake:github/NixOS/nixpkgs\', \'nixpkgs\' is not a commit hash | did you mean "github:NixOS/nixpkgs"?',
+    '12:6-31 error RF1007 "gti+https://example.org/x" is not a flake reference: input \'gti+https://example.org/x\' is unsupported | did you mean "git+https://example.org/x"?',
+    '13:6-32 error RF1008 "https://github.com/a/b.git" is a web page, not the source | write "github:a/b"',
+    '14:13-37 error RF1008 "https://github.com/a/b" is a web page, not the source | write "github:a/b"',
+  ],
+  [
+    'urls that name no host',
+    `version: 1
+host: { name: nixos, system: x86_64-linux }
+inputs:
+  a: https//foo
+  b: "https:///foo.tar.gz"
+  c: "git+ssh://"
+  d: "git+https:///x"
+  e: "file:///srv/a.tar.gz"
+  f: "git+file:///srv/a"
+  g: "https:/foo"
+`,
+    '4:6-16 error RF1008 "https//foo" is read as a relative path, not as a URL | write "https://foo"',
+    '5:6-27 error RF1008 "https:///foo.tar.gz" names no host | write it between // and the path: https://HOST/…',
+    '6:6-18 error RF1008 "git+ssh://" names no host | write it between // and the path: git+ssh://HOST/…',
+    '7:6-22 error RF1008 "git+https:///x" names no host | write it between // and the path: git+https://HOST/…',
+    '10:6-18 error RF1008 "https:/foo" names no host | write it between // and the path: https://HOST/…',
+  ],
   ['key that is a list', '? [a]\n: b', '1:3-4 error RF1002 key that is not text | write the key as plain text'],
   ['tag', `${GOOD}git: !foo track\n`, '4:6-10 error RF1002 unknown tag "!foo" | remove it'],
   [
@@ -358,6 +489,36 @@ describe('what is said about a spec', () => {
   test('so is one of a size that no spec has', async () => {
     const said = saidOf(await loadSpec('reflake.yaml', `${GOOD}#${'x'.repeat(300_000)}`));
     expect(said).toEqual(['1:1-1 error RF1002 the spec is larger than 256 KiB']);
+  });
+});
+
+describe('a good spec with one slip has one error, at the slip', () => {
+  const lines = CONTRACT.trimEnd().split('\n');
+  const withLine = (at: number, ...changed: string[]): string => `${lines.toSpliced(at, 1, ...changed).join('\n')}\n`;
+  const summaryOf = async (text: string): Promise<readonly string[]> => {
+    const { ok, diagnostics } = await loadSpec('reflake.yaml', text);
+    return ok ? [] : diagnostics.map(({ at, summary }) => `${at?.line} ${summary}`);
+  };
+  const keys = lines.flatMap((line, at) =>
+    [...line.matchAll(/(?<=^ *|[{,] )(\w[\w-]*): /g)].map(({ 1: key, index }) => [at + 1, key!, index] as const),
+  );
+
+  test.each(keys)('line %i, no space after %s:', async (number, key, index) => {
+    const line = lines[number - 1]!;
+    const colon = index + key.length + 1;
+    const text = withLine(number - 1, line.slice(0, colon) + line.slice(colon + 1));
+    expect(await summaryOf(text)).toEqual([`${number} no space after "${key}:"`]);
+  });
+
+  const inner = lines.flatMap((line, at) => (/^ +\S/.test(line) ? [at] : []));
+  test.each(inner)('index %i, a tab', async (at) => {
+    expect(await summaryOf(withLine(at, lines[at]!.replace('  ', '\t')))).toEqual([`${at + 1} tab in the indentation`]);
+  });
+
+  const written = lines.flatMap((line, at) => (/^[^#]/.test(line) ? [at] : []));
+  test.each(written)('index %i, a conflict', async (at) => {
+    const text = withLine(at, '<<<<<<< HEAD', lines[at]!, '=======', '  other: side', '>>>>>>> theirs');
+    expect(await summaryOf(text)).toEqual([`${at + 1} a merge conflict`]);
   });
 });
 
