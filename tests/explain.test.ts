@@ -10,6 +10,7 @@ import { findingsOf } from '../core/finding.ts';
 import { loadSpec } from '../core/spec/load.ts';
 import { memoryScene } from './support/faults.ts';
 import { machineOf, planCases, planFor, toolsOf } from './support/plan-cases.ts';
+import { PROVOKED, provoke } from './support/provoked.ts';
 
 const SPECS = fileURLToPath(new URL('./cases/specs/', import.meta.url));
 const GENERATED = fileURLToPath(new URL('../cmd/commands/code-examples.gen.ts', import.meta.url));
@@ -31,24 +32,28 @@ async function ofSpecs(): Promise<readonly (readonly [string, CodeExample])[]> {
   );
 }
 
-/** Of the machine's codes: the first case, by name, that provokes it without Nix. */
+/** Of the codes of the machine and of programs: the first case, by name, that provokes it without Nix. */
 async function ofCases(): Promise<readonly (readonly [string, CodeExample])[]> {
   const found = new Map<string, CodeExample>();
   for (const one of planCases().filter(({ tools }) => tools !== 'nix')) {
     const missing = [...one.changes, ...one.diagnostics, ...one.verdicts]
-      .flatMap((line) => line.match(/\bRF2\d{3}\b/g) ?? [])
+      .flatMap((line) => line.match(/\bRF[24]\d{3}\b/g) ?? [])
       .filter((code) => !found.has(code));
     if (missing.length === 0) continue;
     const facts = { name: 'nixos', system: 'x86_64-linux', machineId: '' };
     const { plan } = await planFor(one, memoryScene(machineOf(one), toolsOf(one), facts).open().host);
     for (const { code, because, remedy } of plan === undefined ? [] : findingsOf(plan)) {
-      if (found.has(code) || !code.startsWith('RF2')) continue;
+      if (found.has(code) || !/^RF[24]/.test(code)) continue;
       const hint = remedy.by === 'you' && remedy.hint !== '' ? ` (${remedy.hint})` : '';
       found.set(code, { about: one.about, says: `${because}${hint}` });
     }
   }
   return [...found];
 }
+
+/** Of what only a run of the program tells. */
+const ofRuns = (): readonly (readonly [string, CodeExample])[] =>
+  PROVOKED.map((one) => [one.code, { about: one.about, says: provoke(one) }]);
 
 function generated(examples: Readonly<Record<string, CodeExample>>): string {
   const head = '// Generated from tests/cases by tests/explain.test.ts (UPDATE_EXAMPLES=1). Do not edit.\n\n';
@@ -58,7 +63,7 @@ function generated(examples: Readonly<Record<string, CodeExample>>): string {
 }
 
 test('the examples are what the cases say today', async () => {
-  const all = [...(await ofSpecs()), ...(await ofCases())].sort(([a], [b]) => (a < b ? -1 : 1));
+  const all = [...(await ofSpecs()), ...(await ofCases()), ...ofRuns()].sort(([a], [b]) => (a < b ? -1 : 1));
   const made = generated(Object.fromEntries(all));
   if (process.env.UPDATE_EXAMPLES === '1') writeFileSync(GENERATED, made);
   expect(readFileSync(GENERATED, 'utf8')).toBe(made);

@@ -4,6 +4,10 @@ import type { Code } from '../../core/codes.ts';
 import type { CodeExample } from '../../core/event.ts';
 
 export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
+  "RF1001": {
+    "about": "The spec is not where --spec says.",
+    "says": "the spec \"spec.json\" cannot be read: there is no such file (run reflake init to write one)"
+  },
   "RF1002": {
     "about": "a spec that says",
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux\n",
@@ -44,6 +48,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  nixpkgs: github:NixOS/nixpkgs/nixos-26.05\n  home-manager: { url: github:nix-community/home-manager, follows: { nixpkgs: nixpkg } }\n",
     "says": "reflake.yaml:5:79: follows names no input: \"nixpkg\" (did you mean \"nixpkgs\"?)"
   },
+  "RF1010": {
+    "about": "A wish that a later version will know.",
+    "says": "spec.json:1:235: \"channels: retire\" is not supported yet (write channels: keep)"
+  },
   "RF1013": {
     "about": "a spec that says",
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  a: { url: \"github:a/b\", follows: { b: c }, inputs: { b: { follows: c } } }\n  c: github:c/d\n",
@@ -53,6 +61,18 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "a spec that says",
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\nfeatures: [flake]\ninputs: {}\n",
     "says": "reflake.yaml:3:12: unknown experimental feature \"flake\" (did you mean \"flakes\"?)"
+  },
+  "RF1016": {
+    "about": "What was accepted is no longer there.",
+    "says": "spec.json:1:242: the acknowledgement \"later\" is about nothing that is found here (remove it; a finding that changed is another one)"
+  },
+  "RF1017": {
+    "about": "ack, and the spec is immutable.",
+    "says": "\"spec.json\" cannot be written: permission denied (EPERM) (add these lines by hand)"
+  },
+  "RF2001": {
+    "about": "The owner in the spec is no user.",
+    "says": "spec.json:1:124: no user \"sird\" on this machine (use one of: srid)"
   },
   "RF2002": {
     "about": "The running machine has another processor.",
@@ -186,6 +206,14 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "A directory of root's in their tree that they could not read: nothing in it is looked at.",
     "says": "\"secret\" belongs to root:root, and is closed to srid:users, so it is not given to them (move it out of the configuration, or look at it and run: sudo chown -R -h 1000:100 -- '/home/srid/nixos-config/secret')"
   },
+  "RF2042": {
+    "about": "A file system is mounted at what is to move.",
+    "says": "spec.json:1:79: a file system is mounted at \"/etc/nixos\", which can be neither moved nor replaced (unmount it first)"
+  },
+  "RF2043": {
+    "about": "The directory that would change is immutable.",
+    "says": "spec.json:1:79: \"/etc\" is immutable (look why, then run: chattr -i '/etc')"
+  },
   "RF2044": {
     "about": "What the running system says of itself comes first.",
     "says": "the spec wishes nixpkgs 24.05, and the running system is 25.05 (name release 25.05, or go back on purpose: --allow-downgrade)"
@@ -297,5 +325,61 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2109": {
     "about": "Paths of root that their new owner can read already, a link and a read-only file among them.",
     "says": "its owner can not read and write \"configuration.nix\""
+  },
+  "RF3001": {
+    "about": "The configuration was edited after the plan was saved.",
+    "says": "/etc/nixos/configuration.nix: \"/etc/nixos/configuration.nix\" has other content by now (make a new plan: reflake plan)"
+  },
+  "RF3002": {
+    "about": "The file of a saved plan was edited.",
+    "says": "the plan in \"plan.json\" was altered: its id does not match its content (make a new plan: reflake plan --out FILE)"
+  },
+  "RF3003": {
+    "about": "The spec was edited after the plan was saved.",
+    "says": "the spec has changed since the plan was made (make a new plan: reflake plan --out FILE)"
+  },
+  "RF3007": {
+    "about": "Another process holds the lock.",
+    "says": "another apply is running: it has not said who it is (wait for it with --wait 60s; the lock frees itself when its process ends)"
+  },
+  "RF3008": {
+    "about": "apply in a script, without --yes.",
+    "says": "nobody can be asked here (add --yes, or apply a saved plan with --expect ID)"
+  },
+  "RF3010": {
+    "about": "A rollback of an apply that never was.",
+    "says": "there is no apply 9 (look at reflake history)"
+  },
+  "RF3011": {
+    "about": "A file was edited after the apply that is to be undone.",
+    "says": "/etc/nixos/flake.nix: \"/etc/nixos/flake.nix\" has other content by now (undo that change by hand first, or overwrite it: reflake rollback --force)"
+  },
+  "RF3015": {
+    "about": "The state would lie in what is to move.",
+    "says": "spec.json:1:103: the state directory \"/etc/nixos/state\" lies in config.from \"/etc/nixos\": its own journal would be changed with it (name a directory elsewhere with --state, or another path in the spec)"
+  },
+  "RF3022": {
+    "about": "The spec lies in the configuration that moves.",
+    "says": "/home/srid/nixos-config/spec.json: the spec was moved along: it is \"/home/srid/nixos-config/spec.json\" now"
+  },
+  "RF3027": {
+    "about": "A later apply stands on the one that is to be undone.",
+    "says": "apply 2 came later and is not undone: without it the machine would be one that never was (undo it first: reflake rollback 2; or go back to before it: reflake rollback --to N)"
+  },
+  "RF3029": {
+    "about": "A rollback shows what it brings back.",
+    "says": "as it was before apply 1"
+  },
+  "RF3030": {
+    "about": "A report into a directory that is not there.",
+    "says": "the sarif report cannot be written to \"/none/report.sarif\": ENOENT (name a file in a directory that you may write)"
+  },
+  "RF4001": {
+    "about": "Overrides of the spec are written as deep as it says them, each with its own leaf; a follows of the top level takes the place of a url.",
+    "says": "nix is not installed, and flake.lock has to be written (install Nix, or copy a flake.lock that fits)"
+  },
+  "RF4003": {
+    "about": "A repository has to be made, and there is no git.",
+    "says": "git is not installed, and a repository has to be made (install git (for this once: nix-shell -p git), or write git: off)"
   }
 };
