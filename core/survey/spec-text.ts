@@ -22,7 +22,7 @@ function yamlText(
     value === undefined ? [] : [`${key}: ${value}${comment && `  # ${comment}`}`];
   const word = (value: string | undefined): string | undefined => (value === undefined ? undefined : scalar(value));
   const sections: readonly (readonly string[])[] = [
-    ['# What this machine shall be. reflake plan shows the difference, reflake apply makes it so.', 'version: 1'],
+    ['# What this machine shall be.', '# reflake plan shows the difference, reflake apply makes it so.', 'version: 1'],
     [
       'host:',
       ...line(
