@@ -450,7 +450,7 @@ test('what the guard will say of a name that was given stands in the file that w
   const ran = reflake(['init', '--yes', '--name', 'laptop']);
   expect([ran.code, ran.err]).toEqual([
     0,
-    expect.stringMatching(/reflake\.yaml:5:9: warning: the guard will say: .*RF2002/),
+    expect.stringMatching(/reflake\.yaml:6:9: warning: the guard will say: .*RF2002/),
   ]);
   expect(ran.out).toContain('to be mended');
 });
