@@ -251,8 +251,8 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "the module \"configuration.nix\" cannot be reached in a flake: \"configuration.nix\" is an absolute link, to \"/srv/configuration.nix\" (put the file itself there, or a relative link to a file of the configuration)"
   },
   "RF2058": {
-    "about": "A flake.nix that another tool makes is not edited: the finding names the tool, and what is wished.",
-    "says": "flake.nix says inputs.nixpkgs.url is github:NixOS/nixpkgs/nixos-23.11, and it is not edited: it is made by github:vic/flake-file (say it where the file is made from, then: nix run .#write-flake)"
+    "about": "A flake.nix that another tool makes lacks the host: it has no system and no modules either.",
+    "says": "flake.nix does not declare nixosConfigurations.other, and it is not edited: it is made by github:vic/flake-file (say it where the file is made from, then: nix run .#write-flake)"
   },
   "RF2064": {
     "about": "A file that others may not read lies among files that they may.",

@@ -116,6 +116,13 @@ export const flake = provider<Desired, Observed>({
     if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
     const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
     if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
+    // A missing host has no system and no modules either.
+    const isNewHost = edited.changes.flatMap(({ pointer, host }) => (pointer === '/host/name' && host ? [host] : []));
+    const restBy = (by: Rest['by']): Pick<Difference, 'rest'> => {
+      const rest: Rest[] = [...(refused?.rest ?? [])];
+      if (isNewHost.length > 0) rest.unshift({ verdict: 'differs', by, of: HOST, ...hostsNamed(desired, isNewHost) });
+      return rest.length > 0 ? { rest } : {};
+    };
     const tool = opened.ok ? generatedFlake(opened) : undefined;
     if (tool !== undefined) {
       const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
@@ -124,6 +131,7 @@ export const flake = provider<Desired, Observed>({
         findings: [...left, ...(refused?.findings ?? []).filter(({ code }) => code === 'RF2029')],
         edits: [],
         asks,
+        ...restBy('RF2058'),
       };
     }
     const { edit, blobs } = putText(path, file, edited.text, born);
@@ -142,12 +150,7 @@ export const flake = provider<Desired, Observed>({
     );
     // Differences in inputs are edited all the same.
     const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
-    // A missing host has no system and no modules either.
-    const isNewHost = edited.changes.flatMap(({ pointer, host }) => (pointer === '/host/name' && host ? [host] : []));
-    const rest: Rest[] = [...(refused?.rest ?? [])];
-    if (isNewHost.length > 0)
-      rest.unshift({ verdict: 'differs', by: 'RF2103', of: HOST, ...hostsNamed(desired, isNewHost) });
-    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...(rest.length > 0 && { rest }) };
+    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...restBy('RF2103') };
   },
 });
 
@@ -366,18 +369,23 @@ function refuse(
       remedy: { by: 'you', hint: 'mend what else is said of flake.nix first: all of it is edited at once' },
     }),
   );
+  const ofHost = ({ pointer, host }: { readonly pointer: string; readonly host?: string }): readonly string[] =>
+    pointer === '/host/name' && host !== undefined ? [host] : [];
+  const isOpen = ({ kind }: (typeof problems)[number]): boolean => kind === 'unreadable';
   // A host that can't be read tells nothing of its system and modules.
-  const hidden = problems.flatMap(({ kind, pointer, host }) =>
-    kind === 'unreadable' && pointer === '/host/name' && host !== undefined ? [host] : [],
-  );
+  const hidden = problems.filter(isOpen).flatMap(ofHost);
+  // One that is missing has none.
+  const missing = [...problems.filter((one) => !isOpen(one)), ...besides].flatMap(ofHost);
   const says = (name: string): boolean => wish.hosts.find((one) => one.name === name)?.modules !== undefined;
-  const rest = (
-    [
-      [HOST, hidden.filter(says)],
-      [NAMED, hidden.filter((name) => !says(name))],
-    ] as const
-  ).flatMap(([of, names]): Rest[] =>
-    names.length === 0 ? [] : [{ verdict: 'undecided', by: 'RF2029', of, ...hostsNamed(desired, names) }],
-  );
+  const restOf = (verdict: Rest['verdict'], by: Rest['by'], all: readonly string[]): Rest[] =>
+    (
+      [
+        [HOST, all.filter(says)],
+        [NAMED, all.filter((name) => !says(name))],
+      ] as const
+    ).flatMap(([of, names]): Rest[] =>
+      names.length === 0 ? [] : [{ verdict, by, of, ...hostsNamed(desired, names) }],
+    );
+  const rest = [...restOf('differs', 'RF2007', missing), ...restOf('undecided', 'RF2029', hidden)];
   return { findings: [...findings, ...others], edits: [], ...(rest.length > 0 && { rest }) };
 }
