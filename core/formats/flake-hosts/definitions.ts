@@ -294,7 +294,11 @@ function lookInModule(search: Search, module: Perhaps): void {
   if (expr.kind !== 'attrs') {
     const branches = branchesOf({ ...body, maybe });
     if (branches) for (const branch of branches) lookInItem(search, branch);
-    else if (!isForeign(body)) search.hidden.push({ ...body, why: `a module is ${describe(expr)}`, how: 'files' });
+    else {
+      // A function of another flake, or of nixpkgs, may be given the definition: `lib.recursiveUpdate { … } x`.
+      const how = isForeign(body) ? 'here' : 'files';
+      search.hidden.push({ ...body, why: `a module is ${describe(expr)}`, how });
+    }
     return;
   }
   for (const prefix of [[], ['config']]) {

@@ -19,7 +19,7 @@ const HOST_NAME: Sought = {
   spoilers: [],
   // Arguments and uses of that name are no definitions.
   defines:
-    /\bhostName["}]*\s*=(?!=)|\binherit\b[^;]*\b(hostName|networking)\b|\bnetworking["}]*\s*(\.\s*\$|=(?!=)\s*[^{=\s])/,
+    /"hostName"|\bhostName[}]*\s*=(?!=)|\binherit\b[^;]*\b(hostName|networking)\b|\bnetworking["}]*\s*(\.\s*\$|=(?!=)\s*[^{=\s])/,
   named: /\bhostName\b/,
 };
 
