@@ -263,6 +263,12 @@ export const COMMANDS = {
         requiresArg: true,
         describe: 'refuse any plan but the one with this id',
       },
+      'accept-difference': {
+        type: 'string',
+        argument: 'ID',
+        requiresArg: true,
+        describe: 'go on though the system becomes another one: the id of the difference, from its proof',
+      },
     },
     examples: [
       ['sudo $0 apply', 'plan, ask, apply'],

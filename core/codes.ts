@@ -613,6 +613,17 @@ export const CODES = {
     title: 'a report cannot be written',
     page: 'A file that `--format FORMAT=FILE` names could not be written. It is written whole or not at all, as who called; what was there is still there, and the other reports are written. The command ends with 1 unless something worse ended it.',
   },
+  RF3031: {
+    title: 'not proven to be the same system',
+    page: 'The spec has a say in what may be applied (`proof`), and the plan is not proven to give the system that is there: it differs, could not be compared, or is a saved plan that carries no proof and must. The causes are shown by `reflake prove`. Where the difference is what you want, name it: --accept-difference ID, with the id that the proof shows; another difference has another id. `proof: off` in the spec proves nothing. Nothing was done.',
+    exit: 'refused',
+  },
+  RF3032: {
+    title: 'not the system that was proven',
+    page: 'The plan carries a proof, and the flake that was written evaluates to another derivation than the one that was proven, so it is not built: something changed meanwhile, or the configuration reads what only the written flake has (`self.rev`, the time, a file that git shows differently). Everything was undone. Make a new plan; `reflake same` tells the difference.',
+    exit: 'stale',
+    during: 'build',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

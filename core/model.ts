@@ -87,7 +87,12 @@ export interface Activate {
   readonly mode: ActivationMode;
   /** The system: an installable that is built first, or, to go back, a system that was active before. */
   readonly target:
-    | { readonly kind: 'flake'; readonly installable: string }
+    | {
+        readonly kind: 'flake';
+        readonly installable: string;
+        /** The derivation that it must be: the one that was proven. Not in a plan, which a proof does not change. */
+        readonly drv?: string;
+      }
     | { readonly kind: 'system'; readonly system: ActiveSystem };
   readonly as: Person;
   readonly before: ActiveSystem;

@@ -155,6 +155,10 @@ export interface WrittenSpec {
   git?: 'track' | 'off';
   channels?: Channels;
   /**
+   * Whether apply proves first that the planned system is the one that is there (`reflake prove`). `offered`, the default: where a channel becomes a flake and Nix is at hand; --yes then applies only what is the same, or whose difference is accepted (--accept-difference). `required`: always, and a saved plan without a proof is refused. `off`: never.
+   */
+  proof?: 'required' | 'offered' | 'off';
+  /**
    * Findings that are known and accepted: a wish whose every finding is acknowledged is counted apart, changes no exit code, and apply leaves it alone. Each is named by its id (`reflake check -v`), and counts until its date.
    */
   ack?: Acknowledgement[];

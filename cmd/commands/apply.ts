@@ -11,13 +11,16 @@ import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
 import { activeSystem } from '../../core/machine/reader.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
-import type { Edit, Plan } from '../../core/model.ts';
+import type { Digest, Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { editsOf } from '../../core/plan/edits.ts';
 import { ASIDE } from '../../core/plan/places.ts';
+import { withProof } from '../../core/plan/plan-id.ts';
+import type { Planned } from '../../core/plan/planner.ts';
 import { strayEdit } from '../../core/plan/stray-edits.ts';
+import { objectionTo } from '../../core/proof/policy.ts';
 import { type Arrival, arrivalsIn, foreignIn, strangersIn } from '../../core/transaction/comes-back.ts';
 import { execute } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
@@ -28,6 +31,7 @@ import { onceGitRests } from '../applying/git-rests.ts';
 import { type KeepOptions, keepWithin, limitsOf } from '../applying/keep.ts';
 import { missingRights } from '../applying/rights.ts';
 import { endOf, now, recoverFirst, surroundings, unlessStopped } from '../applying/transaction.ts';
+import { provedIfWanted } from '../proving/demanded.ts';
 import { type End, EXIT, exitOfProblems } from '../session/exit.ts';
 import { filesFor } from '../session/files.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
@@ -42,6 +46,8 @@ export interface ApplyOptions extends GlobalOptions, MutexOptions, KeepOptions {
   readonly evaluate: EvaluatePolicy;
   readonly plan?: string | undefined;
   readonly expect?: string | undefined;
+  /** The id of a difference of systems, or its beginning. */
+  readonly acceptDifference?: string | undefined;
   readonly yes: boolean;
 }
 
@@ -77,9 +83,13 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     });
     const recovered = await recoverFirst(around, io);
     if (recovered !== undefined) return recovered;
-    const again = saved === undefined ? async () => (await session.plan(report)).plan : undefined;
-    const made = saved?.plan ?? (await session.plan(report)).plan;
-    const plan = await onceGitRests(made, again, session, io);
+    let planned: Planned | undefined;
+    const again = async (): Promise<Plan> => {
+      planned = await session.plan(report);
+      return planned.plan;
+    };
+    const made = saved?.plan ?? (await again());
+    let plan = await onceGitRests(made, saved === undefined ? again : undefined, session, io);
     const signal = io.stopped();
     // The signal ended programs of the plan as well, so problems of the plan are not reported.
     if (signal !== undefined) return endOf(stoppedBy(signal));
@@ -91,7 +101,6 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       return refuse(otherPlan(plan, options.expect), EXIT.stale);
     for (const diagnostic of session.idleAcks(plan)) report({ type: 'diagnostic', diagnostic });
     report({ type: 'planned', plan });
-    if (plan.proof) report({ type: 'proved', proof: plan.proof });
     const verdicts = tallyOf(plan);
     if (isBlocked(plan)) return { exit: exitOfProblems(barsOf(plan)), verdicts };
     if (isEmpty(plan)) return { ...endOf({ status: 'unchanged' }), verdicts };
@@ -108,6 +117,18 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     const rights = missingRights(edits, session.host);
     if (rights !== undefined) return refuse(rights, EXIT.error);
     const unattended = options.yes || (saved !== undefined && options.expect !== undefined);
+    const proved = planned && (await provedIfWanted(planned, session, io));
+    if (proved !== undefined) plan = withProof(plan, proved.proof);
+    if (plan.proof) report({ type: 'proved', proof: plan.proof, ...(proved && { seconds: proved.seconds }) });
+    const stopped = io.stopped();
+    if (stopped !== undefined) return endOf(stoppedBy(stopped));
+    const objection = objectionTo(plan.proof, {
+      demand: session.wishes.proof,
+      isAccepted: (id) => options.acceptDifference !== undefined && sameId(id as Digest, options.acceptDifference),
+      isUnattended: unattended,
+    });
+    if (objection !== undefined) return refuse(objection, EXIT.refused);
+    edits = edits.map((edit) => asProven(edit, plan.proof));
     const confirmed = unattended || (await confirm('Apply this plan?', options, io));
     if (confirmed === undefined) return refuse(unconfirmed, EXIT.usage);
     if (confirmed !== true) return unlessStopped(io, confirmed);
@@ -133,6 +154,13 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
     return { ...endOf(outcome), verdicts: (outcome.status === 'applied' ? after : undefined) ?? verdicts };
   };
   return await underMutex(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
+}
+
+/** An activation that builds what was proven, and nothing else. */
+function asProven(edit: Edit, proof: Plan['proof']): Edit {
+  const drv = proof?.second.plain?.drv;
+  if (drv === undefined || edit.op !== 'activate' || edit.target.kind !== 'flake') return edit;
+  return { ...edit, target: { ...edit.target, drv } };
 }
 
 /** The directories that an apply may write to as a whole. */

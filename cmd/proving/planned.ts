@@ -25,13 +25,8 @@ export async function provePlan({ stage, documents }: Planned, session: Session,
   };
   const planned: Configured = { ...configuredIn(session, io), documents, reader: stage };
   report({ type: 'progress', text: 'proving that it is the same system' });
-  const machine = telling(host, report);
-  return await prove(
-    await presentWorld(present, wishes.isRunning),
-    treeWorld(planned),
-    provingOf(session, io),
-    machine,
-  );
+  const how = { ...provingOf(session, io), isBuilt: wishes.activate !== undefined };
+  return await prove(await presentWorld(present, wishes.isRunning), treeWorld(planned), how, telling(host, report));
 }
 
 /** The configuration of the session as it lies now. */

@@ -22,7 +22,10 @@ export const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ['0', 'in sync, or applied; prove, same: the same system'],
   ['1', 'error: could not plan, or an internal error; prove, same: not proven'],
   ['2', 'drift (check always; plan with --detailed-exitcode); prove, same: they differ'],
-  ['3', 'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written'],
+  [
+    '3',
+    'the saved plan is stale or was altered, or a path changed since the apply to be undone; nothing written, or all undone',
+  ],
   ['4', 'apply failed or was interrupted; the machine is as before (after a second signal: once recover has run)'],
   ['5', 'undone, but somebody else had changed things: theirs is kept beside; or undo could not finish'],
   ['6', 'refused by a guard: another machine, an older nixpkgs, or a spec that somebody else can write'],
@@ -79,7 +82,8 @@ export function exitOfOutcome(outcome: Outcome): number {
     case 'refused':
       return outcome.signal === undefined ? exitOfProblems(outcome.cause) : exitOfSignal(outcome.signal);
     case 'rolled-back':
-      return (outcome.kept ?? []).length > 0 ? EXIT.stuck : EXIT.failed;
+      if ((outcome.kept ?? []).length > 0) return EXIT.stuck;
+      return outcome.cause.some(({ code }) => code === 'RF3032') ? EXIT.stale : EXIT.failed;
     case 'stuck':
       return EXIT.stuck;
   }

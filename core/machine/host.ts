@@ -35,8 +35,8 @@ export interface Host extends Reader {
   /** Forgets what earlier looks found out about directories, so that the next look sees the machine as it is. */
   refresh(): void;
   /**
-   * Builds and activates. A failure says how far it came: after phase `activate`, the former system must be activated
-   * again.
+   * Builds and activates. A failure says how far it came: phase `proof`, it is another derivation than the edit names; after
+   * phase `activate`, the former system must be activated again.
    */
   activate(edit: Activate, told: ActivationTold): Promise<ActivationResult>;
 }
@@ -114,7 +114,7 @@ export interface ActivationTold {
 
 export type ActivationResult =
   | { readonly status: 'done' }
-  | { readonly status: 'failed'; readonly phase: 'build' | 'activate'; readonly log: string };
+  | { readonly status: 'failed'; readonly phase: 'proof' | 'build' | 'activate'; readonly log: string };
 
 /** An error that is no bug: somebody changed what an edit relies on, after we looked. */
 export const staleAt = (path: AbsPath): Error =>

@@ -16,6 +16,8 @@ import { type Answered, ask, type World } from './world.ts';
 export interface Proving extends Evaluating {
   /** The attribute of nixosConfigurations. */
   readonly host: string;
+  /** The second is to be built, so its derivation is asked for even where it decides nothing. */
+  readonly isBuilt?: boolean;
   /** Both evaluations at once: memory is there for two. */
   readonly sideBySide: boolean;
   /** Milliseconds, only ever growing. */
@@ -105,7 +107,8 @@ async function askBoth(worlds: Both<World>, what: Ask, how: Settling, reader: Re
   const asking = { person: how.person, offline: how.offline, isFresh: how.isFresh ?? false };
   const timed = async (index: 0 | 1): Promise<Answered> => {
     const begun = how.now();
-    const answer = await ask(worlds[index], what, asking, reader);
+    const all = index === 1 && how.isBuilt ? { ...what, plain: true } : what;
+    const answer = await ask(worlds[index], all, asking, reader);
     how.spent(index, how.now() - begun);
     return answer;
   };

@@ -26,6 +26,7 @@ export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'
   '/version': 'always',
   '/ack': 'always',
   '/expect': 'always',
+  '/proof': 'always',
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],

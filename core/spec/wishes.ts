@@ -45,6 +45,7 @@ export interface Wishes {
   readonly ends: SupportTable;
   readonly git: boolean;
   readonly activate?: ActivationMode;
+  readonly proof: Required<Spec>['proof'];
   /** Wishes that are acknowledged not to hold, by `keyOf`: nobody edits for them. */
   readonly leftAlone: ReadonlySet<JsonPointer>;
   readonly offline: boolean;
@@ -137,6 +138,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       ends: run.ends ?? BUILT_IN,
       git: spec.git === 'track',
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
+      proof: spec.proof ?? 'offered',
       leftAlone: new Set(),
       offline: run.offline,
       now: run.now,

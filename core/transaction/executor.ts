@@ -275,6 +275,14 @@ async function activation(edit: Activate, { host, store, report }: Surroundings)
     begins: () => noteActivation(store),
   });
   if (result.status === 'done') return undefined;
+  if (result.phase === 'proof')
+    return {
+      severity: 'error',
+      code: 'RF3032',
+      summary: 'the flake that was written gives another system than the one that was proven',
+      hint: 'make a new plan; what the configuration reads of the repository itself (self.rev) is not there before it is written',
+      snippet: result.log,
+    };
   return {
     severity: 'error',
     code: result.phase === 'build' ? 'RF4006' : 'RF4007',

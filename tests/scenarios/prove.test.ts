@@ -1,7 +1,9 @@
 // The proof that a flake is the same system as the channel was, and the comparison of two flakes: with the real Nix, through
 // the command line, on a machine.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { planText } from '../../cmd/session/plan-file.ts';
+import { withProof } from '../../core/plan/plan-id.ts';
 import { type Machine, makeMachine, type Ran } from '../fixtures/machine.ts';
 import { expectCode, machineLines } from '../fixtures/scenario.ts';
 
@@ -95,6 +97,82 @@ describe('a machine with a channel', () => {
     expectCode(proved, 6);
     expect(said(proved)).not.toContain('proof nixos');
     expectCode(await machine.sh('! find /nix/store /home/srid/.cache -name "*key.pem" | grep .'), 0);
+  });
+
+  const SPEC = '/home/srid/reflake.yaml';
+  const PLAN = '/home/srid/plan.json';
+  const withLine = async (line: string, act: () => Promise<void>): Promise<void> => {
+    await root(
+      `cp ${SPEC} /root/spec.yaml && { sed -i '/^${line.split(':')[0]}:/d' ${SPEC}; echo '${line}' >> ${SPEC}; }`,
+    );
+    try {
+      await act();
+    } finally {
+      await root(`cp /root/spec.yaml ${SPEC}`);
+    }
+  };
+
+  test('is applied without a question only as the same system, or as the one whose difference is named', async () => {
+    await append('environment.etc."a".text = if builtins.pathExists /etc/hostname then "yes" else "no";');
+    const before = machineLines(machine);
+    const refused = await reflake('apply', '--yes');
+    expectCode(refused, 6);
+    expect(said(refused)).toContain('proof nixos: etc: a: yes → no');
+    const [, id = ''] = /\[RF3031\]|--accept-difference ([0-9a-f]{8})\)/.exec(said(refused)) ?? [];
+    expect(id).toHaveLength(8);
+    expectCode(await reflake('apply', '--yes', '--accept-difference', '00000000'), 6);
+    expect(machineLines(machine)).toEqual(before);
+    expectCode(await reflake('apply', '--yes', '--accept-difference', id), 0);
+    expectCode(await reflake('rollback', '--yes'), 0);
+    await putBack();
+    await append('environment.etc."a".text = throw "unfinished";');
+    const unproven = await reflake('apply', '--yes');
+    expectCode(unproven, 6);
+    expect(said(unproven)).toContain('is not proven: unfinished');
+    await withLine('proof: off', async () => {
+      expectCode(await reflake('apply', '--yes'), 0);
+      expectCode(await reflake('rollback', '--yes'), 0);
+    });
+    await putBack();
+  });
+
+  test('that must be proven is not applied from a saved plan without a proof', async () => {
+    await withLine('proof: required', async () => {
+      expectCode(await reflake('plan', '--out', PLAN), 0);
+      const refused = await reflake('apply', PLAN, '--yes');
+      expectCode(refused, 6);
+      expect(said(refused)).toContain('the plan carries no proof, and the spec requires one');
+    });
+  });
+
+  test('is built as it was proven, or not at all', async () => {
+    await withLine('activate: build', async () => {
+      expectCode(await reflake('plan', '--prove', '--out', PLAN), 0);
+      const file = `${machine.dir}${PLAN}`;
+      const text = readFileSync(file, 'utf8');
+      const saved = JSON.parse(text);
+      const { proof } = saved;
+      expect(proof.second.plain.drv).toMatch(/^\/nix\/store\/.*\.drv$/);
+      const blobs = Object.fromEntries(
+        Object.entries(saved.blobs as Record<string, string>).map(([digest, bytes]) => [
+          digest,
+          new Uint8Array(Buffer.from(bytes, 'base64')),
+        ]),
+      );
+      const plain = { ...proof.second.plain, drv: proof.second.plain.drv.replace(/[0-9a-z]{32}/, 'a'.repeat(32)) };
+      const other = withProof({ ...saved, blobs }, { ...proof, second: { ...proof.second, plain } });
+      writeFileSync(file, planText(other));
+      // The edits were made and undone, so directories have another time.
+      const lines = (): readonly string[] => machineLines(machine).map((line) => line.replace(/\t[\d.]+$/, ''));
+      const before = lines();
+      const refused = await reflake('apply', PLAN, '--yes');
+      expectCode(refused, 3);
+      expect(said(refused)).toContain('[RF3032]');
+      expect(lines()).toEqual(before);
+      writeFileSync(file, text);
+      expectCode(await reflake('apply', PLAN, '--yes'), 0);
+      expectCode(await reflake('rollback', '--yes'), 0);
+    });
   });
 
   test('a saved plan carries its proof, and so does the history', async () => {

@@ -37,7 +37,10 @@ export async function activate(
     begins();
     return await undoActivation(edit, edit.target.system, { progress, ...beside });
   }
-  const built = await build(edit, edit.target.installable, { progress, ...beside });
+  const { installable, drv } = edit.target;
+  const other = drv === undefined ? undefined : await otherThan(drv, edit, installable, { progress, ...beside });
+  if (other !== undefined) return other;
+  const built = await build(edit, installable, { progress, ...beside });
   if (typeof built !== 'string') return built;
   if (edit.mode === 'build') return { status: 'done' };
   begins();
@@ -47,6 +50,35 @@ export async function activate(
 type Told = Beside & Pick<ActivationTold, 'progress'>;
 
 const BUILDING = 'building the system';
+const COMPARING = 'comparing the system with the one that was proven';
+
+/** Evaluates what is to be built; a failure where it is another derivation, or none. */
+async function otherThan(
+  drv: string,
+  { as }: Activate,
+  installable: string,
+  { progress, offline }: Told,
+): Promise<ActivationResult | undefined> {
+  progress(COMPARING);
+  const words = [
+    'eval',
+    '--raw',
+    '--no-update-lock-file',
+    ...(offline ? ['--offline'] : []),
+    '--',
+    `${installable}.drvPath`,
+  ];
+  const found = await run(['nix', ...FLAKE_FLAGS, ...words], {
+    cwd: '/',
+    onLine: listener((doing) => progress(COMPARING, doing)),
+    as,
+    ...(offline && { env: OFFLINE }),
+    limit: { silent: 600 },
+  });
+  if (found.status !== 'done') return { status: 'failed', phase: 'build', log: logOf(found) };
+  const is = found.stdout.trim();
+  return is === drv ? undefined : { status: 'failed', phase: 'proof', log: `proven: ${drv}\nwritten: ${is}` };
+}
 
 /** Builds the system and returns its store path. */
 async function build(

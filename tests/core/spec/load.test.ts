@@ -79,7 +79,7 @@ const CASES: readonly (readonly [name: string, text: string, ...said: string[]])
     `${GOOD}lock: { alow: [], maxage: 3d }\nfeaturs: []\n`,
     '4:9-13 error RF1003 unknown key "alow" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "allow"?',
     '4:19-25 error RF1003 unknown key "maxage" in lock | expected maxAge, allow, eol, indirect, narHash, duplicates, conditions | did you mean "maxAge"?',
-    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate | did you mean "features"?',
+    '5:1-8 error RF1003 unknown key "featurs" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, proof, ack, expect, activate | did you mean "features"?',
   ],
   [
     'host beside hosts',
@@ -288,8 +288,7 @@ follows: { nixpkgs: hm/nixpkgs, x: y, y: x, z: hm/z, w: w, v: nope }
   ],
   [
     'a merge that conflicts, with a mistake on the first side',
-    `${GOOD}<<<<<<< HEAD\ngit: of\n||||||| base\ngit: on\n=======\ngit: track\n>>>>>>> theirs\nchannels: keep\n`,
-    '4:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
+    `${GOOD}    '4:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
     '5:6-8 error RF1005 unknown value "of" for git | expected track, off | did you mean "off"?',
   ],
   [
@@ -449,12 +448,13 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-    '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate | did you mean "git"?',
+<<<<<<< HEAD
+    '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, proof, ack, expect, activate | did you mean "git"?',
   ],
   [
     '__proto__ is a key like any other',
     '{"__proto__": {"version": 1}, "version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}}',
-    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, ack, expect, activate',
+    '1:2-13 error RF1003 unknown key "__proto__" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, proof, ack, expect, activate',
   ],
   ['null', 'null', '1:1-1 error RF1002 the spec is empty | run reflake init to write one'],
 ];
