@@ -288,7 +288,8 @@ follows: { nixpkgs: hm/nixpkgs, x: y, y: x, z: hm/z, w: w, v: nope }
   ],
   [
     'a merge that conflicts, with a mistake on the first side',
-    `${GOOD}    '4:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
+    `${GOOD}<<<<<<< HEAD\ngit: of\n||||||| base\ngit: on\n=======\ngit: track\n>>>>>>> theirs\nchannels: keep\n`,
+    '4:1-13 error RF1002 a merge conflict | keep one side, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>',
     '5:6-8 error RF1005 unknown value "of" for git | expected track, off | did you mean "off"?',
   ],
   [
@@ -448,7 +449,6 @@ const JSON_CASES: readonly (readonly [name: string, text: string, ...said: strin
   [
     'schema',
     '{"version": 1, "host": {"name": "a", "system": "x86_64-linux"}, "inputs": {}, "gt": "off"}',
-<<<<<<< HEAD
     '1:79-83 error RF1003 unknown key "gt" | expected version, host, hosts, config, inputs, follows, features, lock, git, channels, proof, ack, expect, activate | did you mean "git"?',
   ],
   [
