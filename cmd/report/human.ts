@@ -109,9 +109,9 @@ export function humanReporter(options: Screen): Reporter {
     else if (!empty && quiet && !words.isApplying) out(driftLine(plan, words, looks.out));
     problems(problemsOf(plan));
     if (empty && !isBlocked(plan)) {
-      const { undecided } = tallyOf(plan);
-      // Undecided wishes are told even with -q, so that nobody takes them for held.
-      if (!quiet || undecided > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
+      const { undecided, differ, blocked } = tallyOf(plan);
+      // Wishes that do not hold are told even with -q, so that nobody takes them for held.
+      if (!quiet || undecided + differ + blocked > 0) out(inSyncLine(plan, spec, (now() - begun) / 1000, looks.out));
       saidInSync = true;
     }
     if (!quiet) err(knownLines(plan, looks.err));

@@ -97,16 +97,21 @@ export function inSyncLine(plan: Plan, spec: string, seconds: number, theme: The
     return `${head} ${theme.show(plan.host.name)} matches ${theme.show(spec)} ${time}.`;
   const answers = plan.steps.flatMap(({ verdicts }) => verdicts);
   const those = (verdict: Verdict): string => {
-    const wanted = answers.filter((one) => one.verdict === verdict).map((one) => theme.show(pointerWords(keyOf(one))));
-    return wanted.length === 0 ? '' : `; ${verdict}: ${wanted.join(', ')}`;
+    const wanted = answers.filter((one) => one.verdict === verdict).map((one) => pointerWords(keyOf(one)));
+    const more = wanted.length - MOST_NAMED;
+    const shown = more > 1 ? [...wanted.slice(0, MOST_NAMED), `and ${more} more`] : wanted;
+    return wanted.length === 0 ? '' : `; ${verdict}: ${theme.show(shown.join(', '))}`;
   };
-  const named = `${those('undecided')}${those('blocked')}`;
+  const elsewhere = `${those('differs')}${those('blocked')}`;
+  const named = `${those('undecided')}${elsewhere}`;
   const out = leftOut === 0 ? '' : `; left out: ${leftOut}`;
   const blind = notChecked === 0 ? '' : `; not checked: ${notCheckedWords(plan, theme)}`;
   const known = (plan.acknowledged ?? []).map((one) => theme.show(pointerWords(keyOf(one))));
   const left = known.length === 0 ? '' : `; acknowledged: ${known.join(', ')}`;
   const all = wishes + leftOut + notChecked + acknowledged;
-  return `${theme.paint('bold', 'No changes:')} ${hold} of ${all} wishes hold ${time}${named}${out}${blind}${left}.`;
+  // Errors about other hosts keep their wishes from being granted, and this machine has nothing to do.
+  const nothing = elsewhere === '' ? 'No changes:' : 'Nothing to do on this machine:';
+  return `${theme.paint('bold', nothing)} ${hold} of ${all} wishes hold ${time}${named}${out}${blind}${left}.`;
 }
 
 /** `config.path, features (without a machine)`; of many only how many. */

@@ -173,7 +173,9 @@ test('a broken host keeps no other machine from applying, and check still tells 
   const again = on('web', 'apply', '--yes');
   expect([again.code, again.out]).toEqual([
     0,
-    expect.stringMatching(/No changes: \d+ of \d+ wishes hold .*; blocked: hosts\.broken\.config\.modules/),
+    expect.stringMatching(
+      /Nothing to do on this machine: \d+ of \d+ wishes hold .*; blocked: hosts\.broken\.config\.modules/,
+    ),
   ]);
   expect(on('web', 'check')).toMatchObject({ code: 1 });
   // The broken one itself is refused.
