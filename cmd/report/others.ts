@@ -48,9 +48,9 @@ export const surveyLines = ({ facts, notes }: Said<'surveyed'>): string =>
     .join('\n');
 
 const FIRST_PLAN: Readonly<Record<Said<'initialised'>['firstPlan'], string>> = {
-  empty: 'It says what is there: the first plan is empty. Look at any time: reflake check',
+  empty: 'It says what is there: the first plan is empty.\nLook at any time: reflake check',
   changes: 'Look at what it would do: reflake plan',
-  blocked: 'Something is to be mended first. See what: reflake plan',
+  blocked: 'Something is to be mended first; see what: reflake plan',
 };
 
 /** One line for each finding, and the place of the new entries. */
@@ -64,7 +64,7 @@ export function acknowledgedLines({ file, findings, until }: Said<'acknowledged'
 }
 
 export const initialisedLine = ({ file, firstPlan }: Said<'initialised'>): string =>
-  `Wrote ${escapeLine(file)}. Nothing else was changed. ${FIRST_PLAN[firstPlan]}`;
+  `Wrote ${escapeLine(file)}. Nothing else was changed.\n${FIRST_PLAN[firstPlan]}`;
 
 /** `web  web  x86_64-linux  ./web.nix  3 wishes: 3 hold`, in columns. */
 export function hostRow({ name, hostName, system, attribute, modules, verdicts }: Said<'host'>): string {
