@@ -75,7 +75,10 @@ export function usageWords(message: string, argv: readonly string[]): string {
   if (unknown === undefined) return message.charAt(0).toLowerCase() + message.slice(1);
   const typed = argv.find((word) => word.startsWith('-') && unknown.includes(bare(word)));
   if (typed !== undefined) return unknownOption(typed, command);
-  return `unknown argument ${JSON.stringify(unknown[0])}${command === undefined ? '' : `: reflake help ${command}`}`;
+  const [word = ''] = unknown;
+  // Other programs take their file as an argument.
+  if (/\.(ya?ml|json)$/i.test(word)) return `unknown argument ${JSON.stringify(word)}; a spec is named by --spec FILE`;
+  return `unknown argument ${JSON.stringify(word)}${command === undefined ? '' : `: reflake help ${command}`}`;
 }
 
 function unknownOption(typed: string, command: CommandName | undefined): string {

@@ -105,6 +105,7 @@ describe('what was probably meant', () => {
     ['check --spec a --spec b', '--spec is given more than once, and has one value\n'],
     ['rollback --to 1 --to 2', '--to is given more than once, and has one value\n'],
     ['plan extra', 'unknown argument "extra": reflake help plan'],
+    ['validate machine.yaml', 'unknown argument "machine.yaml"; a spec is named by --spec FILE'],
   ])('%s', async (line, words) => {
     const { code, err } = await type(...line.split(' '));
     expect(code).toBe(64);
