@@ -107,7 +107,12 @@ describe('a wished module', () => {
     ['Latin-1 outside of strings and comments', { 'a.nix': '{ caf\udce9 = 1; }' }, 'RF2009', 'unexpected character'],
   ] as const)('that is %s bars with words', async (_, files, code, words) => {
     const plan = await planned({ ...files, 'flake.nix': FLAKE('./a.nix') }, modules('./a.nix'));
-    expect(plan.verdicts).toEqual([expect.stringMatching(`/config/modules .* ${code}`), `/features blocked ${code}`]);
+    // A text that speaks of the name and has no meaning leaves the name open as well.
+    const isName = (line: string): boolean => line.startsWith('/host/name undecided');
+    expect(plan.verdicts.filter((line) => !isName(line))).toEqual([
+      expect.stringMatching(`/config/modules .* ${code}`),
+      `/features blocked ${code}`,
+    ]);
     expect(plan.words).toContain(words);
     expect(plan.edits).toEqual([]);
   });
