@@ -6,7 +6,7 @@ const DIFFERENT = 50;
 /** What is measured, as a module. */
 export const PROOF = `
   export { systemOf, readerOf } from './tests/core/proof/systems.ts';
-  export { causesOf } from './core/proof/compare.ts';
+  export { causesOf } from './core/proof/causes.ts';
 `;
 
 /** Milliseconds of each comparison; the first one is cold, as that of a command is. */

@@ -5,12 +5,12 @@ import { rangeOf, type SourceRange } from '../core/diagnostic.ts';
 import type { Documents } from '../core/documents/documents.ts';
 import { readFlake } from '../core/formats/flake/flake.ts';
 import type { HostNameRead } from '../core/formats/flake-hosts/host-name.ts';
-import { textAt } from '../core/machine/links.ts';
+import { textAt } from '../core/machine/follow-links.ts';
 import { type Reader, unlessUnreadable } from '../core/machine/reader.ts';
 import type { Finding, HostFacts } from '../core/model.ts';
 import { type AbsPath, join } from '../core/path.ts';
 import { type Asks, provider } from '../core/plan/provider.ts';
-import type { Wishes } from '../core/spec/wishes.ts';
+import type { Wishes } from '../core/spec/resolve.ts';
 import type { Fact } from '../core/survey/fact.ts';
 import { runningRelease } from '../core/survey/release.ts';
 

@@ -12,7 +12,7 @@ import {
 } from '../core/documents/nix-conf-files.ts';
 import { addFeatures } from '../core/formats/nix-conf/edit.ts';
 import { defaultNix, NIX_VERSIONS, type NixVersion } from '../core/formats/nix-version.ts';
-import { type Followed, follow } from '../core/machine/links.ts';
+import { type Followed, follow } from '../core/machine/follow-links.ts';
 import { byItsRules, nixRelease } from '../core/machine/nix-version.ts';
 import type { Reader } from '../core/machine/reader.ts';
 import { putText, readText, type TextFile } from '../core/machine/texts.ts';

@@ -90,7 +90,7 @@ const NODE: Readonly<Record<string, readonly string[]>> = {
     'core/host/surroundings.ts',
     'cmd/commands/apply.ts',
   ],
-  'node:zlib': ['core/machine/conflict-stages.ts', 'core/formats/'],
+  'node:zlib': ['core/machine/git-stages.ts', 'core/formats/'],
   'node:path': ['core/host/', 'cmd/'],
   'node:os': ['core/host/', 'cmd/'],
 };

@@ -12,7 +12,7 @@ import { fileSystemOf } from '../../core/host/disk/file-system.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { isDirectory, rootsState } from '../../core/host/surroundings.ts';
-import { textThroughLinks } from '../../core/machine/links.ts';
+import { textThroughLinks } from '../../core/machine/follow-links.ts';
 import { nixRelease } from '../../core/machine/nix-version.ts';
 import { people } from '../../core/machine/people.ts';
 import { unlessUnreadable } from '../../core/machine/reader.ts';

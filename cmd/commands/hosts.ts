@@ -3,7 +3,7 @@
 
 import { problemsOf } from '../../core/finding.ts';
 import { isOfHost } from '../../core/leaf.ts';
-import { attributeOf } from '../../core/spec/wishes.ts';
+import { attributeOf } from '../../core/spec/resolve.ts';
 import { countsOf } from '../../core/verdict.ts';
 import { type End, EXIT } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';

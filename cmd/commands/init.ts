@@ -11,7 +11,7 @@ import { type Reader, unlessUnreadable } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { type Listener, type MayRead, mayReadOn } from '../../core/plan/caller-may-read.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt } from '../../core/survey/flakes.ts';

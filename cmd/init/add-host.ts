@@ -5,7 +5,7 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import { isError } from '../../core/diagnostic.ts';
 import { isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { type HostEntry, hostLine, withHost } from '../../core/spec/with-host.ts';
 import { modulesLikeSiblings } from '../../core/survey/sibling-modules.ts';

@@ -4,7 +4,7 @@
 import type { SurveyedFact } from '../../core/event.ts';
 import { people } from '../../core/machine/people.ts';
 import { type AbsPath, absolute, join } from '../../core/path.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { type AdoptedHost, hostsOf, inputsOf } from '../../core/survey/adopt.ts';
 import { newHost } from '../../core/survey/choose.ts';
 import { ownerWord, placeWord } from '../../core/survey/draft.ts';

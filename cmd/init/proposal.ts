@@ -6,7 +6,7 @@ import type { Reader } from '../../core/machine/reader.ts';
 import type { Person } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';
 import type { MayRead } from '../../core/plan/caller-may-read.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import type { FlakeAt } from '../../core/survey/flakes.ts';
 import type { Survey } from '../../core/survey/survey.ts';

@@ -6,7 +6,7 @@ import { isError } from '../../core/diagnostic.ts';
 import { findingsOf, isBlocked, isEmpty, problemsOf } from '../../core/finding.ts';
 import type { Plan } from '../../core/model.ts';
 import { discreetly } from '../../core/plan/caller-may-read.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { leaveOut } from '../../core/survey/draft.ts';
 import type { LeftOut } from '../../core/survey/spec-text.ts';

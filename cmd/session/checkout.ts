@@ -5,7 +5,7 @@ import type { Host } from '../../core/machine/host.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { type AbsPath, join, parent, ROOT } from '../../core/path.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
-import type { Hosts, HostView, Spec } from '../../core/spec/hosts.ts';
+import type { Hosts, HostView, Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { hostsNamed } from '../../core/spec/which-host.ts';
 import type { GlobalOptions, Usage } from './io.ts';
 

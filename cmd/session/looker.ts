@@ -2,13 +2,13 @@
 // spec wishes; else the caller.
 
 import type { BorderedHost } from '../../core/host/border/bordered.ts';
-import { follow } from '../../core/machine/links.ts';
+import { follow } from '../../core/machine/follow-links.ts';
 import { type People, people } from '../../core/machine/people.ts';
 import { isUnreadable } from '../../core/machine/reader.ts';
 import type { Owner, Person } from '../../core/model.ts';
 import { type AbsPath, absolute, join } from '../../core/path.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
-import { ownerOf, placesIn } from '../../core/spec/wishes.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
+import { ownerOf, placesIn } from '../../core/spec/resolve.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
 
 /**

@@ -3,7 +3,7 @@
 import type { JsonPointer } from '../../core/diagnostic.ts';
 import { toPointer } from '../../core/formats/json-pointer.ts';
 import type { Descriptor } from '../../core/plan/provider.ts';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { isAnyMatch, isUnder, leavesOf } from '../../core/spec/leaves.ts';
 import type { GlobalOptions, Usage } from './io.ts';
 

@@ -2,7 +2,7 @@
 // gets updates.
 
 import { BUILT_IN, endOfSupport } from '../formats/end-of-support.ts';
-import { follow, textThroughLinks } from '../machine/links.ts';
+import { follow, textThroughLinks } from '../machine/follow-links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { absolute } from '../path.ts';
 import { CHANNEL_LISTS, channelsIn } from '../survey/nixpkgs.ts';

@@ -4,7 +4,7 @@
 import { nixConfOf, systemConfOf } from '../documents/nix-conf-files.ts';
 import { evaluateNixConf, type FeatureLine } from '../formats/nix-conf/nix-conf.ts';
 import { lastLines } from '../machine/failure.ts';
-import { follow } from '../machine/links.ts';
+import { follow } from '../machine/follow-links.ts';
 import type { NixRelease } from '../machine/nix-version.ts';
 import type { People } from '../machine/people.ts';
 import { type Reader, unlessUnreadable } from '../machine/reader.ts';

@@ -11,7 +11,7 @@ import {
 } from '../formats/nix-conf/nix-conf.ts';
 import { defaultNix, type NixVersion } from '../formats/nix-version.ts';
 import { MOST } from '../limits.ts';
-import { follow, textAt } from '../machine/links.ts';
+import { follow, textAt } from '../machine/follow-links.ts';
 import { type Reader, unreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute } from '../path.ts';
 

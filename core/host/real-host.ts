@@ -4,8 +4,8 @@
 import { realpathSync } from 'node:fs';
 import { digestOf } from '../canonical.ts';
 import { listener } from '../formats/nix-log.ts';
+import { below, textThroughLinks } from '../machine/follow-links.ts';
 import type { Host } from '../machine/host.ts';
-import { below, textThroughLinks } from '../machine/links.ts';
 import type { HostFacts } from '../model.ts';
 import { type AbsPath, absolute, ROOT } from '../path.ts';
 import { places } from './disk/disk-paths.ts';

@@ -5,7 +5,7 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic } from '../diagnostic.ts';
-import { follow } from '../machine/links.ts';
+import { follow } from '../machine/follow-links.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { ABSENT, type Owner, type Put } from '../model.ts';
 import { type AbsPath, absolute, fromBytes, isWithin, parent, ROOT, toBytes } from '../path.ts';

@@ -4,7 +4,7 @@
 import { type Attrs, isRelativePath, textAttr } from '../formats/flake-ref/model.ts';
 import { isNarProblem } from '../formats/nar/nar.ts';
 import { type AbsPath, absolute, isWithin, join, relativeTo } from '../path.ts';
-import { follow } from './links.ts';
+import { follow } from './follow-links.ts';
 import type { Reader } from './reader.ts';
 import { repositoryOf } from './repository.ts';
 import { hashThrough } from './tree-hash.ts';

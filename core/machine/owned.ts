@@ -3,7 +3,7 @@
 import { MOST } from '../limits.ts';
 import { type Entry, type Owner, type Party, sameOwner } from '../model.ts';
 import { type AbsPath, depth, parent, ROOT } from '../path.ts';
-import { below, follow } from './links.ts';
+import { below, follow } from './follow-links.ts';
 import { type Reader, tooDeep } from './reader.ts';
 
 export interface Found {

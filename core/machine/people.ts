@@ -4,7 +4,7 @@ import { oddLine, parseGroup, parsePasswd, type User } from '../formats/passwd.t
 import { isId } from '../limits.ts';
 import type { Owner, Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
-import { textThroughLinks } from './links.ts';
+import { textThroughLinks } from './follow-links.ts';
 import type { Reader } from './reader.ts';
 
 const PASSWD = absolute('/etc/passwd');

@@ -1,5 +1,5 @@
 // The git repository that a directory belongs to, read without git: its place, its index, its ignore rules. As Nix
-// does, it takes the nearest .git upwards, whatever that is; core/machine/git-as-nix.ts says whether Nix can open it.
+// does, it takes the nearest .git upwards, whatever that is; core/machine/nix-opens-repository.ts says whether Nix can open it.
 
 import { readGitConfig } from '../formats/git/config.ts';
 import { type IgnoreRules, ignored } from '../formats/git/ignore.ts';
@@ -7,7 +7,7 @@ import type { ObjectFormat } from '../formats/git/index.ts';
 import { NO_PATHS, readIndexPaths } from '../formats/git/index-paths.ts';
 import { MOST } from '../limits.ts';
 import { type AbsPath, isWithin, join, parent, ROOT, relativeTo } from '../path.ts';
-import { follow, type Stray, strayed, textAt, voiceOver } from './links.ts';
+import { follow, type Stray, strayed, textAt, voiceOver } from './follow-links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';
 
 type Tracked = ReturnType<typeof readIndexPaths>;

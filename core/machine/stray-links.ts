@@ -1,7 +1,7 @@
-// The diagnostic for a link that root must not follow. links.ts finds out whose it is and where it leads.
+// The diagnostic for a link that root must not follow. follow-links.ts finds out whose it is and where it leads.
 
 import type { Diagnostic } from '../diagnostic.ts';
-import type { Stray } from './links.ts';
+import type { Stray } from './follow-links.ts';
 import type { People } from './people.ts';
 
 export function strayLink({ link, uid, end, owner }: Stray, names: Pick<People, 'userName'>): Diagnostic {

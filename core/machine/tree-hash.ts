@@ -3,7 +3,7 @@
 
 import { type NarNode, narError, narHash } from '../formats/nar/nar.ts';
 import { type AbsPath, relativeTo, toBytes } from '../path.ts';
-import { below } from './links.ts';
+import { below } from './follow-links.ts';
 import type { Reader } from './reader.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { keyOf } from '../leaf.ts';
 import type { Acknowledged, Digest, Finding, Plan } from '../model.ts';
 import { type AbsPath, isWithin, relativeTo } from '../path.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 
 /** Adds the id. Advice gets none: it decides no wish, so there is nothing to acknowledge. */
 export const withId = (finding: Finding, dir: AbsPath): Finding =>

@@ -1,7 +1,7 @@
 // Chooses the place where a tree in the way is set aside. It lies in reflake's own state and is no part of the machine: a user
 // who may not look into it can plan all the same, and apply compares it when it writes there.
 
-import { below } from '../machine/links.ts';
+import { below } from '../machine/follow-links.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { type AbsPath, absolute, isWithin, parent, ROOT } from '../path.ts';
 import { ASIDE } from './places.ts';

@@ -4,7 +4,7 @@
 import { CODES } from '../codes.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Event, Reporter } from '../event.ts';
-import { follow } from '../machine/links.ts';
+import { follow } from '../machine/follow-links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, type Entry, type Finding, type Move, type Plan, type Put, undoOf } from '../model.ts';
 import { type AbsPath, absolute, parent, ROOT, rebase } from '../path.ts';

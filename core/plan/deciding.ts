@@ -5,12 +5,12 @@ import { entryOf } from '../codes.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type Asked, type Evaluation, evaluate } from '../evaluation/evaluate.ts';
 import type { Evaluated } from '../evaluation/question.ts';
-import { shownTree } from '../evaluation/tree.ts';
+import { shownTree } from '../evaluation/shown-tree.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import type { Finding } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import { isAnyMatch } from '../spec/leaves.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 import type { Looked } from './answers.ts';
 import type { Asks, Difference } from './provider.ts';
 

@@ -5,7 +5,7 @@ import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { keyOf, leafFrom } from '../leaf.ts';
 import type { Answer, Expected, Plan } from '../model.ts';
 import { isUnder } from '../spec/leaves.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 
 type Told = Pick<Wishes, 'spec' | 'now'>;
 

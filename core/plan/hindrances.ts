@@ -3,9 +3,9 @@
 
 import type { Code } from '../codes.ts';
 import type { Diagnostic } from '../diagnostic.ts';
+import { below } from '../machine/follow-links.ts';
 import type { Hindrance, Room } from '../machine/hindrance.ts';
 import type { Blobs } from '../machine/host.ts';
-import { below } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, kindOf, type Move, type Put } from '../model.ts';
 import { type AbsPath, basename, parent, quoted } from '../path.ts';

@@ -1,8 +1,8 @@
 // A Reader that shows a machine as it will be after planned edits, without touching it.
 // The planner folds providers over it; the precondition checks lead a whole transaction through it.
 
+import { below } from '../machine/follow-links.ts';
 import type { Blobs } from '../machine/host.ts';
-import { below } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { hashThrough } from '../machine/tree-hash.ts';
 import { ABSENT, type Entry, type Move, type Put } from '../model.ts';

@@ -5,7 +5,7 @@ import { wantedMode } from '../machine/owned.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, type Move, type Owner, type Put, sameOwner } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 
 /** The machine before the plan. `held`: looks by root's own process, for decisions that another user's answer must not sway. */
 export type Machine = Reader & Pick<Host, 'held'>;

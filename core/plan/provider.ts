@@ -9,7 +9,7 @@ import type { Reader } from '../machine/reader.ts';
 import type { Edit, Finding } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import type { Pattern } from '../spec/leaves.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 import type { Verdict } from '../verdict.ts';
 import type { MayWrite } from './places.ts';
 

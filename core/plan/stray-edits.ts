@@ -3,7 +3,7 @@
 
 import type { Blobs } from '../machine/host.ts';
 import { type Edit, type Put, sameOwner } from '../model.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 import { type Ground, type Machine, ROOTS } from './places.ts';
 import type { Descriptor } from './provider.ts';
 

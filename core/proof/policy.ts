@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Proof, ProofVerdict } from '../proven.ts';
-import type { Wishes } from '../spec/wishes.ts';
+import type { Wishes } from '../spec/resolve.ts';
 
 export interface Applying {
   readonly demand: Wishes['proof'];

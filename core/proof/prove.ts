@@ -7,7 +7,7 @@ import { nixRelease } from '../machine/nix-version.ts';
 import type { Reader } from '../machine/reader.ts';
 import { fromBytes } from '../path.ts';
 import type { Cause, ForcedOption, Proof, ProofVerdict, ProvenSide, ProvenSystem } from '../proven.ts';
-import { causesOf, sourcesToRead } from './compare.ts';
+import { causesOf, sourcesToRead } from './causes.ts';
 import { derivationsThatDiffer, deriverOf, type InStore, sourceTexts } from './derivations.ts';
 import { type ModuleText, optionFinder } from './option-of.ts';
 import { type Ask, NORMALISER } from './question.ts';

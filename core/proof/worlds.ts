@@ -2,8 +2,8 @@
 // revision, a system that was built. What can't be looked at is a world that says why.
 
 import type { Documents } from '../documents/documents.ts';
-import { shownTree } from '../evaluation/tree.ts';
-import { follow, textThroughLinks } from '../machine/links.ts';
+import { shownTree } from '../evaluation/shown-tree.ts';
+import { follow, textThroughLinks } from '../machine/follow-links.ts';
 import { isUnreadable, type Reader, unlessUnreadable } from '../machine/reader.ts';
 import type { Person } from '../model.ts';
 import { type AbsPath, absolute, join, relativeTo } from '../path.ts';

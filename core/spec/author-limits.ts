@@ -4,7 +4,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import type { Reader } from '../machine/reader.ts';
 import type { Person } from '../model.ts';
 import { type AbsPath, absolute, parent, ROOT } from '../path.ts';
-import type { Wishes } from './wishes.ts';
+import type { Wishes } from './resolve.ts';
 
 const INSTALLED = absolute('/etc/nixos');
 

@@ -4,7 +4,7 @@
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 import { isOfHost, isOfRepository, keyOf, type Leaf } from '../leaf.ts';
-import type { HostView, Spec } from './hosts.ts';
+import type { HostView, Spec } from './hosts-over-defaults.ts';
 
 /** A pointer in which a `*` stands for one key, and a `**` at its end for one or more. */
 export type Pattern = string;

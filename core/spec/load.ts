@@ -13,7 +13,7 @@ import { isOfHost, leafFrom } from '../leaf.ts';
 import { MOST } from '../limits.ts';
 import type { Digest } from '../model.ts';
 import { checkShape, checkSpec } from './checks.ts';
-import { type Hosts, hostsOf } from './hosts.ts';
+import { type Hosts, hostsOf } from './hosts-over-defaults.ts';
 import { problemsOf, type SpecProblem } from './schema-errors.ts';
 import { mended, type Slip, slipsIn } from './slips.ts';
 

@@ -2,7 +2,7 @@
 // --host names. Pure. The guard judges the choice: a host that is named need not be this machine.
 
 import type { HostFacts } from '../model.ts';
-import type { Hosts, HostView } from './hosts.ts';
+import type { Hosts, HostView } from './hosts-over-defaults.ts';
 import { closest } from './suggest.ts';
 
 /** `isMachine: false`: only wishes of the repository are meant, and `view` says where it is. */

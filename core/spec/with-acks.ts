@@ -2,7 +2,7 @@
 // Pure.
 
 import type { Span } from '../formats/placed-text.ts';
-import type { Spec } from './hosts.ts';
+import type { Spec } from './hosts-over-defaults.ts';
 import { edited, flowOf, isJsonName } from './spec-edit.ts';
 
 export type Ack = NonNullable<Spec['ack']>[number];

@@ -9,7 +9,7 @@ import { refFromAttrs } from '../formats/flake-ref/ref-attrs.ts';
 import { isFlakeId } from '../formats/flake-ref/ref-name.ts';
 import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { type AbsPath, join } from '../path.ts';
-import type { Spec } from '../spec/hosts.ts';
+import type { Spec } from '../spec/hosts-over-defaults.ts';
 import type { Fact } from './fact.ts';
 import type { FoundFlake } from './flakes.ts';
 import { whatModulesSay } from './modules.ts';

@@ -2,7 +2,7 @@
 
 import { isError } from '../diagnostic.ts';
 import type { People } from '../machine/people.ts';
-import type { Spec } from '../spec/hosts.ts';
+import type { Spec } from '../spec/hosts-over-defaults.ts';
 import { loadSpec } from '../spec/load.ts';
 import { nixpkgsNamed } from './nixpkgs.ts';
 

@@ -6,7 +6,7 @@ import type { People } from '../machine/people.ts';
 import type { Owner } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import { isWithin, relativeTo } from '../path.ts';
-import type { Spec } from '../spec/hosts.ts';
+import type { Spec } from '../spec/hosts-over-defaults.ts';
 import { type LeftOut, scalar } from './spec-text.ts';
 
 /** The facts for the new flake of a machine with channels. */

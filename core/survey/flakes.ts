@@ -3,7 +3,7 @@
 import { type Documents, documentsOf } from '../documents/documents.ts';
 import type { OpenFlake } from '../formats/flake/flake.ts';
 import { MOST } from '../limits.ts';
-import { follow } from '../machine/links.ts';
+import { follow } from '../machine/follow-links.ts';
 import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { type AbsPath, absolute, isWithin, join, parent, ROOT } from '../path.ts';
 

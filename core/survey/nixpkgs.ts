@@ -2,7 +2,7 @@
 // An unstable or small branch is kept as it is.
 
 import { parseFlakeRef } from '../formats/flake-ref/parse-ref.ts';
-import { follow, textThroughLinks } from '../machine/links.ts';
+import { follow, textThroughLinks } from '../machine/follow-links.ts';
 import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import { absolute, isWithin } from '../path.ts';
 import type { Fact } from './fact.ts';

@@ -1,6 +1,6 @@
 // Finds the release that a machine runs, by its own files; the guard compares nixpkgs with it, so that no machine goes back.
 
-import { textThroughLinks } from '../machine/links.ts';
+import { textThroughLinks } from '../machine/follow-links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { absolute } from '../path.ts';
 import type { Fact } from './fact.ts';

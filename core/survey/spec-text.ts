@@ -1,7 +1,7 @@
 // Writes a spec as text: YAML with comments that help to change it, and with left-out wishes as comments; or JSON.
 
 import { UNSAFE } from '../formats/unsafe.ts';
-import type { Spec } from '../spec/hosts.ts';
+import type { Spec } from '../spec/hosts-over-defaults.ts';
 
 /** A wish that is not written, because it differs today and was not asked for. */
 export interface LeftOut {

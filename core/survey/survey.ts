@@ -1,7 +1,7 @@
 // Looks at a machine that has no spec yet: its name, system, nixpkgs, people, the place of its configuration, and its flakes.
 // For `reflake init`; only reads.
 
-import { follow } from '../machine/links.ts';
+import { follow } from '../machine/follow-links.ts';
 import { people } from '../machine/people.ts';
 import { type Reader, unlessUnreadable } from '../machine/reader.ts';
 import type { Person } from '../model.ts';

@@ -2,8 +2,8 @@
 // are not needed any more.
 
 import { digestOf } from '../canonical.ts';
+import { below } from '../machine/follow-links.ts';
 import type { Blobs } from '../machine/host.ts';
-import { below } from '../machine/links.ts';
 import type { Reader } from '../machine/reader.ts';
 import { type Edit, type Entry, looksInside, matches, type Put, type Puttable, sameOwner } from '../model.ts';
 import { type AbsPath, isWithin } from '../path.ts';

@@ -4,7 +4,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { isNarProblem } from '../formats/nar/nar.ts';
 import { MOST } from '../limits.ts';
-import { below } from '../machine/links.ts';
+import { below } from '../machine/follow-links.ts';
 import { notOwned } from '../machine/owned.ts';
 import { isUnreadable, type Reader, tooDeep } from '../machine/reader.ts';
 import { hashThrough } from '../machine/tree-hash.ts';

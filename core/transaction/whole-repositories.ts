@@ -1,7 +1,7 @@
 // Keeps undo from leaving half a repository: one that a batch made, and that somebody used since, is set aside whole.
 
+import { below } from '../machine/follow-links.ts';
 import { isTheirLink, type Work } from '../machine/host.ts';
-import { below } from '../machine/links.ts';
 import { type Edit, matches, type Put } from '../model.ts';
 import { type AbsPath, basename, parent } from '../path.ts';
 

@@ -11,7 +11,7 @@ import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, provider } from '../../core/plan/provider.ts';
-import { attributeOf } from '../../core/spec/wishes.ts';
+import { attributeOf } from '../../core/spec/resolve.ts';
 import { runningRelease } from '../../core/survey/release.ts';
 import { enable, enabledBy, enabledIn, nowhere, type TextEdit, undecided, uneditable } from './features.ts';
 import { type Hosts, isModule, type Module, type Modules, modulesOf } from './modules.ts';

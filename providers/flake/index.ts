@@ -22,7 +22,7 @@ import type { Finding, Owner } from '../../core/model.ts';
 import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
-import { attributeOf, type Wishes } from '../../core/spec/wishes.ts';
+import { attributeOf, type Wishes } from '../../core/spec/resolve.ts';
 import { type LeafOf, leavesOf, wishFor, withoutLeft } from './wish.ts';
 
 interface Desired {

@@ -5,7 +5,7 @@ import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
 import type { FlakeWish, HostWish, InputWish } from '../../core/formats/flake/wish.ts';
 import { toPointer } from '../../core/formats/json-pointer.ts';
 import { keyOf } from '../../core/leaf.ts';
-import type { HostView, Spec } from '../../core/spec/hosts.ts';
+import type { HostView, Spec } from '../../core/spec/hosts-over-defaults.ts';
 import type { FollowingInput, InputWishes } from '../../core/spec/inputs.ts';
 
 /** The wish for one input, as far as the spec states it: `flake` is reconciled only if it is written. */

@@ -1,10 +1,10 @@
 // Mends a flake.lock that Nix can't read: joins the two sides of a merge, and locks anything else anew.
 
 import type { SourceRange } from '../../core/diagnostic.ts';
-import { mergeLock, mergeLocks } from '../../core/formats/lock/merge.ts';
+import { mergeLock, mergeLocks } from '../../core/formats/lock/merge-conflict.ts';
 import type { LockProblem } from '../../core/formats/lock/model.ts';
 import { printLock } from '../../core/formats/lock/print-lock.ts';
-import { conflictStages } from '../../core/machine/conflict-stages.ts';
+import { conflictStages } from '../../core/machine/git-stages.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import type { Finding } from '../../core/model.ts';
 import type { AbsPath } from '../../core/path.ts';

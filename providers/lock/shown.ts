@@ -1,7 +1,7 @@
 // Finds what git hides from Nix while the git provider is off: flake.nix, flake.lock, or all, if Nix can't open the repository.
 
 import { asFinding } from '../../core/finding.ts';
-import { cannotOpen } from '../../core/machine/git-as-nix.ts';
+import { cannotOpen } from '../../core/machine/nix-opens-repository.ts';
 import type { Reader } from '../../core/machine/reader.ts';
 import { ignoredBy, repositoryOf } from '../../core/machine/repository.ts';
 import type { Finding } from '../../core/model.ts';

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Spec } from '../../core/spec/hosts.ts';
+import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { BASES } from '../support/plan-cases.ts';
 import { type Leaf, type Literal, layOut, rowsOfDisk, temporary } from '../support/trees.ts';

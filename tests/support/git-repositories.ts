@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NixVersion } from '../../core/formats/nix-version.ts';
 import { realHost } from '../../core/host/real-host.ts';
-import { refusalsOf } from '../../core/machine/git-as-nix.ts';
+import { refusalsOf } from '../../core/machine/nix-opens-repository.ts';
 import { repositoryOf } from '../../core/machine/repository.ts';
 import { absolute, ROOT, relativeTo } from '../../core/path.ts';
 import { writeTree } from '../nix/real-nix.ts';

@@ -2,9 +2,9 @@
 
 import { digestOf } from '../../core/canonical.ts';
 import { MOST } from '../../core/limits.ts';
+import { below, traverse } from '../../core/machine/follow-links.ts';
 import { type Blobs, type Host, staleAt, type Work } from '../../core/machine/host.ts';
 import type { Job, JobResult } from '../../core/machine/job.ts';
-import { below, traverse } from '../../core/machine/links.ts';
 import { tooLarge } from '../../core/machine/reader.ts';
 import { hashThrough } from '../../core/machine/tree-hash.ts';
 import {

@@ -1,8 +1,8 @@
 // Checks that every follows of a planned lock leads to an input (docs/nix.md, "flake.lock").
 
 import type { NixVersion } from '../nix-version.ts';
-import type { LockReason } from './compare.ts';
 import { type InputPath, showPath } from './model.ts';
+import type { LockReason } from './stale-entry.ts';
 
 /** A node of the lock that Nix would write. `unknown`: its inputs are not known without fetching. */
 export interface PlannedNode {

@@ -3,11 +3,11 @@
 import { byteOrder, sortedEntries } from '../flake-ref/byte-order.ts';
 import type { Attrs } from '../flake-ref/model.ts';
 import { defaultNix, type NixVersion } from '../nix-version.ts';
-import { describeEdge, type LockReason, whyCreate, whyRedirect } from './compare.ts';
 import { checkFollows, type PlannedNode } from './follows.ts';
 import { indirectTo, type LockInput } from './inputs.ts';
 import { emptyLock, type InputPath, type Lock, type LockEdge, type LockNode, rootNode, showPath } from './model.ts';
 import { addOverrides, below, noOverrides, type Overrides } from './overrides.ts';
+import { describeEdge, type LockReason, whyCreate, whyRedirect } from './stale-entry.ts';
 import { extend, namesOf, startsWith, type Trail } from './trail.ts';
 
 /**

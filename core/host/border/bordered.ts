@@ -3,9 +3,9 @@
 // root only: other users have no rights to give away.
 
 import { listener } from '../../formats/nix-log.ts';
+import { below } from '../../machine/follow-links.ts';
 import type { Host } from '../../machine/host.ts';
 import type { Job, JobResult } from '../../machine/job.ts';
-import { below } from '../../machine/links.ts';
 import { DENIED, isUnreadable, type Named, type Reader, unlessUnreadable, unreadable } from '../../machine/reader.ts';
 import { hashThrough } from '../../machine/tree-hash.ts';
 import type { Entry, HostFacts } from '../../model.ts';
@@ -16,7 +16,7 @@ import { factsOf, realHost } from '../real-host.ts';
 import { heldLook } from '../work/held-look.ts';
 import { computeAs } from './jobs.ts';
 import { type Looker, looker } from './looker.ts';
-import type { Ids } from './start-as.ts';
+import type { Ids } from './start-self-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
 
 export interface BorderedHost extends Host {

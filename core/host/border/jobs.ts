@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs';
 import { nixLog } from '../../formats/nix-log.ts';
 import type { Job, JobResult, ScratchFile } from '../../machine/job.ts';
 import { runCommand } from '../process/run.ts';
-import { startAs } from './start-as.ts';
+import { startAs } from './start-self-as.ts';
 import { isName, isNumber, type SentJob, sentFile } from './wire.ts';
 
 /** Does the job with the ids of `job.as`. `onLine` as in scratch.ts. Never throws because of what the child does. */

@@ -10,7 +10,7 @@ import { type AbsPath, absolute, ROOT } from '../../path.ts';
 import type { Look } from '../disk/look.ts';
 import { temporaryIn } from '../process/temporary.ts';
 import { findSystemTool } from '../process/trusted.ts';
-import { type Ids, type Start, startAs } from './start-as.ts';
+import { type Ids, type Start, startAs } from './start-self-as.ts';
 import { territory } from './territory.ts';
 import {
   type Answer,

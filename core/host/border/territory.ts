@@ -4,7 +4,7 @@
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { parseGroup } from '../../formats/passwd.ts';
 import { MOST } from '../../limits.ts';
-import { below, traverse } from '../../machine/links.ts';
+import { below, traverse } from '../../machine/follow-links.ts';
 import { type AbsPath, basename, fromBytes, join, parent, prefixesOf, ROOT, toBytes } from '../../path.ts';
 
 /** Paths are paths of the machine. */

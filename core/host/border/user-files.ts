@@ -11,7 +11,7 @@ import { type AbsPath, absolute, join, parent, ROOT } from '../../path.ts';
 import { waypoint } from '../disk/way.ts';
 import { readUserFile, type UserFiles, writeUserFile } from '../surroundings.ts';
 import { type Looker, looker } from './looker.ts';
-import { isReachable } from './start-as.ts';
+import { isReachable } from './start-self-as.ts';
 import { isWrittenByRootAlone, territory } from './territory.ts';
 import { isNumber } from './wire.ts';
 

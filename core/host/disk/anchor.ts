@@ -14,8 +14,8 @@ import {
   statSync,
 } from 'node:fs';
 import { MOST } from '../../limits.ts';
+import { below, follow, traverse } from '../../machine/follow-links.ts';
 import { isTheirLink, theirLinkAt } from '../../machine/host.ts';
-import { below, follow, traverse } from '../../machine/links.ts';
 import { ABSENT, type Entry } from '../../model.ts';
 import { type AbsPath, basename, fromBytes, parent, ROOT, toBytes } from '../../path.ts';
 import type { DiskPath } from './disk-paths.ts';

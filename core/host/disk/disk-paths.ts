@@ -2,7 +2,7 @@
 
 import { lstatSync, readlinkSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
-import { below, traverse } from '../../machine/links.ts';
+import { below, traverse } from '../../machine/follow-links.ts';
 import { DENIED, unreadable } from '../../machine/reader.ts';
 import { type AbsPath, basename, fromBytes, hasLongName, mayHoldBytes, parent, ROOT, toBytes } from '../../path.ts';
 

@@ -14,7 +14,7 @@ import {
   statSync,
 } from 'node:fs';
 import { MOST } from '../../limits.ts';
-import { below } from '../../machine/links.ts';
+import { below } from '../../machine/follow-links.ts';
 import { type Named, type Reader, tooLarge, unreadable } from '../../machine/reader.ts';
 import { hashThrough } from '../../machine/tree-hash.ts';
 import { ABSENT, type Entry } from '../../model.ts';

@@ -3,8 +3,8 @@
 // or mode, chown(2) and chmod(2).
 
 import { closeSync, fstatSync, readdirSync } from 'node:fs';
+import { below } from '../../machine/follow-links.ts';
 import type { Blobs, By, Work } from '../../machine/host.ts';
-import { below } from '../../machine/links.ts';
 import { type Edit, type Kept, kindOf, type Move, type Put, sameOwner } from '../../model.ts';
 import { type AbsPath, basename, parent, rebase } from '../../path.ts';
 import { type Anchor, type Anchors, anchors, errno, mustHaveProc, unlessTheirLink } from '../disk/anchor.ts';

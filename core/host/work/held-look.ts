@@ -2,8 +2,8 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, statfsSync } from 'node:fs';
 import { MOST } from '../../limits.ts';
+import { below } from '../../machine/follow-links.ts';
 import type { Host } from '../../machine/host.ts';
-import { below } from '../../machine/links.ts';
 import { type Named, type Reader, tooLarge, unreadable } from '../../machine/reader.ts';
 import { ABSENT, type Entry } from '../../model.ts';
 import { type AbsPath, fromBytes, inByteOrder, ROOT } from '../../path.ts';

@@ -13,7 +13,7 @@ import {
   renameSync,
   rmdirSync,
 } from 'node:fs';
-import { below } from '../../machine/links.ts';
+import { below } from '../../machine/follow-links.ts';
 import { type AbsPath, parent, ROOT } from '../../path.ts';
 import { type Anchor, type Anchors, childOf, errno, O_PATH, unlessTheirLink, volumeOf } from '../disk/anchor.ts';
 import type { DiskPath } from '../disk/disk-paths.ts';

@@ -3,8 +3,8 @@
 // at the last moment is never lost.
 
 import { fstatSync, linkSync, readdirSync, renameSync, type Stats, unlinkSync } from 'node:fs';
+import { below } from '../../machine/follow-links.ts';
 import { staleAt } from '../../machine/host.ts';
-import { below } from '../../machine/links.ts';
 import type { Move } from '../../model.ts';
 import { type AbsPath, basename, parent, ROOT, rebase } from '../../path.ts';
 import { type Anchor, unlessTheirLink, volumeOf } from '../disk/anchor.ts';

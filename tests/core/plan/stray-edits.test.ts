@@ -10,7 +10,7 @@ import { type AbsPath, absolute, isWithin } from '../../../core/path.ts';
 import { editsOf } from '../../../core/plan/edits.ts';
 import { strayEdit } from '../../../core/plan/stray-edits.ts';
 import { loadSpec } from '../../../core/spec/load.ts';
-import { resolve, type Wishes } from '../../../core/spec/wishes.ts';
+import { resolve, type Wishes } from '../../../core/spec/resolve.ts';
 import { PROVIDERS } from '../../../providers/index.ts';
 import { memoryScene } from '../../support/faults.ts';
 import { machineOf, type NamedCase, planCases, planFor, RUN, specOf, toolsOf } from '../../support/plan-cases.ts';

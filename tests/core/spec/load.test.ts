@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CODES } from '../../../core/codes.ts';
-import { hostsOf } from '../../../core/spec/hosts.ts';
+import { hostsOf } from '../../../core/spec/hosts-over-defaults.ts';
 import { inputsOf } from '../../../core/spec/inputs.ts';
 import { type LoadedSpec, loadSpec } from '../../../core/spec/load.ts';
 

@@ -1,6 +1,6 @@
 // Which host of a spec this machine is: by its name, by its system where two have one name, or by what --host says.
 import { describe, expect, test } from '@jest/globals';
-import { type Hosts, hostsOf } from '../../../core/spec/hosts.ts';
+import { type Hosts, hostsOf } from '../../../core/spec/hosts-over-defaults.ts';
 import { chooseHost } from '../../../core/spec/which-host.ts';
 
 const X86 = 'x86_64-linux';

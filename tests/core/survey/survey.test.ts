@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseYaml } from '../../../core/formats/yaml.ts';
 import { people } from '../../../core/machine/people.ts';
-import type { Spec } from '../../../core/spec/hosts.ts';
+import type { Spec } from '../../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../../core/spec/load.ts';
 import { problemWith } from '../../../core/survey/answers.ts';
 import { leaveOut } from '../../../core/survey/draft.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDerivation } from '../../../core/formats/derivation/derivation.ts';
 import { storeName, versioned, withoutHashes } from '../../../core/formats/derivation/store-name.ts';
-import { causesOf, sourcesToRead } from '../../../core/proof/compare.ts';
+import { causesOf, sourcesToRead } from '../../../core/proof/causes.ts';
 import type { Cause } from '../../../core/proven.ts';
 import { hashOf, type Planned, printDerivation, readerOf, type System, systemOf } from './systems.ts';
 

@@ -2,7 +2,7 @@
 
 import { inflateSync } from 'node:zlib';
 import { readIndex } from '../formats/git/index.ts';
-import type { MergeTexts } from '../formats/lock/merge.ts';
+import type { MergeTexts } from '../formats/lock/merge-conflict.ts';
 import { MOST } from '../limits.ts';
 import { type AbsPath, join, relativeTo } from '../path.ts';
 import type { Reader } from './reader.ts';

@@ -6,7 +6,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { brokenLineOf, readGitConfig } from '../formats/git/config.ts';
 import type { NixVersion } from '../formats/nix-version.ts';
 import { type AbsPath, join } from '../path.ts';
-import { follow, textAt } from './links.ts';
+import { follow, textAt } from './follow-links.ts';
 import { pathNamedIn, type Reader } from './reader.ts';
 import { commonDirOf, type Repository } from './repository.ts';
 

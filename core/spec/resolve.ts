@@ -6,13 +6,13 @@ import type { Diagnostic, JsonPointer } from '../diagnostic.ts';
 import { BUILT_IN, type SupportTable } from '../formats/end-of-support.ts';
 import type { LockPolicy } from '../formats/lock/policy.ts';
 import { isId, MOST } from '../limits.ts';
-import { follow, type Stray, settle, strayed } from '../machine/links.ts';
+import { follow, type Stray, settle, strayed } from '../machine/follow-links.ts';
 import { type People, people } from '../machine/people.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
 import type { ActivationMode, Owner, Party, Person } from '../model.ts';
 import { type AbsPath, absolute, depth, isPossible, ROOT } from '../path.ts';
-import { alone, type Hosts, type HostView, type Spec } from './hosts.ts';
+import { alone, type Hosts, type HostView, type Spec } from './hosts-over-defaults.ts';
 import { type FollowingInput, followingInputsOf, type InputWishes, inputsOf } from './inputs.ts';
 
 export interface Wishes {

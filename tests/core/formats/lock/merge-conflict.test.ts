@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findInput } from '../../../../core/formats/lock/find-input.ts';
-import { type MergeResult, mergeLock, mergeLocks } from '../../../../core/formats/lock/merge.ts';
+import { type MergeResult, mergeLock, mergeLocks } from '../../../../core/formats/lock/merge-conflict.ts';
 import type { Lock } from '../../../../core/formats/lock/model.ts';
 import { parseLock } from '../../../../core/formats/lock/parse-lock.ts';
 import { printLock } from '../../../../core/formats/lock/print-lock.ts';

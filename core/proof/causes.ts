@@ -3,8 +3,8 @@
 import { digestOfJson } from '../canonical.ts';
 import { byteOrder } from '../path.ts';
 import type { Cause, Change } from '../proven.ts';
-import { changesIn, type SourceText } from './changes.ts';
 import { buildSame, type Derivations, type DifferentPair, differentPairs, type Pair } from './graph.ts';
+import { changesIn, type SourceText } from './own-changes.ts';
 
 /**
  * The causes of the difference of two systems, at least one if they differ; none if they are one derivation or build the same. A cause that
