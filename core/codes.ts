@@ -241,7 +241,7 @@ export const CODES = {
   },
   RF2018: {
     title: 'file with several hard links',
-    page: 'Changing the owner of this file would change it under its other names too, which may be outside the tree.',
+    page: 'The file has other names, which may be outside the tree. A new owner or mode would be theirs too; a new content would come as a file of its own, and the other names would keep the old bytes.',
     verdict: 'differs',
   },
   RF2019: {

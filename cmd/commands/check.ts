@@ -5,7 +5,7 @@ import type { Diagnostic } from '../../core/diagnostic.ts';
 import { tallyOf } from '../../core/finding.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { unexpected } from '../../core/plan/expect.ts';
-import { type End, EXIT, exitOfAnswers } from '../session/exit.ts';
+import { type End, exitOfAnswers } from '../session/exit.ts';
 import type { GlobalOptions, Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { openSession } from '../session/session.ts';
@@ -34,8 +34,7 @@ export async function checkCommand(options: CheckOptions, io: Io, reporting: Rep
   }
   // A plan without a machine is nothing that could be applied.
   session.report({ type: 'planned', plan, isPartial: isPartial || options.repo });
-  const exit = exitOfAnswers(unexpected(plan), options.strict);
-  return { exit: exit === EXIT.ok && hasEnded ? EXIT.drift : exit, verdicts: tallyOf(plan) };
+  return { exit: exitOfAnswers(unexpected(plan), { strict: options.strict, hasEnded }), verdicts: tallyOf(plan) };
 }
 
 const ENDED: Code = 'RF1019';

@@ -54,15 +54,18 @@ export function exitOfProblems(problems: readonly { readonly code: Code }[]): nu
 
 /**
  * The exit code of a check. An error that is no drift outweighs drift, since it hides an unknown part of the machine; a wish
- * that a known difference bars is drift as well. `strict`: an undecided wish counts as drift.
+ * that a known difference bars is drift as well. `strict`: an undecided wish counts as drift. `hasEnded`: so does an acknowledgement whose day is over.
  */
-export function exitOfAnswers(answers: readonly Answer[], strict: boolean): number {
+export function exitOfAnswers(
+  answers: readonly Answer[],
+  { strict, hasEnded = false }: { readonly strict: boolean; readonly hasEnded?: boolean },
+): number {
   const bars = answers.flatMap(({ verdict, by }) => (verdict === 'blocked' && by !== undefined ? [by] : []));
   const errors = bars.filter((code) => entryOf(code).verdict !== 'differs');
   if (errors.length > 0) return exitOfProblems(errors.map((code) => ({ code })));
   const isDrift = ({ verdict }: Answer): boolean =>
     verdict === 'differs' || verdict === 'blocked' || (strict && verdict === 'undecided');
-  return answers.some(isDrift) ? EXIT.drift : EXIT.ok;
+  return hasEnded || answers.some(isDrift) ? EXIT.drift : EXIT.ok;
 }
 
 /** 0: the same system; 2: it differs; 1: not proven. */

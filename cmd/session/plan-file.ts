@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { UserFiles } from '../../core/host/surroundings.ts';
 import type { Digest, Owner, Plan } from '../../core/model.ts';
-import { isIntact } from '../../core/plan/planner.ts';
+import { isIntact } from '../../core/plan/plan-id.ts';
 import { validate } from '../../schemas/validate-plan.gen.mjs';
 
 /** The text of a saved plan: all that an apply of it needs, bytes in base64. */

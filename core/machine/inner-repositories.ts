@@ -1,8 +1,8 @@
 // Repositories inside a repository, submodules or not, and which of their files Nix sees.
 
-import { type AbsPath, isWithin, join, parent, relativeTo } from '../path.ts';
+import { type AbsPath, isWithin, join, parent } from '../path.ts';
 import type { Reader } from './reader.ts';
-import { type Repository, repositoryOf } from './repository.ts';
+import { isShown, repositoryOf } from './repository.ts';
 
 /** The reason why git does not show a file to Nix: it lies in a repository of its own, at `top`. */
 export interface InnerRepository {
@@ -27,16 +27,13 @@ export function innerOf(
   const top = innerTop(path, outer, reader);
   if (top === undefined) return undefined;
   const around = repositoryOf(parent(top), reader);
-  if (around === undefined || !isTracked(top, around)) return { top, as: 'no submodule' };
+  if (around === undefined || !isShown(top, around)) return { top, as: 'no submodule' };
   if (!withSubmodules) return { top, as: 'left out' };
   const farther = innerOf(top, outer, withSubmodules, reader);
   if (farther !== undefined && farther !== 'shown') return farther;
   const own = repositoryOf(top, reader);
-  return own !== undefined && isTracked(path, own) ? 'shown' : { top, as: 'untracked' };
+  return own !== undefined && isShown(path, own) ? 'shown' : { top, as: 'untracked' };
 }
-
-const isTracked = (path: AbsPath, { tracked, top }: Repository): boolean =>
-  tracked.ok && tracked.paths.has(relativeTo(path, top));
 
 /** The nearest directory upwards from `path`, below `outer`, that has a .git. */
 function innerTop(path: AbsPath, outer: AbsPath, reader: Pick<Reader, 'stat'>): AbsPath | undefined {

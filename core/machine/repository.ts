@@ -127,3 +127,7 @@ function trackedIn(bytes: Uint8Array, format: ObjectFormat): Tracked {
 }
 
 const readBefore = new WeakMap<Uint8Array, { readonly format: ObjectFormat; readonly tracked: Tracked }>();
+
+/** True if git shows the path to Nix: it is in the index. */
+export const isShown = (path: AbsPath, { tracked, top }: Pick<Repository, 'tracked' | 'top'>): boolean =>
+  tracked.ok && tracked.paths.has(relativeTo(path, top));

@@ -1,6 +1,6 @@
 // The two digests of a plan: `id` for what it does, `evidence` for what was found. Pure.
 
-import { digestOfJson } from '../canonical.ts';
+import { digestOf, digestOfJson } from '../canonical.ts';
 import type { Plan } from '../model.ts';
 import type { Proof } from '../proven.ts';
 
@@ -15,8 +15,7 @@ export const withIds = (body: Omit<Plan, 'id' | 'evidence'>): Plan => ({
 export const withProof = ({ id: _id, evidence: _evidence, ...body }: Plan, proof: Proof): Plan =>
   withIds({ ...body, proof });
 
-export const isIdentified = ({ id, evidence, ...body }: Plan): boolean =>
-  idOf(body) === id && evidenceOf(body) === evidence;
+const isIdentified = ({ id, evidence, ...body }: Plan): boolean => idOf(body) === id && evidenceOf(body) === evidence;
 
 /**
  * The digest of spec, machine, read set, edits and bytes: what an apply depends on and does. Two plans that do the same have
@@ -43,3 +42,9 @@ const evidenceOf = ({
     ...(machine !== undefined && { machine }),
     ...(proof && { proof }),
   });
+
+/** True if the ids of a plan are the digests of its content. */
+export function isIntact(made: Plan): boolean {
+  const blobsMatch = Object.entries(made.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
+  return blobsMatch && isIdentified(made);
+}

@@ -1,7 +1,6 @@
 // One fold over the providers: each looks through an overlay that shows what the ones before it will do.
 // Planning computes everything and changes nothing.
 
-import { digestOf } from '../canonical.ts';
 import { entryOf } from '../codes.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { type Documents, documentsOf } from '../documents/documents.ts';
@@ -13,7 +12,7 @@ import type { Blobs } from '../machine/host.ts';
 import type { People } from '../machine/people.ts';
 import { isUnreadable, type Reader, unreadableProblem } from '../machine/reader.ts';
 import { strayLink } from '../machine/stray-links.ts';
-import { type Digest, type Edit, type Finding, kindOf, type Move, type Plan, type Put } from '../model.ts';
+import type { Digest, Edit, Finding, Move, Plan, Put } from '../model.ts';
 import { type AbsPath, absolute, basename, isWithin, parent, rebase } from '../path.ts';
 import { isAnyMatch, wishesOf } from '../spec/leaves.ts';
 import { attributeOf, type Wishes } from '../spec/resolve.ts';
@@ -22,12 +21,14 @@ import { type Answers, answerIn, answersTo, type Looked } from './answers.ts';
 import { STATE } from './aside.ts';
 import { decided, type EvaluatePolicy } from './deciding.ts';
 import { expectedIn } from './expect.ts';
+import { sharedFiles } from './hard-links.ts';
 import { hindrancesTo } from './hindrances.ts';
 import { type Overlay, overlay } from './overlay.ts';
-import { isIdentified, withIds } from './plan-id.ts';
+import { withIds } from './plan-id.ts';
 import { type AnyProvider, barred, type Difference } from './provider.ts';
 import { recording } from './read-set.ts';
 import { telling } from './telling.ts';
+import { wishBehind } from './wish-behind.ts';
 
 export interface Selection {
   /** True if the provider is to look. Default: all are. */
@@ -266,35 +267,6 @@ function asItLies(finding: Finding, moves: readonly Move[]): Finding {
     ...(path !== undefined && { path: now(path) }),
     ...(at !== undefined && { at: at.file.startsWith('/') ? { ...at, file: now(absolute(at.file)) } : at }),
   };
-}
-
-/** True if the ids of a plan are the digests of its content. */
-export function isIntact(made: Plan): boolean {
-  const blobsMatch = Object.entries(made.blobs).every(([digest, bytes]) => digestOf(bytes) === digest);
-  return blobsMatch && isIdentified(made);
-}
-
-/** The wish that an edit is for: that of a finding about its path, else that of any finding that the plan mends. */
-function wishBehind({ findings }: Difference, path: AbsPath | undefined): Pick<Finding, 'wish' | 'hosts' | 'subject'> {
-  const changes = findings.filter(({ remedy, wish }) => remedy.by === 'plan' && wish !== undefined);
-  const { wish, hosts, subject }: Pick<Finding, 'wish' | 'hosts' | 'subject'> = changes.find(
-    (one) => one.path === path,
-  ) ??
-    changes[0] ?? { subject: path ?? '' };
-  return { subject, ...(wish !== undefined && { wish }), ...(hosts && { hosts }) };
-}
-
-/** Findings for files with hard links: a new content comes as a new inode, and the other names would keep the old bytes. */
-function sharedFiles(difference: Difference, edits: readonly Edit[], stage: Reader): readonly Finding[] {
-  return edits.flatMap((edit): Finding[] => {
-    if (edit.op !== 'put' || kindOf(edit) !== 'replace') return [];
-    const entry = stage.stat(edit.path);
-    if (entry.type !== 'file' || !entry.hardLinked) return [];
-    const because = `"${edit.path}" has other names too, and would no longer be the same file`;
-    const hint = 'make it a file of its own: cp --remove-destination';
-    const behind = wishBehind(difference, edit.path);
-    return [{ code: 'RF2018', ...behind, because, remedy: { by: 'you', hint }, path: edit.path }];
-  });
 }
 
 /** Findings for which apply would be refused. Computed before the overlay shows the edits: it is about the machine as it is. */

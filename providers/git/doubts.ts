@@ -3,10 +3,10 @@
 import { rangeOf, type SourceRange } from '../../core/diagnostic.ts';
 import type { Documents } from '../../core/documents/documents.ts';
 import type { Doubt } from '../../core/documents/graph.ts';
+import { isShown } from '../../core/machine/repository.ts';
 import type { Finding } from '../../core/model.ts';
 import { type AbsPath, relativeTo } from '../../core/path.ts';
 import type { Asks } from '../../core/plan/provider.ts';
-import { isShown } from './hidden.ts';
 import { namesOf } from './words.ts';
 
 /** Files that may be needed and that git does not show, with the doubt. */

@@ -8,7 +8,7 @@ import { type Secret, secretsIn } from '../../core/formats/secrets.ts';
 import { MOST } from '../../core/limits.ts';
 import { type InnerRepository, innerOf } from '../../core/machine/inner-repositories.ts';
 import { DENIED, isUnreadable, type Reader } from '../../core/machine/reader.ts';
-import type { Repository } from '../../core/machine/repository.ts';
+import { isShown } from '../../core/machine/repository.ts';
 import type { Entry, Finding } from '../../core/model.ts';
 import { type AbsPath, basename, join, relativeTo } from '../../core/path.ts';
 import { found } from './words.ts';
@@ -23,9 +23,6 @@ export interface Needed {
   /** The text of a file with a secret. */
   readonly text?: string;
 }
-
-export const isShown = (path: AbsPath, { tracked, top }: Repository): boolean =>
-  tracked.ok && tracked.paths.has(relativeTo(path, top));
 
 /**
  * The files that git does not show, or a new repository would not. A file that is ignored, and meant only with its directory,

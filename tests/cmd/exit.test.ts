@@ -25,7 +25,10 @@ describe('of a check', () => {
     ['what bars is drift itself', [answer('differs', 'RF2003'), answer('blocked', 'RF2003')], 2, 2],
     ['the tool is missing', [answer('blocked', 'RF4001')], 1, 1],
   ])('%s', (_what, answers, loose, strict) => {
-    expect([exitOfAnswers(answers, false), exitOfAnswers(answers, true)]).toEqual([loose, strict]);
+    expect([exitOfAnswers(answers, { strict: false }), exitOfAnswers(answers, { strict: true })]).toEqual([
+      loose,
+      strict,
+    ]);
   });
 });
 

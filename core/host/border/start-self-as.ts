@@ -5,7 +5,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Person } from '../../model.ts';
 import type { AbsPath } from '../../path.ts';
-import { commandOf } from '../process/run.ts';
+import { commandOf } from '../process/command-as.ts';
 
 /** The ids that a process gets. `groups`: its supplementary groups; if absent, those that the system has for the name. */
 export interface Ids extends Person {

@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import type { Person } from '../../model.ts';
-import { commandOf } from './run.ts';
+import { commandOf } from './command-as.ts';
 import { isRoot } from './trusted.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;

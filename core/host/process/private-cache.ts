@@ -5,7 +5,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { digestOf } from '../../canonical.ts';
 import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Digest } from '../../model.ts';
-import { environmentFor } from './run.ts';
+import { environmentFor } from './command-as.ts';
 import { find, quietly, searchPath } from './trusted.ts';
 
 /**

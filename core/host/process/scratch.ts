@@ -15,9 +15,10 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Argv, Job, JobResult, ScratchFile } from '../../machine/job.ts';
+import { environmentFor } from './command-as.ts';
 import { OFFLINE } from './environment.ts';
 import { cacheHome, keptFor, missingIn, privateStore } from './private-cache.ts';
-import { environmentFor, run } from './run.ts';
+import { run } from './run.ts';
 import { temporaryIn } from './temporary.ts';
 import { isRoot, temporaryDirectory } from './trusted.ts';
 import { unfitSettings } from './unfit-settings.ts';

@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { Argv } from '../../machine/job.ts';
-import { commandOf, type RunResult } from './run.ts';
+import { commandOf } from './command-as.ts';
+import type { RunResult } from './run.ts';
 import { temporaryDirectory } from './trusted.ts';
 
 export interface ShieldedOptions {

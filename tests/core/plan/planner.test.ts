@@ -6,7 +6,7 @@ import { findingsOf } from '../../../core/finding.ts';
 import { realHost } from '../../../core/host/real-host.ts';
 import type { Plan } from '../../../core/model.ts';
 import { absolute, isWithin } from '../../../core/path.ts';
-import { isIntact } from '../../../core/plan/planner.ts';
+import { isIntact } from '../../../core/plan/plan-id.ts';
 import { changedSince } from '../../../core/plan/read-set.ts';
 import { memoryScene } from '../../support/faults.ts';
 import { BASES, machineOf, planCases, planFor, toolsOf } from '../../support/plan-cases.ts';
