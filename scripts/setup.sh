@@ -32,6 +32,7 @@ lack nix 'nix-bin nix-setup-systemd'
 lack git git
 lack promtool prometheus
 lack xmllint libxml2-utils
+lack systemd-analyze systemd
 lack strace strace
 lack zsh zsh
 lack less less
