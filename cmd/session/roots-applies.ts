@@ -41,7 +41,7 @@ export function rootsApplies({ state }: GlobalOptions, { root, store }: Place): 
  */
 export function recordedMachine({ state }: GlobalOptions, { root, store }: Place): string | undefined {
   for (const where of state === undefined ? [store.where, rootsState(root)] : [store.where]) {
-    const bytes = unlessUnreadable(() => readIndexOf(where, INDEX));
+    const bytes = unlessRefused(() => readIndexOf(where, INDEX));
     const machine = bytes === undefined || bytes === 'closed' ? undefined : indexIn(bytes)?.machine;
     if (machine !== undefined) return machine;
   }
@@ -49,7 +49,7 @@ export function recordedMachine({ state }: GlobalOptions, { root, store }: Place
 }
 
 /** Undefined where the state can't be read; code that needs the state tells the reason. */
-function unlessUnreadable<T>(look: () => T): T | undefined {
+function unlessRefused<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (thrown) {
