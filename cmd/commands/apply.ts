@@ -210,7 +210,8 @@ const placesOf = ({ wishes: { dir, from } }: Session): readonly AbsPath[] =>
 /** Asks on the terminal. True: yes. Undefined: there is no terminal. Else the end of the command: no answer, or another one. */
 export async function confirm(question: string, options: GlobalOptions, io: Io): Promise<true | End | undefined> {
   if (!options.input || !io.tty.in || !io.tty.err) return undefined;
-  const answer = await io.ask(`\n${question} Type yes to go on: `);
+  // A screen ends with an empty line of its own.
+  const answer = await io.ask(`${io.tty.out ? '' : '\n'}${question} Type yes to go on: `);
   if (answer?.trim() === 'yes') return true;
   return answer === undefined ? LEFT : DECLINED;
 }

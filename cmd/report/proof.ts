@@ -62,12 +62,12 @@ function verdictLines({ verdict, first, second }: Proof, verbose: boolean, theme
       return [theme.paint('done', theme.show(`The same system: ${shortSystem(verdict.system)} in both`))];
     case 'same':
       return [
-        theme.paint(
-          'done',
+        ...wrap(
           theme.show(
             `The same system but for ${counted(verdict.options.length, 'option')}: ${shortSystem(verdict.system)} in both, once they are alike`,
           ),
-        ),
+          theme.columns,
+        ).map((line) => theme.paint('done', line)),
         ...optionLines(verdict.options, theme),
       ];
     case 'differs': {
@@ -110,9 +110,13 @@ const MOST = 12;
 function optionLines(options: readonly ForcedOption[], theme: Theme): readonly string[] {
   const wide = Math.max(0, ...options.map(({ option }) => option.length));
   return options.map(({ option, from, to }) => {
-    const room = Math.max(20, theme.columns - wide - 5);
-    const text = `${valueText(from)} ${theme.show('→')} ${valueText(to)}`;
-    return `  ${padEnd(theme.show(option), wide)}   ${truncate(theme.show(text), room, theme.show('…'))}`;
+    const arrow = ` ${theme.show('→')} `;
+    const room = Math.max(20, theme.columns - wide - 5 - arrow.length);
+    const [first, second] = [theme.show(valueText(from)), theme.show(valueText(to))];
+    // The one that is short leaves its room to the other.
+    const short = (own: string, other: string): string =>
+      truncate(own, Math.max(Math.floor(room / 2), room - other.length), theme.show('…'));
+    return `  ${padEnd(theme.show(option), wide)}   ${short(first, second)}${arrow}${short(second, first)}`;
   });
 }
 
