@@ -15,6 +15,12 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
+    words:
+      /(getting status of|path) '(\.|[^']*(-source|»))\/flake\.nix'(: No such file| does not exist)|does not contain a '\/?flake\.nix'/,
+    why: () => 'it has no flake.nix: git shows Nix none there',
+    hint: 'commit flake.nix, or name a commit that has it',
+  },
+  {
     words: /allow-import-from-derivation|import-from-derivation/,
     why: () => 'it needs import-from-derivation: to evaluate it Nix has to build something, and a proof builds nothing',
     hint: 'compare what `nix eval --option allow-import-from-derivation true` gives by hand',
