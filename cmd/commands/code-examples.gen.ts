@@ -91,8 +91,8 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "flake.nix cannot be read: the file ends where ';' is expected (mend the file at the place shown)"
   },
   "RF2007": {
-    "about": "A host that is to go is built elsewhere in flake.nix.",
-    "says": "the host 'old' is to go, and flake.nix refers to it here (mend the file at the place shown)"
+    "about": "A host that is added has a module that says another system, which would win over what flake.nix says.",
+    "says": "the system of 'db' stands in ./db.nix"
   },
   "RF2008": {
     "about": "flake.nix is a directory.",

@@ -29,6 +29,8 @@ export interface Documents {
   readonly flake: () => NixFile;
   /** flake.nix with what it imports: its hosts by value. Undefined where it is no text. */
   readonly wholeFlake: () => OpenedFlake | undefined;
+  /** flake.nix as it will be with this text, with what it imports. */
+  readonly flakeAs: (text: string) => OpenedFlake;
   readonly lock: () => TextFile;
   /** Any Nix file of the machine. */
   readonly nix: (path: AbsPath) => NixFile;
@@ -98,6 +100,7 @@ export function documentsOf({ dir, hosts, home }: Located, reader: Reader): Docu
     flakePath,
     flake,
     wholeFlake,
+    flakeAs: (text) => openFlake(text, undefined, files()),
     lock: () => readUtf8(reader, join(dir, './flake.lock'), MOST.lockBytes),
     nix: (path) => nixFile(reader, path),
     modules: graph,

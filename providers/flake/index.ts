@@ -45,6 +45,8 @@ interface Observed {
   readonly file: NixFile;
   /** With the files that it imports. */
   readonly read: OpenedFlake | undefined;
+  /** The same of a text that is to be written. */
+  readonly readAs: (text: string) => OpenedFlake;
   readonly born: Owner;
   /** True if there is a directory to write to. */
   readonly housed: boolean;
@@ -95,17 +97,18 @@ export const flake = provider<Desired, Observed>({
   observe: async ({ dir, owner }, reader, documents) => ({
     file: documents.flake(),
     read: documents.wholeFlake(),
+    readAs: documents.flakeAs,
     born: owner ?? ownerIn(reader, dir),
     housed: reader.stat(dir).type === 'dir',
   }),
-  reconcile(desired, { file, read, born, housed }) {
+  reconcile(desired, { file, read, readAs, born, housed }) {
     const { path, dir, from } = desired;
     if (!housed) return barred(noConfiguration(dir, from));
     if (file.kind === 'odd') {
       const finding = oddFile(path, file, desired.leafOf(toPointer(['inputs', desired.wish.inputs[0]?.name ?? ''])));
       return { findings: [finding], edits: [], rest: [{ verdict: 'differs', by: finding.code }] };
     }
-    if (file.kind === 'absent') return create(desired, born);
+    if (file.kind === 'absent') return create(desired, born, readAs);
     const opened = read ?? file.nix.flake();
     const wish = withoutLeft(desired, opened);
     const whole = editFlake(file.text, wish, RULES, opened);
@@ -123,6 +126,12 @@ export const flake = provider<Desired, Observed>({
       if (isNewHost.length > 0) rest.unshift({ verdict: 'differs', by, of: HOST, ...hostsNamed(desired, isNewHost) });
       return rest.length > 0 ? { rest } : {};
     };
+    const overruled = systemsOverruled(desired, edited.text, isNewHost, readAs);
+    if (overruled.length > 0)
+      return {
+        ...refuse(desired, file.text, { problems: [...told.problems, ...overruled], besides: edited.changes }),
+        asks,
+      };
     const tool = opened.ok ? generatedFlake(opened) : undefined;
     if (tool !== undefined) {
       const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
@@ -257,7 +266,25 @@ function attrsOf(url: string): Attrs | undefined {
   return parsed.ok ? parsed.ref.attrs : undefined;
 }
 
-function create(desired: Desired, born: Owner): Difference {
+/**
+ * Hosts that the text adds and whose modules say another system than wished: they go before the argument of nixosSystem, so the
+ * host would not be what the spec says.
+ */
+function systemsOverruled(
+  { wish }: Desired,
+  text: string,
+  added: readonly string[],
+  readAs: Observed['readAs'],
+): Extract<ReturnType<typeof editFlake>, { ok: false }>['problems'] {
+  const hosts = wish.hosts.filter(({ name }) => added.includes(name));
+  if (hosts.length === 0) return [];
+  const again = editFlake(text, { inputs: [], hosts }, RULES, readAs(text));
+  return again.ok
+    ? []
+    : again.problems.filter(({ kind, pointer }) => kind !== 'unreadable' && pointer === '/host/system');
+}
+
+function create(desired: Desired, born: Owner, readAs: Observed['readAs']): Difference {
   const { path, wish, leafOf } = desired;
   const text = newFlake(wish);
   const { edit, blobs } = putText(path, { kind: 'absent' }, text, born);
@@ -299,6 +326,16 @@ function create(desired: Desired, born: Owner): Difference {
   }));
   // A host that is to be gone is gone.
   const of = [...INPUTS, ...HOST];
+  const names = wish.hosts.map(({ name }) => name);
+  const overruled = systemsOverruled(desired, text, names, readAs);
+  if (overruled.length > 0) {
+    const { findings } = refuse(desired, text, { problems: overruled, besides: [] });
+    const hint = 'mend what else is said of flake.nix first: all of it is written at once';
+    const waiting = [...inputs, ...hosts].map(
+      (one): Finding => ({ ...one, code: 'RF2007', remedy: { by: 'you', hint } }),
+    );
+    return { findings: [...findings, ...waiting], edits: [], rest: [{ verdict: 'differs', by: 'RF2007', of }] };
+  }
   return { findings: [...inputs, ...hosts], edits: [edit], blobs, rest: [{ verdict: 'differs', by: 'RF2103', of }] };
 }
 
