@@ -16,7 +16,7 @@ interface Row {
 const ROWS: readonly Row[] = [
   {
     words:
-      /(getting status of|path) '(\.|[^']*(-source|»))\/flake\.nix'(: No such file| does not exist)|does not contain a '\/?flake\.nix'/,
+      /(getting status of|path) '(\.|[^']*(-source|\u00bb))\/flake\.nix'(: No such file| does not exist)|does not contain a '\/?flake\.nix'/,
     why: () => 'it has no flake.nix: git shows Nix none there',
     hint: 'commit flake.nix, or name a commit that has it',
   },
