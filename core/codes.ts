@@ -434,6 +434,11 @@ export const CODES = {
     page: 'lock.maxAge and lock.allow are about locked inputs, and flake.lock has still to be made. `reflake plan` makes it in a scratch directory and judges it; `check` does not.',
     verdict: 'undecided',
   },
+  RF2078: {
+    title: 'the age of a locked tarball is not known',
+    page: 'lock.maxAge judges by the date of a locked input, and this one has none: a nixpkgs that was taken from the channel of the machine without a download is dated only once Nix fetches a newer one. Until then its age is undecided; `nix flake update nixpkgs` decides it, with the network.',
+    verdict: 'undecided',
+  },
   RF2033: {
     title: 'only a build tells',
     page: '`activate: build` wishes that the system builds. Nothing has changed, so nothing is built again, and whether it still builds is not known: `nix build` tells.',

@@ -2,15 +2,17 @@
 // question, which is asked on a terminal; else the guess is taken.
 
 import type { SurveyedFact } from '../../core/event.ts';
+import { nixRelease } from '../../core/machine/nix-version.ts';
 import { people } from '../../core/machine/people.ts';
 import { unlessUnreadable } from '../../core/machine/reader.ts';
 import { type AbsPath, absolute } from '../../core/path.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
+import { type ChannelTree, channelTree, tarballUrl } from '../../core/survey/channel-tree.ts';
 import { newDraft, placeWord } from '../../core/survey/draft.ts';
 import type { Fact } from '../../core/survey/fact.ts';
 import type { Candidate } from '../../core/survey/flake-choice.ts';
 import { PLACE } from '../../core/survey/flakes.ts';
-import { nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
+import { familyOf, type Nixpkgs, nixpkgsNamed } from '../../core/survey/nixpkgs.ts';
 import { homeOf } from '../../core/survey/survey.ts';
 import { nameOf, notSwitched } from '../../core/survey/who.ts';
 import { ask, askYes, LEFT } from '../session/question.ts';
@@ -28,7 +30,12 @@ export async function convertChannel(others: readonly Candidate[], known: Known)
   const guess = await nameFor(known);
   const { running, configured } = found;
   const isOther = running !== undefined && configured !== undefined && nameOf(running, configured) === undefined;
-  const notes = [...(isOther ? [notSwitched(running, configured)] : []), ...found.notes, ...alsoThere(others)];
+  const notes = [
+    ...(isOther ? [notSwitched(running, configured)] : []),
+    ...found.notes,
+    ...alsoThere(others),
+    ...downloads(known),
+  ];
   report({ type: 'surveyed', facts: factsOf(guess, known), notes });
   const names = people(reader);
   const answers: Partial<Record<Answered, string>> = {};
@@ -58,9 +65,32 @@ export async function convertChannel(others: readonly Candidate[], known: Known)
   if (path === undefined) return { end: LEFT };
   const activate = options.activate ?? (await wantsActivation(known));
   if (activate === undefined) return { end: LEFT };
-  const nixpkgs = nixpkgsNamed(release, '')!.url;
+  const nixpkgs = await urlOf(nixpkgsNamed(release, '')!, known);
   const from = found.from !== undefined && placeOf(path, user, known) !== found.from ? found.from : undefined;
   return { spec: newDraft({ name, system, nixpkgs, user, path, from, activate }), isAdopted: false, asked: [] };
+}
+
+/** The channel that is here, if it is the release; so the flake gets the nixpkgs that runs, without a download. */
+async function urlOf({ value, url }: Nixpkgs, known: Known): Promise<string> {
+  const tree = channelHere(known);
+  if (tree === undefined || familyOf(tree.branch) !== familyOf(value)) return url;
+  const { rules } = await nixRelease(known.person, known.reader)();
+  return tarballUrl(value, rules !== '2.8');
+}
+
+/** Of another machine (--root) Nix would not bring the channel into its store. */
+const channelHere = ({ reader, options }: Known): ChannelTree | undefined =>
+  options.root === '/' ? channelTree(reader) : undefined;
+
+/** The note that a nixpkgs from elsewhere is not the one that is here. */
+function downloads(known: Known): readonly string[] {
+  const { nixpkgs } = known.options;
+  const tree = nixpkgs?.startsWith('github:') ? channelHere(known) : undefined;
+  return tree === undefined
+    ? []
+    : [
+        `${nixpkgs} is downloaded when it is locked; ${tree.version}, the channel of this machine, is here: --nixpkgs ${tree.branch}`,
+      ];
 }
 
 function placeOf(path: string, user: string | undefined, { reader, person }: Known): AbsPath {

@@ -16,8 +16,8 @@ export interface Nixpkgs extends Fact {
 /** The places of root's list of channels in older and newer Nix. */
 export const CHANNEL_LISTS = ['/root/.nix-channels', '/root/.local/state/nix/channels'].map(absolute);
 /** Where nix-channel unpacks what root follows. */
-const CHANNELS = absolute('/nix/var/nix/profiles/per-user/root/channels');
-const STORE = absolute('/nix/store');
+export const CHANNELS = absolute('/nix/var/nix/profiles/per-user/root/channels');
+export const STORE = absolute('/nix/store');
 
 /** `note`: a fact that contradicts the result. */
 export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined; readonly notes: readonly string[] } {
@@ -26,7 +26,7 @@ export function nixpkgsOf(reader: Reader): { readonly found: Nixpkgs | undefined
   const fromRunning = running === undefined ? undefined : branch(running, 'the running system');
   const found =
     fromChannelList(reader) ?? fromChannelTree(reader, text) ?? fromRunning ?? fromOsRelease(text('/etc/os-release'));
-  const isOther = found !== undefined && running !== undefined && family(found.value) !== family(running);
+  const isOther = found !== undefined && running !== undefined && familyOf(found.value) !== familyOf(running);
   const notes = isOther ? [`the running system is ${running}, and ${found.source} is ${found.value}: that counts`] : [];
   return { found, notes };
 }
@@ -46,7 +46,7 @@ const branch = (name: string, source: string): Nixpkgs => ({
 });
 
 /** The branch without `-small`: both are of one release. */
-const family = (name: string): string => name.replace(/-small$/, '');
+export const familyOf = (name: string): string => name.replace(/-small$/, '');
 
 function fromChannelList(reader: Reader): Nixpkgs | undefined {
   for (const path of CHANNEL_LISTS) {

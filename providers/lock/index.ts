@@ -19,6 +19,7 @@ import { oncePer } from '../../core/once.ts';
 import { type AbsPath, isWithin, join, toBytes } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { barred, type Difference, provider } from '../../core/plan/provider.ts';
+import { fromChannel } from './channel.ts';
 import { type LockNeed, type LockWish, lockNeed, policyProblems, type Reason } from './need.ts';
 
 interface Desired extends LockWish {
@@ -82,6 +83,7 @@ export const lock = provider<Desired, Observed>({
     'RF2075',
     'RF2076',
     'RF2077',
+    'RF2078',
     'RF2106',
     'RF4001',
     'RF4002',
@@ -124,12 +126,17 @@ export const lock = provider<Desired, Observed>({
     const path = join(dir, 'flake.lock');
     const file = documents.lock();
     if (file.kind === 'odd') return { kind: 'barred', finding: oddFile(path, file, '/lock') };
-    const need = await lockNeed(nixFile.nix, file, desired, reader);
-    if (need.bar !== undefined) return { kind: 'settled', need };
-    if (need.reasons.length === 0) {
-      const findings = [...need.findings, ...policyProblems(need.old, desired)];
+    const asked = await lockNeed(nixFile.nix, file, desired, reader);
+    if (asked.bar !== undefined) return { kind: 'settled', need: asked };
+    if (asked.reasons.length === 0) {
+      const findings = [...asked.findings, ...policyProblems(asked.old, desired)];
       return { kind: 'settled', need: { findings } };
     }
+    const born = desired.owner ?? ownerIn(reader, dir);
+    const { need, failed: unadded } = desired.isRunning
+      ? await fromChannel(asked, desired.person, reader)
+      : { need: asked };
+    if (unadded !== undefined) return { kind: 'needed', file, need, result: unadded, born };
     const result = await reader.compute({
       label: 'locking the inputs with Nix',
       purpose: 'bytes',
@@ -148,7 +155,7 @@ export const lock = provider<Desired, Observed>({
       offline: desired.offline,
       as: desired.person,
     });
-    return { kind: 'needed', file, need, result, born: desired.owner ?? ownerIn(reader, dir) };
+    return { kind: 'needed', file, need, result, born };
   },
   reconcile(desired, observed) {
     if (observed.kind === 'barred') return barred(observed.finding);

@@ -59,6 +59,8 @@ export type ViolationKind =
   | 'too-old'
   | 'ahead'
   | 'no-date'
+  /** A release of NixOS that was taken from the channel of a machine: only its tarball has the date. */
+  | 'undated'
   | 'not-allowed'
   | 'past-end'
   /** It may be past its end: which release it is, or when that ends, is not known. */
@@ -165,7 +167,9 @@ const ageOf: Judge = (place, rule, { now }) => {
   if (typeof lastModified !== 'number') {
     // A relative path is part of the flake itself, and a single file never has a date.
     if (textAttr(locked, 'narHash') === undefined || locked.type === 'file') return [];
-    return broken(place, 'maxAge', 'no-date', limit, 'has no date in the lock');
+    return textAttr(locked, 'url')?.startsWith('https://releases.nixos.org/')
+      ? broken(place, 'maxAge', 'undated', limit, 'has no date in the lock until it is updated for the first time')
+      : broken(place, 'maxAge', 'no-date', limit, 'has no date in the lock');
   }
   const ageSeconds = now - lastModified;
   if (ageSeconds < -AHEAD_SECONDS) {

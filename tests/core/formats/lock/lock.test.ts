@@ -417,6 +417,14 @@ describe('lockPolicy', () => {
   const kinds = (rules: Parameters<typeof lockPolicy>[1]): readonly string[] =>
     lockPolicy(lock, rules).map(({ kind, input, node: key }) => `${kind} ${input} ${key}`);
 
+  test('the age of a release that came from a channel is open', () => {
+    const locked = { type: 'tarball', url: 'https://releases.nixos.org/nixos/25.05/n/nixexprs.tar.xz', narHash: sri };
+    const original = { type: 'tarball', url: 'https://channels.nixos.org/nixos-25.05/nixexprs.tar.xz' };
+    const taken = read(text({ root: { inputs: { nixpkgs: 'n' } }, n: { locked, original } }));
+    expect(lockPolicy(taken, { now: 1000, maxAgeSeconds: 1 }).map(({ kind }) => kind)).toEqual(['undated']);
+    expect(lockPolicy(taken, { now: 1000 })).toEqual([]);
+  });
+
   test('age', () => {
     const day = 86_400;
     expect(kinds({ now: 1000 + 30 * day, maxAgeSeconds: 30 * day })).toEqual(['no-date tool t']);
