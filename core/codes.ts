@@ -186,7 +186,7 @@ export const CODES = {
   },
   RF2014: {
     title: 'a locked input is too old',
-    page: 'lock.maxAge, or that of the first condition that names the input, is exceeded: the date of the locked revision counts. With error (the default) the input is locked again; a condition with `severity: warning` or `note` only tells. An input without a date, or dated in the future, cannot be judged and counts as too old.',
+    page: 'lock.maxAge, or that of the first condition that names the input, is exceeded: the date of the locked revision counts. With error (the default) the input is locked again; a condition with `severity: warning` or `note` only tells. An input without a date, or dated in the future, cannot be judged and counts as too old; a release that was taken from the channel of the machine is undecided (RF2078).',
     verdict: 'differs',
   },
   RF2071: {
