@@ -8,6 +8,7 @@ import type { Screen } from '../screen.ts';
 import type { Item } from './item.ts';
 import { placeWords } from './place.ts';
 import { acknowledgedWords, collected, headline, itemWords, type Report } from './report.ts';
+import { xml } from './xml.ts';
 
 export const junitReporter = (screen: Screen): Reporter => collected(screen, junitOf);
 
@@ -123,12 +124,3 @@ function caseLines({ group, name, verdict, message, text }: Case, host: string):
       : `<${verdict} type="${verdict === 'failure' ? 'drift' : 'blocked'}" message="${xml(message)}">${xml(text)}</${verdict}>`;
   return [`${open}>`, `      ${inner}`, '    </testcase>'];
 }
-
-/** XML 1.0 has no way to say these two; control characters and lone surrogates were written out before. */
-const xml = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replace(/[\ufffe\uffff]/g, '\ufffd');

@@ -17,6 +17,7 @@ export const REPORTERS = {
   summary: async () => (await import('./markdown.ts')).summaryReporter,
   junit: async () => (await import('./junit.ts')).junitReporter,
   'code-quality': async () => (await import('./code-quality.ts')).codeQualityReporter,
+  html: async () => (await import('./html.ts')).htmlReporter,
   prometheus: async () => (await import('./prometheus.ts')).prometheusReporter,
 } as const satisfies Readonly<Record<string, () => Promise<Make>>>;
 

@@ -18,7 +18,7 @@ import { layOut, temporary } from '../../support/trees.ts';
 const PROGRAM = fileURLToPath(new URL('../../../dist/reflake.cjs', import.meta.url));
 const SCHEMAS = fileURLToPath(new URL('../../fixtures/schemas/', import.meta.url));
 const FLAKE = '/home/srid/nixos-config/flake.nix';
-const FORMATS = ['github', 'sarif', 'markdown', 'summary', 'junit', 'code-quality', 'prometheus'] as const;
+const FORMATS = ['github', 'sarif', 'markdown', 'summary', 'junit', 'code-quality', 'html', 'prometheus'] as const;
 type Format = (typeof FORMATS)[number];
 
 /** What is changed of the settled machine, the spec, and how the check ends. */
@@ -88,12 +88,12 @@ beforeAll(() => {
 afterAll(() => remove());
 const of = (state: string, format: Format): string => told.get(`${state} ${format}`)!;
 const NAMES = Object.keys(STATES);
+const runOf = (state: string): Log['runs'][number] => (JSON.parse(of(state, 'sarif')) as Log).runs[0]!;
 
 describe('SARIF', () => {
   const ajv = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false });
   const { $schema: _draft4, id: _id, ...schema } = JSON.parse(readFileSync(`${SCHEMAS}sarif-2.1.0.json`, 'utf8'));
   const isSarif = ajv.compile(schema);
-  const runOf = (state: string): Log['runs'][number] => (JSON.parse(of(state, 'sarif')) as Log).runs[0]!;
 
   test.each(NAMES)('%s: the official schema', (name) => {
     const log = JSON.parse(of(name, 'sarif'));
@@ -281,6 +281,26 @@ describe('Markdown', () => {
     expect(Number(row('blocked').split(' | ')[5])).toBeGreaterThan(0);
     expect(of('a wrong spec', 'markdown')).toContain('could not be checked');
     expect(of('acknowledged', 'markdown')).toContain('a vendor &lt;b&gt;@&#8203;pins');
+  });
+});
+
+describe('the page', () => {
+  test.each(NAMES)('%s: well-formed, and a finding for each problem', (name) => {
+    const ran = spawnSync('xmllint', ['--noout', '--nonet', '-'], { input: of(name, 'html'), encoding: 'utf8' });
+    expect([ran.status, ran.stderr]).toEqual([0, '']);
+    const findings = runOf(name).results ?? [];
+    expect(of(name, 'html').match(/<article /g)?.length ?? 0).toBe(findings.length);
+    for (const { ruleId } of findings) expect(of(name, 'html')).toContain(`reflake explain ${ruleId}`);
+  });
+
+  test('what it tells', () => {
+    const told = (state: string): readonly string[] =>
+      [...of(state, 'html').matchAll(/<article [^>]*data-verdict="(.*?)"/g)].map(([, verdict]) => verdict!);
+    expect(told('drift')).toEqual(['differs']);
+    expect(told('blocked')[0]).toBe('blocked');
+    expect(new Set(told('a wrong spec'))).toEqual(new Set(['of no wish']));
+    expect(of('in sync', 'html')).toContain('nixos matches reflake.json.');
+    expect(of('acknowledged', 'html')).toContain('a vendor &lt;b&gt;@pins');
   });
 });
 
