@@ -132,18 +132,24 @@ async function valuesOf({ choices, completes }: Option, known: Known): Promise<C
       return justWords(FORMATS.map((format) => [format, '']));
     case 'part':
       return justWords(PARTS);
+    case 'wish':
+      return { paths: 'files', candidates: WISHES };
     case 'command':
       return justWords(Object.entries<Command>(COMMANDS).map(([name, { describe }]) => [name, describe]));
   }
 }
 
-/** What --only and --skip take: providers, and the wishes that they answer, in words of the spec. */
-const PARTS: readonly Candidate[] = (() => {
-  const providers = PROVIDERS.map(({ name }): Candidate => [name, 'a provider']);
-  const wishes = PROVIDERS.flatMap(({ answers }) => answers.map((pattern) => pattern.split('/').slice(1)))
-    .flatMap(([first, second]) =>
-      second === undefined || second.startsWith('*') ? [first!] : [first!, `${first}.${second}`],
-    )
-    .filter((word) => !PROVIDERS.some(({ name }) => name === word));
-  return [...providers, ...[...new Set(wishes)].map((word): Candidate => [word, 'a wish of the spec'])];
-})();
+/** Wishes in words of the spec, as far as no name of the user's stands in them. */
+const WISHES: readonly Candidate[] = [
+  ...new Set(
+    PROVIDERS.flatMap(({ answers }) => answers.map((pattern) => pattern.split('/').slice(1))).flatMap(
+      ([first, second]) => (second === undefined || second.startsWith('*') ? [first!] : [first!, `${first}.${second}`]),
+    ),
+  ),
+].map((word): Candidate => [word, 'a wish of the spec']);
+
+/** What --only and --skip take: providers, and the wishes that they answer. */
+const PARTS: readonly Candidate[] = [
+  ...PROVIDERS.map(({ name }): Candidate => [name, 'a provider']),
+  ...WISHES.filter(([word]) => !PROVIDERS.some(({ name }) => name === word)),
+];

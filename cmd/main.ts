@@ -95,6 +95,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),
   recover: writing('recover'),
   status: reading('status', async () => (await import('./commands/status.ts')).statusCommand),
+  why: reading('why', async () => (await import('./commands/why.ts')).whyCommand),
   doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),
   validate: reading('validate', async () => (await import('./commands/reference.ts')).validateCommand),
   hosts: reading('hosts', async () => (await import('./commands/hosts.ts')).hostsCommand),

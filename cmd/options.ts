@@ -28,6 +28,7 @@ export type Completes =
   | 'code'
   | 'format'
   | 'part'
+  | 'wish'
   | 'command';
 
 export type Options = Readonly<Record<string, Option>>;
@@ -357,6 +358,20 @@ export const COMMANDS = {
     describe: 'one screen: where the configuration is, what holds, the last apply, what runs against the flake',
     options: { ...EVALUATE },
     examples: [['$0 status --evaluate never', 'at once, without Nix']],
+  },
+  why: {
+    describe: 'one wish whole: where it stands, what was observed, the rule, the remedy; or why nothing happens',
+    positional: {
+      name: 'what',
+      type: 'string',
+      completes: 'wish',
+      describe: 'a word of the spec (config.owner, /inputs/nixpkgs), or a path that wishes are about',
+    },
+    options: { ...EVALUATE, repo: REPO },
+    examples: [
+      ['$0 why features', 'is it granted, and by which file?'],
+      ['$0 why /etc/nix/nix.conf', 'all that is found there'],
+    ],
   },
   doctor: {
     describe: 'look at all that reflake stands on, and say what to do; exit 1 where something is to be mended',

@@ -2,11 +2,11 @@
 // schemas/event.schema.json publishes each.
 
 import type { Code } from './codes.ts';
-import type { Diagnostic } from './diagnostic.ts';
+import type { Diagnostic, JsonPointer, SourceRange } from './diagnostic.ts';
 import type { Answer, Digest, Edit, Finding, Outcome, Plan } from './model.ts';
 import type { AbsPath } from './path.ts';
 import type { Compared, Proof } from './proven.ts';
-import type { Counts } from './verdict.ts';
+import type { Counts, Verdict } from './verdict.ts';
 
 /** What provokes a code. `text`: a spec that does; `says`: what is then said of it. */
 export interface CodeExample {
@@ -91,6 +91,30 @@ export interface MachineStatus {
     | { readonly kind: 'failed'; readonly why: string };
 }
 
+/** The state of a wish: its verdict, or why it has none that counts. `not wished`: the spec asks nothing there. */
+export type WishState = Verdict | 'acknowledged' | 'expected' | 'left out' | 'not checked' | 'not wished';
+
+/** All that is known of one wish. */
+export interface Why {
+  /** By `keyOf`. */
+  readonly wish: JsonPointer;
+  readonly state: WishState;
+  /** Where it stands in the spec; of an implied wish, what implies it. */
+  readonly at?: SourceRange;
+  /** It is written nowhere: the wish that implies it. */
+  readonly impliedBy?: JsonPointer;
+  /** Who answered. */
+  readonly provider?: string;
+  /** Of what is acknowledged. */
+  readonly reason?: string;
+  /** The last day (`2027-03-01`) of what is acknowledged, or the end (RFC 3339) of what is expected. */
+  readonly until?: string;
+  /** Those about it; and those that bar it, where it is blocked for another wish's sake. As the caller may see them. */
+  readonly findings: readonly Finding[];
+  /** The pages of their codes. */
+  readonly rules: readonly { readonly code: Code; readonly title: string; readonly page: string }[];
+}
+
 /** What a program is doing at this moment, as far as it says. */
 export interface Doing {
   /** In its own words: `downloading 'https://…'`, `building 'nixos-system-…'`. */
@@ -142,6 +166,7 @@ export type Event =
   /** doctor: each subject as soon as it was examined. */
   | ({ readonly type: 'examined' } & Examined)
   | ({ readonly type: 'status' } & MachineStatus)
+  | ({ readonly type: 'why' } & Why)
   /** prove, and same for one host. `seconds`: what each evaluation took, by the clock. */
   | { readonly type: 'proved'; readonly proof: Proof; readonly seconds?: readonly [first: number, second: number] }
   /** same, for several hosts. */

@@ -49,6 +49,7 @@ const SCREENS = [
     quietly: 'sed -i "s/ \\"flakes\\"//" ~srid/nixos-config/configuration.nix; chown root ~srid/nixos-config/flake.nix',
     run: 'reflake check',
   },
+  { name: 'why', title: 'One wish whole', run: 'reflake why config.owner' },
   { name: 'diff', title: 'Every byte', run: 'reflake plan --diff --only features' },
   { name: 'repair', title: 'Repaired', run: 'sudo reflake apply', answers: ['yes'] },
   { name: 'history', title: 'history', run: 'reflake history' },

@@ -16,6 +16,7 @@ import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from 
 import { proofLog, proofScreen } from './proof.ts';
 import type { Screen } from './screen.ts';
 import { statusLog, statusScreen } from './status.ts';
+import { whyLog, whyScreen } from './why.ts';
 
 /** Prints nothing before the first event, and leaves no half-drawn line after `ended` or `planned`. */
 export function humanReporter(options: Screen): Reporter {
@@ -230,6 +231,8 @@ export function humanReporter(options: Screen): Reporter {
         return out((tty.out ? examinedRow : examinedLine)(event, looks.out));
       case 'status':
         return out((tty.out ? statusScreen : statusLog)(event, looks.out));
+      case 'why':
+        return out((tty.out ? whyScreen : whyLog)(event, options.about(), looks.out));
       case 'proved': {
         const { proof, seconds } = event;
         const words = { verbose, isPlanned: options.verb !== 'same', ...(seconds && { seconds }) };

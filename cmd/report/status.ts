@@ -9,27 +9,33 @@ import { padEnd, wrap } from './width.ts';
 
 export function statusScreen(status: MachineStatus, theme: Theme): string {
   const head = [status.host, status.system, status.spec].map(theme.show).join(theme.show(' · '));
-  const rows = factsOf(status).flatMap(([what, text]) => {
-    const [first = '', ...rest] = wrap(theme.show(text), theme.columns - INDENT - 2);
-    return [`  ${padEnd(what, INDENT)}${first}`.trimEnd(), ...rest.map((line) => `  ${' '.repeat(INDENT)}${line}`)];
-  });
-  return [theme.paint('bold', head), '', ...rows].join('\n');
+  return [theme.paint('bold', head), '', ...factRows(factsOf(status), theme)].join('\n');
 }
 
 /** `status last apply: 3, 2026-…`, one fact a line. */
-export const statusLog = (status: MachineStatus, theme: Theme): string =>
-  factsOf(status)
-    .map(
-      ([what, text], at, all) =>
-        `status ${what || all.slice(0, at).findLast(([word]) => word)![0]}: ${theme.show(text)}`,
-    )
+export const statusLog = (status: MachineStatus, theme: Theme): string => factLines('status', factsOf(status), theme);
+
+/** In two columns, long texts folded. */
+export const factRows = (facts: readonly Fact[], theme: Theme): readonly string[] =>
+  facts.flatMap(([what, text]) => {
+    const [first = '', ...rest] = wrap(theme.show(text), theme.columns - INDENT - 2);
+    return [`  ${padEnd(what, INDENT)}${first}`.trimEnd(), ...rest.map((line) => `  ${' '.repeat(INDENT)}${line}`)];
+  });
+
+/** `HEAD WHAT: TEXT`, one fact a line. */
+export const factLines = (head: string, facts: readonly Fact[], theme: Theme): string =>
+  facts
+    .map(([what, text], at) => {
+      const word = what || facts.slice(0, at).findLast(([one]) => one)![0];
+      return theme.show(`${head} ${word}: ${text}`);
+    })
     .join('\n');
 
 /** The widest word, `configuration`, and a gap. */
 const INDENT = 15;
 
 /** One without a word belongs to the one above. */
-type Fact = readonly [what: string, text: string];
+export type Fact = readonly [what: string, text: string];
 
 function factsOf(status: MachineStatus): readonly Fact[] {
   const { place, isFlake, isRepository, lastApply, builds, running, boots, generation } = status;

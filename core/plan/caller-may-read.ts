@@ -135,21 +135,22 @@ export const discreetly =
   (event) =>
     report(mayRead() === SEES_ALL ? event : discreetEvent(event, mayRead()));
 
+/** The plan with nothing in its findings that the listener can't read. */
+export function discreetPlan(plan: Plan, mayRead: MayRead): Plan {
+  if (mayRead === SEES_ALL) return plan;
+  const may = beforeMoves(plan, mayRead);
+  const seen = (findings: readonly Finding[]): readonly Finding[] =>
+    findings.map((finding) => discreetFinding(finding, may));
+  const steps = plan.steps.map((step) => ({ ...step, findings: seen(step.findings) }));
+  const acknowledged = plan.acknowledged?.map((one) => ({ ...one, findings: seen(one.findings) }));
+  return { ...plan, steps, ...(acknowledged && { acknowledged }) };
+}
+
 function discreetEvent(event: Event, mayRead: MayRead): Event {
   const say = (diagnostic: Diagnostic): Diagnostic => discreet(diagnostic, mayRead);
   switch (event.type) {
-    case 'planned': {
-      const may = beforeMoves(event.plan, mayRead);
-      const steps = event.plan.steps.map((step) => ({
-        ...step,
-        findings: step.findings.map((finding) => discreetFinding(finding, may)),
-      }));
-      const acknowledged = event.plan.acknowledged?.map((one) => ({
-        ...one,
-        findings: one.findings.map((finding) => discreetFinding(finding, may)),
-      }));
-      return { ...event, plan: { ...event.plan, steps, ...(acknowledged && { acknowledged }) } };
-    }
+    case 'planned':
+      return { ...event, plan: discreetPlan(event.plan, mayRead) };
     case 'diagnostic':
       return { type: 'diagnostic', diagnostic: say(event.diagnostic) };
     case 'examined': {

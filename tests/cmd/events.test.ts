@@ -42,7 +42,7 @@ function reflake(...words: readonly string[]): { readonly code: number | null; r
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
   for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
-  expect(lines[0]).toEqual({ type: 'version', format: '2.2' });
+  expect(lines[0]).toEqual({ type: 'version', format: '2.3' });
   expect(lines.at(-1)).toMatchObject({ type: 'ended', exit: ran.status });
   expect(lines.filter(({ type }) => type === 'ended')).toHaveLength(1);
   return { code: ran.status, lines };
@@ -68,6 +68,8 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['ack', '--all', '--reason', 'baseline', ...SPEC], 0, ['version', 'acknowledged', 'ended']],
   [['ack', 'abc', ...SPEC], 64, ['version', 'ended']],
   [['status', ...SPEC], 0, ['version', 'status', 'ended']],
+  [['why', 'features', ...SPEC], 0, ['version', 'why', 'ended']],
+  [['why', 'featurs', ...SPEC], 64, ['version', 'ended']],
   [['completion', 'zsh'], 0, ['version', 'text', 'ended']],
   [['man', 'plan'], 0, ['version', 'text', 'ended']],
   [['man', 'pln'], 64, ['version', 'ended']],

@@ -3,8 +3,8 @@
 
 import type { Reporter } from '../../../core/event.ts';
 import { humanReporter } from '../human.ts';
-import { jsonReporter } from '../json.ts';
 import type { Screen } from '../screen.ts';
+import { jsonReporter } from './json.ts';
 
 type Make = (screen: Screen) => Reporter;
 

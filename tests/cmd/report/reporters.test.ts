@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { jsonReporter } from '../../../cmd/report/formats/json.ts';
 import { humanReporter } from '../../../cmd/report/human.ts';
-import { jsonReporter } from '../../../cmd/report/json.ts';
 import { shortId } from '../../../cmd/report/plan.ts';
 import type { Screen } from '../../../cmd/report/screen.ts';
 import type { Diagnostic } from '../../../core/diagnostic.ts';
@@ -393,7 +393,7 @@ describe('for programs', () => {
 
   test('every line is an event of the published schema, the first the version', () => {
     const lines = linesOf(everything);
-    expect(lines[0]).toEqual({ type: 'version', format: '2.2' });
+    expect(lines[0]).toEqual({ type: 'version', format: '2.3' });
     expect(lines).toHaveLength(everything.length + 1);
     for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
     expect(isEvent({ type: 'planned', plan: { id: 'x' } })).toBe(false);

@@ -1,14 +1,14 @@
 // The reporter for programs: one JSON object per line, by schemas/event.schema.json.
 
-import type { Diagnostic } from '../../core/diagnostic.ts';
-import type { Event, Reporter } from '../../core/event.ts';
-import { wishesIn } from '../../core/finding.ts';
-import type { Finding } from '../../core/model.ts';
-import { jsonLine } from './escape.ts';
-import type { About, Screen } from './screen.ts';
+import type { Diagnostic } from '../../../core/diagnostic.ts';
+import type { Event, Reporter } from '../../../core/event.ts';
+import { wishesIn } from '../../../core/finding.ts';
+import type { Finding } from '../../../core/model.ts';
+import { jsonLine } from '../escape.ts';
+import type { About, Screen } from '../screen.ts';
 
 /** Of the lines: minor is additive, major is breaking. */
-const EVENT_FORMAT = '2.2';
+const EVENT_FORMAT = '2.3';
 
 /** Between two tellings of how far a step is. */
 const PROGRESS_MS = 1000;
