@@ -290,6 +290,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "Two nixpkgs of different branches.",
     "says": "nixpkgs is locked 2 times: \"nixpkgs\" 0123456789ab… (2024-07-03), \"home/nixpkgs\" 0123456789ab… (2024-07-03) (let the others follow yours: write follows in the spec)"
   },
+  "RF2078": {
+    "about": "A release that was taken from the channel of the machine has no date until it is updated.",
+    "says": "input \"nixpkgs\" has no date in the lock until it is updated for the first time (update it once, with the network: nix flake update)"
+  },
   "RF2101": {
     "about": "Directories on the way are made, for the owner of the one above.",
     "says": "the configuration (3 entries) is still at \"/etc/nixos\""
