@@ -151,7 +151,7 @@ export const CODES = {
   },
   RF2007: {
     title: 'flake.nix cannot be edited safely',
-    page: 'The layout is one that reflake does not edit by itself (text that several hosts share, hosts in another file, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all.',
+    page: 'The layout is one that reflake does not edit by itself (text that several hosts share, hosts in another file, computed attributes). Paste the snippet; from then on reflake only checks. Wishes beside it that could be edited wait for it: flake.nix is edited at once or not at all. A host is not added either if one of its modules says another system, since nixpkgs.hostPlatform in a module goes before what flake.nix says.',
     verdict: 'differs',
   },
   RF2008: {
