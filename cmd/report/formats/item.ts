@@ -71,6 +71,8 @@ export function itemOf(finding: Finding, around: Around): Item {
     kind,
     level: isExpected ? 'note' : levelOf(kind, item.level, around),
     subject: escapeLine(subject),
+    // What was seen of a secret setting, and what is to be pasted for it, may hold its value under no name.
+    ...(isHidden && item.snippet !== undefined && { snippet: secret() }),
     because: isHidden ? `it is not as wished ${secret('changed')}` : item.because,
     values: { ...(from !== undefined && { from: shown(from) }), ...(to !== undefined && { to: shown(to) }) },
     fingerprint: id?.slice('sha256:'.length) ?? fingerprintOf([code, wish, subject, path && nameOf(path, around)]),

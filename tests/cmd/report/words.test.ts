@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { themeOf, wantAscii, wantColor } from '../../../cmd/report/colour.ts';
 import { escapeLine, escapeText } from '../../../cmd/report/escape.ts';
+import { itemOf } from '../../../cmd/report/formats/item.ts';
 import { durationOf } from '../../../cmd/report/outcome.ts';
 import { isSecretName, secretsIn } from '../../../cmd/report/secrets.ts';
 import { padEnd, stringWidth, takeCells, truncate, wrap } from '../../../cmd/report/width.ts';
@@ -139,4 +140,19 @@ describe('secrets', () => {
   ])('in %s: %j', (line, values) =>
     expect(secretsIn(line).map(({ start, end }) => line.slice(start, end))).toEqual(values),
   );
+});
+
+test.each([
+  { by: 'paste', snippet: 'S3CRET', hint: 'paste it' },
+  { by: 'you', hint: 'mend it' },
+] as const)('no format tells what was seen of a secret setting, or is to be pasted for it: %j', (remedy) => {
+  const about = { spec: 'reflake.yaml', source: () => undefined };
+  const around = { about, cwd: '/', strict: false, isFailing: true, expected: new Set<string>() };
+  const subject = 'users.users.a.hashedPassword';
+  const evidence = [{ saw: 'S3CRET' }];
+  const values = { from: 'S3CRET', to: 'S3CRET', because: 'it is S3CRET' };
+  const item = (name: string): string =>
+    JSON.stringify(itemOf({ code: 'RF2103', wish: '/features', subject: name, ...values, evidence, remedy }, around));
+  expect(item(subject)).not.toContain('S3CRET');
+  expect(item('users.users.a.shell')).toContain('S3CRET');
 });
