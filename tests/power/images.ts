@@ -38,7 +38,19 @@ export function clearAll(layouts: readonly Layout[], disk: string): void {
 
 /** umount(8) frees the loop devices, too. */
 export function unmountAll(layouts: readonly Layout[], disk: string): void {
-  for (const { on } of layouts.toReversed()) run('umount', `${disk}/${on}`);
+  for (const { on } of layouts.toReversed()) unmount(`${disk}/${on}`);
+}
+
+/** umount2(2) gives EBUSY while a process that was killed still ends in the directory: tried again for five seconds. */
+function unmount(at: string): void {
+  for (let tries = 1; ; tries++)
+    try {
+      run('umount', at);
+      return;
+    } catch (thrown) {
+      if (tries === 50 || !/busy/.test(String(thrown))) throw thrown;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
 }
 
 /**
