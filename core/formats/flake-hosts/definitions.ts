@@ -207,6 +207,35 @@ function readTogether(search: Search, files: readonly DefiningFile[]): Pick<Sear
   return { said, hidden: all.hidden.filter((one) => mayTell(one, search.sought)) };
 }
 
+/**
+ * The files that need no parsing, by what is given to their functions: their text defines nothing that is sought, names no other
+ * file, turns no module off, and uses none of the given values.
+ */
+const silentIn = oncePer(({ defines }: Sought) =>
+  oncePer((tree: Tree) => {
+    const known = new Map<string, ReadonlySet<string>>();
+    return (special: Search['special']): ReadonlySet<string> => {
+      const names = [...special.keys()].sort();
+      const key = JSON.stringify(names);
+      const silent = known.get(key) ?? findSilent(tree, [defines, LEADS, ...names.map(wordOf)]);
+      known.set(key, silent);
+      return silent;
+    };
+  }),
+);
+
+function findSilent(tree: Tree, telling: readonly RegExp[]): ReadonlySet<string> {
+  const silent = new Set(tree.matching(ANY));
+  for (const pattern of telling) for (const path of tree.matching(pattern)) silent.delete(path);
+  return silent;
+}
+
+const ANY = /^/;
+/** A path of this tree begins with `./` or `../`, or with the flake itself. */
+const LEADS = /\.\/|\bimport|\bdisabledModules\b|\bself\b/;
+/** An attribute's name may hold any character. */
+const wordOf = (name: string): RegExp => new RegExp(name.replace(/[^\w]/g, '\\$&'));
+
 /** The names of the arguments of all functions in the text. */
 const formalsIn = oncePer((root: Expr): ReadonlySet<string> => {
   const names = new Set<string>();
@@ -268,8 +297,8 @@ function lookInItem(search: Search, item: Perhaps): void {
   if (isElsewhere) search.hidden.push({ ...item, why: `the module ${path} lies outside of the flake`, how: 'surely' });
   if (isElsewhere || !search.isDeep) return;
   const tree = sourceOf(item.scope)?.tree;
-  const opened = tree?.nix(path);
-  if (opened === undefined || tree === undefined) return;
+  if (tree === undefined || silentIn(search.sought)(tree)(search.special).has(plainPath(path) ?? path)) return;
+  const opened = tree.nix(path);
   if (!opened.ok) {
     // A missing or broken file makes evaluation fail; here only the value counts that Nix would take.
     const isTelling = tree.matching(search.sought.defines).includes(plainPath(path) ?? path);

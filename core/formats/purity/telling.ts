@@ -1,24 +1,28 @@
 // Tells whether a text may hold an impurity, without parsing it: a superset, so that most files need no parser.
 
 /** True if it may. `text`: the bytes read as Latin-1. */
-export const tellsImpurity = (text: string): boolean => WORDS.test(text) || (LITERAL.test(text) && holdsLiteral(text));
+export const tellsImpurity = (text: string): boolean =>
+  WORDS.test(text) ||
+  (ABSOLUTE_STRING.test(text) && READ_FROM_STRING.test(text)) ||
+  (LITERAL.test(text) && holdsLiteral(text));
 
-const WORDS = new RegExp(
-  [
-    /fetch(?:Tarball|url|Git|Tree|Mercurial)\b|getFlake|findFile|nixPath/,
-    /current(?:System|Time)\b|getEnv|storePath|\/etc\/nixos/,
-    // An absolute string where files are read, unless `+` stands before it.
-    /\b(?:import|imports|modules|sharedModules|extraModules|baseModules|read(?:File|Dir|FileType)|hashFile|import(?:JSON|TOML)|fileContents|pathExists|filterSource|builtins\.path|builtins)\b[^;]{0,2000}?(?<!\+\s{0,20})(?:"|'')\//,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-);
+const WORDS =
+  /fetch(?:Tarball|url|Git|Tree|Mercurial)\b|getFlake|findFile|nixPath|current(?:System|Time)\b|getEnv|storePath|\/etc\/nixos/;
 
-/** The beginning of an absolute path, of one in a home, or of a lookup path; in code or in a string. */
-const LITERAL = /(?<![\w.+\-/])~?\/(?:[\w.+-]|\$\{)|<[\w.+-]+(?:\/[\w.+-]+)*>/;
+/** Every match of the next pattern holds this one, which costs little. */
+const ABSOLUTE_STRING = /(?:"|'')\//;
+/** An absolute string where files are read, unless `+` stands before it. */
+const READ_FROM_STRING =
+  /\b(?:import|imports|modules|sharedModules|extraModules|baseModules|read(?:File|Dir|FileType)|hashFile|import(?:JSON|TOML)|fileContents|pathExists|filterSource|builtins\.path|builtins)\b[^;]{0,2000}?(?<!\+\s{0,20})(?:"|'')\//;
+
+/** The beginning of an absolute path, of one in a home, or of a lookup path; in code or in a string. Behind `}` it is none. */
+const LITERAL = /(?<![\w.+\-/}])~?\/(?:[\w.+-]|\$\{)|<[\w.+-]+(?:\/[\w.+-]+)*>/;
 
 const LOOKUP = /<[\w.+-]+(?:\/[\w.+-]+)*>/y;
 const PATH = /~?\/(?:[\w.+-]|\$\{)/y;
+const IN_CODE = /["'#{}<~/]/g;
+const IN_STRING = /["\\$]/g;
+const IN_INDENTED = /['$]/g;
 
 /** True if such a literal stands in code: skips strings and comments, but not the code that strings interpolate. */
 function holdsLiteral(text: string): boolean {
@@ -34,7 +38,13 @@ function holdsLiteral(text: string): boolean {
     const found = text.indexOf(end, from);
     return found === -1 ? text.length : found + end.length;
   };
-  for (let at = 0; at < text.length; ) {
+  /** The next sign from `from` that means something in code, or in a string with this quote. */
+  const next = (from: number): number => {
+    const signs = quote === '' ? IN_CODE : quote === '"' ? IN_STRING : IN_INDENTED;
+    signs.lastIndex = from;
+    return signs.exec(text)?.index ?? text.length;
+  };
+  for (let at = next(0); at < text.length; at = next(at)) {
     const char = text[at]!;
     if (quote !== '') {
       if (char === '$' && text[at + 1] === '{') {
@@ -46,9 +56,9 @@ function holdsLiteral(text: string): boolean {
         if (char === '"') quote = '';
         at += char === '\\' ? 2 : 1;
       } else if (char === "'" && text[at + 1] === "'") {
-        const next = text[at + 2];
-        if (next === '$' || next === "'") at += 3;
-        else if (next === '\\') at += 4;
+        const third = text[at + 2];
+        if (third === '$' || third === "'") at += 3;
+        else if (third === '\\') at += 4;
         else {
           quote = '';
           at += 2;

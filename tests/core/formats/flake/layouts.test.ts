@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { editFlake } from '../../../../core/formats/flake/edit.ts';
+import { openFlake } from '../../../../core/formats/flake/flake.ts';
 import type { FlakeWish } from '../../../../core/formats/flake/wish.ts';
 import { openHost } from '../../../../core/formats/flake-hosts/host.ts';
 import { plainModule } from '../../../../core/formats/flake-hosts/module-item.ts';
@@ -17,8 +18,9 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** What is read; undefined members where the text does not tell. */
 function readHosts(
   files: Files,
+  tree = filesIn(files),
 ): Record<string, { system?: string; hostName?: string; modules?: readonly string[] } | undefined> {
-  const open = openFiles(files);
+  const open = openFlake(files['flake.nix']!, undefined, tree);
   if (!open.ok) throw new Error(open.error.message);
   const place = hostsPlace(open.lambda, open.scope);
   if (place.kind !== 'hosts') throw new Error(place.kind === 'opaque' ? place.reason : place.kind);
@@ -139,6 +141,14 @@ function wishFor(name: string, index: number): FlakeWish {
 function sorted(value: object): object {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+test('what is read does not depend on which files are left unparsed', () => {
+  // A file that matches every pattern counts as one that may define anything and lead anywhere.
+  for (const { files } of flakes) {
+    const all = { ...filesIn(files), matching: () => Object.keys(files).map((name) => `./${name}`) };
+    expect(readHosts(files, all)).toEqual(readHosts(files));
+  }
+});
 
 test('files are given by their paths from the top', () => {
   expect(filesIn({ 'a/default.nix': '{ }' }).nix('./a')).toMatchObject({ ok: true, path: './a/default.nix' });
