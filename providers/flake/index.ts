@@ -5,7 +5,7 @@ import { rangeOf } from '../../core/diagnostic.ts';
 import type { NixFile } from '../../core/documents/nix-text.ts';
 import type { Evaluated } from '../../core/evaluation/question.ts';
 import { noConfiguration } from '../../core/finding.ts';
-import type { Change } from '../../core/formats/flake/difference.ts';
+import type { Change, Problem } from '../../core/formats/flake/difference.ts';
 import { editFlake } from '../../core/formats/flake/edit.ts';
 import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
 import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
@@ -15,7 +15,7 @@ import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { showFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
 import { asForgeKnows, sameRef } from '../../core/formats/flake-ref/same-ref.ts';
-import { toPointer } from '../../core/formats/json-pointer.ts';
+import { fromPointer, toPointer } from '../../core/formats/json-pointer.ts';
 import { nixAttrPath } from '../../core/formats/nix/print.ts';
 import { oddFile, ownerIn, putText } from '../../core/machine/texts.ts';
 import type { Finding, Owner } from '../../core/model.ts';
@@ -23,6 +23,7 @@ import { type AbsPath, join, ROOT, relativeTo } from '../../core/path.ts';
 import { isTextOf, puts } from '../../core/plan/places.ts';
 import { type Asks, barred, type Difference, IN_SYNC, provider, type Rest } from '../../core/plan/provider.ts';
 import { attributeOf, type Wishes } from '../../core/spec/resolve.ts';
+import { editParts, type PartialEdit } from './parts.ts';
 import { type LeafOf, leavesOf, wishFor, withoutLeft } from './wish.ts';
 
 interface Desired {
@@ -111,28 +112,21 @@ export const flake = provider<Desired, Observed>({
     if (file.kind === 'absent') return create(desired, born, readAs);
     const opened = read ?? file.nix.flake();
     const wish = withoutLeft(desired, opened);
-    const whole = editFlake(file.text, wish, RULES, opened);
-    // Hosts that helpers make can't be read or edited; the inputs beside them can.
-    const edited = whole.ok ? whole : editFlake(file.text, { inputs: wish.inputs }, RULES, opened);
-    const told = whole.ok ? { problems: whole.open, besides: [] } : whole;
-    const refused = told.problems.length > 0 ? refuse(desired, file.text, told) : undefined;
-    if (!edited.ok) return refused ?? refuse(desired, file.text, edited);
+    const after = (text: string, changes: readonly Change[]): readonly Problem[] =>
+      systemsOverruled(desired, text, newHosts(changes), readAs);
+    const { problems, waiting, ...edited } = editParts({ text: file.text, opened, rules: RULES, after }, wish);
+    const refused = problems.length > 0 ? refuse(desired, file.text, { problems, waiting }) : undefined;
+    if (!opened.ok) return refused ?? IN_SYNC;
     const asks: Asks = { toplevel: false, decide: (said) => evaluatedOf(desired, said) };
     if (edited.changes.length === 0) return { ...(refused ?? IN_SYNC), asks };
     // A missing host has no system and no modules either.
-    const isNewHost = edited.changes.flatMap(({ pointer, host }) => (pointer === '/host/name' && host ? [host] : []));
+    const isNewHost = newHosts(edited.changes);
     const restBy = (by: Rest['by']): Pick<Difference, 'rest'> => {
       const rest: Rest[] = [...(refused?.rest ?? [])];
       if (isNewHost.length > 0) rest.unshift({ verdict: 'differs', by, of: HOST, ...hostsNamed(desired, isNewHost) });
       return rest.length > 0 ? { rest } : {};
     };
-    const overruled = systemsOverruled(desired, edited.text, isNewHost, readAs);
-    if (overruled.length > 0)
-      return {
-        ...refuse(desired, file.text, { problems: [...told.problems, ...overruled], besides: edited.changes }),
-        asks,
-      };
-    const tool = opened.ok ? generatedFlake(opened) : undefined;
+    const tool = generatedFlake(opened);
     if (tool !== undefined) {
       const left = edited.changes.map((change) => madeElsewhere(change, tool, desired, file.text));
       return {
@@ -157,11 +151,12 @@ export const flake = provider<Desired, Observed>({
         remedy: { by: 'plan', action: to === undefined ? 'remove' : declared === undefined ? 'add' : 'change' },
       }),
     );
-    // Differences in inputs are edited all the same.
-    const left = (refused?.findings ?? []).filter((one) => !changes.some(({ subject }) => subject === one.subject));
-    return { findings: [...changes, ...left], edits: [edit], blobs, asks, ...restBy('RF2103') };
+    return { findings: [...changes, ...(refused?.findings ?? [])], edits: [edit], blobs, asks, ...restBy('RF2103') };
   },
 });
+
+const newHosts = (changes: readonly Change[]): readonly string[] =>
+  changes.flatMap(({ pointer, host }) => (pointer === '/host/name' && host !== undefined ? [host] : []));
 
 /** `hosts` of a finding or a rest about some of several hosts, by their names in the spec. */
 function hostsNamed({ keys }: Desired, attributes: readonly string[]): { readonly hosts?: readonly string[] } {
@@ -275,7 +270,7 @@ function systemsOverruled(
   text: string,
   added: readonly string[],
   readAs: Observed['readAs'],
-): Extract<ReturnType<typeof editFlake>, { ok: false }>['problems'] {
+): readonly Problem[] {
   const hosts = wish.hosts.filter(({ name }) => added.includes(name));
   if (hosts.length === 0) return [];
   const again = editFlake(text, { inputs: [], hosts }, RULES, readAs(text));
@@ -329,7 +324,7 @@ function create(desired: Desired, born: Owner, readAs: Observed['readAs']): Diff
   const names = wish.hosts.map(({ name }) => name);
   const overruled = systemsOverruled(desired, text, names, readAs);
   if (overruled.length > 0) {
-    const { findings } = refuse(desired, text, { problems: overruled, besides: [] });
+    const { findings } = refuse(desired, text, { problems: overruled, waiting: [] });
     const hint = 'mend what else is said of flake.nix first: all of it is written at once';
     const waiting = [...inputs, ...hosts].map(
       (one): Finding => ({ ...one, code: 'RF2007', remedy: { by: 'you', hint } }),
@@ -363,11 +358,19 @@ function madeElsewhere(
   };
 }
 
-/** Findings for parts that can't be edited or read, and for the other differences: all is edited at once, or nothing. */
+/** The reason a difference waits. */
+function waitHint(pointer: string, host: string | undefined): string {
+  if (host !== undefined) return `mend what else is said of ${host} first: a host is edited as a whole`;
+  const [of, name] = fromPointer(pointer);
+  const what = of === 'inputs' && name !== undefined ? `inputs.${name} first: an input` : 'flake.nix first: it';
+  return `mend what else is said of ${what} is edited as a whole`;
+}
+
+/** Findings for parts that can't be edited or read, and for the other differences of their inputs and hosts. */
 function refuse(
   desired: Desired,
   text: string,
-  { problems, besides }: Pick<Extract<ReturnType<typeof editFlake>, { ok: false }>, 'problems' | 'besides'>,
+  { problems, waiting }: Pick<PartialEdit, 'problems' | 'waiting'>,
 ): Difference {
   const { path, dir, leafOf, wish } = desired;
   const broken = problems.find(
@@ -394,7 +397,7 @@ function refuse(
       remedy: snippet === '' ? { by: 'you', hint } : { by: 'paste', snippet, hint },
     };
   });
-  const others = besides.map(
+  const others = waiting.map(
     ({ subject, pointer, host, from, to }): Finding => ({
       code: 'RF2007',
       ...whose(desired, pointer, host),
@@ -403,7 +406,7 @@ function refuse(
       ...(from !== undefined && { from }),
       ...(to !== undefined && { to }),
       because: differenceWords({ subject, from, to }),
-      remedy: { by: 'you', hint: 'mend what else is said of flake.nix first: all of it is edited at once' },
+      remedy: { by: 'you', hint: waitHint(pointer, host) },
     }),
   );
   const ofHost = ({ pointer, host }: { readonly pointer: string; readonly host?: string }): readonly string[] =>
@@ -412,7 +415,7 @@ function refuse(
   // A host that can't be read tells nothing of its system and modules.
   const hidden = problems.filter(isOpen).flatMap(ofHost);
   // One that is missing has none.
-  const missing = [...problems.filter((one) => !isOpen(one)), ...besides].flatMap(ofHost);
+  const missing = [...problems.filter((one) => !isOpen(one)), ...waiting].flatMap(ofHost);
   const says = (name: string): boolean => wish.hosts.find((one) => one.name === name)?.modules !== undefined;
   const restOf = (verdict: Rest['verdict'], by: Rest['by'], all: readonly string[]): Rest[] =>
     (

@@ -6,7 +6,7 @@ import { describe } from '../nix/describe.ts';
 import { type Layout, nixString } from '../nix/print.ts';
 import type { Binding, Span } from '../nix/syntax.ts';
 import type { OpenFlake } from './flake.ts';
-import type { HostStyle } from './wish.ts';
+import { type HostStyle, NONE } from './wish.ts';
 
 type Called = OpenHost & { readonly kind: 'static' };
 
@@ -43,6 +43,7 @@ export function styleOfHosts(
     isTight: lists.length > 0 && lists.every((one) => /^\[\S/.test(one.text)),
     ...listStyle(lists),
   };
+  if (special === '' && called.length > 1) return () => ({ ...style, specialArgs: NONE });
   if (special === undefined || special === '' || hasComment) return () => style;
   return (name) => ({ ...style, specialArgs: laidOut(special.replaceAll(OWN_NAME, nixString(name))) });
 }

@@ -89,10 +89,13 @@ export interface HostScope {
   readonly inputs?: string;
 }
 
+export const NONE = Symbol('none');
+
 /** The style that a host takes over from those beside it. */
 export interface HostStyle {
   readonly fn?: string;
-  readonly specialArgs?: Layout;
+  /** Undefined: what the place of the hosts offers. */
+  readonly specialArgs?: Layout | typeof NONE;
   readonly system?: string;
   /** `[./x]` and not `[ ./x ]`. */
   readonly isTight?: boolean;
@@ -104,7 +107,7 @@ export interface HostStyle {
 export function hostLayout(wish: HostWish, scope: HostScope, style: HostStyle = {}): Layout {
   const args: Layout[] = [];
   if (wish.system !== undefined) args.push(style.system ?? `system = ${nixString(wish.system)};`);
-  if (style.specialArgs !== undefined) args.push(style.specialArgs);
+  if (style.specialArgs !== undefined) args.push(...(style.specialArgs === NONE ? [] : [style.specialArgs]));
   else if (scope.inputs !== undefined) {
     args.push(`specialArgs = { ${scope.inputs === 'inputs' ? 'inherit inputs;' : `inputs = ${scope.inputs};`} };`);
   }
