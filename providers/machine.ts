@@ -107,10 +107,10 @@ export const machine = provider<Desired, Observed>({
       });
     const asks: Asks = {
       toplevel: false,
-      decide: ({ host: said }) =>
-        said?.hostName !== undefined && isOther(said.hostName, host.name)
-          ? { findings: [namedOtherwise(said.hostName, host.name)] }
-          : { findings: [] },
+      decide: ({ hosts }) => {
+        const said = hosts.get(host.attribute)?.hostName;
+        return { findings: said !== undefined && isOther(said, host.name) ? [namedOtherwise(said, host.name)] : [] };
+      },
     };
     return { findings, edits: [], defers, asks };
   },

@@ -3,10 +3,12 @@
 import { type Impure, impureIn } from '../core/documents/impure.ts';
 import type { Evidence, Finding } from '../core/model.ts';
 import { type AbsPath, absolute, relativeTo } from '../core/path.ts';
-import { IN_SYNC, provider } from '../core/plan/provider.ts';
+import { type Asks, IN_SYNC, provider } from '../core/plan/provider.ts';
 
 interface Desired {
   readonly dir: AbsPath;
+  /** The attribute of this machine's host. */
+  readonly attribute: string;
 }
 
 export const purity = provider<Desired, readonly Impure[]>({
@@ -14,20 +16,18 @@ export const purity = provider<Desired, readonly Impure[]>({
   answers: [],
   concerns: ['/config/modules'],
   codes: ['RF2055', 'RF2056'],
-  desire: ({ dir }) => ({ dir }),
+  desire: ({ dir, host }) => ({ dir, attribute: host.attribute }),
   observe: async ({ dir }, reader, documents) => (reader.stat(dir).type === 'dir' ? impureIn(documents, reader) : []),
-  reconcile({ dir }, impure) {
+  reconcile({ dir, attribute }, impure) {
     const told = impure.filter((one) => one.kind !== 'etc-nixos' || dir !== PLACE);
     if (told.length === 0) return IN_SYNC;
     const findings = told.map((one) => findingOf(one, dir));
     const open = findings.filter(({ wish }) => wish !== undefined);
     if (open.length === 0) return { findings, edits: [] };
     // If the whole system evaluates, Nix has come to none of them.
-    const asks = {
+    const asks: Asks = {
       toplevel: true,
-      decide: ({ host }: { readonly host?: { readonly toplevel?: string } }) => ({
-        findings: host?.toplevel === undefined ? open : [],
-      }),
+      decide: ({ hosts }) => ({ findings: hosts.get(attribute)?.toplevel === undefined ? open : [] }),
     };
     return { findings, edits: [], asks };
   },

@@ -20,7 +20,7 @@ export interface Checkout {
 
 /**
  * `specDir`: where the spec lies. Nix is asked only with `--evaluate always`, so that every machine gives the same answer. Throws
- * usage for a host that the spec does not have, and for an evaluation of several.
+ * usage for a host that the spec does not have.
  */
 export function checkoutOf(
   { host, evaluate, root }: GlobalOptions & { readonly evaluate?: EvaluatePolicy },
@@ -32,8 +32,6 @@ export function checkoutOf(
   const named = hostsNamed(hosts, host);
   if (!named.ok) throw { usage: named.why } satisfies Usage;
   const { views } = named.hosts;
-  if (evaluate === 'always' && views.length > 1)
-    throw { usage: 'Nix is asked about one host: add --host NAME, or leave --evaluate always out' } satisfies Usage;
   return {
     dir: flakeAbove(specDir, reader),
     hosts: named.hosts,

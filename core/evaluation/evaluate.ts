@@ -8,7 +8,7 @@ import type { Reader } from '../machine/reader.ts';
 import type { Person } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
 import { type Failure, failureIn } from './failure.ts';
-import { answerIn, type Evaluated, type Question, questionText } from './question.ts';
+import { answerIn, type Evaluated, type EvaluatedHost, type Question, questionText } from './question.ts';
 
 export type Evaluation =
   | { readonly kind: 'done'; readonly evaluated: Evaluated }
@@ -16,10 +16,11 @@ export type Evaluation =
   /** There is no Nix, or only root may read a file that it needs. */
   | { readonly kind: 'impossible'; readonly why: string };
 
-/** `names`: asked where the whole fails; the names of nixosConfigurations may evaluate all the same. */
+/** What Nix tells, and of which hosts it tells nothing and why. */
 export interface Asked {
-  readonly whole: Evaluation;
-  readonly names?: Evaluation;
+  readonly said?: Evaluated;
+  /** By the attributes of the hosts. */
+  readonly failures: ReadonlyMap<string, Exclude<Evaluation, { kind: 'done' }>>;
 }
 
 /** A tree that is to be evaluated. */
@@ -35,27 +36,41 @@ export interface Evaluating {
   readonly offline: boolean;
 }
 
-/** Asks everything at once; where that fails, the names alone, since one broken host aborts all. */
+/** Asks everything at once; where that fails, for the names and for each host by itself, since one broken host aborts all. */
 export async function evaluate(tree: Tree, question: Question, how: Evaluating, reader: Reader): Promise<Asked> {
-  const whole = evaluationOf(await reader.compute(jobFor(tree, questionText(question), question.host, how, reader)));
-  if (whole.kind !== 'failed' || whole.failure.of === 'surroundings') return { whole };
-  const names = evaluationOf(await reader.compute(jobFor(tree, NAMES, question.host, how, reader)));
-  return { whole, names };
+  const { hosts } = question;
+  const ask = async (of: Question): Promise<Evaluation> =>
+    evaluationOf(await reader.compute(jobFor(tree, of, how, reader)));
+  const whole = await ask(question);
+  if (whole.kind === 'done') return { said: whole.evaluated, failures: new Map() };
+  const all = { failures: new Map(hosts.map((host) => [host, whole] as const)) };
+  if (whole.kind !== 'failed' || whole.failure.of === 'surroundings') return all;
+  const named = await ask({ hosts: [] });
+  if (named.kind !== 'done') return all;
+  const { names } = named.evaluated;
+  const there = hosts.filter((host) => names.includes(host));
+  const told = new Map<string, EvaluatedHost>();
+  const failures = new Map<string, Exclude<Evaluation, { kind: 'done' }>>();
+  for (const host of there) {
+    const isAlone = hosts.length === 1;
+    const one = isAlone ? whole : await ask({ ...question, hosts: [host] });
+    const said = one.kind === 'done' ? one.evaluated.hosts.get(host) : undefined;
+    if (said !== undefined) told.set(host, said);
+    else if (one.kind !== 'done') failures.set(host, one);
+  }
+  return { said: { names, hosts: told }, failures };
 }
-
-const NAMES = 'cs: { names = builtins.attrNames cs; host = null; }';
 
 function jobFor(
   { files, from, subdir, lock }: Tree,
-  expression: string,
-  host: string,
+  question: Question,
   { person, offline }: Evaluating,
   reader: Reader,
 ): Job {
   const at =
     subdir === '' ? 'path:{scratch}' : `path:{scratch}?dir=${encodeURIComponent(subdir).replaceAll('%2F', '/')}`;
   return {
-    label: `evaluating nixosConfigurations.${host} with Nix`,
+    label: `evaluating ${whatIn(question)} with Nix`,
     purpose: 'answer',
     files,
     from,
@@ -68,12 +83,18 @@ function jobFor(
       '--json',
       ...['--no-update-lock-file', '--no-write-lock-file'],
       `${at}#nixosConfigurations`,
-      ...['--apply', expression],
+      ...['--apply', questionText(question)],
     ],
     outputs: [],
     offline,
     as: person,
   };
+}
+
+function whatIn({ hosts }: Question): string {
+  const [first, ...others] = hosts;
+  if (first === undefined) return 'nixosConfigurations';
+  return others.length === 0 ? `nixosConfigurations.${first}` : `${hosts.length} hosts of nixosConfigurations`;
 }
 
 /** Flags of `nix` for a flake in the private store. */

@@ -15,30 +15,33 @@ export interface EvaluatedHost {
   readonly toplevel?: string;
 }
 
-/** `host`: undefined if the flake has no host of that name. */
+/** `hosts`: those that were asked about and evaluate, by their attributes. */
 export interface Evaluated {
-  /** Of nixosConfigurations. */
+  /** All attributes of nixosConfigurations. */
   readonly names: readonly string[];
-  readonly host?: EvaluatedHost;
+  readonly hosts: ReadonlyMap<string, EvaluatedHost>;
 }
 
-/** `toplevel` costs the evaluation of the whole system. */
+/** `hosts`: attributes of nixosConfigurations. `toplevel`: the one whose whole system is asked for, which costs seconds. */
 export interface Question {
-  /** The attribute of nixosConfigurations. */
-  readonly host: string;
-  readonly toplevel: boolean;
+  readonly hosts: readonly string[];
+  readonly toplevel?: string;
 }
+
+/** True if evaluation tells of this host, be it that there is none. */
+export const tellsOf = ({ names, hosts }: Evaluated, attribute: string): boolean =>
+  hosts.has(attribute) || !names.includes(attribute);
 
 /**
  * A function of `nixosConfigurations`. It asks for every member by itself, with a default where a host may lack it, since
  * tryEval does not catch a missing attribute.
  */
-export function questionText({ host, toplevel }: Question): string {
-  const name = nixString(host);
+export function questionText({ hosts, toplevel }: Question): string {
+  const isWhole = toplevel === undefined ? 'false' : `name == ${nixString(toplevel)}`;
   return `cs: {
   names = builtins.attrNames cs;
-  host = if !(cs ? ${name}) then null else let
-    c = cs.${name};
+  hosts = builtins.listToAttrs (map (name: { inherit name; value = let
+    c = cs.${'$'}{name};
     config = c.config or { };
     setting = name: let v = config.nix.settings.${'$'}{name} or [ ]; in if builtins.isList v then v else [ v ];
     inFlake = m: if builtins.isPath m || builtins.isString m then toString m else null;
@@ -48,8 +51,8 @@ export function questionText({ host, toplevel }: Question): string {
     features = if (config.nix or { }) ? settings then setting "experimental-features" ++ setting "extra-experimental-features" else null;
     extraOptions = config.nix.extraOptions or null;
     modules = map inFlake (c._module.args.modules or config._module.args.modules or [ ]) ++ ${definers()};
-    toplevel = ${toplevel ? 'config.system.build.toplevel.drvPath or null' : 'null'};
-  };
+    toplevel = if ${isWhole} then config.system.build.toplevel.drvPath or null else null;
+  }; }) (builtins.filter (name: cs ? ${'$'}{name}) [ ${hosts.map(nixString).join(' ')} ]));
 }`;
 }
 
@@ -78,9 +81,11 @@ const nixString = (text: string): string => `"${text.replace(/["\\$]/g, '\\$&')}
 /** Reads Nix's JSON. Undefined: it is no answer. */
 export function answerIn(json: string): Evaluated | undefined {
   const value = parse(json);
-  if (!isRecord(value) || !isTexts(value.names)) return undefined;
-  const { names, host } = value;
-  return isRecord(host) ? { names, host: hostIn(host) } : { names };
+  if (!isRecord(value) || !isTexts(value.names) || !isRecord(value.hosts)) return undefined;
+  const hosts = Object.entries(value.hosts).flatMap(([name, host]) =>
+    isRecord(host) ? [[name, hostIn(host)] as const] : [],
+  );
+  return { names: value.names, hosts: new Map(hosts) };
 }
 
 function hostIn({

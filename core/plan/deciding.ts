@@ -4,15 +4,15 @@
 import { entryOf } from '../codes.ts';
 import type { Documents } from '../documents/documents.ts';
 import { type Asked, type Evaluation, evaluate } from '../evaluation/evaluate.ts';
-import type { Evaluated } from '../evaluation/question.ts';
+import { type Evaluated, type Question, tellsOf } from '../evaluation/question.ts';
 import { shownTree } from '../evaluation/shown-tree.ts';
 import { isUnreadable, type Reader } from '../machine/reader.ts';
 import type { Finding } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import { isAnyMatch } from '../spec/leaves.ts';
-import type { Wishes } from '../spec/resolve.ts';
+import { attributeOf, type Wishes } from '../spec/resolve.ts';
 import type { Looked } from './answers.ts';
-import type { Asks, Difference } from './provider.ts';
+import type { Asks, Difference, Rest } from './provider.ts';
 
 /** `auto`: where something is open. `always`: what the texts tell is compared as well. */
 export type EvaluatePolicy = 'auto' | 'always' | 'never';
@@ -27,28 +27,84 @@ interface Deciding {
 /** The same looks, their open findings decided as far as Nix tells; where it tells nothing, with the reason. */
 export async function decided(looked: readonly Looked[], deciding: Deciding): Promise<readonly Looked[]> {
   const { policy, wishes, reader } = deciding;
-  const asked = looked.flatMap(({ found }) =>
-    found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found.asks] : [],
+  const asking = looked.flatMap(({ found }) =>
+    found?.asks && (policy === 'always' || found.findings.some(isOpen)) ? [found] : [],
   );
-  // Nix is not asked after a guard has ended the look, or where an error bars a wish.
-  const isBarred = looked.some(({ found }) => found === undefined || isBarring(found, wishes.key));
-  if (policy === 'never' || asked.length === 0 || isBarred) return looked;
-  const besides = [...new Set(asked.flatMap((asks) => asks.besides ?? []))];
-  const question = { host: wishes.host.attribute, toplevel: asked.some(({ toplevel }) => toplevel) };
-  const ask = async (files: readonly AbsPath[]): Promise<Asked> => {
+  // Nix is not asked after a guard has ended the look, or about a host of which an error bars a wish.
+  const isOver = looked.some(({ found }) => found === undefined);
+  const barred = looked.flatMap(({ found }) => (found === undefined ? [] : barring(found)));
+  const { own, all } = hostsIn(wishes);
+  const isBarred = (key: string | undefined): boolean =>
+    barred.some(({ hosts }) => hosts === undefined || key === undefined || hosts.includes(key));
+  const asked = all.filter(({ key }) => !isBarred(key) && (policy === 'always' || isOpenFor(asking, key, own)));
+  if (policy === 'never' || isOver || asking.length === 0 || asked.length === 0) return looked;
+  const hosts = asked.map(({ attribute }) => attribute);
+  const questions = asking.flatMap(({ asks }) => asks ?? []);
+  const isWhole = questions.some(({ toplevel }) => toplevel) && hosts.includes(own.attribute);
+  const besides = [...new Set(questions.flatMap((asks) => asks.besides ?? []))];
+  const question: Question = { hosts, ...(isWhole && { toplevel: own.attribute }) };
+  const ask = async (files: readonly AbsPath[], of: Question): Promise<Asked> => {
     const read = treeWith(files, deciding);
-    if (!read.ok) return { whole: { kind: 'impossible', why: read.why } };
-    return await evaluate(read.tree, question, wishes, reader);
+    if (read.ok) return await evaluate(read.tree, of, wishes, reader);
+    const impossible = { kind: 'impossible', why: read.why } as const;
+    return { failures: new Map(of.hosts.map((host) => [host, impossible] as const)) };
   };
-  const { whole, names } = await ask([]);
-  // Where the host does not evaluate, the names alone can tell only that the host is missing.
-  const said =
-    evaluatedIn(whole) ?? (evaluatedIn(names)?.names.includes(question.host) ? undefined : evaluatedIn(names));
-  if (said === undefined) return withFailure(looked, failed(whole, wishes));
-  const withBesides = besides.length > 0 ? evaluatedIn((await ask(besides)).whole) : undefined;
-  const answer = (asks: Asks): Decided => asks.decide(said, withBesides);
-  return looked.map((one) => ({ ...one, found: one.found && settledBy(one.found, answer, wishes.key) }));
+  const { said, failures } = await ask([], question);
+  const told = said === undefined ? looked : await toldBy(said);
+  return failedIn(failures, asked).reduce((all, [failure, of]) => withFailure(all, failed(failure, of, wishes)), told);
+
+  async function toldBy(evaluated: Evaluated): Promise<readonly Looked[]> {
+    const isOwnTold = evaluated.hosts.has(own.attribute);
+    const withBesides =
+      besides.length > 0 && isOwnTold ? (await ask(besides, { ...question, hosts: [own.attribute] })).said : undefined;
+    const answer = (asks: Asks): Decided => asks.decide(evaluated, withBesides);
+    const answered = asked.filter(({ attribute }) => tellsOf(evaluated, attribute));
+    return looked.map((one) => ({ ...one, found: one.found && settledBy(one.found, answer, answered, own) }));
+  }
 }
+
+/** A host by its name in the spec and in flake.nix. `key`: undefined in a spec about one. */
+interface Named {
+  readonly key: string | undefined;
+  readonly attribute: string;
+}
+
+/** `own`: the one that findings without a host are about. */
+function hostsIn({ hosts, host }: Wishes): { readonly own: Named; readonly all: readonly Named[] } {
+  const all = hosts.map(({ key, spec }) => ({ key, attribute: attributeOf(spec) }));
+  const own = all.find(({ attribute }) => attribute === host.attribute) ?? {
+    key: undefined,
+    attribute: host.attribute,
+  };
+  return { own, all: all.length === 0 ? [own] : all };
+}
+
+const isAbout = ({ hosts }: { readonly hosts?: readonly string[] }, key: string | undefined, own: Named): boolean =>
+  hosts === undefined || key === undefined ? key === own.key : hosts.includes(key);
+
+const isOpenFor = (asking: readonly Difference[], key: string | undefined, own: Named): boolean =>
+  asking.some(({ findings, rest = [] }) =>
+    [...findings.filter(isOpen), ...rest.filter(({ verdict }) => verdict === 'undecided')].some((one) =>
+      isAbout(one, key, own),
+    ),
+  );
+
+/** The failures with the hosts of each; one that several share is told once. */
+function failedIn(
+  failures: Asked['failures'],
+  asked: readonly Named[],
+): readonly (readonly [Failed, readonly Named[]])[] {
+  const by = new Map<string, [Failed, Named[]]>();
+  for (const one of asked) {
+    const failure = failures.get(one.attribute);
+    if (failure === undefined) continue;
+    const text = JSON.stringify(failure);
+    by.set(text, [failure, [...(by.get(text)?.[1] ?? []), one]]);
+  }
+  return [...by.values()];
+}
+
+type Failed = Exclude<Evaluation, { kind: 'done' }>;
 
 /** Adds the finding to the provider that answers its wish; one without a wish to the first provider that asked. */
 function withFailure(looked: readonly Looked[], finding: Finding): readonly Looked[] {
@@ -61,38 +117,50 @@ function withFailure(looked: readonly Looked[], finding: Finding): readonly Look
   );
 }
 
-/** True for what is of the repository, or of this machine's host: Nix is asked about that one alone. */
-const ofHost =
-  (key: string | undefined) =>
-  ({ hosts }: { readonly hosts?: readonly string[] }): boolean =>
-    hosts === undefined || key === undefined || hosts.includes(key);
-
-/** True if an error bars a wish; that of another host bars nothing here. */
-const isBarring = ({ rest = [], findings }: Difference, key: string | undefined): boolean =>
-  [...rest.filter(({ verdict }) => verdict === 'blocked'), ...findings.filter(isBlocking)].some(ofHost(key));
+/** The errors that bar a wish. */
+const barring = ({ rest = [], findings }: Difference): readonly { readonly hosts?: readonly string[] }[] => [
+  ...rest.filter(({ verdict }) => verdict === 'blocked'),
+  ...findings.filter(isBlocking),
+];
 
 const isBlocking = ({ code, wish }: Finding): boolean => wish !== undefined && entryOf(code).verdict === 'blocked';
 
 const isOpen = ({ code }: Finding): boolean => entryOf(code).verdict === 'undecided';
 
-const evaluatedIn = (evaluation: Evaluation | undefined): Evaluated | undefined =>
-  evaluation?.kind === 'done' ? evaluation.evaluated : undefined;
-
 type Decided = ReturnType<Asks['decide']>;
 
-/** Findings that the texts gave for certain stay, and are not repeated. Nix sees edits of the plan as done. */
-function settledBy(found: Difference, answer: (asks: Asks) => Decided, key: string | undefined): Difference {
+/**
+ * Findings that the texts gave for certain stay, and are not repeated. Nix sees edits of the plan as done. `answered`: the hosts
+ * of which Nix tells.
+ */
+function settledBy(
+  found: Difference,
+  answer: (asks: Asks) => Decided,
+  answered: readonly Named[],
+  own: Named,
+): Difference {
   const { asks, rest = [], ...others } = found;
   if (asks === undefined) return found;
-  const isAsked = ofHost(key);
-  const certain = found.findings.filter((one) => !isOpen(one) || !isAsked(one));
-  const wishes = new Set(
-    certain.flatMap(({ wish, remedy }) => (remedy.by === 'plan' || wish === undefined ? [] : [wish])),
+  /** What is left of it after Nix told of some of its hosts. */
+  const unanswered = <T extends Finding | Rest>(one: T): readonly T[] => {
+    const isAnswered = (key: string | undefined): boolean => answered.some((host) => host.key === key);
+    if (one.hosts === undefined) return isAnswered(own.key) ? [] : [one];
+    const left = one.hosts.filter((key) => !isAnswered(key));
+    return left.length === 0 ? [] : [{ ...one, hosts: left }];
+  };
+  const certain = found.findings.flatMap((one) => (isOpen(one) ? unanswered(one) : [one]));
+  const said = new Set(
+    certain.flatMap(({ wish, hosts, remedy }) =>
+      remedy.by === 'plan' || wish === undefined ? [] : (hosts ?? ['']).map((key) => `${key}\0${wish}`),
+    ),
   );
-  const answered = answer(asks);
-  const news = answered.findings.filter(({ wish }) => wish === undefined || !wishes.has(wish));
-  const open = rest.filter((one) => one.verdict === 'undecided' && isAsked(one));
-  const left = [...rest.filter((one) => !open.includes(one)), ...(open.length > 0 ? (answered.rest ?? []) : [])];
+  const decision = answer(asks);
+  const news = decision.findings.filter(
+    ({ wish, hosts }) => wish === undefined || !(hosts ?? ['']).every((key) => said.has(`${key}\0${wish}`)),
+  );
+  const kept = rest.flatMap((one) => (one.verdict === 'undecided' ? unanswered(one) : [one]));
+  const wereOpen = rest.some(({ verdict }) => verdict === 'undecided');
+  const left = [...kept, ...(wereOpen ? (decision.rest ?? []) : [])];
   return {
     ...others,
     findings: [...certain, ...news],
@@ -110,28 +178,29 @@ function treeWith(besides: readonly AbsPath[], { wishes, documents, reader }: De
 }
 
 /** The finding for a failed evaluation: the configuration's own failure blocks; one of the surroundings is advice. */
-function failed(evaluation: Evaluation, { dir, host }: Wishes): Finding {
-  const subject = `nixosConfigurations.${host.attribute}`;
-  if (evaluation.kind === 'failed' && evaluation.failure.of === 'configuration') {
-    const { summary, log } = evaluation.failure;
+function failed(failure: Failed, of: readonly Named[], { dir }: Wishes): Finding {
+  const keys = of.flatMap(({ key }) => key ?? []);
+  const about = {
+    subject: of.map(({ attribute }) => `nixosConfigurations.${attribute}`).join(', '),
+    ...(keys.length > 0 && { hosts: keys }),
+  };
+  if (failure.kind === 'failed' && failure.failure.of === 'configuration') {
+    const { summary, log } = failure.failure;
     return {
       code: 'RF2062',
       wish: '/config/modules',
-      subject,
+      ...about,
       because: `the configuration does not evaluate: ${summary}`,
       path: dir,
       evidence: [{ saw: log }],
       remedy: { by: 'you', hint: 'mend the configuration; the last lines of Nix say where' },
     };
   }
-  const why =
-    evaluation.kind === 'failed' ? evaluation.failure.summary : evaluation.kind === 'impossible' ? evaluation.why : '';
   return {
     code: 'RF2063',
-    subject,
-    because: `Nix could not be asked about what is open: ${why}`,
+    ...about,
+    because: `Nix could not be asked about what is open: ${failure.kind === 'failed' ? failure.failure.summary : failure.why}`,
     remedy: { by: 'you', hint: 'mend that, or leave it open: --evaluate never' },
-    ...(evaluation.kind === 'failed' &&
-      evaluation.failure.log !== '' && { evidence: [{ saw: evaluation.failure.log }] }),
+    ...(failure.kind === 'failed' && failure.failure.log !== '' && { evidence: [{ saw: failure.failure.log }] }),
   };
 }

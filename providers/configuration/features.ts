@@ -110,7 +110,12 @@ export function enable(module: Module, enabled: Enabled, missing: readonly strin
  * The features that the built nix.conf enables: the lines of nix.extraOptions come after the settings. Settings that name no
  * features enable none; a host without these options tells nothing.
  */
-export function enabledIn({ features, dir, option }: FeatureWish, { host }: Evaluated): readonly Finding[] {
+export function enabledIn(
+  { features, dir, option }: FeatureWish,
+  { hosts }: Evaluated,
+  attribute: string,
+): readonly Finding[] {
+  const host = hosts.get(attribute);
   if (host === undefined || features.length === 0) return [];
   const { features: settings, extraOptions } = host;
   if (settings === undefined && extraOptions === undefined)

@@ -89,7 +89,10 @@ export const configuration = provider<Desired, Observed>({
       missing.length === 0 || (unknown === undefined && target !== undefined)
         ? []
         : [unknown ? undecided(unknown, missing, wish) : nowhere(flake, missing, wish)];
-    const asks: Asks = { toplevel: false, decide: (said) => ({ findings: bySystem ? enabledIn(wish, said) : [] }) };
+    const asks: Asks = {
+      toplevel: false,
+      decide: (said) => ({ findings: bySystem ? enabledIn(wish, said, desired.hosts.own) : [] }),
+    };
     const joined = joinDifferences([
       { findings: [...all, ...besides], edits: [] },
       ...observed.modules.map((module) => {

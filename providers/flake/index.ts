@@ -3,14 +3,14 @@
 
 import { rangeOf } from '../../core/diagnostic.ts';
 import type { NixFile } from '../../core/documents/nix-text.ts';
-import type { Evaluated } from '../../core/evaluation/question.ts';
+import { type Evaluated, tellsOf } from '../../core/evaluation/question.ts';
 import { noConfiguration } from '../../core/finding.ts';
 import type { Change, Problem } from '../../core/formats/flake/difference.ts';
 import { editFlake } from '../../core/formats/flake/edit.ts';
 import type { OpenedFlake } from '../../core/formats/flake/flake.ts';
 import { type GeneratedFlake, generatedFlake } from '../../core/formats/flake/generated.ts';
 import { newFlake } from '../../core/formats/flake/new.ts';
-import { type FlakeWish, followsPath, overridePath } from '../../core/formats/flake/wish.ts';
+import { type FlakeWish, followsPath, type HostWish, overridePath } from '../../core/formats/flake/wish.ts';
 import type { Attrs } from '../../core/formats/flake-ref/model.ts';
 import { parseFlakeRef } from '../../core/formats/flake-ref/parse-ref.ts';
 import { showFlakeRef } from '../../core/formats/flake-ref/print-ref.ts';
@@ -181,11 +181,19 @@ const differenceWords = ({
       ? `flake.nix does not declare ${subject}`
       : `flake.nix says ${subject} is ${from}`;
 
-/** The findings where evaluation gives another host than wished. Nix is asked about this machine's. */
-function evaluatedOf(desired: Desired, { names, host: said }: Evaluated): ReturnType<Asks['decide']> {
-  const { path, own, wish: wished } = desired;
-  const host = wished.hosts.find(({ name }) => name === own)!;
-  const named = hostsNamed(desired, [own]);
+/** The findings where evaluation gives other hosts than wished. */
+function evaluatedOf(desired: Desired, said: Evaluated): ReturnType<Asks['decide']> {
+  const all = desired.wish.hosts
+    .filter(({ name }) => tellsOf(said, name))
+    .map((host) => evaluatedHost(desired, host, said));
+  const rest = all.flatMap((one) => one.rest ?? []);
+  return { findings: all.flatMap(({ findings }) => findings), ...(rest.length > 0 && { rest }) };
+}
+
+function evaluatedHost(desired: Desired, host: HostWish, { names, hosts }: Evaluated): ReturnType<Asks['decide']> {
+  const { path } = desired;
+  const said = hosts.get(host.name);
+  const named = hostsNamed(desired, [host.name]);
   const at = `nixosConfigurations.${host.name}`;
   const found = (wish: string, subject: string, because: string, ends: Pick<Finding, 'from' | 'to'> = {}): Finding => ({
     code: 'RF2061',

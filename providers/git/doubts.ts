@@ -55,14 +55,14 @@ export const doubtful = (open: readonly Open[], dir: AbsPath): readonly Finding[
   });
 
 /** Compares the system with those files and without them: if they differ, Nix leaves something out. */
-export function askedOf(open: readonly Open[], dir: AbsPath): Asks | undefined {
+export function askedOf(open: readonly Open[], dir: AbsPath, attribute: string): Asks | undefined {
   const paths = open.flatMap((one) => one.paths);
   if (paths.length === 0) return undefined;
   return {
     toplevel: true,
     besides: paths,
     decide(said, withBesides) {
-      const [shown, all] = [said.host?.toplevel, withBesides?.host?.toplevel];
+      const [shown, all] = [said, withBesides].map((one) => one?.hosts.get(attribute)?.toplevel);
       if (shown === undefined || all === undefined) return { findings: doubtful(open, dir) };
       if (shown === all) return { findings: [] };
       const finding: Finding = {

@@ -30,6 +30,8 @@ interface Desired {
   readonly owner?: Owner;
   readonly person: Person;
   readonly people: People;
+  /** The attribute of this machine's host. */
+  readonly attribute: string;
 }
 
 type Observed =
@@ -76,12 +78,13 @@ export const git = provider<Desired, Observed>({
     'RF4004',
   ],
   mayWrite: puts((put, ground) => ground.wishes.git && isOfRepository(put, ground)),
-  desire: ({ git: wished, dir, from, owner, person, people }) =>
+  desire: ({ git: wished, dir, from, owner, person, people, host }) =>
     wished
       ? {
           dir,
           people,
           person,
+          attribute: host.attribute,
           ...(owner && { owner }),
           ...(from && { from }),
         }
@@ -174,7 +177,7 @@ function create({ dir }: Desired, { init, needed, open, owner }: Observed & { ki
   };
 }
 
-function show({ dir, people }: Desired, observed: Observed & { kind: 'repository' }): Difference {
+function show({ dir, people, attribute }: Desired, observed: Observed & { kind: 'repository' }): Difference {
   const { repository, invisible, indexEntry, writtenAt, missingBlob: unnamed, owner } = observed;
   const { top, gitDir, index: indexPath, indexBytes, format, tracked } = repository;
   if (!tracked.ok) return barred(unreadableIndex(indexPath, tracked.message));
@@ -183,7 +186,7 @@ function show({ dir, people }: Desired, observed: Observed & { kind: 'repository
   const hidden = unaddable(invisible, dir);
   const inDoubt = doubtful(observed.open, dir);
   if (hidden.length > 0) return { findings: [...hidden, ...inDoubt], edits: [] };
-  const asks = askedOf(observed.open, dir);
+  const asks = askedOf(observed.open, dir, attribute);
   if (invisible.length === 0) return { findings: inDoubt, edits: [], ...(asks && { asks }) };
   const index = addIntentToAdd(
     indexBytes,

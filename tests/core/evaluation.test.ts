@@ -6,7 +6,7 @@ import { answerIn, questionText } from '../../core/evaluation/question.ts';
 import { parseNix } from '../../core/formats/nix/parse.ts';
 
 test.each(['nixos', 'a.b', 'quote"d', '${x}', 'back\\slash'])('the question about %j is one expression', (host) => {
-  const text = questionText({ host, toplevel: true });
+  const text = questionText({ hosts: [host, 'other'], toplevel: host });
   expect(parseNix(text).ok).toBe(true);
   expect(text).toContain(JSON.stringify(host).replace('${', '\\${'));
 });
@@ -14,33 +14,41 @@ test.each(['nixos', 'a.b', 'quote"d', '${x}', 'back\\slash'])('the question abou
 test('an answer', () => {
   const json = JSON.stringify({
     names: ['a', 'b'],
-    host: {
-      system: 'x86_64-linux',
-      hostName: 'a',
-      features: ['nix-command  flakes'],
-      extraOptions: null,
-      modules: [
-        null,
-        '/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/hosts/a.nix',
-        '/home/srid/.cache/reflake/store/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/b.nix',
-        '/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/hosts/a.nix',
-      ],
-      toplevel: null,
+    hosts: {
+      a: {
+        system: 'x86_64-linux',
+        hostName: 'a',
+        features: ['nix-command  flakes'],
+        extraOptions: null,
+        modules: [
+          null,
+          '/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/hosts/a.nix',
+          '/home/srid/.cache/reflake/store/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/b.nix',
+          '/nix/store/9z8m0rnpmqp7sr3l9yc2vwf8jv1r9fdk-source/hosts/a.nix',
+        ],
+        toplevel: null,
+      },
     },
   });
   expect(answerIn(json)).toEqual({
     names: ['a', 'b'],
-    host: {
-      system: 'x86_64-linux',
-      hostName: 'a',
-      features: ['nix-command', 'flakes'],
-      modules: ['hosts/a.nix', 'b.nix'],
-    },
+    hosts: new Map([
+      [
+        'a',
+        {
+          system: 'x86_64-linux',
+          hostName: 'a',
+          features: ['nix-command', 'flakes'],
+          modules: ['hosts/a.nix', 'b.nix'],
+        },
+      ],
+    ]),
   });
 });
 
-test.each(['', 'null', '[]', '{}', '{"names": [1]}', '{"names": "a"}', 'error: x'])('%j is no answer', (text) =>
-  expect(answerIn(text)).toBeUndefined(),
+test.each(['', 'null', '[]', '{}', '{"names": [1]}', '{"names": "a"}', '{"names": []}', 'error: x'])(
+  '%j is no answer',
+  (text) => expect(answerIn(text)).toBeUndefined(),
 );
 
 describe('why it came to nothing', () => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { documentsOf } from '../../core/documents/documents.ts';
+import type { Evaluated, EvaluatedHost } from '../../core/evaluation/question.ts';
 import { absolute } from '../../core/path.ts';
 import { purity } from '../../providers/purity.ts';
 import { memoryScene } from '../support/faults.ts';
@@ -16,7 +17,7 @@ async function look(files: Literal) {
   );
   const reader = memoryScene(literal).open().host;
   const documents = documentsOf({ dir: DIR, hosts: [{ attribute: 'n' }], home: '/root' }, reader);
-  const found = await purity.look({ dir: DIR } as never, reader, documents);
+  const found = await purity.look({ dir: DIR, host: { attribute: 'n' } } as never, reader, documents);
   return { found: found! };
 }
 
@@ -41,9 +42,10 @@ describe('what ends evaluation', () => {
     ]);
     const decide = found.asks!.decide;
     expect(found.asks!.toplevel).toBe(true);
-    expect(decide({ names: ['n'], host: { toplevel: '/nix/store/a.drv' } }, undefined).findings).toEqual([]);
-    expect(decide({ names: ['n'], host: {} }, undefined).findings).toEqual([found.findings[0]]);
-    expect(decide({ names: [] }, undefined).findings).toEqual([found.findings[0]]);
+    const said = (host: EvaluatedHost): Evaluated => ({ names: ['n'], hosts: new Map([['n', host]]) });
+    expect(decide(said({ toplevel: '/nix/store/a.drv' }), undefined).findings).toEqual([]);
+    expect(decide(said({}), undefined).findings).toEqual([found.findings[0]]);
+    expect(decide({ names: [], hosts: new Map() }, undefined).findings).toEqual([found.findings[0]]);
   });
 
   test('is no question where there is only advice', async () => {

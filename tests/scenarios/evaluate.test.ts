@@ -208,3 +208,29 @@ describe('what git hides', () => {
     expect(said(check)).not.toContain('RF2050');
   });
 });
+
+test('of several hosts each is decided; one that does not evaluate blocks its own wishes alone', async () => {
+  const host = (name: string, module: string): string =>
+    `{ name = "${name}"; value = mk "x86_64-linux" [ ${module} ]; }`;
+  const all = [host('web', '{ }'), host('broken', '(throw "no boot here")'), host('db', '{ }')].join(' ');
+  await write(
+    'flake.nix',
+    hosts(`builtins.listToAttrs (map (builtins.elemAt [ ${all} ]) (builtins.genList (n: n) 3))`),
+  );
+  const wished = (system: string): string => `{ host: { system: ${system} } }`;
+  await write(
+    'team.yaml',
+    `version: 1
+inputs: { nixpkgs: "${NIXPKGS}" }
+git: track
+hosts:
+  web: ${wished('x86_64-linux')}
+  broken: ${wished('x86_64-linux')}
+  db: ${wished('aarch64-linux')}`,
+  );
+  const check = await reflake('check', '--repo', '--spec', `${TREE}/team.yaml`, '--evaluate', 'always');
+  expectCode(check, 1);
+  expect(said(check)).toContain('error: the configuration does not evaluate: no boot here');
+  expect(said(check)).toContain('error: evaluation says nixosConfigurations.db is for x86_64-linux (of db)');
+  expect(said(check)).toContain('12 wishes: 8 hold, 1 differs, 2 undecided, 1 blocked; 3 not checked');
+});
