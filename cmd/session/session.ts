@@ -76,7 +76,9 @@ export async function placeOf(options: GlobalOptions, io: Io): Promise<Place> {
     throw { usage: `--root: there is no directory ${JSON.stringify(options.root)}` } satisfies Usage;
   const state = options.state ? resolvePath(io.cwd, options.state) : stateDir(root, io.env, callerOf(io.env));
   if (isRoot()) await mustBeRoots({ '--root': root, '--state': absolute(state) });
-  return { host: await hostAt(root), store: diskStore(state), root };
+  const host = await hostAt(root);
+  if ('toldTo' in host) host.toldTo(callerOf(io.env));
+  return { host, store: diskStore(state), root };
 }
 
 /** Refuses a place on whose way another user can rename: they could lead root elsewhere, or write root's journal. */

@@ -76,6 +76,7 @@ function jobFor(
     from,
     sources: lock === undefined ? [] : sourcesOf(lock, reader),
     isKept: true,
+    isTold: true,
     argv: [
       'nix',
       ...flakeFlags(offline),

@@ -19,7 +19,7 @@ export interface Job {
   readonly purpose: 'bytes' | 'answer';
   /** Relative to the scratch directory; parents are created. */
   readonly files: readonly ScratchFile[];
-  /** Paths of the machine whose bytes are in `files`. If `as` may not read one of them, the job is not done. */
+  /** Present paths of the machine whose bytes are in `files`. If `as` may not read one of them, the job is not done. */
   readonly from: readonly AbsPath[];
   /**
    * `{scratch}` in an argument stands for the scratch directory, which is also the working directory; `{store}` stands
@@ -33,6 +33,11 @@ export interface Job {
   readonly sources?: readonly AbsPath[];
   /** The result depends only on this job and the program, so a cached answer is taken. */
   readonly isKept?: true;
+  /**
+   * What the program answers is told in words: names, values, lines of files. Where root was called by somebody else than the
+   * person, it is asked with the rights of the caller, who hears the words.
+   */
+  readonly isTold?: true;
   /** The person with whose rights, home and configuration the program runs; root drops to them. */
   readonly as: Person;
 }

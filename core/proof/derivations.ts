@@ -111,6 +111,7 @@ async function filesIn(
 const job = (argv: Argv, outputs: readonly string[], as: Person): Job => ({
   label: 'reading derivations',
   purpose: 'answer',
+  isTold: true,
   files: [],
   from: [],
   argv,

@@ -81,6 +81,7 @@ function channelJob({ nixPath }: World & { kind: 'channel' }, what: Ask, { perso
   return {
     label: 'evaluating <nixpkgs/nixos>',
     purpose: 'answer',
+    isTold: true,
     files: [],
     from: [],
     argv: [
@@ -106,6 +107,7 @@ function flakeJob(
   return {
     label: `evaluating nixosConfigurations.${where.host}`,
     purpose: 'answer',
+    isTold: true,
     files,
     from,
     sources: lock === undefined ? [] : sourcesOf(lock, reader),
@@ -126,6 +128,7 @@ async function lockedReference(reference: string, { person, offline }: Asking, r
   const result = await reader.compute({
     label: `looking for ${reference}`,
     purpose: 'answer',
+    isTold: true,
     files: [],
     from: [],
     sources: [],

@@ -77,7 +77,10 @@ export function treeWorld({ dir, place, attribute, documents, reader }: Configur
     };
   try {
     const read = shownTree(dir, [], documents, reader);
-    return read.ok ? { kind: 'tree', label, tree: read.tree, attribute } : closed(read.why);
+    if (!read.ok) return closed(read.why);
+    // The machine evaluates it as it is now: a file that the plan moves lies at its present place, and is judged there.
+    const tree = { ...read.tree, from: read.tree.from.map(reader.origin) };
+    return { kind: 'tree', label, tree, attribute };
   } catch (thrown) {
     if (!isUnreadable(thrown)) throw thrown;
     return closed(`"${thrown.path}" cannot be read: ${thrown.why}`);
@@ -96,6 +99,7 @@ export async function revisionWorld(
   const result = await reader.compute({
     label: `looking for ${revision}`,
     purpose: 'answer',
+    isTold: true,
     files: [],
     from: [],
     argv: ['git', '-C', top, 'rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],

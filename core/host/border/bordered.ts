@@ -24,6 +24,11 @@ export interface BorderedHost extends Host {
   lookAs(person: Ids | undefined): void;
   /** Sets the person for whom programs compute, whatever a job says. Undefined: as the job says. */
   computeAs(person: Ids | undefined): void;
+  /**
+   * Sets who hears what programs say, where root was called by somebody else. Words of a program that they could not run to the
+   * same end are kept from them.
+   */
+  toldTo(listener: Ids): void;
   /** Adds paths that the trusted spec names. Below them root uses its own rights, as far as root alone controls the way. */
   grant(paths: readonly AbsPath[]): void;
   /** A reader with the rights of `ids`: they must be shown no more than they could read themselves. */
@@ -57,6 +62,7 @@ export function bordered(root: AbsPath): BorderedHost {
   const lookers = new Set<Looker>();
   let person: Ids | undefined;
   let computing: Ids | undefined;
+  let hearing: Ids | undefined;
   let facts: HostFacts | undefined;
 
   const lookerOf = (ids: Ids): Looker => {
@@ -188,22 +194,32 @@ export function bordered(root: AbsPath): BorderedHost {
   };
 
   /**
-   * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as
-   * `closed`.
+   * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as `closed`.
+   * If another one hears its answer, it is done with their rights, or as `nobody` with files that they can read too: so it
+   * says nothing that they could not read. Of any other job they hear no words of the program.
    */
   const computeFor = async (job: Job, onLine?: (line: string) => void): Promise<JobResult> => {
-    const as = computing ?? job.as;
-    if (as.uid === 0) return await compute(job, onLine);
-    const shut = job.from.find((path) => isRootsFile(path) && !isToldBy(as, path));
-    return shut === undefined ? await computeAs({ ...job, as }, onLine) : { status: 'closed', path: shut };
+    const worker = computing ?? job.as;
+    if (worker.uid === 0) return await compute(job, onLine);
+    const stranger = hearing?.uid === worker.uid ? undefined : hearing;
+    const as = job.isTold && computing === undefined && stranger !== undefined ? stranger : worker;
+    const shut = job.from.find(
+      (path) =>
+        (isRootsFile(path) && !isToldBy(as, path)) ||
+        (job.isTold && stranger !== undefined && !isToldBy(stranger, path)),
+    );
+    if (shut !== undefined) return { status: 'closed', path: shut };
+    const isHeard = stranger === undefined || job.isTold === true;
+    const result = await computeAs({ ...job, as }, isHeard ? onLine : undefined);
+    return isHeard || result.status !== 'failed' ? result : { status: 'failed', stderr: unheard(worker) };
   };
 
   /**
-   * True if the person's process returns the same bytes. It could claim anything, but it cannot produce bytes that it
+   * True if the process of `ids` returns the same bytes. It could claim anything, but it cannot produce bytes that it
    * does not know.
    */
   const isToldBy = (ids: Ids, path: AbsPath): boolean => {
-    const bytes = own.read(path);
+    const bytes = isRootsFile(path) ? own.read(path) : unlessDenied(() => reader.read(path));
     const told = unlessDenied(() => lookerOf(ids).read(path));
     return bytes === undefined ? told === undefined : told !== undefined && Buffer.compare(bytes, told) === 0;
   };
@@ -224,6 +240,9 @@ export function bordered(root: AbsPath): BorderedHost {
     computeAs: (ids: Ids | undefined) => {
       computing = ids;
     },
+    toldTo: (listener: Ids) => {
+      hearing = listener.uid === 0 ? undefined : listener;
+    },
     grant: (paths: readonly AbsPath[]) => {
       for (const path of paths) granted.add(path);
     },
@@ -231,6 +250,9 @@ export function bordered(root: AbsPath): BorderedHost {
     holder: closed.holder,
   });
 }
+
+const unheard = ({ uid }: Ids): string =>
+  `error: (withheld: a program of the user ${uid} said why, and only they and root may hear it)`;
 
 const isDenied = (thrown: unknown): boolean => isUnreadable(thrown) && thrown.why.startsWith(DENIED);
 
