@@ -30,10 +30,16 @@ beforeAll(async () => {
       write('/srv/moved.yaml', spec('path: /home/srid/moved, from: /srv/roots, owner: srid')),
       write('/home/srid/config/flake.nix', flake('import ./closed.nix')),
       write('/home/srid/config/closed.nix', `"${SECRET}"`, 600),
-      write('/home/srid/closed/flake.nix', flake(`"${SECRET}"`), 600),
+      write('/home/srid/own/flake.nix', flake(`"${SECRET}"`), 600),
       write('/home/kim/own/flake.nix', flake('"nothing"')),
       write('/srv/roots/flake.nix', flake('import ./closed.nix')),
       write('/srv/roots/closed.nix', `"${SECRET}"`, 600),
+      write('/srv/lock.yaml', spec('path: /home/srid/locked').replace('{}', '{ p: "path:/home/srid/closed" }')),
+      write('/home/srid/locked/flake.nix', '{ inputs.p.url = "path:/home/srid/closed"; outputs = _: { }; }'),
+      write('/home/srid/closed/flake.nix', `{ outputs = _: ${SECRET}; }`, 600),
+      write('/srv/public.yaml', spec('path: /srv/public').replace('{}', '{ p: "path:/srv/input" }')),
+      write('/srv/public/flake.nix', '{ inputs.p.url = "path:/srv/input"; outputs = _: { }; }'),
+      write('/srv/input/flake.nix', `{ outputs = _: ${SECRET}; }`),
       // A commit that srid cannot read: only what is planned is evaluated.
       'cd /srv/roots; git init -q; git add .; git -c user.name=a -c user.email=a@b commit -qm a; chmod 700 .git',
       'chmod 755 /home/srid; chown -R srid:users /home/srid; chown -R kim:kim /home/kim',
@@ -50,7 +56,7 @@ describe('of the tree of somebody else, which has a file that the caller could n
   const spec = ['--spec', '/srv/theirs.yaml'];
   const LOOKS: readonly (readonly string[])[] = [
     ['same', '.', 'path:/home/kim/own'],
-    ['same', 'path:/home/srid/closed', 'path:/home/kim/own'],
+    ['same', 'path:/home/srid/own', 'path:/home/kim/own'],
     ['check', '--evaluate', 'always', '-v'],
     ['plan', '--evaluate', 'always'],
     ['why', 'host.name', '--evaluate', 'always'],
@@ -81,6 +87,14 @@ describe('of the tree of somebody else, which has a file that the caller could n
       expectCode(await machine.sh(`echo '"${SECRET}"' > ${file}`), 0);
     }
   });
+});
+
+test('why a lock fails is told where nothing of it is closed', async () => {
+  const lock = async (spec: string, caller: string): Promise<string> =>
+    said(await reflake(['plan', '--spec', spec, '--evaluate', 'never'], caller));
+  for (const caller of ['srid', 'kim']) expect(await lock('/srv/public.yaml', caller)).toContain(SECRET);
+  expect(await lock('/srv/lock.yaml', 'srid')).toContain(SECRET);
+  expect(await lock('/srv/lock.yaml', 'kim')).not.toContain(SECRET);
 });
 
 test('a proof of a move gives its owner-to-be no file of root’s that only root can read', async () => {

@@ -196,7 +196,7 @@ export function bordered(root: AbsPath): BorderedHost {
   /**
    * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as `closed`.
    * If another one hears its answer, it is done with their rights, or as `nobody` with files that they can read too: so it
-   * says nothing that they could not read. Of any other job they hear no words of the program.
+   * says nothing that they could not read. Why any other job of somebody's failed they do not hear.
    */
   const computeFor = async (job: Job, onLine?: (line: string) => void): Promise<JobResult> => {
     const worker = computing ?? job.as;
@@ -209,7 +209,10 @@ export function bordered(root: AbsPath): BorderedHost {
         (job.isTold && stranger !== undefined && !isToldBy(stranger, path)),
     );
     if (shut !== undefined) return { status: 'closed', path: shut };
-    const isHeard = stranger === undefined || job.isTold === true;
+    const isHeard =
+      stranger === undefined ||
+      job.isTold === true ||
+      (computing !== undefined && job.from.every((path) => isToldBy(stranger, path)));
     const result = await computeAs({ ...job, as }, isHeard ? onLine : undefined);
     return isHeard || result.status !== 'failed' ? result : { status: 'failed', stderr: unheard(worker) };
   };
