@@ -35,7 +35,7 @@ export interface Job {
   readonly isKept?: true;
   /**
    * What the program answers is told in words: names, values, lines of files. Where root was called by somebody else than the
-   * person, it is asked with the rights of the caller, who hears the words.
+   * person, nobody (uid 65534) runs it, over files that the caller can read.
    */
   readonly isTold?: true;
   /** The person with whose rights, home and configuration the program runs; root drops to them. */

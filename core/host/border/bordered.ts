@@ -195,14 +195,14 @@ export function bordered(root: AbsPath): BorderedHost {
 
   /**
    * Does a job as the person. A file that only root may read never enters a directory of theirs: the job ends as `closed`.
-   * If another one hears its answer, it is done with their rights, or as `nobody` with files that they can read too: so it
-   * says nothing that they could not read. Why any other job of somebody's failed they do not hear.
+   * If another one hears its answer, nobody (uid 65534) does it, with files that they can read too: so it says nothing that they
+   * could not read, and they cannot change what it says. Why any other job of somebody's failed they do not hear.
    */
   const computeFor = async (job: Job, onLine?: (line: string) => void): Promise<JobResult> => {
     const worker = computing ?? job.as;
     if (worker.uid === 0) return await compute(job, onLine);
     const stranger = hearing?.uid === worker.uid ? undefined : hearing;
-    const as = job.isTold && computing === undefined && stranger !== undefined ? stranger : worker;
+    const as = job.isTold && computing === undefined && stranger !== undefined ? NOBODY : worker;
     const shut = job.from.find(
       (path) =>
         (isRootsFile(path) && !isToldBy(as, path)) ||
@@ -253,6 +253,9 @@ export function bordered(root: AbsPath): BorderedHost {
     holder: closed.holder,
   });
 }
+
+/** A number, in no group but its own: the name may be another user's on this machine. */
+const NOBODY: Ids = { name: '65534', uid: 65_534, gid: 65_534, home: '/var/empty' };
 
 const unheard = ({ uid }: Ids): string =>
   `error: (withheld: a program of the user ${uid} said why, and only they and root may hear it)`;
