@@ -108,6 +108,9 @@ export async function revisionWorld(
     as: person,
   });
   if (result.status === 'missing') return closed(`${result.tool} is not installed`);
+  // With --quiet git says nothing of a commit that is not there, so words tell of something else.
+  const words = result.status === 'failed' ? result.stderr.trim() : '';
+  if (words !== '') return closed(`git cannot be asked for "${revision}": ${words}`);
   const commit = result.status === 'done' ? result.stdout.trim() : '';
   if (!/^[0-9a-f]{40,64}$/.test(commit)) return closed(`git knows no commit "${revision}"`);
   const query = [`rev=${commit}`, ...(dir === top ? [] : [`dir=${encoded(relativeTo(dir, top))}`])].join('&');

@@ -37,7 +37,7 @@ export async function compute(job: Job, onLine?: (line: string) => void): Promis
 
 async function inScratch(job: Job, onLine?: (line: string) => void): Promise<JobResult> {
   if (isRoot() && job.as.uid !== 0) throw new Error(`the job of ${job.as.name} in the hands of root`);
-  const unfit = unfitSettings(job.argv[0], environmentFor(undefined));
+  const unfit = unfitSettings(job.argv, environmentFor(undefined));
   if (unfit !== undefined) return { status: 'failed', stderr: `error: ${unfit}` };
   const isStored = job.argv.some((word) => word.includes('{store}'));
   const cache = job.isKept || isStored ? cacheHome() : undefined;

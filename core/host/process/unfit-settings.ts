@@ -2,18 +2,19 @@
 // /dev/zero never ends. This file alone checks for that, with the rights of the process that will start them.
 
 import { readFileSync, type Stats, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { nixConfFiles } from '../../formats/nix-conf/files.ts';
 import { evaluateNixConf } from '../../formats/nix-conf/nix-conf.ts';
 import { MOST } from '../../limits.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Says in words the first settings file at which this program would hang; undefined if there is none. */
-export function unfitSettings(program: string, env: Environment): string | undefined {
+/** Says in words the first settings file at which the program of this command would hang; undefined if there is none. */
+export function unfitSettings([program = '', option, place]: readonly string[], env: Environment): string | undefined {
   const seen = reading();
   if (/^nix(-|$)/.test(program)) lookAtNix(env, seen);
   if (program === 'git') for (const path of gitConfigs(env)) seen.text(path);
+  if (program === 'git' && option === '-C' && place !== undefined) lookAtRepository(place, seen);
   return seen.unfit() === undefined ? undefined : `${seen.unfit()}: ${program} would wait there`;
 }
 
@@ -33,6 +34,15 @@ function lookAtNix(env: Environment, seen: Reading): void {
 /** The person's git settings (git-config(1), FILES). Files that they include are left to the time limit. */
 const gitConfigs = ({ HOME, XDG_CONFIG_HOME }: Environment): readonly string[] =>
   HOME === undefined ? [] : [`${XDG_CONFIG_HOME ?? `${HOME}/.config`}/git/config`, `${HOME}/.gitconfig`];
+
+/** Looks at what git reads of every repository that it is started in (gitrepository-layout(5)). `top`: the work tree. */
+function lookAtRepository(top: string, seen: Reading): void {
+  const link = /^gitdir: (.*)/.exec(seen.text(join(top, '.git')) ?? '')?.[1];
+  const own = resolve(top, link ?? '.git');
+  const common = resolve(own, seen.text(join(own, 'commondir'))?.trim() ?? '.');
+  for (const dir of new Set([own, common]))
+    for (const name of ['HEAD', 'config', 'config.worktree', 'packed-refs']) seen.text(join(dir, name));
+}
 
 interface Reading {
   /** Undefined if there is no such file, or if one was unfit. */
