@@ -86,7 +86,9 @@ export async function openOutputs(outputs: readonly Output[], screen: Screen, io
         reporter(ended);
         // node_exporter is another user, whatever the umask of a timer.
         const mode = format === 'prometheus' ? 0o644 : 0o666 & ~io.umask;
-        const written = files.write(file, pieces.join(''), { mode, fresh: false, owner: caller });
+        // Metrics name wishes and codes alone; every other report may quote the configuration.
+        const isPrivate = format !== 'prometheus';
+        const written = files.write(file, pieces.join(''), { mode, fresh: false, owner: caller, isPrivate });
         return written.ok ? [] : [unwritten(format, file, written.why)];
       }),
     close: onScreen,

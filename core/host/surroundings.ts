@@ -91,7 +91,7 @@ export function findSpec(
 /** Access to the files that a user names: reads one as text, or writes one whole; a failure says why. Paths are absolute. */
 export interface UserFiles {
   read(file: string): ReturnType<typeof readUserFile>;
-  write(file: string, text: string, how: Parameters<typeof writeUserFile>[2]): ReturnType<typeof writeUserFile>;
+  write(file: string, text: string, how: Written): ReturnType<typeof writeUserFile>;
   /** The file at the path itself; links are not followed. */
   waypoint(path: string): Waypoint;
 }
@@ -147,14 +147,22 @@ export function readUserFile(
   }
 }
 
+export interface Written {
+  readonly mode: number;
+  /** Fail if the file exists. */
+  readonly fresh: boolean;
+  readonly owner: Owner;
+  /** True: it may hold what only `owner` can read, whatever its mode. */
+  readonly isPrivate?: boolean;
+}
+
 /**
- * Writes a file that the user asked for, whole or not at all. Under sudo it gets the caller as its owner. `fresh`: fail
- * if the file exists.
+ * Writes a file that the user asked for, whole or not at all. Under sudo it gets the caller as its owner.
  */
 export function writeUserFile(
   file: string,
   text: string,
-  { mode, fresh, owner }: { mode: number; fresh: boolean; owner: Owner },
+  { mode, fresh, owner }: Written,
 ): { readonly ok: boolean; readonly why?: string } {
   const temp = `${dirname(file)}/.${basename(file).slice(0, 50)}.${randomBytes(6).toString('hex')}.tmp`;
   let isTemp = false;

@@ -107,3 +107,12 @@ test('a proof of a move gives its owner-to-be no file of root’s that only root
     expect(stdout).toBe('');
   }
 });
+
+test('a report of root’s own is written to no place that others can change', async () => {
+  const asRoot = (file: string): Promise<Ran> =>
+    machine.sh(`reflake check --spec /srv/moved.yaml --format json=${file}`);
+  const refused = await asRoot('/home/srid/report.json');
+  expect(said(refused)).toContain('the json report cannot be written to "/home/srid/report.json": it would hold what');
+  await asRoot('/srv/report.json');
+  expect((await machine.sh('ls /home/srid/report.json /srv/report.json')).stdout).toBe('/srv/report.json\n');
+});

@@ -51,7 +51,8 @@ export function borderedFiles(caller: Person, personOf: (uid: number) => Person)
       const one = caller.uid === 0 ? lookerAt(absolute(file)) : lookerOf(caller);
       if (one === undefined) return writeUserFile(file, text, how);
       // What only root may read would be theirs: of a private file of root's they get nothing.
-      if (how.owner.uid === 0 && (caller.uid !== 0 || (how.mode & 0o077) === 0)) return { ok: false, why: ROOTS_BYTES };
+      if (how.owner.uid === 0 && (caller.uid !== 0 || how.isPrivate || (how.mode & 0o077) === 0))
+        return { ok: false, why: ROOTS_BYTES };
       const { ok, why } = one.ask('writeFile', file, text, how) as Record<string, unknown>;
       return ok === true ? { ok } : { ok: false, why: typeof why === 'string' ? why : SENSELESS };
     },
