@@ -94,6 +94,7 @@ const RUN: Readonly<Record<CommandName, Run>> = {
   history: reading('history', async () => (await import('./commands/history.ts')).historyCommand),
   show: reading('show', async () => (await import('./commands/history.ts')).showCommand),
   recover: writing('recover'),
+  eject: reading('eject', async () => (await import('./commands/eject.ts')).ejectCommand),
   status: reading('status', async () => (await import('./commands/status.ts')).statusCommand),
   why: reading('why', async () => (await import('./commands/why.ts')).whyCommand),
   doctor: reading('doctor', async () => (await import('./commands/doctor.ts')).doctorCommand(NODE_NEEDED)),

@@ -354,6 +354,12 @@ export const COMMANDS = {
     ],
   },
   recover: { describe: 'undo what a crash left unfinished', options: { ...WAIT } },
+  eject: {
+    describe:
+      'say what reflake has left on this machine, and remove it; files of people stay, and nothing can be undone afterwards',
+    options: { ...YES, ...WAIT },
+    examples: [['sudo $0 eject', 'the history, the caches and scratch directories; it asks first']],
+  },
   status: {
     describe: 'one screen: where the configuration is, what holds, the last apply, what runs against the flake',
     options: { ...EVALUATE },

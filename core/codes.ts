@@ -629,6 +629,15 @@ export const CODES = {
     exit: 'stale',
     during: 'build',
   },
+  RF3033: {
+    title: 'what reflake has left is not removed',
+    page: '`reflake eject` removes nothing while an apply is unfinished, since only the journal tells how to undo it: run `reflake recover` first. Else the reason is named: another user, a link or a mounted file system in the place, a name in the state directory that is none of reflake’s. What is told as removed is gone; the command can be repeated.',
+  },
+  RF3034: {
+    title: 'nothing can be undone afterwards',
+    page: '`reflake eject` removes the history, from which `reflake rollback` undoes. The machine stays as it is. Undo first what is not to stay: `reflake rollback`, or `reflake rollback --to 0` back to the first machine.',
+    severity: 'warning',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

@@ -115,6 +115,26 @@ export interface Why {
   readonly rules: readonly { readonly code: Code; readonly title: string; readonly page: string }[];
 }
 
+/** Something that reflake has left on a machine. */
+export interface Left {
+  /**
+   * `state`: journal, history and index. `cache`: kept answers and the store for evaluations. `downloads`: of Nix, while planning.
+   * `scratch`: of a process that was killed. `set aside`, `kept beside`: somebody's files. `other`: not of reflake's making.
+   */
+  readonly what: 'state' | 'cache' | 'downloads' | 'scratch' | 'set aside' | 'kept beside' | 'other';
+  readonly path: AbsPath;
+  /** The name of the user whose rights remove it. */
+  readonly owner: string;
+  /** On the disk. */
+  readonly bytes: number;
+  /** Files, directories and links. */
+  readonly entries: number;
+  /** Of a state: the applies that could still be undone. */
+  readonly applies?: number;
+  /** Why it is not removed. */
+  readonly stays?: string;
+}
+
 /** What a program is doing at this moment, as far as it says. */
 export interface Doing {
   /** In its own words: `downloading 'https://…'`, `building 'nixos-system-…'`. */
@@ -163,6 +183,10 @@ export type Event =
       readonly reason: string;
       readonly until?: string;
     }
+  /** eject: before it asks. */
+  | ({ readonly type: 'left' } & Left)
+  /** eject: each thing as soon as it is gone. */
+  | ({ readonly type: 'removed' } & Pick<Left, 'what' | 'path' | 'owner' | 'bytes'>)
   /** doctor: each subject as soon as it was examined. */
   | ({ readonly type: 'examined' } & Examined)
   | ({ readonly type: 'status' } & MachineStatus)

@@ -378,6 +378,14 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "A report into a directory that is not there.",
     "says": "the sarif report cannot be written to \"/none/report.sarif\": ENOENT (name a file in a directory that you may write)"
   },
+  "RF3033": {
+    "about": "eject, and an apply was cut off.",
+    "says": "an apply was cut off, and only \"/var/lib/reflake\" tells how to undo it: nothing is removed (undo it first: reflake recover)"
+  },
+  "RF3034": {
+    "about": "eject, where an apply can be undone.",
+    "says": "one apply can be undone now, and not without the history (undo first what is not to stay: reflake rollback)"
+  },
   "RF4001": {
     "about": "Overrides of the spec are written as deep as it says them, each with its own leaf; a follows of the top level takes the place of a url.",
     "says": "nix is not installed, and flake.lock has to be written (install Nix, or copy a flake.lock that fits)"

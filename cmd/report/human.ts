@@ -1,7 +1,7 @@
 // The reporter for people: screens and rows on a terminal, one fact per line in a log.
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
-import type { Event, Examined, Reporter } from '../../core/event.ts';
+import type { Event, Examined, Left, Reporter } from '../../core/event.ts';
 import { isBlocked, isEmpty, problemsOf, tallyOf } from '../../core/finding.ts';
 import type { Edit, Outcome, Plan } from '../../core/model.ts';
 import { type Counts, tallyWords } from '../../core/verdict.ts';
@@ -10,7 +10,19 @@ import { comparedLog, comparedScreen } from './compared.ts';
 import { diagnosticLog, diagnosticScreen, diagnosticsScreen, type Sources, sortByPlace } from './diagnostic.ts';
 import { examinedCount, examinedLine, examinedRow } from './examined.ts';
 import { liveLine } from './live.ts';
-import { acknowledgedLines, applyRow, codeText, historyLine, hostRow, initialisedLine, surveyLines } from './others.ts';
+import {
+  acknowledgedLines,
+  applyRow,
+  codeText,
+  ejectedLine,
+  historyLine,
+  hostRow,
+  initialisedLine,
+  leftLine,
+  leftRow,
+  removedLine,
+  surveyLines,
+} from './others.ts';
 import { doneRow, editWords, endingScreen, failedRow, type RowKind, rowKind, rowWords } from './outcome.ts';
 import { driftLine, idLines, inSyncLine, knownLines, planLog, planScreen } from './plan.ts';
 import { proofLog, proofScreen } from './proof.ts';
@@ -48,6 +60,8 @@ export function humanReporter(options: Screen): Reporter {
   let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
   const undone: Edit[] = [];
   const examined: Examined[] = [];
+  const left: Left[] = [];
+  const removed: Extract<Event, { type: 'removed' }>[] = [];
 
   const out = (text: string): void => {
     live.clear();
@@ -171,10 +185,11 @@ export function humanReporter(options: Screen): Reporter {
     else err(ending);
   };
 
-  const ended = ({ outcome, verdicts, cancelled }: Extract<Event, { type: 'ended' }>): void => {
+  const ended = ({ outcome, verdicts, cancelled, exit }: Extract<Event, { type: 'ended' }>): void => {
     live.clear();
     if (cancelled && !quiet) err('Cancelled. Nothing was changed.');
     if (outcome !== undefined) finished(outcome, verdicts);
+    if (options.verb === 'eject' && !quiet && (exit === 0 || removed.length > 0)) out(ejectedLine(left, removed));
     if (examined.length > 0 && !quiet) out(`${tty.out ? '\n' : ''}${examinedCount(examined)}`);
     // Undecided wishes are told even with -q.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
@@ -229,6 +244,12 @@ export function humanReporter(options: Screen): Reporter {
         examined.push(event);
         if (quiet && event.state === 'good') return;
         return out((tty.out ? examinedRow : examinedLine)(event, looks.out));
+      case 'left':
+        left.push(event);
+        return quiet ? undefined : out((tty.out ? leftRow : leftLine)(event, looks.out));
+      case 'removed':
+        removed.push(event);
+        return quiet || tty.out ? undefined : out(removedLine(event, looks.out));
       case 'status':
         return out((tty.out ? statusScreen : statusLog)(event, looks.out));
       case 'why':

@@ -109,7 +109,7 @@ function amounts({ bytes, parts }: Doing): readonly string[] {
 }
 
 /** `1.2 MiB`. */
-function sizeOf(bytes: number): string {
+export function sizeOf(bytes: number): string {
   const unit = UNITS.findLastIndex((_, power) => bytes >= 1024 ** power);
   return unit <= 0 ? `${bytes} B` : `${(bytes / 1024 ** unit).toFixed(1)} ${UNITS[unit]}`;
 }

@@ -3,8 +3,10 @@
 import type { CodeExample, Event } from '../../core/event.ts';
 import type { Edit } from '../../core/model.ts';
 import { tallyWords } from '../../core/verdict.ts';
+import type { Theme } from './colour.ts';
 import { escapeLine } from './escape.ts';
-import { wrap } from './width.ts';
+import { sizeOf } from './live.ts';
+import { padEnd, wrap } from './width.ts';
 
 type Said<T extends Event['type']> = Extract<Event, { readonly type: T }>;
 
@@ -75,6 +77,45 @@ export function hostRow({ name, hostName, system, attribute, modules, verdicts }
   ];
   const facts = [names.join(' ').padEnd(20), system.padEnd(14), (modules ?? ['modules not said']).join(' ')];
   return `${escapeLine(facts.join('  '))}  ${tallyWords(verdicts)}`;
+}
+
+/** `  history    /var/lib/reflake  48.0 KiB in 31 files`. */
+export function leftRow(left: Said<'left'>, theme: Theme): string {
+  const { what, path, stays } = left;
+  const about = stays === undefined ? amountOf(left) : `stays: ${stays}`;
+  return `  ${padEnd(WHAT[what], 12)} ${padEnd(theme.show(path), 36)} ${theme.show(about)}`;
+}
+
+export function leftLine(left: Said<'left'>, theme: Theme): string {
+  const { what, path, owner, stays } = left;
+  return theme.show(
+    `left ${WHAT[what]} ${path} of ${owner}: ${stays === undefined ? amountOf(left) : `stays, ${stays}`}`,
+  );
+}
+
+const amountOf = ({ bytes, entries }: Pick<Said<'left'>, 'bytes' | 'entries'>): string =>
+  `${sizeOf(bytes)} in ${entries} ${entries === 1 ? 'file' : 'files'}`;
+
+const WHAT: Readonly<Record<Said<'left'>['what'], string>> = {
+  state: 'history',
+  cache: 'cache',
+  downloads: 'downloads',
+  scratch: 'scratch',
+  'set aside': 'set aside',
+  'kept beside': 'kept beside',
+  other: 'not ours',
+};
+
+export const removedLine = ({ what, path, bytes }: Said<'removed'>, theme: Theme): string =>
+  theme.show(`removed ${WHAT[what]} ${path} (${sizeOf(bytes)})`);
+
+/** The last line of eject. */
+export function ejectedLine(left: readonly Pick<Said<'left'>, 'stays'>[], removed: readonly Said<'removed'>[]): string {
+  const stays = left.filter((one) => one.stays !== undefined).length;
+  const but = stays === 0 ? '' : ` ${stays === 1 ? 'One thing stays' : `${stays} things stay`}, as told above.`;
+  if (removed.length === 0) return `Nothing is left that reflake would remove.${but}`;
+  const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
+  return `Removed: ${sizeOf(bytes)} in ${removed.length} ${removed.length === 1 ? 'place' : 'places'}.${but}`;
 }
 
 /** A line of a list, or a page. */

@@ -131,6 +131,9 @@ function mustBeState(dir: string): void {
     refuse('"lock" says something else than who holds it');
 }
 
+/** The name of the directory with trees that were in the way. */
+const ASIDE = 'set-aside';
+
 /** The names that journal, history, index and mutex have in a state directory. */
 const OURS: ReadonlySet<string> = new Set([
   'lock',
@@ -139,7 +142,7 @@ const OURS: ReadonlySet<string> = new Set([
   'history',
   'index',
   'index.tmp',
-  'set-aside',
+  ASIDE,
   REMOVED,
 ]);
 
@@ -201,6 +204,48 @@ function removeUnused(dir: string, made: readonly string[]): void {
   } catch {
     // Somebody put something into the directory: it stays.
   }
+}
+
+/** What is in a state directory, by whose it is. All empty: there is no such directory. */
+export interface StateNames {
+  /** What reflake needs no more once nothing is to be undone. */
+  readonly removable: readonly string[];
+  /** The trees that were set aside, which are somebody's configuration. */
+  readonly aside: readonly string[];
+  readonly foreign: readonly string[];
+}
+
+export function stateNames(dir: string): StateNames {
+  const names = missingIs([], () => readdirSync(dir));
+  return {
+    removable: names.filter((name) => OURS.has(name) && name !== ASIDE),
+    aside: names.includes(ASIDE) ? missingIs([], () => readdirSync(`${dir}/${ASIDE}`)) : [],
+    foreign: names.filter((name) => !OURS.has(name)),
+  };
+}
+
+/** True where a crash left what `recover` has to undo or to sweep. */
+export function hasOpenEnds(dir: string): boolean {
+  const namesOf = (name: string): readonly string[] =>
+    lstatSync(`${dir}/${name}`, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(`${dir}/${name}`) : [];
+  return (
+    ['journal', 'journal.new'].some((name) => namesOf(name).length > 0) ||
+    namesOf('history').some((number) => namesOf(`history/${number}`).includes('unswept'))
+  );
+}
+
+/**
+ * Removes the history and all else of ours, but not what was set aside; and the directory, if nothing else is in it. Needs the
+ * mutex, whose file goes last: a process that waits for it starts over. May be cut off at any time, and repeated.
+ */
+export function removeState(dir: string): void {
+  const store = diskStore(dir);
+  const { removable, aside } = stateNames(dir);
+  for (const name of removable.filter((name) => name !== 'lock' && name !== REMOVED)) store.remove(name);
+  store.tidy();
+  if (aside.length === 0) missingIs(undefined, () => rmdirSync(`${dir}/${ASIDE}`));
+  missingIs(undefined, () => unlinkSync(`${dir}/lock`));
+  if (readdirSync(dir).length === 0) rmdirSync(dir);
 }
 
 /**

@@ -24,6 +24,9 @@ export interface StateStore {
   size(name: string): number;
 }
 
+/** The records alone. */
+export type StateReader = Pick<StateStore, 'read' | 'list'>;
+
 export interface Mutex {
   /**
    * Descriptors for a child: it keeps the mutex after our death. A process that it leaves behind loses the mutex when

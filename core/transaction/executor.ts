@@ -4,7 +4,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure, interrupted, lastLines, stoppedBy } from '../machine/failure.ts';
 import { type Blobs, type Host, isStale, type Work } from '../machine/host.ts';
-import type { StateStore } from '../machine/state-store.ts';
+import type { StateReader, StateStore } from '../machine/state-store.ts';
 import type { Activate, Kept, Outcome, Reading } from '../model.ts';
 import type { AbsPath } from '../path.ts';
 import { hindrancesTo } from '../plan/hindrances.ts';
@@ -185,7 +185,7 @@ function damaged(store: StateStore, what: string): Outcome {
 /** The number that the next apply gets. */
 const nextApply = (store: StateStore): number => Math.max(0, ...applies(store)) + 1;
 
-export const applies = (store: StateStore): readonly number[] =>
+export const applies = (store: StateReader): readonly number[] =>
   store
     .list('history')
     .map(Number)

@@ -3,7 +3,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import { failure } from '../machine/failure.ts';
 import type { Blobs } from '../machine/host.ts';
-import type { StateStore } from '../machine/state-store.ts';
+import type { StateReader } from '../machine/state-store.ts';
 import { undoneBy } from './apply-index.ts';
 import { applies } from './executor.ts';
 import { type Loaded, load } from './journal.ts';
@@ -23,7 +23,7 @@ export type Past =
   | { readonly ok: false; readonly problem: Diagnostic };
 
 /** All of them, the oldest first. */
-export function past(store: StateStore): Past {
+export function past(store: StateReader): Past {
   const found: Omit<RecordedApply, 'undone'>[] = [];
   for (const number of applies(store)) {
     const loaded = loadOrSay(store, `history/${number}`);
@@ -39,7 +39,7 @@ export function past(store: StateStore): Past {
   return { ok: true, applies: found.map((one) => ({ ...one, undone: undone.has(one.number) })) };
 }
 
-function loadOrSay(store: StateStore, name: string): Loaded {
+function loadOrSay(store: StateReader, name: string): Loaded {
   try {
     return load(store, name);
   } catch (thrown) {

@@ -3,7 +3,7 @@
 
 import { digestOf } from '../canonical.ts';
 import type { Blobs } from '../machine/host.ts';
-import type { StateStore } from '../machine/state-store.ts';
+import type { StateReader, StateStore } from '../machine/state-store.ts';
 import type { Digest } from '../model.ts';
 import { type Transaction, textOf, transactionIn } from './model.ts';
 
@@ -50,7 +50,7 @@ type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loade
 export const forget = (store: StateStore): void => store.remove('journal.new');
 
 /** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
-export function load(store: StateStore, name: string): Loaded {
+export function load(store: StateReader, name: string): Loaded {
   const record = store.read(`${name}/begin`);
   if (record === undefined) {
     return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
@@ -105,7 +105,7 @@ function known(store: StateStore): Progress {
   return progress;
 }
 
-function progressOf(store: StateStore): Progress | undefined {
+function progressOf(store: StateReader): Progress | undefined {
   const record = store.read('journal/progress');
   const opened = record && unseal(record);
   return opened?.ok ? (JSON.parse(opened.text) as Progress) : undefined;

@@ -42,7 +42,7 @@ function reflake(...words: readonly string[]): { readonly code: number | null; r
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
   for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
-  expect(lines[0]).toEqual({ type: 'version', format: '2.3' });
+  expect(lines[0]).toEqual({ type: 'version', format: '2.4' });
   expect(lines.at(-1)).toMatchObject({ type: 'ended', exit: ran.status });
   expect(lines.filter(({ type }) => type === 'ended')).toHaveLength(1);
   return { code: ran.status, lines };
@@ -74,6 +74,7 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['man', 'plan'], 0, ['version', 'text', 'ended']],
   [['man', 'pln'], 64, ['version', 'ended']],
   [['doctor'], 0, ['version', 'examined', 'ended']],
+  [['eject', '--state', 'none'], 0, ['version', 'ended']],
   [['history'], 0, ['version', 'history', 'ended']],
   [['show'], 64, ['version', 'diagnostic', 'ended']],
   [['recover'], 0, ['version', 'ended']],
@@ -181,4 +182,13 @@ test('a rollback reads each record of the history once', () => {
   );
   expect(opened.length).toBeGreaterThan(1);
   expect(opened.filter((name, at) => opened.indexOf(name) !== at)).toEqual([]);
+});
+
+test('eject tells what is left, and what is gone', () => {
+  const asked = reflake('eject');
+  expect([asked.code, typesOf(asked)]).toEqual([64, ['version', 'left', 'diagnostic', 'ended']]);
+  const ejected = reflake('eject', '--yes');
+  expect([ejected.code, typesOf(ejected)]).toEqual([0, ['version', 'left', 'diagnostic', 'removed', 'ended']]);
+  const none = reflake('eject');
+  expect([none.code, typesOf(none)]).toEqual([0, ['version', 'ended']]);
 });

@@ -101,6 +101,12 @@ export const PROVOKED: readonly Provoked[] = [
   },
   { code: 'RF3029', about: 'A rollback shows what it brings back.', run: `${APPLIED}; $reflake rollback` },
   {
+    code: 'RF3033',
+    about: 'eject, and an apply was cut off.',
+    run: 'mkdir -p var/lib/reflake/journal; : > var/lib/reflake/journal/begin; $reflake eject',
+  },
+  { code: 'RF3034', about: 'eject, where an apply can be undone.', run: `${APPLIED}; $reflake eject` },
+  {
     code: 'RF3030',
     about: 'A report into a directory that is not there.',
     run: `$reflake check ${SKIP} --format sarif=none/report.sarif`,

@@ -8,7 +8,7 @@ import { jsonLine } from '../escape.ts';
 import type { About, Screen } from '../screen.ts';
 
 /** Of the lines: minor is additive, major is breaking. */
-const EVENT_FORMAT = '2.3';
+const EVENT_FORMAT = '2.4';
 
 /** Between two tellings of how far a step is. */
 const PROGRESS_MS = 1000;

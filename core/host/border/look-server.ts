@@ -8,6 +8,7 @@ import { type AbsPath, absolute } from '../../path.ts';
 import { places } from '../disk/disk-paths.ts';
 import { look } from '../disk/look.ts';
 import { waypoint } from '../disk/way.ts';
+import { leftOfUser, removeLeftOfUser } from '../left.ts';
 import { readUserFile, writeUserFile } from '../surroundings.ts';
 import { heldLook } from '../work/held-look.ts';
 import { type Answer, frame, listingOf, type Request } from './wire.ts';
@@ -83,6 +84,10 @@ function answers(): (request: Request) => Answer {
         return value(readUserFile(String(first)));
       case 'writeFile':
         return value(writeUserFile(String(first), String(second), third as Parameters<typeof writeUserFile>[2]));
+      case 'left':
+        return value(leftOfUser());
+      case 'removeLeft':
+        return value(removeLeftOfUser((first as readonly string[]).map(absolute), String(second)));
     }
   };
   return (request) => {

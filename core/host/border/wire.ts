@@ -25,7 +25,9 @@ export type Op =
   | 'forget'
   | 'waypoint'
   | 'readFile'
-  | 'writeFile';
+  | 'writeFile'
+  | 'left'
+  | 'removeLeft';
 
 /** `problem`: an error of the other side, as data. */
 export type Answer =

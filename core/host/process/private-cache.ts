@@ -2,6 +2,7 @@
 // answers that depend on nothing but the question.
 
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { digestOf } from '../../canonical.ts';
 import type { Job, ScratchFile } from '../../machine/job.ts';
 import type { Digest } from '../../model.ts';
@@ -13,12 +14,16 @@ import { find, quietly, searchPath } from './trusted.ts';
  * home to write to, or if others could look into the directory.
  */
 export function cacheHome(): string | undefined {
-  const { HOME } = environmentFor(undefined);
-  if (HOME === undefined || !HOME.startsWith('/')) return undefined;
-  const cache = `${HOME}/.cache`;
-  const ours = `${cache}/reflake`;
-  for (const dir of [cache, ours]) quietly(() => mkdirSync(dir, 0o700));
+  const ours = cachePlace();
+  if (ours === undefined) return undefined;
+  for (const dir of [dirname(ours), ours]) quietly(() => mkdirSync(dir, 0o700));
   return isPrivate(ours) ? ours : undefined;
+}
+
+/** The place alone. Undefined: the user of this process has no home. */
+export function cachePlace(): string | undefined {
+  const { HOME } = environmentFor(undefined);
+  return HOME?.startsWith('/') ? `${HOME}/.cache/reflake` : undefined;
 }
 
 /** True of a directory (not a link to one) that nobody else can enter. */

@@ -124,13 +124,16 @@ function* gather(work: string, path: string): Generator<ScratchFile> {
   for (const name of readdirSync(at).sort()) yield* gather(work, `${path}/${name}`);
 }
 
+/** Where Nix keeps downloads between two plans of this user. */
+export const downloadsPlace = (): string => `${temporaryDirectory()}/reflake-cache-${process.geteuid?.() ?? 0}`;
+
 /**
  * The directory in which Nix keeps downloads between two plans. It is not in the person's home, because planning leaves
  * the machine unchanged. If others can enter it, we use the scratch directory instead.
  */
 function cacheDir(scratch: string): string {
   const uid = process.geteuid?.() ?? 0;
-  const cache = `${temporaryDirectory()}/reflake-cache-${uid}`;
+  const cache = downloadsPlace();
   try {
     mkdirSync(cache, 0o700);
   } catch (thrown) {

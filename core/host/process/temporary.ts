@@ -20,16 +20,21 @@ const NAME = /^reflake-(\d+)-(\d+)-(\d+)-[A-Za-z0-9]{6}$/;
 
 /** Errors are ignored: what can't be looked at or removed does no harm, and the next run tries again. */
 function sweep(place: string): void {
-  for (const name of quietly(() => readdirSync(place)) ?? []) {
+  for (const path of leftOver(place)) quietly(() => rmSync(path, { recursive: true, force: true }));
+}
+
+/** Those of this user whose process is dead. */
+export function leftOver(place: string): readonly string[] {
+  return (quietly(() => readdirSync(place)) ?? []).flatMap((name) => {
     const [, where, pid, start] = NAME.exec(name) ?? [];
-    if (where === undefined || pid === undefined || start === undefined) continue;
+    if (where === undefined || pid === undefined || start === undefined) return [];
     const path = `${place}/${name}`;
     const stat = quietly(() => lstatSync(path));
-    if (stat === undefined || !stat.isDirectory() || stat.uid !== process.geteuid?.()) continue;
+    if (stat === undefined || !stat.isDirectory() || stat.uid !== process.geteuid?.()) return [];
     // The process is in another pid namespace, so we cannot ask whether it lives; no run takes a day.
     const isDead = where === namespace() ? startOf(pid) !== start : Date.now() - stat.mtimeMs > DAY;
-    if (isDead) quietly(() => rmSync(path, { recursive: true, force: true }));
-  }
+    return isDead ? [path] : [];
+  });
 }
 
 const DAY = 86_400_000;

@@ -393,7 +393,7 @@ describe('for programs', () => {
 
   test('every line is an event of the published schema, the first the version', () => {
     const lines = linesOf(everything);
-    expect(lines[0]).toEqual({ type: 'version', format: '2.3' });
+    expect(lines[0]).toEqual({ type: 'version', format: '2.4' });
     expect(lines).toHaveLength(everything.length + 1);
     for (const line of lines) expect([line, isEvent(line), isEvent.errors]).toEqual([line, true, null]);
     expect(isEvent({ type: 'planned', plan: { id: 'x' } })).toBe(false);
