@@ -69,11 +69,6 @@ export const CODES = {
     page: 'A `follows` must name an input of this spec, or a path below one (a/b).',
     exit: 'spec',
   },
-  RF1010: {
-    title: 'not supported yet',
-    page: 'This wish is part of the contract and is not built yet. Nothing was done.',
-    exit: 'spec',
-  },
   RF1011: {
     title: 'the spec may be somebody else’s word',
     page: 'Root does what a spec says, so a spec that root reads must be root’s or the caller’s (under sudo: who called), and nobody else may be able to write it: neither the file, nor a directory on the way to it, nor a link. Group-writable counts as writable, unless the group is root’s or nixbld. The same holds for a saved plan, unless --expect names its whole id. Copy it to a place of yours, take the rights of others away (chmod go-w), or say whose word it is: --trust-spec-of USER.',
@@ -439,6 +434,31 @@ export const CODES = {
     page: 'lock.maxAge judges by the date of a locked input, and this one has none: a nixpkgs that was taken from the channel of the machine without a download is dated only once Nix fetches a newer one. Until then its age is undecided; `nix flake update nixpkgs` decides it, with the network.',
     verdict: 'undecided',
   },
+  RF2079: {
+    title: 'places of channels that only root can see',
+    page: '`channels: retire` wishes that neither root nor the owner of the configuration follows a channel. What root follows only root can read; run the command with sudo. Undecided until then.',
+    verdict: 'undecided',
+  },
+  RF2080: {
+    title: 'a channel that reflake does not retire',
+    page: 'A list or a profile of channels is not what nix-channel makes: a link, a directory, a file with several names. Another tool may make it anew (home-manager, a repository of dot files). Remove it where it is made.',
+    verdict: 'blocked',
+  },
+  RF2081: {
+    title: 'another user follows a channel',
+    page: '`channels: retire` is about root and the owner of the configuration. What other users of the machine follow is told, and stays: it is theirs. Where nobody but they can look, that is told. Only advice.',
+    severity: 'note',
+  },
+  RF2082: {
+    title: 'NIX_PATH leads into a channel',
+    page: 'nix-shell, nix-env and `<nixpkgs>` find nothing once the channel is retired. The running system or the session gives this NIX_PATH, which changes with the next system and the next login; or nix.nixPath in the configuration names it, which is shown with its place. Only advice: no file of the session is edited.',
+    severity: 'note',
+  },
+  RF2083: {
+    title: 'command-not-found reads from the channel',
+    page: 'Its list of programs (programs.sqlite) is part of a channel’s tarball, and goes with it; a nixpkgs from github: has none. Turn it off, or name the file of an input that is a channel’s tarball. Only advice.',
+    severity: 'note',
+  },
   RF2033: {
     title: 'only a build tells',
     page: '`activate: build` wishes that the system builds. Nothing has changed, so nothing is built again, and whether it still builds is not known: `nix build` tells.',
@@ -493,6 +513,11 @@ export const CODES = {
   RF2110: {
     title: 'another system is active',
     page: 'The machine does not run, or does not boot, what its flake builds. The plan builds and activates it.',
+    verdict: 'differs',
+  },
+  RF2111: {
+    title: 'a channel is left',
+    page: '`channels: retire` wishes that neither root nor the owner of the configuration follows a channel. The plan empties their lists, as `nix-channel --remove` does (NixOS writes a list that is missing anew, and leaves an empty one), and removes the links to what was unpacked. Each is shown with what it was, the history records it, and `reflake rollback` puts it back. The trees themselves stay in the store until garbage is collected; after that a rollback brings the lists back, and `nix-channel --update` fetches what they name.',
     verdict: 'differs',
   },
   RF3001: {

@@ -2,6 +2,7 @@
 
 import type { AnyProvider } from '../core/plan/provider.ts';
 import { activation } from './activation.ts';
+import { channels } from './channels.ts';
 import { configuration } from './configuration/index.ts';
 import { flake } from './flake/index.ts';
 import { git } from './git/index.ts';
@@ -24,5 +25,6 @@ export const PROVIDERS: readonly AnyProvider[] = [
   lock,
   git,
   ownership,
+  channels,
   activation,
 ];

@@ -29,7 +29,7 @@ export type MachineWish = {
  */
 export type Features = string[];
 /**
- * `keep`: channels are not looked at. `retire`: no channel of root or of a user, and no stale NIX_PATH, is left.
+ * `keep`: channels are not looked at. `retire`: neither root nor the owner of the configuration follows a channel; a NIX_PATH that leads into one is told.
  */
 export type Channels = 'keep' | 'retire';
 /**

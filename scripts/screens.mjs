@@ -61,6 +61,7 @@ const SCREENS = [
     answers: ['no'],
   },
   { name: 'rollback-all', title: 'All the way back', run: 'sudo reflake rollback --to 0', answers: ['yes'] },
+  { name: 'eject', title: 'What reflake has left', run: 'sudo reflake eject', answers: ['yes'] },
   { name: 'explain', title: 'The page of a code', run: 'reflake explain RF2003' },
   { name: 'typo', title: 'A word that another tool knows', run: 'reflake undo' },
   { name: 'help', title: 'Help', run: 'reflake help rollback' },

@@ -48,10 +48,6 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  nixpkgs: github:NixOS/nixpkgs/nixos-26.05\n  home-manager: { url: github:nix-community/home-manager, follows: { nixpkgs: nixpkg } }\n",
     "says": "reflake.yaml:5:79: follows names no input: \"nixpkg\" (did you mean \"nixpkgs\"?)"
   },
-  "RF1010": {
-    "about": "A wish that a later version will know.",
-    "says": "spec.json:1:235: \"channels: retire\" is not supported yet (write channels: keep)"
-  },
   "RF1013": {
     "about": "a spec that says",
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  a: { url: \"github:a/b\", follows: { b: c }, inputs: { b: { follows: c } } }\n  c: github:c/d\n",
@@ -294,6 +290,22 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "A release that was taken from the channel of the machine has no date until it is updated.",
     "says": "input \"nixpkgs\" has no date in the lock until it is updated for the first time (update it once, with the network: nix flake update)"
   },
+  "RF2080": {
+    "about": "A list that another tool makes, and a profile that is no link, are told and stay.",
+    "says": "root still has a channel unpacked, and \"/nix/var/nix/profiles/per-user/root/channels\" is no link, which is what nix-channel makes (remove it where it is made, or by hand)"
+  },
+  "RF2081": {
+    "about": "Another user follows channels, which is theirs to decide.",
+    "says": "kim still follows a channel (\"/home/kim/.nix-channels\": nixos https://nixos.org/channels/nixos-unstable), and that is theirs to decide (as kim: nix-channel --list, and nix-channel --remove NAME)"
+  },
+  "RF2082": {
+    "about": "Only the session has a NIX_PATH that leads into a channel.",
+    "says": "NIX_PATH of this session leads into a channel: /home/srid/.nix-defexpr/channels (log in anew)"
+  },
+  "RF2083": {
+    "about": "The list of programs goes with the channel.",
+    "says": "command-not-found reads \"/nix/var/nix/profiles/per-user/root/channels/nixos/programs.sqlite\", which goes with the channel"
+  },
   "RF2101": {
     "about": "Directories on the way are made, for the owner of the one above.",
     "says": "the configuration (3 entries) is still at \"/etc/nixos\""
@@ -329,6 +341,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2109": {
     "about": "Paths of root that their new owner can read already, a link and a read-only file among them.",
     "says": "its owner can not read and write \"configuration.nix\""
+  },
+  "RF2111": {
+    "about": "A module turns command-not-found off: nothing is told of it.",
+    "says": "root still follows a channel"
   },
   "RF3001": {
     "about": "The configuration was edited after the plan was saved.",

@@ -15,7 +15,8 @@ import type { Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
 import { type Answered, problemWith } from '../../core/survey/answers.ts';
 import { type FlakeAt, flakeAt } from '../../core/survey/flakes.ts';
-import { specText } from '../../core/survey/spec-text.ts';
+import { CHANNELS } from '../../core/survey/nixpkgs.ts';
+import { type LeftOut, specText } from '../../core/survey/spec-text.ts';
 import { homeOf, type Survey, survey } from '../../core/survey/survey.ts';
 import type { InitOptions } from '../init/proposal.ts';
 import { proposeSpec } from '../init/propose.ts';
@@ -78,7 +79,7 @@ export async function initCommand(options: InitOptions, io: Io, reporting: Repor
     return { exit: EXIT.error };
   }
   const { spec, leftOut, firstPlan, findings } = settled;
-  const text = specText(file, spec, leftOut);
+  const text = specText(file, spec, [...leftOut, ...channelsOffered(host)]);
   if (asks) {
     io.err(`\n${text}\n`);
     const isWanted = await askYes(io, `Write this to ${file}?`);
@@ -109,6 +110,12 @@ export async function initCommand(options: InitOptions, io: Io, reporting: Repor
   });
   return { exit: EXIT.ok };
 }
+
+/** A wish that nobody is asked about: a channel goes when its owner says so. */
+const channelsOffered = (host: Reader): readonly LeftOut[] =>
+  unlessUnreadable(() => host.stat(CHANNELS).type !== 'absent') === true
+    ? [{ wish: 'channels: retire', because: 'root follows a channel; a flake needs none' }]
+    : [];
 
 /** Of a channel that only root can read about, no more is told than the branch of nixpkgs that it is: its url may hold a token. */
 function withoutRootsUrl(found: Survey, mayRead: MayRead): Survey {

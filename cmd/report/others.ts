@@ -79,7 +79,7 @@ export function hostRow({ name, hostName, system, attribute, modules, verdicts }
   return `${escapeLine(facts.join('  '))}  ${tallyWords(verdicts)}`;
 }
 
-/** `  history    /var/lib/reflake  48.0 KiB in 31 files`. */
+/** `  history    /var/lib/reflake  48.0 KiB in 31 entries`. */
 export function leftRow(left: Said<'left'>, theme: Theme): string {
   const { what, path, stays } = left;
   const about = stays === undefined ? amountOf(left) : `stays: ${stays}`;
@@ -94,7 +94,7 @@ export function leftLine(left: Said<'left'>, theme: Theme): string {
 }
 
 const amountOf = ({ bytes, entries }: Pick<Said<'left'>, 'bytes' | 'entries'>): string =>
-  `${sizeOf(bytes)} in ${entries} ${entries === 1 ? 'file' : 'files'}`;
+  `${sizeOf(bytes)} in ${entries} ${entries === 1 ? 'entry' : 'entries'}`;
 
 const WHAT: Readonly<Record<Said<'left'>['what'], string>> = {
   state: 'history',

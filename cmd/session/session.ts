@@ -151,7 +151,8 @@ export async function sessionOf(
   const ends = options.eol === undefined ? undefined : await endsIn(options.eol, io.cwd, await filesFor(caller));
   if (ends?.ok === false) return say(ends.diagnostics, { file: options.eol!, text: ends.text }, reporting);
   const about = { hosts, key: view.key, isMachine, ...(ends && { ends: ends.table }) };
-  const run = { caller, person, offline: options.offline, isRunning, now, recorded, allow, ...about };
+  const nixPath = isRunning ? io.env.NIX_PATH : undefined;
+  const run = { caller, person, nixPath, offline: options.offline, isRunning, now, recorded, allow, ...about };
   const { isSelected, spec: selected } = selectionOf(options, here(view.spec), providers, hosts.gone);
   const resolved = resolve(selected, place.host, run);
   const sources = { file, text, locate: spec.locate };

@@ -30,10 +30,10 @@ export function channels(reader: Reader, hasFlake: boolean): Observation {
 /** `value`: of NIX_PATH. A relative entry is none of the machine's. */
 export function nixPath(reader: Reader, value: string | undefined): Observation {
   if (value === undefined || value === '') return { state: 'good', saw: 'not set' };
-  const gone = entriesOf(value)
+  const gone = nixPathEntries(value)
     .map((entry) => entry.replace(/^[^=]*=/, ''))
     .filter((place) => place.startsWith('/') && !isThere(reader, place));
-  if (gone.length === 0) return { state: 'good', saw: entriesOf(value).join(', ') };
+  if (gone.length === 0) return { state: 'good', saw: nixPathEntries(value).join(', ') };
   return {
     state: 'doubtful',
     saw: `it names what is not there: ${gone.join(', ')}`,
@@ -42,7 +42,7 @@ export function nixPath(reader: Reader, value: string | undefined): Observation 
 }
 
 /** A colon parts entries, but not the scheme of a url from its rest. */
-function entriesOf(value: string): readonly string[] {
+export function nixPathEntries(value: string): readonly string[] {
   const entries: string[] = [];
   for (const part of value.split(':')) {
     const before = entries.at(-1);

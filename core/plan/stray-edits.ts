@@ -24,9 +24,13 @@ export function strayEdit(
   return edits.find((edit) => !(edit.op !== 'put' || isSound(edit)) || !isAllowed(edit));
 }
 
-/** True unless the edit removes, turns one kind into another, makes a link or gives set-id rights, which no plan does. */
+/**
+ * True unless the edit removes what is no link, turns one kind into another, makes a link or gives set-id rights, which no plan
+ * does.
+ */
 function isSound({ before, after }: Put): boolean {
-  if (after.type === 'absent' || (before.type !== 'absent' && before.type !== after.type)) return false;
+  if (after.type === 'absent') return before.type === 'link';
+  if (before.type !== 'absent' && before.type !== after.type) return false;
   if (after.type === 'link') return before.type === 'link' && before.target === after.target;
   const had = before.type === after.type && sameOwner(before.owner, after.owner) ? before.mode : 0;
   return after.type === 'dir' || (after.mode & 0o6000 & ~had) === 0;

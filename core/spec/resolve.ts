@@ -45,6 +45,9 @@ export interface Wishes {
   readonly ends: SupportTable;
   readonly git: boolean;
   readonly activate?: ActivationMode;
+  readonly retiresChannels: boolean;
+  /** NIX_PATH of the session; undefined: there is none, or it is not the machine's. */
+  readonly nixPath?: string;
   readonly proof: Required<Spec>['proof'];
   /** Wishes that are acknowledged not to hold, by `keyOf`: nobody edits for them. */
   readonly leftAlone: ReadonlySet<JsonPointer>;
@@ -81,6 +84,8 @@ export interface Run {
   readonly offline: boolean;
   readonly now: number;
   readonly isRunning: boolean;
+  /** NIX_PATH of whoever runs this on the machine. */
+  readonly nixPath?: string | undefined;
   /** When releases of NixOS end. Default: the dates that are built in. */
   readonly ends?: SupportTable;
 }
@@ -111,7 +116,6 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
   const from = left?.path;
   if (place.stray) problems.push({ ...strayLink(place.stray, names), pointer: '/config/path' });
   if (left?.stray) problems.push({ ...strayLink(left.stray, names), pointer: '/config/from' });
-  problems.push(...notYet(spec));
   if (problems.length > 0) return { ok: false, diagnostics: problems };
   return {
     ok: true,
@@ -137,6 +141,8 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       lock: lockPolicyOf(spec.lock ?? {}),
       ends: run.ends ?? BUILT_IN,
       git: spec.git === 'track',
+      retiresChannels: spec.channels === 'retire',
+      ...(run.nixPath !== undefined && { nixPath: run.nixPath }),
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),
       proof: spec.proof ?? 'offered',
       leftAlone: new Set(),
@@ -272,18 +278,4 @@ const oddHome = ({ name, home }: Person): Diagnostic => ({
 function nameless(uid: string, group: string | undefined, names: People): Person | undefined {
   const gid = group === undefined ? undefined : names.groupId(group);
   return isId(uid) && gid !== undefined ? { name: uid, uid: Number(uid), gid, home: '/' } : undefined;
-}
-
-/** Refuses wishes that only a later version grants, instead of passing them over. */
-function notYet(spec: Spec): readonly Diagnostic[] {
-  if (spec.channels !== 'retire') return [];
-  return [
-    {
-      severity: 'error',
-      code: 'RF1010',
-      summary: '"channels: retire" is not supported yet',
-      hint: 'write channels: keep',
-      pointer: '/channels',
-    },
-  ];
 }

@@ -101,7 +101,6 @@ describe('a machine that reflake has never seen', () => {
       /reflake\.yaml:\d+:\d+: error: .*RF2003/,
     ],
     ['a path above it', 's|path: ~/nixos-config|path: /etc|', 1, /one lies in the other.*RF2003/],
-    ['a wish of a later version', '$ a channels: retire', 65, /reflake\.yaml:\d+:\d+: error: .*RF1010/],
   ];
   test.each(SPECS)('%s', async (_what, by, exit, ...says) => {
     await root(`sed -i '${by}' /home/srid/reflake.yaml`);

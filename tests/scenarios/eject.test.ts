@@ -70,8 +70,8 @@ test('under sudo all of it is told, asked about and removed; the machine stays a
 
   const ran = await asRoot('eject', '--yes');
   expectCode(ran, 0);
-  expect(ran.stdout).toMatch(/^left history \/var\/lib\/reflake of root: \d+\.\d KiB in \d+ files$/m);
-  expect(ran.stdout).toMatch(/^left cache \/home\/srid\/\.cache\/reflake of srid: .* in \d+ files$/m);
+  expect(ran.stdout).toMatch(/^left history \/var\/lib\/reflake of root: \d+\.\d KiB in \d+ entries$/m);
+  expect(ran.stdout).toMatch(/^left cache \/home\/srid\/\.cache\/reflake of srid: .* in \d+ entries$/m);
   expect(ran.stdout).toMatch(/^left downloads \/tmp\/reflake-cache-1000 of srid: /m);
   expect(ran.stdout).toMatch(/^left set aside \/var\/lib\/reflake\/set-aside\/nixos of root: stays, /m);
   expect(ran.stdout).toMatch(

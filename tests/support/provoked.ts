@@ -25,12 +25,6 @@ const APPLIED = `$reflake apply --yes ${SKIP} > ../said 2>&1`;
 export const PROVOKED: readonly Provoked[] = [
   { code: 'RF1001', about: 'The spec is not where --spec says.', run: 'rm ../spec.json; $reflake plan' },
   {
-    code: 'RF1010',
-    about: 'A wish that a later version will know.',
-    spec: { channels: 'retire' },
-    run: '$reflake plan',
-  },
-  {
     code: 'RF1016',
     about: 'What was accepted is no longer there.',
     spec: { ack: [{ finding: 'sha256:0123456789ab', reason: 'later' }] },

@@ -50,6 +50,8 @@ const OWN_WORDS: readonly AbsPath[] = [
   '/run/current-system',
   '/run/booted-system',
   '/root/.nix-channels',
+  '/root/.nix-defexpr',
+  '/root/.local',
   '/var/lib/reflake',
 ].map(absolute);
 

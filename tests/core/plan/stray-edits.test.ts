@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf } from '../../../core/canonical.ts';
 import type { Blobs, Host } from '../../../core/machine/host.ts';
-import type { Digest, Edit, Owner, Put } from '../../../core/model.ts';
+import { type Digest, type Edit, type Owner, type Put, sameOwner } from '../../../core/model.ts';
 import { type AbsPath, absolute, isWithin } from '../../../core/path.ts';
 import { editsOf } from '../../../core/plan/edits.ts';
 import { strayEdit } from '../../../core/plan/stray-edits.ts';
@@ -158,6 +158,7 @@ describe('refused, whoever sealed it', () => {
         'owner' in edit.after &&
         edit.before.owner.uid !== edit.after.owner.uid,
     ],
+    ['channels', { retiresChannels: false }, (edit) => edit.op === 'put' && isChannel(edit.path)],
     ['activate', { activate: undefined as never }, ({ op }) => op === 'activate'],
   ])('what %s asks for, where it is not wished', (_about, without, isAsked) => {
     const asking = MADE.filter(({ edits }) => edits.some(isAsked));
@@ -255,6 +256,12 @@ function changedBy(edit: Edit, { path, mode, owner, type }: Change): Edit {
   };
 }
 
+/** A list of channels, a profile of them, or a link of nix-env's to one; root's or srid's. */
+const isChannel = (path: string): boolean =>
+  /^\/(root|home\/srid)\/(\.nix-channels|\.nix-defexpr\/channels(_root)?|\.local\/state\/nix\/profiles\/channels(-\d+-link)?)$/.test(
+    path,
+  ) || /^\/nix\/var\/nix\/profiles\/per-user\/(root|srid)\/channels(-\d+-link)?$/.test(path);
+
 /** The guard's rule written in another way: inside the places, the due owner, no more rights than before. */
 function isInside(edit: Edit, { wishes, host }: Made): boolean {
   const { dir, from, owner } = wishes;
@@ -262,7 +269,14 @@ function isInside(edit: Edit, { wishes, host }: Made): boolean {
   if (edit.op === 'move')
     return edit.from === from && (edit.to === dir || isWithin(edit.to, absolute('/var/lib/reflake')));
   const { path, before, after } = edit;
-  if (after.type === 'absent') return false;
+  if (after.type === 'absent') return wishes.retiresChannels && before.type === 'link' && isChannel(path);
+  if (wishes.retiresChannels && path.endsWith('/.nix-channels'))
+    return (
+      before.type === 'file' &&
+      after.type === 'file' &&
+      sameOwner(before.owner, after.owner) &&
+      before.mode === after.mode
+    );
   const isOwned = [
     owner?.uid,
     0,
