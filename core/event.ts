@@ -119,7 +119,7 @@ export interface Why {
 export interface Left {
   /**
    * `state`: journal, history and index. `cache`: kept answers and the store for evaluations. `downloads`: of Nix, while planning.
-   * `scratch`: of a process that was killed. `set aside`, `kept beside`: somebody's files. `other`: not of reflake's making.
+   * `scratch`: of a process that was killed. `set aside`, `kept beside`: somebody's files. `other`: not reflake's to remove.
    */
   readonly what: 'state' | 'cache' | 'downloads' | 'scratch' | 'set aside' | 'kept beside' | 'other';
   readonly path: AbsPath;

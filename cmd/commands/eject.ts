@@ -3,7 +3,7 @@
 
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Left } from '../../core/event.ts';
-import { type LeftHere, ownPlaces, type Removal, removeLeft, stateAt } from '../../core/host/left.ts';
+import { type LeftHere, ownPlaces, type Removal, removeLeft, serviceCache, stateAt } from '../../core/host/left.ts';
 import { callerOf } from '../../core/host/process/caller.ts';
 import { isRoot } from '../../core/host/process/trusted.ts';
 import { stateNames } from '../../core/host/state-directory.ts';
@@ -85,7 +85,7 @@ async function leftOn(
   const caller = callerOf(io.env);
   if ('lookAs' in host) lookWithoutSpec(host, caller);
   const me = nameOfUser(process.geteuid?.() ?? 0);
-  const here = [...stateAt(store.where), ...(root === ROOT ? ownPlaces() : [])];
+  const here = [...stateAt(store.where), ...(root === ROOT ? [...ownPlaces(), ...serviceCache()] : [])];
   const history = appliesOf(store, tell);
   const own = here.map(
     (one): Found => ({ ...one, owner: me, ...(one.what === 'state' && { applies: undoable(history) }) }),

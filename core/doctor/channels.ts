@@ -19,7 +19,7 @@ export function channels(reader: Reader, hasFlake: boolean): Observation {
       ? {
           state: 'doubtful',
           saw: `root follows ${told}: nix-shell and nix-env go by it, and the flake does not`,
-          advice: `remove it once nothing needs it: sudo nix-channel --remove ${found[0]!.name}`,
+          advice: `once nothing needs it, wish for channels: retire, or run sudo nix-channel --remove ${found[0]!.name}`,
           path,
         }
       : { state: 'good', saw: `root follows ${told}`, path };

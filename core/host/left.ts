@@ -42,6 +42,15 @@ export const ownPlaces = (): readonly LeftHere[] => [
   ...leftOver(temporaryDirectory()).flatMap((path) => treeAt('scratch', path)),
 ];
 
+/** What the service of the NixOS module keeps (integrations/nixos/module.nix). systemd made the directory, and removes it. */
+export const serviceCache = (): readonly LeftHere[] =>
+  seen(SERVICE_CACHE) === undefined
+    ? []
+    : [{ what: 'other', path: SERVICE_CACHE, ...sizeOf(SERVICE_CACHE), stays: CLEAN }];
+
+const SERVICE_CACHE = absolute('/var/cache/reflake-check');
+const CLEAN = 'its service keeps it: systemctl clean --what=cache reflake-check.service';
+
 /** What is in the state directory. Throws errno errors. */
 export function stateAt(dir: string): readonly LeftHere[] {
   const { removable, aside, foreign } = stateNames(dir);

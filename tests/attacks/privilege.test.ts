@@ -25,6 +25,7 @@ const TOOLS = [
 const LOOKS = [
   'status',
   'doctor',
+  'eject',
   'hosts',
   'validate',
   'check --evaluate always',

@@ -60,6 +60,7 @@ test('under sudo all of it is told, asked about and removed; the machine stays a
   mkdirSync(on(`${STATE}/set-aside/nixos`), { recursive: true, mode: 0o700 });
   writeFileSync(on(`${STATE}/set-aside/nixos/configuration.nix`), '{ }\n');
   theirs('/home/srid/nixos-config/configuration.nix.reflake-conflict-0a1b2c', 'somebody’s');
+  mkdirSync(on('/var/cache/reflake-check'), { recursive: true });
   const before = machineLines(machine);
 
   const asked = await asRoot('eject');
@@ -77,7 +78,8 @@ test('under sudo all of it is told, asked about and removed; the machine stays a
   expect(ran.stdout).toMatch(
     /^left kept beside \/home\/srid\/nixos-config\/configuration\.nix\.reflake-conflict-0a1b2c of root: stays, /m,
   );
-  expect(ran.stdout).toMatch(/^Removed: .* in \d places\. 2 things stay, as told above\.$/m);
+  expect(ran.stdout).toMatch(/^Removed: .* in \d places\. 3 things stay, as told above\.$/m);
+  expect(ran.stdout).toMatch(/^left not ours \/var\/cache\/reflake-check .*: stays, .*systemctl clean/m);
   for (const path of [CACHE, '/tmp/reflake-cache-1000']) expect(existsSync(on(path))).toBe(false);
   expect(readdirSync(on(STATE))).toEqual(['set-aside']);
   expect(readFileSync(on(`${STATE}/set-aside/nixos/configuration.nix`), 'utf8')).toBe('{ }\n');
@@ -85,7 +87,7 @@ test('under sudo all of it is told, asked about and removed; the machine stays a
 
   const again = await asRoot('eject');
   expectCode(again, 0);
-  expect(again.stdout).toMatch(/^Nothing is left that reflake would remove\. One thing stays, as told above\.$/m);
+  expect(again.stdout).toMatch(/^Nothing is left that reflake would remove\. 2 things stay, as told above\.$/m);
   expect(readdirSync(on(STATE))).toEqual(['set-aside']);
   const none = await asRoot('rollback', '--yes');
   expect(none.stdout).toContain('Nothing to undo.');
