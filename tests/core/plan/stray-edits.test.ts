@@ -258,7 +258,7 @@ function changedBy(edit: Edit, { path, mode, owner, type }: Change): Edit {
 
 /** A list of channels, a profile of them, or a link of nix-env's to one; root's or srid's. */
 const isChannel = (path: string): boolean =>
-  /^\/(root|home\/srid)\/(\.nix-channels|\.nix-defexpr\/channels(_root)?|\.local\/state\/nix\/profiles\/channels(-\d+-link)?)$/.test(
+  /^\/(root|home\/srid)\/(\.nix-channels|(\.nix-defexpr|\.local\/state\/nix\/defexpr)\/channels(_root)?|\.local\/state\/nix\/profiles\/channels(-\d+-link)?)$/.test(
     path,
   ) || /^\/nix\/var\/nix\/profiles\/per-user\/(root|srid)\/channels(-\d+-link)?$/.test(path);
 

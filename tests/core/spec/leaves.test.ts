@@ -34,7 +34,7 @@ function patternsOf(schema: Schema, above: string): readonly Pattern[] {
 /** A wish of one of several hosts is the wish of the only one. */
 const schemas = [...new Set(patternsOf(SPEC, '').map((pattern) => pattern.replace(/^\/hosts\/\*(?=\/)/, '')))];
 /** Members that are no wish with any value that the schema allows. */
-const never = Object.keys(NO_WISH).filter((pointer) => NO_WISH[pointer] === 'always' || pointer === '/channels');
+const never = Object.keys(NO_WISH).filter((pointer) => NO_WISH[pointer] === 'always');
 const answering = (pattern: Pattern, providers: readonly AnyProvider[] = PROVIDERS) =>
   providers.filter(({ answers }) => answers.includes(pattern)).map(({ name }) => name);
 
