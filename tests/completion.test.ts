@@ -60,7 +60,7 @@ describe('what may come next', () => {
       ['--format', '--force'],
     ],
     [['show', '1'], ['1']],
-    [['explain', 'RF211'], ['RF2110']],
+    [['explain', 'RF102'], ['RF1020']],
     [['help', 'pl'], ['plan']],
     [['help', 'plan', ''], []],
     [
@@ -166,7 +166,7 @@ const LINES: readonly (readonly [typed: string, whole: string])[] = [
   ['init --activate swi', 'init --activate switch'],
   ['check --format=juni', 'check --format=junit'],
   ['check --only owners', 'check --only ownership'],
-  ['explain RF211', 'explain RF2110'],
+  ['explain RF102', 'explain RF1020'],
   ['--root machine rollback ', '--root machine rollback 1'],
   ['--root machine init --name ni', '--root machine init --name nixos'],
   ['help rollb', 'help rollback'],
