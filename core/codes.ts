@@ -459,6 +459,11 @@ export const CODES = {
     page: 'Its list of programs (programs.sqlite) is part of a channel’s tarball, and goes with it; a nixpkgs from github: has none. Turn it off, or name the file of an input that is a channel’s tarball. Only advice.',
     severity: 'note',
   },
+  RF2084: {
+    title: 'something else is at /etc/nixos/flake.nix',
+    page: '`config.link: true` wishes a link there that leads to the flake in its new place. What is there is another file, a link that leads elsewhere, or a directory that is no directory: it is nobody’s but yours to move away.',
+    verdict: 'blocked',
+  },
   RF2033: {
     title: 'only a build tells',
     page: '`activate: build` wishes that the system builds. Nothing has changed, so nothing is built again, and whether it still builds is not known: `nix build` tells.',
@@ -518,6 +523,11 @@ export const CODES = {
   RF2111: {
     title: 'a channel is left',
     page: '`channels: retire` wishes that neither root nor the owner of the configuration follows a channel. The plan empties their lists, as `nix-channel --remove` does (NixOS writes a list that is missing anew, and leaves an empty one), and removes the links to what was unpacked. Each is shown with what it was, the history records it, and `reflake rollback` puts it back. The trees themselves stay in the store until garbage is collected; after that a rollback brings the lists back, and `nix-channel --update` fetches what they name.',
+    verdict: 'differs',
+  },
+  RF2112: {
+    title: 'no link leads to the flake',
+    page: '`config.link: true` wishes that /etc/nixos/flake.nix is a link to the flake in its new place: nixos-rebuild looks there where it is given no --flake. The plan makes the directory, if it moved away, and the link; both are root’s, and a rollback takes them away before the configuration moves back.',
     verdict: 'differs',
   },
   RF3001: {

@@ -6,6 +6,7 @@ import { channels } from './channels.ts';
 import { configuration } from './configuration/index.ts';
 import { flake } from './flake/index.ts';
 import { git } from './git/index.ts';
+import { link } from './link.ts';
 import { location } from './location.ts';
 import { lock } from './lock/index.ts';
 import { machine } from './machine.ts';
@@ -17,6 +18,7 @@ import { purity } from './purity.ts';
 export const PROVIDERS: readonly AnyProvider[] = [
   machine,
   location,
+  link,
   flake,
   configuration,
   purity,

@@ -201,6 +201,10 @@ export interface ConfigWish {
    */
   owner?: string;
   /**
+   * True: /etc/nixos/flake.nix is a link to the flake, where nixos-rebuild looks for it.
+   */
+  link?: boolean;
+  /**
    * The NixOS modules of the machine, as paths relative to the configuration. Left out: they are not reconciled, and a new flake gets `./configuration.nix`. An empty list: a host of inline modules.
    *
    * Items: Path of a module below the configuration.

@@ -44,7 +44,7 @@ describe('what may come next', () => {
     ],
     [
       ['check', '--only', 'config.'],
-      ['config.path', 'config.from', 'config.modules', 'config.owner'],
+      ['config.path', 'config.from', 'config.modules', 'config.owner', 'config.link'],
     ],
     [['check', '--skip', 'own'], ['ownership']],
     [

@@ -471,6 +471,7 @@ function drawn(): fc.Arbitrary<Drawn> {
             owner: fc.constantFrom(null, 'srid', 'root', 'srid:root', 'nobody-here'),
             inputs: fc.constantFrom('github:NixOS/nixpkgs/nixos-24.05', 'github:NixOS/nixpkgs?ref=nixos-24.05'),
             path: fc.constantFrom('~/nixos-config', '~/a/b/c', '/etc/nixos'),
+            link: fc.boolean(),
           },
           { requiredKeys: [] },
         ),
@@ -526,7 +527,11 @@ function drawn(): fc.Arbitrary<Drawn> {
             ...(channels && { channels }),
             ...(spec.features !== undefined && { features: spec.features }),
             ...(spec.inputs && { inputs: { nixpkgs: spec.inputs } }),
-            config: { ...('owner' in spec && { owner: spec.owner }), ...(spec.path && { path: spec.path }) },
+            config: {
+              ...('owner' in spec && { owner: spec.owner }),
+              ...(spec.path && { path: spec.path }),
+              ...(spec.link !== undefined && { link: spec.link }),
+            },
           },
         }),
       );

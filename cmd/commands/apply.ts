@@ -15,7 +15,7 @@ import type { Digest, Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
-import { editsOf } from '../../core/plan/edits.ts';
+import { editsOf, inBatches } from '../../core/plan/edits.ts';
 import { ASIDE } from '../../core/plan/places.ts';
 import { withProof } from '../../core/plan/plan-id.ts';
 import type { Planned } from '../../core/plan/planner.ts';
@@ -143,7 +143,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       spec: basename(session.specFile),
       active: activeSystem(session.host),
       ...(plan.proof && { proof: plan.proof }),
-      batches: [edits],
+      batches: inBatches(edits),
     };
     const outcome = await execute(transaction, plan.blobs, around, plan.readSet);
     keepWithin(limits, outcome, around);

@@ -306,12 +306,16 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "The list of programs goes with the channel.",
     "says": "command-not-found reads \"/nix/var/nix/profiles/per-user/root/channels/nixos/programs.sqlite\", which goes with the channel"
   },
+  "RF2084": {
+    "about": "A link to another flake is there.",
+    "says": "\"/etc/nixos/flake.nix\" is to be a link to \"/home/srid/nixos-config/flake.nix\", and something else is there (move it away, or leave config.link out)"
+  },
   "RF2101": {
-    "about": "Directories on the way are made, for the owner of the one above.",
+    "about": "The configuration moves away, and a link to the flake takes its place.",
     "says": "the configuration (3 entries) is still at \"/etc/nixos\""
   },
   "RF2102": {
-    "about": "The name aside is taken already.",
+    "about": "A tree is back at the old place: it is set aside, and the link takes its place.",
     "says": "\"/etc/nixos\" is back with 1 entries, and the configuration lives at \"/home/srid/nixos-config\""
   },
   "RF2103": {
@@ -335,7 +339,7 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "says": "configuration.nix, flake.lock, flake.nix and 4 more files are not in git's index, so Nix does not see them"
   },
   "RF2108": {
-    "about": "Directories on the way are made, for the owner of the one above.",
+    "about": "The configuration moves away, and a link to the flake takes its place.",
     "says": "4 paths belong to root:root"
   },
   "RF2109": {
@@ -345,6 +349,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2111": {
     "about": "A module turns command-not-found off: nothing is told of it.",
     "says": "root still follows a channel"
+  },
+  "RF2112": {
+    "about": "The configuration moves away, and a link to the flake takes its place.",
+    "says": "\"/etc/nixos/flake.nix\" does not lead to the flake"
   },
   "RF3001": {
     "about": "The configuration was edited after the plan was saved.",

@@ -21,6 +21,18 @@ export function editsOf(steps: readonly Pick<Step, 'edits'>[]): readonly Edit[] 
   return [...ordered.filter(isParentOfMove), ...moves, ...ordered.filter((put) => !isParentOfMove(put)), ...rest];
 }
 
+/**
+ * The edits of a plan as batches of a transaction. What is put at the place that a tree has left is a batch of its own: undo asks of
+ * each move whether its old place is still free. An activation comes last.
+ */
+export function inBatches(edits: readonly Edit[]): readonly (readonly Edit[])[] {
+  const left = edits.flatMap((edit) => (edit.op === 'move' ? [edit.from] : []));
+  const isLeft = (edit: Edit): boolean => edit.op === 'put' && left.some((from) => isWithin(edit.path, from));
+  if (!edits.some(isLeft)) return [edits];
+  const isLater = (edit: Edit): boolean => isLeft(edit) || edit.op === 'activate';
+  return [edits.filter((edit) => !isLater(edit)), edits.filter(isLater)];
+}
+
 /** Two successive edits of one path as one. A content that one of them left out comes from the other. */
 function merge(first: Put, second: Put): Put {
   return {

@@ -3,6 +3,7 @@
 
 import type { Blobs } from '../machine/host.ts';
 import { type Edit, type Put, sameOwner } from '../model.ts';
+import { join } from '../path.ts';
 import type { Wishes } from '../spec/resolve.ts';
 import { type Ground, type Machine, ROOTS } from './places.ts';
 import type { Descriptor } from './provider.ts';
@@ -21,17 +22,20 @@ export function strayEdit(
   const born = owner ?? ('owner' in there ? there.owner : ROOTS);
   const ground: Ground = { wishes, reader, edits, blobs, moves, born };
   const isAllowed = (edit: Edit): boolean => providers.some(({ mayWrite }) => mayWrite?.(edit, ground) ?? false);
-  return edits.find((edit) => !(edit.op !== 'put' || isSound(edit)) || !isAllowed(edit));
+  return edits.find((edit) => !(edit.op !== 'put' || isSound(edit, ground)) || !isAllowed(edit));
 }
 
 /**
- * True unless the edit removes what is no link, turns one kind into another, makes a link or gives set-id rights, which no plan
- * does.
+ * True unless the edit removes what is no link, turns one kind into another, makes a link other than the wished one to the flake,
+ * or gives set-id rights, which no plan does.
  */
-function isSound({ before, after }: Put): boolean {
+function isSound({ before, after }: Put, { wishes }: Ground): boolean {
   if (after.type === 'absent') return before.type === 'link';
   if (before.type !== 'absent' && before.type !== after.type) return false;
-  if (after.type === 'link') return before.type === 'link' && before.target === after.target;
+  if (after.type === 'link')
+    return before.type === 'link'
+      ? before.target === after.target
+      : wishes.keepsLink && after.target === join(wishes.dir, './flake.nix');
   const had = before.type === after.type && sameOwner(before.owner, after.owner) ? before.mode : 0;
   return after.type === 'dir' || (after.mode & 0o6000 & ~had) === 0;
 }

@@ -10,7 +10,7 @@ const INSTALLED = absolute('/etc/nixos');
 
 /** Each wish beyond the limits, with its place in the spec. `reader` is asked only for the owners of the two directories. */
 export function beyondLimits(wishes: Wishes, author: Person, reader: Pick<Reader, 'stat'>): readonly Diagnostic[] {
-  const { spec, dir, from, owner, features, activate, retiresChannels } = wishes;
+  const { spec, dir, from, owner, features, activate, retiresChannels, keepsLink } = wishes;
   const isGiven = owner?.uid === author.uid;
   const isTheirs = (path: AbsPath): boolean => ownerAt(path, reader) === author.uid || (path === INSTALLED && isGiven);
   const problems: (readonly [pointer: string, summary: string, hint: string] | false)[] = [
@@ -35,6 +35,7 @@ export function beyondLimits(wishes: Wishes, author: Person, reader: Pick<Reader
           : `only ${INSTALLED}, or what is theirs, can be moved`,
       ],
     features !== undefined && ['/features', 'features change the Nix of everybody', 'leave features out'],
+    keepsLink && ['/config/link', `a link in ${INSTALLED} is root’s`, 'leave config.link out'],
     retiresChannels && ['/channels', 'channels of root concern everybody', 'write channels: keep'],
     activate !== undefined && ['/activate', 'an activation runs what the flake says as root', 'write activate: none'],
   ];

@@ -30,6 +30,7 @@ export const NO_WISH: Readonly<Record<JsonPointer, readonly unknown[] | 'always'
   '/git': ['off'],
   '/activate': ['none'],
   '/channels': ['keep'],
+  '/config/link': [false],
   // Told, and no drift.
   '/lock/eol': TOLD,
   '/lock/indirect': TOLD,

@@ -46,6 +46,8 @@ export interface Wishes {
   readonly git: boolean;
   readonly activate?: ActivationMode;
   readonly retiresChannels: boolean;
+  /** /etc/nixos/flake.nix leads to the flake. */
+  readonly keepsLink: boolean;
   /** NIX_PATH of the session; undefined: there is none, or it is not the machine's. */
   readonly nixPath?: string;
   readonly proof: Required<Spec>['proof'];
@@ -141,6 +143,7 @@ export function resolve(spec: Spec, reader: Reader, run: Run): Resolved {
       lock: lockPolicyOf(spec.lock ?? {}),
       ends: run.ends ?? BUILT_IN,
       git: spec.git === 'track',
+      keepsLink: spec.config?.link === true,
       retiresChannels: spec.channels === 'retire',
       ...(run.nixPath !== undefined && { nixPath: run.nixPath }),
       ...(spec.activate !== undefined && spec.activate !== 'none' && { activate: spec.activate }),

@@ -10,7 +10,7 @@ import { keyOf } from '../../core/leaf.ts';
 import type { Blobs, Host } from '../../core/machine/host.ts';
 import type { Job, JobResult } from '../../core/machine/job.ts';
 import type { Edit, Entry, Plan } from '../../core/model.ts';
-import { editsOf } from '../../core/plan/edits.ts';
+import { editsOf, inBatches } from '../../core/plan/edits.ts';
 import { plan } from '../../core/plan/planner.ts';
 import type { Hosts, Spec } from '../../core/spec/hosts-over-defaults.ts';
 import { loadSpec } from '../../core/spec/load.ts';
@@ -182,7 +182,7 @@ export const transactionOf = (made: Plan): { readonly transaction: Transaction; 
     undoes: [],
     startedAt: '2026-01-01T00:00:00Z',
     by: 'srid',
-    batches: [editsOf(made.steps)],
+    batches: inBatches(editsOf(made.steps)),
   },
   blobs: made.blobs,
 });

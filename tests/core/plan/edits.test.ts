@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ABSENT, type Digest, type Edit, type Put, type Puttable } from '../../../core/model.ts';
 import { type AbsPath, absolute, fromBytes, join, parent, rebase, relativeTo, toBytes } from '../../../core/path.ts';
-import { editsOf } from '../../../core/plan/edits.ts';
+import { editsOf, inBatches } from '../../../core/plan/edits.ts';
 import { carryOut } from '../../support/carry-out.ts';
 import { FACTS } from '../../support/faults.ts';
 import { memoryHost } from '../../support/memory-host.ts';
@@ -23,6 +23,23 @@ const put = (path: string, before: Puttable, after: Puttable): Put => ({
   after,
 });
 const of = (...edits: readonly Edit[]): readonly Edit[] => editsOf(edits.map((edit) => ({ edits: [edit] })));
+
+test('what is put where a tree has left is a batch of its own, with what comes last', () => {
+  const move: Edit = { op: 'move', from: absolute('/a'), to: absolute('/b') };
+  const [kept, place, link] = [put('/b/x', ABSENT, file()), put('/a', ABSENT, dir), put('/a/x', ABSENT, file())];
+  const last: Edit = {
+    op: 'activate',
+    mode: 'switch',
+    target: { kind: 'system', system: {} },
+    as: { name: 'srid', ...SRID, home: '/home/srid' },
+    before: {},
+  };
+  expect(inBatches([move, kept, last])).toEqual([[move, kept, last]]);
+  expect(inBatches([move, place, link, kept, last])).toEqual([
+    [move, kept],
+    [place, link, last],
+  ]);
+});
 
 describe('merging', () => {
   test.each<[string, readonly Edit[], readonly Edit[]]>([

@@ -159,6 +159,11 @@ describe('refused, whoever sealed it', () => {
         edit.before.owner.uid !== edit.after.owner.uid,
     ],
     ['channels', { retiresChannels: false }, (edit) => edit.op === 'put' && isChannel(edit.path)],
+    [
+      'config.link',
+      { keepsLink: false },
+      (edit) => edit.op === 'put' && edit.path === '/etc/nixos/flake.nix' && edit.after.type === 'link',
+    ],
     ['activate', { activate: undefined as never }, ({ op }) => op === 'activate'],
   ])('what %s asks for, where it is not wished', (_about, without, isAsked) => {
     const asking = MADE.filter(({ edits }) => edits.some(isAsked));
@@ -270,6 +275,13 @@ function isInside(edit: Edit, { wishes, host }: Made): boolean {
     return edit.from === from && (edit.to === dir || isWithin(edit.to, absolute('/var/lib/reflake')));
   const { path, before, after } = edit;
   if (after.type === 'absent') return wishes.retiresChannels && before.type === 'link' && isChannel(path);
+  if (
+    wishes.keepsLink &&
+    dir !== '/etc/nixos' &&
+    /^\/etc\/nixos(\/flake\.nix)?$/.test(path) &&
+    before.type === 'absent'
+  )
+    return path === '/etc/nixos' ? after.type === 'dir' : after.type === 'link' && after.target === `${dir}/flake.nix`;
   if (wishes.retiresChannels && path.endsWith('/.nix-channels'))
     return (
       before.type === 'file' &&

@@ -75,7 +75,7 @@ test('the leaves of a spec: what is written, what is implied, and not what wishe
     leavesOf({
       version: 1,
       host,
-      config: { modules: ['./a.nix', './b.nix'] },
+      config: { modules: ['./a.nix', './b.nix'], link: false },
       inputs: { a: 'x:y', 'b/c': { url: 'x:z', follows: { n: 'a' } } },
       lock: { allow: [] },
       git: 'off',
