@@ -282,6 +282,19 @@ export const COMMANDS = {
       ...EVALUATE,
       strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' },
       repo: REPO,
+      'notify-state': {
+        type: 'string',
+        argument: 'FILE',
+        completes: 'file',
+        requiresArg: true,
+        describe: 'say only what changed since the last check that wrote this file; nothing where nothing did',
+      },
+      after: {
+        type: 'string',
+        argument: 'NUMBER',
+        requiresArg: true,
+        describe: 'with --notify-state: so many drifts in a row, before they are told and the exit code is 2',
+      },
     },
     examples: [
       ['$0 check --repo --format github', 'on a pull request: files, hosts, lock and git'],

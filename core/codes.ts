@@ -673,6 +673,10 @@ export const CODES = {
     page: '`reflake eject` removes the history, from which `reflake rollback` undoes. The machine stays as it is. Undo first what is not to stay: `reflake rollback`, or `reflake rollback --to 0` back to the first machine.',
     severity: 'warning',
   },
+  RF3035: {
+    title: 'the record of checks cannot be used',
+    page: 'The file of `--notify-state` is not a record, is damaged, was written by a newer reflake or by a check of something else (another host, another choice of wishes), or cannot be read or written. It is left as it is, so that nothing in it is lost, and the check tells all that it found, as without the option. It ends with 1 unless something worse ended it. Name another file, one for each check, or remove this one: then everything is new once more.',
+  },
   RF4001: {
     title: 'nix is missing',
     page: 'A new flake.lock, or a system to activate, needs Nix; everything else works without.',

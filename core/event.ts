@@ -135,6 +135,38 @@ export interface Left {
   readonly stays?: string;
 }
 
+/** A finding as a record keeps it: names, and no value of a setting. */
+export interface Seen {
+  readonly id: Digest;
+  readonly code: Code;
+  readonly subject: string;
+  /** Those that it decides, by `keyOf`, sorted. */
+  readonly wishes: readonly JsonPointer[];
+  readonly path?: string;
+  /** Of the check that found it first, without a check between that knew it gone. RFC 3339, as all times here. */
+  readonly firstSeen: string;
+  /** False while `--after` holds it back. */
+  readonly told: boolean;
+}
+
+/**
+ * What changed since the last check that wrote the same record. `fresh`: not found before; `changed`: another finding at the same
+ * place; `gone`: not found any more, with what became of its wish. All of them as the caller may see them.
+ */
+export interface News {
+  /** When that check ended, RFC 3339. Left out: this is the first one, so that all is new. */
+  readonly since?: string;
+  readonly fresh: readonly Finding[];
+  readonly changed: readonly { readonly was: Seen; readonly finding: Finding }[];
+  readonly gone: readonly (Seen & { readonly state: WishState })[];
+  /** How many are as they were. */
+  readonly same: number;
+  /** How many are held back, as `--after` says. */
+  readonly held: number;
+  /** How many checks in a row ended with drift, this one with them. */
+  readonly drifts: number;
+}
+
 /** What a program is doing at this moment, as far as it says. */
 export interface Doing {
   /** In its own words: `downloading 'https://…'`, `building 'nixos-system-…'`. */
@@ -191,6 +223,8 @@ export type Event =
   | ({ readonly type: 'examined' } & Examined)
   | ({ readonly type: 'status' } & MachineStatus)
   | ({ readonly type: 'why' } & Why)
+  /** check with --notify-state. */
+  | ({ readonly type: 'news' } & News)
   /** prove, and same for one host. `seconds`: what each evaluation took, by the clock. */
   | { readonly type: 'proved'; readonly proof: Proof; readonly seconds?: readonly [first: number, second: number] }
   /** same, for several hosts. */
@@ -212,7 +246,8 @@ export type Event =
     }
   /**
    * The last event of every command. `verdicts`: of one that looked at the wishes; `outcome`: of one that writes. `cancelled`:
-   * the person who was asked left or said no, and nothing was changed.
+   * the person who was asked left or said no, and nothing was changed. `lastSuccess`: of a check with a record, when one last came
+   * to an answer (RFC 3339).
    */
   | {
       readonly type: 'ended';
@@ -220,6 +255,7 @@ export type Event =
       readonly outcome?: Outcome;
       readonly exit: number;
       readonly cancelled?: true;
+      readonly lastSuccess?: string;
     };
 
 export type Reporter = (event: Event) => void;

@@ -410,6 +410,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "about": "eject, where an apply can be undone.",
     "says": "one apply can be undone now, and not without the history (undo first what is not to stay: reflake rollback)"
   },
+  "RF3035": {
+    "about": "A record of checks that another program wrote.",
+    "says": "the record \"record\" cannot be used: it is no record of checks (name another file, or remove this one: then all that is found is new)"
+  },
   "RF4001": {
     "about": "Overrides of the spec are written as deep as it says them, each with its own leaf; a follows of the top level takes the place of a url.",
     "says": "nix is not installed, and flake.lock has to be written (install Nix, or copy a flake.lock that fits)"

@@ -20,6 +20,7 @@ import {
   initialisedLine,
   leftLine,
   leftRow,
+  newsLines,
   removedLine,
   surveyLines,
 } from './others.ts';
@@ -56,6 +57,8 @@ export function humanReporter(options: Screen): Reporter {
   /** After a plan somebody may think about it for an hour: the clock starts again with the next event. */
   let waiting = false;
   let saidInSync = false;
+  /** Who wants the news alone is told no count. */
+  let saidNews = false;
   let theme = '';
   let buckets = new Map<RowKind, { readonly edits: Edit[]; seconds: number }>();
   const undone: Edit[] = [];
@@ -193,7 +196,7 @@ export function humanReporter(options: Screen): Reporter {
     if (examined.length > 0 && !quiet) out(`${tty.out ? '\n' : ''}${examinedCount(examined)}`);
     // Undecided wishes are told even with -q.
     const isOpen = verdicts !== undefined && verdicts.undecided > 0 && !saidInSync;
-    if (verdicts !== undefined && (!quiet || isOpen)) out(tallyWords(verdicts));
+    if (verdicts !== undefined && !saidNews && (!quiet || isOpen)) out(tallyWords(verdicts));
   };
 
   return (event) => {
@@ -202,6 +205,7 @@ export function humanReporter(options: Screen): Reporter {
       last = begun;
       waiting = false;
     }
+    if (options.about().onlyNews) return;
     switch (event.type) {
       case 'planned':
         return planned(event.plan, event.isPartial ?? false);
@@ -254,6 +258,10 @@ export function humanReporter(options: Screen): Reporter {
         return out((tty.out ? statusScreen : statusLog)(event, looks.out));
       case 'why':
         return out((tty.out ? whyScreen : whyLog)(event, options.about(), looks.out));
+      case 'news': {
+        saidNews = true;
+        return out(newsLines(event, { spec: options.about().spec, quiet, verbose }, looks.out).join('\n'));
+      }
       case 'proved': {
         const { proof, seconds } = event;
         const words = { verbose, isPlanned: options.verb !== 'same', ...(seconds && { seconds }) };

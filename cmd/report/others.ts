@@ -1,11 +1,14 @@
-// Texts of the commands that neither plan nor write: history, show, init, validate, hosts, schema and explain.
+// Texts of the commands that neither plan nor write (history, show, init, validate, hosts, schema and explain), and what a check says
+// of changes since the last one.
 
-import type { CodeExample, Event } from '../../core/event.ts';
+import type { CodeExample, Event, News } from '../../core/event.ts';
+import { pointerWords } from '../../core/formats/json-pointer.ts';
 import type { Edit } from '../../core/model.ts';
 import { tallyWords } from '../../core/verdict.ts';
 import type { Theme } from './colour.ts';
 import { escapeLine } from './escape.ts';
 import { sizeOf } from './live.ts';
+import { observedWords } from './why.ts';
 import { padEnd, wrap } from './width.ts';
 
 type Said<T extends Event['type']> = Extract<Event, { readonly type: T }>;
@@ -144,3 +147,45 @@ const exampleText = ({ about, text, says }: CodeExample, folded: (text: string, 
           .map((line) => `  | ${line}`)),
     folded(`→ ${says}`, '  '),
   ].join('\n');
+
+/** Empty where nothing changed; with `quiet` the count alone. One fact a line, on a terminal too. */
+export function newsLines(
+  { since, fresh, changed, gone, same, held, drifts }: News,
+  { spec, quiet, verbose }: { readonly spec: string; readonly quiet: boolean; readonly verbose: boolean },
+  theme: Theme,
+): readonly string[] {
+  const back = `${held} held back: drift ${drifts} in a row, and --after waits for more`;
+  const counts = [
+    [fresh.length, 'new'],
+    [changed.length, 'changed'],
+    [gone.length, 'gone'],
+  ] as const;
+  const told = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  if (told.length === 0) return held > 0 && verbose ? [theme.show(back)] : [];
+  const when = since === undefined ? 'first check' : `since ${since}`;
+  const rest = [...(same > 0 ? [`${same} as before`] : []), ...(held > 0 && verbose ? [back] : [])];
+  const count = theme.show(`${spec}: ${[told.join(', '), ...rest].join('; ')} (${when})`);
+  if (quiet) return [count];
+  return [
+    ...fresh.map((finding) => theme.show(`new      ${observedWords(finding)}`)),
+    ...changed.map(({ finding }) => theme.show(`changed  ${observedWords(finding)}`)),
+    ...gone.map(({ subject, code, wishes, state, firstSeen }) => {
+      const names = wishes.map(pointerWords).join(', ');
+      return theme.show(`gone     ${subject}: ${names} ${STATE[state]} (found since ${firstSeen}) [${code}]`);
+    }),
+    count,
+  ];
+}
+
+/** What became of its wish. */
+const STATE: Readonly<Record<News['gone'][number]['state'], string>> = {
+  holds: 'holds',
+  differs: 'differs for another reason',
+  undecided: 'is undecided',
+  blocked: 'is blocked',
+  acknowledged: 'is acknowledged',
+  expected: 'is expected to differ',
+  'left out': 'is left out',
+  'not checked': 'is not checked',
+  'not wished': 'is wished no more',
+};

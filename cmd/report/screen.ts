@@ -29,6 +29,8 @@ export interface About {
   readonly standing?: Standing;
   /** Shows the bytes of a plan, where they were asked for. */
   readonly diff?: (plan: Plan, theme: Theme) => string;
+  /** People are shown only what changed since the last check: everything else is passed over while this is true. */
+  readonly onlyNews?: boolean;
   /** Shows the bytes that the past apply changed which is shown, where they were asked for. */
   readonly pastDiff?: (theme: Theme) => string;
 }

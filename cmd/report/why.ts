@@ -61,17 +61,39 @@ function factsOf(why: Why, words: Words): readonly Fact[] {
   ];
 }
 
-function findingFacts({ subject, code, from, to, because, path, at, evidence = [], remedy }: Finding): readonly Fact[] {
-  const isHidden = isSecretName(subject);
-  const shown = (text: string): string => (isHidden || holdsKey(text) ? secret() : text);
+const shownOf =
+  ({ subject }: Finding) =>
+  (text: string): string =>
+    isSecretName(subject) || holdsKey(text) ? secret() : text;
+
+/** `features: nix-command → flakes [RF2012]` and the reason, without secrets. */
+function observedOf(finding: Finding): { readonly saw: string; readonly because: string } {
+  const { subject, code, from, to, because } = finding;
+  const shown = shownOf(finding);
   const values = [from, to].filter((text) => text !== undefined).map(shown);
+  return {
+    saw: `${subject}${values.length === 0 ? '' : `: ${values.join(' → ')}`} [${code}]`,
+    because: isSecretName(subject) ? secret('changed') : shown(because),
+  };
+}
+
+/** The same in one line. */
+export const observedWords = (finding: Finding): string => {
+  const { saw, because } = observedOf(finding);
+  return `${saw} ${because}`;
+};
+
+function findingFacts(finding: Finding): readonly Fact[] {
+  const { path, at, evidence = [], remedy } = finding;
+  const shown = shownOf(finding);
+  const { saw, because } = observedOf(finding);
   const where = at === undefined ? path : `${at.file}:${at.line}:${at.column}`;
   return [
-    ['observed', `${subject}${values.length === 0 ? '' : `: ${values.join(' → ')}`} [${code}]`],
-    ['', isHidden ? secret('changed') : shown(because)],
+    ['observed', saw],
+    ['', because],
     ...(where === undefined ? [] : [['at', where] as const]),
-    ...evidence.map(({ path: file, saw }): Fact => {
-      const text = shown(saw);
+    ...evidence.map(({ path: file, saw: words }): Fact => {
+      const text = shown(words);
       return ['evidence', file === undefined ? text : `${file}: ${text}`];
     }),
     ...remedyFacts(remedy),

@@ -41,6 +41,8 @@ export interface End {
   readonly verdicts?: Counts;
   /** The person who was asked left or said no. */
   readonly cancelled?: true;
+  /** Of a check with a record: when one last came to an answer. RFC 3339. */
+  readonly lastSuccess?: string;
 }
 
 /** Of several problems the first in this list decides the exit code. */

@@ -61,6 +61,8 @@ export interface GlobalOptions {
   readonly verbose: boolean;
   /** Of plan alone: the file that it is saved to; `-`: standard output, where nothing else goes then. */
   readonly out?: string | undefined;
+  /** Of check alone: the file of the record of checks. */
+  readonly notifyState?: string | undefined;
 }
 
 /** Thrown for wrong usage, caught by main: the one error that is not a diagnostic, since no spec is concerned. */

@@ -18,8 +18,11 @@ interface Output {
 /** Commands whose events the formats for other programs can tell. */
 const LOOKING: readonly string[] = ['check', 'plan', 'validate'];
 
-/** One is for standard output: for people, where none is named. Throws usage. */
-export function outputsOf(words: readonly string[], verb: string, cwd: string): readonly Output[] {
+/**
+ * One is for standard output: for people, where none is named. `taken`: a file that the command writes itself. Throws usage, before
+ * anything is written.
+ */
+export function outputsOf(words: readonly string[], verb: string, cwd: string, taken?: string): readonly Output[] {
   const outputs = words.map((word): Output => {
     const cut = word.indexOf('=');
     const name = cut === -1 ? word : word.slice(0, cut);
@@ -37,6 +40,8 @@ export function outputsOf(words: readonly string[], verb: string, cwd: string): 
   const named = outputs.flatMap(({ file }) => file ?? []);
   const twice = named.find((file, at) => named.indexOf(file) !== at);
   if (twice !== undefined) throw usage(`two formats would be written to ${JSON.stringify(twice)}`);
+  if (taken !== undefined && named.includes(resolve(cwd, taken)))
+    throw usage(`a report and the record of checks would both be written to ${JSON.stringify(taken)}`);
   const [first, second] = outputs.filter(({ file }) => file === undefined);
   if (second !== undefined)
     throw usage(`${first!.format} and ${second.format} would both be on standard output: ${second.format}=FILE`);

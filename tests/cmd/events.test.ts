@@ -80,6 +80,7 @@ const CALLS: readonly (readonly [words: readonly string[], code: number, types: 
   [['recover'], 0, ['version', 'ended']],
   [['rollback', '--yes'], 0, ['version', 'ended']],
   [['check', ...SPEC], 0, ['version', 'planned', 'ended']],
+  [['check', ...SPEC, '--notify-state', 'record'], 0, ['version', 'planned', 'news', 'ended']],
   [['check', ...SPEC, '--only', 'nothing'], 64, ['version', 'ended']],
   // Offline nothing evaluates here.
   [['prove', '--offline', ...SPEC], 1, ['version', 'proved', 'ended']],
@@ -99,6 +100,8 @@ describe('every command', () => {
     writeFileSync(`${dir}/machine/etc/nix/nix.conf`, '');
     const plan = reflake('plan', ...SPEC, '--out', 'plan.json');
     expect(plan.lines.at(-1)).toMatchObject({ verdicts: { differ: 1 }, exit: 0 });
+    const news = reflake('check', ...SPEC, '--notify-state', 'record').lines.find(({ type }) => type === 'news');
+    expect(news).toMatchObject({ fresh: [{ path: '/etc/nix/nix.conf' }], same: 0, drifts: 1 });
     expect(reflake('plan', ...SPEC, '--out', '-').code).toBe(64);
     expect(reflake('check', ...SPEC).code).toBe(2);
     expect(typesOf(reflake('show', 'plan.json', ...SPEC))).toEqual(['version', 'planned', 'ended']);

@@ -105,6 +105,11 @@ export const PROVOKED: readonly Provoked[] = [
     about: 'A report into a directory that is not there.',
     run: `$reflake check ${SKIP} --format sarif=none/report.sarif`,
   },
+  {
+    code: 'RF3035',
+    about: 'A record of checks that another program wrote.',
+    run: `echo hello > record; $reflake check ${SKIP} --notify-state record`,
+  },
 ];
 
 /** What the program tells with the code. */

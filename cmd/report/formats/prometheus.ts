@@ -9,7 +9,7 @@ export const prometheusReporter = (screen: Screen): Reporter => collected(screen
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The exposition format, each metric with HELP and TYPE. Where nobody came to look at the machine only the last four are there. */
+/** The exposition format, each metric with HELP and TYPE. Where nobody came to look at the machine only those of the run are there. */
 export function metricsOf(report: Report): string {
   const { host, counts, actions, exit, endedAt, seconds, items } = report;
   const labels: Labels = host === undefined ? {} : { host };
@@ -23,6 +23,7 @@ export function metricsOf(report: Report): string {
     expected: counts.expected ?? 0,
     acknowledged: counts.acknowledged ?? 0,
   };
+  const success = stateOf(report) === 'failed' ? report.lastSuccess : endedAt;
   const levels = { error: 0, warning: 0, note: 0 };
   for (const { level } of items) levels[level]++;
   return [
@@ -41,6 +42,16 @@ export function metricsOf(report: Report): string {
     metric('reflake_last_run_success', '1 where the last run came to an answer, drift or not.', [
       [labels, stateOf(report) === 'failed' ? 0 : 1],
     ]),
+    // A run that failed knows it from the record of --notify-state alone.
+    ...(success === undefined
+      ? []
+      : [
+          metric(
+            'reflake_last_success_timestamp_seconds',
+            'When a run last came to an answer, drift or not, since 1970.',
+            [[labels, success]],
+          ),
+        ]),
     metric('reflake_last_run_timestamp_seconds', 'When the last run ended, since 1970.', [[labels, endedAt]]),
     metric('reflake_run_duration_seconds', 'How long the last run took.', [[labels, seconds]]),
   ].join('');

@@ -20,6 +20,8 @@ export interface Report {
   readonly seconds: number;
   /** Seconds since 1970. */
   readonly endedAt: number;
+  /** Of a check with a record: when one last came to an answer, this one or an earlier one. Seconds since 1970. */
+  readonly lastSuccess?: number;
   readonly counts?: Counts;
   /** The worst first. */
   readonly items: readonly Item[];
@@ -58,7 +60,7 @@ const WEIGHT = { error: 0, warning: 1, note: 2 };
 
 function reportOf(
   { plan, isPartial, problems }: Told,
-  { exit, verdicts }: Extract<Parameters<Reporter>[0], { type: 'ended' }>,
+  { exit, verdicts, lastSuccess }: Extract<Parameters<Reporter>[0], { type: 'ended' }>,
   began: number,
   { verb, strict, now, epoch, cwd, about: ask }: Screen,
 ): Report {
@@ -88,6 +90,7 @@ function reportOf(
     actions,
     ...(plan && { host: plan.host.name }),
     ...(verdicts && { counts: verdicts }),
+    ...(lastSuccess !== undefined && { lastSuccess: Date.parse(lastSuccess) / 1000 }),
     ...(plan && !isPartial && { plan: plan.id.slice('sha256:'.length, 'sha256:'.length + 8) }),
   };
 }

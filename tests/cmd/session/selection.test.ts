@@ -35,7 +35,7 @@ test.each([
   [{ skip: ['lock', 'git'] }, PROVIDERS.map(({ name }) => name).filter((name) => name !== 'lock' && name !== 'git')],
   [
     { skip: ['features', 'host'] },
-    ['location', 'flake', 'configuration', 'purity', 'passwords', 'lock', 'git', 'ownership', 'activation'],
+    PROVIDERS.map(({ name }) => name).filter((name) => name !== 'machine' && name !== 'nix-conf'),
   ],
 ])('%j', (how, names) => {
   expect(looking(how)).toEqual(names);
