@@ -70,7 +70,11 @@ function systemDifference(open: OpenFlake, host: HostWish, { platform, call }: S
   if (system.kind === 'unset' || (system.kind === 'static' && system.value === host.system)) return [];
   const subject = nixAttrPath(['nixosConfigurations', host.name, 'system']);
   const pointer = toPointer(['host', 'system']);
-  const snippet = `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`;
+  // What a module says goes before the argument, and several hosts may have that module.
+  const snippet =
+    system.in === undefined
+      ? `# in the argument of nixosSystem for '${host.name}', instead of what is there\nsystem = ${nixString(host.system)};\n`
+      : `# in a module of '${host.name}' alone, which takes lib\nnixpkgs.hostPlatform = lib.mkForce ${nixString(host.system)};\n`;
   const problem = (kind: Problem['kind'], message: string): Fix => ({
     kind: kind === 'unreadable' ? 'open' : 'refuse',
     problem: { kind, message, at: system.span, ...(system.in && { in: system.in }), snippet, pointer, host: host.name },

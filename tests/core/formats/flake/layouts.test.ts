@@ -142,6 +142,26 @@ function sorted(value: object): object {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+test('where a module says another system, the snippet for a module of the host brings the wished one', () => {
+  const files = (more = ''): Files => ({
+    'flake.nix': `{
+  inputs.nixpkgs.url = "nixpkgs";
+  outputs = { self, nixpkgs, ... }: {
+    nixosConfigurations.web = nixpkgs.lib.nixosSystem { system = "x86_64-linux"; modules = [ ./hardware.nix ./own.nix ]; };
+  };
+}`,
+    'hardware.nix': '{ nixpkgs.hostPlatform = "x86_64-linux"; }',
+    'own.nix': `{ lib, ... }: { networking.hostName = "web"; ${more} }`,
+  });
+  const wish: FlakeWish = { inputs: [], hosts: [{ name: 'web', system: 'aarch64-linux' }] };
+  const edit = editFlake(files()['flake.nix']!, wish, {}, openFiles(files()));
+  if (edit.ok) throw new Error('it was edited');
+  const [{ snippet } = { snippet: '' }] = edit.problems;
+  expect(snippet).toContain('# in a module of');
+  const [said] = evaluateFlakes(scratch, 'snippet', [files(snippet.split('\n')[1])]);
+  expect(said).toMatchObject({ web: { system: 'aarch64-linux' } });
+});
+
 test('what is read does not depend on which files are left unparsed', () => {
   // A file that matches every pattern counts as one that may define anything and lead anywhere.
   for (const { files } of flakes) {
