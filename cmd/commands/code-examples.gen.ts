@@ -48,6 +48,14 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  nixpkgs: github:NixOS/nixpkgs/nixos-26.05\n  home-manager: { url: github:nix-community/home-manager, follows: { nixpkgs: nixpkg } }\n",
     "says": "reflake.yaml:5:79: follows names no input: \"nixpkg\" (did you mean \"nixpkgs\"?)"
   },
+  "RF1011": {
+    "about": "Root is to apply a spec that somebody else can write.",
+    "says": "the spec \"spec.json\" may be somebody else’s word: \"spec.json\" belongs to nobody (copy it to where only you can write, or say whose word it is: --trust-spec-of nobody)"
+  },
+  "RF1012": {
+    "about": "The author of the spec is trusted, and not with features.",
+    "says": "spec.json:1:79: a spec of nobody may not wish for this: \"/home/srid/nixos-config\" is not in a directory of nobody’s (write a path below /nonexistent; or, if root trusts them with everything: --trust-spec-of nobody:all)"
+  },
   "RF1013": {
     "about": "a spec that says",
     "text": "version: 1\nhost: { name: laptop, system: x86_64-linux }\ninputs:\n  a: { url: \"github:a/b\", follows: { b: c }, inputs: { b: { follows: c } } }\n  c: github:c/d\n",
@@ -65,6 +73,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF1017": {
     "about": "ack, and the spec is immutable.",
     "says": "\"spec.json\" cannot be written: permission denied (EPERM) (add these lines by hand)"
+  },
+  "RF1018": {
+    "about": "The table of ends of support is not JSON.",
+    "says": "ends.json:1:1: unexpected \"soon\" (put text in double quotes)"
   },
   "RF2001": {
     "about": "The owner in the spec is no user.",
@@ -105,6 +117,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2011": {
     "about": "A line that Nix stops at.",
     "says": "syntax error in configuration line 'sandbox false' in \"/etc/nix/nix.conf\" (mend the line: every nix command fails until then)"
+  },
+  "RF2012": {
+    "about": "The lock was cut off.",
+    "says": "/home/srid/nixos-config/flake.lock:2:1: flake.lock is damaged: expected a key in double quotes, found the end (take it from git if you need the same revisions: git checkout flake.lock)"
   },
   "RF2013": {
     "about": "Conflict markers: what both sides agree on stays.",
@@ -197,6 +213,10 @@ export const EXAMPLES: Partial<Record<Code, CodeExample>> = {
   "RF2036": {
     "about": "A node of the lock that nothing refers to.",
     "says": "node \"left\" of the lock belongs to no input (run \"nix flake lock\" when an input changes; it drops the node)"
+  },
+  "RF2040": {
+    "about": "A link of the owner in the place of the configuration leads to root’s.",
+    "says": "spec.json:1:79: \"/home/srid/nixos-config\" is in the hands of srid, and leads to \"/srv\", which belongs to root (name the directory itself, or remove the link)"
   },
   "RF2041": {
     "about": "A directory of root's in their tree that they could not read: nothing in it is looked at.",

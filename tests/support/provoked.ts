@@ -25,6 +25,33 @@ const APPLIED = `$reflake apply --yes ${SKIP} > ../said 2>&1`;
 export const PROVOKED: readonly Provoked[] = [
   { code: 'RF1001', about: 'The spec is not where --spec says.', run: 'rm ../spec.json; $reflake plan' },
   {
+    code: 'RF1011',
+    about: 'Root is to apply a spec that somebody else can write.',
+    run: 'chown nobody ../spec.json; $reflake plan',
+  },
+  {
+    code: 'RF1012',
+    about: 'The author of the spec is trusted, and not with features.',
+    spec: { features: ['flakes'] },
+    run: 'chmod 755 ..; chown nobody ../spec.json; $reflake --trust-spec-of nobody plan',
+  },
+  {
+    code: 'RF1018',
+    about: 'The table of ends of support is not JSON.',
+    run: 'echo soon > ../ends.json; $reflake check --eol ../ends.json',
+  },
+  {
+    code: 'RF2012',
+    about: 'The lock was cut off.',
+    base: 'settled',
+    run: 'echo "{" > home/srid/nixos-config/flake.lock; $reflake plan',
+  },
+  {
+    code: 'RF2040',
+    about: 'A link of the owner in the place of the configuration leads to root’s.',
+    run: 'mkdir srv; ln -s /srv home/srid/nixos-config; chown -h 1000:100 home/srid/nixos-config; $reflake plan',
+  },
+  {
     code: 'RF1016',
     about: 'What was accepted is no longer there.',
     spec: { ack: [{ finding: 'sha256:0123456789ab', reason: 'later' }] },
