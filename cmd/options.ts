@@ -143,6 +143,16 @@ const REPO = {
   describe: 'only the checkout that the spec lies in: no machine, Nix (but with --evaluate always), network or root',
 } as const satisfies Option;
 
+const RECORD = {
+  record: {
+    type: 'string',
+    argument: 'FILE',
+    completes: 'file',
+    requiresArg: true,
+    describe: 'since when each difference is there: check keeps it in this file',
+  },
+} as const;
+
 const WAIT = {
   wait: {
     type: 'string',
@@ -282,6 +292,7 @@ export const COMMANDS = {
       ...EVALUATE,
       strict: { type: 'boolean', default: false, describe: 'what is undecided fails too' },
       repo: REPO,
+      ...RECORD,
       'notify-state': {
         type: 'string',
         argument: 'FILE',
@@ -386,7 +397,7 @@ export const COMMANDS = {
       completes: 'wish',
       describe: 'a word of the spec (config.owner, /inputs/nixpkgs), or a path that wishes are about',
     },
-    options: { ...EVALUATE, repo: REPO },
+    options: { ...EVALUATE, repo: REPO, ...RECORD },
     examples: [
       ['$0 why features', 'is it granted, and by which file?'],
       ['$0 why /etc/nix/nix.conf', 'all that is found there'],

@@ -115,6 +115,30 @@ export interface Evidence {
   readonly saw: string;
 }
 
+/** Where a difference comes from, as far as records and the file tell. Evidence alone: nothing is decided by it. */
+export interface Origin {
+  /**
+   * `spec`, `machine`, `both`: what changed since the apply that last granted the wish. `neither`: the file is as that apply left
+   * it and the wish is the same, so that it is time, or something else that the wish depends on. `never applied`: no apply granted it.
+   */
+  readonly cause: 'never applied' | 'spec' | 'machine' | 'both' | 'neither' | 'unknown';
+  /** What says so; of `unknown`, why nothing does. One lower-case clause. */
+  readonly because: string;
+  /** The apply that last granted the wish. */
+  readonly apply?: { readonly number: number; readonly finishedAt: string; readonly by: string };
+  /** When a check first found it, by a record of checks. Times are RFC 3339. */
+  readonly since?: string;
+  /** The file as it is there: its owner, its last change, the store path that a link leads to. */
+  readonly file?: {
+    readonly path: AbsPath;
+    readonly owner: string;
+    readonly writtenAt?: string;
+    readonly store?: string;
+  };
+  /** The last commit of the lines, or of the file. */
+  readonly commit?: { readonly id: string; readonly author: string; readonly at: string };
+}
+
 /** How it is mended: by edits of this plan, by pasting a snippet, or by some other act of the user. */
 export type Remedy =
   | { readonly by: 'plan'; readonly action: 'add' | 'change' | 'remove' | 'move' | 'activate' }
@@ -143,6 +167,8 @@ export interface Finding {
   /** One lower-case clause: what was found. User text is quoted. */
   readonly because: string;
   readonly evidence?: readonly Evidence[];
+  /** Only where it was asked for; in no plan that is saved. */
+  readonly origin?: Origin;
   /** Of advice, where the spec says how bad it is; else its code does. */
   readonly severity?: 'warning' | 'note';
   readonly remedy: Remedy;

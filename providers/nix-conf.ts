@@ -54,6 +54,7 @@ export const nixConf = provider<Desired, Observed>({
   ofMachine: true,
   codes: ['RF2010', 'RF2011', 'RF2104'],
   mayWrite: puts((put, ground) => ground.wishes.features !== undefined && isNixConf(put, ground)),
+  readsFrom: (path, { wishes, reader }) => wishes.features !== undefined && readPaths(wishes, reader).includes(path),
   desire: ({ features, person, owner, people }) =>
     features && {
       features,
@@ -130,6 +131,15 @@ export const nixConf = provider<Desired, Observed>({
 
 const isStopped = ({ conf }: Pick<Observed, 'conf'>): boolean => conf.effective.error !== undefined;
 
+const personIn = ({ owner, people, person }: Ground['wishes']): Person => (owner && people.user(owner.uid)) ?? person;
+
+/** The system's files, and those that Nix reads for the person. */
+function readPaths(wishes: Ground['wishes'], reader: Reader): readonly AbsPath[] {
+  const { files, effective } = nixConfOf(reader, personIn(wishes).home);
+  const winner = effective.winner ? [absolute(effective.winner.path)] : [];
+  return [SYSTEM_CONF, CUSTOM_CONF, ...files.map((one) => one.path), ...winner];
+}
+
 /** True for the system's files, with root's links followed, and for the person's own files with their includes. */
 function isNixConf(put: Put, ground: Ground): boolean {
   const { path, before, after } = put;
@@ -140,12 +150,10 @@ function isNixConf(put: Put, ground: Ground): boolean {
   if (after.type !== 'file' || after.content === undefined || !addsFeatures(put, ground)) return false;
   if (before.type === 'absent') return system.includes(path) && isRootsNew(after.owner, after.mode, 0o644);
   if (before.type !== 'file' || !sameOwner(before.owner, after.owner) || before.mode !== after.mode) return false;
-  const person = (wishes.owner && wishes.people.user(wishes.owner.uid)) ?? wishes.person;
-  const { files, effective } = nixConfOf(reader, person.home);
-  const read = [...files.map((one) => one.path), ...(effective.winner ? [absolute(effective.winner.path)] : [])];
+  const person = personIn(wishes);
   const isAt = (one: AbsPath): boolean => follow(reader, one).path === path;
   const isSystems = isWithin(path, parent(SYSTEM_CONF)) || system.some(isAt);
-  return [...system, ...read].some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
+  return readPaths(wishes, reader).some(isAt) && before.owner.uid === (isSystems ? 0 : person.uid);
 }
 
 /**

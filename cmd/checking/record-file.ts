@@ -8,6 +8,8 @@ import { filesFor } from '../session/files.ts';
 import type { Io } from '../session/io.ts';
 
 export interface RecordFile {
+  /** As it was typed. */
+  readonly file: string;
   /** Of the last check; left out: this is the first. */
   readonly before?: SeenRecord;
   /** It can't be used: nothing of it is known, and it is not written. */
@@ -25,11 +27,11 @@ export async function recordAt(file: string, io: Pick<Io, 'cwd' | 'env' | 'umask
     const written = files.write(path, recordText(record), how);
     return written.ok ? undefined : unusable(file, `it cannot be written: ${written.why}`);
   };
-  if (files.waypoint(path).type === 'absent') return { write };
+  if (files.waypoint(path).type === 'absent') return { file, write };
   const read = files.read(path);
-  if (!read.ok) return { problem: unusable(file, `it cannot be read: ${read.why}`), write };
+  if (!read.ok) return { file, problem: unusable(file, `it cannot be read: ${read.why}`), write };
   const found = recordIn(read.text);
-  return found.ok ? { before: found.record, write } : { problem: unusable(file, found.why), write };
+  return found.ok ? { file, before: found.record, write } : { file, problem: unusable(file, found.why), write };
 }
 
 export const unusable = (file: string, why: string): Diagnostic => ({

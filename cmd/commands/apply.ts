@@ -11,7 +11,7 @@ import { trustedBy, type UserFiles } from '../../core/host/surroundings.ts';
 import { stoppedBy } from '../../core/machine/failure.ts';
 import { activeSystem } from '../../core/machine/reader.ts';
 import type { Mutex } from '../../core/machine/state-store.ts';
-import type { Digest, Edit, Plan } from '../../core/model.ts';
+import type { Answer, Digest, Edit, Plan } from '../../core/model.ts';
 import { type AbsPath, absolute, ROOT, rebase } from '../../core/path.ts';
 import { beforeMoves, withheld } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
@@ -21,6 +21,7 @@ import { withProof } from '../../core/plan/plan-id.ts';
 import type { Planned } from '../../core/plan/planner.ts';
 import { strayEdit } from '../../core/plan/stray-edits.ts';
 import { objectionTo } from '../../core/proof/policy.ts';
+import { askedBy } from '../../core/spec/leaves.ts';
 import { type Arrival, arrivalsIn, foreignIn, strangersIn } from '../../core/transaction/comes-back.ts';
 import { execute } from '../../core/transaction/executor.ts';
 import type { Transaction } from '../../core/transaction/model.ts';
@@ -141,6 +142,7 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
       parties: session.wishes.parties,
       dirs,
       spec: basename(session.specFile),
+      wishes: askedBy(grantedBy(plan), session.wishes),
       active: activeSystem(session.host),
       ...(plan.proof && { proof: plan.proof }),
       batches: inBatches(edits),
@@ -155,6 +157,10 @@ export async function applyCommand(options: ApplyOptions, io: Io, reporting: Rep
   };
   return await underMutex(session, options, { io, report, dirs: () => [...dirs, ...dirsOf(session.store)], act });
 }
+
+/** The wishes that hold once the plan is applied. */
+const grantedBy = ({ steps }: Plan): readonly Answer[] =>
+  steps.flatMap(({ verdicts }) => verdicts).filter(({ verdict }) => verdict === 'holds' || verdict === 'differs');
 
 /** An activation that builds what was proven, and nothing else. */
 function asProven(edit: Edit, proof: Plan['proof']): Edit {

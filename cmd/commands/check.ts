@@ -6,13 +6,13 @@ import { tallyOf } from '../../core/finding.ts';
 import type { Plan } from '../../core/model.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { unexpected } from '../../core/plan/expect.ts';
-import type { Notifying, NotifyOptions } from '../checking/notify.ts';
+import type { Keeping, KeepingOptions } from '../checking/keeping.ts';
 import { type End, exitOfAnswers } from '../session/exit.ts';
 import type { Io } from '../session/io.ts';
 import type { Reporting } from '../session/run.ts';
 import { openSession, type Session } from '../session/session.ts';
 
-export interface CheckOptions extends NotifyOptions {
+export interface CheckOptions extends KeepingOptions {
   readonly evaluate: EvaluatePolicy;
   /** Undecided wishes count as drift too. */
   readonly strict: boolean;
@@ -21,31 +21,48 @@ export interface CheckOptions extends NotifyOptions {
 }
 
 export async function checkCommand(options: CheckOptions, io: Io, reporting: Reporting): Promise<End> {
-  const news = await newsFor(options, io);
+  const kept = await keepingFor(options, io);
   const opened = await openSession(options, io, reporting);
-  if (!opened.ok) return news?.failed(opened.end) ?? opened.end;
+  if (!opened.ok) return kept?.failed(opened.end) ?? opened.end;
   const { session } = opened;
   io.loaded?.();
-  reporting.learn({ onlyNews: news?.isOnlyNews === true });
+  reporting.learn({ onlyNews: kept?.isOnlyNews === true });
   try {
-    const { plan, end } = await looked(options, session);
+    const { plan, end } = await looked(options, session, kept);
     reporting.learn({ onlyNews: false });
-    return news?.close(end, plan, session) ?? end;
+    return kept?.close(end, plan, session) ?? end;
   } finally {
     // What is thrown is told, whoever asked for news.
     reporting.learn({ onlyNews: false });
   }
 }
 
-/** Only who asks for news loads what tells them. */
-const newsFor = async (options: CheckOptions, io: Io): Promise<Notifying | undefined> =>
-  options.notifyState === undefined && options.after === undefined
+/** Only who asks for a record loads what keeps one. */
+const keepingFor = async (options: CheckOptions, io: Io): Promise<Keeping | undefined> =>
+  [options.notifyState, options.record, options.after].every((one) => one === undefined)
     ? undefined
-    : await (await import('../checking/notify.ts')).notifying(options, io);
+    : await (await import('../checking/keeping.ts')).keeping(options, io);
 
-async function looked(options: CheckOptions, session: Session): Promise<{ readonly plan: Plan; readonly end: End }> {
+/** Formats that tell where a difference comes from. */
+const TELLING = ['json', 'html'];
+
+/** Origins are looked for where somebody reads them, and where there is a difference. */
+async function traced(plan: Plan, options: CheckOptions, session: Session, kept: Keeping | undefined): Promise<Plan> {
+  const { verbose, format = [] } = options;
+  const isRead = verbose || format.some((one) => TELLING.includes(one.split('=')[0]!));
+  const isIn = plan.steps.every(({ verdicts }) => verdicts.every(({ verdict }) => verdict === 'holds'));
+  if (!isRead || isIn) return plan;
+  return await (await import('../checking/origins.ts')).withOrigins(plan, session, options, kept);
+}
+
+async function looked(
+  options: CheckOptions,
+  session: Session,
+  kept: Keeping | undefined,
+): Promise<{ readonly plan: Plan; readonly end: End }> {
   for (const diagnostic of session.warnings) session.report({ type: 'diagnostic', diagnostic });
-  const { plan, isPartial } = await session.plan(session.report, { bytes: false });
+  const { plan: made, isPartial } = await session.plan(session.report, { bytes: false });
+  const plan = await traced(made, options, session, kept);
   const idle = session.idleAcks(plan);
   // What was accepted until a day fails after it, whatever it is.
   const hasEnded = idle.some(({ code }) => code === ENDED);

@@ -12,6 +12,7 @@ import { discreetPlan } from '../../core/plan/caller-may-read.ts';
 import type { EvaluatePolicy } from '../../core/plan/deciding.ts';
 import { ROOTS } from '../../core/plan/places.ts';
 import type { Descriptor } from '../../core/plan/provider.ts';
+import type { SeenRecord } from '../../core/seen/record.ts';
 import { isUnder, NO_WISH } from '../../core/spec/leaves.ts';
 import { closest } from '../../core/spec/suggest.ts';
 import { PROVIDERS } from '../../providers/index.ts';
@@ -38,7 +39,10 @@ export async function whyCommand(options: WhyOptions, io: Io, reporting: Reporti
   const { report, locate } = session;
   for (const diagnostic of session.warnings) report({ type: 'diagnostic', diagnostic });
   const { plan: whole } = await session.plan(report, { bytes: false });
-  const plan = discreetPlan(whole, session.mayRead);
+  const { withOrigins } = await import('../checking/origins.ts');
+  const record = await recordFor(options, io, report);
+  const traced = await withOrigins(whole, session, options, record && { before: record });
+  const plan = discreetPlan(traced, session.mayRead);
   const told = meant(what, plan, session, io.cwd);
   if (told.length === 0) throw { usage: unknown(what, plan) } satisfies Usage;
   for (const why of told) {
@@ -46,6 +50,15 @@ export async function whyCommand(options: WhyOptions, io: Io, reporting: Reporti
     report({ type: 'why', ...why, ...(at && { at }) });
   }
   return { exit: EXIT.ok };
+}
+
+/** The record that tells since when; one that can't be used is told, and nothing is known by it. */
+async function recordFor({ record }: WhyOptions, io: Io, report: Session['report']): Promise<SeenRecord | undefined> {
+  if (record === undefined) return undefined;
+  const { recordAt } = await import('../checking/record-file.ts');
+  const { before, problem } = await recordAt(record, io);
+  if (problem !== undefined) report({ type: 'diagnostic', diagnostic: problem });
+  return before;
 }
 
 /** A word of the spec first; then a path; then what the spec could ask and does not. */
@@ -67,15 +80,19 @@ function pathsOf(what: string, { root, wishes: { dir } }: Session, cwd: string):
   return [absolute(resolve(dir, what)), ...(onMachine === undefined ? [] : [onMachine])];
 }
 
-/** The providers that may write the file, as it is there. */
+/** The providers that read their answer from the file, or may write it, as it is there. */
 function writersOf(path: AbsPath, { host, wishes }: Session): readonly Descriptor[] {
+  const born = wishes.owner ?? ROOTS;
+  const ground = { wishes, reader: host, blobs: {}, moves: [], born };
+  const readers = PROVIDERS.filter(({ readsFrom }) => unlessUnreadable(() => readsFrom?.(path, ground)) ?? false);
   const there = unlessUnreadable(() => host.stat(path));
-  if (there?.type !== 'file') return [];
+  if (there?.type !== 'file') return readers;
   const { mode, owner } = there;
   const entry = { type: 'file', mode, owner } as const;
   const put = { op: 'put', path, before: entry, after: entry } as const;
-  const ground = { wishes, reader: host, edits: [put], blobs: {}, moves: [], born: wishes.owner ?? ROOTS };
-  return PROVIDERS.filter(({ mayWrite }) => unlessUnreadable(() => mayWrite?.(put, ground)) ?? false);
+  const about = { ...ground, edits: [put] };
+  const writers = PROVIDERS.filter(({ mayWrite }) => unlessUnreadable(() => mayWrite?.(put, about)) ?? false);
+  return [...readers, ...writers];
 }
 
 function unknown(what: string, plan: Plan): string {

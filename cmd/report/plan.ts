@@ -11,6 +11,7 @@ import type { Style, Theme } from './colour.ts';
 import { nameIn, shortSystem } from './names.ts';
 import { countWords, type Row, rowsOf, SIGN_OF, type Sign } from './plan-rows.ts';
 import { isSecretName, secret } from './secrets.ts';
+import { originFacts } from './why.ts';
 import { padEnd, stringWidth, wrap } from './width.ts';
 
 /** Facts that a plan screen needs besides the plan. */
@@ -134,12 +135,16 @@ export const knownLines = ({ acknowledged = [], expected = [] }: Plan, theme: Th
     .map(theme.show)
     .join('\n');
 
-/** The ids of findings, which an acknowledgement in the spec names. */
+/** The ids of findings, which an acknowledgement in the spec names; below each where it comes from, if that was looked for. */
 export const idLines = (plan: Plan, theme: Theme): string =>
   plan.steps
     .flatMap(({ findings }) => findings)
     .filter(({ id }) => id !== undefined)
-    .map(({ id, code, subject }) => theme.paint('dim', theme.show(`finding ${id} [${code}] ${subject}`)))
+    .flatMap(({ id, code, subject, origin }) => [
+      `finding ${id} [${code}] ${subject}`,
+      ...(origin === undefined ? [] : originFacts(origin).map(([what, text]) => `  ${what}: ${text}`)),
+    ])
+    .map((line) => theme.paint('dim', theme.show(line)))
     .join('\n');
 
 function rowLines(row: Row, right: string, width: number, words: PlanWords, theme: Theme): readonly string[] {

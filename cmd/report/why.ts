@@ -2,7 +2,7 @@
 
 import type { Why } from '../../core/event.ts';
 import { pointerWords } from '../../core/formats/json-pointer.ts';
-import type { Finding } from '../../core/model.ts';
+import type { Finding, Origin } from '../../core/model.ts';
 import type { Theme } from './colour.ts';
 import type { About } from './screen.ts';
 import { holdsKey, isSecretName, secret } from './secrets.ts';
@@ -84,7 +84,7 @@ export const observedWords = (finding: Finding): string => {
 };
 
 function findingFacts(finding: Finding): readonly Fact[] {
-  const { path, at, evidence = [], remedy } = finding;
+  const { path, at, evidence = [], origin, remedy } = finding;
   const shown = shownOf(finding);
   const { saw, because } = observedOf(finding);
   const where = at === undefined ? path : `${at.file}:${at.line}:${at.column}`;
@@ -96,9 +96,33 @@ function findingFacts(finding: Finding): readonly Fact[] {
       const text = shown(words);
       return ['evidence', file === undefined ? text : `${file}: ${text}`];
     }),
+    ...(origin === undefined ? [] : originFacts(origin)),
     ...remedyFacts(remedy),
   ];
 }
+
+const CAUSE: Readonly<Record<Origin['cause'], string>> = {
+  'never applied': 'never applied',
+  spec: 'the spec changed',
+  machine: 'the machine was changed outside',
+  both: 'the spec changed, and the machine was changed outside',
+  neither: 'neither the spec nor the file changed',
+  unknown: 'unknown',
+};
+
+/** `the spec changed: the wish is another than at apply 3, …`, then who and since when, as far as it is known. */
+export const originFacts = ({ cause, because, apply, since, file, commit }: Origin): readonly Fact[] => [
+  ['cause', `${CAUSE[cause]}: ${because}`],
+  ...(apply === undefined
+    ? []
+    : [['granted by', `apply ${apply.number}, ${apply.finishedAt} by ${apply.by}`] as const]),
+  ...(file === undefined
+    ? []
+    : [['file', `of ${file.owner}${file.writtenAt === undefined ? '' : `, written ${file.writtenAt}`}`] as const]),
+  ...(file?.store === undefined ? [] : [['from store', file.store] as const]),
+  ...(commit === undefined ? [] : [['commit', `${commit.id.slice(0, 12)}, ${commit.at} by ${commit.author}`] as const]),
+  ['since', since ?? 'unknown: no record of checks tells'],
+];
 
 function remedyFacts(remedy: Finding['remedy']): readonly Fact[] {
   if (remedy.by === 'plan') return [['remedy', `reflake apply does it (${remedy.action}); the bytes: plan --diff`]];

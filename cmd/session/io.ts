@@ -61,8 +61,10 @@ export interface GlobalOptions {
   readonly verbose: boolean;
   /** Of plan alone: the file that it is saved to; `-`: standard output, where nothing else goes then. */
   readonly out?: string | undefined;
-  /** Of check alone: the file of the record of checks. */
+  /** Of check alone: the file of the record whose news are told. */
   readonly notifyState?: string | undefined;
+  /** Of check and why: the file of the record that says since when. */
+  readonly record?: string | undefined;
 }
 
 /** Thrown for wrong usage, caught by main: the one error that is not a diagnostic, since no spec is concerned. */

@@ -19,10 +19,15 @@ interface Output {
 const LOOKING: readonly string[] = ['check', 'plan', 'validate'];
 
 /**
- * One is for standard output: for people, where none is named. `taken`: a file that the command writes itself. Throws usage, before
+ * One is for standard output: for people, where none is named. `taken`: files that the command writes itself. Throws usage, before
  * anything is written.
  */
-export function outputsOf(words: readonly string[], verb: string, cwd: string, taken?: string): readonly Output[] {
+export function outputsOf(
+  words: readonly string[],
+  verb: string,
+  cwd: string,
+  taken: readonly string[] = [],
+): readonly Output[] {
   const outputs = words.map((word): Output => {
     const cut = word.indexOf('=');
     const name = cut === -1 ? word : word.slice(0, cut);
@@ -40,8 +45,9 @@ export function outputsOf(words: readonly string[], verb: string, cwd: string, t
   const named = outputs.flatMap(({ file }) => file ?? []);
   const twice = named.find((file, at) => named.indexOf(file) !== at);
   if (twice !== undefined) throw usage(`two formats would be written to ${JSON.stringify(twice)}`);
-  if (taken !== undefined && named.includes(resolve(cwd, taken)))
-    throw usage(`a report and the record of checks would both be written to ${JSON.stringify(taken)}`);
+  const both = taken.find((file) => named.includes(resolve(cwd, file)));
+  if (both !== undefined)
+    throw usage(`a report and the record of checks would both be written to ${JSON.stringify(both)}`);
   const [first, second] = outputs.filter(({ file }) => file === undefined);
   if (second !== undefined)
     throw usage(`${first!.format} and ${second.format} would both be on standard output: ${second.format}=FILE`);

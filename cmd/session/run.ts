@@ -48,7 +48,8 @@ interface Open {
 }
 
 async function open(verb: string, options: GlobalOptions, io: Io): Promise<Open> {
-  const outputs = outputsOf(options.format ?? [], verb, io.cwd, options.notifyState);
+  const taken = [options.notifyState, options.record].filter((file) => file !== undefined);
+  const outputs = outputsOf(options.format ?? [], verb, io.cwd, taken);
   let about: About = { spec: '', source: () => undefined };
   let mayRead: MayRead = SEES_ALL;
   // A plan on standard output is all that is there: words about it go where the others are.

@@ -11,7 +11,7 @@ import type { AbsPath } from '../path.ts';
 import type { Pattern } from '../spec/leaves.ts';
 import type { Wishes } from '../spec/resolve.ts';
 import type { Verdict } from '../verdict.ts';
-import type { MayWrite } from './places.ts';
+import type { Ground, MayWrite } from './places.ts';
 
 /** The result of a look. A wish that no finding names holds, unless `rest` or `defers` say otherwise. */
 export interface Difference {
@@ -65,6 +65,8 @@ export interface Descriptor {
   readonly codes: readonly Code[];
   /** The edits it may make. A saved plan may make an edit only if some provider may. Left out: it never edits. */
   readonly mayWrite?: MayWrite;
+  /** True for a file that its answer is read from, though the provider may have nothing to write there. For `why PATH` alone. */
+  readonly readsFrom?: (path: AbsPath, ground: Pick<Ground, 'wishes' | 'reader'>) => boolean;
 }
 
 export interface Provider<Desired, Observed> extends Descriptor {

@@ -1,9 +1,11 @@
 // The wishes of a spec, one by one: every leaf by its JSON pointer, and those that are implied. Pure.
 // The descriptor of a provider says which wishes it answers; a test compares both with the schema.
 
+import { digestOfJson } from '../canonical.ts';
 import type { JsonPointer } from '../diagnostic.ts';
 import { fromPointer, toPointer } from '../formats/json-pointer.ts';
 import { isOfHost, isOfRepository, keyOf, type Leaf } from '../leaf.ts';
+import type { Digest } from '../model.ts';
 import type { HostView, Spec } from './hosts-over-defaults.ts';
 
 /** A pointer in which a `*` stands for one key, and a `**` at its end for one or more. */
@@ -84,6 +86,24 @@ export function wishesOf({ spec, key, hosts, gone, isMachine }: Among): readonly
     ...shared.map((wish) => ({ wish })),
   ];
 }
+
+/** What each of these wishes asks for, by `keyOf`, as a digest; of an implied one what implies it. */
+export function askedBy(wishes: readonly Leaf[], { spec, key, hosts }: Among): Readonly<Record<JsonPointer, Digest>> {
+  const specOf = (host: string | undefined): Spec =>
+    host === undefined || host === key ? spec : (hosts.find((one) => one.key === host)?.spec ?? spec);
+  const asked = ({ wish, host }: Leaf): unknown =>
+    valueAt(specOf(host), wish) ?? valueAt(specOf(host), IMPLIED[wish] ?? wish) ?? null;
+  return Object.fromEntries(wishes.map((one) => [keyOf(one), digestOfJson(asked(one))]));
+}
+
+const valueAt = (spec: Spec, pointer: JsonPointer): unknown =>
+  fromPointer(pointer).reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Readonly<Record<string, unknown>>)[key]
+        : undefined,
+    spec,
+  );
 
 /** What a checkout can't tell of these hosts: the wishes of their machines, by `keyOf`. */
 export const machineWishesOf = (hosts: readonly HostView[]): readonly JsonPointer[] =>

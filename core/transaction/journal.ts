@@ -49,8 +49,8 @@ type Drafted = Exclude<Loaded, { status: 'loaded' }> | { readonly status: 'loade
 /** One rename as well, because a half-removed draft would look damaged. */
 export const forget = (store: StateStore): void => store.remove('journal.new');
 
-/** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
-export function load(store: StateReader, name: string): Loaded {
+/** What a journal or a record (`history/N`) says, without the bytes that it keeps: for who only compares. */
+export function loadWithoutBytes(store: StateReader, name: string): Drafted {
   const record = store.read(`${name}/begin`);
   if (record === undefined) {
     return store.list(name).length === 0 ? { status: 'none' } : { status: 'damaged', what: `${name}/begin is missing` };
@@ -58,7 +58,16 @@ export function load(store: StateReader, name: string): Loaded {
   const opened = unseal(record);
   if (!opened.ok) return { status: 'damaged', what: `${name}/begin ${opened.why}` };
   const transaction = transactionIn(opened.text);
-  if (transaction === undefined) return { status: 'damaged', what: `${name}/begin is no record of an apply` };
+  return transaction === undefined
+    ? { status: 'damaged', what: `${name}/begin is no record of an apply` }
+    : { status: 'loaded', transaction };
+}
+
+/** The journal of an unfinished apply, or the record of a finished one (`history/N`). */
+export function load(store: StateReader, name: string): Loaded {
+  const told = loadWithoutBytes(store, name);
+  if (told.status !== 'loaded') return told;
+  const { transaction } = told;
   const blobs: Record<Digest, Uint8Array> = {};
   for (const digest of digestsOf(transaction)) {
     const bytes = store.read(`${name}/blobs/${digest.slice(7)}`);

@@ -1,6 +1,7 @@
 // A transaction, and its form in a journal. There, the entries before and after stand once in a table, because
 // thousands of edits share them.
 
+import type { JsonPointer } from '../diagnostic.ts';
 import { LARGEST_ID } from '../limits.ts';
 import type { ActiveSystem, Digest, Edit, Entry, HostFacts, Party, Puttable } from '../model.ts';
 import { type AbsPath, absolute } from '../path.ts';
@@ -33,6 +34,8 @@ export interface Transaction {
   readonly dirs?: readonly AbsPath[];
   /** The file name of the spec, for people. */
   readonly spec?: string;
+  /** What each wish asked for that held after it, by `keyOf`: digests of values. Earlier versions did not write it. */
+  readonly wishes?: Readonly<Record<JsonPointer, Digest>>;
   /** The system that was active when it began. Earlier versions did not write it. */
   readonly active?: ActiveSystem;
   /** The proof that its plan carried. */
@@ -68,7 +71,7 @@ export function transactionIn(text: string): Transaction | undefined {
     const value: unknown = JSON.parse(text);
     // Spreading a string would give its characters, one by one.
     if (typeof value !== 'object' || value === null) return undefined;
-    const { batches, tx, undoes, entries, uid, parties, ...rest } = value as Partial<Told>;
+    const { batches, tx, undoes, entries, uid, parties, wishes, ...rest } = value as Partial<Told>;
     if (typeof tx !== 'string' || !Array.isArray(undoes)) return undefined;
     if (!Array.isArray(batches) || !Array.isArray(entries) || !entries.every(isEntry)) return undefined;
     const edits = batches.map((batch) =>
@@ -76,7 +79,8 @@ export function transactionIn(text: string): Transaction | undefined {
     );
     if (edits.flat().includes(undefined)) return undefined;
     if (!(uid === undefined || isId(uid)) || !(parties === undefined || areParties(parties))) return undefined;
-    const who = { ...(uid !== undefined && { uid }), ...(parties && { parties }) };
+    if (!(wishes === undefined || areDigests(wishes))) return undefined;
+    const who = { ...(uid !== undefined && { uid }), ...(parties && { parties }), ...(wishes && { wishes }) };
     return { ...rest, ...who, tx, undoes, batches: edits } as Transaction;
   } catch {
     return undefined;
@@ -115,6 +119,9 @@ function editIn(value: unknown, entries: readonly Entry[]): Edit | undefined {
 
 const isPath = (value: unknown): boolean =>
   typeof value === 'string' && value.startsWith('/') && !value.includes('\0') && absolute(value) === value;
+
+const areDigests = (value: unknown): boolean =>
+  isObject(value) && Object.values(value).every((one) => /^sha256:[0-9a-f]{64}$/.test(String(one)));
 
 const isEntry = (value: unknown): boolean =>
   isObject(value) && typeof value.type === 'string' && (value.owner === undefined || isOwner(value.owner));

@@ -107,6 +107,11 @@ test('a path: what is found there, and the wishes behind a file where all hold',
   expect(statesOf(`${DIR}/flake.nix`)).toEqual(statesOf('flake.nix'));
 });
 
+test('a file that a wish is answered from, where the wish holds and nothing is to be written', () => {
+  writeFileSync(`${dir}/reflake.yaml`, SPEC.replace(', ca-derivations', ''));
+  expect(statesOf('/etc/nix/nix.conf')).toEqual([['/features', 'holds']]);
+});
+
 test.each([
   [['why', 'featurs'], /no wish is "featurs".*did you mean features\?/],
   [['why', 'inputs.nixpgks'], /did you mean inputs\.nixpkgs\?/],

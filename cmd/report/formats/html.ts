@@ -148,7 +148,7 @@ const marks = (of: readonly Leaf[], standing: string, hosts: ReadonlyMap<string,
 };
 
 function articleOf(item: Item, hosts: ReadonlyMap<string, number>, standings: ReadonlyMap<string, Standing>): string {
-  const { level, code, subject, because, values, hint, snippet, place, wished, wishes } = item;
+  const { level, code, subject, because, values, hint, snippet, evidence, place, wished, wishes } = item;
   const standing = wishes.map((wish) => standings.get(wish)).find((one) => one !== undefined) ?? NO_WISH;
   const leaves = wishes.map(leafFrom);
   const diff = [
@@ -164,6 +164,7 @@ function articleOf(item: Item, hosts: ReadonlyMap<string, number>, standings: Re
     diff === '' ? '' : `<div class="diff">${diff}</div>`,
     ...(snippet === undefined ? [] : [`<pre tabindex="0">${xml(snippet)}</pre>`]),
     ...(hint === undefined ? [] : [`<p>What to do: ${xml(hint)}</p>`]),
+    evidenceOf(evidence),
     row('Place', place === undefined ? [] : [placeWords(place)]),
     row('Wished at', wished === undefined ? [] : [placeWords(wished)]),
     row('Wish', wishes.map(escapeLine)),
@@ -171,6 +172,12 @@ function articleOf(item: Item, hosts: ReadonlyMap<string, number>, standings: Re
     '</article>',
   ].join('');
 }
+
+/** What was seen, and where it comes from: below a line that opens it. */
+const evidenceOf = (evidence: Item['evidence']): string => {
+  const lines = evidence.map(([what, text]) => `<dt>${xml(what)}</dt><dd><code>${xml(text)}</code></dd>`);
+  return lines.length === 0 ? '' : `<details><summary>Evidence</summary><dl>${lines.join('')}</dl></details>`;
+};
 
 function wishesOf(rows: readonly Row[], hosts: ReadonlyMap<string, number>): string {
   const lines = rows.map((row) => {

@@ -8,6 +8,8 @@ import type { Finding } from '../../../core/model.ts';
 import { escapeLine, escapeText } from '../escape.ts';
 import type { About, Screen } from '../screen.ts';
 import { holdsKey, isSecretName, secret, secretsIn } from '../secrets.ts';
+import type { Fact } from '../status.ts';
+import { originFacts } from '../why.ts';
 import { type Place, placeOfPath, placeOfRange } from './place.ts';
 
 /** `error`: the command fails for it. */
@@ -29,6 +31,8 @@ export interface Item {
   readonly values: { readonly from?: string; readonly to?: string };
   readonly hint?: string;
   readonly snippet?: string;
+  /** What was seen where, and where it comes from, as far as that was looked for: a word and a line each. */
+  readonly evidence: readonly Fact[];
   readonly wish?: JsonPointer;
   /** Of a finding that several hosts share, the wish of each. */
   readonly wishes: readonly JsonPointer[];
@@ -48,7 +52,7 @@ type Around = Pick<Screen, 'cwd' | 'strict'> & {
 };
 
 export function itemOf(finding: Finding, around: Around): Item {
-  const { subject, from, to, id, code, path, wish } = finding;
+  const { subject, from, to, id, code, path, wish, evidence = [], origin } = finding;
   const diagnostic = asDiagnostic(finding);
   const isDrift = isChange(finding);
   const kind: Kind = isDrift
@@ -73,6 +77,15 @@ export function itemOf(finding: Finding, around: Around): Item {
     subject: escapeLine(subject),
     // What was seen of a secret setting, and what is to be pasted for it, may hold its value under no name.
     ...(isHidden && item.snippet !== undefined && { snippet: secret() }),
+    evidence: [
+      ...evidence.map(
+        ({ path: file, saw }): Fact => [
+          file === undefined ? 'seen' : escapeLine(file),
+          isHidden ? secret() : masked(escapeLine(saw)),
+        ],
+      ),
+      ...(origin === undefined ? [] : originFacts(origin)).map(([what, text]): Fact => [what, escapeLine(text)]),
+    ],
     because: isHidden ? `it is not as wished ${secret('changed')}` : item.because,
     values: { ...(from !== undefined && { from: shown(from) }), ...(to !== undefined && { to: shown(to) }) },
     fingerprint: id?.slice('sha256:'.length) ?? fingerprintOf([code, wish, subject, path && nameOf(path, around)]),
@@ -98,6 +111,7 @@ export function itemOfDiagnostic(diagnostic: Diagnostic, around: Around): Item {
     ...(snippet !== undefined && { snippet: masked(escapeText(snippet.trimEnd())) }),
     ...(pointer !== undefined && { wish: pointer }),
     wishes: pointer === undefined ? [] : [pointer],
+    evidence: [],
     ...(place && { place }),
     ...(wished && wished !== place && { wished }),
     fingerprint: fingerprintOf([code, pointer, summary, at && own?.file, path && nameOf(path, around)]),

@@ -377,6 +377,7 @@ describe('2,000 findings', () => {
     hint: 'write it out',
     fingerprint: String(number),
     wishes: [],
+    evidence: [],
   });
   const report: Report = {
     verb: 'check',

@@ -37,6 +37,7 @@ const itemOf = (text: string, fingerprint = '0'): Item => ({
   place: { file: text, line: 1 },
   wish: `/${text}` as JsonPointer,
   wishes: [`/${text}` as JsonPointer],
+  evidence: [[text, text]],
   fingerprint,
 });
 
